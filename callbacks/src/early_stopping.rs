@@ -1,0 +1,274 @@
+//! Stopping when a metric no longer improves.
+
+use serde::{Deserialize, Serialize};
+use trainbook_store::{MetricName, Value};
+
+use crate::mode::Mode;
+use crate::number::short;
+use crate::setting::require;
+use crate::{
+    Callback, CallbackError, CallbackState, Effects, EpochEnd, FitEnd, Flow, Phase, Reply, Resource, Setup, Snapshot,
+    StopKind, StopReason,
+};
+
+/// Stops the fit when a metric has not improved for some checks. A check is the end of an epoch.
+///
+/// The rules are those of Lightning's `EarlyStopping`, in its order; `baseline`, `start_from` and `restore_best` follow Keras. At each
+/// check, with the metric's value `v` (signs for a metric that is minimised):
+///
+/// 1. `v` is NaN or infinite: stop, unless `check_finite(false)`.
+/// 2. `v < stopping_threshold`: stop, it is good enough.
+/// 3. `v > divergence_threshold`: stop, it is hopeless.
+/// 4. `v + min_delta < best`: an improvement. `best` becomes `v`, and the wait begins anew (with a baseline: only if `v + min_delta <
+///    baseline` too).
+/// 5. Else the wait grows by one, and at `patience` the fit stops.
+///
+/// Unlike Lightning, a value that reaches the stopping threshold also becomes the best, so that `restore_best` keeps it. Unlike Keras, a
+/// NaN never becomes the best. A fit that follows on a finished one waits anew; the best stays.
+#[derive(Clone, Debug)]
+pub struct EarlyStopping {
+    rule: Rule,
+    restore_best: bool,
+    track: Track,
+    weights: Option<Snapshot>,
+}
+
+#[derive(Clone, Debug)]
+struct Rule {
+    metric: MetricName,
+    mode: Mode,
+    patience: u64,
+    min_delta: f64,
+    start_from: u64,
+    baseline: Option<f64>,
+    stopping_threshold: Option<f64>,
+    divergence_threshold: Option<f64>,
+    check_finite: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Track {
+    best: Option<Best>,
+    wait: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Best {
+    value: f64,
+    /// Epochs finished when it was reached.
+    epoch: u64,
+}
+
+impl EarlyStopping {
+    /// Watches this metric. Larger is better when its name contains "accuracy", else smaller.
+    pub fn on(metric: impl AsRef<str>) -> Self {
+        let metric = MetricName::new(metric);
+        let rule = Rule {
+            mode: Mode::of(&metric),
+            metric,
+            patience: 3,
+            min_delta: 0.0,
+            start_from: 0,
+            baseline: None,
+            stopping_threshold: None,
+            divergence_threshold: None,
+            check_finite: true,
+        };
+        Self { rule, restore_best: false, track: Track::default(), weights: None }
+    }
+
+    /// Stops at this many checks in a row without an improvement. Default: 3; 0 is the same as 1.
+    #[must_use]
+    pub fn patience(mut self, checks: u64) -> Self {
+        self.rule.patience = checks;
+        self
+    }
+
+    /// Only a change of more than this counts as an improvement. In the unit of the metric, at least 0. Default: 0.
+    #[must_use]
+    pub fn min_delta(mut self, delta: f64) -> Self {
+        self.rule.min_delta = delta;
+        self
+    }
+
+    /// Smaller is better.
+    #[must_use]
+    pub fn minimize(mut self) -> Self {
+        self.rule.mode = Mode::Minimize;
+        self
+    }
+
+    /// Larger is better.
+    #[must_use]
+    pub fn maximize(mut self) -> Self {
+        self.rule.mode = Mode::Maximize;
+        self
+    }
+
+    /// Does not look at the first `epochs` epochs of the trainer's life. Default: 0.
+    #[must_use]
+    pub fn start_from(mut self, epochs: u64) -> Self {
+        self.rule.start_from = epochs;
+        self
+    }
+
+    /// The wait begins anew only for improvements that also beat this value. Default: none.
+    #[must_use]
+    pub fn baseline(mut self, value: f64) -> Self {
+        self.rule.baseline = Some(value);
+        self
+    }
+
+    /// Stops as soon as the metric is better than this. Default: none.
+    #[must_use]
+    pub fn stopping_threshold(mut self, value: f64) -> Self {
+        self.rule.stopping_threshold = Some(value);
+        self
+    }
+
+    /// Stops as soon as the metric is worse than this. Default: none.
+    #[must_use]
+    pub fn divergence_threshold(mut self, value: f64) -> Self {
+        self.rule.divergence_threshold = Some(value);
+        self
+    }
+
+    /// Whether to stop at a value that is NaN or infinite. Default: true. With false it counts as a check without an improvement.
+    #[must_use]
+    pub fn check_finite(mut self, check: bool) -> Self {
+        self.rule.check_finite = check;
+        self
+    }
+
+    /// At the end of the fit, however it ends, puts the weights of the best check back. Costs a copy of all weights in memory and in every
+    /// checkpoint. Changes nothing when no check improved.
+    #[must_use]
+    pub fn restore_best(mut self) -> Self {
+        self.restore_best = true;
+        self
+    }
+}
+
+/// What one check found.
+#[derive(Debug, Default, PartialEq)]
+struct Check {
+    improved: bool,
+    stop: Option<String>,
+}
+
+impl Rule {
+    /// One check, after `epoch` finished epochs; `track` goes from one check to the next.
+    fn check(&self, track: &mut Track, epoch: u64, value: f64) -> Check {
+        let improved = self.mode.improves(value, track.best.map(|b| b.value), self.min_delta);
+        let before = track.best;
+        let mut check = Check::default();
+        let mut stop = |why: String, best: Option<Best>| {
+            let best = best.map_or("no check was finite before".to_owned(), |b| {
+                format!("best {} in epoch {}", short(b.value), b.epoch)
+            });
+            check.stop = Some(format!("{} {why}; {best}", self.metric));
+        };
+        if self.check_finite && !value.is_finite() {
+            stop(format!("is {value} in epoch {epoch}"), before);
+            return check;
+        }
+        let good_enough = self.stopping_threshold.filter(|threshold| self.mode.is_better(value, *threshold));
+        let hopeless = self.divergence_threshold.filter(|threshold| self.mode.is_better(*threshold, value));
+        if let (Some(threshold), None) = (hopeless, good_enough) {
+            stop(format!("is {} in epoch {epoch}, worse than {}", short(value), short(threshold)), before);
+            return check;
+        }
+        if improved {
+            track.best = Some(Best { value, epoch });
+        }
+        if let Some(threshold) = good_enough {
+            stop(format!("is {} in epoch {epoch}, better than {}", short(value), short(threshold)), track.best);
+        } else if !improved {
+            track.wait += 1;
+            if track.wait >= self.patience {
+                let checks = if track.wait == 1 { "check" } else { "checks" };
+                let missed = match (self.baseline, before) {
+                    (Some(baseline), Some(b)) if !self.mode.improves(b.value, Some(baseline), self.min_delta) => {
+                        format!("beaten {}", short(baseline))
+                    }
+                    _ => "improved".to_owned(),
+                };
+                stop(format!("has not {missed} for {} {checks}", track.wait), before);
+            }
+        } else if self.mode.improves(value, self.baseline, self.min_delta) {
+            track.wait = 0;
+        } else {
+            track.wait += 1; // Keras counts it, and stops only at a check without an improvement
+        }
+        check.improved = improved;
+        check
+    }
+}
+
+impl Callback for EarlyStopping {
+    fn effects(&self) -> Effects {
+        let effects =
+            Effects::in_phase(Phase::Decide).reads(Resource::Metric(self.rule.metric.clone())).writes(Resource::Stop);
+        if self.restore_best { effects.writes(Resource::Weights) } else { effects }
+    }
+
+    fn params(&self) -> Vec<(&'static str, Value)> {
+        vec![("patience", self.rule.patience.into())]
+    }
+
+    fn setup(&mut self, _: &mut Setup) -> Result<(), CallbackError> {
+        const NAME: &str = "EarlyStopping";
+        let rule = &self.rule;
+        let delta = rule.min_delta;
+        require(delta >= 0.0 && delta.is_finite(), NAME, "min_delta", delta, "a finite number, at least 0")?;
+        let levels = [
+            ("baseline", rule.baseline),
+            ("stopping_threshold", rule.stopping_threshold),
+            ("divergence_threshold", rule.divergence_threshold),
+        ];
+        for (setting, value) in levels {
+            let value = value.unwrap_or_default();
+            require(!value.is_nan(), NAME, setting, value, "a number")?;
+        }
+        if let (Some(stop), Some(diverged)) = (rule.stopping_threshold, rule.divergence_threshold) {
+            let ok = rule.mode.is_better(stop, diverged);
+            require(ok, NAME, "divergence_threshold", diverged, "worse than the stopping threshold")?;
+        }
+        Ok(())
+    }
+
+    fn epoch_end(&mut self, epoch: &EpochEnd<'_>) -> Reply {
+        if epoch.counters.epoch < self.rule.start_from {
+            return Ok(Flow::Continue);
+        }
+        let metric = &self.rule.metric;
+        let value = epoch.metric(metric).ok_or_else(|| {
+            CallbackError::custom(format!(
+                "{metric:?} is no metric of this epoch; monitor one that every epoch has at its end"
+            ))
+        })?;
+        let check = self.rule.check(&mut self.track, epoch.counters.epoch + 1, value);
+        if check.improved && self.restore_best {
+            self.weights = Some(epoch.weights.snapshot()?);
+        }
+        Ok(check.stop.map_or(Flow::Continue, |why| Flow::Stop(StopReason::new(StopKind::EarlyStopping, why))))
+    }
+
+    fn fit_end(&mut self, fit: &mut FitEnd<'_>) -> Result<(), CallbackError> {
+        self.track.wait = 0;
+        self.weights.as_ref().map_or(Ok(()), |weights| fit.restore(weights))
+    }
+
+    fn save(&self) -> Result<CallbackState, CallbackError> {
+        CallbackState::of("EarlyStopping", &(&self.track, &self.weights))
+    }
+
+    fn load(&mut self, state: &CallbackState) -> Result<(), CallbackError> {
+        (self.track, self.weights) = state.get("EarlyStopping")?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "early_stopping_tests.rs"]
+mod tests;

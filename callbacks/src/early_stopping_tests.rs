@@ -1,0 +1,193 @@
+//! Early stopping against tables and against Lightning's rules, written down a second time.
+
+use super::*;
+use crate::Stack;
+use crate::fake::{Fake, setup_error};
+
+/// A fit whose every epoch has one batch, so that the weights count the epochs.
+fn fit(callback: EarlyStopping, values: &[f64]) -> Fake {
+    let (epochs, values) = (values.len() as u64, values.to_vec());
+    let mut fake = Fake::with(callback).batches(1);
+    fake.metrics = Box::new(move |epoch| {
+        let value = values.get(epoch as usize).copied().unwrap_or(f64::NAN);
+        vec![("val_loss", value), ("val_accuracy", value)]
+    });
+    fake.fit(epochs);
+    fake
+}
+
+fn detail(fake: &Fake) -> &str {
+    let reason = fake.seen.reason.as_ref().unwrap();
+    assert_eq!(reason.by, if reason.kind == StopKind::Completed { "" } else { "EarlyStopping" });
+    &reason.detail
+}
+
+fn loss() -> EarlyStopping {
+    EarlyStopping::on("val_loss")
+}
+
+#[test]
+fn tables() {
+    let nan = f64::NAN;
+    #[rustfmt::skip]
+    let table: &[(&str, EarlyStopping, &[f64], &str)] = &[
+        ("default patience", loss(), &[3.0, 2.0, 2.0, 2.5, 2.0, 1.0], "val_loss has not improved for 3 checks; best 2.0000 in epoch 2"),
+        ("patience 0 is 1", loss().patience(0), &[3.0, 3.0, 1.0], "val_loss has not improved for 1 check; best 3.0000 in epoch 1"),
+        ("patience 1", loss().patience(1), &[3.0, 3.0, 1.0], "val_loss has not improved for 1 check; best 3.0000 in epoch 1"),
+        ("an improvement begins the wait anew", loss().patience(2), &[3.0, 3.0, 2.0, 3.0, 1.0, 2.0], ""),
+        ("a small improvement is none", loss().patience(2).min_delta(0.5), &[3.0, 2.6, 2.5, 0.0], "val_loss has not improved for 2 checks; best 3.0000 in epoch 1"),
+        ("accuracy goes up", EarlyStopping::on("val_accuracy").patience(1), &[0.1, 0.2, 0.15, 0.9], "val_accuracy has not improved for 1 check; best 0.2000 in epoch 2"),
+        ("unless told", EarlyStopping::on("val_accuracy").minimize().patience(1), &[0.2, 0.1, 0.2], "val_accuracy has not improved for 1 check; best 0.1000 in epoch 2"),
+        ("loss told to go up", loss().maximize().patience(1), &[0.2, 0.3, 0.2], "val_loss has not improved for 1 check; best 0.3000 in epoch 2"),
+        ("NaN stops", loss(), &[3.0, nan, 1.0], "val_loss is NaN in epoch 2; best 3.0000 in epoch 1"),
+        ("NaN first", loss(), &[nan, 1.0], "val_loss is NaN in epoch 1; no check was finite before"),
+        ("NaN is waited for", loss().check_finite(false).patience(2), &[nan, 3.0, nan, nan, 1.0], "val_loss has not improved for 2 checks; best 3.0000 in epoch 2"),
+        ("infinity is never best", loss().check_finite(false), &[f64::NEG_INFINITY, 3.0, 2.0, 1.0], ""),
+        ("start later", loss().start_from(2).patience(1), &[0.0, nan, 3.0, 2.0, 2.5, 0.0], "val_loss has not improved for 1 check; best 2.0000 in epoch 4"),
+        ("good enough", loss().stopping_threshold(0.5), &[3.0, 0.5, 0.4, 0.1], "val_loss is 0.4000 in epoch 3, better than 0.5000; best 0.4000 in epoch 3"),
+        ("hopeless", loss().divergence_threshold(10.0), &[3.0, 10.0, 11.0, 1.0], "val_loss is 11.0000 in epoch 3, worse than 10.0000; best 3.0000 in epoch 1"),
+        ("hopeless upwards", EarlyStopping::on("val_accuracy").divergence_threshold(0.1), &[0.5, 0.05], "val_accuracy is 0.0500 in epoch 2, worse than 0.1000; best 0.5000 in epoch 1"),
+        // Keras: improvements above the baseline do not begin the wait anew, but only a check without one stops.
+        ("baseline never beaten", loss().baseline(1.0).patience(2), &[5.0, 4.0, 3.0, 3.5, 0.0], "val_loss has not beaten 1.0000 for 4 checks; best 3.0000 in epoch 3"),
+        ("baseline beaten", loss().baseline(1.0).patience(2), &[5.0, 0.9, 1.0, 0.8, 1.0], ""),
+    ];
+    for (name, callback, values, expected) in table {
+        assert_eq!(detail(&fit(callback.clone(), values)), *expected, "{name}");
+    }
+}
+
+/// Lightning 2.x, `EarlyStopping._evaluate_stopping_criteria`, with `min_delta` and the signs folded in as there; returns the check (from
+/// 0) that stops and the wait counts.
+fn lightning(
+    values: &[f64],
+    maximize: bool,
+    patience: u64,
+    min_delta: f64,
+    thresholds: (Option<f64>, Option<f64>),
+) -> (Option<usize>, Vec<u64>) {
+    let op = |a: f64, b: f64| if maximize { a > b } else { a < b };
+    let min_delta = if maximize { min_delta } else { -min_delta };
+    let mut best = if maximize { f64::NEG_INFINITY } else { f64::INFINITY };
+    let (mut wait, mut waits) = (0, Vec::new());
+    for (i, &current) in values.iter().enumerate() {
+        let mut stop = false;
+        if !current.is_finite()
+            || thresholds.0.is_some_and(|t| op(current, t))
+            || thresholds.1.is_some_and(|t| op(-current, -t))
+        {
+            stop = true;
+        } else if op(current - min_delta, best) {
+            best = current;
+            wait = 0;
+        } else {
+            wait += 1;
+            stop = wait >= patience;
+        }
+        waits.push(wait);
+        if stop {
+            return (Some(i), waits);
+        }
+    }
+    (None, waits)
+}
+
+#[test]
+fn every_short_course_ends_where_lightning_ends_it() {
+    // All courses of five values out of {0, 1, 2, 3, NaN}: 3,125 for each rule.
+    let levels = [0.0, 1.0, 2.0, 3.0, f64::NAN];
+    let thresholds = [(None, None), (Some(0.5), None), (None, Some(2.5)), (Some(0.5), Some(2.5))];
+    for course in 0..5_usize.pow(5) {
+        let values: Vec<f64> = (0..5).map(|i| levels[course / 5_usize.pow(i) % 5]).collect();
+        for (patience, min_delta) in [(1, 0.0), (2, 0.0), (3, 1.0)] {
+            for maximize in [false, true] {
+                for (low, high) in thresholds {
+                    // For a metric that goes up, the good end is the high one.
+                    let (good, bad) = if maximize { (high, low) } else { (low, high) };
+                    let mut ours = loss().patience(patience).min_delta(min_delta);
+                    ours.rule.mode = if maximize { Mode::Maximize } else { Mode::Minimize };
+                    (ours.rule.stopping_threshold, ours.rule.divergence_threshold) = (good, bad);
+                    let (mut track, mut waits) = (Track::default(), Vec::new());
+                    let stop = values.iter().position(|&value| {
+                        let check = ours.rule.check(&mut track, waits.len() as u64 + 1, value);
+                        waits.push(track.wait);
+                        check.stop.is_some()
+                    });
+                    let expected = lightning(&values, maximize, patience, min_delta, (good, bad));
+                    assert_eq!((stop, waits), expected, "{values:?} maximize {maximize} {:?}", ours.rule);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_best_weights_come_back_however_the_fit_ends() {
+    // Stopped, completed, stopped by NaN, reached the threshold: the weights count the epochs.
+    let table: &[(EarlyStopping, &[f64], f32)] = &[
+        (loss().patience(2), &[3.0, 1.0, 2.0, 2.0, 0.0], 2.0),
+        (loss().patience(9), &[3.0, 1.0, 2.0], 2.0),
+        (loss(), &[3.0, 1.0, f64::NAN], 2.0),
+        (loss().stopping_threshold(0.5), &[3.0, 1.0, 0.1, 9.0], 3.0),
+        (loss().divergence_threshold(5.0), &[3.0, 9.0], 1.0),
+    ];
+    for (callback, values, kept) in table {
+        assert_eq!(fit(callback.clone().restore_best(), values).weights.0, *kept, "{values:?}");
+    }
+    assert_eq!(fit(loss().patience(2), &[3.0, 1.0, 2.0, 2.0]).weights.0, 4.0, "not asked for");
+    assert_eq!(
+        fit(loss().restore_best().check_finite(false), &[f64::NAN, f64::NAN]).weights.0,
+        2.0,
+        "nothing improved"
+    );
+}
+
+#[test]
+fn the_best_weights_come_back_after_an_error() {
+    let mut stack = Stack::new();
+    stack.push(loss().restore_best());
+    stack.push(crate::on_epoch_end(|epoch| match epoch.counters.epoch {
+        2 => Err(CallbackError::custom("no more")),
+        _ => Ok(Flow::Continue),
+    }));
+    let mut fake = Fake::new(stack).batches(1);
+    fake.metrics = Box::new(|epoch| vec![("val_loss", [3.0, 1.0, 2.0][epoch as usize])]);
+    fake.fit(3);
+    assert_eq!(fake.seen.error.as_deref(), Some("run callback on_epoch_end: no more"));
+    assert_eq!(fake.weights.0, 2.0);
+}
+
+#[test]
+fn a_second_fit_waits_anew_and_keeps_the_best() {
+    let mut fake = fit(loss().patience(2), &[1.0, 2.0, 2.0]);
+    assert_eq!(detail(&fake), "val_loss has not improved for 2 checks; best 1.0000 in epoch 1");
+    fake.metrics = Box::new(|_| vec![("val_loss", 2.0)]);
+    fake.fit(5);
+    assert_eq!(fake.counters.epoch, 5);
+    assert_eq!(detail(&fake), "val_loss has not improved for 2 checks; best 1.0000 in epoch 1");
+}
+
+#[test]
+fn a_metric_that_is_missing_is_an_error() {
+    let mut fake = Fake::with(loss());
+    fake.fit(1);
+    let error = fake.seen.error.unwrap();
+    assert_eq!(
+        error,
+        "run callback EarlyStopping: \"val_loss\" is no metric of this epoch; monitor one that every epoch has at its end"
+    );
+}
+
+#[test]
+fn senseless_settings_are_refused() {
+    let table = [
+        (loss().min_delta(-0.1), "min_delta is -0.1, and must be a finite number, at least 0"),
+        (loss().baseline(f64::NAN), "baseline is NaN, and must be a number"),
+        (
+            loss().stopping_threshold(2.0).divergence_threshold(1.0),
+            "divergence_threshold is 1, and must be worse than the stopping threshold",
+        ),
+    ];
+    for (callback, message) in table {
+        assert_eq!(setup_error(callback), format!("set up EarlyStopping: {message}"));
+    }
+}

@@ -1,0 +1,48 @@
+//! The callback seam of `trainbook`, and the callbacks it ships.
+//!
+//! A training run is one loop with fixed moments ([`seam::moment`] draws it). A [`Callback`] is anything that wants to be told about some
+//! of them: it may look, and where a moment's context offers it, change something or ask the loop to stop. Several callbacks form a
+//! [`Stack`], which orders them by what they declare ([`Effects`]) and refuses contradictions before the first step.
+//!
+//! To write one, open `seam/callback.rs`: a struct with one method, or a closure, is enough.
+//!
+//! Nothing here knows a model, a tensor library or a device; gradients and weights arrive through [`Gradients`] and [`Weights`].
+
+pub mod seam;
+
+mod checkpoint;
+mod clip;
+mod early_stopping;
+mod gradient_monitor;
+mod mode;
+mod nan_guard;
+mod number;
+mod progress;
+mod recorder;
+mod schedule;
+mod seed;
+mod setting;
+
+// The fake trainer is shared by the unit tests here and the tests in `tests/`, where this crate has its outside name.
+#[cfg(test)]
+extern crate self as trainbook_callbacks;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod fake;
+
+pub use checkpoint::Checkpoint;
+pub use clip::Clip;
+pub use early_stopping::EarlyStopping;
+pub use gradient_monitor::GradientMonitor;
+pub use nan_guard::NanGuard;
+pub use progress::Progress;
+pub use recorder::Recorder;
+pub use schedule::LrSchedule;
+pub use seed::FixSeed;
+
+pub use seam::{
+    BatchStart, Callback, CallbackError, CallbackState, CheckpointRequest, Counters, Effects, EpochEnd, EpochStart,
+    FitEnd, FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Phase, Plan,
+    Reply, Resource, Setup, Snapshot, Stack, StepEnd, StopKind, StopReason, TensorInfo, TensorStats, Weights, every,
+    on_epoch_end, on_step_end,
+};

@@ -1,0 +1,183 @@
+//! No update from a NaN.
+
+use serde::{Deserialize, Serialize};
+use trainbook_store::MetricName;
+
+use crate::{
+    Callback, CallbackError, CallbackState, Effects, EpochEnd, Flow, GradientView, Phase, Reply, Resource, StopKind,
+    StopReason, TensorInfo, TensorStats,
+};
+
+const SKIPPED_UPDATES: MetricName = MetricName::new_static("skipped_updates");
+
+/// How many sample numbers a stop reason names.
+const SAMPLES_NAMED: usize = 8;
+
+/// Stops the fit when a loss or a gradient is NaN or infinite, before the update that would carry it into the weights, and says where it
+/// is: the first tensor, how many, at which step (batch, counted from 1) and in which samples.
+///
+/// A stop that is asked for before the update also skips this step's update, so the weights stay as they were after the last good step.
+///
+/// With [`skip_up_to`](Self::skip_up_to) such a step is only skipped, and `skipped_updates` (over the trainer's life) is logged at the end
+/// of every epoch.
+///
+/// Steps whose numbers are finite cost one gradient norm.
+#[derive(Clone, Debug, Default)]
+pub struct NanGuard {
+    skip: u64,
+    counts: Counts,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Counts {
+    in_a_row: u64,
+    skipped: u64,
+}
+
+impl NanGuard {
+    /// Stops at the first loss or gradient that is not finite.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Skips up to `steps` such steps in a row, and stops at the next one. Default: 0.
+    #[must_use]
+    pub fn skip_up_to(mut self, steps: u64) -> Self {
+        self.skip = steps;
+        self
+    }
+}
+
+impl Callback for NanGuard {
+    fn effects(&self) -> Effects {
+        let effects = Effects::in_phase(Phase::Guard).reads(Resource::Gradients).writes(Resource::Stop);
+        if self.skip > 0 { effects.writes(Resource::Metric(SKIPPED_UPDATES)) } else { effects }
+    }
+
+    fn raw_gradients(&mut self, step: &GradientView<'_>) -> Reply {
+        let norm = step.gradients.global_norm()?;
+        if norm.is_finite() && step.loss.is_finite() {
+            self.counts.in_a_row = 0;
+            return Ok(Flow::Continue);
+        }
+        self.counts.skipped += 1;
+        self.counts.in_a_row += 1;
+        if self.counts.in_a_row <= self.skip {
+            return Ok(Flow::SkipUpdate);
+        }
+        // The next fit of this trainer may skip again.
+        self.counts.in_a_row = 0;
+        let what = blame(step.loss, norm, step.gradients.tensors(), &step.gradients.stats()?);
+        let detail = format!("{what} at step {} (samples {})", step.counters.batches_seen, list(step.samples));
+        Ok(Flow::Stop(StopReason::new(StopKind::NonFinite, detail)))
+    }
+
+    fn epoch_end(&mut self, epoch: &EpochEnd<'_>) -> Reply {
+        if self.skip > 0 {
+            epoch.log.push(SKIPPED_UPDATES, self.counts.skipped as f64);
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn save(&self) -> Result<CallbackState, CallbackError> {
+        CallbackState::of("NanGuard", &self.counts)
+    }
+
+    fn load(&mut self, state: &CallbackState) -> Result<(), CallbackError> {
+        self.counts = state.get("NanGuard")?;
+        Ok(())
+    }
+}
+
+/// What is not finite: the loss, the first such tensor, or both.
+fn blame(loss: f32, norm: f64, tensors: &[TensorInfo], stats: &[TensorStats]) -> String {
+    let tensor = tensors.iter().zip(stats).find(|(_, s)| s.nans + s.infs > 0).map(|(tensor, s)| {
+        let kinds = [(s.nans, "NaN"), (s.infs, "infinite")];
+        let counts: Vec<_> = kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| format!("{n} {kind}")).collect();
+        format!("gradient of {} has {} of {}", tensor.name, counts.join(" and "), s.len)
+    });
+    match tensor {
+        Some(tensor) if loss.is_finite() => tensor,
+        Some(tensor) => format!("loss is {loss} and {tensor}"),
+        None if loss.is_finite() => format!("gradient norm is {norm}"),
+        None => format!("loss is {loss}"),
+    }
+}
+
+fn list(samples: &[usize]) -> String {
+    let mut named: Vec<_> = samples.iter().take(SAMPLES_NAMED).map(usize::to_string).collect();
+    if samples.len() > SAMPLES_NAMED {
+        named.push("…".to_owned());
+    }
+    named.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Fake;
+
+    fn bad() -> Vec<Vec<f32>> {
+        vec![vec![1.0], vec![f32::NAN, f32::NAN]]
+    }
+
+    fn good() -> Vec<Vec<f32>> {
+        vec![vec![1.0], vec![1.0, 1.0]]
+    }
+
+    #[test]
+    fn a_nan_gradient_stops_the_fit_before_the_update() {
+        let mut fake = Fake::with(NanGuard::new()).batches(5);
+        fake.gradients = Box::new(|step| if step == 3 { bad() } else { good() });
+        fake.fit(1);
+        let reason = fake.seen.reason.unwrap();
+        assert_eq!(reason.kind, StopKind::NonFinite);
+        assert_eq!(
+            reason.to_string(),
+            "non_finite (NanGuard): gradient of 0.bias has 2 NaN of 2 at step 3 (samples 6, 7, 8)"
+        );
+        assert_eq!(fake.seen.applied, [true, true, false]);
+        assert_eq!((fake.seen.norm_calls, fake.seen.stats_calls), (3, 1));
+    }
+
+    #[test]
+    fn a_nan_loss_stops_even_when_the_gradients_are_finite() {
+        // ReLU as max(0, x) turns NaN into 0, so gradients need not show it.
+        let mut fake = Fake::with(NanGuard::new()).batches(5);
+        fake.loss = Box::new(|step| if step == 2 { f32::NAN } else { 1.0 });
+        fake.fit(1);
+        assert_eq!(fake.seen.reason.unwrap().detail, "loss is NaN at step 2 (samples 3, 4, 5)");
+        assert_eq!(fake.seen.applied, [true, false]);
+    }
+
+    #[test]
+    fn skipping_is_limited_to_steps_in_a_row() {
+        let mut fake = Fake::with(NanGuard::new().skip_up_to(2)).batches(8);
+        // bad: 2, 3 (a good one between), then 5, 6, 7
+        fake.gradients = Box::new(|step| if matches!(step, 2 | 3 | 5 | 6 | 7) { bad() } else { good() });
+        fake.fit(1);
+        assert_eq!(fake.seen.applied, [true, false, false, true, false, false, false]);
+        assert_eq!(fake.counters.batches_seen, 7);
+        assert_eq!(fake.seen.epoch_metric("skipped_updates"), [5.0]);
+        assert!(fake.seen.reason.unwrap().detail.ends_with("at step 7 (samples 18, 19, 20)"));
+    }
+
+    #[test]
+    fn only_the_skipping_guard_logs() {
+        let mut fake = Fake::with(NanGuard::new()).batches(2);
+        fake.fit(1);
+        assert_eq!(fake.seen.epoch_logs, [[]]);
+    }
+
+    #[test]
+    fn blame_names_everything_known() {
+        let tensors = [TensorInfo { name: "2.weight".into(), shape: vec![3] }];
+        let stats = [TensorStats::of(&[f32::NAN, f32::INFINITY, 1.0])];
+        assert_eq!(
+            blame(f32::INFINITY, f64::NAN, &tensors, &stats),
+            "loss is inf and gradient of 2.weight has 1 NaN and 1 infinite of 3"
+        );
+        assert_eq!(blame(1.0, f64::INFINITY, &tensors, &[TensorStats::of(&[1.0])]), "gradient norm is inf");
+        assert_eq!(list(&[1, 2, 3, 4, 5, 6, 7, 8, 9]), "1, 2, 3, 4, 5, 6, 7, 8, …");
+    }
+}

@@ -1,0 +1,159 @@
+//! What a person sees while a fit runs.
+
+mod bar;
+mod table;
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use trainbook_store::{Metric, MetricName};
+
+use crate::{Callback, CallbackError, Effects, EpochEnd, EpochStart, FitEnd, FitStart, Flow, Phase, Reply, StepEnd};
+use bar::Bar;
+use table::Table;
+
+/// How long a table of whole lines may stay silent within an epoch.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// The clock is read once in this many steps, unless steps are so slow that it costs nothing.
+const STRIDE: u32 = 16;
+const SLOW_STEP: Duration = Duration::from_millis(10);
+
+/// Shows a table with one row per epoch: its number (from 1, over the trainer's life), the trainer's metrics, the last learning rate and
+/// the seconds it took; and at the end why the fit ended.
+///
+/// On a terminal a bar under the table shows the epoch that runs. Elsewhere (a notebook, a file, a pipe) only whole lines are written, and
+/// an epoch that takes long writes one every 10 seconds. Nothing that goes wrong with the output stops the training.
+pub struct Progress {
+    output: Output,
+    clock: Box<dyn Fn() -> Duration + Send>,
+    table: Table,
+    epoch: Epoch,
+}
+
+enum Output {
+    Lines(Box<dyn Write + Send>),
+    Terminal(Bar),
+}
+
+impl Output {
+    fn line(&mut self, line: &str) {
+        match self {
+            // One call for the whole line, so that lines of two writers do not mix. A closed pipe must not end the training.
+            Self::Lines(writer) => {
+                let _ = writer.write_all(format!("{line}\n").as_bytes()).and_then(|()| writer.flush());
+            }
+            Self::Terminal(bar) => bar.line(line),
+        }
+    }
+}
+
+/// The epoch that runs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Epoch {
+    number: u64,
+    batches: u64,
+    batches_before: u64,
+    learning_rate: Option<f64>,
+    began: Duration,
+    shown: Duration,
+    checked: Duration,
+    /// Steps from one reading of the clock to the next.
+    stride: u32,
+    steps_until_check: u32,
+}
+
+impl Progress {
+    /// A bar when standard error is a terminal, else whole lines on standard output.
+    pub fn auto() -> Self {
+        Bar::on_stderr().map_or_else(|| Self::to(Box::new(std::io::stdout())), |bar| Self::of(Output::Terminal(bar)))
+    }
+
+    /// Whole lines into `writer`.
+    pub fn to(writer: Box<dyn Write + Send>) -> Self {
+        Self::of(Output::Lines(writer))
+    }
+
+    fn of(output: Output) -> Self {
+        let start = Instant::now();
+        let clock = Box::new(move || start.elapsed());
+        Self { output, clock, table: Table::default(), epoch: Epoch::default() }
+    }
+
+    /// Reads the clock when it is time to, and shows what is due. `loss` is this step's.
+    fn look(&mut self, batches_seen: u64, loss: f32) {
+        let now = (self.clock)();
+        let slow = now.saturating_sub(self.epoch.checked) > SLOW_STEP * self.epoch.stride;
+        self.epoch.stride = if slow { 1 } else { STRIDE };
+        self.epoch.steps_until_check = self.epoch.stride - 1;
+        self.epoch.checked = now;
+        let batch = batches_seen.saturating_sub(self.epoch.batches_before);
+        match &mut self.output {
+            Output::Terminal(bar) => bar.at(batch, loss),
+            Output::Lines(_) if now.saturating_sub(self.epoch.shown) >= SILENCE && batch < self.epoch.batches => {
+                let seconds = now.saturating_sub(self.epoch.began).as_secs_f64();
+                self.epoch.shown = now;
+                self.output.line(&table::heartbeat(self.epoch.number, batch, self.epoch.batches, loss, seconds));
+            }
+            Output::Lines(_) => {}
+        }
+    }
+}
+
+impl Callback for Progress {
+    fn effects(&self) -> Effects {
+        Effects::in_phase(Phase::Show)
+    }
+
+    fn fit_start(&mut self, fit: &FitStart<'_>) -> Reply {
+        self.table = Table::new(fit.epoch_metrics);
+        self.output.line(&self.table.header());
+        Ok(Flow::Continue)
+    }
+
+    fn epoch_start(&mut self, epoch: &EpochStart<'_>) -> Reply {
+        let now = (self.clock)();
+        self.epoch = Epoch {
+            number: epoch.counters.epoch + 1,
+            batches: epoch.horizon.batches_per_epoch,
+            batches_before: epoch.counters.batches_seen,
+            learning_rate: None,
+            began: now,
+            shown: now,
+            checked: now,
+            stride: 1,
+            steps_until_check: 0,
+        };
+        if let Output::Terminal(bar) = &mut self.output {
+            bar.epoch(self.epoch.number, self.epoch.batches);
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn step_end(&mut self, step: &StepEnd<'_>) -> Reply {
+        self.epoch.learning_rate = Some(step.learning_rate);
+        match self.epoch.steps_until_check.checked_sub(1) {
+            Some(left) => self.epoch.steps_until_check = left,
+            None => self.look(step.counters.batches_seen, step.loss()),
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn epoch_end(&mut self, epoch: &EpochEnd<'_>) -> Reply {
+        let row = self.table.row(self.epoch.number, epoch.metrics, self.epoch.learning_rate, epoch.seconds);
+        self.output.line(&row);
+        Ok(Flow::Continue)
+    }
+
+    fn fit_end(&mut self, fit: &mut FitEnd<'_>) -> Result<(), CallbackError> {
+        let last = table::ending(fit.counters, fit.reason, fit.error);
+        if let Output::Terminal(bar) = &mut self.output {
+            bar.clear();
+        }
+        self.output.line(&last);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! The output, line by line.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::Progress;
+use crate::fake::Fake;
+use crate::{CallbackError, EarlyStopping, LrSchedule, Stack, on_epoch_end};
+
+#[derive(Clone, Default)]
+struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Page {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// A fit whose every step takes this long; the clock stands still otherwise.
+fn timed(step: Duration) -> (Fake, Page, Arc<AtomicU64>) {
+    let (page, reads) = (Page::default(), Arc::new(AtomicU64::new(0)));
+    let mut progress = Progress::to(Box::new(page.clone()));
+    let steps = Arc::new(AtomicU64::new(0));
+    let (counted, counting) = (reads.clone(), steps.clone());
+    progress.clock = Box::new(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        step * u32::try_from(steps.load(Ordering::Relaxed)).unwrap()
+    });
+    let mut fake = Fake::with(progress);
+    fake.loss = Box::new(move |n| {
+        counting.store(n, Ordering::Relaxed);
+        0.5
+    });
+    (fake, page, reads)
+}
+
+#[test]
+fn one_aligned_row_per_epoch() {
+    let page = Page::default();
+    let mut stack = Stack::new();
+    stack.push(Progress::to(Box::new(page.clone())));
+    stack.push(LrSchedule::step(3e-3, 1, 0.1));
+    stack.push(EarlyStopping::on("val_loss").patience(1));
+    let mut fake = Fake::new(stack);
+    fake.metrics = Box::new(|epoch| {
+        let losses = [(2.25, 1.75), (0.004, f64::NAN), (123456.0, 1.5)][epoch as usize];
+        vec![
+            ("train_loss", losses.0),
+            ("val_loss", [2.0, 1.5, 1.75][epoch as usize]),
+            ("val_accuracy", 0.5),
+            ("a_rather_long_name", losses.1),
+        ]
+    });
+    fake.seconds = Box::new(|epoch| [0.25, 12.5, 1234.0][epoch as usize]);
+    fake.fit(10);
+    assert_eq!(
+        page.text(),
+        "\
+epoch  train_loss    val_loss  val_accuracy  a_rather_long_name  learning_rate  seconds
+    1      2.2500      2.0000        0.5000              1.7500        3.00e-3      0.2
+    2     4.00e-3      1.5000        0.5000                 NaN        3.00e-4     12.5
+    3      1.23e5      1.7500        0.5000              1.5000        3.00e-5   1234.0
+ended after 3 epochs, 9 updates: early_stopping (EarlyStopping): val_loss has not improved for 1 check; best 1.5000 in epoch 2
+"
+    );
+}
+
+#[test]
+fn every_ending_is_told() {
+    let page = Page::default();
+    let mut stack = Stack::new();
+    stack.push(Progress::to(Box::new(page.clone())));
+    stack.push(on_epoch_end(|epoch| {
+        if epoch.counters.epoch < 1 { Ok(Default::default()) } else { Err(CallbackError::custom("no")) }
+    }));
+    let mut fake = Fake::new(stack).batches(1);
+    fake.fit(1);
+    fake.fit(1);
+    assert_eq!(
+        page.text(),
+        "\
+epoch  train_loss  learning_rate  seconds
+    1      1.0000         1.00e0      1.0
+ended after 1 epoch, 1 update: completed
+epoch  train_loss  learning_rate  seconds
+    2      1.0000         1.00e0      1.0
+failed after 1 epoch, 2 updates: run callback on_epoch_end: no
+"
+    );
+}
+
+#[test]
+fn a_long_epoch_gives_signs_of_life() {
+    let (fake, page, _) = timed(Duration::from_secs(4));
+    fake.batches(7).fit(1);
+    assert_eq!(
+        page.text(),
+        "\
+epoch  train_loss  learning_rate  seconds
+    1  … batch 3 of 7, loss 0.5000, 12 s
+    1  … batch 6 of 7, loss 0.5000, 24 s
+    1      1.0000         1.00e0      1.0
+ended after 1 epoch, 7 updates: completed
+"
+    );
+}
+
+#[test]
+fn fast_steps_seldom_read_the_clock() {
+    let (fake, page, reads) = timed(Duration::from_micros(500));
+    fake.batches(1600).fit(1);
+    assert_eq!(reads.load(Ordering::Relaxed), 1 + 100, "at the epoch's start and at every 16th step");
+    assert_eq!(page.text().lines().count(), 3);
+}
+
+#[test]
+fn slow_steps_read_it_every_time() {
+    let (fake, page, reads) = timed(Duration::from_millis(20));
+    fake.batches(600).fit(1);
+    assert_eq!(reads.load(Ordering::Relaxed), 1 + 600);
+    assert!(page.text().contains("\n    1  … batch 500 of 600, loss 0.5000, 10 s\n"), "{}", page.text());
+}
+
+#[test]
+fn a_closed_pipe_does_not_end_the_fit() {
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+    let mut fake = Fake::with(Progress::to(Box::new(Closed)));
+    fake.fit(2);
+    assert_eq!((fake.counters.epoch, fake.seen.error), (2, None));
+}

@@ -1,0 +1,145 @@
+//! What a callback declares that it touches.
+
+use serde::{Deserialize, Serialize};
+use trainbook_store::MetricName;
+
+/// What a callback reads and writes, and when within a moment it wants its turn.
+///
+/// The stack uses it to order callbacks and to refuse, before the first step, two writers of one [`Resource`] and a metric that is read
+/// but that nothing produces.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effects {
+    /// When within each moment this callback is called.
+    pub phase: Phase,
+    /// What it looks at and could not work without.
+    pub reads: Vec<Resource>,
+    /// What it changes. [`Resource::Metric`] here means that it produces that metric.
+    pub writes: Vec<Resource>,
+    /// It cannot work in a run that has no store.
+    pub needs_store: bool,
+}
+
+impl Effects {
+    /// No reads, no writes, called in `phase`.
+    pub fn in_phase(phase: Phase) -> Self {
+        Self { phase, ..Self::default() }
+    }
+
+    /// Adds something that is read.
+    #[must_use]
+    pub fn reads(mut self, resource: Resource) -> Self {
+        self.reads.push(resource);
+        self
+    }
+
+    /// Adds something that is written.
+    #[must_use]
+    pub fn writes(mut self, resource: Resource) -> Self {
+        self.writes.push(resource);
+        self
+    }
+
+    /// Refuses a run without a store.
+    #[must_use]
+    pub fn needs_store(mut self) -> Self {
+        self.needs_store = true;
+        self
+    }
+
+    /// The union of both, in the earlier phase of the two.
+    #[must_use]
+    pub fn union(mut self, other: Effects) -> Self {
+        self.phase = self.phase.min(other.phase);
+        self.needs_store |= other.needs_store;
+        for (into, from) in [(&mut self.reads, other.reads), (&mut self.writes, other.writes)] {
+            for resource in from {
+                if !into.contains(&resource) {
+                    into.push(resource);
+                }
+            }
+        }
+        self
+    }
+}
+
+/// Something that a callback may read or write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// The seed of every random stream.
+    Seed,
+    /// The learning rate of the coming step.
+    LearningRate,
+    /// The gradients between backward pass and update.
+    Gradients,
+    /// The weights.
+    Weights,
+    /// Whether the fit goes on. Any number of callbacks may write it.
+    Stop,
+    /// A metric by name.
+    Metric(MetricName),
+}
+
+impl Resource {
+    /// A metric by name.
+    pub fn metric(name: impl AsRef<str>) -> Self {
+        Self::Metric(MetricName::new(name))
+    }
+
+    pub(super) fn allows_many_writers(&self) -> bool {
+        matches!(self, Self::Stop)
+    }
+}
+
+impl std::fmt::Display for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Seed => f.write_str("seed"),
+            Self::LearningRate => f.write_str("learning rate"),
+            Self::Gradients => f.write_str("gradients"),
+            Self::Weights => f.write_str("weights"),
+            Self::Stop => f.write_str("stop"),
+            Self::Metric(name) => write!(f, "metric {name}"),
+        }
+    }
+}
+
+/// The order of callbacks within one moment; equal phases keep the order of insertion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Seeds and other set-up.
+    Configure,
+    /// Learning rates.
+    Schedule,
+    /// Refusals that should come before any change, such as non-finite values.
+    Guard,
+    /// Changes to gradients.
+    Change,
+    /// Watching. The default.
+    #[default]
+    Observe,
+    /// Decisions on what was watched, such as early stopping.
+    Decide,
+    /// Checkpoints: after every decision, so that they hold it.
+    Save,
+    /// Recording: after everything that may log.
+    Record,
+    /// Showing: last.
+    Show,
+}
+
+impl std::fmt::Display for Phase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Configure => "configure",
+            Self::Schedule => "schedule",
+            Self::Guard => "guard",
+            Self::Change => "change",
+            Self::Observe => "observe",
+            Self::Decide => "decide",
+            Self::Save => "save",
+            Self::Record => "record",
+            Self::Show => "show",
+        })
+    }
+}

@@ -1,0 +1,24 @@
+//! What a callback is, when it is called, and how several become one.
+
+mod access;
+mod callback;
+mod compose;
+mod effects;
+mod error;
+mod flow;
+pub mod moment;
+mod stack;
+mod state;
+
+pub use access::{Gradients, Snapshot, TensorInfo, TensorStats, Weights, sum_of_squares};
+pub use callback::{Callback, Reply};
+pub use compose::{Every, OnEpochEnd, OnStepEnd, every, on_epoch_end, on_step_end};
+pub use effects::{Effects, Phase, Resource};
+pub use error::CallbackError;
+pub use flow::{Flow, StopKind, StopReason};
+pub use moment::{
+    BatchStart, CheckpointRequest, Counters, EpochEnd, EpochStart, FitEnd, FitStart, GradientEdit, GradientView,
+    Horizon, MetricLog, Moment, Setup, StepEnd,
+};
+pub use stack::{NamedState, Plan, Stack};
+pub use state::CallbackState;

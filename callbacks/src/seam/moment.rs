@@ -1,0 +1,355 @@
+//! The loop, drawn once, and the contexts of its moments.
+//!
+//! ```text
+//! build:
+//!   ▸ Setup                          may set the seed
+//!   weights are drawn from the seed
+//! fit(epochs):
+//!   ▸ FitStart
+//!   for each epoch:
+//!     ▸ EpochStart
+//!     for each batch of the shuffled training part:
+//!       ▸ BatchStart                 may set the learning rate
+//!       forward, loss, backward
+//!       ▸ RawGradients               look, may skip the update
+//!       unless skipped:
+//!         ▸ ChangeGradients          clip, add noise, …
+//!         ▸ FinalGradients           look, may still skip
+//!       unless skipped: optimiser update
+//!       ▸ StepEnd                    look
+//!     evaluate the validation part
+//!     ▸ EpochEnd                     look, may ask for a checkpoint, may stop
+//!     requested checkpoints are written, with the state of every callback as it is after the moment
+//!   ▸ FitEnd                         always, also after an error or a panic; may replace the weights
+//! ```
+//!
+//! A context behind `&` can only be looked at (and logged to); one behind `&mut` may be changed in the ways it offers.
+
+use std::cell::RefCell;
+
+use trainbook_store::{Metric, MetricName, RunWriter};
+
+use super::{CallbackError, Gradients, Snapshot, StopReason, Weights};
+
+/// One moment of the loop with its context.
+pub enum Moment<'m, 'c> {
+    /// Before weights exist.
+    Setup(&'m mut Setup),
+    /// Before the first epoch.
+    FitStart(&'m FitStart<'c>),
+    /// Before an epoch.
+    EpochStart(&'m EpochStart<'c>),
+    /// Before a batch.
+    BatchStart(&'m mut BatchStart<'c>),
+    /// After backward.
+    RawGradients(&'m GradientView<'c>),
+    /// Before the update, to change.
+    ChangeGradients(&'m mut GradientEdit<'c>),
+    /// Before the update, to look.
+    FinalGradients(&'m GradientView<'c>),
+    /// After the update.
+    StepEnd(&'m StepEnd<'c>),
+    /// After an epoch and its validation.
+    EpochEnd(&'m EpochEnd<'c>),
+    /// After everything.
+    FitEnd(&'m mut FitEnd<'c>),
+}
+
+impl Moment<'_, '_> {
+    /// The counters at this moment; `None` before there are any.
+    pub fn counters(&self) -> Option<Counters> {
+        match self {
+            Self::Setup(_) => None,
+            Self::FitStart(m) => Some(m.counters),
+            Self::EpochStart(m) => Some(m.counters),
+            Self::BatchStart(m) => Some(m.counters),
+            Self::RawGradients(m) | Self::FinalGradients(m) => Some(m.counters),
+            Self::ChangeGradients(m) => Some(m.counters),
+            Self::StepEnd(m) => Some(m.counters),
+            Self::EpochEnd(m) => Some(m.counters),
+            Self::FitEnd(m) => Some(m.counters),
+        }
+    }
+
+    /// Whether this moment comes once per batch.
+    pub fn is_per_step(&self) -> bool {
+        matches!(
+            self,
+            Self::BatchStart(_)
+                | Self::RawGradients(_)
+                | Self::ChangeGradients(_)
+                | Self::FinalGradients(_)
+                | Self::StepEnd(_)
+        )
+    }
+}
+
+/// Where the fit is. The three step counters are never the same thing: a skipped update is attempted but not applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Epochs completed before this one, over the trainer's life; 0 in the first epoch.
+    pub epoch: u64,
+    /// Batches whose forward and backward pass has run.
+    pub batches_seen: u64,
+    /// Updates attempted.
+    pub updates_attempted: u64,
+    /// Updates applied. Schedules follow this one.
+    pub updates_applied: u64,
+}
+
+/// How far this fit is meant to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Horizon {
+    /// Epochs asked for.
+    pub epochs: u64,
+    /// Batches in an epoch.
+    pub batches_per_epoch: u64,
+    /// `updates_applied` when this fit began.
+    pub first_update: u64,
+}
+
+impl Horizon {
+    /// Updates that this fit will apply if nothing stops it or skips one.
+    pub fn updates(&self) -> u64 {
+        self.epochs.saturating_mul(self.batches_per_epoch) // a fit bounded by time may ask for any number of epochs
+    }
+}
+
+/// Metrics logged by callbacks; read by the recorder at the end of the step or epoch, then emptied.
+#[derive(Debug, Default)]
+pub struct MetricLog(RefCell<Vec<Metric>>);
+
+impl MetricLog {
+    /// Adds a value.
+    pub fn push(&self, name: impl Into<MetricName>, value: f64) {
+        self.0.borrow_mut().push(Metric { name: name.into(), value });
+    }
+
+    /// Everything logged so far.
+    pub fn read<R>(&self, look: impl FnOnce(&[Metric]) -> R) -> R {
+        look(&self.0.borrow())
+    }
+
+    /// Empties the log and keeps its memory.
+    pub fn clear(&self) {
+        self.0.borrow_mut().clear();
+    }
+}
+
+/// Before weights exist.
+#[derive(Debug, Default)]
+pub struct Setup {
+    seed: Option<u64>,
+}
+
+impl Setup {
+    /// Sets the seed of every random stream.
+    pub fn set_seed(&mut self, seed: u64) {
+        self.seed = Some(seed);
+    }
+
+    /// The seed, if a callback has set one.
+    pub fn seed(&self) -> Option<u64> {
+        self.seed
+    }
+}
+
+/// Before the first epoch.
+pub struct FitStart<'a> {
+    /// Where the trainer is.
+    pub counters: Counters,
+    /// How far it is meant to go.
+    pub horizon: Horizon,
+    /// The run being recorded; `None` without a store.
+    pub run: Option<&'a RunWriter>,
+    /// The names of the metrics that an epoch of this fit will have, in order.
+    pub epoch_metrics: &'a [MetricName],
+}
+
+/// Before an epoch.
+pub struct EpochStart<'a> {
+    /// Where the fit is.
+    pub counters: Counters,
+    /// How far it is meant to go.
+    pub horizon: Horizon,
+    /// Where to log.
+    pub log: &'a MetricLog,
+}
+
+/// Before a batch.
+pub struct BatchStart<'a> {
+    /// Where the fit is.
+    pub counters: Counters,
+    /// How far it is meant to go.
+    pub horizon: Horizon,
+    /// Row numbers of this batch in the data set.
+    pub samples: &'a [usize],
+    /// Where to log.
+    pub log: &'a MetricLog,
+    learning_rate: f64,
+}
+
+impl<'a> BatchStart<'a> {
+    /// The context at the given learning rate.
+    pub fn new(
+        counters: Counters,
+        horizon: Horizon,
+        samples: &'a [usize],
+        log: &'a MetricLog,
+        learning_rate: f64,
+    ) -> Self {
+        Self { counters, horizon, samples, log, learning_rate }
+    }
+
+    /// The learning rate that this step will use.
+    pub fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    /// Sets the learning rate of this step. It stays until somebody sets another.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.learning_rate = learning_rate;
+    }
+}
+
+/// Gradients, to look at.
+pub struct GradientView<'a> {
+    /// Where the fit is; this batch is counted, its update is not.
+    pub counters: Counters,
+    /// This batch's mean loss.
+    pub loss: f32,
+    /// Row numbers of this batch in the data set.
+    pub samples: &'a [usize],
+    /// The gradients.
+    pub gradients: &'a dyn Gradients,
+    /// Where to log.
+    pub log: &'a MetricLog,
+}
+
+/// Gradients, to change.
+pub struct GradientEdit<'a> {
+    /// Where the fit is; this batch is counted, its update is not.
+    pub counters: Counters,
+    /// The gradients.
+    pub gradients: &'a mut dyn Gradients,
+    /// Where to log.
+    pub log: &'a MetricLog,
+}
+
+/// After an update was applied or skipped.
+pub struct StepEnd<'a> {
+    /// Where the fit is; this step is counted.
+    pub counters: Counters,
+    /// How far it is meant to go.
+    pub horizon: Horizon,
+    /// The learning rate that was used.
+    pub learning_rate: f64,
+    /// Whether the update was applied.
+    pub applied: bool,
+    /// Row numbers of this batch in the data set.
+    pub samples: &'a [usize],
+    /// Where to log.
+    pub log: &'a MetricLog,
+    loss: f32,
+}
+
+impl<'a> StepEnd<'a> {
+    /// The context of a step with this mean loss.
+    pub fn new(
+        counters: Counters,
+        horizon: Horizon,
+        learning_rate: f64,
+        applied: bool,
+        samples: &'a [usize],
+        log: &'a MetricLog,
+        loss: f32,
+    ) -> Self {
+        Self { counters, horizon, learning_rate, applied, samples, log, loss }
+    }
+
+    /// This batch's mean loss, before the update.
+    pub fn loss(&self) -> f32 {
+        self.loss
+    }
+}
+
+/// A checkpoint that a callback asks for; written after the moment, when every callback has seen it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckpointRequest {
+    /// What it is called in the run, for example `best`.
+    pub label: String,
+    /// The metric that earned it.
+    pub metric: Option<Metric>,
+}
+
+/// After an epoch and its validation.
+pub struct EpochEnd<'a> {
+    /// Where the fit is; `epoch` is still this one's number.
+    pub counters: Counters,
+    /// How far it is meant to go.
+    pub horizon: Horizon,
+    /// Seconds since the epoch began, validation included.
+    pub seconds: f64,
+    /// What the trainer measured: `train_loss`, and with a validation part `val_loss` and, for classifiers, `val_accuracy`.
+    pub metrics: &'a [Metric],
+    /// The weights, to copy.
+    pub weights: &'a dyn Weights,
+    /// Where to log.
+    pub log: &'a MetricLog,
+    requests: &'a RefCell<Vec<CheckpointRequest>>,
+}
+
+impl<'a> EpochEnd<'a> {
+    /// The context at the end of an epoch; checkpoint requests are collected in `requests`.
+    #[allow(clippy::too_many_arguments)] // one caller, one field each
+    pub fn new(
+        counters: Counters,
+        horizon: Horizon,
+        seconds: f64,
+        metrics: &'a [Metric],
+        weights: &'a dyn Weights,
+        log: &'a MetricLog,
+        requests: &'a RefCell<Vec<CheckpointRequest>>,
+    ) -> Self {
+        Self { counters, horizon, seconds, metrics, weights, log, requests }
+    }
+
+    /// A metric of this epoch by name: the trainer's, or one logged since the epoch began.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let find = |metrics: &[Metric]| metrics.iter().rev().find(|m| m.name == name).map(|m| m.value);
+        find(self.metrics).or_else(|| self.log.read(find))
+    }
+
+    /// Asks for a checkpoint.
+    pub fn request_checkpoint(&self, request: CheckpointRequest) {
+        self.requests.borrow_mut().push(request);
+    }
+}
+
+/// After everything.
+pub struct FitEnd<'a> {
+    /// Where the fit ended.
+    pub counters: Counters,
+    /// Why it ended; `None` when an error or a panic ended it.
+    pub reason: Option<&'a StopReason>,
+    /// The error that ended it, in words.
+    pub error: Option<&'a str>,
+    weights: &'a mut dyn Weights,
+}
+
+impl<'a> FitEnd<'a> {
+    /// The context at the end of a fit.
+    pub fn new(
+        counters: Counters,
+        reason: Option<&'a StopReason>,
+        error: Option<&'a str>,
+        weights: &'a mut dyn Weights,
+    ) -> Self {
+        Self { counters, reason, error, weights }
+    }
+
+    /// Replaces the weights.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), CallbackError> {
+        self.weights.restore(snapshot)
+    }
+}

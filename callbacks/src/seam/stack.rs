@@ -1,0 +1,200 @@
+//! Several callbacks as one, in a resolved order.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use trainbook_store::{MetricName, PlannedCallback};
+
+use super::{Callback, CallbackError, CallbackState, Effects, Flow, Moment, Reply, Resource};
+
+/// The callbacks of a trainer, ordered by [`Phase`](super::Phase), then by insertion.
+#[derive(Default)]
+pub struct Stack {
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    name: Cow<'static, str>,
+    effects: Effects,
+    callback: Box<dyn Callback>,
+}
+
+impl Stack {
+    /// An empty stack.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a callback behind those of its phase.
+    pub fn push(&mut self, callback: impl Callback + 'static) {
+        let callback: Box<dyn Callback> = Box::new(callback);
+        let (name, effects) = (callback.name(), callback.effects());
+        let at = self.entries.partition_point(|e| e.effects.phase <= effects.phase);
+        self.entries.insert(at, Entry { name, effects, callback });
+    }
+
+    /// Whether a callback of this name is in the stack.
+    pub fn contains(&self, name: &str) -> bool {
+        self.entries.iter().any(|e| e.name == name)
+    }
+
+    /// Whether some callback writes `resource`.
+    pub fn writes(&self, resource: &Resource) -> bool {
+        self.entries.iter().any(|e| e.effects.writes.contains(resource))
+    }
+
+    /// Checks the declared effects against each other and against what the trainer itself produces each epoch.
+    ///
+    /// # Errors
+    /// Two writers of one resource; a metric that is read and that neither `produced` nor a callback writes; a callback that needs a store
+    /// when `has_store` is false. The message names the callbacks.
+    pub fn plan(&self, produced: &[MetricName], has_store: bool) -> Result<Plan, CallbackError> {
+        for (i, entry) in self.entries.iter().enumerate() {
+            for resource in entry.effects.writes.iter().filter(|r| !r.allows_many_writers()) {
+                let earlier = self.entries[..i].iter().find(|e| e.effects.writes.contains(resource));
+                let trainer = matches!(resource, Resource::Metric(name) if produced.contains(name));
+                if let Some(first) = earlier.map(|e| e.name.as_ref()).or(trainer.then_some("the trainer")) {
+                    return Err(CallbackError::TwoWriters {
+                        resource: resource.to_string(),
+                        first: first.to_owned(),
+                        second: entry.name.to_string(),
+                    });
+                }
+            }
+            for resource in &entry.effects.reads {
+                if let Resource::Metric(name) = resource
+                    && !produced.contains(name)
+                    && !self.writes(resource)
+                {
+                    return Err(CallbackError::UnknownMetric {
+                        callback: entry.name.to_string(),
+                        metric: name.to_string(),
+                        hint: self.hint(name, produced),
+                    });
+                }
+            }
+            if entry.effects.needs_store && !has_store {
+                return Err(CallbackError::NeedsStore { callback: entry.name.to_string() });
+            }
+        }
+        let names = |resources: &[Resource]| resources.iter().map(Resource::to_string).collect();
+        Ok(Plan(
+            self.entries
+                .iter()
+                .map(|e| PlannedCallback {
+                    name: e.name.to_string(),
+                    phase: e.effects.phase.to_string(),
+                    reads: names(&e.effects.reads),
+                    writes: names(&e.effects.writes),
+                })
+                .collect(),
+        ))
+    }
+
+    fn hint(&self, wanted: &str, produced: &[MetricName]) -> String {
+        let written = self.entries.iter().flat_map(|e| &e.effects.writes).filter_map(|r| match r {
+            Resource::Metric(name) => Some(name),
+            _ => None,
+        });
+        let mut known: Vec<&str> = produced.iter().chain(written).map(MetricName::as_str).collect();
+        known.sort_by_key(|name| strsim::damerau_levenshtein(name, wanted));
+        match known.first() {
+            Some(near) if strsim::jaro_winkler(near, wanted) > 0.8 => format!("did you mean {near:?}?"),
+            Some(_) => format!("there are: {}", known.join(", ")),
+            None => "there are no metrics at all".to_owned(),
+        }
+    }
+
+    /// Tells every callback about a moment and returns the strongest wish.
+    ///
+    /// # Errors
+    /// The first callback's error, under its name; the callbacks behind it have seen the moment all the same.
+    pub fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
+        let mut flow = Flow::Continue;
+        let mut error = None;
+        for entry in &mut self.entries {
+            match attribute(entry.callback.on(moment), || entry.name.to_string()) {
+                Ok(wish) => flow = flow.or_stronger(wish),
+                Err(e) => {
+                    error.get_or_insert(e);
+                }
+            }
+        }
+        error.map_or(Ok(flow), Err)
+    }
+
+    /// The state of every callback, in order.
+    pub fn save(&self) -> Result<Vec<NamedState>, CallbackError> {
+        self.entries.iter().map(|e| Ok(NamedState { name: e.name.to_string(), state: e.callback.save()? })).collect()
+    }
+
+    /// Takes back what [`save`](Self::save) returned.
+    ///
+    /// # Errors
+    /// The stack has other callbacks than the one that was saved, or a state does not fit.
+    pub fn load(&mut self, states: &[NamedState]) -> Result<(), CallbackError> {
+        let mismatch = |reason: String| CallbackError::State { callback: "stack".to_owned(), reason };
+        if states.len() != self.entries.len() {
+            return Err(mismatch(format!("{} callbacks were saved, {} are here", states.len(), self.entries.len())));
+        }
+        for (entry, saved) in self.entries.iter_mut().zip(states) {
+            if entry.name != saved.name {
+                return Err(mismatch(format!("{} was saved where {} is", saved.name, entry.name)));
+            }
+            entry.callback.load(&saved.state)?;
+        }
+        Ok(())
+    }
+}
+
+/// Puts a callback's name into a stop or an error that has none yet.
+pub(super) fn attribute(reply: Reply, name: impl FnOnce() -> String) -> Reply {
+    match reply {
+        Ok(Flow::Stop(mut reason)) if reason.by.is_empty() => {
+            reason.by = name();
+            Ok(Flow::Stop(reason))
+        }
+        Err(CallbackError::Custom(reason)) => Err(CallbackError::Failed { callback: name(), reason }),
+        other => other,
+    }
+}
+
+/// A callback's state under its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedState {
+    /// The callback's name.
+    pub name: String,
+    /// Its state.
+    pub state: CallbackState,
+}
+
+/// The resolved order of a stack, as it is shown and stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan(Vec<PlannedCallback>);
+
+impl Plan {
+    /// The callbacks in the order in which they are called.
+    pub fn callbacks(&self) -> &[PlannedCallback] {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for c in &self.0 {
+            write!(f, "{:<10} {:<18}", c.phase, c.name)?;
+            if !c.reads.is_empty() {
+                write!(f, " reads {}", c.reads.join(", "))?;
+            }
+            if !c.writes.is_empty() {
+                write!(f, " writes {}", c.writes.join(", "))?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "stack_tests.rs"]
+mod tests;

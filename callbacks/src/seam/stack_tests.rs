@@ -1,0 +1,347 @@
+//! What a stack promises, checked with callbacks that listen.
+
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::fake::Fake;
+use crate::{Phase, Setup, every};
+
+type Heard = Arc<Mutex<Vec<String>>>;
+
+/// Writes down every moment it is told about, and answers as it is told to.
+struct Listener {
+    name: &'static str,
+    effects: Effects,
+    heard: Heard,
+    answer: fn(&str) -> Reply,
+    state: u64,
+}
+
+impl Callback for Listener {
+    fn name(&self) -> Cow<'static, str> {
+        self.name.into()
+    }
+
+    fn effects(&self) -> Effects {
+        self.effects.clone()
+    }
+
+    fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
+        let what = match moment {
+            Moment::Setup(_) => "setup".to_owned(),
+            Moment::FitStart(_) => "fit_start".to_owned(),
+            Moment::EpochStart(_) => "epoch_start".to_owned(),
+            Moment::BatchStart(m) => format!("batch_start {}", m.counters.batches_seen + 1),
+            Moment::RawGradients(m) => format!("raw {}", m.counters.batches_seen),
+            Moment::ChangeGradients(m) => format!("change {}", m.counters.batches_seen),
+            Moment::FinalGradients(m) => format!("final {}", m.counters.batches_seen),
+            Moment::StepEnd(m) => format!("step_end {}", m.counters.batches_seen),
+            Moment::EpochEnd(_) => "epoch_end".to_owned(),
+            Moment::FitEnd(_) => "fit_end".to_owned(),
+        };
+        let answer = (self.answer)(&what);
+        self.state += 1;
+        self.heard.lock().unwrap().push(if self.name.is_empty() { what } else { format!("{}: {what}", self.name) });
+        answer
+    }
+
+    fn save(&self) -> Result<CallbackState, CallbackError> {
+        CallbackState::of(self.name, &self.state)
+    }
+
+    fn load(&mut self, state: &CallbackState) -> Result<(), CallbackError> {
+        self.state = state.get(self.name)?;
+        Ok(())
+    }
+}
+
+fn listener(name: &'static str, heard: &Heard) -> Listener {
+    Listener { name, effects: Effects::default(), heard: heard.clone(), answer: |_| Ok(Flow::Continue), state: 0 }
+}
+
+impl Listener {
+    fn effects(mut self, effects: Effects) -> Self {
+        self.effects = effects;
+        self
+    }
+
+    fn answer(mut self, answer: fn(&str) -> Reply) -> Self {
+        self.answer = answer;
+        self
+    }
+}
+
+fn stack_of<C: Callback + 'static>(callbacks: impl IntoIterator<Item = C>) -> Stack {
+    let mut stack = Stack::new();
+    callbacks.into_iter().for_each(|c| stack.push(c));
+    stack
+}
+
+fn lines(heard: &Heard) -> Vec<String> {
+    std::mem::take(&mut heard.lock().unwrap())
+}
+
+/// One moment, told to the stack.
+fn tell(stack: &mut Stack) -> Reply {
+    stack.on(&mut Moment::Setup(&mut Setup::default()))
+}
+
+fn metrics(names: &[&str]) -> Vec<MetricName> {
+    names.iter().map(MetricName::new).collect()
+}
+
+#[test]
+fn the_order_is_by_phase_and_then_by_insertion() {
+    let heard = Heard::default();
+    let phases = [
+        ("f", Phase::Show),
+        ("c", Phase::Observe),
+        ("a", Phase::Configure),
+        ("d", Phase::Observe),
+        ("b", Phase::Change),
+        ("e", Phase::Save),
+    ];
+    let mut stack = stack_of(phases.map(|(name, phase)| listener(name, &heard).effects(Effects::in_phase(phase))));
+    tell(&mut stack).unwrap();
+    assert_eq!(lines(&heard), ["a: setup", "b: setup", "c: setup", "d: setup", "e: setup", "f: setup"]);
+    let plan = stack.plan(&[], false).unwrap();
+    let planned: Vec<_> = plan.callbacks().iter().map(|c| format!("{} {}", c.name, c.phase)).collect();
+    assert_eq!(planned, ["a configure", "b change", "c observe", "d observe", "e save", "f show"]);
+}
+
+#[test]
+fn the_moments_of_a_fit_come_as_the_loop_is_drawn() {
+    let heard = Heard::default();
+    let mut fake = Fake::with(listener("", &heard)).batches(2);
+    fake.fit(1);
+    #[rustfmt::skip]
+    let drawn = [
+        "fit_start", "epoch_start",
+        "batch_start 1", "raw 1", "change 1", "final 1", "step_end 1",
+        "batch_start 2", "raw 2", "change 2", "final 2", "step_end 2",
+        "epoch_end", "fit_end",
+    ];
+    assert_eq!(lines(&heard), drawn);
+}
+
+#[test]
+fn everyone_sees_the_moment_after_one_stopped_or_failed() {
+    let heard = Heard::default();
+    let mut stack = stack_of([
+        listener("stops", &heard).answer(|_| Ok(Flow::stop("enough"))),
+        listener("fails", &heard).answer(|_| Err(CallbackError::custom("broken"))),
+        listener("fails later", &heard).answer(|_| Err(CallbackError::custom("broken too"))),
+        listener("sees", &heard),
+    ]);
+    let error = tell(&mut stack).unwrap_err();
+    assert_eq!(error.to_string(), "run callback fails: broken");
+    assert_eq!(lines(&heard), ["stops: setup", "fails: setup", "fails later: setup", "sees: setup"]);
+}
+
+#[test]
+fn the_strongest_flow_wins_and_of_stops_the_first() {
+    let heard = Heard::default();
+    let wishes: [fn(&str) -> Reply; 5] = [
+        |_| Ok(Flow::Continue),
+        |_| Ok(Flow::SkipUpdate),
+        |_| Ok(Flow::EndEpoch),
+        |_| Ok(Flow::stop("first")),
+        |_| Ok(Flow::stop("second")),
+    ];
+    // Any two, in both orders: the later in this list wins, and of two stops the one that was called first.
+    for (i, &a) in wishes.iter().enumerate() {
+        for (j, &b) in wishes.iter().enumerate() {
+            let mut stack = stack_of([listener("a", &heard).answer(a), listener("b", &heard).answer(b)]);
+            let winner = if i.min(j) >= 3 { i } else { i.max(j) };
+            let (won, expected) = (tell(&mut stack).unwrap(), wishes[winner]("").unwrap());
+            match (won, expected) {
+                (Flow::Stop(won), Flow::Stop(expected)) => {
+                    assert_eq!(won.detail, expected.detail);
+                    assert_eq!(won.by, if winner == i { "a" } else { "b" });
+                }
+                (won, expected) => assert_eq!(won, expected),
+            }
+        }
+    }
+}
+
+#[test]
+fn two_writers_are_refused_by_name() {
+    let heard = Heard::default();
+    let writes = |name, resource| listener(name, &heard).effects(Effects::default().writes(resource));
+    let refused =
+        |a, b| stack_of([writes("first", a), writes("second", b)]).plan(&[], false).map_err(|e| e.to_string());
+    for (resource, shown) in [
+        (Resource::Seed, "seed"),
+        (Resource::LearningRate, "learning rate"),
+        (Resource::Gradients, "gradients"),
+        (Resource::Weights, "weights"),
+        (Resource::metric("x"), "metric x"),
+    ] {
+        let message = format!("plan the callbacks: first and second both write the {shown}; keep one of them");
+        assert_eq!(refused(resource.clone(), resource), Err(message));
+    }
+    assert!(refused(Resource::Stop, Resource::Stop).is_ok(), "any number may stop");
+    assert!(refused(Resource::Weights, Resource::Gradients).is_ok());
+    assert!(refused(Resource::metric("x"), Resource::metric("y")).is_ok());
+}
+
+#[test]
+fn a_metric_of_the_trainer_is_not_a_callbacks_to_write() {
+    let heard = Heard::default();
+    let stack = stack_of([listener("mine", &heard).effects(Effects::default().writes(Resource::metric("val_loss")))]);
+    let error = stack.plan(&metrics(&["val_loss"]), false).unwrap_err().to_string();
+    assert_eq!(error, "plan the callbacks: the trainer and mine both write the metric val_loss; keep one of them");
+    assert!(stack.plan(&metrics(&["train_loss"]), false).is_ok());
+}
+
+#[test]
+fn an_unknown_metric_is_refused_with_the_nearest() {
+    let heard = Heard::default();
+    let reads =
+        |metric| stack_of([listener("stopper", &heard).effects(Effects::default().reads(Resource::metric(metric)))]);
+    let hint = |metric, known: &[&str]| match reads(metric).plan(&metrics(known), false) {
+        Err(CallbackError::UnknownMetric { callback, hint, .. }) => {
+            assert_eq!(callback, "stopper");
+            hint
+        }
+        other => panic!("{other:?}"),
+    };
+    let known = ["train_loss", "val_loss", "val_accuracy"];
+    assert_eq!(hint("val_los", &known), "did you mean \"val_loss\"?");
+    assert_eq!(hint("val_acuracy", &known), "did you mean \"val_accuracy\"?");
+    assert!(hint("f1", &known).starts_with("there are: "), "{}", hint("f1", &known));
+    assert_eq!(hint("f1", &[]), "there are no metrics at all");
+    assert!(reads("val_loss").plan(&metrics(&known), false).is_ok());
+
+    // A metric that another callback writes is known, wherever that callback stands.
+    let mut stack = reads("f1");
+    stack.push(listener("scorer", &heard).effects(Effects::in_phase(Phase::Show).writes(Resource::metric("f1"))));
+    assert!(stack.plan(&[], false).is_ok());
+}
+
+#[test]
+fn a_store_is_asked_for_by_name() {
+    let heard = Heard::default();
+    let stack = stack_of([listener("keeper", &heard).effects(Effects::default().needs_store())]);
+    let error = stack.plan(&[], false).unwrap_err().to_string();
+    assert_eq!(error, "plan the callbacks: keeper needs a run store; add `.store(&store)`");
+    assert!(stack.plan(&[], true).is_ok());
+}
+
+#[test]
+fn every_passes_on_whole_steps_and_everything_else() {
+    let heard = Heard::default();
+    let mut fake = Fake::with(every(3, listener("", &heard))).batches(5);
+    fake.fit(1);
+    #[rustfmt::skip]
+    let passed = [
+        "fit_start", "epoch_start",
+        "batch_start 1", "raw 1", "change 1", "final 1", "step_end 1",
+        "batch_start 4", "raw 4", "change 4", "final 4", "step_end 4",
+        "epoch_end", "fit_end",
+    ];
+    assert_eq!(lines(&heard), passed);
+    let mut fake = Fake::with(every(0, listener("", &heard))).batches(2);
+    fake.fit(1);
+    assert_eq!(lines(&heard).iter().filter(|line| line.starts_with("step_end")).count(), 2, "0 counts as 1");
+}
+
+/// Everything that can be seen of a callback in a stack: its plan, what it heard, how the fit ended, its state.
+fn seen(wrap: impl FnOnce(Listener) -> Box<dyn Callback>) -> (Plan, Vec<String>, Option<String>, u64) {
+    let heard = Heard::default();
+    let effects = Effects::in_phase(Phase::Guard).writes(Resource::Weights).reads(Resource::metric("train_loss"));
+    let inner = listener("inner", &heard)
+        .effects(effects)
+        .answer(|what| Ok(if what == "step_end 2" { Flow::stop("enough") } else { Flow::Continue }));
+    let mut fake = Fake::with(wrap(inner));
+    let plan = fake.stack.plan(&metrics(&["train_loss"]), false).unwrap();
+    let saved = fake.stack.save().unwrap();
+    fake.fit(1);
+    fake.stack.load(&saved).unwrap();
+    assert_eq!(fake.stack.save().unwrap(), saved);
+    (plan, lines(&heard), fake.seen.reason.map(|r| r.to_string()), fake.counters.batches_seen)
+}
+
+#[test]
+fn wrapped_callbacks_behave_like_bare_ones() {
+    let bare = seen(|inner| Box::new(inner));
+    assert_eq!(bare.2.as_deref(), Some("requested (inner): enough"));
+    assert_eq!(seen(|inner| Box::new(Some(inner))), bare);
+    assert_eq!(seen(|inner| Box::new(Box::new(inner))), bare);
+    assert_eq!(seen(|inner| Box::new(every(1, inner))), bare);
+    // A vector has a name of its own; all else is the same.
+    let (plan, heard, reason, batches) = seen(|inner| Box::new(vec![inner]));
+    assert_eq!((heard, reason, batches), (bare.1, bare.2, bare.3));
+    assert_eq!(plan.callbacks()[0].name, "[inner]");
+    assert_eq!(
+        (&plan.callbacks()[0].writes, &plan.callbacks()[0].phase),
+        (&bare.0.callbacks()[0].writes, &bare.0.callbacks()[0].phase)
+    );
+}
+
+#[test]
+fn nothing_is_a_callback_too() {
+    let mut fake = Fake::with(None::<Listener>);
+    fake.stack.push(Vec::<Listener>::new());
+    fake.fit(2);
+    assert_eq!((fake.counters.epoch, fake.seen.error), (2, None));
+}
+
+#[test]
+fn members_of_a_vector_are_called_in_its_order_and_named_in_errors() {
+    let heard = Heard::default();
+    let change = || Effects::in_phase(Phase::Change).writes(Resource::Gradients);
+    let mut stack = stack_of([vec![
+        listener("one", &heard).effects(change()),
+        listener("two", &heard).effects(change()).answer(|_| Err(CallbackError::custom("broken"))),
+        listener("three", &heard).effects(Effects::in_phase(Phase::Configure)),
+    ]]);
+    assert!(stack.plan(&[], false).is_ok(), "members may write the same thing one after the other");
+    assert_eq!(tell(&mut stack).unwrap_err().to_string(), "run callback two: broken");
+    assert_eq!(lines(&heard), ["one: setup", "two: setup", "three: setup"]);
+}
+
+#[test]
+fn a_state_goes_back_only_where_it_came_from() {
+    let heard = Heard::default();
+    let mut stack = stack_of([listener("a", &heard), listener("b", &heard)]);
+    tell(&mut stack).unwrap();
+    let saved = stack.save().unwrap();
+    let error = |mut stack: Stack| stack.load(&saved).unwrap_err().to_string();
+    assert_eq!(
+        error(stack_of([listener("a", &heard)])),
+        "read the saved state of callback stack: 2 callbacks were saved, 1 are here"
+    );
+    assert_eq!(
+        error(stack_of([listener("b", &heard), listener("a", &heard)])),
+        "read the saved state of callback stack: a was saved where b is"
+    );
+    let mut same = stack_of([listener("a", &heard), listener("b", &heard)]);
+    same.load(&saved).unwrap();
+    assert_eq!(same.save().unwrap(), saved);
+
+    let broken = [NamedState { name: "a".into(), state: CallbackState::of("a", &"text").unwrap() }];
+    let error = stack_of([listener("a", &heard)]).load(&broken).unwrap_err().to_string();
+    assert!(error.starts_with("read the saved state of callback a: "), "{error}");
+
+    let two = vec![listener("a", &heard), listener("b", &heard)];
+    let error = vec![listener("a", &heard)].load(&two.save().unwrap()).unwrap_err().to_string();
+    assert_eq!(error, "read the saved state of callback [a]: 2 callbacks were saved, 1 are here");
+}
+
+#[test]
+fn a_callback_with_one_method_is_enough_and_is_called_by_its_type() {
+    struct Looks<T>(T);
+    impl<T: Send> Callback for Looks<T> {
+        fn setup(&mut self, setup: &mut Setup) -> Result<(), CallbackError> {
+            setup.set_seed(3);
+            Ok(())
+        }
+    }
+    let mut stack = stack_of([Looks(std::collections::BTreeMap::<u8, String>::new())]);
+    let mut setup = Setup::default();
+    stack.on(&mut Moment::Setup(&mut setup)).unwrap();
+    assert_eq!(setup.seed(), Some(3));
+    assert!(stack.contains("Looks"), "{}", stack.plan(&[], false).unwrap());
+}

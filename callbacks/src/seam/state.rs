@@ -1,0 +1,34 @@
+//! A callback's state, as bytes.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::CallbackError;
+
+/// A callback's state in MessagePack, which keeps NaN, infinities and every bit of a float.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallbackState(Vec<u8>);
+
+impl CallbackState {
+    /// The state of a callback that has none.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Encodes `value`; `callback` names the owner in an error.
+    pub fn of<T: Serialize>(callback: &str, value: &T) -> Result<Self, CallbackError> {
+        rmp_serde::to_vec_named(value)
+            .map(Self)
+            .map_err(|e| CallbackError::State { callback: callback.to_owned(), reason: e.to_string() })
+    }
+
+    /// Decodes what [`of`](Self::of) encoded.
+    pub fn get<T: DeserializeOwned>(&self, callback: &str) -> Result<T, CallbackError> {
+        rmp_serde::from_slice(&self.0)
+            .map_err(|e| CallbackError::State { callback: callback.to_owned(), reason: e.to_string() })
+    }
+
+    /// The encoded bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}

@@ -1,0 +1,128 @@
+//! The law of saved states, for every callback there is: `save`, `load` into a fresh one, `save` gives the same bytes; and a fit that goes
+//! on from there is the fit that was never interrupted.
+
+#![allow(clippy::unwrap_used)] // clippy excuses only the test functions themselves
+
+mod support;
+
+use support::{Fake, Seen};
+use trainbook_callbacks::{
+    Callback, Checkpoint, Clip, EarlyStopping, FixSeed, GradientMonitor, LrSchedule, NanGuard, Progress, Recorder,
+    Stack, every,
+};
+
+type Make = fn() -> Box<dyn Callback>;
+
+/// Every public callback, in every kind that it has.
+const CALLBACKS: &[(&str, Make)] = &[
+    ("FixSeed", || Box::new(FixSeed::new(7))),
+    ("LrSchedule constant", || Box::new(LrSchedule::constant(0.1))),
+    ("LrSchedule one_cycle", || Box::new(LrSchedule::one_cycle(0.1).warmup(3))),
+    ("LrSchedule cosine", || Box::new(LrSchedule::cosine(0.1).min_lr(0.01))),
+    ("LrSchedule step", || Box::new(LrSchedule::step(0.1, 2, 0.5))),
+    ("Clip global_norm", || Box::new(Clip::global_norm(2.0))),
+    ("Clip value", || Box::new(Clip::value(2.0))),
+    ("GradientMonitor", || Box::new(every(2, GradientMonitor::new()))),
+    ("NanGuard", || Box::new(NanGuard::new())),
+    ("NanGuard skip", || Box::new(NanGuard::new().skip_up_to(3))),
+    ("EarlyStopping", || Box::new(EarlyStopping::on("val_loss").patience(4))),
+    ("EarlyStopping restore", || Box::new(EarlyStopping::on("val_loss").patience(4).restore_best())),
+    ("EarlyStopping up", || {
+        Box::new(EarlyStopping::on("val_loss").maximize().min_delta(0.1).patience(6).restore_best())
+    }),
+    ("Checkpoint best", || Box::new(Checkpoint::best("val_loss"))),
+    ("Checkpoint last", || Box::new(Checkpoint::last())),
+    ("Checkpoint every", || Box::new(Checkpoint::every_epochs(2))),
+    ("Recorder", || Box::new(Recorder::new())),
+    ("Progress", || Box::new(Progress::to(Box::new(std::io::sink())))),
+    ("a vector", || {
+        Box::new(vec![Box::new(Clip::global_norm(2.0)) as Box<dyn Callback>, Box::new(Checkpoint::best("val_loss"))])
+    }),
+    ("an option", || Box::new(Some(EarlyStopping::on("val_loss")))),
+];
+
+const EPOCHS: u64 = 8;
+
+/// A fit with a bit of everything: large gradients, a few NaNs, a loss that falls and rises.
+fn fake(make: Make) -> Fake {
+    let mut fake = Fake::with(make());
+    fake.gradients = Box::new(|step| match step {
+        // Two in a row around the end of the third epoch.
+        9 | 10 | 17 => vec![vec![f32::NAN], vec![1.0, 0.0]],
+        _ => vec![vec![step as f32 % 5.0], vec![0.0, -1.0]],
+    });
+    fake.metrics = Box::new(|epoch| {
+        vec![("train_loss", 1.0), ("val_loss", [3.0, 2.5, 2.0, 2.25, 1.5, 1.75, 1.75, 1.75][epoch as usize])]
+    });
+    fake
+}
+
+/// What is seen of a fit from here on.
+fn rest(fake: &mut Fake, done: u64) -> (Seen, f32, Vec<Vec<u8>>) {
+    fake.seen = Seen::default();
+    let mut end = Ok(None);
+    for _ in done..EPOCHS {
+        if matches!(end, Ok(None)) {
+            end = fake.epoch();
+        }
+    }
+    fake.fit_end(end);
+    let states = fake.stack.save().unwrap().into_iter().map(|s| s.state.as_bytes().to_vec()).collect();
+    (std::mem::take(&mut fake.seen), fake.weights.0, states)
+}
+
+#[test]
+fn a_loaded_callback_goes_on_where_the_saved_one_was() {
+    for (name, make) in CALLBACKS {
+        for done in 0..EPOCHS {
+            let mut first = fake(*make);
+            let mut end = first.fit_start(EPOCHS);
+            for _ in 0..done {
+                if matches!(end, Ok(None)) {
+                    end = first.epoch();
+                }
+            }
+            if !matches!(end, Ok(None)) {
+                continue; // it stopped before this epoch: nothing to go on with
+            }
+
+            let saved = first.stack.save().unwrap();
+            let mut second = fake(*make);
+            second.stack.load(&saved).unwrap();
+            assert_eq!(second.stack.save().unwrap(), saved, "{name} after {done} epochs");
+
+            (second.counters, second.horizon) = (first.counters, first.horizon);
+            (second.weights, second.learning_rate) = (first.weights.clone(), first.learning_rate);
+            second.resume().unwrap();
+            let (kept, loaded) = (rest(&mut first, done), rest(&mut second, done));
+            assert_eq!(format!("{loaded:?}"), format!("{kept:?}"), "{name} after {done} epochs"); // as text, since NaN is not NaN
+        }
+    }
+}
+
+#[test]
+fn every_public_callback_is_in_the_list() {
+    // `lib.rs` has one `pub use module::Name;` per callback.
+    let library = include_str!("../src/lib.rs");
+    let public = library.lines().filter_map(|line| line.strip_prefix("pub use ")?.strip_suffix(';')?.split_once("::"));
+    let mut checked = 0;
+    for (_, name) in public.filter(|(module, _)| *module != "seam") {
+        let mut stack = Stack::new();
+        CALLBACKS.iter().for_each(|(_, make)| stack.push(make()));
+        assert!(stack.contains(name), "{name} is not in CALLBACKS");
+        checked += 1;
+    }
+    assert!(checked >= 9, "only {checked} callbacks were found in lib.rs");
+}
+
+#[test]
+fn a_state_of_something_else_is_refused() {
+    let mut other = Stack::new();
+    other.push(Checkpoint::best("val_loss"));
+    let mut state = other.save().unwrap();
+    state[0].name = "EarlyStopping".into();
+    let mut stack = Stack::new();
+    stack.push(EarlyStopping::on("val_loss"));
+    let error = stack.load(&state).unwrap_err().to_string();
+    assert!(error.starts_with("read the saved state of callback EarlyStopping: "), "{error}");
+}

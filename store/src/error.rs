@@ -1,0 +1,146 @@
+//! Everything that can go wrong in the store, as one enum.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::objects::ObjectId;
+use crate::query::QueryError;
+use crate::run_id::RunId;
+
+/// What the functions of this crate return.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// Why the store could not do what it was asked. Messages finish the sentence "failed to …" and fit on one line, except
+/// [`StoreError::Query`], which adds the query and a caret under the place that is wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The operating system refused something.
+    #[error("{action} {path}: {source}")]
+    Io {
+        /// What was being done, for example "read".
+        action: &'static str,
+        /// The file or folder it was done to.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The store's folder cannot be created or written.
+    #[error("write to the store folder {path}: {source}; choose a folder that you may write to")]
+    NotWritable {
+        /// The folder that was asked for.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The path of the store is a file.
+    #[error("open the store {path}: it is a file, not a folder; choose another path")]
+    NotAFolder {
+        /// The path that was asked for.
+        path: PathBuf,
+    },
+    /// There is no store there, and the caller did not ask for one to be made.
+    #[error("open the store {path}: there is no store there; check the path, or train something into it first")]
+    Missing {
+        /// The path that was asked for.
+        path: PathBuf,
+    },
+    /// The store was written by a later version of this crate.
+    #[error("open the store {path}: it has format {found}, this trainbook reads up to {known}; use a newer trainbook")]
+    NewerFormat {
+        /// The store's folder or the file in it.
+        path: PathBuf,
+        /// The version that was found.
+        found: u32,
+        /// The newest version that this crate knows.
+        known: u32,
+    },
+    /// The store's `format` file does not hold a version number.
+    #[error(
+        "open the store {path}: its format file holds {found:?} instead of a number; restore the file (it held {known})"
+    )]
+    DamagedFormat {
+        /// The store's folder.
+        path: PathBuf,
+        /// The start of what the file holds.
+        found: String,
+        /// What this version would have written.
+        known: u32,
+    },
+    /// A text that should be a run id is none.
+    #[error("read {text:?} as a run id: it should look like 20260131-235959-0a1b2c")]
+    BadRunId {
+        /// The text.
+        text: String,
+    },
+    /// A text that should be an object id is none.
+    #[error("read {text:?} as an object id: it should be 64 hexadecimal digits")]
+    BadObjectId {
+        /// The text.
+        text: String,
+    },
+    /// No run has this id, or an id that begins like this.
+    #[error("find run {id:?}: {}", match nearest { Some(near) => format!("the nearest id is {near}"), None => "the store holds no runs yet".to_owned() })]
+    UnknownRun {
+        /// What was asked for.
+        id: String,
+        /// The run whose id resembles it most; `None` in an empty store.
+        nearest: Option<RunId>,
+    },
+    /// Several runs have an id that begins like this.
+    #[error("find one run for {prefix:?}: it fits {}; give more of the id", candidates.iter().map(RunId::as_str).collect::<Vec<_>>().join(", "))]
+    AmbiguousRun {
+        /// What was asked for.
+        prefix: String,
+        /// Every run that it fits, oldest first.
+        candidates: Vec<RunId>,
+    },
+    /// A journal holds nothing that can be shown: not even its start record can be read.
+    #[error("read the journal {path}: {why}")]
+    UnreadableRun {
+        /// The journal's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No object has this id.
+    #[error("find object {id} in the store")]
+    UnknownObject {
+        /// What was asked for.
+        id: ObjectId,
+    },
+    /// An object's bytes are not those that were stored.
+    #[error("read object {id}: the file {path} was changed after it was written (its hash is now {found})")]
+    DamagedObject {
+        /// What was asked for.
+        id: ObjectId,
+        /// The hash of what is there.
+        found: ObjectId,
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// A run could not be recorded in full. What could be recorded is there.
+    #[error("record run {id} in full: {problem}")]
+    Recording {
+        /// The run.
+        id: RunId,
+        /// What is missing and why.
+        problem: String,
+    },
+    /// A record does not fit the journal's format.
+    #[error("encode a record: {why}")]
+    Encode {
+        /// What the encoder says.
+        why: String,
+    },
+    /// The query is wrong.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+}
+
+impl StoreError {
+    /// For `map_err` around a call of the file system.
+    pub(crate) fn io<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> StoreError + 'a {
+        move |source| StoreError::Io { action, path: path.to_owned(), source }
+    }
+}

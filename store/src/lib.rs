@@ -1,0 +1,68 @@
+//! The run store of trainbook: every training run, its numbers and its files, kept so that they can be trusted.
+//!
+//! ```text
+//! <store>/format                  version of this layout
+//! <store>/runs/<run-id>.log       the journal of one run, append-only: the truth
+//! <store>/index/                  sled: summaries of settled runs, rebuilt from the journals at any time
+//! <store>/objects/<aa>/<hash>     files by content hash: checkpoints, exported networks
+//! ```
+//!
+//! A run is begun with [`Store::start_run`], which gives a [`RunWriter`]. Its [`log`](RunWriter::log) puts points into a
+//! queue, and a thread of the run writes them to the journal, so that training waits for nothing and no full disk breaks
+//! it. Whoever reads — another notebook, a script, the command line — reads journals, which needs no lock:
+//! [`Store::runs`] lists, [`Store::query`] selects, [`Store::run`] shows one run whole.
+//!
+//! Whether a run is alive is never guessed. Its writer holds a lock on the journal; when the lock is free and the journal
+//! has no end record, the run [crashed](RunState::Crashed). What [`RunWriter::flush`] acknowledged is there after a kill at
+//! any moment. A damaged journal shows the part before the damage and says so.
+//!
+//! ```
+//! use trainbook_store::{EndState, Metric, RunEnd, RunStart, Store};
+//!
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path();
+//! let store = Store::open(path)?;
+//! let params = [("lr".to_owned(), 1e-3.into())].into();
+//! let run = store.start_run(RunStart { model: "mlp".into(), params, seed: 7, ..RunStart::default() })?;
+//! for step in 1..=100 {
+//!     run.log(step, &[Metric::new("loss", 1.0 / step as f64)]);
+//! }
+//! run.finish(RunEnd::new(EndState::Finished, 100, 1))?;
+//!
+//! let good = store.query("metrics.loss.min < 0.02 and params.lr between 1e-4 and 1e-2")?;
+//! assert_eq!(good[0].id, *run.id());
+//! # Ok::<(), trainbook_store::StoreError>(())
+//! ```
+//!
+//! Start reading in `store.rs`; the file format is in `journal/mod.rs` and `event.rs`, the queue in `recorder.rs`.
+
+mod environment;
+mod error;
+mod event;
+mod index;
+mod journal;
+mod nearest;
+mod objects;
+pub mod query;
+mod record;
+mod recorder;
+mod run_id;
+mod store;
+mod summary;
+mod value;
+
+pub use environment::Environment;
+pub use error::{Result, StoreError};
+pub use event::{
+    Counters, DataFingerprint, EndState, Metric, MetricName, PlannedCallback, RunEnd, RunEvent, RunStart, TimedEvent,
+};
+pub use jiff::Timestamp;
+pub use objects::ObjectId;
+pub use query::QueryError;
+pub use record::RunRecord;
+pub use recorder::RunWriter;
+pub use run_id::RunId;
+pub use smol_str::SmolStr;
+pub use store::Store;
+pub use summary::{Aggregate, RunState, RunSummary};
+pub use value::Value;

@@ -1,0 +1,103 @@
+//! What the README and the book show is what there is.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const SCRIPT: &str = "toolkit/examples/first_run.rs";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The README and every page of the book.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = vec![root().join("README.md")];
+    let mut folders = vec![root().join("book/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    assert!(pages.len() > 5, "{pages:?}");
+    pages
+}
+
+/// The lines of the fenced block that follows the line `<!-- name -->`.
+fn block(page: &str, name: &str) -> Option<String> {
+    let after = page.split_once(&format!("<!-- {name} -->"))?.1.trim_start();
+    let (_, code) = after.strip_prefix("```rust")?.split_once('\n')?;
+    Some(code.split_once("\n```")?.0.to_owned())
+}
+
+/// Relative targets of `[text](target)` and `![text](target)`, without what follows a `#`, outside code.
+fn links(page: &str) -> Vec<String> {
+    let mut fenced = false;
+    let mut found = Vec::new();
+    for line in page.lines() {
+        fenced ^= line.trim_start().starts_with("```");
+        if fenced {
+            continue;
+        }
+        // Every second part stands between backticks, and a link around one keeps its closing bracket outside.
+        let prose: Vec<_> = line.split('`').step_by(2).collect();
+        let prose = prose.join("code");
+        let targets = prose.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        found.extend(targets.map(|(target, _)| target.split('#').next().unwrap().to_owned()));
+    }
+    found.retain(|target| !target.is_empty() && !target.contains("://") && !target.starts_with("mailto:"));
+    found
+}
+
+fn words(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
+}
+
+#[test]
+fn the_script_in_the_readme_is_the_example() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let shown =
+        block(&readme, SCRIPT).unwrap_or_else(|| panic!("README.md has no ```rust block under <!-- {SCRIPT} -->"));
+    let script = fs::read_to_string(root().join(SCRIPT)).unwrap();
+    assert_eq!(words(&shown), words(&script), "copy {SCRIPT} into README.md");
+}
+
+#[test]
+fn every_relative_link_leads_to_a_file() {
+    let mut dead = Vec::new();
+    for page in pages() {
+        for link in links(&fs::read_to_string(&page).unwrap()) {
+            if !page.parent().unwrap().join(&link).exists() {
+                dead.push(format!("{}: {link}", page.strip_prefix(root()).unwrap().display()));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "{dead:#?}");
+}
+
+#[test]
+fn every_page_of_the_book_is_in_its_summary() {
+    let book = root().join("book/src");
+    let listed = links(&fs::read_to_string(book.join("SUMMARY.md")).unwrap());
+    for page in pages().iter().filter_map(|page| page.strip_prefix(&book).ok()) {
+        let name = page.to_str().unwrap();
+        assert!(name == "SUMMARY.md" || listed.iter().any(|link| link.trim_start_matches("./") == name), "{name}");
+    }
+}
+
+#[test]
+fn links_are_found_and_code_is_not() {
+    let page = "[a](b.md#c) ![d](e.svg) [`f`](g.md) `[no](code)`\n[web](https://x.org/) [here](#top)\n```\n[no](x)\n```\n[h](i)";
+    assert_eq!(links(page), ["b.md", "e.svg", "g.md", "i"]);
+}
+
+#[test]
+fn a_marked_block_is_found() {
+    assert_eq!(block("x\n<!-- s -->\n\n```rust,no_run\nfn a() {\n}\n```\ny", "s").unwrap(), "fn a() {\n}");
+    assert_eq!(block("<!-- s -->\n```text\na\n```", "s"), None);
+}

@@ -1,0 +1,134 @@
+//! `cargo xtask`: the project's own commands. Everything they install goes into `.cache` in the repository.
+
+mod bench;
+mod cache;
+mod demo;
+mod determinism;
+mod kernel;
+mod onnxruntime;
+mod python;
+mod shell;
+mod steps;
+mod test;
+mod tool;
+
+use anyhow::{Result, bail};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use cache::Cache;
+use steps::Steps;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  demo [ARGS…]     train on the handwritten digits, export, check; ARGS go to `trainbook demo`
+  test [--quick]   everything that CI checks; --quick leaves out the notebooks and their kernel
+  bench            the trainer's step against a hand-written loop
+  setup            only install what the others need (into .cache, nothing else)
+";
+
+const COMMANDS: [&str; 4] = ["demo", "test", "bench", "setup"];
+
+fn main() -> ExitCode {
+    match dispatch(std::env::args_os().skip(1).collect()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(mut args: Vec<OsString>) -> Result<ExitCode> {
+    if args.is_empty() {
+        eprint!("{USAGE}");
+        return Ok(ExitCode::from(2));
+    }
+    let command = args.remove(0).to_string_lossy().into_owned();
+    match command.as_str() {
+        "demo" => return demo::run(&args),
+        "test" => test::run(flag(&command, &args, "--quick")?)?,
+        "bench" => {
+            no_options(&command, &args)?;
+            bench::run()?;
+        }
+        "setup" => {
+            no_options(&command, &args)?;
+            setup()?;
+        }
+        "help" | "--help" | "-h" => print!("{USAGE}"),
+        unknown => bail!("no command `{unknown}`; {}", nearest(unknown, &COMMANDS)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn setup() -> Result<()> {
+    let cache = Cache::open()?;
+    let mut steps = Steps::default();
+    let installed = install(&cache, &mut steps, true);
+    steps.print();
+    installed?;
+    println!("\nto open the notebooks: JUPYTER_PATH='{}' jupyter lab notebooks", cache.path("jupyter").display());
+    Ok(())
+}
+
+/// Installs what the tests need. Without `notebooks`, the Jupyter kernel (minutes to build) is left out.
+fn install(cache: &Cache, steps: &mut Steps, notebooks: bool) -> Result<()> {
+    let _lock = cache.lock()?;
+    steps.run("install ONNX Runtime", || onnxruntime::install(cache))?;
+    steps.run("install Python packages", || python::install(cache))?;
+    steps.run("install mdbook", || tool::MDBOOK.install(cache))?;
+    if notebooks {
+        steps.run("install the notebook kernel", || kernel::install(cache))?;
+    }
+    Ok(())
+}
+
+fn flag(command: &str, args: &[OsString], known: &str) -> Result<bool> {
+    for arg in args {
+        if arg != known {
+            let arg = arg.to_string_lossy();
+            bail!("`cargo xtask {command}` has no option `{arg}`; {}", nearest(&arg, &[known]));
+        }
+    }
+    Ok(!args.is_empty())
+}
+
+fn no_options(command: &str, args: &[OsString]) -> Result<()> {
+    match args.first() {
+        Some(arg) => bail!("`cargo xtask {command}` takes no options, but got `{}`", arg.to_string_lossy()),
+        None => Ok(()),
+    }
+}
+
+/// "did you mean …?", or the whole choice when nothing is near.
+fn nearest(word: &str, known: &[&str]) -> String {
+    let best = known.iter().map(|k| (strsim::damerau_levenshtein(word, k), k)).min();
+    match best {
+        Some((distance, k)) if distance <= 1 + k.len() / 3 => format!("did you mean `{k}`?"),
+        _ => format!("there is {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_name_gets_the_nearest_one() {
+        assert_eq!(nearest("tset", &COMMANDS), "did you mean `test`?");
+        assert_eq!(nearest("--quik", &["--quick"]), "did you mean `--quick`?");
+        assert_eq!(nearest("deploy", &COMMANDS), "there is `demo`, `test`, `bench`, `setup`");
+    }
+
+    #[test]
+    fn unknown_words_are_refused_by_name() {
+        let error = dispatch(vec!["benhc".into()]).unwrap_err().to_string();
+        assert_eq!(error, "no command `benhc`; did you mean `bench`?");
+        let error = flag("test", &["--quick".into(), "--fast".into()], "--quick").unwrap_err().to_string();
+        assert!(error.contains("has no option `--fast`"), "{error}");
+        assert!(flag("test", &["--quick".into()], "--quick").unwrap());
+        assert!(!flag("test", &[], "--quick").unwrap());
+    }
+}

@@ -1,0 +1,80 @@
+//! Python: the one on the machine, and the virtual environment with the pinned packages of the tests.
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::process::Command;
+
+use crate::cache::Cache;
+use crate::{kernel, shell};
+
+/// The oldest Python that the pinned packages have wheels for.
+const OLDEST: (u32, u32) = (3, 11);
+
+/// The machine's own Python, checked to have pip.
+pub fn system() -> Result<Command> {
+    let Ok(version) = shell::output(shell::command("python3").args(["-c", "import sys; print(*sys.version_info[:2])"]))
+    else {
+        bail!("python3 was not found; install Python {}.{} or newer", OLDEST.0, OLDEST.1);
+    };
+    if shell::output(shell::command("python3").args(["-m", "pip", "--version"])).is_err() {
+        bail!("python3 ({}) has no pip; on Debian and Ubuntu: apt install python3-pip python3-venv", dotted(&version));
+    }
+    Ok(shell::command("python3"))
+}
+
+/// Installs the pinned packages into a virtual environment in the cache.
+pub fn install(cache: &Cache) -> Result<()> {
+    let path = shell::root().join("tests/python/requirements.txt");
+    let requirements = fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
+    let wanted: String = Sha256::digest(&requirements).iter().map(|byte| format!("{byte:02x}")).collect();
+    let stamp = cache.path("venv/requirements.sha256");
+    // The interpreter is a link to the machine's own, which may have gone.
+    if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) && cache.path("venv/bin/python").exists() {
+        return Ok(());
+    }
+    let mut python = system()?;
+    let version = shell::output(shell::command("python3").args(["-c", "import sys; print(*sys.version_info[:2])"]))?;
+    if numbers(&version) < Some(OLDEST) {
+        bail!("python3 is version {}; the tests need {}.{} or newer", dotted(&version), OLDEST.0, OLDEST.1);
+    }
+    cache.make("venv", |partial| {
+        shell::run(python.args(["-m", "venv"]).arg(partial))
+            .context("failed to make a virtual environment (on Debian and Ubuntu: apt install python3-venv)")?;
+        let mut pip = shell::command(partial.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        shell::run(pip.args(["--require-hashes", "--only-binary=:all:", "-r"]).arg(&path))?;
+        fs::write(partial.join("requirements.sha256"), &wanted).context("failed to write the stamp of the packages")
+    })
+}
+
+/// The environment's Python, about to run a script of `tests/python`; it sees the cache's notebook kernel and no other.
+pub fn script(cache: &Cache, name: &str) -> Command {
+    let mut command = shell::command(cache.path("venv/bin/python"));
+    command.arg(shell::root().join("tests/python").join(name));
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    kernel::show(cache, &mut command);
+    command
+}
+
+/// Reads "3 11".
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split_whitespace().map(str::parse);
+    Some((parts.next()?.ok()?, parts.next()?.ok()?))
+}
+
+fn dotted(version: &str) -> String {
+    version.split_whitespace().collect::<Vec<_>>().join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_numbers() {
+        assert_eq!(numbers("3 11\n"), Some(OLDEST));
+        assert!(numbers("3 9\n") < Some(OLDEST));
+        assert!(numbers("not python") < Some(OLDEST));
+    }
+}

@@ -1,0 +1,68 @@
+//! The `trainbook` command.
+
+mod demo;
+mod onnx;
+mod output;
+mod runs;
+mod shell;
+mod store_folder;
+mod usage;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Train neural networks by the playbook, and look at what was done.
+#[derive(Parser)]
+#[command(name = "trainbook", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a network on handwritten digits from start to checked ONNX file
+    Demo(demo::Arguments),
+    /// Look at recorded runs
+    Runs {
+        #[command(subcommand)]
+        command: runs::Command,
+    },
+    /// Work with ONNX files
+    Onnx {
+        #[command(subcommand)]
+        command: onnx::Command,
+    },
+}
+
+/// Options that every command takes.
+#[derive(clap::Args)]
+struct Shared {
+    /// The store's folder [default: the nearest .trainbook above this folder]
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::report(&error),
+    };
+    let outcome = match cli.command {
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Runs { command } => runs::run(command),
+        Command::Onnx { command } => onnx::run(command),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&format!("failed to {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What the command writes: lines on standard output, one line about an error, and files that the user named.
+
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use trainbook::Error;
+
+/// Prints `value` as one JSON document, or as text.
+pub fn print<T: Serialize>(json: bool, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Error> {
+    if !json {
+        return line(text(value).trim_end());
+    }
+    let document = serde_json::to_string(value)
+        .map_err(|e| Error::Diagnostic { diagnostic: "print the result as JSON", reason: e.to_string() })?;
+    line(&document)
+}
+
+/// Prints a line. A closed pipe is not an error of ours: whoever reads has seen enough.
+pub fn line(text: &str) -> Result<(), Error> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::Write { path: PathBuf::from("standard output"), source: e })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints an error. Where this fails nobody is left to tell.
+pub fn error(text: &str) {
+    let _ = writeln!(io::stderr(), "error: {text}");
+}
+
+/// Whether a file can be written at `path`, found out without leaving a trace: missing folders are not made yet.
+pub fn check_file(path: &Path) -> Result<(), Error> {
+    let refuse = |reason: String| Err(Error::Write { path: path.to_owned(), source: io::Error::other(reason) });
+    if path.is_dir() {
+        return refuse("it is a folder; name a file in it".to_owned());
+    }
+    let there = folder_of(path).ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    if !there.is_dir() {
+        return refuse(format!("{} is a file, not a folder; name another folder", there.display()));
+    }
+    // Only an attempt tells: permission bits say nothing about a read-only file system.
+    match tempfile::tempfile_in(there) {
+        Ok(_) => Ok(()),
+        Err(e) => refuse(format!(
+            "{} takes no new file ({}); name a file in a folder that you may write to",
+            there.display(),
+            e.kind()
+        )),
+    }
+}
+
+/// Makes the folder that a file is to be in.
+pub fn make_folder_of(path: &Path) -> Result<(), Error> {
+    let folder = folder_of(path);
+    std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.to_owned(), source })
+}
+
+/// Never empty: a bare file name is in the current folder.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

@@ -1,0 +1,33 @@
+//! Which store a command means when none is named.
+
+use std::path::{Path, PathBuf};
+
+const NAME: &str = ".trainbook";
+
+/// The folder named, or the nearest `.trainbook` in this folder or above it, or the one that belongs at the root of this repository, or in
+/// this folder.
+pub fn resolve(named: Option<PathBuf>) -> PathBuf {
+    named.unwrap_or_else(|| std::env::current_dir().map_or_else(|_| NAME.into(), |here| nearest(&here)))
+}
+
+fn nearest(here: &Path) -> PathBuf {
+    let above = |marker: &str| here.ancestors().find(|folder| folder.join(marker).exists());
+    above(NAME).or_else(|| above(".git")).unwrap_or(here).join(NAME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_store_wins_over_the_root_of_the_repository() {
+        let root = tempfile::tempdir().unwrap();
+        let deep = root.path().join("a/b");
+        std::fs::create_dir_all(&deep).unwrap();
+        assert_eq!(nearest(&deep), deep.join(NAME));
+        std::fs::create_dir(root.path().join(".git")).unwrap();
+        assert_eq!(nearest(&deep), root.path().join(NAME));
+        std::fs::create_dir(root.path().join("a").join(NAME)).unwrap();
+        assert_eq!(nearest(&deep), root.path().join("a").join(NAME));
+    }
+}

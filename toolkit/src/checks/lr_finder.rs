@@ -1,0 +1,61 @@
+//! The learning-rate finder: runs the trainer's network at an exponentially rising rate.
+
+use super::LrCurve;
+use crate::Error;
+use crate::data::{Batch, Loader, Part};
+use crate::random::Stream;
+use crate::trainer::Trainer;
+
+/// The first learning rate tried.
+const LOWEST: f64 = 1e-7;
+/// The last.
+const HIGHEST: f64 = 10.0;
+/// Batches, one per rate. Fewer where the data have fewer: the part is then gone through again.
+const STEPS: usize = 200;
+/// The search ends where the mean of a few losses exceeds this many times the least such mean; fastai's factor.
+const DIVERGED: f64 = 4.0;
+
+impl Trainer {
+    /// Finds a learning rate: 200 batches at rates rising exponentially from 1e-7 to 10, ending early where the loss diverges (Smith 2015,
+    /// arXiv:1506.01186).
+    ///
+    /// It runs on a copy. Before it returns it asserts that weights, moments, counters and every callback's state hash to what they did
+    /// before.
+    ///
+    /// # Errors
+    /// The loss never fell clearly, so that no rate can be told from another; the message says what it did instead.
+    pub fn find_lr(&self) -> Result<LrCurve, Error> {
+        let before = self.state_hash()?;
+        let mut probe = (self.make)(&self.recipe)?;
+        probe.load_state(&self.task.state()?)?;
+
+        let mut loader =
+            Loader::new(&self.data, Part::Train, self.batch_size, Some(Stream::new(self.recipe.seed, "find_lr")));
+        let mut batch = Batch::default();
+        let mut curve = LrCurve::default();
+        let mut epoch = 0;
+        loader.start(epoch);
+        for step in 0..STEPS {
+            let rate = LOWEST * (HIGHEST / LOWEST).powf(step as f64 / (STEPS - 1) as f64);
+            if !loader.next(&mut batch) {
+                epoch += 1;
+                loader.start(epoch);
+                loader.next(&mut batch);
+            }
+            let loss = f64::from(probe.forward_backward(&batch)?);
+            if !curve.push(rate, loss, DIVERGED) {
+                break;
+            }
+            probe.update(rate)?;
+        }
+
+        if self.state_hash()? != before {
+            return Err(Error::Diagnostic {
+                diagnostic: "find a learning rate",
+                reason: "the trainer changed meanwhile, which must not happen; please report it".to_owned(),
+            });
+        }
+        curve.conclude()?;
+        Ok(curve)
+    }
+}

@@ -1,0 +1,78 @@
+//! One hash that changes when anything changes that the model will see.
+
+use trainbook_store::DataFingerprint;
+
+use super::{Batch, Dataset, Part, Targets};
+
+/// BLAKE3 over a format tag, the width, the raw features' bits, the targets, the rows of each part and the normalisation. Each list is
+/// preceded by its length, so that nothing can move from one to the next unnoticed. The source's name is not part of the hash: a copy
+/// of the file is the same data.
+pub(super) fn of_dataset(data: &Dataset) -> DataFingerprint {
+    let mut hash = Fold::new("trainbook data 1");
+    hash.number(data.width() as u64);
+    hash.number(data.len() as u64);
+    (0..data.len()).for_each(|row| hash.floats(data.features(row)));
+    hash.targets(data.targets());
+    Part::ALL.iter().for_each(|&part| hash.rows(data.part(part)));
+    hash.floats(&data.normalization().offset);
+    hash.floats(&data.normalization().scale);
+    DataFingerprint { source: data.source().to_owned(), rows: data.len() as u64, hash: hash.finish() }
+}
+
+/// A hash over typed lists.
+pub(super) struct Fold(blake3::Hasher);
+
+impl Fold {
+    pub(super) fn new(tag: &str) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(tag.as_bytes());
+        Self(hasher)
+    }
+
+    pub(super) fn batch(&mut self, batch: &Batch) {
+        self.floats(&batch.features);
+        self.targets(&batch.targets);
+        self.rows(&batch.samples);
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.0.finalize().to_hex().to_string()
+    }
+
+    fn number(&mut self, number: u64) {
+        self.0.update(&number.to_le_bytes());
+    }
+
+    fn floats(&mut self, floats: &[f32]) {
+        self.words(floats, |x| x.to_le_bytes());
+    }
+
+    fn rows(&mut self, rows: &[usize]) {
+        self.words(rows, |row| (row as u64).to_le_bytes());
+    }
+
+    fn targets(&mut self, targets: &Targets) {
+        match targets {
+            Targets::Classes(classes) => {
+                self.number(0);
+                self.words(classes, |class| class.to_le_bytes());
+            }
+            Targets::Values(values) => {
+                self.number(1);
+                self.floats(values);
+            }
+        }
+    }
+
+    /// Hashes in pieces of up to 4 KiB: BLAKE3 is several times slower when fed word by word.
+    fn words<T: Copy, const N: usize>(&mut self, items: &[T], bytes: impl Fn(T) -> [u8; N]) {
+        self.number(items.len() as u64);
+        let mut buffer = [0_u8; 4096];
+        for piece in items.chunks(buffer.len() / N) {
+            for (out, &item) in buffer.chunks_exact_mut(N).zip(piece) {
+                out.copy_from_slice(&bytes(item));
+            }
+            self.0.update(&buffer[..piece.len() * N]);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The run store as a notebook sees it: the same store, whose answers show themselves.
+
+use std::ops::Deref;
+use std::path::Path;
+
+use trainbook_store::{RunRecord, RunSummary};
+
+use crate::Error;
+use crate::display::{self, Bundle};
+
+/// A run store. Everything that [`trainbook_store::Store`] does, with answers that show themselves in a notebook.
+#[derive(Clone)]
+pub struct Store(trainbook_store::Store);
+
+impl Store {
+    /// Opens the store in this folder, and creates it where there is none.
+    ///
+    /// # Errors
+    /// The folder cannot be created or written.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Ok(Self(trainbook_store::Store::open(path)?))
+    }
+
+    /// All runs, newest first.
+    pub fn runs(&self) -> Result<Runs, Error> {
+        Ok(Runs(self.0.runs()?))
+    }
+
+    /// The runs that a query selects, for example
+    /// `metrics.val_accuracy.max > 0.95 and params.lr between 1e-4 and 1e-2 order by metrics.val_loss.min limit 10`.
+    ///
+    /// # Errors
+    /// The query cannot be read, compares things of different types, or names a field that no run has; the message shows where.
+    pub fn query(&self, query: &str) -> Result<Runs, Error> {
+        Ok(Runs(self.0.query(query)?))
+    }
+
+    /// One run, by its id or a beginning of it that no other has.
+    pub fn run(&self, id: &str) -> Result<StoredRun, Error> {
+        Ok(StoredRun(self.0.run(id)?))
+    }
+}
+
+impl Deref for Store {
+    type Target = trainbook_store::Store;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+/// Several runs.
+#[derive(Clone)]
+pub struct Runs(Vec<RunSummary>);
+
+impl Deref for Runs {
+    type Target = [RunSummary];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Runs {
+    /// The runs as a notebook shows them.
+    pub fn view(&self) -> Bundle {
+        display::runs(&self.0)
+    }
+
+    /// Shows the runs as the result of a notebook cell.
+    pub fn evcxr_display(&self) {
+        self.view().emit();
+    }
+}
+
+/// One run with everything that was recorded of it.
+#[derive(Clone)]
+pub struct StoredRun(RunRecord);
+
+impl Deref for StoredRun {
+    type Target = RunRecord;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl StoredRun {
+    /// The run as a notebook shows it: the same as when it had just ended.
+    pub fn view(&self) -> Bundle {
+        display::run(&self.0)
+    }
+
+    /// Shows the run as the result of a notebook cell.
+    pub fn evcxr_display(&self) {
+        self.view().emit();
+    }
+}

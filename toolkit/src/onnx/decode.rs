@@ -1,0 +1,137 @@
+//! Bytes → graph, for files that this crate wrote.
+//!
+//! A check is worth nothing if the file holds something that the checker does not see but ONNX Runtime obeys. So a file is accepted only
+//! if encoding what was read gives the same bytes again.
+
+use std::collections::BTreeMap;
+
+use prost::Message as _;
+
+use super::encode::{self, GRAPH_SHA256, IR_VERSION, OPSET};
+use super::graph::{Attribute, Dim, Graph, Node, Value, Weight};
+use super::operator::Operator;
+use super::proto::{
+    ATTRIBUTE_FLOAT, ATTRIBUTE_INT, AttributeProto, ModelProto, NodeProto, OperatorSetIdProto, TENSOR_FLOAT,
+    TensorProto, ValueInfoProto,
+};
+use super::structure;
+
+const OTHER_TOOLS: &str = "files of other tools cannot be checked yet";
+
+/// # Errors
+/// The reason, in one line.
+pub(super) fn model(bytes: &[u8]) -> Result<(Graph, BTreeMap<String, String>), String> {
+    if bytes.is_empty() {
+        return Err("it is empty".into());
+    }
+    let model = ModelProto::decode(bytes).map_err(|e| format!("it is not an ONNX model, or damaged: {e}"))?;
+    let Some(proto) = &model.graph else { return Err("it is not an ONNX model, or damaged: it has no graph".into()) };
+    if model.ir_version != IR_VERSION {
+        return Err(format!("its IR version is {}; only {IR_VERSION} can be checked", model.ir_version));
+    }
+    if model.opset_import != [OperatorSetIdProto { domain: String::new(), version: OPSET }] {
+        let found: Vec<_> = model.opset_import.iter().map(|o| format!("{:?} {}", o.domain, o.version)).collect();
+        return Err(format!("its operator sets are [{}]; only \"\" {OPSET} can be checked", found.join(", ")));
+    }
+    let ([input], [output]) = (proto.input.as_slice(), proto.output.as_slice()) else {
+        let (inputs, outputs) = (proto.input.len(), proto.output.len());
+        return Err(format!("it has {inputs} inputs and {outputs} outputs; only one of each can be checked"));
+    };
+    let output = value(output)?;
+    let mut values = BTreeMap::from([(output.name.clone(), output.clone())]);
+    for info in &proto.value_info {
+        let value = value(info)?;
+        values.insert(value.name.clone(), value);
+    }
+    let graph = Graph {
+        input: value(input)?,
+        output,
+        nodes: proto.node.iter().map(|proto| node(proto, &values)).collect::<Result<_, _>>()?,
+        weights: proto.initializer.iter().map(weight).collect::<Result<_, _>>()?,
+    };
+    structure::verify(&graph)?;
+    if model.encode_to_vec() != bytes || encode::graph_bytes(&graph) != proto.encode_to_vec() {
+        return Err(format!("it holds something that trainbook does not write; {OTHER_TOOLS}"));
+    }
+    let metadata: BTreeMap<_, _> = model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
+    let actual = graph.sha256();
+    match metadata.get(GRAPH_SHA256) {
+        None => {
+            Err(format!("it has no metadata entry {GRAPH_SHA256}, so it was not written by trainbook; {OTHER_TOOLS}"))
+        }
+        Some(stated) if *stated == actual => Ok((graph, metadata)),
+        Some(stated) => Err(format!(
+            "it was changed after the export: its graph has the SHA-256 {actual}, its metadata says {stated:?}"
+        )),
+    }
+}
+
+fn value(info: &ValueInfoProto) -> Result<Value, String> {
+    let name = &info.name;
+    let tensor = info.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+    let Some((TENSOR_FLOAT, Some(shape))) = tensor.map(|tensor| (tensor.elem_type, tensor.shape.as_ref())) else {
+        return Err(format!("the value {name:?} is not a float tensor with a shape"));
+    };
+    let dims = shape.dim.iter().map(|dim| match (dim.dim_value, &dim.dim_param) {
+        (Some(size), None) => usize::try_from(size).ok().map(Dim::Fixed),
+        (None, Some(name)) => Some(Dim::Named(name.clone())),
+        _ => None,
+    });
+    let shape = dims.collect::<Option<_>>().ok_or_else(|| format!("the value {name:?} has an unknown dimension"))?;
+    Ok(Value { name: name.clone(), shape })
+}
+
+fn node(proto: &NodeProto, values: &BTreeMap<String, Value>) -> Result<Node, String> {
+    let name = &proto.name;
+    if !proto.domain.is_empty() {
+        return Err(format!("node {name:?} uses {} of the domain {:?}; {OTHER_TOOLS}", proto.op_type, proto.domain));
+    }
+    let [output] = proto.output.as_slice() else {
+        return Err(format!("node {name:?} has {} outputs; only one can be checked", proto.output.len()));
+    };
+    let attributes = proto
+        .attribute
+        .iter()
+        .map(|proto| Ok((proto.name.clone(), attribute(name, proto)?)))
+        .collect::<Result<_, String>>()?;
+    // Before the shapes are needed, so that a file of another tool is told by the operator that stands in the way.
+    Operator::parse(&proto.op_type, &attributes).map_err(|reason| format!("node {name:?}: {reason}; {OTHER_TOOLS}"))?;
+    let output = values.get(output).ok_or_else(|| format!("the output {output:?} of node {name:?} has no shape"))?;
+    Ok(Node {
+        name: name.clone(),
+        op: proto.op_type.clone(),
+        inputs: proto.input.clone(),
+        output: output.clone(),
+        attributes,
+    })
+}
+
+fn attribute(node: &str, proto: &AttributeProto) -> Result<Attribute, String> {
+    match (proto.r#type, proto.f, proto.i) {
+        (ATTRIBUTE_FLOAT, Some(value), None) => Ok(Attribute::Float(value)),
+        (ATTRIBUTE_INT, None, Some(value)) => Ok(Attribute::Int(value)),
+        _ => Err(format!("the attribute {:?} of node {node:?} is neither a float nor an integer", proto.name)),
+    }
+}
+
+fn weight(proto: &TensorProto) -> Result<Weight, String> {
+    let name = &proto.name;
+    if proto.data_location.is_some_and(|location| location != 0) || !proto.external_data.is_empty() {
+        let location =
+            proto.external_data.iter().find(|entry| entry.key == "location").map(|entry| entry.value.as_str());
+        return Err(format!(
+            "the tensor {name:?} keeps its data in another file, {location:?}; it must be in this file"
+        ));
+    }
+    if proto.data_type != TENSOR_FLOAT {
+        return Err(format!("the tensor {name:?} has the element type {}; it must be float (1)", proto.data_type));
+    }
+    let dims = proto.dims.iter().map(|&size| usize::try_from(size).ok());
+    let shape = dims.collect::<Option<Vec<_>>>().ok_or_else(|| format!("the tensor {name:?} has a negative size"))?;
+    let size = shape.iter().try_fold(4_usize, |bytes, size| bytes.checked_mul(*size));
+    if size != Some(proto.raw_data.len()) {
+        return Err(format!("the tensor {name:?} of shape {shape:?} has {} bytes of raw data", proto.raw_data.len()));
+    }
+    let (numbers, _) = proto.raw_data.as_chunks::<4>();
+    Ok(Weight { name: name.clone(), shape, data: numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect() })
+}

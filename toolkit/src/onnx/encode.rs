@@ -1,0 +1,116 @@
+//! Graph → bytes.
+
+use std::collections::BTreeMap;
+
+use prost::Message as _;
+use sha2::{Digest as _, Sha256};
+
+use super::graph::{Attribute, Dim, Graph, Node, Value, Weight};
+use super::proto::{
+    ATTRIBUTE_FLOAT, ATTRIBUTE_INT, AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto,
+    OperatorSetIdProto, StringStringEntryProto, TENSOR_FLOAT, TensorProto, TensorShapeProto, TensorTypeProto,
+    TypeProto, ValueInfoProto,
+};
+
+/// ONNX's file format version. With opset 17 every ONNX Runtime since 1.12 loads the file.
+pub const IR_VERSION: i64 = 8;
+/// The version of the operators. 17 is the first with LayerNormalization.
+pub const OPSET: i64 = 17;
+/// The metadata entry that holds [`Graph::sha256`], so that a damaged file can be told from an intact one.
+pub const GRAPH_SHA256: &str = "trainbook.graph_sha256";
+/// Who wrote the file.
+pub(super) const PRODUCER: &str = "trainbook";
+
+pub(super) fn model_bytes(graph: &Graph, metadata: &BTreeMap<String, String>) -> Vec<u8> {
+    let proto = graph_proto(graph);
+    let hash = (GRAPH_SHA256.to_owned(), sha256(&proto.encode_to_vec()));
+    // Last in the file, so that a file that was cut off anywhere has lost it.
+    let others = metadata.iter().filter(|(key, _)| *key != GRAPH_SHA256);
+    model(proto, others.chain([(&hash.0, &hash.1)])).encode_to_vec()
+}
+
+/// The graph with every value between nodes as a further output, to look inside a computation.
+pub(super) fn model_bytes_with_all_outputs(graph: &Graph) -> Vec<u8> {
+    let mut proto = graph_proto(graph);
+    proto.output = graph.nodes.iter().map(|node| value_proto(&node.output)).collect();
+    proto.value_info.clear();
+    model(proto, std::iter::empty()).encode_to_vec()
+}
+
+pub(super) fn graph_bytes(graph: &Graph) -> Vec<u8> {
+    graph_proto(graph).encode_to_vec()
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn model<'a>(graph: GraphProto, metadata: impl Iterator<Item = (&'a String, &'a String)>) -> ModelProto {
+    ModelProto {
+        ir_version: IR_VERSION,
+        producer_name: PRODUCER.into(),
+        producer_version: env!("CARGO_PKG_VERSION").into(),
+        graph: Some(graph),
+        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
+        metadata_props: metadata
+            .map(|(key, value)| StringStringEntryProto { key: key.clone(), value: value.clone() })
+            .collect(),
+    }
+}
+
+fn graph_proto(graph: &Graph) -> GraphProto {
+    let between = graph.nodes.iter().map(|node| &node.output).filter(|value| value.name != graph.output.name);
+    GraphProto {
+        node: graph.nodes.iter().map(node_proto).collect(),
+        // Not the run's or the file's name: the graph's bytes must not depend on them.
+        name: PRODUCER.into(),
+        initializer: graph.weights.iter().map(weight_proto).collect(),
+        input: vec![value_proto(&graph.input)],
+        output: vec![value_proto(&graph.output)],
+        value_info: between.map(value_proto).collect(),
+    }
+}
+
+fn node_proto(node: &Node) -> NodeProto {
+    NodeProto {
+        input: node.inputs.clone(),
+        output: vec![node.output.name.clone()],
+        name: node.name.clone(),
+        op_type: node.op.clone(),
+        attribute: node.attributes.iter().map(|(name, attribute)| attribute_proto(name, *attribute)).collect(),
+        domain: String::new(),
+    }
+}
+
+fn attribute_proto(name: &str, attribute: Attribute) -> AttributeProto {
+    let (f, i, r#type) = match attribute {
+        Attribute::Float(value) => (Some(value), None, ATTRIBUTE_FLOAT),
+        Attribute::Int(value) => (None, Some(value), ATTRIBUTE_INT),
+    };
+    AttributeProto { name: name.to_owned(), f, i, r#type }
+}
+
+fn weight_proto(weight: &Weight) -> TensorProto {
+    TensorProto {
+        dims: weight.shape.iter().map(|&size| as_i64(size)).collect(),
+        data_type: TENSOR_FLOAT,
+        name: weight.name.clone(),
+        raw_data: weight.data.iter().flat_map(|number| number.to_le_bytes()).collect(),
+        external_data: Vec::new(),
+        data_location: None,
+    }
+}
+
+fn value_proto(value: &Value) -> ValueInfoProto {
+    let dim = value.shape.iter().map(|dim| match dim {
+        Dim::Fixed(size) => DimensionProto { dim_value: Some(as_i64(*size)), dim_param: None },
+        Dim::Named(name) => DimensionProto { dim_value: None, dim_param: Some(name.clone()) },
+    });
+    let tensor_type = TensorTypeProto { elem_type: TENSOR_FLOAT, shape: Some(TensorShapeProto { dim: dim.collect() }) };
+    ValueInfoProto { name: value.name.clone(), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
+}
+
+/// No tensor that fits in memory has a dimension above `i64::MAX`.
+fn as_i64(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,40 @@
+//! ONNX files that are proved before they exist.
+//!
+//! ```text
+//! model ── ToOnnx ──▶ Graph ── encode ──▶ bytes ──▶ temporary file
+//!                       │                               │ read back
+//!    trainer's forward  │ f64 evaluation                ▼
+//!            └──────────┴───── compare ◀──── ONNX Runtime, batches × optimisation × inputs
+//!                                 │
+//!                   equal: rename ┴ not equal: no file, and the first node that differs
+//! ```
+//!
+//! Open [`layer`](ToOnnx) first: a layer states its form there. [`Graph`] is the result, plain data. [`export()`] writes and proves it,
+//! [`check()`] proves a file again, [`Session`] runs one. What "equal" means is said in `reference.rs`: each number may be as far from the
+//! f64 evaluation as f32 rounding explains, and no farther.
+
+mod check;
+mod compare;
+mod decode;
+mod encode;
+mod export;
+mod graph;
+mod layer;
+mod layers;
+mod operator;
+mod proto;
+mod reference;
+mod runtime;
+mod session;
+mod structure;
+#[cfg(test)]
+mod tests;
+
+pub use check::{CheckReport, check};
+pub use compare::Comparison;
+pub use encode::{GRAPH_SHA256, IR_VERSION, OPSET};
+pub use export::{ExportOptions, ExportReport, Predict, export};
+pub use graph::{Attribute, BATCH, Dim, Graph, GraphBuilder, INPUT, Value};
+pub use layer::ToOnnx;
+pub use runtime::{Runtime, find, load};
+pub use session::Session;

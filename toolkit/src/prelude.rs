@@ -1,0 +1,21 @@
+//! Everything that a notebook or script usually needs: `use trainbook::prelude::*;`.
+//!
+//! There is no alias named `Result` here: notebooks cannot have one (evcxr issue 258).
+
+pub use dfdx::nn::builders::*;
+pub use trainbook_callbacks::{
+    Callback, CallbackError, Checkpoint, Clip, EarlyStopping, EpochEnd, FixSeed, Flow, GradientMonitor, LrSchedule,
+    NanGuard, Progress, Reply, StepEnd, every, on_epoch_end, on_step_end,
+};
+pub use trainbook_store::RunId;
+
+pub use crate::Error;
+pub use crate::checks::LrCurve;
+pub use crate::data::{Column, Dataset, Normalize, Part, Split, Targets};
+pub use crate::history::Store;
+pub use crate::nn::Init;
+pub use crate::onnx::ExportReport;
+pub use crate::optim::{Adam, AdamW, Sgd};
+pub use crate::random::Seed;
+pub use crate::task::Device;
+pub use crate::trainer::{Epochs, Evaluation, Run, Trainer};

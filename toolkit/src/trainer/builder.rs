@@ -1,0 +1,272 @@
+//! Putting a trainer together.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use trainbook_callbacks::{Callback, Counters, FixSeed, Moment, Progress, Recorder, Setup, Stack};
+use trainbook_store::{MetricName, Store, Value};
+
+use super::Trainer;
+use crate::Error;
+use crate::data::{Dataset, Part};
+use crate::nn::Init;
+use crate::optim::Optimizer;
+use crate::random::Seed;
+use crate::task::{Device, Loss, Network, Recipe, Task};
+
+/// A trainer being put together. Every setting has a default; the last call is [`build`](Self::build).
+pub struct TrainerBuilder {
+    data: Dataset,
+    make: fn(&Recipe) -> Result<Box<dyn Task>, Error>,
+    model: String,
+    loss: Loss,
+    optimizer: Optimizer,
+    learning_rate: Option<f64>,
+    batch_size: usize,
+    device: Device,
+    init: Init,
+    stack: Stack,
+    params: BTreeMap<String, Value>,
+    store: Option<Store>,
+    name: Option<String>,
+    tags: BTreeMap<String, String>,
+    quiet: bool,
+}
+
+impl Trainer {
+    /// Trains the network type `N` to tell the classes of `data` apart, by cross-entropy. Its outputs are logits, one per class.
+    pub fn classifier<N: Network>(data: &Dataset) -> TrainerBuilder {
+        TrainerBuilder::new::<N>(data, Loss::CrossEntropy)
+    }
+
+    /// Trains the network type `N` to predict the values of `data`, by mean squared error.
+    pub fn regressor<N: Network>(data: &Dataset) -> TrainerBuilder {
+        TrainerBuilder::new::<N>(data, Loss::MeanSquaredError)
+    }
+}
+
+impl TrainerBuilder {
+    fn new<N: Network>(data: &Dataset, loss: Loss) -> Self {
+        Self {
+            data: data.clone(),
+            make: N::task,
+            model: without_paths(std::any::type_name::<N>()),
+            loss,
+            optimizer: Optimizer::default(),
+            learning_rate: None,
+            batch_size: 32,
+            device: Device::default(),
+            init: Init::default(),
+            stack: Stack::new(),
+            params: BTreeMap::new(),
+            store: None,
+            name: None,
+            tags: BTreeMap::new(),
+            quiet: false,
+        }
+    }
+
+    /// Fixes every random draw: the same seed gives the same bits. Short for `.with(FixSeed::new(seed))`. Without it a seed is drawn from
+    /// the system and recorded.
+    #[must_use]
+    pub fn seed(self, seed: u64) -> Self {
+        self.with(FixSeed::new(seed))
+    }
+
+    /// How weights are updated. Default: [`AdamW`](crate::optim::AdamW).
+    #[must_use]
+    pub fn optimizer(mut self, optimizer: impl Into<Optimizer>) -> Self {
+        self.optimizer = optimizer.into();
+        self
+    }
+
+    /// The learning rate where no schedule sets one. Default: 1e-3 for the Adam family, 1e-1 for SGD.
+    #[must_use]
+    pub fn learning_rate(mut self, learning_rate: f64) -> Self {
+        self.learning_rate = Some(learning_rate);
+        self
+    }
+
+    /// Rows per batch. Default 32; the last batch of an epoch may be smaller.
+    #[must_use]
+    pub fn batch_size(mut self, rows: usize) -> Self {
+        self.batch_size = rows;
+        self
+    }
+
+    /// Where to train. Default: the processor.
+    #[must_use]
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// How weights begin. Default: Kaiming uniform.
+    #[must_use]
+    pub fn init(mut self, init: Init) -> Self {
+        self.init = init;
+        self
+    }
+
+    /// Adds a callback.
+    #[must_use]
+    pub fn with(mut self, callback: impl Callback + 'static) -> Self {
+        self.params.extend(callback.params().into_iter().map(|(name, value)| (name.to_owned(), value)));
+        self.stack.push(callback);
+        self
+    }
+
+    /// Records every fit in this store.
+    #[must_use]
+    pub fn store(mut self, store: &Store) -> Self {
+        self.store = Some(store.clone());
+        self
+    }
+
+    /// What the runs are called.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Adds a tag to the runs.
+    #[must_use]
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.tags.insert(key.into(), value.into());
+        self
+    }
+
+    /// Shows no progress.
+    #[must_use]
+    pub fn quiet(mut self) -> Self {
+        self.quiet = true;
+        self
+    }
+
+    /// Checks everything, draws the weights, and returns the trainer.
+    ///
+    /// # Errors
+    /// A setting makes no sense; the network does not fit the data; the callbacks contradict each other.
+    pub fn build(mut self) -> Result<Trainer, Error> {
+        if !self.quiet {
+            self.stack.push(Progress::auto());
+        }
+        if self.store.is_some() {
+            self.stack.push(Recorder::new());
+        }
+        let mut setup = Setup::default();
+        self.stack.on(&mut Moment::Setup(&mut setup))?;
+        let seed = Seed(setup.seed().unwrap_or_else(|| RandomState::new().build_hasher().finish()));
+
+        let learning_rate = self.learning_rate.unwrap_or_else(|| self.optimizer.default_learning_rate());
+        self.check(learning_rate)?;
+        let recipe = Recipe { device: self.device, loss: self.loss, optimizer: self.optimizer, init: self.init, seed };
+        let task = (self.make)(&recipe)?;
+        self.check_fit(task.model().inputs(), task.model().outputs())?;
+
+        let epoch_metrics = self.epoch_metrics();
+        let plan = self.stack.plan(&epoch_metrics, self.store.is_some())?;
+        let mut params = BTreeMap::from([
+            ("lr".to_owned(), Value::from(learning_rate)),
+            ("optimizer".to_owned(), Value::from(self.optimizer.name())),
+            ("weight_decay".to_owned(), Value::from(self.optimizer.weight_decay())),
+            ("batch_size".to_owned(), Value::from(self.batch_size as u64)),
+            ("device".to_owned(), Value::from(self.device.to_string())),
+            ("init".to_owned(), Value::from(format!("{:?}", self.init))),
+            ("loss".to_owned(), Value::from(format!("{:?}", self.loss))),
+        ]);
+        params.extend(self.params);
+        Ok(Trainer {
+            data: self.data,
+            make: self.make,
+            recipe,
+            task,
+            stack: self.stack,
+            counters: Counters::default(),
+            batch_size: self.batch_size,
+            learning_rate,
+            plan,
+            epoch_metrics,
+            store: self.store,
+            name: self.name,
+            model: self.model,
+            params,
+            tags: self.tags,
+        })
+    }
+
+    fn check(&self, learning_rate: f64) -> Result<(), Error> {
+        let wrong = |setting, value: String, expected: &str| {
+            Err(Error::Setting { setting, value, expected: expected.to_owned() })
+        };
+        if self.batch_size == 0 {
+            return wrong("batch_size", "0".to_owned(), "at least 1");
+        }
+        if !(learning_rate.is_finite() && learning_rate > 0.0) {
+            return wrong("learning_rate", learning_rate.to_string(), "a positive number");
+        }
+        if self.data.part(Part::Train).is_empty() {
+            return Err(Error::Data { action: "train on", reason: "the training part is empty".to_owned() });
+        }
+        Ok(())
+    }
+
+    fn check_fit(&self, inputs: usize, outputs: usize) -> Result<(), Error> {
+        let wrong = |reason: String| Err(Error::Data { action: "train on", reason });
+        if inputs != self.data.width() {
+            return wrong(format!("the network takes {inputs} inputs, and a row has {} features", self.data.width()));
+        }
+        match (self.loss, self.data.classes()) {
+            (Loss::CrossEntropy, Some(classes)) if classes == outputs => Ok(()),
+            (Loss::CrossEntropy, Some(classes)) => {
+                wrong(format!("the network has {outputs} outputs, and the data have {classes} classes"))
+            }
+            (Loss::CrossEntropy, None) => {
+                wrong("a classifier needs classes; `.target(…)` makes a column the class".to_owned())
+            }
+            (Loss::MeanSquaredError, None) if outputs == 1 => Ok(()),
+            (Loss::MeanSquaredError, None) => {
+                wrong(format!("the network has {outputs} outputs, and a row has one value"))
+            }
+            (Loss::MeanSquaredError, Some(_)) => {
+                wrong("a regressor needs values; `.target_values(…)` makes a column the value".to_owned())
+            }
+        }
+    }
+
+    fn epoch_metrics(&self) -> Vec<MetricName> {
+        let mut names = vec!["train_loss"];
+        if !self.data.part(Part::Validation).is_empty() {
+            names.push("val_loss");
+            if self.loss == Loss::CrossEntropy {
+                names.push("val_accuracy");
+            }
+        }
+        names.into_iter().map(MetricName::new_static).collect()
+    }
+}
+
+/// `(dfdx::nn::Linear<64, 10>, …)` as `(Linear<64, 10>, …)`.
+fn without_paths(type_name: &str) -> String {
+    let mut out = String::with_capacity(type_name.len());
+    let mut word = 0;
+    for c in type_name.chars() {
+        out.push(c);
+        if c == ':' {
+            out.truncate(word);
+        } else if !(c.is_alphanumeric() || c == '_') {
+            word = out.len();
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn model_names_lose_their_paths_only() {
+        let name = "(dfdx::nn::linear::builder::Linear<64, 128>, dfdx::nn::activations::ReLU, a_b::C<d::E>)";
+        assert_eq!(super::without_paths(name), "(Linear<64, 128>, ReLU, C<E>)");
+    }
+}

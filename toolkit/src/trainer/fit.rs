@@ -1,0 +1,241 @@
+//! The loop. It is drawn in `trainbook_callbacks::seam::moment`; this is that drawing in Rust.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use trainbook_callbacks::{
+    BatchStart, EpochEnd, EpochStart, FitEnd, FitStart, Flow, GradientEdit, GradientView, Horizon, MetricLog, Moment,
+    StepEnd, StopKind, StopReason,
+};
+use trainbook_store::{EndState, Environment, Metric, RunEnd, RunStart, RunWriter, Value};
+
+use super::Trainer;
+use super::evaluation::Evaluation;
+use super::run::{EpochRow, Run};
+use crate::Error;
+use crate::data::{Batch, Loader, Part};
+use crate::random::Stream;
+use crate::task::Loss;
+
+/// A number of passes over the training part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epochs(pub u64);
+
+/// What the loop keeps between moments.
+struct Progress {
+    horizon: Horizon,
+    batch: Batch,
+    history: Vec<EpochRow>,
+    /// Metrics logged in the current step.
+    step_log: MetricLog,
+}
+
+impl Trainer {
+    /// Trains for this many epochs, or until a callback stops it, and returns the finished run.
+    ///
+    /// Calling it again goes on from there, as a run of its own.
+    ///
+    /// # Errors
+    /// A callback, the device or the store failed, or code called by the loop panicked. The run is then recorded as failed, every callback
+    /// has seen [`FitEnd`](Moment::FitEnd), and the trainer can still be used.
+    pub fn fit(&mut self, epochs: Epochs) -> Result<Run, Error> {
+        let mut loader =
+            Loader::new(&self.data, Part::Train, self.batch_size, Some(Stream::new(self.recipe.seed, "shuffle")));
+        let horizon = Horizon {
+            epochs: epochs.0,
+            batches_per_epoch: loader.batches_per_epoch() as u64,
+            first_update: self.counters.updates_applied,
+        };
+        let writer = self.start_run(epochs)?;
+        let mut progress =
+            Progress { horizon, batch: Batch::default(), history: Vec::new(), step_log: MetricLog::default() };
+        let first_epoch = self.counters.epoch;
+        let started = Instant::now();
+        let mut outcome = unwound(|| self.train(&mut loader, &mut progress, writer.as_ref()));
+        if let Err(error) = unwound(|| self.end(&outcome)) {
+            outcome = outcome.and(Err(error));
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        let epochs = self.counters.epoch - first_epoch;
+        if let Some(writer) = &writer {
+            let end = RunEnd::new(end_state(&outcome), self.counters.updates_applied, epochs);
+            super::run::warn(writer.finish(end));
+        }
+        Ok(Run {
+            writer,
+            model: self.task.freeze(),
+            data: self.data.clone(),
+            loss: self.recipe.loss,
+            seed: self.recipe.seed,
+            reason: outcome?,
+            epochs,
+            seconds,
+            history: progress.history,
+        })
+    }
+
+    fn start_run(&self, epochs: Epochs) -> Result<Option<RunWriter>, Error> {
+        let Some(store) = &self.store else { return Ok(None) };
+        let mut params = self.params.clone();
+        params.insert("epochs".to_owned(), Value::from(epochs.0));
+        Ok(Some(store.start_run(RunStart {
+            name: self.name.clone(),
+            params,
+            tags: self.tags.clone(),
+            seed: self.recipe.seed.0,
+            model: self.model.clone(),
+            data: self.data.fingerprint(),
+            plan: self.plan.callbacks().to_vec(),
+            environment: Environment::capture(),
+        })?))
+    }
+
+    fn train(
+        &mut self,
+        loader: &mut Loader,
+        progress: &mut Progress,
+        run: Option<&RunWriter>,
+    ) -> Result<StopReason, Error> {
+        // A fit that failed in the middle of a step left its gradients there, and the first batch would add to them.
+        self.task.clear_gradients()?;
+        let horizon = progress.horizon;
+        let start = FitStart { counters: self.counters, horizon, run, epoch_metrics: &self.epoch_metrics };
+        if let Flow::Stop(reason) = self.stack.on(&mut Moment::FitStart(&start))? {
+            return Ok(reason);
+        }
+        for _ in 0..horizon.epochs {
+            if let Some(reason) = self.epoch(loader, progress, run)? {
+                return Ok(reason);
+            }
+        }
+        Ok(StopReason::new(StopKind::Completed, format!("{} epochs", horizon.epochs)))
+    }
+
+    /// One pass over the training part; a reason when the fit is to end. A stop inside the epoch ends it there, without validation.
+    fn epoch(
+        &mut self,
+        loader: &mut Loader,
+        progress: &mut Progress,
+        run: Option<&RunWriter>,
+    ) -> Result<Option<StopReason>, Error> {
+        let horizon = progress.horizon;
+        let started = Instant::now();
+        let log = MetricLog::default();
+        let start = EpochStart { counters: self.counters, horizon, log: &log };
+        if let Flow::Stop(reason) = self.stack.on(&mut Moment::EpochStart(&start))? {
+            return Ok(Some(reason));
+        }
+        let (mut loss, mut rows) = (0.0, 0);
+        loader.start(self.counters.epoch);
+        while loader.next(&mut progress.batch) {
+            let (batch_loss, flow) = self.step(progress)?;
+            loss += f64::from(batch_loss) * progress.batch.samples.len() as f64;
+            rows += progress.batch.samples.len();
+            match flow {
+                Flow::Stop(reason) => return Ok(Some(reason)),
+                Flow::EndEpoch => break,
+                Flow::Continue | Flow::SkipUpdate => {}
+            }
+        }
+        let metrics = self.epoch_values(loss / rows as f64)?;
+        let requests = RefCell::default();
+        let end = EpochEnd::new(
+            self.counters,
+            horizon,
+            started.elapsed().as_secs_f64(),
+            &metrics,
+            &*self.task,
+            &log,
+            &requests,
+        );
+        let flow = self.stack.on(&mut Moment::EpochEnd(&end))?;
+        progress.history.push(EpochRow { epoch: self.counters.epoch, step: self.counters.batches_seen, metrics });
+        self.counters.epoch += 1;
+        for request in requests.into_inner() {
+            self.write_checkpoint(run, request)?;
+        }
+        Ok(match flow {
+            Flow::Stop(reason) => Some(reason),
+            _ => None,
+        })
+    }
+
+    /// The values of [`epoch_metrics`](Self::epoch_metrics), in that order.
+    fn epoch_values(&self, train_loss: f64) -> Result<Vec<Metric>, Error> {
+        let mut values = vec![train_loss];
+        if !self.data.part(Part::Validation).is_empty() {
+            let validation = Evaluation::of(self.task.model(), self.recipe.loss, &self.data, Part::Validation)?;
+            values.push(validation.loss);
+            if self.recipe.loss == Loss::CrossEntropy {
+                values.extend(validation.accuracy());
+            }
+        }
+        Ok(self.epoch_metrics.iter().cloned().zip(values).map(|(name, value)| Metric { name, value }).collect())
+    }
+
+    fn step(&mut self, progress: &mut Progress) -> Result<(f32, Flow), Error> {
+        let Progress { horizon, batch, step_log: log, .. } = progress;
+        let horizon = *horizon;
+        let mut start = BatchStart::new(self.counters, horizon, &batch.samples, log, self.learning_rate);
+        let mut flow = self.stack.on(&mut Moment::BatchStart(&mut start))?;
+        self.learning_rate = start.learning_rate();
+
+        let loss = self.task.forward_backward(batch)?;
+        self.counters.batches_seen += 1;
+        let counters = self.counters;
+        let samples = batch.samples.as_slice();
+
+        let view = GradientView { counters, loss, samples, gradients: &*self.task, log };
+        flow = flow.or_stronger(self.stack.on(&mut Moment::RawGradients(&view))?);
+        if updates(&flow) {
+            let mut edit = GradientEdit { counters, gradients: &mut *self.task, log };
+            flow = flow.or_stronger(self.stack.on(&mut Moment::ChangeGradients(&mut edit))?);
+            let view = GradientView { counters, loss, samples, gradients: &*self.task, log };
+            flow = flow.or_stronger(self.stack.on(&mut Moment::FinalGradients(&view))?);
+        }
+        self.counters.updates_attempted += 1;
+        let applied = updates(&flow);
+        if applied {
+            self.task.update(self.learning_rate)?;
+            self.counters.updates_applied += 1;
+        } else {
+            self.task.clear_gradients()?;
+        }
+
+        let end = StepEnd::new(self.counters, horizon, self.learning_rate, applied, samples, log, loss);
+        flow = flow.or_stronger(self.stack.on(&mut Moment::StepEnd(&end))?);
+        log.clear();
+        Ok((loss, flow))
+    }
+
+    fn end(&mut self, outcome: &Result<StopReason, Error>) -> Result<(), Error> {
+        let error = outcome.as_ref().err().map(ToString::to_string);
+        let mut end = FitEnd::new(self.counters, outcome.as_ref().ok(), error.as_deref(), &mut *self.task);
+        self.stack.on(&mut Moment::FitEnd(&mut end))?;
+        Ok(())
+    }
+}
+
+/// Whether the wishes made before the update leave it to be applied. The strongest wish hides weaker ones, so a step that anybody wants to be
+/// something else than an ordinary one is not applied: nobody's `SkipUpdate` is overruled by another's `EndEpoch`.
+fn updates(flow: &Flow) -> bool {
+    matches!(flow, Flow::Continue)
+}
+
+fn end_state(outcome: &Result<StopReason, Error>) -> EndState {
+    match outcome {
+        Ok(reason) if reason.kind == StopKind::Completed => EndState::Finished,
+        Ok(reason) => EndState::Stopped { reason: reason.to_string() },
+        Err(error) => EndState::Failed { error: error.to_string() },
+    }
+}
+
+/// Runs `f` and turns a panic into an error.
+fn unwound<R>(f: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
+        let message =
+            panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(Error::Panicked(message.unwrap_or_else(|| "no message".to_owned())))
+    })
+}

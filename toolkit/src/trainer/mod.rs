@@ -1,0 +1,92 @@
+//! The trainer: one loop, told by callbacks what else to do.
+//!
+//! `builder.rs` is where a trainer is put together, `fit.rs` the loop, `run.rs` what a fit leaves in the user's hand.
+
+mod builder;
+mod checkpoint;
+mod evaluation;
+mod fit;
+mod run;
+
+use std::collections::BTreeMap;
+
+use trainbook_callbacks::{Counters, Plan, Stack};
+use trainbook_store::{MetricName, Store, Value};
+
+pub use builder::TrainerBuilder;
+pub use evaluation::{Evaluation, count_correct};
+pub use fit::Epochs;
+pub use run::{EpochRow, Run};
+
+use crate::Error;
+use crate::data::Dataset;
+use crate::random::Seed;
+use crate::task::{Recipe, Task};
+
+/// Trains one network on one data set.
+///
+/// It is not generic: network, device and loss are values behind [`Task`], so a trainer can be kept in a notebook variable.
+pub struct Trainer {
+    pub(crate) data: Dataset,
+    pub(crate) make: fn(&Recipe) -> Result<Box<dyn Task>, Error>,
+    pub(crate) recipe: Recipe,
+    pub(crate) task: Box<dyn Task>,
+    pub(crate) stack: Stack,
+    pub(crate) counters: Counters,
+    pub(crate) batch_size: usize,
+    learning_rate: f64,
+    plan: Plan,
+    epoch_metrics: Vec<MetricName>,
+    store: Option<Store>,
+    name: Option<String>,
+    model: String,
+    params: BTreeMap<String, Value>,
+    tags: BTreeMap<String, String>,
+}
+
+impl Trainer {
+    /// The callbacks in the order in which they are called, with what each reads and writes.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The seed from which every random stream of this trainer follows.
+    pub fn seed(&self) -> Seed {
+        self.recipe.seed
+    }
+
+    /// Where the trainer is, over all its fits.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// A hash over everything that decides how training goes on: weights, moments, counters, learning rate, and the state of every
+    /// callback.
+    pub fn state_hash(&self) -> Result<blake3::Hash, Error> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.task.state()?.hash().as_bytes());
+        let c = self.counters;
+        for count in [c.epoch, c.batches_seen, c.updates_attempted, c.updates_applied, self.learning_rate.to_bits()] {
+            hasher.update(&count.to_le_bytes());
+        }
+        for saved in self.stack.save()? {
+            hasher.update(saved.name.as_bytes()).update(saved.state.as_bytes());
+        }
+        Ok(hasher.finalize())
+    }
+}
+
+impl std::fmt::Display for Trainer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let optimizer = self.recipe.optimizer.name();
+        writeln!(
+            f,
+            "{} on {}, {optimizer}, batches of {}, seed {}",
+            self.model,
+            self.recipe.device,
+            self.batch_size,
+            self.seed().0
+        )?;
+        write!(f, "{}", self.plan)
+    }
+}

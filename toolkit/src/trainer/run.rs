@@ -1,0 +1,192 @@
+//! What a fit leaves in the user's hand.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use trainbook_callbacks::StopReason;
+use trainbook_store::{Metric, RunEvent, RunId, RunWriter, StoreError};
+
+use super::evaluation::Evaluation;
+use crate::Error;
+use crate::data::{Dataset, Part};
+use crate::display::{self, Bundle};
+use crate::onnx::{self, ExportOptions, ExportReport, Graph};
+use crate::random::Seed;
+use crate::task::{Loss, Model};
+
+/// A finished fit: its numbers, and the network exactly as the fit left it. Training the trainer further does not change it.
+#[derive(Clone)]
+pub struct Run {
+    pub(super) writer: Option<RunWriter>,
+    pub(super) model: Arc<dyn Model>,
+    pub(super) data: Dataset,
+    pub(super) loss: Loss,
+    pub(super) seed: Seed,
+    pub(super) reason: StopReason,
+    pub(super) epochs: u64,
+    pub(super) seconds: f64,
+    pub(super) history: Vec<EpochRow>,
+}
+
+/// The numbers of one epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpochRow {
+    /// Its number, from 0, over the trainer's life.
+    pub epoch: u64,
+    /// Batches seen at its end.
+    pub step: u64,
+    /// `train_loss`, and with a validation part `val_loss` and, for classifiers, `val_accuracy`.
+    pub metrics: Vec<Metric>,
+}
+
+impl Run {
+    /// Its name in the store; `None` without one.
+    pub fn id(&self) -> Option<&RunId> {
+        self.writer.as_ref().map(RunWriter::id)
+    }
+
+    /// The seed from which it follows.
+    pub fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// Why it ended.
+    pub fn stopped_because(&self) -> &StopReason {
+        &self.reason
+    }
+
+    /// Epochs completed.
+    pub fn epochs(&self) -> u64 {
+        self.epochs
+    }
+
+    /// Seconds that the fit took, validation and recording included.
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    /// One row per completed epoch.
+    pub fn history(&self) -> &[EpochRow] {
+        &self.history
+    }
+
+    /// The network.
+    pub fn model(&self) -> &dyn Model {
+        &*self.model
+    }
+
+    /// The SHA-256 of all weights: every tensor in the network's order, as little-endian f32.
+    pub fn weights_sha256(&self) -> String {
+        let mut hasher = Sha256::new();
+        for value in self.model.weights().0.iter().flatten() {
+            hasher.update(value.to_le_bytes());
+        }
+        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Loss and accuracy on one part of the data; recorded with the run.
+    pub fn evaluate(&self, part: Part) -> Result<Evaluation, Error> {
+        let evaluation = Evaluation::of(&*self.model, self.loss, &self.data, part)?;
+        self.record(RunEvent::Evaluation { part: part.to_string(), metrics: evaluation.metrics() });
+        Ok(evaluation)
+    }
+
+    /// The network's raw outputs for rows as they stand in the data file, row-major.
+    pub fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, Error> {
+        let mut normalised = vec![0.0; features.len()];
+        for (raw, out) in features.chunks(self.data.width()).zip(normalised.chunks_mut(self.data.width())) {
+            self.data.normalization().apply(raw, out);
+        }
+        self.model.predict(&normalised, rows)
+    }
+
+    /// The network as an ONNX graph that takes rows as they stand in the data file.
+    pub fn graph(&self) -> Result<Graph, Error> {
+        let normalization = self.data.normalization();
+        let in_front = (!normalization.is_identity()).then_some((&*normalization.offset, &*normalization.scale));
+        let output = if self.data.classes().is_some() { "logits" } else { "values" };
+        self.model.graph(output, in_front)
+    }
+
+    /// Writes the network to an ONNX file, which exists only if ONNX Runtime computed the same from its bytes. Recorded with the run.
+    ///
+    /// # Errors
+    /// ONNX Runtime is missing; the network has no exact ONNX form; the file cannot be written; ONNX Runtime computes something else. In
+    /// every case no new file is there under `path`, and an old one is as it was.
+    pub fn export(&self, path: impl AsRef<Path>) -> Result<ExportReport, Error> {
+        let rows = self.data.part(Part::Train).iter().take(33);
+        let options = ExportOptions {
+            metadata: self.metadata(),
+            runtime: None,
+            samples: rows.flat_map(|&row| self.data.features(row)).copied().collect(),
+        };
+        let report =
+            onnx::export(path.as_ref(), &self.graph()?, &|features, rows| self.predict(features, rows), &options)?;
+        self.record(RunEvent::Export {
+            path: report.path.display().to_string(),
+            sha256: report.file_sha256.clone(),
+            graph_sha256: report.graph_sha256.clone(),
+            runtime: report.runtime_version.clone(),
+            max_abs_diff: report.comparison.max_abs_diff,
+        });
+        Ok(report)
+    }
+
+    fn metadata(&self) -> BTreeMap<String, String> {
+        let mut metadata = BTreeMap::from([
+            ("trainbook.seed".to_owned(), self.seed.0.to_string()),
+            ("trainbook.data".to_owned(), self.data.fingerprint().hash),
+        ]);
+        if let Some(id) = self.id() {
+            metadata.insert("trainbook.run".to_owned(), id.to_string());
+        }
+        let names = self.data.class_names();
+        if !names.is_empty() {
+            metadata.insert("trainbook.classes".to_owned(), names.join(","));
+        }
+        metadata
+    }
+
+    fn record(&self, event: RunEvent) {
+        if let Some(writer) = &self.writer {
+            writer.event(event);
+            warn(writer.flush());
+        }
+    }
+
+    /// The run as a notebook shows it.
+    pub fn view(&self) -> Result<Bundle, Error> {
+        match &self.writer {
+            Some(writer) => Ok(display::run(&writer.store().run(&writer.id().to_string())?)),
+            None => Ok(Bundle::from_text(&self.to_string())),
+        }
+    }
+
+    /// Shows the run as the result of a notebook cell.
+    pub fn evcxr_display(&self) {
+        self.view().unwrap_or_else(|error| Bundle::from_text(&format!("{self}\nfailed to {error}"))).emit();
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.id() {
+            Some(id) => write!(f, "run {id}")?,
+            None => write!(f, "a run that was not recorded")?,
+        }
+        write!(f, ", seed {}: {} epochs in {:.2} s, {}", self.seed.0, self.epochs, self.seconds, self.reason)?;
+        for metric in self.history.last().iter().flat_map(|row| &row.metrics) {
+            write!(f, ", {} {:.4}", metric.name, metric.value)?;
+        }
+        Ok(())
+    }
+}
+
+/// Says loudly that a run is not fully recorded. Recording must not break training, so this is not an error.
+pub(super) fn warn(recorded: Result<(), StoreError>) {
+    if let Err(error) = recorded {
+        eprintln!("warning: the run goes on, but the store failed to {error}");
+    }
+}

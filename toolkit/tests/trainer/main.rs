@@ -1,0 +1,15 @@
+//! The trainer from outside, one module per promise. All in one program, because every test program links dfdx, plotters and ort anew.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "clippy excuses only the test functions themselves")]
+#![allow(clippy::type_complexity, reason = "tables of cases are spelled out where they are used")]
+
+mod building;
+mod determinism;
+mod early_stopping;
+mod export;
+mod gradients;
+mod loop_order;
+mod optimizers;
+mod recorded;
+mod resume;
+mod support;

@@ -1,0 +1,104 @@
+//! A small problem, a callback made of a closure, and ways to look into a trainer.
+
+use serde::Deserialize;
+use trainbook::callbacks::{Counters, Moment};
+use trainbook::data::{Batch, Loader};
+use trainbook::nn::Init;
+use trainbook::optim::Optimizer;
+use trainbook::prelude::*;
+use trainbook::random::Stream;
+use trainbook::task::{Loss, Network, Recipe, Task, TaskState};
+use trainbook::trainer::TrainerBuilder;
+
+pub type Mlp = (Linear<4, 8>, ReLU, Linear<8, 3>);
+
+/// Three overlapping clouds in four dimensions: 70 rows to train on, 20 to validate, 10 to test.
+pub fn clouds() -> Dataset {
+    let mut draws = Stream::new(Seed(0), "clouds").at(0, 0);
+    let classes: Vec<u32> = (0..100).map(|row| row % 3).collect();
+    let centre = |class: u32, feature: u32| if class == feature { 2.0 } else { 0.0 };
+    let features: Vec<f32> = classes
+        .iter()
+        .flat_map(|&class| (0..4).map(move |feature| centre(class, feature)))
+        .map(|centre| (centre + draws.normal()) as f32)
+        .collect();
+    let data = Dataset::from_rows("three clouds", 4, features, Targets::Classes(classes)).unwrap();
+    data.split(Split::stratified(0.7, 0.2, 0.1), Seed(1)).unwrap()
+}
+
+/// Batches in an epoch of [`builder`]'s trainer; the last has 6 rows instead of 16.
+pub const BATCHES: u64 = 5;
+const BATCH: usize = 16;
+
+/// The trainer that most tests begin with.
+pub fn builder(data: &Dataset, seed: u64) -> TrainerBuilder {
+    Trainer::classifier::<Mlp>(data).seed(seed).batch_size(BATCH).quiet()
+}
+
+/// What [`builder`]'s trainer trains, without a trainer.
+pub fn task(seed: u64, optimizer: impl Into<Optimizer>) -> Box<dyn Task> {
+    task_of::<Mlp>(seed, Loss::CrossEntropy, optimizer)
+}
+
+/// A task of any network.
+pub fn task_of<N: Network>(seed: u64, loss: Loss, optimizer: impl Into<Optimizer>) -> Box<dyn Task> {
+    let (device, init) = (Device::Cpu, Init::default());
+    N::task(&Recipe { device, loss, optimizer: optimizer.into(), init, seed: Seed(seed) }).unwrap()
+}
+
+/// The batches that [`builder`]'s trainer sees in an epoch.
+pub fn batches(data: &Dataset, seed: u64, epoch: u64) -> Vec<Batch> {
+    let mut loader = Loader::new(data, Part::Train, BATCH, Some(Stream::new(Seed(seed), "shuffle")));
+    loader.start(epoch);
+    let mut batch = Batch::default();
+    std::iter::from_fn(|| loader.next(&mut batch).then(|| batch.clone())).collect()
+}
+
+/// A callback that is a closure over every moment but the first.
+pub fn probe<F: FnMut(&mut Moment<'_, '_>) -> Reply + Send>(f: F) -> Probe<F> {
+    Probe(f)
+}
+
+pub struct Probe<F>(F);
+
+impl<F: FnMut(&mut Moment<'_, '_>) -> Reply + Send> Callback for Probe<F> {
+    fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
+        if let Moment::Setup(_) = moment { Ok(Flow::Continue) } else { (self.0)(moment) }
+    }
+}
+
+pub fn name(moment: &Moment<'_, '_>) -> &'static str {
+    match moment {
+        Moment::Setup(_) => "Setup",
+        Moment::FitStart(_) => "FitStart",
+        Moment::EpochStart(_) => "EpochStart",
+        Moment::BatchStart(_) => "BatchStart",
+        Moment::RawGradients(_) => "RawGradients",
+        Moment::ChangeGradients(_) => "ChangeGradients",
+        Moment::FinalGradients(_) => "FinalGradients",
+        Moment::StepEnd(_) => "StepEnd",
+        Moment::EpochEnd(_) => "EpochEnd",
+        Moment::FitEnd(_) => "FitEnd",
+    }
+}
+
+/// Epoch, batches seen, updates attempted, updates applied.
+pub fn counts(c: Counters) -> [u64; 4] {
+    [c.epoch, c.batches_seen, c.updates_attempted, c.updates_applied]
+}
+
+/// Weights and moments of a trainer, out of its checkpoint.
+pub fn task_state(trainer: &Trainer) -> TaskState {
+    #[derive(Deserialize)]
+    struct Saved {
+        task: TaskState,
+    }
+    let checkpoint = trainer.checkpoint().unwrap();
+    let (content, _hash) = checkpoint.split_last_chunk::<32>().unwrap();
+    rmp_serde::from_slice::<Saved>(content).unwrap().task
+}
+
+/// Every weight of a run's network, for comparing NaN too.
+pub fn weight_bits(run: &Run) -> Vec<u32> {
+    run.model().weights().0.iter().flatten().map(|w| w.to_bits()).collect()
+}
