@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 const SCRIPT: &str = "toolkit/examples/first_run.rs";
 
 fn root() -> PathBuf {
@@ -87,6 +89,53 @@ fn every_page_of_the_book_is_in_its_summary() {
     for page in pages().iter().filter_map(|page| page.strip_prefix(&book).ok()) {
         let name = page.to_str().unwrap();
         assert!(name == "SUMMARY.md" || listed.iter().any(|link| link.trim_start_matches("./") == name), "{name}");
+    }
+}
+
+/// What a reader of the repository sees of each cell, who has no kernel: its outputs, as they were saved.
+#[test]
+fn the_notebooks_show_what_their_cells_promise() {
+    let mut promises = 0;
+    for entry in fs::read_dir(root().join("notebooks")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "ipynb") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let name = path.file_name().unwrap().display();
+        assert!(text.len() < 1 << 20, "{name} has {} bytes", text.len());
+        assert!(
+            !text.contains("/home/") && !text.contains(root().to_str().unwrap()),
+            "{name} names a place of one machine"
+        );
+        let notebook: Value = serde_json::from_str(&text).unwrap();
+        for cell in notebook["cells"].as_array().unwrap() {
+            for promise in cell["metadata"]["trainbook"]["expect"].as_array().into_iter().flatten() {
+                let promise = promise.as_str().unwrap();
+                let outputs = cell["outputs"].as_array().unwrap();
+                let kept = match promise.strip_prefix("stdout:") {
+                    Some(words) => {
+                        outputs.iter().any(|out| out["name"] == "stdout" && lines(&out["text"]).contains(words))
+                    }
+                    None => outputs.iter().any(|out| !lines(&out["data"][promise]).is_empty()),
+                };
+                assert!(
+                    kept,
+                    "{name} does not show the {promise} of {}; `cargo xtask notebooks --save`",
+                    cell["source"]
+                );
+                promises += 1;
+            }
+        }
+    }
+    assert!(promises >= 14, "only {promises} promises were found");
+}
+
+/// A notebook's text: one string, or one for each line.
+fn lines(text: &Value) -> String {
+    match text {
+        Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect(),
+        other => other.as_str().unwrap_or_default().to_owned(),
     }
 }
 

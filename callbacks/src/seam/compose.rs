@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use trainbook_store::Value;
 
-use super::stack::attribute;
+use super::stack::{attribute, everyone};
 use super::{Callback, CallbackError, CallbackState, Effects, EpochEnd, Flow, Moment, Reply, StepEnd};
 
 /// Passes per-step moments on only for every `n`th batch (the 1st, the `n+1`th, …); all other moments always. `n` = 0 counts as 1.
@@ -133,18 +133,8 @@ impl<C: Callback> Callback for Vec<C> {
     }
 
     fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
-        let mut flow = Flow::Continue;
-        let mut error = None;
-        for callback in self {
-            // Under the member's name: the stack knows only the whole vector's.
-            match attribute(callback.on(moment), || callback.name().into_owned()) {
-                Ok(wish) => flow = flow.or_stronger(wish),
-                Err(e) => {
-                    error.get_or_insert(e);
-                }
-            }
-        }
-        error.map_or(Ok(flow), Err)
+        // Under the member's name: the stack knows only the whole vector's.
+        everyone(self, |callback| attribute(callback.on(moment), || callback.name().into_owned()))
     }
 }
 

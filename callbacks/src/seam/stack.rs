@@ -1,6 +1,7 @@
 //! Several callbacks as one, in a resolved order.
 
 use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use serde::{Deserialize, Serialize};
 use trainbook_store::{MetricName, PlannedCallback};
@@ -109,18 +110,11 @@ impl Stack {
     ///
     /// # Errors
     /// The first callback's error, under its name; the callbacks behind it have seen the moment all the same.
+    ///
+    /// # Panics
+    /// With the first callback's panic, once the callbacks behind it have seen the moment too.
     pub fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
-        let mut flow = Flow::Continue;
-        let mut error = None;
-        for entry in &mut self.entries {
-            match attribute(entry.callback.on(moment), || entry.name.to_string()) {
-                Ok(wish) => flow = flow.or_stronger(wish),
-                Err(e) => {
-                    error.get_or_insert(e);
-                }
-            }
-        }
-        error.map_or(Ok(flow), Err)
+        everyone(&mut self.entries, |entry| attribute(entry.callback.on(moment), || entry.name.to_string()))
     }
 
     /// The state of every callback, in order.
@@ -144,6 +138,28 @@ impl Stack {
             entry.callback.load(&saved.state)?;
         }
         Ok(())
+    }
+}
+
+/// Tells all members, whatever becomes of those before; then the strongest wish, the first error or the first panic counts.
+pub(super) fn everyone<T>(members: &mut [T], mut tell: impl FnMut(&mut T) -> Reply) -> Reply {
+    let mut flow = Flow::Continue;
+    let (mut error, mut panic) = (None, None);
+    for member in members {
+        // A member that panicked may be half-way through a change of its own; no other can see that.
+        match catch_unwind(AssertUnwindSafe(|| tell(member))) {
+            Ok(Ok(wish)) => flow = flow.or_stronger(wish),
+            Ok(Err(e)) => {
+                error.get_or_insert(e);
+            }
+            Err(payload) => {
+                panic.get_or_insert(payload);
+            }
+        }
+    }
+    match panic {
+        Some(payload) => resume_unwind(payload),
+        None => error.map_or(Ok(flow), Err),
     }
 }
 

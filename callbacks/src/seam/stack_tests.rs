@@ -139,6 +139,25 @@ fn everyone_sees_the_moment_after_one_stopped_or_failed() {
 }
 
 #[test]
+fn everyone_sees_the_moment_after_one_panicked() {
+    let heard = Heard::default();
+    let members = || {
+        [
+            listener("sees first", &heard),
+            listener("panics", &heard).answer(|_| panic!("broken")),
+            listener("fails", &heard).answer(|_| Err(CallbackError::custom("broken too"))),
+            listener("panics later", &heard).answer(|_| panic!("broken thrice")),
+            listener("sees", &heard),
+        ]
+    };
+    for mut stack in [stack_of(members()), stack_of([Vec::from(members())])] {
+        let panic = catch_unwind(AssertUnwindSafe(|| tell(&mut stack))).unwrap_err();
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"broken"));
+        assert_eq!(lines(&heard), ["sees first: setup", "fails: setup", "sees: setup"]); // who panics writes nothing down
+    }
+}
+
+#[test]
 fn the_strongest_flow_wins_and_of_stops_the_first() {
     let heard = Heard::default();
     let wishes: [fn(&str) -> Reply; 5] = [

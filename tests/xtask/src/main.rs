@@ -5,6 +5,7 @@ mod cache;
 mod demo;
 mod determinism;
 mod kernel;
+mod notebooks;
 mod onnxruntime;
 mod python;
 mod shell;
@@ -24,11 +25,13 @@ usage: cargo xtask COMMAND
 
   demo [ARGS…]     train on the handwritten digits, export, check; ARGS go to `trainbook demo`
   test [--quick]   everything that CI checks; --quick leaves out the notebooks and their kernel
+  notebooks [--save]
+                   run the notebooks in their kernel; --save keeps what the cells show in the files
   bench            the trainer's step against a hand-written loop
   setup            only install what the others need (into .cache, nothing else)
 ";
 
-const COMMANDS: [&str; 4] = ["demo", "test", "bench", "setup"];
+const COMMANDS: [&str; 5] = ["demo", "test", "notebooks", "bench", "setup"];
 
 fn main() -> ExitCode {
     match dispatch(std::env::args_os().skip(1).collect()) {
@@ -49,6 +52,7 @@ fn dispatch(mut args: Vec<OsString>) -> Result<ExitCode> {
     match command.as_str() {
         "demo" => return demo::run(&args),
         "test" => test::run(flag(&command, &args, "--quick")?)?,
+        "notebooks" => notebooks::run(flag(&command, &args, "--save")?)?,
         "bench" => {
             no_options(&command, &args)?;
             bench::run()?;
@@ -119,7 +123,7 @@ mod tests {
     fn a_mistyped_name_gets_the_nearest_one() {
         assert_eq!(nearest("tset", &COMMANDS), "did you mean `test`?");
         assert_eq!(nearest("--quik", &["--quick"]), "did you mean `--quick`?");
-        assert_eq!(nearest("deploy", &COMMANDS), "there is `demo`, `test`, `bench`, `setup`");
+        assert_eq!(nearest("deploy", &COMMANDS), "there is `demo`, `test`, `notebooks`, `bench`, `setup`");
     }
 
     #[test]

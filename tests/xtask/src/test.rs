@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::cache::{self, Cache};
 use crate::steps::Steps;
-use crate::{demo, determinism, install, onnxruntime, python, shell, tool};
+use crate::{demo, determinism, install, notebooks, onnxruntime, python, shell, tool};
 
 /// Runs every check; `quick` leaves out the notebooks.
 pub fn run(quick: bool) -> Result<()> {
@@ -56,10 +56,7 @@ fn check(cache: &Cache, steps: &mut Steps, closing: &mut Closing, quick: bool) -
         shell::run(python::script(cache, "check_onnx.py").arg("--refuses"))
     })?;
     if !quick {
-        steps.run("notebooks", || {
-            run_notebooks(cache, &["tests/python/notebooks-bad/refused.ipynb".into()])?;
-            run_notebooks(cache, &notebooks()?)
-        })?;
+        steps.run("notebooks", || notebooks::check(cache))?;
     }
     steps.run("the book", || {
         let book = shell::target_folder()?.join("book");
@@ -70,26 +67,6 @@ fn check(cache: &Cache, steps: &mut Steps, closing: &mut Closing, quick: bool) -
         ensure!(before == after, "the checks changed the repository: {}", changes(&before, &after));
         Ok(())
     })
-}
-
-fn run_notebooks(cache: &Cache, notebooks: &[PathBuf]) -> Result<()> {
-    let mut command = python::script(cache, "run_notebook.py");
-    onnxruntime::show(cache, &mut command);
-    shell::run(command.args(notebooks))
-}
-
-fn notebooks() -> Result<Vec<PathBuf>> {
-    let folder = shell::root().join("notebooks");
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(&folder).with_context(|| format!("failed to read {}", folder.display()))? {
-        let path = entry.with_context(|| format!("failed to read {}", folder.display()))?.path();
-        if path.extension().is_some_and(|extension| extension == "ipynb") {
-            found.push(path);
-        }
-    }
-    found.sort();
-    ensure!(!found.is_empty(), "there is no notebook in {}", folder.display());
-    Ok(found)
 }
 
 /// What git says has changed; nothing where there is no git or no repository.

@@ -75,7 +75,7 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
 
     say("1. Is the data right?")?;
     let check = digits.check();
-    say(&check.to_string())?;
+    say(&format!("{check}\n"))?;
 
     say("2. What does the simplest model reach?")?;
     let mut trainer = Trainer::classifier::<Baseline>(&digits)

@@ -23,7 +23,7 @@ impl Bundle {
     /// Plain text, shown as it is.
     pub fn from_text(text: &str) -> Self {
         let text = text.trim_end();
-        Self { html: format!("<pre>{}</pre>\n", escape(text)), text: format!("{text}\n") }
+        Self { html: format!("{}\n", preformatted(text)), text: format!("{text}\n") }
     }
 
     /// Prints this as the rich output of an evcxr notebook cell, in one write to standard output.
@@ -52,11 +52,7 @@ impl Bundle {
 /// The HTML begins with the static picture, which every viewer can show, GitHub too, and ends with the script that replaces it by
 /// an interactive chart where scripts run. The text is `summary_text` alone.
 pub fn chart(chart: &Chart, summary_text: &str) -> Bundle {
-    let below = if summary_text.trim().is_empty() {
-        String::new()
-    } else {
-        format!("<pre>{}</pre>", escape(summary_text.trim_end()))
-    };
+    let below = if summary_text.trim().is_empty() { String::new() } else { preformatted(summary_text.trim_end()) };
     Bundle { html: illustrated(chart, &below), text: format!("{}\n", summary_text.trim_end()) }
 }
 
@@ -74,6 +70,11 @@ pub(super) fn illustrated(chart: &Chart, below: &str) -> String {
     format!(
         "<div id=\"{id}\"><img alt=\"{alt}\" style=\"max-width:100%\" src=\"data:image/svg+xml;base64,{picture}\"></div>\n{below}\n{script}"
     )
+}
+
+/// Text whose columns stay in line. Jupyter's own style gives such text within HTML a proportional font.
+fn preformatted(text: &str) -> String {
+    format!("<pre style=\"font-family:monospace;line-height:1.25\">{}</pre>", escape(text))
 }
 
 /// A complete HTML page that shows `bundles` one under the other.

@@ -7,7 +7,7 @@ use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::{
     ChartBuilder, Color, DrawingArea, DrawingAreaErrorKind, FontDesc, FontFamily, FontStyle, IntoDrawingArea,
-    LineSeries, PathElement, RGBColor, SVGBackend, ShapeStyle, TRANSPARENT, TextStyle, WHITE,
+    LineSeries, PathElement, RGBColor, Rectangle, SVGBackend, ShapeStyle, TRANSPARENT, TextStyle, WHITE,
 };
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -118,17 +118,29 @@ fn draw_panel(panel: &Panel, colours: &[usize], labels_width: i32, area: &Area) 
         .y_label_formatter(&|at| label_at(&y, *at))
         .x_desc(panel.x.label.as_str())
         .draw()?;
-    for (row, marker) in panel.shown_markers().enumerate() {
+    for marker in panel.shown_markers() {
         let at = panel.x.position(marker.at);
         let line = vec![(at, y.low), (at, y.high)];
         context.draw_series([PathElement::new(line, FAINT_TEXT.mix(0.6).stroke_width(SCALE as u32))])?;
-        let (side, shift) = if at < x.low + (x.high - x.low) * 0.5 { (HPos::Left, 4) } else { (HPos::Right, -4) };
+    }
+    for (row, marker) in panel.shown_markers().enumerate() {
+        let at = panel.x.position(marker.at);
         let below = label_below(panel, marker.at, &x, &y);
         let (column, end) = context.plotting_area().map_coordinate(&(at, if below { y.low } else { y.high }));
         let (left, upper) = area.get_base_pixel();
-        let inwards = (8 + 14 * row as i32) * if below { -SCALE } else { SCALE };
-        let place = (column - left + shift * SCALE, end - upper + inwards);
-        area.draw_text(&shorten(&marker.label, 40), &font(11.0, FontStyle::Normal, &FAINT_TEXT, side), place)?;
+        let middle = end - upper + (8 + 14 * row as i32) * if below { -SCALE } else { SCALE };
+        let label = shorten(&marker.label, 40);
+        let (near, width) = (4 * SCALE, text_width(&label, 11.0) as i32 * SCALE);
+        let on_the_right = at < x.low + (x.high - x.low) * 0.5;
+        let (side, begin, place) = if on_the_right {
+            (HPos::Left, column - left + near, column - left + near)
+        } else {
+            (HPos::Right, column - left - near - width, column - left - near)
+        };
+        // The line of another marker may run where this text stands.
+        let behind = [(begin, middle - 7 * SCALE), (begin + width, middle + 7 * SCALE)];
+        area.draw(&Rectangle::new(behind, WHITE.filled()))?;
+        area.draw_text(&label, &font(11.0, FontStyle::Normal, &FAINT_TEXT, side), (place, middle))?;
     }
     for (series, &index) in panel.series.iter().zip(colours) {
         let style = line_style(series, index);
@@ -269,6 +281,20 @@ mod tests {
         }
         let empty = svg(&Chart::default());
         assert!(empty.starts_with("<svg width=\"720\" height=\"360\" viewBox=\"0 0 1440 720\""), "{empty}");
+    }
+
+    #[test]
+    fn a_markers_text_stands_on_white_over_the_lines_of_all_markers() {
+        let points = (0..10).map(|i| (f64::from(i), f64::from(i))).collect();
+        let panel = Panel::new(Axis::linear("batch"), Axis::linear("y")).with("s", Style::Line, points);
+        let svg = svg(&Chart::single("t", panel.mark(2.0, "first").mark(2.1, "second")));
+        let line = "opacity=\"0.6\" stroke=\"#57606A\"";
+        assert_eq!(svg.matches(line).count(), 2, "{svg}");
+        let drawn: Vec<&str> = svg[svg.rfind(line).unwrap()..].split('<').collect();
+        for label in ["first", "second"] {
+            let text = drawn.iter().position(|element| element.contains(label)).unwrap();
+            assert!(drawn[text - 1].starts_with("rect ") && drawn[text - 1].contains("#FFFFFF"), "{drawn:?}");
+        }
     }
 
     #[test]

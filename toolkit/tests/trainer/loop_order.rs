@@ -155,8 +155,10 @@ fn an_error_or_a_panic_at_the_very_end_is_an_error_of_the_fit() {
     ];
     for (what, message) in cases {
         let on = Arc::new(AtomicBool::new(true));
-        let mut trainer = builder(&data, 1).with(at("FitEnd", &on, what)).build().unwrap();
+        let seen = Seen::default();
+        let mut trainer = builder(&data, 1).with(at("FitEnd", &on, what)).with(seen.listener()).build().unwrap();
         assert_eq!(trainer.fit(Epochs(1)).map(|_| ()).unwrap_err().to_string(), message);
+        assert_eq!(seen.names().last(), Some(&"FitEnd"), "those behind it still get their turn");
         on.store(false, Ordering::SeqCst);
         trainer.fit(Epochs(1)).unwrap();
         assert_eq!(counts(trainer.counters()), [2, 2 * BATCHES, 2 * BATCHES, 2 * BATCHES]);

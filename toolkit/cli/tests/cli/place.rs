@@ -47,20 +47,43 @@ fn what_is_said_to_come_next_works_as_typed() {
     }
 }
 
+/// A PATH on which the program is `trainbook`, by a link in the place's folder `bin`.
+#[cfg(unix)]
+fn path_with_program(place: &Place) -> String {
+    fs::create_dir(place.path("bin")).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_trainbook"), place.path("bin/trainbook")).unwrap();
+    format!("{}:{}", place.path("bin").display(), std::env::var("PATH").unwrap())
+}
+
+#[cfg(unix)]
+#[test]
+fn what_the_readme_says_works_as_typed() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    let commands: Vec<_> = readme.lines().filter(|line| line.starts_with("trainbook ")).collect();
+    assert_eq!(commands.len(), 4, "{commands:?}");
+    let place = Place::new();
+    let path = path_with_program(&place);
+    let report = place.json(&["demo", "--json", "--store", ".trainbook", "--onnx", "digits.onnx"]);
+    for command in commands {
+        let mut shell = Command::new("sh");
+        shell.current_dir(place.folder.path()).env("PATH", &path);
+        shell.args(["-c", &command.replace("RUN", report["run_id"].as_str().unwrap())]);
+        let shown = text(shell);
+        assert!(shown.contains("digits"), "{command}: {shown}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn the_program_is_named_as_it_was_called() {
     let place = Place::new();
-    fs::create_dir(place.path("bin")).unwrap();
-    let link = place.path("bin/trainbook");
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_trainbook"), &link).unwrap();
+    let path = path_with_program(&place);
     let begins = |mut command: Command, folder: &str, expected: &str| {
         command.current_dir(place.path(folder)).args(["demo", "--store", "store"]);
         for line in next(&text(command)) {
             assert!(line.starts_with(&format!("{expected} ")), "{line}");
         }
     };
-    let path = format!("{}:{}", place.path("bin").display(), std::env::var("PATH").unwrap());
     let mut by_name = Command::new("sh");
     by_name.env("PATH", path).args(["-c", "trainbook \"$@\"", "sh"]);
     begins(by_name, "", "trainbook");
