@@ -73,7 +73,7 @@ pub(super) fn figure(chart: &Chart) -> Option<String> {
         let x_axis = axis(&panel.x, &x, across, &format!("y{n}")).title(Title::with_text(escape(&panel.x.label)));
         layout = with_axes(layout, i, x_axis, axis(&panel.y, &y, down, &format!("x{n}")).side(AxisSide::Left));
         annotations.push(heading(panel, across[0], down[1]));
-        for marker in panel.shown_markers() {
+        for (row, marker) in panel.shown_markers().enumerate() {
             let below = label_below(panel, marker.at, &x, &y);
             layout.add_shape(
                 Shape::new()
@@ -94,6 +94,9 @@ pub(super) fn figure(chart: &Chart) -> Option<String> {
                     .y_ref(format!("y{n} domain"))
                     .x(panel.x.position(marker.at))
                     .y(if below { 0 } else { 1 })
+                    // One under the other, on white: the line of another marker may run where this text stands.
+                    .y_shift(14.0 * row as f64 * if below { 1.0 } else { -1.0 })
+                    .background_color("#ffffff")
                     .x_anchor(if panel.x.position(marker.at) < (x.low + x.high) / 2.0 {
                         Anchor::Left
                     } else {
@@ -219,6 +222,16 @@ mod tests {
 
     fn parsed(chart: &Chart) -> serde_json::Value {
         serde_json::from_str(&figure(chart).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_texts_of_neighbouring_markers_stand_one_under_the_other() {
+        let points = (0..10).map(|i| (f64::from(i), f64::from(i))).collect();
+        let panel = Panel::new(Axis::linear("batch"), Axis::linear("y")).with("s", Style::Line, points);
+        let json = parsed(&Chart::single("t", panel.mark(2.0, "first").mark(2.1, "second")));
+        let annotations = json["layout"]["annotations"].as_array().unwrap();
+        let shift = |label: &str| annotations.iter().find(|a| a["text"] == label).unwrap()["yshift"].as_f64().unwrap();
+        assert_eq!((shift("first") - shift("second")).abs(), 14.0, "{annotations:?}");
     }
 
     #[test]
