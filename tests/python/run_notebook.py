@@ -87,13 +87,13 @@ class Kernel:
         request = self.client.execute(source, allow_stdin=False, stop_on_error=False)
         end = time.monotonic() + self.timeout
         while True:
+            if time.monotonic() > end:
+                raise Refused(f"not done within {self.timeout} s")
             try:
                 message = self.client.get_iopub_msg(timeout=1)
             except queue.Empty:
                 if not self.manager.is_alive():
                     raise Refused("the kernel died") from None
-                if time.monotonic() > end:
-                    raise Refused(f"no answer within {self.timeout} s") from None
                 continue
             if message["msg_type"] == "stream" or message["parent_header"].get("msg_id") == request:
                 yield message
@@ -155,9 +155,8 @@ def problems(cell):
     return found
 
 
-def verdict(cell):
-    """Compares the cell's problems with what its metadata says of them. Returns a problem, or None."""
-    found = problems(cell)
+def verdict(cell, found):
+    """Compares the problems found with what the cell's metadata says of them. Returns a problem, or None."""
     refused = cell.metadata.get("trainbook", {}).get("refused")
     if refused is None:
         return "; ".join(found) or None
@@ -174,15 +173,17 @@ def run(path, args):
         print(f"{path.name}: kernel started in {time.monotonic() - begin:.1f} s", flush=True)
         code = [(index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
         for number, (index, cell) in enumerate(code, start=1):
+            start = time.monotonic()
             try:
                 cell.outputs, seconds = kernel.execute(cell.source)
                 cell.execution_count = number  # the kernel's own count includes the fences
                 for out in cell.outputs:
                     if out.output_type == "execute_result":
                         out.execution_count = number
-                problem = verdict(cell)
+                found = problems(cell)
             except Refused as error:
-                problem, seconds = str(error), float("nan")
+                found, seconds = [str(error)], time.monotonic() - start
+            problem = verdict(cell, found)
             first = next((line for line in cell.source.splitlines() if line.strip()), "")
             print(f"  cell {index + 1:>2}  {seconds:7.1f} s  {'FAIL' if problem else 'ok  '}  {first[:70]}", flush=True)
             if problem:

@@ -21,6 +21,9 @@ pub(super) fn views(panel: &Panel, x_ticks: usize, y_ticks: usize) -> (View, Vie
     (View::over(xs, &panel.x, x_ticks, 0.02), View::over(points().map(|p| p.1), &panel.y, y_ticks, 0.06))
 }
 
+/// How far the texts of neighbouring markers stand apart, in pixels: one under the other, lest they overlap.
+pub(super) const LABEL_ROW: i32 = 14;
+
 /// Whether the label of a marker at `at` is better placed at the lower end of its line, because what is drawn near it lies high.
 pub(super) fn label_below(panel: &Panel, at: f64, x: &View, y: &View) -> bool {
     let reach = (x.high - x.low) / 4.0;

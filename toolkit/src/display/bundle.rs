@@ -113,6 +113,15 @@ mod tests {
     }
 
     #[test]
+    fn columns_of_text_stay_in_line() {
+        for html in [Bundle::from_text("a  1\nbb 2").html, chart(&curve("loss"), "a  1\nbb 2").html] {
+            let (before, text) = html.split_once("a  1\nbb 2").unwrap();
+            assert!(before[before.rfind("<pre").unwrap()..].contains("font-family:monospace"), "{html}");
+            assert!(text.starts_with("</pre>"), "{html}");
+        }
+    }
+
+    #[test]
     fn the_picture_decodes_to_the_svg() {
         let html = chart(&curve("loss"), "").html;
         let data = html.split("base64,").nth(1).unwrap().split('"').next().unwrap();

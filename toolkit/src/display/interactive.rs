@@ -8,7 +8,7 @@ use plotly::layout::{
 use plotly::{Configuration, Plot, Scatter};
 use serde::{Serialize, Serializer};
 
-use super::axis::{View, label_below, views};
+use super::axis::{LABEL_ROW, View, label_below, views};
 use super::chart::{Axis, Chart, Panel, Place, Style, colour, colour_indices};
 use super::svg::{MOST_DOTS, size};
 use super::table::escape;
@@ -94,8 +94,8 @@ pub(super) fn figure(chart: &Chart) -> Option<String> {
                     .y_ref(format!("y{n} domain"))
                     .x(panel.x.position(marker.at))
                     .y(if below { 0 } else { 1 })
-                    // One under the other, on white: the line of another marker may run where this text stands.
-                    .y_shift(14.0 * row as f64 * if below { 1.0 } else { -1.0 })
+                    .y_shift(f64::from(LABEL_ROW * row as i32 * if below { 1 } else { -1 }))
+                    // The line of another marker may run where this text stands.
                     .background_color("#ffffff")
                     .x_anchor(if panel.x.position(marker.at) < (x.low + x.high) / 2.0 {
                         Anchor::Left
@@ -231,7 +231,7 @@ mod tests {
         let json = parsed(&Chart::single("t", panel.mark(2.0, "first").mark(2.1, "second")));
         let annotations = json["layout"]["annotations"].as_array().unwrap();
         let shift = |label: &str| annotations.iter().find(|a| a["text"] == label).unwrap()["yshift"].as_f64().unwrap();
-        assert_eq!((shift("first") - shift("second")).abs(), 14.0, "{annotations:?}");
+        assert_eq!((shift("first") - shift("second")).abs(), f64::from(LABEL_ROW), "{annotations:?}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use plotters::prelude::{
 };
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::axis::{View, label_below, views};
+use super::axis::{LABEL_ROW, View, label_below, views};
 use super::chart::{Chart, Panel, Place, Series, Style, colour, colour_indices};
 
 /// plotters places everything on whole pixels. Drawing larger and letting the viewer scale down makes them half pixels.
@@ -128,17 +128,18 @@ fn draw_panel(panel: &Panel, colours: &[usize], labels_width: i32, area: &Area) 
         let below = label_below(panel, marker.at, &x, &y);
         let (column, end) = context.plotting_area().map_coordinate(&(at, if below { y.low } else { y.high }));
         let (left, upper) = area.get_base_pixel();
-        let middle = end - upper + (8 + 14 * row as i32) * if below { -SCALE } else { SCALE };
+        let middle = end - upper + (8 + LABEL_ROW * row as i32) * if below { -SCALE } else { SCALE };
         let label = shorten(&marker.label, 40);
-        let (near, width) = (4 * SCALE, text_width(&label, 11.0) as i32 * SCALE);
-        let on_the_right = at < x.low + (x.high - x.low) * 0.5;
-        let (side, begin, place) = if on_the_right {
-            (HPos::Left, column - left + near, column - left + near)
+        let width = text_width(&label, 11.0) as i32 * SCALE;
+        let line = column - left;
+        let (side, place, begin) = if at < x.low + (x.high - x.low) * 0.5 {
+            (HPos::Left, line + 4 * SCALE, line + 4 * SCALE)
         } else {
-            (HPos::Right, column - left - near - width, column - left - near)
+            (HPos::Right, line - 4 * SCALE, line - 4 * SCALE - width)
         };
         // The line of another marker may run where this text stands.
-        let behind = [(begin, middle - 7 * SCALE), (begin + width, middle + 7 * SCALE)];
+        let half = LABEL_ROW / 2 * SCALE;
+        let behind = [(begin, middle - half), (begin + width, middle + half)];
         area.draw(&Rectangle::new(behind, WHITE.filled()))?;
         area.draw_text(&label, &font(11.0, FontStyle::Normal, &FAINT_TEXT, side), (place, middle))?;
     }
