@@ -179,7 +179,8 @@ impl Store {
     pub fn query(&self, text: &str) -> Result<Vec<RunSummary>> {
         // A mistake in the text shows before anything is read.
         let query = query::parse(text)?;
-        Ok(query::select(text, &query, self.runs()?)?)
+        let runs = self.runs()?.into_iter().map(Arc::new).collect();
+        Ok(query::select(text, &query, runs)?.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 
     /// Stores bytes under their hash. On return they are on disk. Bytes that are there already are not written again.

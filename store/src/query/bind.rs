@@ -1,6 +1,7 @@
 //! What the names of a query mean in this store, and whether its comparisons make sense.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::ast::{Cell, Check, Literal, Operator, Part, Path, Span};
 use super::error::QueryError;
@@ -90,7 +91,7 @@ pub(super) struct Catalogue<'a> {
 
 impl<'a> Catalogue<'a> {
     /// For the query `text` over these runs.
-    pub(super) fn new(text: &'a str, runs: &'a [RunSummary]) -> Catalogue<'a> {
+    pub(super) fn new(text: &'a str, runs: &'a [Arc<RunSummary>]) -> Catalogue<'a> {
         let mut params: BTreeMap<&str, Types> = BTreeMap::new();
         for (name, value) in runs.iter().flat_map(|run| &run.params) {
             let types = params.entry(name).or_default();

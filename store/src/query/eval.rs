@@ -1,6 +1,7 @@
 //! Which runs a query selects, and in which order.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use super::ast::{Cell, Check, Condition, Direction, Operator, Query};
 use super::bind::{Catalogue, Field};
@@ -8,7 +9,11 @@ use super::error::QueryError;
 use crate::summary::RunSummary;
 
 /// The runs that `query` selects from `runs`, which come newest first.
-pub(crate) fn select(text: &str, query: &Query, mut runs: Vec<RunSummary>) -> Result<Vec<RunSummary>, QueryError> {
+pub(crate) fn select(
+    text: &str,
+    query: &Query,
+    mut runs: Vec<Arc<RunSummary>>,
+) -> Result<Vec<Arc<RunSummary>>, QueryError> {
     let catalogue = Catalogue::new(text, &runs);
     let condition = query.condition.as_ref().map(|condition| bind(condition, &catalogue)).transpose()?;
     let order = query.order.iter().map(|(path, direction)| Ok((catalogue.field(path)?, *direction)));

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use trainbook::store::{Store, StoreError};
 
 /// Train neural networks by the playbook, and look at what was done.
 #[derive(Parser)]
@@ -46,6 +47,13 @@ struct Shared {
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
+}
+
+impl Shared {
+    /// Opens the store that is meant, which must exist.
+    fn open_store(&self) -> Result<Store, StoreError> {
+        Store::open_existing(store_folder::resolve(self.store.clone()))
+    }
 }
 
 fn main() -> ExitCode {

@@ -54,7 +54,7 @@ fn runs() -> Vec<RunSummary> {
 }
 
 fn ask(text: &str) -> Result<String, QueryError> {
-    let selected = select(text, &parse(text)?, runs())?;
+    let selected = select(text, &parse(text)?, runs().into_iter().map(Arc::new).collect())?;
     Ok(selected.iter().map(|run| &run.name.as_ref().unwrap()[..1]).collect())
 }
 

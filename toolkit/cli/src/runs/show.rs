@@ -1,0 +1,30 @@
+//! `trainbook runs show`.
+
+use std::path::PathBuf;
+
+use clap::builder::NonEmptyStringValueParser;
+use trainbook::{Error, display};
+
+use crate::{Shared, output};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Its id, or a beginning of it that no other has
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    run: String,
+    /// Also write its curves to this SVG file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    #[command(flatten)]
+    shared: Shared,
+}
+
+pub fn run(Arguments { run, svg, shared }: Arguments) -> Result<(), Error> {
+    let record = shared.open_store()?.run(&run)?;
+    if let Some(path) = svg {
+        output::check_file(&path)?;
+        output::make_folder_of(&path)?;
+        std::fs::write(&path, display::run_svg(&record)).map_err(|source| Error::Write { path, source })?;
+    }
+    output::print(shared.json, &record, |record| display::run(record).text)
+}
