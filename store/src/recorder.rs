@@ -111,9 +111,7 @@ impl RunWriter {
         let seconds = self.inner.started.elapsed().as_secs_f64();
         let entry = Entry::End { at: Timestamp::now(), seconds, end };
         self.inner.queue.push(std::iter::once(Item::Entry(Box::new(entry))), 1, true);
-        let outcome = self.flush();
-        self.store().settle(self.id());
-        outcome
+        self.flush()
     }
 
     /// What is missing from the record and why, in one line; `None` when nothing is.
@@ -137,6 +135,7 @@ impl Drop for Inner {
             // It has said all that there is to say about a problem through `problem`.
             let _ = thread.join();
         }
+        self.store.settle(&self.id);
     }
 }
 
