@@ -1,8 +1,10 @@
 //! `trainbook runs`: one file for each thing that can be asked.
 
+mod history;
 mod list;
 mod query;
 mod show;
+mod tail;
 
 use clap::Subcommand;
 use trainbook::Error;
@@ -16,6 +18,10 @@ pub enum Command {
     Show(show::Arguments),
     /// List the runs that a query selects
     Query(query::Arguments),
+    /// Print the points of one metric of a run
+    History(history::Arguments),
+    /// Follow a run while it is being recorded
+    Tail(tail::Arguments),
 }
 
 /// Runs a command.
@@ -24,5 +30,7 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::List(arguments) => list::run(arguments),
         Command::Show(arguments) => show::run(arguments),
         Command::Query(arguments) => query::run(arguments),
+        Command::History(arguments) => history::run(arguments),
+        Command::Tail(arguments) => tail::run(arguments),
     }
 }
