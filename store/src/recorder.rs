@@ -182,6 +182,9 @@ impl Losses {
 
     /// A record of it for the run.
     fn warning(&self) -> Option<Vec<u8>> {
+        if self.points + self.events == 0 {
+            return None;
+        }
         let event = RunEvent::Warning { text: self.describe()? };
         encode(&Entry::Event(TimedEvent { at: Timestamp::now(), event })).ok()
     }

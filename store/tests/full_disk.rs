@@ -50,6 +50,10 @@ fn train(path: &str) {
         if step == 1000 {
             run.flush().unwrap();
         }
+        // Small pieces, so that in the end not even the smallest fits.
+        if (step % 20 == 0 && step > points - 50_000) || step > points - 500 {
+            let _ = run.flush();
+        }
     }
     let problem = run.flush().unwrap_err().to_string();
     assert!(problem.contains("metric points") && problem.contains("No space left"), "{problem}");
