@@ -15,7 +15,7 @@ use crate::journal::FormatVersion;
 use crate::journal::writer::{JournalWriter, encode};
 use crate::nearest::nearest;
 use crate::objects::{ObjectId, Objects, sync_folder, write_atomically};
-use crate::query;
+use crate::query::{self, Histories, Query};
 use crate::record::{self, RunRecord};
 use crate::recorder::RunWriter;
 use crate::run_id::RunId;
@@ -179,8 +179,21 @@ impl Store {
     pub fn query(&self, text: &str) -> Result<Vec<RunSummary>> {
         // A mistake in the text shows before anything is read.
         let query = query::parse(text)?;
+        self.answer(text, &query)
+    }
+
+    /// As [`query`](Store::query), for a query that Rust wrote; see [`query`](crate::query).
+    ///
+    /// # Errors
+    /// [`StoreError::Query`], whose places are those of the query's text.
+    pub fn select(&self, query: impl Into<Query>) -> Result<Vec<RunSummary>> {
+        let (text, query) = query.into().into_parts()?;
+        self.answer(&text, &query)
+    }
+
+    fn answer(&self, text: &str, query: &query::Parsed) -> Result<Vec<RunSummary>> {
         let runs = self.runs()?.into_iter().map(Arc::new).collect();
-        Ok(query::select(text, &query, runs)?.into_iter().map(Arc::unwrap_or_clone).collect())
+        Ok(query::select(text, query, runs, self)?.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 
     /// Stores bytes under their hash. On return they are on disk. Bytes that are there already are not written again.
@@ -231,6 +244,16 @@ impl Store {
 
     fn runs_folder(&self) -> PathBuf {
         self.inner.path.join("runs")
+    }
+}
+
+impl Histories for Store {
+    /// Of a run that was deleted since it was listed there are none.
+    fn points(&self, run: &RunSummary, metric: &str) -> Vec<(u64, f64)> {
+        match record::load(&run.id, &journal_path(&self.runs_folder(), &run.id)) {
+            Ok(Some(mut loaded)) => loaded.record.series.remove(metric).unwrap_or_default(),
+            Ok(None) | Err(_) => Vec::new(),
+        }
     }
 }
 
