@@ -14,7 +14,9 @@ pub struct QueryError {
 
 impl QueryError {
     pub(crate) fn new(query: &str, span: Span, message: impl Into<String>) -> QueryError {
-        QueryError { query: query.to_owned(), span, message: message.into() }
+        // A name may hold a line break.
+        let one_line = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+        QueryError { query: query.to_owned(), span, message: message.into().chars().map(one_line).collect() }
     }
 
     /// The place that is wrong, in bytes of the query; empty at the end of the query when something is missing there.

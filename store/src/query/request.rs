@@ -13,7 +13,8 @@ use crate::summary::RunSummary;
 
 /// A query for [`Store::select`](crate::Store::select): a condition, an order and a limit, each of them optional.
 ///
-/// Its `Display` is its text in the [query language](super), which `parse` reads back; errors show that text.
+/// Its `Display` is its text in the [query language](super), which errors show and `parse` reads back; that of
+/// [`Query::all`] is empty.
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct Query(pub(super) ast::Query);
