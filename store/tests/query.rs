@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::new_store;
-use trainbook_store::query::{ago, field, metric, param, tag};
+use trainbook_store::query::{Query, ago, field, metric, param, tag};
 use trainbook_store::{EndState, Metric, Result, RunEnd, RunEvent, RunStart, RunSummary, Store, StoreError};
 
 /// Three runs of 100 steps, of which the last, with the highest learning rate, climbs to 100.
@@ -73,6 +73,8 @@ fn rust_and_text_ask_the_same() {
     assert_eq!(store.select(&query).unwrap(), store.query(&query.to_string()).unwrap());
     assert_eq!(rates(&store.select(query).unwrap()), [0.1]);
     assert_eq!(store.select(param("lr").is_null()).unwrap(), []);
+    assert_eq!(store.select(Query::all()).unwrap(), store.runs().unwrap());
+    assert_eq!(store.select(Query::all().limit(2)).unwrap(), store.runs().unwrap()[..2]);
 
     let typo = store.select(param("ir").equals("x").and(field::seed().equals(7))).unwrap_err();
     assert_eq!(

@@ -1,5 +1,7 @@
 //! What holds for any query.
 
+use std::sync::Arc;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select as one_of;
@@ -8,6 +10,7 @@ use proptest::test_runner::TestRunner;
 use super::ast::{Check, Condition, Constant, Direction, Literal, Operator, Part, Path, Points, is_word};
 use super::fixture::{points, runs};
 use super::*;
+use crate::summary::{Aggregate, RunSummary};
 
 /// How many inputs the parser and the evaluation are given.
 const CASES: u32 = 100_000;
@@ -109,7 +112,8 @@ fn any_words_of_the_language_give_an_answer() {
         "\n",
         "%",
     ];
-    run_all(vec(one_of(words), 0..14).prop_map(|words| words.join(" ")));
+    let fine = run_all(vec(one_of(words), 0..14).prop_map(|words| words.join(" ")));
+    assert!(fine > 0, "none could be run");
 }
 
 /// Conditions of whole pieces, so that many texts are queries, and mistakes lie deep.
@@ -259,6 +263,40 @@ fn query() -> impl Strategy<Value = ast::Query> {
     (prop::option::weighted(0.9, condition()), vec(order, 0..3), prop::option::of(any::<usize>()))
         .prop_map(|(condition, order, limit)| ast::Query { condition, order, limit })
         .prop_filter("an empty text is no query", |query| *query != ast::Query::default())
+}
+
+/// Whatever a metric, a parameter or a tag is called, Rust finds it under its name, and nothing else.
+#[test]
+fn names_mean_themselves() {
+    let names =
+        ["", "loss", "loss.min", "min", "at", "any", "order", "it's", "a`b`", "\"", "top 5", "\n", "now", "is null"];
+    let run = |name: &str| {
+        let mut run = (*runs()[0]).clone();
+        let aggregate = Aggregate::of(&[(3, name.len() as f64)]).unwrap();
+        run.metrics = [(name.into(), aggregate)].into();
+        run.params = [(name.to_owned(), name.len().into())].into();
+        run.tags = [(name.to_owned(), name.to_owned())].into();
+        Arc::new(run)
+    };
+    let runs: Vec<_> = names.into_iter().map(run).collect();
+    for name in names {
+        let length = name.len();
+        let questions = [
+            metric(name).last().equals(length),
+            metric(name).min().is_not_null(),
+            metric(name).at(3).equals(length),
+            metric(name).any().at_least(length),
+            param(name).equals(length),
+            tag(name).equals(name),
+        ];
+        for question in questions {
+            let points = |run: &RunSummary, _: &str| vec![(3, run.metrics.keys().next().unwrap().len() as f64)];
+            let found = Query::from(&question).select_from(runs.clone(), points);
+            let found = found.unwrap_or_else(|error| panic!("{name:?}: {error}"));
+            assert_eq!(found.len(), 1, "{question}");
+            assert!(found[0].tags.contains_key(name), "{question}");
+        }
+    }
 }
 
 proptest! {

@@ -2,8 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::ast::{self, Check, Direction, Literal, Operator, Part, Path, RESERVED, is_word};
-use super::column::STATISTICS;
+use super::ast::{self, Check, Direction, Literal, Operator, Part, Path, is_word};
 use super::condition::Condition;
 use super::kind::{Exact, Number, Points, Setting, Single, Text, Textual};
 use super::operand::Operand;
@@ -204,17 +203,12 @@ fn text(text: &str) -> Literal {
     Operand::<Text>::from(text).into_literal()
 }
 
-/// The path of these names, in backticks where they would be read as something else.
+/// The path of these names, in backticks where they are no words. Behind a dot even a word of the language is a name.
 pub(super) fn path<const N: usize>(names: [String; N]) -> Path {
     let parts = names.into_iter().enumerate().map(|(at, text)| Part {
-        quoted: at > 0 && (text.is_empty() || !text.chars().all(is_word) || is_of_the_language(&text)),
+        quoted: at > 0 && (text.is_empty() || !text.chars().all(is_word)),
         text,
         span: 0..0,
     });
     Path { parts: parts.collect(), at: None, span: 0..0 }
-}
-
-fn is_of_the_language(word: &str) -> bool {
-    let mut words = RESERVED.into_iter().chain(STATISTICS.map(|(name, _)| name)).chain(["at", "any"]);
-    words.any(|reserved| word.eq_ignore_ascii_case(reserved))
 }

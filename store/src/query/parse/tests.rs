@@ -146,7 +146,9 @@ fn mistakes_are_shown_where_they_are() {
 fn depth_and_length_have_an_end() {
     assert!(parse(&format!("{}seed = 1{}", "(".repeat(60), ")".repeat(60))).is_ok());
     for text in [format!("{}seed = 1", "(".repeat(5000)), format!("{}seed = 1", "not ".repeat(3000))] {
-        assert!(error(&text).1.contains("nested"), "{}", error(&text).1);
+        let (span, message) = error(&text);
+        assert!(message.contains("nested"), "{message}");
+        assert!(["(", "not"].contains(&&text[span.clone()]), "{span:?}");
     }
     assert!(error(&"x".repeat(1 << 15)).1.contains("is the most"));
 }
