@@ -19,7 +19,7 @@ use crate::known::{self, Journals, Known, OpenEnd, UNSEALED};
 use crate::lock;
 use crate::nearest::nearest;
 use crate::objects::{ObjectId, Objects, sync_folder, write_atomically};
-use crate::query;
+use crate::query::{self, Histories, Query};
 use crate::record::{self, RunRecord};
 use crate::recorder::RunWriter;
 use crate::run_id::RunId;
@@ -162,11 +162,11 @@ impl Store {
     /// # Errors
     /// As [`run`](Store::run), and [`StoreError::UnknownMetric`] with the nearest name.
     pub fn history(&self, run: &str, metric: &str, at_most: usize) -> Result<History> {
-        Ok(History::of(self.points(&self.find(run)?, metric)?, at_most))
+        Ok(History::of(self.series(&self.find(run)?, metric)?, at_most))
     }
 
     /// All points of a metric. Those of a long journal come from the index, if it is to be had.
-    fn points(&self, id: &RunId, metric: &str) -> Result<Vec<(u64, f64)>> {
+    fn series(&self, id: &RunId, metric: &str) -> Result<Vec<(u64, f64)>> {
         let path = &self.inner.journals.path(id);
         if path.metadata().is_ok_and(|metadata| metadata.len() > UNSEALED) {
             let sealed = self.inner.index.with(PATIENCE, |session| {
@@ -241,7 +241,21 @@ impl Store {
     pub fn query(&self, text: &str) -> Result<Vec<RunSummary>> {
         // A mistake in the text shows before anything is read.
         let query = query::parse(text)?;
-        Ok(query::select(text, &query, self.summaries()?)?.into_iter().map(Arc::unwrap_or_clone).collect())
+        self.answer(text, &query)
+    }
+
+    /// As [`query`](Store::query), for a query that Rust wrote; see [`query`](crate::query).
+    ///
+    /// # Errors
+    /// [`StoreError::Query`], whose places are those of the query's text.
+    pub fn select(&self, query: impl Into<Query>) -> Result<Vec<RunSummary>> {
+        let (text, query) = query.into().into_parts()?;
+        self.answer(&text, &query)
+    }
+
+    fn answer(&self, text: &str, query: &query::Parsed) -> Result<Vec<RunSummary>> {
+        let selected = query::select(text, query, self.summaries()?, self)?;
+        Ok(selected.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 
     /// Stores bytes under their hash. On return they are on disk. Bytes that are there already are not written again.
@@ -269,6 +283,13 @@ impl Store {
     pub(crate) fn settle(&self, run: &RunId) {
         let Inner { known, journals, index, .. } = &*self.inner;
         known.settle(run, journals, index);
+    }
+}
+
+impl Histories for Store {
+    /// Of a run that was deleted since it was listed there are none.
+    fn points(&self, run: &RunSummary, metric: &str) -> Vec<(u64, f64)> {
+        self.series(&run.id, metric).unwrap_or_default()
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 pub(crate) type Span = Range<usize>;
 
 /// A whole query.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Query {
     pub(crate) condition: Option<Condition>,
     pub(crate) order: Vec<(Path, Direction)>,
@@ -19,6 +19,16 @@ pub(crate) enum Condition {
     Or(Vec<Condition>),
     Not(Box<Condition>),
     Test(Path, Check),
+    Any(Points),
+}
+
+/// `any(…)`: a question about each point of a metric.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Points {
+    pub(crate) path: Path,
+    /// Whether a `not` stands before `between`, `in` and their like. It turns the answer for a point, not that for the run.
+    pub(crate) negated: bool,
+    pub(crate) check: Check,
 }
 
 /// What is asked about a field. The negated forms are a [`Condition::Not`] around these.
@@ -28,6 +38,7 @@ pub(crate) enum Check {
     Between(Literal, Literal),
     In(Vec<Literal>),
     Like(Literal),
+    Ilike(Literal),
     Contains(Literal),
     IsNull,
 }
@@ -48,10 +59,11 @@ pub(crate) enum Direction {
     Descending,
 }
 
-/// A field as it was written: the parts between the dots.
+/// A field as it was written: the parts between the dots, and the step of `.at(STEP)`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Path {
     pub(crate) parts: Vec<Part>,
+    pub(crate) at: Option<Literal>,
     pub(crate) span: Span,
 }
 
@@ -65,16 +77,33 @@ pub(crate) struct Part {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Literal {
-    pub(crate) value: Cell,
+    pub(crate) value: Constant,
     pub(crate) span: Span,
 }
 
-/// A value that can be compared: of a literal, or of a run's field.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Cell {
+pub(crate) enum Constant {
     /// Wide enough for every seed and every parameter.
     Int(i128),
     Float(f64),
     Bool(bool),
+    /// A text, or a date where the field is a time.
     Text(String),
+    /// So many seconds before now.
+    Ago(u64),
+}
+
+/// Words that end a field or a value, and so are no field without backticks.
+pub(super) const RESERVED: [&str; 11] =
+    ["and", "or", "not", "between", "like", "ilike", "contains", "in", "is", "order", "limit"];
+
+/// Deeper nesting is refused, because every level takes stack.
+pub(super) const MAX_DEPTH: usize = 64;
+
+/// What is said about it.
+pub(super) const TOO_DEEP: &str = "it is nested more than 64 levels deep";
+
+/// What a word consists of.
+pub(super) fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-' | '/')
 }

@@ -4,33 +4,40 @@
 //! query      = [ condition ] [ "order" "by" order { "," order } ] [ "limit" number ]
 //! condition  = conjunct { "or" conjunct }
 //! conjunct   = negation { "and" negation }
-//! negation   = "not" negation | "(" condition ")" | path check
-//! check      = operator value | "is" [ "not" ] "null"
-//!            | [ "not" ] ( "between" value "and" value | "in" "(" value { "," value } ")" | "like" value | "contains" value )
+//! negation   = "not" negation | "(" condition ")" | "any" "(" path check ")" | path check
+//! check      = operator value | "is" [ "not" ] ( "null" | "undefined" )
+//!            | [ "not" ] ( "between" value "and" value | "in" "(" value { "," value } ")"
+//!                        | ( "like" | "ilike" | "contains" ) value )
 //! order      = path [ "asc" | "desc" ]
-//! path       = part { "." part }            part = word | "`" name "`"
+//! path       = part { "." part } [ ".at" "(" value ")" ]            part = word | "`" name "`"
+//! value      = number | "inf" | "'" text "'" | '"' text '"' | "true" | "false" | "now" [ "-" { digits unit } ]
 //! ```
+
+mod mistake;
+mod value;
 
 use winnow::ascii::multispace0;
 use winnow::combinator::{
     alt, cut_err, delimited, eof, opt, peek, preceded, repeat, separated, separated_pair, terminated,
 };
-use winnow::error::{AddContext, ErrMode, ParserError};
+use winnow::error::ErrMode;
 use winnow::prelude::*;
-use winnow::stream::{LocatingSlice, Location, Stream};
-use winnow::token::{any, literal, one_of, take_till, take_while};
+use winnow::stream::LocatingSlice;
+use winnow::token::{literal, take_while};
 
-use super::ast::{Cell, Check, Condition, Direction, Literal, Operator, Part, Path, Query};
+use self::mistake::{Mistake, refuse, refuse_word};
+use self::value::{quoted, value};
+use super::ast::{
+    Check, Condition, Direction, Literal, MAX_DEPTH, Operator, Part, Path, Points, Query, RESERVED, TOO_DEEP, is_word,
+};
+use super::column::STATISTICS;
 use super::error::QueryError;
+use crate::nearest::nearest;
+
+pub(super) use self::value::NAN;
 
 /// Longer texts are refused, in bytes.
 const MAX_LENGTH: usize = 1 << 14;
-
-/// Deeper nesting is refused, because every level takes stack.
-const MAX_DEPTH: usize = 64;
-
-/// Words that end a field or a value, and so are neither without backticks or quotes.
-const RESERVED: [&str; 10] = ["and", "or", "not", "between", "like", "contains", "in", "is", "order", "limit"];
 
 type Input<'a> = LocatingSlice<&'a str>;
 type Parsed<T> = Result<T, ErrMode<Mistake>>;
@@ -43,76 +50,7 @@ pub(crate) fn parse(text: &str) -> Result<Query, QueryError> {
     if text.len() > MAX_LENGTH {
         return Err(QueryError::new(text, 0..0, format!("it has {} bytes, and {MAX_LENGTH} is the most", text.len())));
     }
-    query.parse(LocatingSlice::new(text)).map_err(|error| {
-        let mistake = error.into_inner();
-        let end = text.get(mistake.at..).map_or(mistake.at, |rest| mistake.at + word_length(rest));
-        QueryError::new(text, mistake.at..end, mistake.message(&text[mistake.at..end]))
-    })
-}
-
-/// How many bytes a caret should underline: a word, or else one character.
-fn word_length(text: &str) -> usize {
-    let word = text.find(|c| !is_word(c)).unwrap_or(text.len());
-    if word > 0 { word } else { text.chars().next().map_or(0, char::len_utf8) }
-}
-
-/// Where reading came to a halt, and what would have been right there.
-#[derive(Debug, Clone, PartialEq, Default)]
-struct Mistake {
-    at: usize,
-    expected: Vec<&'static str>,
-    /// Said instead, where there is something better to say.
-    remark: Option<&'static str>,
-}
-
-impl Mistake {
-    fn message(&self, found: &str) -> String {
-        let found = if found.is_empty() { "the end".to_owned() } else { format!("`{found}`") };
-        match self.remark {
-            Some(remark) => remark.to_owned(),
-            None => format!("expected {}, found {found}", self.expected.join(" or ")),
-        }
-    }
-}
-
-impl ParserError<Input<'_>> for Mistake {
-    type Inner = Mistake;
-
-    fn from_input(input: &Input<'_>) -> Mistake {
-        Mistake { at: input.current_token_start(), ..Mistake::default() }
-    }
-
-    fn or(mut self, mut other: Mistake) -> Mistake {
-        // The branch that came farther is the one that was meant.
-        match self.at.cmp(&other.at) {
-            std::cmp::Ordering::Less => other,
-            std::cmp::Ordering::Greater => self,
-            std::cmp::Ordering::Equal => {
-                other.expected.retain(|expected| !self.expected.contains(expected));
-                self.expected.append(&mut other.expected);
-                self.remark = self.remark.or(other.remark);
-                self
-            }
-        }
-    }
-
-    fn into_inner(self) -> Result<Mistake, Mistake> {
-        Ok(self)
-    }
-}
-
-impl AddContext<Input<'_>, &'static str> for Mistake {
-    fn add_context(mut self, _: &Input<'_>, _: &<Input<'_> as Stream>::Checkpoint, expected: &'static str) -> Mistake {
-        if self.expected.is_empty() {
-            self.expected.push(expected);
-        }
-        self
-    }
-}
-
-/// Fails for good at byte `at` with a remark.
-fn refuse<T>(at: usize, remark: &'static str) -> Parsed<T> {
-    Err(ErrMode::Cut(Mistake { at, remark: Some(remark), ..Mistake::default() }))
+    query.parse(LocatingSlice::new(text)).map_err(|error| error.into_inner().into_error(text))
 }
 
 fn query(input: &mut Input<'_>) -> Parsed<Query> {
@@ -161,14 +99,17 @@ fn joined<'a>(
 
 fn negation(input: &mut Input<'_>, depth: usize) -> Parsed<Condition> {
     if depth > MAX_DEPTH {
-        return refuse(input.current_token_start(), "it is nested more than 64 levels deep");
+        return refuse_word(input, TOO_DEEP);
     }
     let not = |input: &mut Input<'_>| negation(input, depth + 1);
     let inner = |input: &mut Input<'_>| condition(input, depth + 1);
+    let tested = || (path.context("a field"), cut_err(check));
+    let any = delimited((keyword("any"), symbol("(")), cut_err(tested()), cut_err(symbol(")").context("`)`")));
     alt((
         preceded(keyword("not"), cut_err(not)).map(|inner| Condition::Not(Box::new(inner))),
         delimited(symbol("("), cut_err(inner), cut_err(symbol(")").context("`)`"))),
-        (path.context("a field"), cut_err(check)).map(|(path, (negated, check))| {
+        any.map(|(path, (negated, check))| Condition::Any(Points { path, negated, check })),
+        tested().map(|(path, (negated, check))| {
             let test = Condition::Test(path, check);
             if negated { Condition::Not(Box::new(test)) } else { test }
         }),
@@ -178,7 +119,8 @@ fn negation(input: &mut Input<'_>, depth: usize) -> Parsed<Condition> {
 
 /// What is asked about a field, and whether the answer is turned round.
 fn check(input: &mut Input<'_>) -> Parsed<(bool, Check)> {
-    let null = preceded(keyword("is"), cut_err((not, keyword("null").context("`null` or `not null`"))));
+    let null = alt((keyword("null"), keyword("undefined"))).context("`null` or `not null`");
+    let null = preceded(keyword("is"), cut_err((not, null)));
     let between = separated_pair(value, keyword("and").context("`and`"), value);
     let values =
         delimited(symbol("(").context("`(`"), separated(1.., value, symbol(",")), symbol(")").context("`,` or `)`"));
@@ -187,6 +129,7 @@ fn check(input: &mut Input<'_>) -> Parsed<(bool, Check)> {
         preceded(keyword("between"), cut_err(between)).map(|(low, high)| Check::Between(low, high)),
         preceded(keyword("in"), cut_err(values)).map(Check::In),
         preceded(keyword("like"), cut_err(value)).map(Check::Like),
+        preceded(keyword("ilike"), cut_err(value)).map(Check::Ilike),
         preceded(keyword("contains"), cut_err(value)).map(Check::Contains),
     ));
     alt((compare.map(|check| (false, check)), null.map(|(negated, ())| (negated, Check::IsNull)), (not, negatable)))
@@ -224,65 +167,51 @@ fn limit(input: &mut Input<'_>) -> Parsed<usize> {
 }
 
 fn path(input: &mut Input<'_>) -> Parsed<Path> {
-    let behind_dot = preceded(".", cut_err(part.context("a name")));
-    let parts = (part, repeat(0.., behind_dot)).with_span().map(|((first, mut parts), span): ((_, Vec<Part>), _)| {
-        parts.insert(0, first);
-        Path { parts, span }
-    });
-    terminated(parts, multispace0).parse_next(input)
+    let path = steps.with_span().map(|((parts, at), span)| Path { parts, at, span });
+    terminated(path, multispace0).parse_next(input)
 }
 
-fn part(input: &mut Input<'_>) -> Parsed<Part> {
+/// The names of a path, and the step of `at` behind them.
+fn steps(input: &mut Input<'_>) -> Parsed<(Vec<Part>, Option<Literal>)> {
+    // Behind a dot a word can be nothing but a name.
+    let behind_dot = preceded(".", cut_err(part(false).context("a name")));
+    let (first, mut parts): (_, Vec<Part>) = (part(true), repeat(0.., behind_dot)).parse_next(input)?;
+    parts.insert(0, first);
+    let called = opt(symbol("(")).parse_next(input)?.is_some();
+    if called && let Some(name) = parts.pop() {
+        function(&name, parts.is_empty())?;
+        let step = cut_err(terminated(value, literal(")").context("`)`"))).parse_next(input)?;
+        return Ok((parts, Some(step)));
+    }
+    Ok((parts, None))
+}
+
+/// Refuses every name before a parenthesis but the `at` of a metric.
+fn function(name: &Part, alone: bool) -> Parsed<()> {
+    let word = name.text.to_ascii_lowercase();
+    let remark = match word.as_str() {
+        "at" if !alone && !name.quoted => return Ok(()),
+        "at" => "`at` stands behind a metric, as in `metrics.loss.at(100)`".to_owned(),
+        "any" => "`any` stands before a metric, as in `any(metrics.loss > 10)`".to_owned(),
+        word if STATISTICS.iter().any(|(statistic, _)| *statistic == word) => {
+            format!("`{word}` has no parentheses; it stands behind a metric, as in `metrics.loss.{word}`")
+        }
+        word => format!(
+            "unknown function `{}`; the nearest is `{}`",
+            name.text,
+            nearest(word, if alone { ["any", "at"] } else { ["at", "any"] }).unwrap_or_default()
+        ),
+    };
+    refuse(name.span.clone(), remark)
+}
+
+/// A name, which is none of the language's words where it is the `first` of a path.
+fn part<'a>(first: bool) -> impl Parser<Input<'a>, Part, ErrMode<Mistake>> {
     let word = take_while(1.., is_word)
-        .verify(|word: &str| !RESERVED.iter().any(|reserved| word.eq_ignore_ascii_case(reserved)))
+        .verify(move |word: &str| !first || !RESERVED.iter().any(|reserved| word.eq_ignore_ascii_case(reserved)))
         .map(|word: &str| (word.to_owned(), false));
     let name = quoted('`', "this backtick is never closed").map(|name| (name, true));
-    alt((name, word)).with_span().map(|((text, quoted), span)| Part { text, quoted, span }).parse_next(input)
-}
-
-fn value(input: &mut Input<'_>) -> Parsed<Literal> {
-    let text = alt((quoted('\'', "this quote is never closed"), quoted('"', "this quote is never closed")));
-    let boolean = alt((word("true").value(true), word("false").value(false)));
-    let value = alt((text.map(Cell::Text), number, boolean.map(Cell::Bool), bare_word)).with_span();
-    let value = value.map(|(value, span)| Literal { value, span });
-    terminated(value, multispace0).context("a value: a number, 'text', true or false").parse_next(input)
-}
-
-fn number(input: &mut Input<'_>) -> Parsed<Cell> {
-    let start = input.current_token_start();
-    peek(one_of(|c: char| c.is_ascii_digit() || "+-.".contains(c))).parse_next(input)?;
-    let text = take_while(1.., |c: char| c.is_ascii_alphanumeric() || "+-._".contains(c)).parse_next(input)?;
-    match (text.parse(), text.parse::<f64>()) {
-        (Ok(number), _) => Ok(Cell::Int(number)),
-        (_, Ok(number)) if !number.is_nan() => Ok(Cell::Float(number)),
-        _ => refuse(start, "this is not a number; text needs quotes"),
-    }
-}
-
-/// A word where a value should be is text without its quotes.
-fn bare_word(input: &mut Input<'_>) -> Parsed<Cell> {
-    let start = input.current_token_start();
-    take_while(1.., is_word).parse_next(input)?;
-    refuse(start, "expected a value: a number, 'text', true or false; text needs quotes")
-}
-
-/// Text between two quotes, in which the quote itself is doubled.
-fn quoted<'a>(mut quote: char, unclosed: &'static str) -> impl FnMut(&mut Input<'a>) -> Parsed<String> {
-    move |input| {
-        let start = input.current_token_start();
-        quote.parse_next(input)?;
-        let mut text = String::new();
-        loop {
-            text.push_str(take_till(0.., quote).parse_next(input)?);
-            if opt(any).parse_next(input)?.is_none() {
-                return refuse(start, unclosed);
-            }
-            match opt(quote).parse_next(input)? {
-                Some(_) => text.push(quote),
-                None => return Ok(text),
-            }
-        }
-    }
+    alt((name, word)).with_span().map(|((text, quoted), span)| Part { text, quoted, span })
 }
 
 /// A word of the language and the space behind it.
@@ -294,13 +223,14 @@ fn word<'a>(expected: &'static str) -> impl Parser<Input<'a>, (), ErrMode<Mistak
     take_while(1.., is_word).verify(move |word: &str| word.eq_ignore_ascii_case(expected)).void()
 }
 
+/// The letters of a word of the language, whatever follows them.
+fn keyword_letters<'a>(expected: &'static str) -> impl Parser<Input<'a>, (), ErrMode<Mistake>> {
+    literal(winnow::ascii::Caseless(expected)).void()
+}
+
 /// A sign and the space behind it.
 fn symbol<'a>(sign: &'static str) -> impl Parser<Input<'a>, (), ErrMode<Mistake>> {
     terminated(literal(sign), multispace0).void()
-}
-
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '_' | '-' | '/')
 }
 
 #[cfg(test)]

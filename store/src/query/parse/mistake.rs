@@ -1,0 +1,87 @@
+//! Where reading a query came to a halt.
+
+use std::borrow::Cow;
+
+use winnow::error::{AddContext, ErrMode, ParserError};
+use winnow::stream::{Location, Stream};
+
+use super::{Input, Parsed};
+use crate::query::ast::{Span, is_word};
+use crate::query::error::QueryError;
+
+/// Where reading came to a halt, and what would have been right there.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Mistake {
+    at: usize,
+    expected: Vec<&'static str>,
+    /// Said instead, where there is something better to say, and about what.
+    remark: Option<(Span, Cow<'static, str>)>,
+}
+
+impl Mistake {
+    /// As an error of the query `text`.
+    pub(super) fn into_error(self, text: &str) -> QueryError {
+        let rest = text.get(self.at..).unwrap_or_default();
+        let found = &rest[..word_length(rest)];
+        match self.remark {
+            Some((span, remark)) => QueryError::new(text, span, remark),
+            None => {
+                let span = self.at..self.at + found.len();
+                let found = if found.is_empty() { "the end".to_owned() } else { format!("`{found}`") };
+                QueryError::new(text, span, format!("expected {}, found {found}", self.expected.join(" or ")))
+            }
+        }
+    }
+}
+
+/// How many bytes a caret should underline: a word, or else one character.
+fn word_length(text: &str) -> usize {
+    let word = text.find(|c| !is_word(c)).unwrap_or(text.len());
+    if word > 0 { word } else { text.chars().next().map_or(0, char::len_utf8) }
+}
+
+impl ParserError<Input<'_>> for Mistake {
+    type Inner = Mistake;
+
+    fn from_input(input: &Input<'_>) -> Mistake {
+        Mistake { at: input.current_token_start(), ..Mistake::default() }
+    }
+
+    fn or(mut self, mut other: Mistake) -> Mistake {
+        // The branch that came farther is the one that was meant.
+        match self.at.cmp(&other.at) {
+            std::cmp::Ordering::Less => other,
+            std::cmp::Ordering::Greater => self,
+            std::cmp::Ordering::Equal => {
+                other.expected.retain(|expected| !self.expected.contains(expected));
+                self.expected.append(&mut other.expected);
+                self.remark = self.remark.or(other.remark);
+                self
+            }
+        }
+    }
+
+    fn into_inner(self) -> Result<Mistake, Mistake> {
+        Ok(self)
+    }
+}
+
+impl AddContext<Input<'_>, &'static str> for Mistake {
+    fn add_context(mut self, _: &Input<'_>, _: &<Input<'_> as Stream>::Checkpoint, expected: &'static str) -> Mistake {
+        if self.expected.is_empty() {
+            self.expected.push(expected);
+        }
+        self
+    }
+}
+
+/// Fails for good with a remark about this place.
+pub(super) fn refuse<T>(span: Span, remark: impl Into<Cow<'static, str>>) -> Parsed<T> {
+    Err(ErrMode::Cut(Mistake { at: span.start, remark: Some((span, remark.into())), ..Mistake::default() }))
+}
+
+/// Fails for good with a remark about the word, or else the character, at this byte of the input.
+pub(super) fn refuse_word<T>(input: &Input<'_>, remark: impl Into<Cow<'static, str>>) -> Parsed<T> {
+    let start = input.current_token_start();
+    refuse(start..start + word_length(input.as_ref()), remark)
+}
