@@ -70,6 +70,8 @@ pub(crate) struct Known {
 #[derive(Debug, Default)]
 struct State {
     runs: HashMap<RunId, Remembered>,
+    /// What the last listing gave, as long as it holds.
+    listing: Option<Vec<Arc<RunSummary>>>,
     /// Why the journals had to be read without the index, the last time that something had to be read.
     without_index: Option<String>,
 }
@@ -103,17 +105,28 @@ impl Known {
         patience: Duration,
     ) -> Vec<Arc<RunSummary>> {
         let mut state = self.lock();
-        let mut unknown = Vec::new();
+        let (mut unknown, mut changed) = (Vec::new(), false);
         for id in ids {
-            let known = state.runs.get_mut(id).is_some_and(|remembered| remembered.refresh(&journals.path(id)));
-            if !known {
-                state.runs.remove(id);
-                unknown.push(id);
+            let known = state.runs.get_mut(id).map(|remembered| remembered.refresh(&journals.path(id)));
+            match known {
+                Some(Freshness::Same) => {}
+                Some(Freshness::Newer) => changed = true,
+                Some(Freshness::Lost) | None => {
+                    state.runs.remove(id);
+                    unknown.push(id);
+                }
             }
         }
         if state.runs.len() + unknown.len() > ids.len() {
             let ids: HashSet<&RunId> = ids.iter().collect();
             state.runs.retain(|id, _| ids.contains(id));
+            changed = true;
+        }
+        if !changed
+            && unknown.is_empty()
+            && let Some(listing) = &state.listing
+        {
+            return listing.clone();
         }
         let mut summaries: Vec<_> = state.runs.values().map(|remembered| Arc::clone(&remembered.summary)).collect();
         if !unknown.is_empty() {
@@ -131,9 +144,9 @@ impl Known {
                 }
             }
         }
-        drop(state);
         // Ids tell seconds apart; several runs may start in one.
         summaries.sort_unstable_by(|a, b| b.started_at.cmp(&a.started_at).then_with(|| b.id.cmp(&a.id)));
+        state.listing = Some(summaries.clone());
         summaries
     }
 
@@ -158,14 +171,14 @@ impl Known {
 }
 
 impl Remembered {
-    /// Brings this up to date from the journal. Returns whether that could be done.
-    fn refresh(&mut self, path: &Path) -> bool {
+    /// Brings this up to date from the journal.
+    fn refresh(&mut self, path: &Path) -> Freshness {
         let (position, fold) = match &mut self.state {
-            Growth::Final => return true,
-            Growth::Unreadable => return false,
+            Growth::Final => return Freshness::Same,
+            Growth::Unreadable => return Freshness::Lost,
             Growth::Growing(position, fold) => (position, fold),
         };
-        let Ok(Some(part)) = reader::read_from(path, *position) else { return false };
+        let Ok(Some(part)) = reader::read_from(path, *position) else { return Freshness::Lost };
         part.entries.iter().for_each(|entry| fold.apply(entry, |_, _, _| {}));
         *position = part.end;
         self.summary = Arc::new(fold.summary(part.live, part.damage));
@@ -173,8 +186,16 @@ impl Remembered {
         if !part.live {
             self.state = Growth::Final;
         }
-        true
+        Freshness::Newer
     }
+}
+
+/// What became of a summary when it was brought up to date.
+enum Freshness {
+    Same,
+    Newer,
+    /// It has to be looked up anew.
+    Lost,
 }
 
 fn why(error: &IndexError) -> String {

@@ -144,11 +144,23 @@ pub(crate) struct Session {
 impl Session {
     /// The summaries of all settled runs.
     pub(crate) fn all_settled(&self) -> Result<HashMap<RunId, Settled>, IndexError> {
-        self.db
-            .scan_prefix("r/")
-            .values()
-            .map(|value| decode(&value?).map(|settled: Settled| (settled.summary.id.clone(), settled)))
-            .collect()
+        let values = self.db.scan_prefix("r/").values().collect::<Result<Vec<_>, _>>()?;
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = values.len().div_ceil(threads).max(1);
+        // Reading the values takes most of the time.
+        std::thread::scope(|scope| {
+            let decode_all = |values: &[sled::IVec]| {
+                let settled = values.iter().map(|value| decode(value));
+                settled.collect::<Result<Vec<Settled>, IndexError>>()
+            };
+            let threads: Vec<_> = values.chunks(share).map(|values| scope.spawn(move || decode_all(values))).collect();
+            let mut all = HashMap::with_capacity(values.len());
+            for thread in threads {
+                let decoded = thread.join().unwrap_or_else(|_| Err(IndexError::Damaged("a value".to_owned())))?;
+                all.extend(decoded.into_iter().map(|settled| (settled.summary.id.clone(), settled)));
+            }
+            Ok(all)
+        })
     }
 
     /// The summary of a run, if it is settled.
