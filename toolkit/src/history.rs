@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::path::Path;
 
+use trainbook_store::query::Query;
 use trainbook_store::{RunRecord, RunSummary};
 
 use crate::Error;
@@ -33,6 +34,14 @@ impl Store {
     /// The query cannot be read, compares things of different types, or names a field that no run has; the message shows where.
     pub fn query(&self, query: &str) -> Result<Runs, Error> {
         Ok(Runs(self.0.query(query)?))
+    }
+
+    /// The runs that a query selects which was put together in Rust; see [`trainbook_store::query`].
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub fn select(&self, query: impl Into<Query>) -> Result<Runs, Error> {
+        Ok(Runs(self.0.select(query)?))
     }
 
     /// One run, by its id or a beginning of it that no other has.
