@@ -14,6 +14,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Environment {
+    /// The process that recorded the run. It tells who holds a lock, and nothing once that process is gone.
+    pub process_id: u32,
+    /// The name of the machine, where the system tells it.
+    pub host_name: Option<String>,
     /// Operating system, for example `linux`.
     pub os: String,
     /// Instruction set, for example `x86_64`.
@@ -43,6 +47,8 @@ impl Environment {
         let repository = folder.as_deref().and_then(|folder| nearest(folder, ".git"));
         let lock_file = folder.as_deref().and_then(|folder| nearest(folder, "Cargo.lock"));
         Environment {
+            process_id: std::process::id(),
+            host_name: host_name(),
             os: std::env::consts::OS.to_owned(),
             arch: std::env::consts::ARCH.to_owned(),
             cpu_model: cpu_model(),
@@ -110,6 +116,11 @@ fn git<const N: usize>(repository: &Path, args: [&str; N]) -> Option<(i32, Strin
     }
 }
 
+fn host_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 fn cpu_model() -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;
@@ -124,6 +135,7 @@ mod tests {
     fn capture_names_the_machine_and_no_secret() {
         let environment = Environment::capture();
         assert_eq!(environment.os, std::env::consts::OS);
+        assert_eq!(environment.process_id, std::process::id());
         assert!(environment.threads >= 1);
         assert!(!environment.command_line.is_empty());
         assert_eq!(environment.cargo_lock_hash.as_ref().map(String::len), Some(64));
