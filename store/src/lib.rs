@@ -51,7 +51,7 @@ mod store;
 mod summary;
 mod value;
 
-pub use environment::Environment;
+pub use environment::{Attachments, Environment, Gpu};
 pub use error::{Result, StoreError};
 pub use event::{
     Counters, DataFingerprint, EndState, Metric, MetricName, PlannedCallback, RunEnd, RunEvent, RunStart, TimedEvent,

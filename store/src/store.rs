@@ -122,8 +122,17 @@ impl Store {
         started
     }
 
-    fn write_start(&self, id: &RunId, path: &Path, file: File, at: Timestamp, start: RunStart) -> Result<RunWriter> {
+    fn write_start(
+        &self,
+        id: &RunId,
+        path: &Path,
+        file: File,
+        at: Timestamp,
+        mut start: RunStart,
+    ) -> Result<RunWriter> {
         lock(&file).map_err(StoreError::io("lock", path))?;
+        // Not before the journal is there and locked: that keeps the collection of garbage from taking them.
+        start.environment.store_attachments(&self.inner.objects);
         let entry = Entry::Start { id: id.clone(), at, start: Box::new(start) };
         let payload = encode(&entry).map_err(|why| StoreError::Encode { why })?;
         let journal = JournalWriter::create(Box::new(file), &payload).map_err(StoreError::io("write", path))?;
