@@ -103,6 +103,16 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// A run has no metric of this name.
+    #[error("find metric {metric:?} in run {run}: {}", match nearest { Some(near) => format!("the nearest is {near}"), None => "it has no metrics".to_owned() })]
+    UnknownMetric {
+        /// The run.
+        run: RunId,
+        /// What was asked for.
+        metric: String,
+        /// The name that resembles it most; `None` for a run without metrics.
+        nearest: Option<String>,
+    },
     /// No object has this id.
     #[error("find object {id} in the store")]
     UnknownObject {

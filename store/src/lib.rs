@@ -39,8 +39,12 @@
 mod environment;
 mod error;
 mod event;
+mod fold;
+mod history;
 mod index;
 mod journal;
+mod known;
+mod lock;
 mod nearest;
 mod objects;
 pub mod query;
@@ -49,6 +53,7 @@ mod recorder;
 mod run_id;
 mod store;
 mod summary;
+mod tail;
 mod value;
 
 pub use environment::{Attachments, Environment, Gpu};
@@ -56,6 +61,7 @@ pub use error::{Result, StoreError};
 pub use event::{
     Counters, DataFingerprint, EndState, Metric, MetricName, PlannedCallback, RunEnd, RunEvent, RunStart, TimedEvent,
 };
+pub use history::History;
 pub use jiff::Timestamp;
 pub use objects::ObjectId;
 pub use query::QueryError;
@@ -65,4 +71,5 @@ pub use run_id::RunId;
 pub use smol_str::SmolStr;
 pub use store::Store;
 pub use summary::{Aggregate, RunState, RunSummary};
+pub use tail::{Tail, Update};
 pub use value::Value;

@@ -112,8 +112,7 @@ impl RunWriter {
         let entry = Entry::End { at: Timestamp::now(), seconds, end };
         self.inner.queue.push(std::iter::once(Item::Entry(Box::new(entry))), 1, true);
         let outcome = self.flush();
-        // Whoever asks first would do it otherwise.
-        self.store().refresh_index();
+        self.store().settle(self.id());
         outcome
     }
 
@@ -180,6 +179,12 @@ impl Losses {
         self.points += points;
         self.events += events;
         self.cause.get_or_insert_with(|| cause.to_owned());
+    }
+
+    /// A record of it for the run.
+    fn warning(&self) -> Option<Vec<u8>> {
+        let event = RunEvent::Warning { text: self.describe()? };
+        encode(&Entry::Event(TimedEvent { at: Timestamp::now(), event })).ok()
     }
 
     fn describe(&self) -> Option<String> {
@@ -254,6 +259,7 @@ fn record(mut journal: JournalWriter, queue: &Queue) {
     let mut batch = Vec::new();
     let mut unsynced: Option<Instant> = None;
     let mut untold = Losses::default();
+    let mut ended = false;
     loop {
         let idle = |state: &mut State| state.items.is_empty() && !state.urgent && !state.closed;
         let gathering = |state: &mut State| state.items.len() < CAPACITY / 2 && !state.urgent && !state.closed;
@@ -270,8 +276,11 @@ fn record(mut journal: JournalWriter, queue: &Queue) {
         queue.progress.notify_all();
 
         let mut lost = Losses::default();
-        if !batch.is_empty() {
-            write_batch(&mut journal, &mut batch, &mut untold, &mut lost);
+        let silent = closed && untold.cause.is_some();
+        if !batch.is_empty() || silent {
+            ended |=
+                batch.iter().any(|item| matches!(item, Item::Entry(entry) if matches!(**entry, Entry::End { .. })));
+            write_batch(&mut journal, &mut batch, &mut untold, &mut lost, ended || closed);
             unsynced.get_or_insert_with(Instant::now);
         }
         let sync = urgent || unsynced.is_some_and(|since| since.elapsed() >= GROUP);
@@ -296,35 +305,48 @@ fn record(mut journal: JournalWriter, queue: &Queue) {
     }
 }
 
-/// Writes the items, preceded by a warning about what was lost before, and empties `batch`.
-fn write_batch(journal: &mut JournalWriter, batch: &mut Vec<Item>, untold: &mut Losses, lost: &mut Losses) {
-    let mut payloads = Vec::new();
-    if let Some(text) = untold.describe() {
-        let warning = Entry::Event(TimedEvent { at: Timestamp::now(), event: RunEvent::Warning { text } });
-        payloads.extend(encode(&warning));
-    }
+/// Writes the items, preceded by a warning about what was lost before, and empties `batch`. When the run is over and the disk
+/// full, the room kept for last words takes the entries and a warning that counts the points that it cannot take.
+fn write_batch(journal: &mut JournalWriter, batch: &mut Vec<Item>, untold: &mut Losses, lost: &mut Losses, over: bool) {
+    let (mut payloads, mut entries) = (Vec::new(), Vec::new());
     let (mut points, mut events) = (0, 0);
+    payloads.extend(untold.warning());
     for items in batch.chunk_by(|a, b| matches!((a, b), (Item::Point(_), Item::Point(_)))) {
-        let (payload, size) = match items {
-            [Item::Entry(entry)] => (encode(entry), (0, 1)),
-            _ => {
-                let column =
-                    items.iter().filter_map(|item| if let Item::Point(point) = item { Some(point) } else { None });
-                (encode(&Entry::Metrics(Block::new(column))), (items.len() as u64, 0))
+        if let [Item::Entry(entry)] = items {
+            match encode(entry) {
+                Ok(payload) => {
+                    entries.push(payloads.len());
+                    payloads.push(payload);
+                    events += 1;
+                }
+                Err(why) => lost.add(0, 1, &why),
             }
-        };
-        match payload {
+            continue;
+        }
+        let column = items.iter().filter_map(|item| if let Item::Point(point) = item { Some(point) } else { None });
+        match encode(&Entry::Metrics(Block::new(column))) {
             Ok(payload) => {
                 payloads.push(payload);
-                (points, events) = (points + size.0, events + size.1);
+                points += items.len() as u64;
             }
-            Err(why) => lost.add(size.0, size.1, &why),
+            Err(why) => lost.add(items.len() as u64, 0, &why),
         }
     }
     batch.clear();
-    match journal.append(payloads.iter().map(Vec::as_slice)) {
-        Ok(()) => *untold = Losses::default(),
-        Err(error) => lost.add(points, events, &error.to_string()),
+    if let Err(error) = journal.append(payloads.iter().map(Vec::as_slice)) {
+        let cause = error.to_string();
+        lost.add(points, 0, &cause);
+        let mut last_words = untold.clone();
+        last_words.add(lost.points, lost.events, &cause);
+        let warning = last_words.warning();
+        let words = warning.iter().chain(entries.iter().filter_map(|at| payloads.get(*at))).map(Vec::as_slice);
+        if over && journal.append_last_words(words).is_ok() {
+            *untold = Losses::default();
+            return;
+        }
+        lost.add(0, events, &cause);
+    } else {
+        *untold = Losses::default();
     }
     if let Some(cause) = &lost.cause {
         untold.add(lost.points, lost.events, cause);

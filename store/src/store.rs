@@ -1,18 +1,22 @@
 //! The store: a folder of runs.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use smol_str::SmolStr;
 
 use crate::error::{Result, StoreError};
 use crate::event::{Entry, RunStart};
-use crate::index::{self, Index, IndexError};
+use crate::history::History;
+use crate::index::{Index, IndexError};
 use crate::journal::FormatVersion;
 use crate::journal::writer::{JournalWriter, encode};
+use crate::known::{self, JournalFile, Known, OpenEnd, UNSEALED};
+use crate::lock;
 use crate::nearest::nearest;
 use crate::objects::{ObjectId, Objects, sync_folder, write_atomically};
 use crate::query;
@@ -20,6 +24,7 @@ use crate::record::{self, RunRecord};
 use crate::recorder::RunWriter;
 use crate::run_id::RunId;
 use crate::summary::RunSummary;
+use crate::tail::Tail;
 
 /// How long a query waits for another process that holds the index.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -35,6 +40,7 @@ struct Inner {
     path: PathBuf,
     objects: Objects,
     index: Index,
+    known: Known,
 }
 
 impl Store {
@@ -87,6 +93,7 @@ impl Store {
                     path: path.to_owned(),
                     objects: Objects::new(path.join("objects")),
                     index: Index::new(path),
+                    known: Known::default(),
                 }),
             }),
             Err(_) => {
@@ -130,8 +137,9 @@ impl Store {
         at: Timestamp,
         mut start: RunStart,
     ) -> Result<RunWriter> {
-        lock(&file).map_err(StoreError::io("lock", path))?;
-        // Not before the journal is there and locked: that keeps the collection of garbage from taking them.
+        // A reader that looks whether the journal is locked holds it for an instant.
+        lock::wait(PATIENCE, || file.try_lock()).map_err(|error| StoreError::io("lock", path)(error.into()))?;
+        // Not before the journal is there: that keeps the collection of garbage from taking them.
         start.environment.store_attachments(&self.inner.objects);
         let entry = Entry::Start { id: id.clone(), at, start: Box::new(start) };
         let payload = encode(&entry).map_err(|why| StoreError::Encode { why })?;
@@ -142,13 +150,68 @@ impl Store {
 
     /// All runs, newest first.
     pub fn runs(&self) -> Result<Vec<RunSummary>> {
-        let journals = self.journals()?;
-        let summaries = self.inner.index.summaries(&journals, PATIENCE);
-        // The index may be held, broken or not allowed: the journals know it all.
-        let mut summaries = summaries.unwrap_or_else(|_| index::summaries_without(&journals));
+        Ok(self.summaries()?.into_iter().map(Arc::unwrap_or_clone).collect())
+    }
+
+    fn summaries(&self) -> Result<Vec<Arc<RunSummary>>> {
+        let Inner { known, index, .. } = &*self.inner;
+        let mut summaries = known.summaries(&self.journals()?, index, PATIENCE);
         // Ids tell seconds apart; several runs may start in one.
         summaries.sort_by(|a, b| b.started_at.cmp(&a.started_at).then_with(|| b.id.cmp(&a.id)));
         Ok(summaries)
+    }
+
+    /// Why the index could not be used the last time that it was needed, for example because another process holds it; then
+    /// the journals were read instead, which gives the same answer later. `None` when it could be used.
+    pub fn index_problem(&self) -> Option<String> {
+        self.inner.known.without_index()
+    }
+
+    /// The points of one metric of a run, at most `at_most` of them. Of more, it keeps the first and the last and, in between,
+    /// the extremes of equal stretches, so that no peak is lost; see [`History`].
+    ///
+    /// # Errors
+    /// As [`run`](Store::run), and [`StoreError::UnknownMetric`] with the nearest name.
+    pub fn history(&self, run: &str, metric: &str, at_most: usize) -> Result<History> {
+        let journal = self.find(run)?;
+        let points = self.points(&journal, metric)?;
+        Ok(History::of(points, at_most))
+    }
+
+    /// All points of a metric. Those of a long journal come from the index, if it is to be had.
+    fn points(&self, journal: &JournalFile, metric: &str) -> Result<Vec<(u64, f64)>> {
+        let JournalFile { id, path, length } = journal;
+        if *length > UNSEALED {
+            let sealed = self.inner.index.with(PATIENCE, |session| {
+                let Some(mut open) = OpenEnd::read(session, id, path)? else { return Ok(None) };
+                if open.sealed {
+                    session.flush()?;
+                }
+                let rest = open.points.remove(metric);
+                let Some(count) = open.blocks.get(metric) else { return Ok(rest) };
+                let mut points = session.points(id, metric, *count)?;
+                points.extend(rest.into_iter().flatten());
+                Ok(Some(points))
+            });
+            if let Ok(Some(points)) = sealed {
+                return Ok(points);
+            }
+        }
+        let record = record::load(id, path)?.ok_or_else(|| just_starting(path))?;
+        let mut series = record.series;
+        series.remove(metric).ok_or_else(|| {
+            let nearest = nearest(metric, series.keys().map(SmolStr::as_str)).map(str::to_owned);
+            StoreError::UnknownMetric { run: id.clone(), metric: metric.to_owned(), nearest }
+        })
+    }
+
+    /// Follows a run from its start, while it is being written and until it is settled; see [`Tail`].
+    ///
+    /// # Errors
+    /// As [`run`](Store::run).
+    pub fn tail(&self, run: &str) -> Result<Tail> {
+        let JournalFile { id, path, .. } = self.find(run)?;
+        Ok(Tail::new(id, path))
     }
 
     /// The run with this id, or the only one whose id begins so, always from its journal.
@@ -157,25 +220,29 @@ impl Store {
     /// [`StoreError::UnknownRun`] with the nearest id, [`StoreError::AmbiguousRun`] with the candidates, and
     /// [`StoreError::UnreadableRun`] when not even the start of its journal can be read.
     pub fn run(&self, id_or_unique_prefix: &str) -> Result<RunRecord> {
+        let JournalFile { id, path, .. } = self.find(id_or_unique_prefix)?;
+        record::load(&id, &path)?.ok_or_else(|| just_starting(&path))
+    }
+
+    /// The only journal whose run's id begins so.
+    fn find(&self, id_or_unique_prefix: &str) -> Result<JournalFile> {
         let wanted = id_or_unique_prefix.trim();
-        let journals = self.journals()?;
-        let fits: Vec<_> = journals.iter().filter(|(id, _)| id.as_str().starts_with(wanted)).collect();
+        let mut journals = self.journals()?;
+        let mut fits: Vec<RunId> =
+            journals.iter().map(|journal| &journal.id).filter(|id| id.as_str().starts_with(wanted)).cloned().collect();
         match fits.as_slice() {
-            [(id, path)] => match record::load(id, path)? {
-                Some(loaded) => Ok(loaded.record),
-                None => {
-                    Err(StoreError::UnreadableRun { path: path.clone(), why: "the run is just starting".to_owned() })
-                }
-            },
+            [id] => {
+                let at = journals.iter().position(|journal| journal.id == *id).unwrap_or_default();
+                Ok(journals.swap_remove(at))
+            }
             [] => {
-                let near = nearest(wanted, journals.iter().map(|(id, _)| id.as_str()));
+                let near = nearest(wanted, journals.iter().map(|journal| journal.id.as_str()));
                 let nearest = near.and_then(|near| near.parse().ok());
                 Err(StoreError::UnknownRun { id: wanted.to_owned(), nearest })
             }
-            fits => {
-                let mut candidates: Vec<RunId> = fits.iter().map(|(id, _)| id.clone()).collect();
-                candidates.sort();
-                Err(StoreError::AmbiguousRun { prefix: wanted.to_owned(), candidates })
+            _ => {
+                fits.sort();
+                Err(StoreError::AmbiguousRun { prefix: wanted.to_owned(), candidates: fits })
             }
         }
     }
@@ -188,8 +255,7 @@ impl Store {
     pub fn query(&self, text: &str) -> Result<Vec<RunSummary>> {
         // A mistake in the text shows before anything is read.
         let query = query::parse(text)?;
-        let runs = self.runs()?.into_iter().map(Arc::new).collect();
-        Ok(query::select(text, &query, runs)?.into_iter().map(Arc::unwrap_or_clone).collect())
+        Ok(query::select(text, &query, self.summaries()?)?.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 
     /// Stores bytes under their hash. On return they are on disk. Bytes that are there already are not written again.
@@ -204,37 +270,39 @@ impl Store {
 
     /// Throws the index away and builds it from the journals. Returns how many runs there are.
     pub fn rebuild_index(&self) -> Result<usize> {
-        self.inner.index.rebuild(&self.journals()?, PATIENCE).map_err(|error| {
+        let Inner { known, index, path, .. } = &*self.inner;
+        known.clear();
+        let journals = self.journals()?;
+        let rebuilt = index.anew(PATIENCE, |session| known::look_up_all(session, &journals));
+        rebuilt.map_err(|error| {
             let (IndexError::Unavailable(why) | IndexError::Damaged(why)) = error;
-            StoreError::Io {
-                action: "rebuild the index of",
-                path: self.inner.path.clone(),
-                source: io::Error::other(why),
-            }
+            StoreError::Io { action: "rebuild the index of", path: path.clone(), source: io::Error::other(why) }
         })
     }
 
-    /// Brings the index up to date if nobody else holds it.
-    pub(crate) fn refresh_index(&self) {
+    /// Puts a run that has ended into the index if nobody else holds that. Whoever asks next would do it otherwise.
+    pub(crate) fn settle(&self, run: &RunId) {
         if let Ok(journals) = self.journals() {
-            // Whoever asks next would do the same.
-            let _ = self.inner.index.summaries(&journals, Duration::ZERO);
+            self.inner.known.forget(run);
+            self.inner.known.summaries(&journals, &self.inner.index, Duration::ZERO);
         }
     }
 
     /// Every journal, newest first.
-    fn journals(&self) -> Result<Vec<(RunId, PathBuf)>> {
+    fn journals(&self) -> Result<Vec<JournalFile>> {
         let folder = self.runs_folder();
         let mut journals = Vec::new();
         for entry in std::fs::read_dir(&folder).map_err(StoreError::io("list", &folder))? {
-            let path = entry.map_err(StoreError::io("list", &folder))?.path();
-            let name = path.file_name().and_then(|name| name.to_str());
+            let entry = entry.map_err(StoreError::io("list", &folder))?;
+            let name = entry.file_name();
             // Anything that is no run's name was not put there by this crate.
-            if let Some(Ok(id)) = name.and_then(|name| name.strip_suffix(".log")).map(str::parse::<RunId>) {
-                journals.push((id, path));
+            let id = name.to_str().and_then(|name| name.strip_suffix(".log")).map(str::parse::<RunId>);
+            // A run may be deleted while this looks.
+            if let (Some(Ok(id)), Ok(metadata)) = (id, entry.metadata()) {
+                journals.push(JournalFile { id, path: entry.path(), length: metadata.len() });
             }
         }
-        journals.sort_by(|a, b| b.0.cmp(&a.0));
+        journals.sort_by(|a, b| b.id.cmp(&a.id));
         Ok(journals)
     }
 
@@ -247,16 +315,6 @@ fn journal_path(runs: &Path, id: &RunId) -> PathBuf {
     runs.join(format!("{id}.log"))
 }
 
-/// Locks a journal that was just created. A reader that looks whether it is locked holds it for an instant.
-fn lock(file: &File) -> io::Result<()> {
-    let started = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) if started.elapsed() < PATIENCE => {
-                std::thread::sleep(Duration::from_millis(1))
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
+fn just_starting(path: &Path) -> StoreError {
+    StoreError::UnreadableRun { path: path.to_owned(), why: "the run is just starting".to_owned() }
 }

@@ -120,36 +120,65 @@ pub struct Aggregate {
 impl Aggregate {
     /// Of a series of (step, value) in the order of logging; `None` if it is empty.
     pub fn of(series: &[(u64, f64)]) -> Option<Aggregate> {
-        let (&(step, first), &(_, last)) = (series.first()?, series.last()?);
-        let mut aggregate = Aggregate {
-            count: series.len() as u64,
+        let (&(step, value), rest) = series.split_first()?;
+        let mut running = RunningAggregate::new(step, value);
+        for &(step, value) in rest {
+            running.add(step, value);
+        }
+        Some(running.aggregate())
+    }
+}
+
+/// An [`Aggregate`] to which points can still be added.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunningAggregate {
+    /// Its mean is not kept up to date.
+    aggregate: Aggregate,
+    sum: f64,
+}
+
+impl RunningAggregate {
+    /// Of one point.
+    pub(crate) fn new(step: u64, value: f64) -> RunningAggregate {
+        let aggregate = Aggregate {
+            count: 0,
             nan_count: 0,
-            first,
-            last,
+            first: value,
+            last: value,
             min: f64::NAN,
             max: f64::NAN,
             mean: f64::NAN,
             argmin: step,
             argmax: step,
         };
-        let mut sum = 0.0;
-        for &(step, value) in series {
-            if value.is_nan() {
-                aggregate.nan_count += 1;
-                continue;
-            }
-            sum += value;
-            if aggregate.min.is_nan() || value < aggregate.min {
-                (aggregate.min, aggregate.argmin) = (value, step);
-            }
-            if aggregate.max.is_nan() || value > aggregate.max {
-                (aggregate.max, aggregate.argmax) = (value, step);
-            }
+        let mut running = RunningAggregate { aggregate, sum: 0.0 };
+        running.add(step, value);
+        running
+    }
+
+    /// Adds the next point.
+    pub(crate) fn add(&mut self, step: u64, value: f64) {
+        let aggregate = &mut self.aggregate;
+        aggregate.count += 1;
+        aggregate.last = value;
+        if value.is_nan() {
+            aggregate.nan_count += 1;
+            return;
         }
-        if aggregate.nan_count < aggregate.count {
-            aggregate.mean = sum / (aggregate.count - aggregate.nan_count) as f64;
+        self.sum += value;
+        if aggregate.min.is_nan() || value < aggregate.min {
+            (aggregate.min, aggregate.argmin) = (value, step);
         }
-        Some(aggregate)
+        if aggregate.max.is_nan() || value > aggregate.max {
+            (aggregate.max, aggregate.argmax) = (value, step);
+        }
+    }
+
+    /// Of the points so far.
+    pub(crate) fn aggregate(&self) -> Aggregate {
+        let Aggregate { count, nan_count, .. } = self.aggregate;
+        let mean = if nan_count < count { self.sum / (count - nan_count) as f64 } else { f64::NAN };
+        Aggregate { mean, ..self.aggregate.clone() }
     }
 }
 

@@ -44,10 +44,10 @@ impl Block {
     }
 
     /// Each metric with its points.
-    pub(crate) fn into_columns(self) -> impl Iterator<Item = (MetricName, Vec<(u64, f64)>)> {
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (&MetricName, impl Iterator<Item = (u64, f64)>)> {
         self.columns
-            .into_iter()
-            .map(|(name, column)| (name, column.steps.iter().zip(column.values.iter().map(f64::from_bits)).collect()))
+            .iter()
+            .map(|(name, column)| (name, column.steps.iter().zip(column.values.iter().map(f64::from_bits))))
     }
 
     /// Whether every metric has as many steps as values; another block was not written by this crate.
@@ -115,10 +115,10 @@ mod tests {
             prop_assert!(block.is_whole());
             let back: Block = rmp_serde::from_slice(&rmp_serde::to_vec_named(&block).unwrap()).unwrap();
             let mut seen = 0;
-            for (name, column) in back.into_columns() {
+            for (name, column) in back.columns() {
                 let expected: Vec<(u64, u64)> =
-                    points.iter().filter(|point| point.name == name).map(|point| (point.step, point.value.to_bits())).collect();
-                let column: Vec<(u64, u64)> = column.into_iter().map(|(step, value)| (step, value.to_bits())).collect();
+                    points.iter().filter(|point| point.name == *name).map(|point| (point.step, point.value.to_bits())).collect();
+                let column: Vec<(u64, u64)> = column.map(|(step, value)| (step, value.to_bits())).collect();
                 seen += column.len();
                 prop_assert_eq!(column, expected);
             }

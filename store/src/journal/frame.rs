@@ -1,5 +1,7 @@
 //! The bytes of a frame and of the header: pure functions, tested on every possible damage.
 
+use serde::{Deserialize, Serialize};
+
 use super::FormatVersion;
 
 const MAGIC: &[u8; 8] = b"trnbook\n";
@@ -14,7 +16,7 @@ const PREFIX: usize = 8;
 pub(crate) const MAX_PAYLOAD: usize = 16 << 20;
 
 /// The check of the newest frame; the next frame's check builds on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Chain(u32);
 
 /// Why there is no frame where one was looked for.

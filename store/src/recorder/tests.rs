@@ -17,6 +17,7 @@ struct Breakable {
 const APPEND: u64 = 1;
 const TRUNCATE: u64 = 2;
 const SYNC: u64 = 4;
+const RESERVE: u64 = 8;
 
 impl Breakable {
     fn check(&self, operation: u64) -> io::Result<()> {
@@ -45,6 +46,11 @@ impl Storage for Breakable {
     fn sync(&mut self) -> io::Result<()> {
         self.check(SYNC)?;
         self.file.sync()
+    }
+
+    fn reserve(&mut self, length: u64) -> io::Result<()> {
+        self.check(RESERVE)?;
+        self.file.reserve(length)
     }
 }
 
@@ -84,7 +90,7 @@ impl Fixture {
 }
 
 fn read(store: &Path, id: &RunId) -> RunRecord {
-    record::load(id, &store.join(format!("runs/{id}.log"))).unwrap().unwrap().record
+    record::load(id, &store.join(format!("runs/{id}.log"))).unwrap().unwrap()
 }
 
 fn steps(record: &RunRecord) -> Vec<u64> {
@@ -121,6 +127,49 @@ fn a_full_disk_costs_points_and_nothing_else() {
         assert!(fixture.run.finish(RunEnd::new(EndState::Finished, 4, 1)).is_err());
         assert_eq!(fixture.record().summary.state, RunState::Finished);
     }
+}
+
+#[test]
+fn on_a_disk_that_stays_full_the_end_and_what_is_missing_are_recorded_all_the_same() {
+    let fixture = Fixture::new();
+    fixture.log(1);
+    fixture.run.flush().unwrap();
+    fixture.set_broken(RESERVE);
+    // More than what was reserved ahead.
+    let mut step = 1;
+    while fixture.run.problem().is_none() {
+        step += 1;
+        fixture.log(step);
+        if step % 1000 == 0 {
+            let _ = fixture.run.flush();
+        }
+        assert!(step < 1_000_000, "the disk never fills");
+    }
+    let _ = fixture.run.finish(RunEnd::new(EndState::Finished, step, 1));
+    fixture.run.event(RunEvent::Note { text: "exported".into() });
+    assert!(fixture.run.flush().is_err());
+    let record = fixture.record();
+    assert_eq!(record.summary.state, RunState::Finished);
+    let kept = steps(&record).len() as u64;
+    assert!(kept >= 1 && kept < step, "{kept} of {step}");
+    let told = warnings(&record).join("\n");
+    assert!(told.starts_with(&format!("{} metric points", step - kept)), "{told}; {kept} of {step} are there");
+    assert!(record.events.iter().any(|event| matches!(event.event, RunEvent::Note { .. })));
+}
+
+#[test]
+fn a_run_that_is_dropped_on_a_full_disk_says_what_is_missing() {
+    let fixture = Fixture::new();
+    fixture.set_broken(RESERVE | APPEND);
+    fixture.log(1);
+    let _ = fixture.run.flush();
+    fixture.set_broken(RESERVE);
+    let Fixture { folder, run, .. } = fixture;
+    let id = run.id().clone();
+    drop(run);
+    let record = read(folder.path(), &id);
+    assert_eq!(record.summary.state, RunState::Crashed);
+    assert!(warnings(&record)[0].starts_with("1 metric points"), "{:?}", warnings(&record));
 }
 
 #[test]

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "every test file uses another part")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on should say where")]
 
+pub mod other;
+
 use std::path::{Path, PathBuf};
 
 use trainbook_store::{EndState, Metric, RunEnd, RunEvent, RunStart, RunWriter, Store};
