@@ -91,7 +91,7 @@ impl Store {
             Ok(_) => Ok(Store {
                 inner: Arc::new(Inner {
                     path: path.to_owned(),
-                    objects: Objects::new(path.join("objects")),
+                    objects: Objects::new(path),
                     index: Index::new(path),
                     known: Known::default(),
                 }),
@@ -225,7 +225,7 @@ impl Store {
     }
 
     /// The only journal whose run's id begins so.
-    fn find(&self, id_or_unique_prefix: &str) -> Result<JournalFile> {
+    pub(crate) fn find(&self, id_or_unique_prefix: &str) -> Result<JournalFile> {
         let wanted = id_or_unique_prefix.trim();
         let mut journals = self.journals()?;
         let mut fits: Vec<RunId> =
@@ -259,6 +259,12 @@ impl Store {
     }
 
     /// Stores bytes under their hash. On return they are on disk. Bytes that are there already are not written again.
+    ///
+    /// What no run refers to is garbage, which [`plan_collection`](Store::plan_collection) finds. Put an object while the run
+    /// that is to refer to it is being written, and record it before that run's last writer is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], and [`StoreError::ObjectsLocked`] if somebody deleted objects for longer than a second.
     pub fn put_object(&self, bytes: &[u8]) -> Result<ObjectId> {
         self.inner.objects.put(bytes)
     }
@@ -289,7 +295,7 @@ impl Store {
     }
 
     /// Every journal, newest first.
-    fn journals(&self) -> Result<Vec<JournalFile>> {
+    pub(crate) fn journals(&self) -> Result<Vec<JournalFile>> {
         let folder = self.runs_folder();
         let mut journals = Vec::new();
         for entry in std::fs::read_dir(&folder).map_err(StoreError::io("list", &folder))? {
@@ -306,7 +312,12 @@ impl Store {
         Ok(journals)
     }
 
-    fn runs_folder(&self) -> PathBuf {
+    /// The folder of objects.
+    pub(crate) fn objects(&self) -> &Objects {
+        &self.inner.objects
+    }
+
+    pub(crate) fn runs_folder(&self) -> PathBuf {
         self.inner.path.join("runs")
     }
 }

@@ -71,14 +71,14 @@ mod tests {
         environment.attach(Attached::GitDiff, b"- one".to_vec());
         let mut homeless = environment.clone();
 
-        let objects = Objects::new(folder.path().join("objects"));
+        let objects = Objects::new(folder.path());
         std::fs::create_dir(folder.path().join("objects")).unwrap();
         environment.store_attachments(&objects);
         assert_eq!(objects.get(&environment.git_diff.unwrap()).unwrap(), b"- one");
         assert!(environment.unknown.is_empty() && environment.attachments.0.is_empty());
 
         std::fs::write(folder.path().join("file"), "").unwrap();
-        homeless.store_attachments(&Objects::new(folder.path().join("file")));
+        homeless.store_attachments(&Objects::new(&folder.path().join("file")));
         assert_eq!(homeless.git_diff, None);
         assert!(homeless.unknown["git_diff"].contains("file"), "{:?}", homeless.unknown);
     }

@@ -46,7 +46,8 @@ impl Repository {
 /// The bytes that were attached, as a store would give them back.
 fn diff_of(environment: &Environment) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
-    let objects = Objects::new(folder.path().to_owned());
+    fs::create_dir(folder.path().join("objects")).unwrap();
+    let objects = Objects::new(folder.path());
     environment.clone().store_attachments(&objects);
     objects.get(&environment.git_diff.unwrap()).unwrap()
 }
