@@ -21,7 +21,7 @@ pub(super) fn fields(record: &RunRecord) -> Fields {
     nest(&mut fields, &group_of, "environment", environment);
     for (place, event) in events.iter().enumerate() {
         put(&mut fields, Group::Circumstances, format!("events.{place}.at"), text(event.at.to_string()));
-        nest(&mut fields, &|_| Group::Results, &format!("events.{place}"), &event.event);
+        nest(&mut fields, &group_of_event, &format!("events.{place}"), &event.event);
     }
     fields
 }
@@ -90,6 +90,16 @@ fn plan_fields(plan: &[PlannedCallback], fields: &mut Fields) {
         let path = if earlier == 0 { format!("plan.{name}") } else { format!("plan.{name}.{}", earlier + 1) };
         let declared = format!("{phase}; reads {}; writes {}", reads.join(", "), writes.join(", "));
         put(fields, Group::Settings, path, text(declared));
+    }
+}
+
+/// An exported file holds the id of its run, so its place and hash differ between any two runs. What it computes is in the hash
+/// of the graph, which is a result like everything else that happens.
+fn group_of_event(path: &str) -> Group {
+    if path.ends_with(".export.path") || path.ends_with(".export.sha256") {
+        Group::Circumstances
+    } else {
+        Group::Results
     }
 }
 

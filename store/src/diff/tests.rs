@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::{DataFingerprint, EndState, Metric, PlannedCallback, RunEnd, RunEvent, RunStart};
+use crate::event::{DataFingerprint, EndState, Metric, PlannedCallback, RunEnd, RunEvent, RunStart, TimedEvent};
 use crate::{Environment, ObjectId};
 
 fn start() -> RunStart {
@@ -176,6 +176,25 @@ fn results_are_told_from_causes_and_part_at_a_step() {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
     assert!(!text.contains("started_at"), "{text}");
+}
+
+#[test]
+fn an_exported_file_is_judged_by_its_graph() {
+    let exported = |sha256: &str, graph: &str| {
+        let mut record = record(start(), &[0.5]);
+        let event = RunEvent::Export {
+            path: format!("{sha256}.onnx"),
+            sha256: sha256.into(),
+            graph_sha256: graph.into(),
+            runtime: "onnxruntime".into(),
+            max_abs_diff: 0.0,
+        };
+        record.events.push(TimedEvent { at: record.summary.started_at, event });
+        record
+    };
+    assert!(RunDiff::between(&exported("a", "g"), &exported("b", "g")).is_same());
+    let diff = RunDiff::between(&exported("a", "g"), &exported("b", "h"));
+    assert_eq!(paths(&diff.results), ["events.1.export.graph_sha256"]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `trainbook runs`: one file for each thing that can be asked.
 
+mod delete;
+mod diff;
 mod list;
 mod query;
 mod show;
@@ -16,6 +18,10 @@ pub enum Command {
     Show(show::Arguments),
     /// List the runs that a query selects
     Query(query::Arguments),
+    /// Show what differs between two runs
+    Diff(diff::Arguments),
+    /// Delete runs; without --yes it shows which
+    Delete(delete::Arguments),
 }
 
 /// Runs a command.
@@ -24,5 +30,7 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::List(arguments) => list::run(arguments),
         Command::Show(arguments) => show::run(arguments),
         Command::Query(arguments) => query::run(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
+        Command::Delete(arguments) => delete::run(arguments),
     }
 }
