@@ -1,6 +1,6 @@
 //! What this process knows about the runs of a store: the summaries, kept up to date with the journals.
 //!
-//! A summary is asked for in this order. **Memory**: a settled run whose journal is as long as it was is as it was; of a run
+//! A summary is asked for in this order. **Memory**: a run whose writer is gone is as it was when that was found out; of a run
 //! that grows, only the new records are read. **The index**, for runs that this process has not seen: it holds the summaries
 //! of settled runs, and how far a long journal is sealed. **The journals**, for everything else, and for everything if the
 //! index is not to be had. What was read there goes into the index for the next process.
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::error::{Result as StoreResult, StoreError};
 use crate::event::{Entry, MetricName};
 use crate::fold::Fold;
 use crate::index::block::{self, Block};
@@ -18,7 +19,7 @@ use crate::index::{Index, IndexError, Sealed, Session, Settled};
 use crate::journal::reader::{self, Part, Position};
 use crate::record;
 use crate::run_id::RunId;
-use crate::summary::{RunState, RunSummary};
+use crate::summary::RunSummary;
 
 /// How much of a journal may be unsealed, in bytes. So much is read in a millisecond or two.
 pub(crate) const UNSEALED: u64 = 1 << 20;
@@ -26,13 +27,38 @@ pub(crate) const UNSEALED: u64 = 1 << 20;
 /// How many runs are kept in memory; the others are looked up each time. Some kilobytes each.
 const REMEMBERED: usize = 50_000;
 
-/// A journal in the folder of runs.
-#[derive(Debug, Clone)]
-pub(crate) struct JournalFile {
-    pub(crate) id: RunId,
-    pub(crate) path: PathBuf,
-    /// In bytes, when the folder was read.
-    pub(crate) length: u64,
+/// The folder of journals.
+#[derive(Debug)]
+pub(crate) struct Journals {
+    folder: PathBuf,
+}
+
+impl Journals {
+    pub(crate) fn new(folder: PathBuf) -> Journals {
+        Journals { folder }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where the journal of a run is, or would be.
+    pub(crate) fn path(&self, id: &RunId) -> PathBuf {
+        self.folder.join(format!("{id}.log"))
+    }
+
+    /// Every run that has a journal, in no order.
+    pub(crate) fn list(&self) -> StoreResult<Vec<RunId>> {
+        let mut ids = Vec::new();
+        for entry in std::fs::read_dir(&self.folder).map_err(StoreError::io("list", &self.folder))? {
+            let name = entry.map_err(StoreError::io("list", &self.folder))?.file_name();
+            // Anything that is no run's name was not put there by this crate.
+            if let Some(Ok(id)) = name.to_str().and_then(|name| name.strip_suffix(".log")).map(str::parse) {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
 }
 
 /// The summaries that this process has read.
@@ -51,48 +77,64 @@ struct State {
 #[derive(Debug)]
 struct Remembered {
     summary: Arc<RunSummary>,
-    /// Length of the journal that the summary is of, in bytes.
+    /// Length of the journal that the summary is of, in bytes; 0 if it could not be read.
     length: u64,
-    /// `None` for a settled run: nobody writes to it, so only another length would make it another run.
-    growing: Option<(Position, Fold)>,
+    state: Growth,
+}
+
+/// What may still become of a run.
+#[derive(Debug)]
+enum Growth {
+    /// Nothing: it can be read and its writer is gone.
+    Final,
+    /// More: its writer is there. What its records add up to, as far as they were read.
+    Growing(Position, Box<Fold>),
+    /// It could not be read, which may have been a passing trouble.
+    Unreadable,
 }
 
 impl Known {
-    /// The summaries of these journals, in their order. Waits no longer than `patience` for another process.
+    /// The summaries of these runs, newest first. Waits no longer than `patience` for another process.
     pub(crate) fn summaries(
         &self,
-        journals: &[JournalFile],
+        ids: &[RunId],
+        journals: &Journals,
         index: &Index,
         patience: Duration,
     ) -> Vec<Arc<RunSummary>> {
         let mut state = self.lock();
         let mut unknown = Vec::new();
-        for journal in journals {
-            let known = state.runs.remove(&journal.id).and_then(|remembered| refresh(journal, remembered));
-            match known {
-                Some(remembered) => drop(state.runs.insert(journal.id.clone(), remembered)),
-                None => unknown.push(journal),
+        for id in ids {
+            let known = state.runs.get_mut(id).is_some_and(|remembered| remembered.refresh(&journals.path(id)));
+            if !known {
+                state.runs.remove(id);
+                unknown.push(id);
             }
         }
-        if state.runs.len() + unknown.len() > journals.len() {
-            let ids: HashSet<&RunId> = journals.iter().map(|journal| &journal.id).collect();
+        if state.runs.len() + unknown.len() > ids.len() {
+            let ids: HashSet<&RunId> = ids.iter().collect();
             state.runs.retain(|id, _| ids.contains(id));
         }
-        let mut others = HashMap::new();
+        let mut summaries: Vec<_> = state.runs.values().map(|remembered| Arc::clone(&remembered.summary)).collect();
         if !unknown.is_empty() {
-            let found = index.with(patience, |session| look_up(session, &unknown, journals));
+            // One pass over everything in the index, or a look at each.
+            let all = (unknown.len() * 8 > ids.len()).then_some(ids);
+            let found = index.with(patience, |session| look_up(session, journals, &unknown, all));
             state.without_index = found.as_ref().err().map(why);
-            let found = found.unwrap_or_else(|_| unknown.iter().filter_map(|journal| read(journal)).collect());
+            let found = found.unwrap_or_else(|_| {
+                unknown.iter().filter_map(|id| Some(((*id).clone(), read(id, &journals.path(id))?))).collect()
+            });
             for (id, remembered) in found {
-                let map = if state.runs.len() < REMEMBERED { &mut state.runs } else { &mut others };
-                map.insert(id, remembered);
+                summaries.push(Arc::clone(&remembered.summary));
+                if state.runs.len() < REMEMBERED {
+                    state.runs.insert(id, remembered);
+                }
             }
         }
-        journals
-            .iter()
-            .filter_map(|journal| state.runs.get(&journal.id).or_else(|| others.get(&journal.id)))
-            .map(|remembered| Arc::clone(&remembered.summary))
-            .collect()
+        drop(state);
+        // Ids tell seconds apart; several runs may start in one.
+        summaries.sort_unstable_by(|a, b| b.started_at.cmp(&a.started_at).then_with(|| b.id.cmp(&a.id)));
+        summaries
     }
 
     /// Why the last reading went without the index; `None` if it did not.
@@ -100,9 +142,9 @@ impl Known {
         self.lock().without_index.clone()
     }
 
-    /// Forgets a run, so that it is looked up again.
-    pub(crate) fn forget(&self, run: &RunId) {
-        self.lock().runs.remove(run);
+    /// Puts a run whose writer is gone into the index, if nobody else holds that. Whoever asks next would do it otherwise.
+    pub(crate) fn settle(&self, id: &RunId, journals: &Journals, index: &Index) {
+        let _ = index.with(Duration::ZERO, |session| look_up(session, journals, &[id], None));
     }
 
     /// Forgets everything.
@@ -115,58 +157,70 @@ impl Known {
     }
 }
 
+impl Remembered {
+    /// Brings this up to date from the journal. Returns whether that could be done.
+    fn refresh(&mut self, path: &Path) -> bool {
+        let (position, fold) = match &mut self.state {
+            Growth::Final => return true,
+            Growth::Unreadable => return false,
+            Growth::Growing(position, fold) => (position, fold),
+        };
+        let Ok(Some(part)) = reader::read_from(path, *position) else { return false };
+        part.entries.iter().for_each(|entry| fold.apply(entry, |_, _, _| {}));
+        *position = part.end;
+        self.summary = Arc::new(fold.summary(part.live, part.damage));
+        self.length = part.length;
+        if !part.live {
+            self.state = Growth::Final;
+        }
+        true
+    }
+}
+
 fn why(error: &IndexError) -> String {
     let (IndexError::Unavailable(why) | IndexError::Damaged(why)) = error;
     why.clone()
 }
 
-/// Brings what is remembered of a run up to date from its journal; `None` if that is not enough.
-fn refresh(journal: &JournalFile, mut remembered: Remembered) -> Option<Remembered> {
-    let Some((position, fold)) = &mut remembered.growing else {
-        return (remembered.length == journal.length).then_some(remembered);
-    };
-    let part = reader::read_from(&journal.path, *position).ok()??;
-    part.entries.iter().for_each(|entry| fold.apply(entry, |_, _, _| {}));
-    *position = part.end;
-    remembered.summary = Arc::new(fold.summary(part.live, part.damage));
-    remembered.length = part.length;
-    if !part.live {
-        remembered.growing = None;
-    }
-    Some(remembered)
-}
-
-/// What the index has about these runs, after bringing it up to date for them. `all` is every journal that there is.
+/// What the index has about these runs, after bringing it up to date for them. If `all` names every run that there is, the
+/// index is gone through as a whole and forgets the runs that are no more.
 fn look_up(
     session: &Session,
-    unknown: &[&JournalFile],
-    all: &[JournalFile],
+    journals: &Journals,
+    unknown: &[&RunId],
+    all: Option<&[RunId]>,
 ) -> Result<Vec<(RunId, Remembered)>, IndexError> {
-    // One pass over everything, or a look at each.
-    let many = unknown.len() * 8 > all.len();
-    let mut settled = if many { session.all_settled()? } else { HashMap::new() };
-    let mut changed = many && session.keep_only(&all.iter().map(|journal| journal.id.as_str()).collect())?;
+    let mut settled = all.map(|_| session.all_settled()).transpose()?;
+    let mut changed = match all {
+        Some(all) => session.keep_only(&all.iter().map(RunId::as_str).collect())?,
+        None => false,
+    };
     let mut found = Vec::with_capacity(unknown.len());
-    for journal in unknown {
-        let indexed = if many { settled.remove(&journal.id) } else { session.settled(&journal.id)? };
+    for id in unknown {
+        let path = journals.path(id);
+        let indexed = match &mut settled {
+            Some(settled) => settled.remove(*id),
+            None => session.settled(id)?,
+        };
         if let Some(Settled { journal: length, summary }) = indexed
-            && length == journal.length
+            && path.metadata().is_ok_and(|metadata| metadata.len() == length)
         {
-            found.push((journal.id.clone(), Remembered { summary: Arc::new(summary), length, growing: None }));
+            let summary = Arc::new(summary);
+            found.push(((*id).clone(), Remembered { summary, length, state: Growth::Final }));
             continue;
         }
-        let Some(open) = OpenEnd::read(session, &journal.id, &journal.path)? else {
-            found.extend(read(journal));
+        let Some(open) = OpenEnd::read(session, id, &path)? else {
+            found.extend(read(id, &path).map(|remembered| ((*id).clone(), remembered)));
             continue;
         };
         changed |= open.sealed;
         let remembered = open.remembered();
-        if remembered.summary.state != RunState::Running {
+        if matches!(remembered.state, Growth::Final) {
             let summary = RunSummary::clone(&remembered.summary);
             session.put_settled(&Settled { journal: remembered.length, summary })?;
             changed = true;
         }
-        found.push((journal.id.clone(), remembered));
+        found.push(((*id).clone(), remembered));
     }
     if changed {
         session.flush()?;
@@ -175,8 +229,8 @@ fn look_up(
 }
 
 /// Puts everything about all journals into the index. Returns how many of them can be shown.
-pub(crate) fn look_up_all(session: &Session, all: &[JournalFile]) -> Result<usize, IndexError> {
-    Ok(look_up(session, &all.iter().collect::<Vec<_>>(), all)?.len())
+pub(crate) fn look_up_all(session: &Session, journals: &Journals, ids: &[RunId]) -> Result<usize, IndexError> {
+    Ok(look_up(session, journals, &ids.iter().collect::<Vec<_>>(), Some(ids))?.len())
 }
 
 /// The end of a journal that is not sealed, and what the whole journal adds up to.
@@ -254,33 +308,36 @@ impl OpenEnd {
     }
 
     fn remembered(&self) -> Remembered {
-        let summary = Arc::new(self.fold.summary(self.live, self.damage.clone()));
-        let growing = self.live.then(|| (self.end, self.fold.clone()));
-        Remembered { summary, length: self.length, growing }
+        Remembered::new(&self.fold, self.end, self.length, self.live, self.damage.clone())
+    }
+}
+
+impl Remembered {
+    fn new(fold: &Fold, end: Position, length: u64, live: bool, damage: Option<String>) -> Remembered {
+        let state = if live { Growth::Growing(end, Box::new(fold.clone())) } else { Growth::Final };
+        Remembered { summary: Arc::new(fold.summary(live, damage)), length, state }
+    }
+
+    fn unreadable(id: &RunId, why: String) -> Remembered {
+        Remembered { summary: Arc::new(record::unreadable(id, why)), length: 0, state: Growth::Unreadable }
     }
 }
 
 /// A run from its journal alone. One run's trouble is shown on that run alone.
-fn read(journal: &JournalFile) -> Option<(RunId, Remembered)> {
-    let JournalFile { id, path, .. } = journal;
-    let unreadable = |why: String| {
-        let summary = Arc::new(record::unreadable(id, why));
-        Some((id.clone(), Remembered { summary, length: 0, growing: None }))
-    };
+fn read(id: &RunId, path: &Path) -> Option<Remembered> {
     let part = match reader::read(path) {
         Ok(Some(part)) => part,
         Ok(None) => return None,
         Err(_) if !path.exists() => return None,
-        Err(error) => return unreadable(error.to_string()),
+        Err(error) => return Some(Remembered::unreadable(id, error.to_string())),
     };
     let Part { entries, end, length, live, damage } = part;
     let mut entries = entries.into_iter();
-    match Fold::begin(id, path, entries.next(), damage.as_deref()) {
+    Some(match Fold::begin(id, path, entries.next(), damage.as_deref()) {
         Ok((mut fold, _)) => {
             entries.for_each(|entry| fold.apply(&entry, |_, _, _| {}));
-            let summary = Arc::new(fold.summary(live, damage));
-            Some((id.clone(), Remembered { summary, length, growing: live.then_some((end, fold)) }))
+            Remembered::new(&fold, end, length, live, damage)
         }
-        Err(error) => unreadable(error.to_string()),
-    }
+        Err(error) => Remembered::unreadable(id, error.to_string()),
+    })
 }

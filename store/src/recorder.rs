@@ -111,9 +111,7 @@ impl RunWriter {
         let seconds = self.inner.started.elapsed().as_secs_f64();
         let entry = Entry::End { at: Timestamp::now(), seconds, end };
         self.inner.queue.push(std::iter::once(Item::Entry(Box::new(entry))), 1, true);
-        let outcome = self.flush();
-        self.store().settle(self.id());
-        outcome
+        self.flush()
     }
 
     /// What is missing from the record and why, in one line; `None` when nothing is.
@@ -137,6 +135,7 @@ impl Drop for Inner {
             // It has said all that there is to say about a problem through `problem`.
             let _ = thread.join();
         }
+        self.store.settle(&self.id);
     }
 }
 
@@ -183,6 +182,9 @@ impl Losses {
 
     /// A record of it for the run.
     fn warning(&self) -> Option<Vec<u8>> {
+        if self.points + self.events == 0 {
+            return None;
+        }
         let event = RunEvent::Warning { text: self.describe()? };
         encode(&Entry::Event(TimedEvent { at: Timestamp::now(), event })).ok()
     }

@@ -15,7 +15,7 @@ use crate::history::History;
 use crate::index::{Index, IndexError};
 use crate::journal::FormatVersion;
 use crate::journal::writer::{JournalWriter, encode};
-use crate::known::{self, JournalFile, Known, OpenEnd, UNSEALED};
+use crate::known::{self, Journals, Known, OpenEnd, UNSEALED};
 use crate::lock;
 use crate::nearest::nearest;
 use crate::objects::{ObjectId, Objects, sync_folder, write_atomically};
@@ -39,6 +39,7 @@ pub struct Store {
 struct Inner {
     path: PathBuf,
     objects: Objects,
+    journals: Journals,
     index: Index,
     known: Known,
 }
@@ -92,6 +93,7 @@ impl Store {
                 inner: Arc::new(Inner {
                     path: path.to_owned(),
                     objects: Objects::new(path),
+                    journals: Journals::new(path.join("runs")),
                     index: Index::new(path),
                     known: Known::default(),
                 }),
@@ -110,11 +112,10 @@ impl Store {
 
     /// Starts a run. On return its start record is on disk.
     pub fn start_run(&self, start: RunStart) -> Result<RunWriter> {
-        let runs = self.runs_folder();
         let at = Timestamp::now();
         let (id, path, file) = loop {
             let id = RunId::draw(at);
-            let path = journal_path(&runs, &id);
+            let path = self.inner.journals.path(&id);
             match OpenOptions::new().append(true).create_new(true).open(&path) {
                 Ok(file) => break (id, path, file),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -144,7 +145,7 @@ impl Store {
         let entry = Entry::Start { id: id.clone(), at, start: Box::new(start) };
         let payload = encode(&entry).map_err(|why| StoreError::Encode { why })?;
         let journal = JournalWriter::create(Box::new(file), &payload).map_err(StoreError::io("write", path))?;
-        sync_folder(&self.runs_folder())?;
+        sync_folder(self.inner.journals.folder())?;
         RunWriter::start(id.clone(), self.clone(), journal).map_err(StoreError::io("start a thread to write", path))
     }
 
@@ -154,11 +155,8 @@ impl Store {
     }
 
     fn summaries(&self) -> Result<Vec<Arc<RunSummary>>> {
-        let Inner { known, index, .. } = &*self.inner;
-        let mut summaries = known.summaries(&self.journals()?, index, PATIENCE);
-        // Ids tell seconds apart; several runs may start in one.
-        summaries.sort_by(|a, b| b.started_at.cmp(&a.started_at).then_with(|| b.id.cmp(&a.id)));
-        Ok(summaries)
+        let Inner { known, journals, index, .. } = &*self.inner;
+        Ok(known.summaries(&journals.list()?, journals, index, PATIENCE))
     }
 
     /// Why the index could not be used the last time that it was needed, for example because another process holds it; then
@@ -173,15 +171,13 @@ impl Store {
     /// # Errors
     /// As [`run`](Store::run), and [`StoreError::UnknownMetric`] with the nearest name.
     pub fn history(&self, run: &str, metric: &str, at_most: usize) -> Result<History> {
-        let journal = self.find(run)?;
-        let points = self.points(&journal, metric)?;
-        Ok(History::of(points, at_most))
+        Ok(History::of(self.points(&self.find(run)?, metric)?, at_most))
     }
 
     /// All points of a metric. Those of a long journal come from the index, if it is to be had.
-    fn points(&self, journal: &JournalFile, metric: &str) -> Result<Vec<(u64, f64)>> {
-        let JournalFile { id, path, length } = journal;
-        if *length > UNSEALED {
+    fn points(&self, id: &RunId, metric: &str) -> Result<Vec<(u64, f64)>> {
+        let path = &self.inner.journals.path(id);
+        if path.metadata().is_ok_and(|metadata| metadata.len() > UNSEALED) {
             let sealed = self.inner.index.with(PATIENCE, |session| {
                 let Some(mut open) = OpenEnd::read(session, id, path)? else { return Ok(None) };
                 if open.sealed {
@@ -210,7 +206,8 @@ impl Store {
     /// # Errors
     /// As [`run`](Store::run).
     pub fn tail(&self, run: &str) -> Result<Tail> {
-        let JournalFile { id, path, .. } = self.find(run)?;
+        let id = self.find(run)?;
+        let path = self.inner.journals.path(&id);
         Ok(Tail::new(id, path))
     }
 
@@ -220,30 +217,28 @@ impl Store {
     /// [`StoreError::UnknownRun`] with the nearest id, [`StoreError::AmbiguousRun`] with the candidates, and
     /// [`StoreError::UnreadableRun`] when not even the start of its journal can be read.
     pub fn run(&self, id_or_unique_prefix: &str) -> Result<RunRecord> {
-        let JournalFile { id, path, .. } = self.find(id_or_unique_prefix)?;
+        let id = self.find(id_or_unique_prefix)?;
+        let path = self.inner.journals.path(&id);
         record::load(&id, &path)?.ok_or_else(|| just_starting(&path))
     }
 
-    /// The only journal whose run's id begins so.
-    pub(crate) fn find(&self, id_or_unique_prefix: &str) -> Result<JournalFile> {
+    /// The only run whose id begins so.
+    pub(crate) fn find(&self, id_or_unique_prefix: &str) -> Result<RunId> {
         let wanted = id_or_unique_prefix.trim();
-        let mut journals = self.journals()?;
-        let mut fits: Vec<RunId> =
-            journals.iter().map(|journal| &journal.id).filter(|id| id.as_str().starts_with(wanted)).cloned().collect();
+        let ids = self.inner.journals.list()?;
+        let mut fits: Vec<&RunId> = ids.iter().filter(|id| id.as_str().starts_with(wanted)).collect();
+        fits.sort();
         match fits.as_slice() {
-            [id] => {
-                let at = journals.iter().position(|journal| journal.id == *id).unwrap_or_default();
-                Ok(journals.swap_remove(at))
-            }
+            [id] => Ok((*id).clone()),
             [] => {
-                let near = nearest(wanted, journals.iter().map(|journal| journal.id.as_str()));
+                let near = nearest(wanted, ids.iter().map(RunId::as_str));
                 let nearest = near.and_then(|near| near.parse().ok());
                 Err(StoreError::UnknownRun { id: wanted.to_owned(), nearest })
             }
-            _ => {
-                fits.sort();
-                Err(StoreError::AmbiguousRun { prefix: wanted.to_owned(), candidates: fits })
-            }
+            fits => Err(StoreError::AmbiguousRun {
+                prefix: wanted.to_owned(),
+                candidates: fits.iter().map(|id| (*id).clone()).collect(),
+            }),
         }
     }
 
@@ -276,54 +271,30 @@ impl Store {
 
     /// Throws the index away and builds it from the journals. Returns how many runs there are.
     pub fn rebuild_index(&self) -> Result<usize> {
-        let Inner { known, index, path, .. } = &*self.inner;
+        let Inner { known, journals, index, path, .. } = &*self.inner;
         known.clear();
-        let journals = self.journals()?;
-        let rebuilt = index.anew(PATIENCE, |session| known::look_up_all(session, &journals));
-        rebuilt.map_err(|error| {
+        let ids = journals.list()?;
+        index.anew(PATIENCE, |session| known::look_up_all(session, journals, &ids)).map_err(|error| {
             let (IndexError::Unavailable(why) | IndexError::Damaged(why)) = error;
             StoreError::Io { action: "rebuild the index of", path: path.clone(), source: io::Error::other(why) }
         })
     }
 
-    /// Puts a run that has ended into the index if nobody else holds that. Whoever asks next would do it otherwise.
+    /// Puts a run whose writer is gone into the index, so that nobody has to read its journal for a list.
     pub(crate) fn settle(&self, run: &RunId) {
-        if let Ok(journals) = self.journals() {
-            self.inner.known.forget(run);
-            self.inner.known.summaries(&journals, &self.inner.index, Duration::ZERO);
-        }
+        let Inner { known, journals, index, .. } = &*self.inner;
+        known.settle(run, journals, index);
     }
 
-    /// Every journal, newest first.
-    pub(crate) fn journals(&self) -> Result<Vec<JournalFile>> {
-        let folder = self.runs_folder();
-        let mut journals = Vec::new();
-        for entry in std::fs::read_dir(&folder).map_err(StoreError::io("list", &folder))? {
-            let entry = entry.map_err(StoreError::io("list", &folder))?;
-            let name = entry.file_name();
-            // Anything that is no run's name was not put there by this crate.
-            let id = name.to_str().and_then(|name| name.strip_suffix(".log")).map(str::parse::<RunId>);
-            // A run may be deleted while this looks.
-            if let (Some(Ok(id)), Ok(metadata)) = (id, entry.metadata()) {
-                journals.push(JournalFile { id, path: entry.path(), length: metadata.len() });
-            }
-        }
-        journals.sort_by(|a, b| b.id.cmp(&a.id));
-        Ok(journals)
+    /// The journals of all runs.
+    pub(crate) fn journals(&self) -> &Journals {
+        &self.inner.journals
     }
 
     /// The folder of objects.
     pub(crate) fn objects(&self) -> &Objects {
         &self.inner.objects
     }
-
-    pub(crate) fn runs_folder(&self) -> PathBuf {
-        self.inner.path.join("runs")
-    }
-}
-
-fn journal_path(runs: &Path, id: &RunId) -> PathBuf {
-    runs.join(format!("{id}.log"))
 }
 
 fn just_starting(path: &Path) -> StoreError {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use crate::error::{Result, StoreError};
 use crate::event::{Entry, MetricName, TimedEvent};
 use crate::fold::Fold;
@@ -20,7 +22,7 @@ pub struct Tail {
 }
 
 /// What was recorded between two polls.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Update {
     /// New points, in the order of the journal: metric, step, value.
     pub points: Vec<(MetricName, u64, f64)>,

@@ -104,6 +104,42 @@ fn runs_come_newest_first_from_index_and_journals_alike() {
 }
 
 #[test]
+fn a_long_history_is_the_same_sealed_and_not() {
+    let (folder, store) = new_store();
+    let run = start(&store, "mlp");
+    let id = run.id().to_string();
+    let value = |step: u64| if step % 1000 == 7 { f64::NAN } else { (step as f64).sin() };
+    let bits = |points: &[(u64, f64)]| points.iter().map(|(step, value)| (*step, value.to_bits())).collect::<Vec<_>>();
+    let mut logged = 0;
+    // Less than what is sealed, more than one block, a little more, and much more.
+    for upto in [1000, 150_000, 150_100, 300_000] {
+        for step in logged + 1..=upto {
+            run.log(step, &[Metric::new("sine", value(step)), Metric::new("step", step as f64)]);
+        }
+        logged = upto;
+        run.flush().unwrap();
+        let expected: Vec<(u64, f64)> = (1..=upto).map(|step| (step, value(step))).collect();
+        for store in [&store, &Store::open_existing(folder.path()).unwrap()] {
+            let history = store.history(&id, "sine", usize::MAX).unwrap();
+            assert_eq!((history.total, bits(&history.points)), (upto, bits(&expected)), "{upto}");
+            let few = store.history(&id, "sine", 500).unwrap();
+            assert!(few.points.len() <= 500 && few.total == upto);
+            assert_eq!(store.runs().unwrap()[0].metrics["sine"].nan_count, (upto + 993) / 1000);
+        }
+        assert_eq!(store.index_problem(), None);
+    }
+    run.event(RunEvent::Evaluation { part: "test".into(), metrics: vec![Metric::new("sine", 5.0)] });
+    drop(run);
+    let fresh = Store::open_existing(folder.path()).unwrap();
+    let history = fresh.history(&id, "sine", usize::MAX).unwrap();
+    assert_eq!(history.points.last(), Some(&(300_000, 5.0)));
+    assert_eq!(bits(&history.points), bits(&store.history(&id, "sine", usize::MAX).unwrap().points));
+    assert_eq!(fresh.run(&id).unwrap().summary, fresh.runs().unwrap()[0]);
+    let error = fresh.history(&id, "sin", 10).unwrap_err().to_string();
+    assert!(error.contains("nearest is sine"), "{error}");
+}
+
+#[test]
 fn a_run_is_found_by_a_part_of_its_id() {
     let (_folder, store) = new_store();
     let empty = store.run("2026").unwrap_err().to_string();

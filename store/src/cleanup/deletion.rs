@@ -4,14 +4,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::size::{count, size};
 use crate::error::{Result, StoreError};
 use crate::journal::reader;
-use crate::known::JournalFile;
 use crate::objects::sync_folder;
 use crate::record;
 use crate::run_id::RunId;
@@ -62,16 +61,17 @@ impl Store {
     /// [`StoreError::UnknownRun`], [`StoreError::AmbiguousRun`], and [`StoreError::RunInUse`] for a run that is being
     /// written: also one that has ended, as long as a process keeps its writer.
     pub fn plan_deletion<S: AsRef<str>>(&self, runs: &[S]) -> Result<DeletionPlan> {
-        let mut journals = Vec::with_capacity(runs.len());
+        let mut ids = Vec::with_capacity(runs.len());
         for run in runs {
-            journals.push(self.find(run.as_ref())?);
+            ids.push(self.find(run.as_ref())?);
         }
-        journals.sort_by(|a, b| b.id.cmp(&a.id));
-        journals.dedup_by(|a, b| a.id == b.id);
+        ids.sort_by(|a, b| b.cmp(a));
+        ids.dedup();
         let mut summaries: HashMap<RunId, RunSummary> =
             self.runs()?.into_iter().map(|run| (run.id.clone(), run)).collect();
-        let mut planned = Vec::with_capacity(journals.len());
-        for JournalFile { id, path, length } in journals {
+        let mut planned = Vec::with_capacity(ids.len());
+        for id in ids {
+            let path = self.journals().path(&id);
             if is_in_use(&path).map_err(StoreError::io("read", &path))? {
                 let record = record::load(&id, &path).ok().flatten();
                 let process = record.map(|record| record.environment.process_id).filter(|process| *process != 0);
@@ -79,7 +79,7 @@ impl Store {
             }
             let run = summaries.remove(&id);
             let run = run.unwrap_or_else(|| record::unreadable(&id, "it never began".to_owned()));
-            planned.push(PlannedRun { run, bytes: length, goes: true, why: "it was named".to_owned() });
+            planned.push(PlannedRun { run, bytes: length(&path)?, goes: true, why: "it was named".to_owned() });
         }
         Ok(DeletionPlan::new(self, planned))
     }
@@ -102,10 +102,10 @@ impl DeletionPlan {
     /// # Errors
     /// [`StoreError::Io`] if the folder of journals cannot be synced; the runs may come back after a power cut then.
     pub fn carry_out(&self) -> Result<Deleted> {
-        let folder = self.store.runs_folder();
+        let journals = self.store.journals();
         let mut deleted = Deleted { runs: Vec::new(), bytes: 0, left: Vec::new() };
         for PlannedRun { run, bytes, .. } in self.going() {
-            match delete(&folder.join(format!("{}.log", run.id))) {
+            match delete(&journals.path(&run.id)) {
                 Ok(()) => {
                     deleted.runs.push(run.id.clone());
                     deleted.bytes += bytes;
@@ -113,7 +113,7 @@ impl DeletionPlan {
                 Err(why) => deleted.left.push((run.id.clone(), why)),
             }
         }
-        sync_folder(&folder)?;
+        sync_folder(journals.folder())?;
         Ok(deleted)
     }
 }
@@ -127,8 +127,17 @@ pub(super) fn is_in_use(path: &Path) -> std::io::Result<bool> {
     }
 }
 
+/// The size of a journal, in bytes; 0 if it is gone.
+pub(super) fn length(path: &Path) -> Result<u64> {
+    match path.metadata() {
+        Ok(metadata) => Ok(metadata.len()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(StoreError::io("read", path)(error)),
+    }
+}
+
 /// Removes a journal that nobody writes. One that is gone already is as good as removed.
-fn delete(path: &PathBuf) -> Result<(), String> {
+fn delete(path: &Path) -> Result<(), String> {
     let gone = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => Ok(()),
         _ => Err(error.to_string()),

@@ -28,7 +28,6 @@ use super::deletion::is_in_use;
 use super::references::references;
 use super::size::{count, size};
 use crate::error::{Result, StoreError};
-use crate::known::JournalFile;
 use crate::objects::{ObjectId, TEMPORARY};
 use crate::record;
 use crate::run_id::RunId;
@@ -123,7 +122,8 @@ impl Store {
         let now = SystemTime::now();
         let mut needed = HashSet::new();
         let mut oldest_in_use: Option<RunId> = None;
-        for JournalFile { id, path, .. } in self.journals()? {
+        for id in self.journals().list()? {
+            let path = self.journals().path(&id);
             // The order matters: see the module.
             let in_use = is_in_use(&path).map_err(StoreError::io("read", &path))?;
             let bytes = match std::fs::read(&path) {

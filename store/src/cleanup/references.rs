@@ -62,7 +62,7 @@ mod tests {
         run.finish(RunEnd::new(EndState::Finished, 1, 1)).unwrap();
 
         let mut found = HashSet::new();
-        let path = store.find(run.id().as_str()).unwrap().path;
+        let path = store.journals().path(run.id());
         references(&std::fs::read(path).unwrap(), &mut found);
         for text in ["diff", "notebook", "cell", "resumed", "best", "last"] {
             assert!(found.contains(&id(text)), "{text}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::deletion::{DeletionPlan, PlannedRun, is_in_use};
+use super::deletion::{DeletionPlan, PlannedRun, is_in_use, length};
 use crate::error::{Result, StoreError};
 use crate::run_id::RunId;
 use crate::store::Store;
@@ -66,17 +66,14 @@ impl Store {
                 keep(&run.id, "too young".to_owned());
             }
         }
-        let lengths: HashMap<RunId, _> =
-            self.journals()?.into_iter().map(|journal| (journal.id.clone(), journal)).collect();
         let mut planned = Vec::with_capacity(runs.len());
         for run in runs {
-            // A run that somebody else deleted in the meantime needs no plan.
-            let Some(journal) = lengths.get(&run.id) else { continue };
-            let in_use = is_in_use(&journal.path).map_err(StoreError::io("read", &journal.path))?;
+            let path = self.journals().path(&run.id);
+            let in_use = is_in_use(&path).map_err(StoreError::io("read", &path))?;
             let stays = if in_use { Some("it is being written".to_owned()) } else { kept.remove(&run.id) };
             let goes = stays.is_none();
             let why = stays.unwrap_or_else(|| if matching.is_some() { "selected" } else { "not kept" }.to_owned());
-            planned.push(PlannedRun { run, bytes: journal.length, goes, why });
+            planned.push(PlannedRun { run, bytes: length(&path)?, goes, why });
         }
         Ok(DeletionPlan::new(self, planned))
     }

@@ -12,6 +12,11 @@ pub fn task() -> Option<(String, String)> {
     Some((std::env::var(TASK).ok()?, std::env::var(STORE).ok()?))
 }
 
+/// Makes the program that is about to start the other process.
+pub fn give_task(command: &mut Command, task: &str, store: &Path) {
+    command.env(STORE, store).env(TASK, task);
+}
+
 /// Tells the parent something. The prefix tells these lines from those of the test harness.
 pub fn say(text: &str) {
     let mut output = std::io::stdout();
@@ -30,14 +35,10 @@ pub struct Other {
 impl Other {
     /// Starts this test program's `child`.
     pub fn start(task: &str, store: &Path) -> Other {
-        let mut child = Command::new(std::env::current_exe().expect("the path of this program"))
-            .args(["--exact", "child", "--nocapture"])
-            .env(STORE, store)
-            .env(TASK, task)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("another process");
+        let mut command = Command::new(std::env::current_exe().expect("the path of this program"));
+        give_task(&mut command, task, store);
+        let command = command.args(["--exact", "child", "--nocapture"]).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("another process");
         let output = BufReader::new(child.stdout.take().expect("its output"));
         Other { child, output }
     }

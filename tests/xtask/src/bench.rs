@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what the trainer's step costs over a hand-written loop.
+//! `cargo xtask bench`: what the trainer's step costs over a hand-written loop, and what the store costs.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -7,14 +7,25 @@ use std::path::{Path, PathBuf};
 
 use crate::shell;
 
-/// Runs the benchmark and prints criterion's medians of the group `step`, then the ratio of the two measured in turn. The medians are
-/// minutes apart, too far for a ratio on a machine that others use too.
+/// Criterion's groups that are shown, and what each measures.
+const GROUPS: [(&str, &str); 6] = [
+    ("step/", "an epoch of steps"),
+    ("log/", "what the training thread pays"),
+    ("journal/", "until it is on disk"),
+    ("history/", "from a store that was just opened"),
+    ("query/", "of summaries in memory"),
+    ("10,000 runs/", "in a store of 10,000 runs"),
+];
+
+/// Runs the benchmarks and prints criterion's medians, then the ratio of trainer and hand-written loop measured in turn: their medians
+/// are minutes apart, too far for a ratio on a machine that others use too.
 pub fn run() -> Result<()> {
     let mut bench = shell::cargo();
     let kept = shell::run_keeping(bench.args(["bench", "--package", "trainbook", "--bench", "step"]), is_ratio)?;
     let [ratio] = kept.as_slice() else {
         bail!("the benchmark should print one ratio, but printed {}", kept.len());
     };
+    shell::run(shell::cargo().args(["bench", "--package", "trainbook-store", "--benches"]))?;
     let folder = shell::target_folder()?.join("criterion");
     let mut medians = Vec::new();
     collect(&folder, &mut medians)?;
@@ -36,7 +47,7 @@ struct Median {
     high: f64,
 }
 
-/// Finds every `new/benchmark.json` of the group `step` under the folder, with the estimates beside it.
+/// Finds every `new/benchmark.json` of a group that is shown under the folder, with the estimates beside it.
 fn collect(folder: &Path, found: &mut Vec<Median>) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("failed to read {}", folder.display()))? {
         let path = entry.with_context(|| format!("failed to read {}", folder.display()))?.path();
@@ -44,7 +55,7 @@ fn collect(folder: &Path, found: &mut Vec<Median>) -> Result<()> {
             collect(&path, found)?;
         } else if path.ends_with("new/benchmark.json") {
             let id = read(&path)?["full_id"].as_str().unwrap_or_default().to_owned();
-            if id.starts_with("step/") {
+            if GROUPS.iter().any(|(group, _)| id.starts_with(group)) {
                 found.push(median(id, &read(&path.with_file_name("estimates.json"))?)?);
             }
         }
@@ -66,13 +77,28 @@ fn median(id: String, estimates: &Value) -> Result<Median> {
     Ok(Median { id, at, low, high })
 }
 
-/// One line each.
+/// One line each, group by group.
 fn table(medians: &[Median]) -> String {
-    let mut table = String::from("\n  median of an epoch of steps (95 % interval)\n");
-    for Median { id, at, low, high } in medians {
-        table += &format!("  {id:<24} {:>9.1} µs  ({:.1} to {:.1})\n", at / 1e3, low / 1e3, high / 1e3);
+    let mut table = String::from("\n  medians (95 % interval)\n");
+    for (group, what) in GROUPS {
+        let of_group: Vec<_> = medians.iter().filter(|median| median.id.starts_with(group)).collect();
+        if !of_group.is_empty() {
+            table += &format!("\n  {what}\n");
+        }
+        for Median { id, at, low, high } in of_group {
+            table += &format!("    {id:<48} {:>10}  ({} to {})\n", time(*at), time(*low), time(*high));
+        }
     }
     table
+}
+
+/// Nanoseconds in the unit that suits them.
+fn time(nanoseconds: f64) -> String {
+    match nanoseconds {
+        n if n < 1e3 => format!("{n:.1} ns"),
+        n if n < 1e6 => format!("{:.1} µs", n / 1e3),
+        n => format!("{:.1} ms", n / 1e6),
+    }
 }
 
 #[cfg(test)]
@@ -95,7 +121,8 @@ mod tests {
         collect(&folder, &mut medians).unwrap();
         assert_eq!(medians.len(), 2);
         let table = table(&medians);
-        assert!(table.contains("step/trainer                   1.1 µs  (1.0 to 1.2)"), "{table}");
+        let words: Vec<_> = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert!(words.contains(&"step/trainer 1.1 µs (990.0 ns to 1.2 µs)".to_owned()), "{table}");
         fs::remove_dir_all(folder).unwrap();
     }
 

@@ -27,7 +27,7 @@ usage: cargo xtask COMMAND
   test [--quick]   everything that CI checks; --quick leaves out the notebooks and their kernel
   notebooks [--save]
                    run the notebooks in their kernel; --save keeps what the cells show in the files
-  bench            the trainer's step against a hand-written loop
+  bench            the trainer's step against a hand-written loop, and what the store costs
   setup            only install what the others need (into .cache, nothing else)
 ";
 

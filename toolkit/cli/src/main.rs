@@ -62,6 +62,13 @@ impl Shared {
     }
 }
 
+/// Tells on standard error why an answer took longer than it should have.
+fn tell_of_index(store: &Store) {
+    if let Some(problem) = store.index_problem() {
+        output::note(&format!("the index could not be used, so the journals were read: {problem}"));
+    }
+}
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

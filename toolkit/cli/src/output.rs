@@ -8,12 +8,13 @@ use trainbook::Error;
 
 /// Prints `value` as one JSON document, or as text.
 pub fn print<T: Serialize>(json: bool, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Error> {
-    if !json {
-        return line(text(value).trim_end());
-    }
-    let document = serde_json::to_string(value)
-        .map_err(|e| Error::Diagnostic { diagnostic: "print the result as JSON", reason: e.to_string() })?;
-    line(&document)
+    if json { line(&document(value)?) } else { line(text(value).trim_end()) }
+}
+
+/// A value as one JSON document in one line.
+pub fn document<T: Serialize>(value: &T) -> Result<String, Error> {
+    serde_json::to_string(value)
+        .map_err(|e| Error::Diagnostic { diagnostic: "print the result as JSON", reason: e.to_string() })
 }
 
 /// Prints a line. A closed pipe is not an error of ours: whoever reads has seen enough.
@@ -24,6 +25,21 @@ pub fn line(text: &str) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+/// Prints a line that someone else is waiting for, and says whether anyone still is.
+pub fn live_line(text: &str) -> Result<bool, Error> {
+    let mut output = io::stdout();
+    match writeln!(output, "{text}").and_then(|()| output.flush()) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(e) => Err(Error::Write { path: PathBuf::from("standard output"), source: e }),
+    }
+}
+
+/// Prints what a person should know and a program need not. Where this fails nobody is left to tell.
+pub fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "note: {text}");
 }
 
 /// Prints an error. Where this fails nobody is left to tell.

@@ -8,6 +8,8 @@
 //!                  ├─ chart::Chart ┤                         ├─ bundle ─ Bundle { html, text }
 //! any curve ───────┘               └─ interactive ─ script ──┤
 //! RunSummary… ─ runs ─── table::Table ── rows ───────────────┘
+//!
+//! Update ─ update ─ lines of a run that is being followed
 //! ```
 //!
 //! The HTML begins with a static picture, because that is all that GitHub, a viewer without scripts and a machine without a network can
@@ -17,12 +19,16 @@ mod axis;
 mod bundle;
 mod cell;
 pub mod chart;
+mod history;
 mod interactive;
 mod run;
 mod runs;
 mod svg;
 pub mod table;
+mod update;
 
 pub use bundle::{Bundle, chart, html_page};
+pub use history::history;
 pub use run::{run, run_svg};
 pub use runs::runs;
+pub use update::update;

@@ -42,7 +42,7 @@ pub fn run_svg(record: &RunRecord) -> String {
     svg(&curves(record))
 }
 
-fn heading(summary: &RunSummary) -> String {
+pub(super) fn heading(summary: &RunSummary) -> String {
     let mut line = format!("run {}", summary.id);
     if let Some(name) = &summary.name {
         let _ = write!(line, " “{name}”");

@@ -2,7 +2,7 @@
 
 use trainbook::{Error, display};
 
-use crate::{Shared, output};
+use crate::{Shared, output, tell_of_index};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -11,5 +11,8 @@ pub struct Arguments {
 }
 
 pub fn run(Arguments { shared }: Arguments) -> Result<(), Error> {
-    output::print(shared.json, &shared.open_store()?.runs()?, |runs| display::runs(runs).text)
+    let store = shared.open_store()?;
+    let runs = store.runs()?;
+    tell_of_index(&store);
+    output::print(shared.json, &runs, |runs| display::runs(runs).text)
 }

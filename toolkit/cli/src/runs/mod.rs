@@ -2,9 +2,11 @@
 
 mod delete;
 mod diff;
+mod history;
 mod list;
 mod query;
 mod show;
+mod tail;
 
 use clap::Subcommand;
 use trainbook::Error;
@@ -22,6 +24,10 @@ pub enum Command {
     Diff(diff::Arguments),
     /// Delete runs; without --yes it shows which
     Delete(delete::Arguments),
+    /// Print the points of one metric of a run
+    History(history::Arguments),
+    /// Follow a run while it is being recorded
+    Tail(tail::Arguments),
 }
 
 /// Runs a command.
@@ -32,5 +38,7 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::Query(arguments) => query::run(arguments),
         Command::Diff(arguments) => diff::run(arguments),
         Command::Delete(arguments) => delete::run(arguments),
+        Command::History(arguments) => history::run(arguments),
+        Command::Tail(arguments) => tail::run(arguments),
     }
 }

@@ -2,7 +2,7 @@
 
 use trainbook::{Error, display};
 
-use crate::{Shared, output};
+use crate::{Shared, output, tell_of_index};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -13,5 +13,8 @@ pub struct Arguments {
 }
 
 pub fn run(Arguments { query, shared }: Arguments) -> Result<(), Error> {
-    output::print(shared.json, &shared.open_store()?.query(&query)?, |runs| display::runs(runs).text)
+    let store = shared.open_store()?;
+    let runs = store.query(&query)?;
+    tell_of_index(&store);
+    output::print(shared.json, &runs, |runs| display::runs(runs).text)
 }
