@@ -80,7 +80,7 @@ fn secrets_are_nowhere_in_the_store() {
     let diff = String::from_utf8(opened.get_object(&environment.git_diff.unwrap()).unwrap()).unwrap();
     assert!(diff.contains("-one\n+two\n"), "{diff}");
     assert_eq!(holding(store.path(), "-one\n+two\n").len(), 1);
-    assert_eq!(holding(store.path(), "OMP_NUM_THREADS").is_empty(), false);
+    assert!(!holding(store.path(), "OMP_NUM_THREADS").is_empty());
 }
 
 #[test]
