@@ -175,6 +175,7 @@ fn results_are_told_from_causes_and_part_at_a_step() {
     {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
+    assert!(text.contains("  metrics.loss.last  0.3  0.1\n\n4 more values"), "{text}");
     assert!(!text.contains("started_at"), "{text}");
 }
 

@@ -9,12 +9,17 @@ use crate::value::Value;
 const WIDEST: usize = 40;
 
 impl fmt::Display for RunDiff {
-    /// A sentence, then a table of what differs, then where the metrics part.
+    /// A sentence, then a table of the causes and the most important results, then where the metrics part.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "a  {}\nb  {}\n", self.a, self.b)?;
         writeln!(f, "{}", self.sentence())?;
-        let shown: Vec<&Difference> = self.causes.iter().chain(&self.results).collect();
+        let (results, more): (Vec<&Difference>, Vec<&Difference>) =
+            self.results.iter().partition(|difference| is_important(&difference.path));
+        let shown: Vec<&Difference> = self.causes.iter().chain(results).collect();
         table(f, &shown)?;
+        if !more.is_empty() {
+            writeln!(f, "\n{} more values of metrics and events differ; JSON lists them", more.len())?;
+        }
         if let Some(first) = self.first_divergence() {
             writeln!(f, "\nthe metrics part at step {}:", first.step)?;
             let rows: Vec<_> = self.divergences.iter().map(row).collect();
@@ -67,6 +72,11 @@ impl Group {
             Group::Circumstances => "circumstances",
         }
     }
+}
+
+/// Of a metric its last value; of events nothing, which follow from the metrics.
+fn is_important(path: &str) -> bool {
+    !path.starts_with("events.") && (!path.starts_with("metrics.") || path.ends_with(".last"))
 }
 
 fn table(f: &mut fmt::Formatter<'_>, differences: &[&Difference]) -> fmt::Result {
