@@ -129,6 +129,33 @@ pub enum StoreError {
         /// Where it is.
         path: PathBuf,
     },
+    /// Another process was deleting or putting objects all the time.
+    #[error("lock {path}: {why}; try again")]
+    ObjectsLocked {
+        /// The lock's file.
+        path: PathBuf,
+        /// Who holds it, or what the system says.
+        why: String,
+    },
+    /// A run is still being written and cannot be deleted.
+    #[error("delete run {id}: it is being written{}; end it first", process.map(|process| format!(" by process {process}")).unwrap_or_default())]
+    RunInUse {
+        /// The run.
+        id: RunId,
+        /// The process that started it, as the run says.
+        process: Option<u32>,
+    },
+    /// Nothing says which runs are to go, which must not mean all of them.
+    #[error("choose runs to delete: no rule says which; give a condition, an age, or how many to keep")]
+    NoRule,
+    /// The garbage cannot be told from what is needed.
+    #[error("find what run {id} refers to, without which nothing can be collected: {why}; delete that run first")]
+    UnknownReferences {
+        /// The run.
+        id: RunId,
+        /// What is wrong with its journal.
+        why: String,
+    },
     /// A run could not be recorded in full. What could be recorded is there.
     #[error("record run {id} in full: {problem}")]
     Recording {

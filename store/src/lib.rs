@@ -4,7 +4,7 @@
 //! <store>/format                  version of this layout
 //! <store>/runs/<run-id>.log       the journal of one run, append-only: the truth
 //! <store>/index/                  sled: summaries of settled runs, rebuilt from the journals at any time
-//! <store>/objects/<aa>/<hash>     files by content hash: checkpoints, exported networks
+//! <store>/objects/<aa>/<hash>     files by content hash: checkpoints, exported networks, changes to the code
 //! ```
 //!
 //! A run is begun with [`Store::start_run`], which gives a [`RunWriter`]. Its [`log`](RunWriter::log) puts points into a
@@ -36,6 +36,8 @@
 //!
 //! Start reading in `store.rs`; the file format is in `journal/mod.rs` and `event.rs`, the queue in `recorder.rs`.
 
+mod cleanup;
+mod diff;
 mod environment;
 mod error;
 mod event;
@@ -56,7 +58,9 @@ mod summary;
 mod tail;
 mod value;
 
-pub use environment::Environment;
+pub use cleanup::{Collected, CollectionPlan, Deleted, DeletionPlan, Garbage, GarbageKind, PlannedRun, Retention};
+pub use diff::{Difference, Divergence, Group, RunDiff};
+pub use environment::{Attachments, Environment, Gpu};
 pub use error::{Result, StoreError};
 pub use event::{
     Counters, DataFingerprint, EndState, Metric, MetricName, PlannedCallback, RunEnd, RunEvent, RunStart, TimedEvent,

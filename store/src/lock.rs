@@ -42,6 +42,13 @@ impl LockFile {
             .and_then(|_| writeln!(file, "{}", std::process::id()));
         Ok(LockFile { _file: file })
     }
+
+    /// Takes the lock at `path` together with everyone who takes it so. Waits no longer than `patience`.
+    pub(crate) fn shared(path: &Path, patience: Duration) -> Result<LockFile, LockError> {
+        let file = open(path)?;
+        wait(patience, || file.try_lock_shared()).map_err(|error| or_holder(error, path))?;
+        Ok(LockFile { _file: file })
+    }
 }
 
 fn open(path: &Path) -> Result<File, LockError> {

@@ -2,15 +2,26 @@
 //!
 //! `objects/<aa>/<hash>`, where `hash` is the blake3 of the bytes and `aa` its first two digits. An object appears under its
 //! name whole or not at all: it is written to a temporary file in the same folder, synced, renamed, and the folder synced.
+//!
+//! The file's time of modification is when the object was put last, which tells the collection of garbage (see
+//! `cleanup/garbage.rs`) what a run may be about to refer to. Whoever puts holds `<store>/objects.lock` together with others
+//! for the instants in which a file gets its name or a new time; whoever deletes holds it alone.
 
 use std::fmt;
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 use crate::error::{Result, StoreError};
+use crate::lock::LockFile;
+
+/// How long to wait for the lock on objects.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The blake3 hash of an object's bytes; as text, 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -56,26 +67,62 @@ impl From<ObjectId> for String {
 #[derive(Debug)]
 pub(crate) struct Objects {
     folder: PathBuf,
+    lock_file: PathBuf,
 }
 
 impl Objects {
-    pub(crate) fn new(folder: PathBuf) -> Objects {
-        Objects { folder }
+    pub(crate) fn new(store: &Path) -> Objects {
+        Objects { folder: store.join("objects"), lock_file: store.join("objects.lock") }
     }
 
-    /// Stores the bytes unless they are there. On return they are on disk.
+    /// Stores the bytes unless they are there. On return they are on disk, and for the next minute no collection of garbage
+    /// takes them; nor as long as a run is being written that was before.
     pub(crate) fn put(&self, bytes: &[u8]) -> Result<ObjectId> {
         let id = ObjectId::of(bytes);
+        let path = self.path(&id);
         // An object that was damaged since it was written is written anew.
-        if self.get(&id).is_ok() {
+        if self.renew(&path)? && self.get(&id).is_ok() {
             return Ok(id);
         }
-        let path = self.path(&id);
         let folder = path.parent().unwrap_or(&self.folder);
         std::fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
         sync_folder(&self.folder)?;
-        write_atomically(&path, bytes)?;
+        let file = temporary(&path, bytes)?;
+        let lock = self.lock_shared()?;
+        // It was written at about this time, so where a file system refuses to be told, little is lost.
+        let _ = file.as_file().set_modified(SystemTime::now());
+        persist(file, &path)?;
+        drop(lock);
+        sync_folder(folder)?;
         Ok(id)
+    }
+
+    /// Sets the object's time to now. `false` if there is none, or none that this user may touch.
+    fn renew(&self, path: &Path) -> Result<bool> {
+        if !path.exists() {
+            return Ok(false);
+        }
+        let _lock = self.lock_shared()?;
+        let renewed = OpenOptions::new().write(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
+        Ok(renewed.is_ok())
+    }
+
+    fn lock_shared(&self) -> Result<LockFile> {
+        LockFile::shared(&self.lock_file, PATIENCE).map_err(|error| self.locked(error.to_string()))
+    }
+
+    /// Keeps everyone from putting objects, for as long as the value lives.
+    pub(crate) fn lock_exclusive(&self) -> Result<LockFile> {
+        LockFile::exclusive(&self.lock_file, PATIENCE).map_err(|error| self.locked(error.to_string()))
+    }
+
+    fn locked(&self, why: String) -> StoreError {
+        StoreError::ObjectsLocked { path: self.lock_file.clone(), why }
+    }
+
+    /// The folder of the objects' folders.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The bytes, proved to be those that were stored.
@@ -98,8 +145,18 @@ impl Objects {
 
 /// Writes a file that is whole or absent, also after a power cut. Replaces what is there.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    persist(temporary(path, bytes)?, path)?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// What the names of temporary files begin with.
+pub(crate) const TEMPORARY: &str = ".tmp";
+
+/// The bytes on disk in a file beside `path`, which goes away if it does not get that name.
+fn temporary(path: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
     #[cfg(unix)]
     {
         // Temporary files are private; these become files of a store that others may be meant to read. The umask applies.
@@ -109,8 +166,11 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = builder.tempfile_in(folder).map_err(StoreError::io("write to", folder))?;
     file.write_all(bytes).map_err(StoreError::io("write", path))?;
     file.as_file().sync_all().map_err(StoreError::io("sync", path))?;
-    file.persist(path).map_err(|error| StoreError::io("rename a file to", path)(error.error))?;
-    sync_folder(folder)
+    Ok(file)
+}
+
+fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
+    file.persist(path).map(drop).map_err(|error| StoreError::io("rename a file to", path)(error.error))
 }
 
 /// Makes new names in a folder survive a power cut.
@@ -128,7 +188,8 @@ mod tests {
 
     fn objects() -> (tempfile::TempDir, Objects) {
         let folder = tempfile::tempdir().unwrap();
-        let objects = Objects::new(folder.path().to_owned());
+        std::fs::create_dir(folder.path().join("objects")).unwrap();
+        let objects = Objects::new(folder.path());
         (folder, objects)
     }
 
@@ -154,5 +215,31 @@ mod tests {
         objects.put(b"weights").unwrap();
         assert_eq!(objects.get(&id).unwrap(), b"weights");
         assert!(matches!(objects.get(&ObjectId::of(b"other")), Err(StoreError::UnknownObject { .. })));
+    }
+
+    #[test]
+    fn putting_again_makes_an_object_young_and_does_not_write_it() {
+        let (_folder, objects) = objects();
+        let path = objects.path(&objects.put(b"weights").unwrap());
+        let old = SystemTime::now() - Duration::from_secs(9000);
+        let modified = || path.metadata().unwrap().modified().unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+        assert_eq!(modified(), old);
+        #[cfg(unix)]
+        let file = std::os::unix::fs::MetadataExt::ino(&path.metadata().unwrap());
+        objects.put(b"weights").unwrap();
+        assert!(modified() > old + Duration::from_secs(8000));
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::MetadataExt::ino(&path.metadata().unwrap()), file);
+    }
+
+    #[test]
+    fn whoever_deletes_keeps_others_from_putting() {
+        let (_folder, objects) = objects();
+        let lock = objects.lock_exclusive().unwrap();
+        let error = objects.put(b"weights").unwrap_err();
+        assert!(error.to_string().contains(&format!("process {} holds it", std::process::id())), "{error}");
+        drop(lock);
+        objects.put(b"weights").unwrap();
     }
 }

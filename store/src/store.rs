@@ -92,7 +92,7 @@ impl Store {
             Ok(_) => Ok(Store {
                 inner: Arc::new(Inner {
                     path: path.to_owned(),
-                    objects: Objects::new(path.join("objects")),
+                    objects: Objects::new(path),
                     journals: Journals::new(path.join("runs")),
                     index: Index::new(path),
                     known: Known::default(),
@@ -130,9 +130,18 @@ impl Store {
         started
     }
 
-    fn write_start(&self, id: &RunId, path: &Path, file: File, at: Timestamp, start: RunStart) -> Result<RunWriter> {
+    fn write_start(
+        &self,
+        id: &RunId,
+        path: &Path,
+        file: File,
+        at: Timestamp,
+        mut start: RunStart,
+    ) -> Result<RunWriter> {
         // A reader that looks whether the journal is locked holds it for an instant.
         lock::wait(PATIENCE, || file.try_lock()).map_err(|error| StoreError::io("lock", path)(error.into()))?;
+        // Not before the journal is there: that keeps the collection of garbage from taking them.
+        start.environment.store_attachments(&self.inner.objects);
         let entry = Entry::Start { id: id.clone(), at, start: Box::new(start) };
         let payload = encode(&entry).map_err(|why| StoreError::Encode { why })?;
         let journal = JournalWriter::create(Box::new(file), &payload).map_err(StoreError::io("write", path))?;
@@ -214,7 +223,7 @@ impl Store {
     }
 
     /// The only run whose id begins so.
-    fn find(&self, id_or_unique_prefix: &str) -> Result<RunId> {
+    pub(crate) fn find(&self, id_or_unique_prefix: &str) -> Result<RunId> {
         let wanted = id_or_unique_prefix.trim();
         let ids = self.inner.journals.list()?;
         let mut fits: Vec<&RunId> = ids.iter().filter(|id| id.as_str().starts_with(wanted)).collect();
@@ -259,6 +268,12 @@ impl Store {
     }
 
     /// Stores bytes under their hash. On return they are on disk. Bytes that are there already are not written again.
+    ///
+    /// What no run refers to is garbage, which [`plan_collection`](Store::plan_collection) finds. Put an object while the run
+    /// that is to refer to it is being written, and record it before that run's last writer is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], and [`StoreError::ObjectsLocked`] if somebody deleted objects for longer than a second.
     pub fn put_object(&self, bytes: &[u8]) -> Result<ObjectId> {
         self.inner.objects.put(bytes)
     }
@@ -283,6 +298,16 @@ impl Store {
     pub(crate) fn settle(&self, run: &RunId) {
         let Inner { known, journals, index, .. } = &*self.inner;
         known.settle(run, journals, index);
+    }
+
+    /// The journals of all runs.
+    pub(crate) fn journals(&self) -> &Journals {
+        &self.inner.journals
+    }
+
+    /// The folder of objects.
+    pub(crate) fn objects(&self) -> &Objects {
+        &self.inner.objects
     }
 }
 

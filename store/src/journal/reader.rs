@@ -64,7 +64,8 @@ pub(crate) fn read_from(path: &Path, from: Position) -> io::Result<Option<Part>>
     Ok(Some(part))
 }
 
-fn is_locked(file: &File) -> io::Result<bool> {
+/// Whether a writer holds the journal.
+pub(crate) fn is_locked(file: &File) -> io::Result<bool> {
     match file.try_lock_shared() {
         Ok(()) => file.unlock().map(|()| false),
         Err(TryLockError::WouldBlock) => Ok(true),

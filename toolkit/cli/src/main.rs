@@ -5,6 +5,7 @@ mod onnx;
 mod output;
 mod runs;
 mod shell;
+mod store;
 mod store_folder;
 mod usage;
 
@@ -30,6 +31,11 @@ enum Command {
     Runs {
         #[command(subcommand)]
         command: runs::Command,
+    },
+    /// Look after the store: delete runs by rules, free room, build the index anew
+    Store {
+        #[command(subcommand)]
+        command: store::Command,
     },
     /// Work with ONNX files
     Onnx {
@@ -71,6 +77,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Runs { command } => runs::run(command),
+        Command::Store { command } => store::run(command),
         Command::Onnx { command } => onnx::run(command),
     };
     match outcome {

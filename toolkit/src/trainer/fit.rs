@@ -87,7 +87,7 @@ impl Trainer {
             model: self.model.clone(),
             data: self.data.fingerprint(),
             plan: self.plan.callbacks().to_vec(),
-            environment: Environment::capture(),
+            environment: Environment { features: features(), ..Environment::capture() },
         })?))
     }
 
@@ -238,4 +238,12 @@ fn unwound<R>(f: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
             panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
         Err(Error::Panicked(message.unwrap_or_else(|| "no message".to_owned())))
     })
+}
+
+/// The optional parts that this library was built with, for a run's record.
+fn features() -> Vec<String> {
+    [("ci-check", cfg!(feature = "ci-check")), ("cuda", cfg!(feature = "cuda"))]
+        .into_iter()
+        .filter_map(|(name, is_there)| is_there.then(|| name.to_owned()))
+        .collect()
 }

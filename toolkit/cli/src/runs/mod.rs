@@ -1,5 +1,7 @@
 //! `trainbook runs`: one file for each thing that can be asked.
 
+mod delete;
+mod diff;
 mod history;
 mod list;
 mod query;
@@ -18,6 +20,10 @@ pub enum Command {
     Show(show::Arguments),
     /// List the runs that a query selects
     Query(query::Arguments),
+    /// Show what differs between two runs
+    Diff(diff::Arguments),
+    /// Delete runs; without --yes it shows which
+    Delete(delete::Arguments),
     /// Print the points of one metric of a run
     History(history::Arguments),
     /// Follow a run while it is being recorded
@@ -30,6 +36,8 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::List(arguments) => list::run(arguments),
         Command::Show(arguments) => show::run(arguments),
         Command::Query(arguments) => query::run(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
+        Command::Delete(arguments) => delete::run(arguments),
         Command::History(arguments) => history::run(arguments),
         Command::Tail(arguments) => tail::run(arguments),
     }

@@ -1,7 +1,9 @@
 //! The `trainbook` command as a user meets it: started as a process, judged by what it prints, returns and leaves behind.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod clean;
 mod demo;
+mod diff;
 mod follow;
 mod inspect;
 mod pipes;
