@@ -5,11 +5,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::environment::Environment;
+use crate::environment::{self, Environment};
 use crate::error::{Result, StoreError};
 use crate::event::{DataFingerprint, Entry, MetricName, PlannedCallback, RunStart, TimedEvent};
 use crate::fold::Fold;
 use crate::journal::reader::{self, Part};
+use crate::lock::is_stopped;
 use crate::run_id::RunId;
 use crate::summary::{RunState, RunSummary};
 
@@ -30,6 +31,17 @@ pub struct RunRecord {
     pub events: Vec<TimedEvent>,
     /// What is wrong with the journal, if anything is; the record is then the part before that.
     pub damage: Option<String>,
+}
+
+impl RunRecord {
+    /// The process that records the run, if the run is [running](RunState::Running) and that process was stopped by a signal, as
+    /// Ctrl-Z does: such a run goes on when the process is continued, and until then records nothing. `None` for a process of
+    /// another machine, and where the system does not tell.
+    pub fn stopped_writer(&self) -> Option<u32> {
+        let Environment { process_id, host_name, .. } = &self.environment;
+        let is_here = host_name.is_some() && *host_name == environment::host_name();
+        (self.summary.state == RunState::Running && is_here && is_stopped(*process_id)).then_some(*process_id)
+    }
 }
 
 /// Reads the run `id` from its journal. `None` when its first record is still being written.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::other::{Other, say, task};
 use common::{finished, new_store, start};
-use trainbook_store::{EndState, Metric, RunEnd, RunEvent, RunState, Store};
+use trainbook_store::{EndState, Environment, Metric, RunEnd, RunEvent, RunStart, RunState, Store};
 
 /// How long the writers of the crowd write and its readers ask, in seconds.
 const CROWD: u64 = 20;
@@ -38,7 +38,8 @@ fn hold_index(store: &str) {
 }
 
 fn hold_run(store: &str) {
-    let run = start(&Store::open(store).unwrap(), "mlp");
+    let begin = RunStart { environment: Environment::capture(), ..RunStart::default() };
+    let run = Store::open(store).unwrap().start_run(begin).unwrap();
     run.log(1, &[Metric::new("loss", 0.5)]);
     run.flush().unwrap();
     say(run.id().as_str());
@@ -154,8 +155,10 @@ fn a_stopped_process_still_holds_its_run() {
     let (folder, store) = new_store();
     let mut other = Other::start("run", folder.path());
     let id = other.hear().unwrap();
+    assert_eq!(store.run(&id).unwrap().stopped_writer(), None);
     signal("-STOP", other.id());
-    assert_eq!(store.run(&id).unwrap().summary.state, RunState::Running);
+    let record = store.run(&id).unwrap();
+    assert_eq!((record.summary.state.clone(), record.stopped_writer()), (RunState::Running, Some(other.id())));
     assert_eq!(store.runs().unwrap()[0].state, RunState::Running);
     other.kill();
     assert_eq!(store.runs().unwrap()[0].state, RunState::Crashed);

@@ -26,5 +26,10 @@ pub fn run(Arguments { run, svg, shared }: Arguments) -> Result<(), Error> {
         output::make_folder_of(&path)?;
         std::fs::write(&path, display::run_svg(&record)).map_err(|source| Error::Write { path, source })?;
     }
+    if let Some(process) = record.stopped_writer() {
+        output::note(&format!(
+            "process {process}, which records this run, is stopped; `kill -CONT {process}` continues it"
+        ));
+    }
     output::print(shared.json, &record, |record| display::run(record).text)
 }
