@@ -121,6 +121,8 @@ impl Running {
         for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"] {
             command.env_remove(name);
         }
+        // A broken repository is no reason to look at the folders above.
+        command.env("GIT_CEILING_DIRECTORIES", root.parent().unwrap_or(root));
         command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| match error.kind() {
@@ -172,16 +174,18 @@ impl Drop for Running {
     }
 }
 
-/// Reads up to `limit` bytes in a thread of its own, which ends when the pipe does.
+/// Reads a pipe in a thread of its own, which ends when the pipe does, and gives its first `limit` bytes.
 fn read(pipe: Option<impl Read + Send + 'static>, limit: usize) -> Receiver<io::Result<Vec<u8>>> {
     let (sender, receiver) = mpsc::channel();
     if let Some(pipe) = pipe {
         // If there is no thread to be had, the channel is closed, which reads as "late".
         let _ = std::thread::Builder::new().name("trainbook-git".into()).spawn(move || {
-            let mut bytes = Vec::new();
-            let outcome = pipe.take(limit as u64).read_to_end(&mut bytes).map(|_| bytes);
+            let (mut pipe, mut bytes) = (pipe.take(limit as u64), Vec::new());
+            let outcome = pipe.read_to_end(&mut bytes).map(|_| bytes);
             // Nobody listens any more when it was given up.
             let _ = sender.send(outcome);
+            // A long complaint must not kill git before it gives its exit code. What is too long is killed by whoever waits.
+            let _ = io::copy(&mut pipe.into_inner(), &mut io::sink());
         });
     }
     receiver

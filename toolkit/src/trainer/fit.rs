@@ -244,6 +244,7 @@ fn unwound<R>(f: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
 fn features() -> Vec<String> {
     [("ci-check", cfg!(feature = "ci-check")), ("cuda", cfg!(feature = "cuda"))]
         .into_iter()
-        .filter_map(|(name, is_there)| is_there.then(|| name.to_owned()))
+        .filter(|(_, is_there)| *is_there)
+        .map(|(name, _)| name.to_owned())
         .collect()
 }
