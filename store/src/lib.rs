@@ -39,6 +39,7 @@
 mod environment;
 mod error;
 mod event;
+pub mod export;
 mod index;
 mod journal;
 mod nearest;

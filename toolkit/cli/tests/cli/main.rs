@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod demo;
+mod export;
 mod inspect;
 mod pipes;
 mod place;
