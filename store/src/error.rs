@@ -170,6 +170,22 @@ pub enum StoreError {
         /// What the encoder says.
         why: String,
     },
+    /// An export could not be written.
+    #[error("write the {format} export: {source}")]
+    Export {
+        /// The format, for example "CSV".
+        format: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// An MLflow server did not take a run, or there is none.
+    #[error("push to the MLflow server {url}: {why}")]
+    Push {
+        /// The server's address.
+        url: String,
+        /// What is wrong and what would be right.
+        why: String,
+    },
     /// The query is wrong.
     #[error(transparent)]
     Query(#[from] QueryError),

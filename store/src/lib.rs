@@ -41,6 +41,7 @@ mod diff;
 mod environment;
 mod error;
 mod event;
+pub mod export;
 mod fold;
 mod history;
 mod index;

@@ -154,7 +154,10 @@ fn every_operation_may_fail_and_what_was_confirmed_is_there() {
                 let Some((disk, taken, confirmed)) = play(fault, from, from + length) else { continue };
                 lost += RECORDS - taken.len();
                 if length < 1000 && from < 120 {
-                    assert!(confirmed > RECORDS - 30, "{fault:?} {from}+{length}: it never recovers, {confirmed} confirmed");
+                    assert!(
+                        confirmed > RECORDS - 30,
+                        "{fault:?} {from}+{length}: it never recovers, {confirmed} confirmed"
+                    );
                     let seen = notes(&disk.lock().unwrap().seen);
                     assert_eq!(seen, taken, "{fault:?} {from}+{length}");
                 }

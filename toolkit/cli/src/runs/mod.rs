@@ -2,9 +2,12 @@
 
 mod delete;
 mod diff;
+mod export;
 mod history;
 mod list;
+mod push;
 mod query;
+mod selection;
 mod show;
 mod tail;
 
@@ -28,6 +31,10 @@ pub enum Command {
     History(history::Arguments),
     /// Follow a run while it is being recorded
     Tail(tail::Arguments),
+    /// Write runs to files that other programs read
+    Export(export::Arguments),
+    /// Push runs to an MLflow tracking server
+    Push(push::Arguments),
 }
 
 /// Runs a command.
@@ -40,5 +47,7 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::Delete(arguments) => delete::run(arguments),
         Command::History(arguments) => history::run(arguments),
         Command::Tail(arguments) => tail::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
+        Command::Push(arguments) => push::run(arguments),
     }
 }

@@ -4,6 +4,7 @@
 mod clean;
 mod demo;
 mod diff;
+mod export;
 mod follow;
 mod inspect;
 mod pipes;
