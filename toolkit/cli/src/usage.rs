@@ -32,8 +32,13 @@ fn line(error: &Error) -> String {
             ContextValue::Strings(names) => names.first().cloned(),
             _ => None,
         });
+    let choice = match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(names)) if error.kind() == ErrorKind::InvalidValue && !names.is_empty() => Some(names),
+        _ => None,
+    };
     match suggestion {
         Some(name) => format!("{what}; did you mean '{name}'?"),
+        None if let Some(names) = choice => format!("{what}; there is {}", names.join(", ")),
         // It says what the value must be.
         None if error.kind() == ErrorKind::ValueValidation => what,
         None => format!("{what}; --help lists what there is"),
