@@ -33,7 +33,9 @@ fn export<'a>(rest: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn a_query_prints_a_csv_table() {
     let (place, [a, b]) = with_runs();
-    let query = |how: &[&str]| place.text(&[&["runs", "query", "seed = 7 order by params.lr", "--store", "store"], how].concat());
+    let query = |how: &[&str]| {
+        place.text(&[&["runs", "query", "seed = 7 order by params.lr", "--store", "store"], how].concat())
+    };
     let csv = query(&["--csv"]);
     let rows: Vec<Vec<_>> = csv.lines().map(|line| line.split(',').collect()).collect();
     assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), ["id", &b, &a]);
@@ -44,7 +46,10 @@ fn a_query_prints_a_csv_table() {
     place.text(&export(&["--query", "seed = 7 order by params.lr", "--format", "csv", "--out", "runs.csv"]));
     assert_eq!(fs::read_to_string(place.path("runs.csv")).unwrap(), csv);
     for (one, other) in [("--csv", "--json"), ("--csv", "--table"), ("--table", "--json")] {
-        place.refuses(&["runs", "query", "seed = 7", "--store", "store", one, other], &[one, other, "cannot be used with"]);
+        place.refuses(
+            &["runs", "query", "seed = 7", "--store", "store", one, other],
+            &[one, other, "cannot be used with"],
+        );
     }
 }
 
@@ -74,8 +79,7 @@ fn points_and_event_files() {
     let (place, [a, b]) = with_runs();
     place.text(&export(&[&a, &b, "--format", "csv", "--points", "--out", "points.csv"]));
     let points = fs::read_to_string(place.path("points.csv")).unwrap();
-    let expected =
-        format!("run,metric,step,value\n{a},loss,1,1.0\n{a},loss,2,NaN\n{a},loss,3,inf\n{b},loss,1,0.25\n");
+    let expected = format!("run,metric,step,value\n{a},loss,1,1.0\n{a},loss,2,NaN\n{a},loss,3,inf\n{b},loss,1,0.25\n");
     assert_eq!(points, expected);
     place.text(&export(&[&a, &b, "--format", "tensorboard", "--out", "board"]));
     for id in [&a, &b] {
