@@ -4,9 +4,11 @@ mod bench;
 mod cache;
 mod demo;
 mod determinism;
+mod exports;
 mod kernel;
 mod notebooks;
 mod onnxruntime;
+mod peers;
 mod python;
 mod shell;
 mod steps;
@@ -28,10 +30,11 @@ usage: cargo xtask COMMAND
   notebooks [--save]
                    run the notebooks in their kernel; --save keeps what the cells show in the files
   bench            the trainer's step against a hand-written loop, and what the store costs
+  peers [--quick]  the run store beside MLflow with SQLite; --quick asks 1,000 runs only, not 10,000
   setup            only install what the others need (into .cache, nothing else)
 ";
 
-const COMMANDS: [&str; 5] = ["demo", "test", "notebooks", "bench", "setup"];
+const COMMANDS: [&str; 6] = ["demo", "test", "notebooks", "bench", "peers", "setup"];
 
 fn main() -> ExitCode {
     match dispatch(std::env::args_os().skip(1).collect()) {
@@ -57,6 +60,7 @@ fn dispatch(mut args: Vec<OsString>) -> Result<ExitCode> {
             no_options(&command, &args)?;
             bench::run()?;
         }
+        "peers" => peers::run(flag(&command, &args, "--quick")?)?,
         "setup" => {
             no_options(&command, &args)?;
             setup()?;
@@ -123,7 +127,7 @@ mod tests {
     fn a_mistyped_name_gets_the_nearest_one() {
         assert_eq!(nearest("tset", &COMMANDS), "did you mean `test`?");
         assert_eq!(nearest("--quik", &["--quick"]), "did you mean `--quick`?");
-        assert_eq!(nearest("deploy", &COMMANDS), "there is `demo`, `test`, `notebooks`, `bench`, `setup`");
+        assert_eq!(nearest("deploy", &COMMANDS), "there is `demo`, `test`, `notebooks`, `bench`, `peers`, `setup`");
     }
 
     #[test]

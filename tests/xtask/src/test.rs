@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::cache::{self, Cache};
 use crate::steps::Steps;
-use crate::{demo, determinism, install, notebooks, onnxruntime, python, shell, tool};
+use crate::{demo, determinism, exports, install, notebooks, onnxruntime, python, shell, tool};
 
 /// Runs every check; `quick` leaves out the notebooks.
 pub fn run(quick: bool) -> Result<()> {
@@ -28,23 +28,26 @@ fn check(cache: &Cache, steps: &mut Steps, closing: &mut Closing, quick: bool) -
     steps.run("formatting", || shell::run(shell::cargo().args(["fmt", "--all", "--check"])))?;
     steps.run("clippy", || {
         let mut clippy = shell::cargo();
-        shell::run(clippy.args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
+        clippy.args(["clippy", "--workspace", "--all-targets", "--quiet"]).args(exports::FEATURES);
+        shell::run(clippy.args(["--", "-D", "warnings"]))
     })?;
     steps.run("tests", || {
         let mut tests = shell::cargo();
         if shell::output(shell::cargo().args(["nextest", "--version"])).is_ok() {
-            tests.args(["nextest", "run", "--workspace"]);
+            tests.args(["nextest", "run", "--workspace"]).args(exports::FEATURES);
         } else {
-            tests.args(["test", "--workspace", "--lib", "--bins", "--tests"]); // the doctests have a step of their own
+            // the doctests have a step of their own
+            tests.args(["test", "--workspace", "--lib", "--bins", "--tests", "--examples"]).args(exports::FEATURES);
         }
         closing.run(cache, tests)
     })?;
     ensure!(closing.passed() > 0, "no test was run");
     steps.run("doctests", || {
         let mut tests = shell::cargo();
-        tests.args(["test", "--workspace", "--doc"]);
+        tests.args(["test", "--workspace", "--doc"]).args(exports::FEATURES);
         closing.run(cache, tests)
     })?;
+    steps.run("Python reads the exports", || exports::check(cache))?;
     steps.run("the CUDA path compiles", || {
         shell::run(shell::cargo().args(["check", "--quiet", "--package", "trainbook", "--features", "cuda,ci-check"]))
     })?;

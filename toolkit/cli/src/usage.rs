@@ -33,7 +33,9 @@ fn line(error: &Error) -> String {
             _ => None,
         });
     let choice = match error.get(ContextKind::ValidValue) {
-        Some(ContextValue::Strings(names)) if error.kind() == ErrorKind::InvalidValue && !names.is_empty() => Some(names),
+        Some(ContextValue::Strings(names)) if error.kind() == ErrorKind::InvalidValue && !names.is_empty() => {
+            Some(names)
+        }
         _ => None,
     };
     match suggestion {
