@@ -34,6 +34,11 @@ fn line(error: &Error) -> String {
         });
     match suggestion {
         Some(name) => format!("{what}; did you mean '{name}'?"),
+        // A value that must be one of a few.
+        None if error.kind() == ErrorKind::InvalidValue => match error.get(ContextKind::ValidValue) {
+            Some(ContextValue::Strings(values)) => format!("{what}; there is {}", values.join(", ")),
+            _ => format!("{what}; --help lists what there is"),
+        },
         // It says what the value must be.
         None if error.kind() == ErrorKind::ValueValidation => what,
         None => format!("{what}; --help lists what there is"),

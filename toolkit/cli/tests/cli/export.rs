@@ -114,7 +114,7 @@ fn exports_that_cannot_be() {
     one(&["--format", "json", "--out", "store"], &["store", "it is a folder"]);
     one(&["--format", "json", "--out", "x.json", "--points"], &["x.json", "--points", "csv and parquet"]);
     one(&["--format", "csv", "--out", "x.csv", "--null"], &["x.csv", "--null", "json"]);
-    one(&["--format", "cvs", "--out", "x"], &["'cvs'", "did you mean 'csv'"]);
+    one(&["--format", "cvs", "--out", "x"], &["'cvs'", "there is json, csv, parquet, tensorboard"]);
     one(&["--format", "csv"], &["missing --out"]);
     one(&["--out", "x"], &["missing --format"]);
     one(&["--query", "seed = 7", "--format", "csv", "--out", "x"], &["--query", "cannot be used with"]);
