@@ -90,7 +90,7 @@ fn write(store: &Store, number: usize) {
     let mut params: std::collections::BTreeMap<_, _> =
         (0..14).map(|n| (format!("setting_{n}"), (number as f64 * f64::from(n)).into())).collect();
     params.insert("lr".into(), (1e-5 * 1000_f64.powf(spread(1009))).into());
-    let model = if number % 2 == 0 { "mlp" } else { "cnn" };
+    let model = if number.is_multiple_of(2) { "mlp" } else { "cnn" };
     let tags = [("model", model), ("data", "digits"), ("who", "bench")];
     let tags = tags.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let run = store.start_run(RunStart { params, tags, model: model.into(), ..RunStart::default() }).unwrap();
