@@ -13,12 +13,15 @@
 //! [`check()`] proves a file again, [`Session`] runs one. What "equal" means is said in `reference.rs`: each number may be as far from the
 //! f64 evaluation as f32 rounding explains, and no farther.
 
+mod array;
+mod builder;
 mod check;
 mod compare;
 mod decode;
 mod encode;
 mod export;
 mod graph;
+mod inputs;
 mod layer;
 mod layers;
 mod operator;
@@ -29,12 +32,16 @@ mod session;
 mod structure;
 #[cfg(test)]
 mod tests;
+mod value;
 
+pub use array::{Array, Numbers};
+pub use builder::GraphBuilder;
 pub use check::{CheckReport, check};
 pub use compare::Comparison;
 pub use encode::{GRAPH_SHA256, IR_VERSION, OPSET};
-pub use export::{ExportOptions, ExportReport, Predict, export};
-pub use graph::{Attribute, BATCH, Dim, Graph, GraphBuilder, INPUT, Value};
+pub use export::{ExportOptions, ExportReport, Forward, Predict, export, export_with};
+pub use graph::{Attribute, Graph, INPUT};
 pub use layer::ToOnnx;
 pub use runtime::{Runtime, find, load};
 pub use session::Session;
+pub use value::{BATCH, Dim, Element, MEMORY, SEQUENCE, Value, Values};
