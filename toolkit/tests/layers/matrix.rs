@@ -279,7 +279,7 @@ fn compositions(m: &mut Matrix) {
         (SplitInto<(SplitInto<(b::Linear<5, 4>, b::Linear<5, 4>)>, Three2)>, AddInto<(AddInto<(Tanh, ReLU)>, Sin)>);
     type Three2 = b::UnbiasedLinear<5, 4>;
     m.layer::<Rows<5>, _>("SplitInto-nested", rows(5), trained::<Nested, _>());
-    let (model, tensors) = trained::<SplitInto<(b::Linear<5, 3>, (), b::Linear<5, 7>)>, _>();
+    let (model, tensors) = trained::<SplitInto<(b::Linear<5, 3>, DropoutOneIn<2>, b::Linear<5, 7>)>, _>();
     m.prove("SplitInto", &rows(5), &["small", "same", "large"], &model, &tensors, &|arrays| {
         forward::<Rows<5>, _>(&model, arrays)
     });
