@@ -10,8 +10,13 @@
 //! ```
 //!
 //! Open [`layer`](ToOnnx) first: a layer states its form there. [`Graph`] is the result, plain data. [`export()`] writes and proves it,
-//! [`check()`] proves a file again, [`Session`] runs one. What "equal" means is said in `reference.rs`: each number may be as far from the
+//! [`check()`] proves a file again, [`Session`] runs one. What "equal" means is said in `reference`: each number may be as far from the
 //! f64 evaluation as f32 rounding explains, and no farther.
+//!
+//! All layers that dfdx has on stable Rust have a form. A [`Value`] is of any rank, its first dimension the batch: rows of features
+//! ([`Graph::build`], [`export()`]), or sequences, images, indices, and several of them ([`Graph::build_on`], [`export_with`]). Nothing that
+//! is not known here is written, read or checked: an operator needs its attributes and shapes (`operator`) and its f64 evaluation with
+//! margins (`reference`) before a layer can use it.
 
 mod array;
 mod builder;

@@ -95,7 +95,7 @@ fn onnx_every_layer_of_dfdx_has_a_form_or_a_reason() {
     let mut exported = names_used(module(&source, "modules"));
     exported.extend(names_used(module(&source, "builders")));
     exported.extend(activations(&read("activations.rs")));
-    exported.extend(activations(&read("prelu.rs")).into_iter());
+    exported.extend(activations(&read("prelu.rs")));
     let known: BTreeSet<String> = with_a_form().into_iter().chain(WITHOUT_A_FORM).map(str::to_owned).collect();
     let unknown: Vec<_> = exported.difference(&known).collect();
     assert!(unknown.is_empty(), "dfdx has layers without an ONNX form: {unknown:?}; see toolkit/src/onnx/layers");

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy excuses only the test functions themselves")]
 
+mod book;
 mod complete;
 mod folder;
 mod matrix;

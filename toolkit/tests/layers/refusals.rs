@@ -56,7 +56,7 @@ fn onnx_refuses_a_reshape_that_mixes_rows() {
 #[test]
 fn onnx_refuses_what_dfdx_upscales_to_nan_or_panics_on() {
     let image = input(&[2.into(), 1.into(), 3.into()]);
-    says(&refused(&[image.clone()], &Upscale2D::<1, 6, Bilinear>::default()), &["Upscale2D", "NaN"]);
+    says(&refused(std::slice::from_ref(&image), &Upscale2D::<1, 6, Bilinear>::default()), &["Upscale2D", "NaN"]);
     says(&refused(&[image], &Upscale2D::<4, 2>::default()), &["Upscale2D", "at most 4 × 2"]);
     let free = input(&[2.into(), SEQUENCE.into(), 3.into()]);
     says(&refused(&[free], &Upscale2D::<4, 6>::default()), &["fixed size"]);
