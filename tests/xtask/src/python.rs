@@ -1,4 +1,4 @@
-//! Python: the one on the machine, and the virtual environment with the pinned packages of the tests.
+//! Python: the one on the machine, and the virtual environments with the pinned packages of the tests.
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
@@ -23,14 +23,48 @@ pub fn system() -> Result<Command> {
     Ok(shell::command("python3"))
 }
 
-/// Installs the pinned packages into a virtual environment in the cache.
+/// A virtual environment with pinned packages.
+#[derive(Clone, Copy)]
+pub enum Packages {
+    /// What the tests run with.
+    Newest,
+    /// The oldest ONNX Runtime that exported files are tested in.
+    Oldest,
+}
+
+impl Packages {
+    /// The folder in the cache.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Newest => "venv",
+            Self::Oldest => "venv-oldest",
+        }
+    }
+
+    /// The file in `tests/python`.
+    fn requirements(self) -> &'static str {
+        match self {
+            Self::Newest => "requirements.txt",
+            Self::Oldest => "requirements-oldest.txt",
+        }
+    }
+}
+
+/// Installs the pinned packages into their virtual environments in the cache.
 pub fn install(cache: &Cache) -> Result<()> {
-    let path = shell::root().join("tests/python/requirements.txt");
+    install_one(cache, Packages::Newest)?;
+    install_one(cache, Packages::Oldest)
+}
+
+fn install_one(cache: &Cache, packages: Packages) -> Result<()> {
+    let path = shell::root().join("tests/python").join(packages.requirements());
     let requirements = fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
     let wanted: String = Sha256::digest(&requirements).iter().map(|byte| format!("{byte:02x}")).collect();
-    let stamp = cache.path("venv/requirements.sha256");
+    let folder = cache.path(packages.folder());
     // The interpreter is a link to the machine's own, which may have gone.
-    if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) && cache.path("venv/bin/python").exists() {
+    if fs::read_to_string(folder.join("requirements.sha256")).is_ok_and(|found| found == wanted)
+        && folder.join("bin/python").exists()
+    {
         return Ok(());
     }
     let mut python = system()?;
@@ -38,7 +72,7 @@ pub fn install(cache: &Cache) -> Result<()> {
     if numbers(&version) < Some(OLDEST) {
         bail!("python3 is version {}; the tests need {}.{} or newer", dotted(&version), OLDEST.0, OLDEST.1);
     }
-    cache.make("venv", |partial| {
+    cache.make(packages.folder(), |partial| {
         shell::run(python.args(["-m", "venv"]).arg(partial))
             .context("failed to make a virtual environment (on Debian and Ubuntu: apt install python3-venv)")?;
         let mut pip = shell::command(partial.join("bin/python"));
@@ -50,7 +84,12 @@ pub fn install(cache: &Cache) -> Result<()> {
 
 /// The environment's Python, about to run a script of `tests/python`; it sees the cache's notebook kernel and no other.
 pub fn script(cache: &Cache, name: &str) -> Command {
-    let mut command = shell::command(cache.path("venv/bin/python"));
+    script_with(cache, Packages::Newest, name)
+}
+
+/// The same with other packages.
+pub fn script_with(cache: &Cache, packages: Packages, name: &str) -> Command {
+    let mut command = shell::command(cache.path(packages.folder()).join("bin/python"));
     command.arg(shell::root().join("tests/python").join(name));
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     kernel::show(cache, &mut command);

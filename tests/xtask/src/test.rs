@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cache::{self, Cache};
+use crate::python::Packages;
 use crate::steps::Steps;
 use crate::{demo, determinism, exports, install, notebooks, onnxruntime, python, shell, tool};
 
@@ -57,6 +58,15 @@ fn check(cache: &Cache, steps: &mut Steps, closing: &mut Closing, quick: bool) -
     steps.run("Python checks the exported file", || {
         shell::run(python::script(cache, "check_onnx.py").arg(exported))?;
         shell::run(python::script(cache, "check_onnx.py").arg("--refuses"))
+    })?;
+    steps.run("Python checks every layer", || {
+        // Written by the tests above.
+        let layers = shell::target_folder()?.join("tmp/onnx-layers");
+        for packages in [Packages::Newest, Packages::Oldest] {
+            shell::run(python::script_with(cache, packages, "check_layers.py").arg("--refuses"))?;
+            shell::run(python::script_with(cache, packages, "check_layers.py").arg(&layers))?;
+        }
+        Ok(())
     })?;
     if !quick {
         steps.run("notebooks", || notebooks::check(cache))?;

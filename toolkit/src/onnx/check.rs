@@ -30,11 +30,13 @@ pub struct CheckReport {
     pub opset: i64,
     /// The version of ONNX's file format.
     pub ir_version: i64,
-    /// Features per row of the input.
+    /// What it takes and returns: "input [batch, 5] → logits [batch, 3]".
+    pub signature: String,
+    /// Numbers per row of the first input; 0 if that depends on a length that is chosen at every run.
     pub input_width: usize,
-    /// The output's name.
+    /// The first output's name.
     pub output_name: String,
-    /// Numbers per row of the output.
+    /// Numbers per row of the first output; 0 if that depends on a length that is chosen at every run.
     pub output_width: usize,
     /// How many numbers the file stores.
     pub parameters: usize,
@@ -76,6 +78,7 @@ pub fn check(path: &Path, library: Option<&Path>) -> Result<CheckReport, Error> 
         graph_sha256: graph.sha256(),
         opset: OPSET,
         ir_version: IR_VERSION,
+        signature: graph.signature(),
         input_width: graph.input_width(),
         output_name: graph.output_name().into(),
         output_width: graph.output_width(),
@@ -91,8 +94,7 @@ impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "file          {} ({} bytes, {} numbers)", self.path.display(), self.bytes, self.parameters)?;
         writeln!(f, "format        ONNX opset {}, IR {}", self.opset, self.ir_version)?;
-        let (input, output, name) = (self.input_width, self.output_width, &self.output_name);
-        writeln!(f, "computes      input [batch, {input}] → {name} [batch, {output}]")?;
+        writeln!(f, "computes      {}", self.signature)?;
         writeln!(f, "graph SHA-256 {} (unchanged since the export)", self.graph_sha256)?;
         for (key, value) in &self.metadata {
             writeln!(f, "metadata      {key} = {value}")?;

@@ -5,22 +5,19 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::array::Array;
 use super::graph::Graph;
+use super::inputs::{BATCHES, InputSet, input_sets};
 use super::reference::{self, Margined};
 use super::runtime::Runtime;
 use super::session::Session;
-use super::{Predict, encode};
+use super::{Forward, encode};
 use crate::Error;
-use crate::random::{Seed, Stream};
-
-/// Sizes at which a fixed batch, a wrong reshape or a tail of a vectorised loop shows.
-const BATCHES: [usize; 5] = [1, 2, 3, 7, MOST_ROWS];
-const MOST_ROWS: usize = 33;
 
 /// What was compared and how close it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Comparison {
-    /// How many times ONNX Runtime ran: batch sizes × optimisation levels × kinds of input.
+    /// How many times ONNX Runtime ran: batch sizes × optimisation levels × kinds of input (× lengths of sequences, if those are free).
     pub comparisons: usize,
     /// The largest |trainer − ONNX Runtime|, or |f64 evaluation − ONNX Runtime| where there is no trainer.
     pub max_abs_diff: f64,
@@ -32,15 +29,6 @@ pub struct Comparison {
     pub max_runtime_error: f64,
     /// The largest share of its margin that any number used: 1 would be at the limit of what f32 rounding explains.
     pub margin_used: f64,
-}
-
-/// The input set with rows as the model usually meets them.
-const USUAL: usize = 0;
-
-/// 33 rows of one kind.
-struct InputSet {
-    kind: &'static str,
-    rows: Vec<f32>,
 }
 
 /// Who gave a number.
@@ -56,6 +44,7 @@ struct Worst {
     kind: &'static str,
     set: usize,
     batch: usize,
+    output: usize,
     at: usize,
     found: f32,
     exact: f64,
@@ -63,42 +52,37 @@ struct Worst {
     excess: f64,
 }
 
-/// Proves that the model in `bytes`, which encode `graph`, computes in ONNX Runtime what `predict` (if there is one) and the f64 evaluation
+/// Proves that the model in `bytes`, which encode `graph`, computes in ONNX Runtime what `forward` (if there is one) and the f64 evaluation
 /// compute. `samples` are rows like those of training, or empty.
 ///
 /// # Errors
-/// What `refuse` makes of the reason, or what `predict` or ONNX Runtime fail with.
+/// What `refuse` makes of the reason, or what `forward` or ONNX Runtime fail with.
 pub(super) fn compare(
     (graph, bytes): (&Graph, &[u8]),
     (runtime, path): (&Runtime, &Path),
-    predict: Option<&Predict<'_>>,
+    forward: Option<&Forward<'_>>,
     samples: &[f32],
     refuse: &dyn Fn(String) -> Error,
 ) -> Result<Comparison, Error> {
     let sessions = [false, true].map(|optimize| Ok((optimize, Session::from_bytes(runtime, path, bytes, optimize)?)));
     let sessions = sessions.into_iter().collect::<Result<Vec<_>, Error>>()?;
-    let (width, outputs) = (graph.input_width(), graph.output_width());
-    let sets = input_sets(width, samples)?;
+    let sets = input_sets(graph, samples)?;
     let mut comparison = Comparison::default();
     let mut worst: Option<Worst> = None;
-    for (set, InputSet { kind, rows }) in sets.iter().enumerate() {
-        let exact = output_of(graph, reference::evaluate(graph, &widen(rows), MOST_ROWS).map_err(refuse)?);
-        if let Some(at) = exact.values.iter().position(|number| !number.is_finite()) {
-            let name = graph.output_name();
-            return Err(refuse(format!("on {kind} inputs, {name}[{at}] is {} even in f64", exact.values[at])));
-        }
+    for (set, InputSet { kind, usual, arrays }) in sets.iter().enumerate() {
+        let exact = outputs_of(graph, reference::evaluate(graph, widen(arrays)).map_err(refuse)?);
+        check_exact(graph, kind, &exact).map_err(refuse)?;
         for batch in BATCHES {
-            let rows = &rows[..batch * width];
-            let trainer = predict.map(|predict| predict(rows, batch)).transpose()?;
-            if let Some(trainer) = &trainer
-                && trainer.len() != batch * outputs
-            {
-                let (is, should) = (trainer.len(), batch * outputs);
-                return Err(refuse(format!("the trainer gives {is} numbers for {batch} rows, the graph {should}")));
+            let inputs: Vec<Array> = arrays.iter().map(|array| array.first_rows(batch)).collect();
+            let lens: Vec<usize> = exact.iter().map(|exact| exact.values.len() / exact.shape[0] * batch).collect();
+            let trainer = forward.map(|forward| forward(&inputs)).transpose()?;
+            if let Some(trainer) = &trainer {
+                let found = trainer.iter().map(Vec::len);
+                check_lens("the trainer gives", graph, batch, found.collect(), &lens).map_err(refuse)?;
             }
-            let mut judge = |side, found: &[f32], error: &mut f64| {
+            let mut judge = |side, output: usize, found: &[f32], error: &mut f64| {
                 for (at, &found) in found.iter().enumerate() {
-                    let (exact, margin) = (exact.values[at], exact.margins[at]);
+                    let (exact, margin) = exact[output].number(at);
                     let difference = (f64::from(found) - exact).abs();
                     // NaN counts as infinitely far.
                     let excess =
@@ -106,27 +90,29 @@ pub(super) fn compare(
                     *error = error.max(difference);
                     comparison.margin_used = comparison.margin_used.max(excess);
                     if excess > 1.0 && worst.as_ref().is_none_or(|worst| excess > worst.excess) {
-                        worst = Some(Worst { side, kind, set, batch, at, found, exact, margin, excess });
+                        worst = Some(Worst { side, kind, set, batch, output, at, found, exact, margin, excess });
                     }
                 }
             };
-            if let Some(trainer) = &trainer {
-                judge(Side::Trainer, trainer, &mut comparison.max_trainer_error);
+            for (output, trainer) in trainer.iter().flatten().enumerate() {
+                judge(Side::Trainer, output, trainer, &mut comparison.max_trainer_error);
             }
             for (optimize, session) in &sessions {
-                let found = session.predict(rows, batch)?;
-                if found.len() != batch * outputs {
-                    let (is, should) = (found.len(), batch * outputs);
-                    return Err(refuse(format!("ONNX Runtime gives {is} numbers for {batch} rows, not {should}")));
-                }
-                judge(Side::Runtime { optimize: *optimize }, &found, &mut comparison.max_runtime_error);
+                let found = session.run(&inputs)?;
+                let found_lens = found.iter().map(Array::len).collect();
+                check_lens("ONNX Runtime gives", graph, batch, found_lens, &lens).map_err(refuse)?;
                 comparison.comparisons += 1;
-                let other = |at: usize| trainer.as_ref().map_or(exact.values[at], |trainer| f64::from(trainer[at]));
-                let differences = found.iter().enumerate().map(|(at, &found)| (f64::from(found) - other(at)).abs());
-                let largest = differences.fold(0.0, f64::max);
-                comparison.max_abs_diff = comparison.max_abs_diff.max(largest);
-                if set == USUAL {
-                    comparison.usual_abs_diff = comparison.usual_abs_diff.max(largest);
+                for (output, found) in found.iter().map(Array::floats).enumerate() {
+                    judge(Side::Runtime { optimize: *optimize }, output, found, &mut comparison.max_runtime_error);
+                    let other = |at: usize| {
+                        trainer.as_ref().map_or(exact[output].values[at], |trainer| f64::from(trainer[output][at]))
+                    };
+                    let differences = found.iter().enumerate().map(|(at, &found)| (f64::from(found) - other(at)).abs());
+                    let largest = differences.fold(0.0, f64::max);
+                    comparison.max_abs_diff = comparison.max_abs_diff.max(largest);
+                    if *usual {
+                        comparison.usual_abs_diff = comparison.usual_abs_diff.max(largest);
+                    }
                 }
             }
         }
@@ -134,15 +120,44 @@ pub(super) fn compare(
     match worst {
         None => Ok(comparison),
         Some(worst) => {
-            let rows = &sets[worst.set].rows[..worst.batch * width];
-            let place = first_difference(graph, (runtime, path), &worst, rows)?;
-            Err(refuse(describe(graph, &worst, &place)))
+            let inputs: Vec<Array> = sets[worst.set].arrays.iter().map(|array| array.first_rows(worst.batch)).collect();
+            let place = first_difference(graph, (runtime, path), &worst, &inputs)?;
+            let shape =
+                &outputs_of(graph, reference::evaluate(graph, widen(&inputs)).map_err(refuse)?)[worst.output].shape;
+            Err(refuse(describe(graph, &worst, &index(worst.at, shape), &place)))
         }
     }
 }
 
-fn describe(graph: &Graph, worst: &Worst, place: &str) -> String {
-    let (row, column) = (worst.at / graph.output_width(), worst.at % graph.output_width());
+/// Every number and every margin must be finite: else nothing could be too far from it.
+fn check_exact(graph: &Graph, kind: &str, exact: &[Margined]) -> Result<(), String> {
+    for (output, exact) in graph.outputs.iter().zip(exact) {
+        if let Some(at) = exact.values.iter().position(|number| !number.is_finite()) {
+            let (name, place) = (&output.name, index(at, &exact.shape));
+            return Err(format!("on {kind} inputs, {name}[{place}] is {} even in f64", exact.values[at]));
+        }
+        if let Some(at) = exact.margins.iter().position(|margin| !margin.is_finite()) {
+            let (name, place) = (&output.name, index(at, &exact.shape));
+            return Err(format!(
+                "on {kind} inputs, nothing bounds the rounding of {name}[{place}], {} in f64, so that it cannot be checked",
+                exact.values[at]
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_lens(who: &str, graph: &Graph, batch: usize, found: Vec<usize>, wanted: &[usize]) -> Result<(), String> {
+    if found == wanted {
+        return Ok(());
+    }
+    if let ([found], [wanted]) = (found.as_slice(), wanted) {
+        return Err(format!("{who} {found} numbers for {batch} rows, the graph {wanted}"));
+    }
+    Err(format!("{who} {found:?} numbers for {batch} rows, the graph {wanted:?} ({})", graph.signature()))
+}
+
+fn describe(graph: &Graph, worst: &Worst, index: &str, place: &str) -> String {
     let who = match worst.side {
         Side::Trainer => "the trainer",
         Side::Runtime { optimize: true } => "ONNX Runtime with all optimisations",
@@ -155,12 +170,8 @@ fn describe(graph: &Graph, worst: &Worst, place: &str) -> String {
         "every output must be finite".into()
     };
     format!(
-        "on {} inputs, batch {}, {}[{row}, {column}] is {} in {who} but {:.9} in the f64 evaluation of the graph: {difference}; {place}",
-        worst.kind,
-        worst.batch,
-        graph.output_name(),
-        worst.found,
-        worst.exact,
+        "on {} inputs, batch {}, {}[{index}] is {} in {who} but {:.9} in the f64 evaluation of the graph: {difference}; {place}",
+        worst.kind, worst.batch, graph.outputs[worst.output].name, worst.found, worst.exact,
     )
 }
 
@@ -169,15 +180,15 @@ fn first_difference(
     graph: &Graph,
     (runtime, path): (&Runtime, &Path),
     worst: &Worst,
-    rows: &[f32],
+    inputs: &[Array],
 ) -> Result<String, Error> {
     let refused = |reason| Error::OnnxFile { path: path.into(), reason };
     let optimize = worst.side == Side::Runtime { optimize: true };
     let session = Session::from_bytes(runtime, path, &encode::model_bytes_with_all_outputs(graph), optimize)?;
-    let found = session.run(rows, worst.batch)?;
-    let exact = reference::evaluate(graph, &widen(rows), worst.batch).map_err(refused)?;
-    for (node, found) in graph.nodes.iter().zip(&found) {
-        let Some(Margined { values, margins }) = exact.get(&node.output.name) else { continue };
+    let found = session.run(inputs)?;
+    let exact = reference::evaluate(graph, widen(inputs)).map_err(refused)?;
+    for (node, found) in graph.nodes.iter().zip(found.iter().map(Array::floats)) {
+        let Some(Margined { values, margins, .. }) = exact.get(&node.output.name) else { continue };
         let inside = |((found, exact), margin): ((&f32, &f64), &f64)| (f64::from(*found) - exact).abs() <= *margin;
         if found.len() != values.len() || !found.iter().zip(values).zip(margins).all(inside) {
             return Ok(format!("the first node that differs is {:?} ({})", node.name, node.op));
@@ -195,44 +206,21 @@ fn first_difference(
     })
 }
 
-fn output_of(graph: &Graph, mut values: BTreeMap<String, Margined>) -> Margined {
-    values.remove(graph.output_name()).unwrap_or_default()
+fn outputs_of(graph: &Graph, mut values: BTreeMap<String, Margined>) -> Vec<Margined> {
+    graph.outputs.iter().map(|output| values.remove(&output.name).unwrap_or_default()).collect()
 }
 
-fn widen(rows: &[f32]) -> Vec<f64> {
-    rows.iter().map(|&number| f64::from(number)).collect()
+fn widen(arrays: &[Array]) -> Vec<Margined> {
+    arrays.iter().map(|array| Margined::exact(array.shape.clone(), array.widen())).collect()
 }
 
-/// Rows like those of training, and rows as they are not: a model meets both.
-#[allow(clippy::cast_possible_truncation, reason = "inputs are f32, any rounding of a random number is as good")]
-fn input_sets(width: usize, samples: &[f32]) -> Result<Vec<InputSet>, Error> {
-    let whole_rows = samples.len().is_multiple_of(width);
-    if let Some(bad) = samples.iter().find(|number| !number.is_finite()).or(samples.first().filter(|_| !whole_rows)) {
-        let value = if whole_rows { format!("rows with {bad}") } else { format!("{} numbers", samples.len()) };
-        let expected = format!("finite rows of {width} features");
-        return Err(Error::Setting { setting: "samples", value, expected });
+/// Where a number stands: "2, 0, 5".
+fn index(mut at: usize, shape: &[usize]) -> String {
+    let mut parts = Vec::with_capacity(shape.len());
+    for &size in shape.iter().rev() {
+        parts.push((at % size).to_string());
+        at /= size;
     }
-    let largest = samples.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
-    let scale = if largest > 0.0 { f64::from(largest) } else { 1.0 };
-    let stream = Stream::new(Seed(0), "onnx comparison");
-    let random = |index, scale: f64| {
-        let mut draws = stream.at(0, index);
-        (0..MOST_ROWS * width).map(|_| (draws.uniform(-1.0, 1.0) * scale) as f32).collect::<Vec<_>>()
-    };
-    let (kind, usual) = if samples.is_empty() {
-        ("random", random(0, scale))
-    } else {
-        // Spread over all rows, and over again if there are fewer than 33.
-        let count = samples.len() / width;
-        let picked = (0..MOST_ROWS).map(|i| if count > MOST_ROWS { i * count / MOST_ROWS } else { i % count });
-        ("training-like", picked.flat_map(|row| &samples[row * width..][..width]).copied().collect())
-    };
-    let constant = random(1, scale).iter().take(MOST_ROWS).flat_map(|&number| vec![number; width]).collect();
-    Ok(vec![
-        InputSet { kind, rows: usual },
-        InputSet { kind: "zero", rows: vec![0.0; MOST_ROWS * width] },
-        InputSet { kind: "large", rows: random(2, 100.0 * scale) },
-        InputSet { kind: "tiny", rows: random(3, 1e-6 * scale) },
-        InputSet { kind: "constant-row", rows: constant },
-    ])
+    parts.reverse();
+    parts.join(", ")
 }

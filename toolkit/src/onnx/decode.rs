@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use prost::Message as _;
 
 use super::encode::{self, GRAPH_SHA256, IR_VERSION, OPSET};
-use super::graph::{Attribute, Dim, Graph, Node, Value, Weight};
+use super::graph::{Attribute, Dim, Graph, Integers, Node, Value, Weight};
 use super::operator::Operator;
 use super::proto::{
-    ATTRIBUTE_FLOAT, ATTRIBUTE_INT, AttributeProto, ModelProto, NodeProto, OperatorSetIdProto, TENSOR_FLOAT,
-    TensorProto, ValueInfoProto,
+    ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS, ATTRIBUTE_STRING, AttributeProto, ModelProto, NodeProto,
+    OperatorSetIdProto, TENSOR_FLOAT, TENSOR_INT64, TensorProto, ValueInfoProto,
 };
 use super::structure;
+use super::value::Element;
 
 const OTHER_TOOLS: &str = "files of other tools cannot be checked yet";
 
@@ -33,21 +34,25 @@ pub(super) fn model(bytes: &[u8]) -> Result<(Graph, BTreeMap<String, String>), S
         let found: Vec<_> = model.opset_import.iter().map(|o| format!("{:?} {}", o.domain, o.version)).collect();
         return Err(format!("its operator sets are [{}]; only \"\" {OPSET} can be checked", found.join(", ")));
     }
-    let ([input], [output]) = (proto.input.as_slice(), proto.output.as_slice()) else {
-        let (inputs, outputs) = (proto.input.len(), proto.output.len());
-        return Err(format!("it has {inputs} inputs and {outputs} outputs; only one of each can be checked"));
-    };
-    let output = value(output)?;
-    let mut values = BTreeMap::from([(output.name.clone(), output.clone())]);
+    let values = |infos: &[ValueInfoProto]| infos.iter().map(value).collect::<Result<Vec<_>, _>>();
+    let (inputs, outputs) = (values(&proto.input)?, values(&proto.output)?);
+    let mut values: BTreeMap<_, _> = outputs.iter().map(|output| (output.name.clone(), output.clone())).collect();
     for info in &proto.value_info {
         let value = value(info)?;
         values.insert(value.name.clone(), value);
     }
+    let is_integers = |tensor: &&TensorProto| tensor.data_type == TENSOR_INT64;
     let graph = Graph {
-        input: value(input)?,
-        output,
+        inputs,
+        outputs,
         nodes: proto.node.iter().map(|proto| node(proto, &values)).collect::<Result<_, _>>()?,
-        weights: proto.initializer.iter().map(weight).collect::<Result<_, _>>()?,
+        weights: proto
+            .initializer
+            .iter()
+            .filter(|tensor| !is_integers(tensor))
+            .map(weight)
+            .collect::<Result<_, _>>()?,
+        integers: proto.initializer.iter().filter(is_integers).map(integers).collect::<Result<_, _>>()?,
     };
     structure::verify(&graph)?;
     if model.encode_to_vec() != bytes || encode::graph_bytes(&graph) != proto.encode_to_vec() {
@@ -69,8 +74,10 @@ pub(super) fn model(bytes: &[u8]) -> Result<(Graph, BTreeMap<String, String>), S
 fn value(info: &ValueInfoProto) -> Result<Value, String> {
     let name = &info.name;
     let tensor = info.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
-    let Some((TENSOR_FLOAT, Some(shape))) = tensor.map(|tensor| (tensor.elem_type, tensor.shape.as_ref())) else {
-        return Err(format!("the value {name:?} is not a float tensor with a shape"));
+    let (element, shape) = match tensor.map(|tensor| (tensor.elem_type, tensor.shape.as_ref())) {
+        Some((TENSOR_FLOAT, Some(shape))) => (Element::F32, shape),
+        Some((TENSOR_INT64, Some(shape))) => (Element::I64, shape),
+        _ => return Err(format!("the value {name:?} is not a tensor of floats or int64 with a shape")),
     };
     let dims = shape.dim.iter().map(|dim| match (dim.dim_value, &dim.dim_param) {
         (Some(size), None) => usize::try_from(size).ok().map(Dim::Fixed),
@@ -78,7 +85,7 @@ fn value(info: &ValueInfoProto) -> Result<Value, String> {
         _ => None,
     });
     let shape = dims.collect::<Option<_>>().ok_or_else(|| format!("the value {name:?} has an unknown dimension"))?;
-    Ok(Value { name: name.clone(), shape })
+    Ok(Value { name: name.clone(), element, shape })
 }
 
 fn node(proto: &NodeProto, values: &BTreeMap<String, Value>) -> Result<Node, String> {
@@ -107,14 +114,45 @@ fn node(proto: &NodeProto, values: &BTreeMap<String, Value>) -> Result<Node, Str
 }
 
 fn attribute(node: &str, proto: &AttributeProto) -> Result<Attribute, String> {
-    match (proto.r#type, proto.f, proto.i) {
-        (ATTRIBUTE_FLOAT, Some(value), None) => Ok(Attribute::Float(value)),
-        (ATTRIBUTE_INT, None, Some(value)) => Ok(Attribute::Int(value)),
-        _ => Err(format!("the attribute {:?} of node {node:?} is neither a float nor an integer", proto.name)),
+    let wrong = || {
+        format!("the attribute {:?} of node {node:?} is none of a float, an integer, integers and a text", proto.name)
+    };
+    match (proto.r#type, proto.f, proto.i, &proto.s, proto.ints.as_slice()) {
+        (ATTRIBUTE_FLOAT, Some(value), None, None, []) => Ok(Attribute::Float(value)),
+        (ATTRIBUTE_INT, None, Some(value), None, []) => Ok(Attribute::Int(value)),
+        (ATTRIBUTE_STRING, None, None, Some(text), []) => {
+            String::from_utf8(text.clone()).map(Attribute::Text).map_err(|_| wrong())
+        }
+        (ATTRIBUTE_INTS, None, None, None, values) => Ok(Attribute::Ints(values.to_vec())),
+        _ => Err(wrong()),
     }
 }
 
 fn weight(proto: &TensorProto) -> Result<Weight, String> {
+    let name = &proto.name;
+    if proto.data_type != TENSOR_FLOAT {
+        return Err(format!(
+            "the tensor {name:?} has the element type {}; it must be float (1) or int64 (7)",
+            proto.data_type
+        ));
+    }
+    let shape = filled(proto, 4)?;
+    let (numbers, _) = proto.raw_data.as_chunks::<4>();
+    Ok(Weight { name: name.clone(), shape, data: numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect() })
+}
+
+fn integers(proto: &TensorProto) -> Result<Integers, String> {
+    let shape = filled(proto, 8)?;
+    if shape.len() != 1 {
+        return Err(format!("the tensor {:?} of int64 has {} dimensions; it must have one", proto.name, shape.len()));
+    }
+    let (numbers, _) = proto.raw_data.as_chunks::<8>();
+    let data = numbers.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect();
+    Ok(Integers { name: proto.name.clone(), data })
+}
+
+/// The shape of a tensor whose data is in the file and fills it.
+fn filled(proto: &TensorProto, bytes: usize) -> Result<Vec<usize>, String> {
     let name = &proto.name;
     if proto.data_location.is_some_and(|location| location != 0) || !proto.external_data.is_empty() {
         let location =
@@ -123,15 +161,11 @@ fn weight(proto: &TensorProto) -> Result<Weight, String> {
             "the tensor {name:?} keeps its data in another file, {location:?}; it must be in this file"
         ));
     }
-    if proto.data_type != TENSOR_FLOAT {
-        return Err(format!("the tensor {name:?} has the element type {}; it must be float (1)", proto.data_type));
-    }
     let dims = proto.dims.iter().map(|&size| usize::try_from(size).ok());
     let shape = dims.collect::<Option<Vec<_>>>().ok_or_else(|| format!("the tensor {name:?} has a negative size"))?;
-    let size = shape.iter().try_fold(4_usize, |bytes, size| bytes.checked_mul(*size));
+    let size = shape.iter().try_fold(bytes, |bytes, size| bytes.checked_mul(*size));
     if size != Some(proto.raw_data.len()) {
         return Err(format!("the tensor {name:?} of shape {shape:?} has {} bytes of raw data", proto.raw_data.len()));
     }
-    let (numbers, _) = proto.raw_data.as_chunks::<4>();
-    Ok(Weight { name: name.clone(), shape, data: numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect() })
+    Ok(shape)
 }

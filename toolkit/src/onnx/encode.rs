@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
-use super::graph::{Attribute, Dim, Graph, Node, Value, Weight};
+use super::graph::{Attribute, Dim, Graph, Integers, Node, Value, Weight};
 use super::proto::{
-    ATTRIBUTE_FLOAT, ATTRIBUTE_INT, AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto,
-    OperatorSetIdProto, StringStringEntryProto, TENSOR_FLOAT, TensorProto, TensorShapeProto, TensorTypeProto,
-    TypeProto, ValueInfoProto,
+    ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS, ATTRIBUTE_STRING, AttributeProto, DimensionProto, GraphProto,
+    ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TENSOR_FLOAT, TENSOR_INT64, TensorProto,
+    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
+use super::value::Element;
 
 /// ONNX's file format version. With opset 17 every ONNX Runtime since 1.12 loads the file.
 pub const IR_VERSION: i64 = 8;
@@ -59,14 +60,14 @@ fn model<'a>(graph: GraphProto, metadata: impl Iterator<Item = (&'a String, &'a 
 }
 
 fn graph_proto(graph: &Graph) -> GraphProto {
-    let between = graph.nodes.iter().map(|node| &node.output).filter(|value| value.name != graph.output.name);
+    let between = graph.nodes.iter().map(|node| &node.output).filter(|value| !graph.outputs.contains(value));
     GraphProto {
         node: graph.nodes.iter().map(node_proto).collect(),
         // Not the run's or the file's name: the graph's bytes must not depend on them.
         name: PRODUCER.into(),
-        initializer: graph.weights.iter().map(weight_proto).collect(),
-        input: vec![value_proto(&graph.input)],
-        output: vec![value_proto(&graph.output)],
+        initializer: graph.weights.iter().map(weight_proto).chain(graph.integers.iter().map(integers_proto)).collect(),
+        input: graph.inputs.iter().map(value_proto).collect(),
+        output: graph.outputs.iter().map(value_proto).collect(),
         value_info: between.map(value_proto).collect(),
     }
 }
@@ -77,17 +78,32 @@ fn node_proto(node: &Node) -> NodeProto {
         output: vec![node.output.name.clone()],
         name: node.name.clone(),
         op_type: node.op.clone(),
-        attribute: node.attributes.iter().map(|(name, attribute)| attribute_proto(name, *attribute)).collect(),
+        attribute: node.attributes.iter().map(|(name, attribute)| attribute_proto(name, attribute)).collect(),
         domain: String::new(),
     }
 }
 
-fn attribute_proto(name: &str, attribute: Attribute) -> AttributeProto {
-    let (f, i, r#type) = match attribute {
-        Attribute::Float(value) => (Some(value), None, ATTRIBUTE_FLOAT),
-        Attribute::Int(value) => (None, Some(value), ATTRIBUTE_INT),
-    };
-    AttributeProto { name: name.to_owned(), f, i, r#type }
+fn attribute_proto(name: &str, attribute: &Attribute) -> AttributeProto {
+    let empty = AttributeProto { name: name.to_owned(), ..AttributeProto::default() };
+    match attribute {
+        Attribute::Float(value) => AttributeProto { f: Some(*value), r#type: ATTRIBUTE_FLOAT, ..empty },
+        Attribute::Int(value) => AttributeProto { i: Some(*value), r#type: ATTRIBUTE_INT, ..empty },
+        Attribute::Text(text) => {
+            AttributeProto { s: Some(text.clone().into_bytes()), r#type: ATTRIBUTE_STRING, ..empty }
+        }
+        Attribute::Ints(values) => AttributeProto { ints: values.clone(), r#type: ATTRIBUTE_INTS, ..empty },
+    }
+}
+
+fn integers_proto(row: &Integers) -> TensorProto {
+    TensorProto {
+        dims: vec![as_i64(row.data.len())],
+        data_type: TENSOR_INT64,
+        name: row.name.clone(),
+        raw_data: row.data.iter().flat_map(|number| number.to_le_bytes()).collect(),
+        external_data: Vec::new(),
+        data_location: None,
+    }
 }
 
 fn weight_proto(weight: &Weight) -> TensorProto {
@@ -106,7 +122,11 @@ fn value_proto(value: &Value) -> ValueInfoProto {
         Dim::Fixed(size) => DimensionProto { dim_value: Some(as_i64(*size)), dim_param: None },
         Dim::Named(name) => DimensionProto { dim_value: None, dim_param: Some(name.clone()) },
     });
-    let tensor_type = TensorTypeProto { elem_type: TENSOR_FLOAT, shape: Some(TensorShapeProto { dim: dim.collect() }) };
+    let elem_type = match value.element {
+        Element::F32 => TENSOR_FLOAT,
+        Element::I64 => TENSOR_INT64,
+    };
+    let tensor_type = TensorTypeProto { elem_type, shape: Some(TensorShapeProto { dim: dim.collect() }) };
     ValueInfoProto { name: value.name.clone(), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
 }
 

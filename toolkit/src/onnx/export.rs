@@ -8,14 +8,18 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::array::{Array, Numbers};
 use super::compare::{Comparison, compare};
 use super::encode::{self, GRAPH_SHA256, IR_VERSION, OPSET};
-use super::graph::Graph;
+use super::graph::{Graph, rows_shape};
 use super::{decode, runtime, structure};
 use crate::Error;
 
 /// The trainer's own forward pass in evaluation mode: rows as the graph takes them (row-major) and their number → the output, row-major.
 pub type Predict<'a> = dyn Fn(&[f32], usize) -> Result<Vec<f32>, Error> + 'a;
+
+/// The same for any inputs and outputs: arrays as the graph takes them → the outputs, each row-major.
+pub type Forward<'a> = dyn Fn(&[Array]) -> Result<Vec<Vec<f32>>, Error> + 'a;
 
 /// What an export may be given beside the graph.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +28,8 @@ pub struct ExportOptions {
     pub metadata: BTreeMap<String, String>,
     /// ONNX Runtime's shared library; `None` searches it as [`find`](runtime::find) says.
     pub runtime: Option<PathBuf>,
-    /// Rows like those of training, row-major, whole rows; at most 33 of them are used. May be empty.
+    /// Rows like those of training, row-major, whole rows; at most 33 of them are used. May be empty, and must be unless the graph takes
+    /// nothing but one array of floats whose rows have a fixed length.
     pub samples: Vec<f32>,
 }
 
@@ -70,6 +75,32 @@ pub fn export(
     predict: &Predict<'_>,
     options: &ExportOptions,
 ) -> Result<ExportReport, Error> {
+    if let [_] = graph.outputs() {
+        rows_shape(graph.inputs(), graph.input_width(), 1)?;
+    } else {
+        let outputs = graph.outputs().len();
+        let expected = "1, or a call of export_with".into();
+        return Err(Error::Setting { setting: "the number of outputs", value: outputs.to_string(), expected });
+    }
+    let forward = |inputs: &[Array]| match inputs {
+        [Array { shape, numbers: Numbers::F32(rows) }] => Ok(vec![predict(rows, shape[0])?]),
+        // Refused above.
+        _ => Ok(Vec::new()),
+    };
+    export_with(path, graph, &forward, options)
+}
+
+/// [`export`] for a graph with several inputs or outputs, with integers, or with sequences whose length is chosen at every run: those are
+/// compared at three lengths.
+///
+/// # Errors
+/// As [`export`].
+pub fn export_with(
+    path: &Path,
+    graph: &Graph,
+    forward: &Forward<'_>,
+    options: &ExportOptions,
+) -> Result<ExportReport, Error> {
     let runtime = runtime::load(options.runtime.as_deref())?;
     let refuse = |reason| Error::Export { path: path.into(), reason };
     let write_error = |source| Error::Write { path: path.into(), source };
@@ -87,7 +118,7 @@ pub fn export(
     file.write_all(&encode::model_bytes(graph, &options.metadata)).map_err(write_error)?;
     let bytes = fs::read(file.path()).map_err(write_error)?;
     let (written, _) = decode::model(&bytes).map_err(refuse)?;
-    let comparison = compare((&written, &bytes), (runtime, path), Some(predict), &options.samples, &refuse)?;
+    let comparison = compare((&written, &bytes), (runtime, path), Some(forward), &options.samples, &refuse)?;
 
     file.as_file().sync_all().map_err(write_error)?;
     file.persist(path).map_err(|e| write_error(e.error))?;

@@ -1,62 +1,40 @@
 //! A computation as plain data: nodes in the order in which they run, the values between them, and the weights.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::layer::join;
-use super::operator::Operator;
-use super::{ToOnnx, decode, encode, reference, structure};
+use super::array::Array;
+use super::builder::GraphBuilder;
+use super::reference::{self, Margined};
+use super::{ToOnnx, decode, encode, structure};
 use crate::Error;
 
-/// The name of the graph's input, of shape `[batch, width]`.
+pub use super::value::{BATCH, Dim, Value, Values};
+
+/// The name of the input of a graph that takes rows of features.
 pub const INPUT: &str = "input";
-/// The name of the dimension whose size is chosen by the caller at every run.
-pub const BATCH: &str = "batch";
 
 /// A model in ONNX's terms: what is written to the file, and nothing about the run it comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Graph {
-    pub(super) input: Value,
-    pub(super) output: Value,
+    pub(super) inputs: Vec<Value>,
+    pub(super) outputs: Vec<Value>,
     pub(super) nodes: Vec<Node>,
     pub(super) weights: Vec<Weight>,
-}
-
-/// One dimension of a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Dim {
-    /// Known when the graph is built.
-    Fixed(usize),
-    /// Chosen at every run, and known by this name.
-    Named(String),
-}
-
-/// A value that flows between nodes: f32, row-major.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Value {
-    /// Unique in the graph.
-    pub name: String,
-    /// `[batch, features]`.
-    pub shape: Vec<Dim>,
-}
-
-impl Value {
-    /// The number of features, if the shape is `[batch, features]`.
-    pub fn width(&self) -> Option<usize> {
-        match self.shape.as_slice() {
-            [Dim::Named(name), Dim::Fixed(width)] if name == BATCH => Some(*width),
-            _ => None,
-        }
-    }
+    pub(super) integers: Vec<Integers>,
 }
 
 /// An attribute of a node.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Attribute {
     /// `FLOAT`.
     Float(f32),
     /// `INT`.
     Int(i64),
+    /// `INTS`.
+    Ints(Vec<i64>),
+    /// `STRING`.
+    Text(String),
 }
 
 /// One operation: an ONNX operator of the default domain with one output.
@@ -75,6 +53,13 @@ pub(super) struct Weight {
     pub name: String,
     pub shape: Vec<usize>,
     pub data: Vec<f32>,
+}
+
+/// A constant row of integers: an initializer too.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Integers {
+    pub name: String,
+    pub data: Vec<i64>,
 }
 
 impl Graph {
@@ -99,9 +84,9 @@ impl Graph {
                 expected: format!("between 1 and {}", structure::MAX_WIDTH),
             });
         }
-        let input = Value { name: INPUT.into(), shape: vec![Dim::Named(BATCH.into()), Dim::Fixed(width)] };
+        let input = Value::f32(INPUT, [BATCH.into(), width.into()]);
         let mut builder = GraphBuilder::default();
-        builder.shapes.insert(INPUT.into(), input.shape.clone());
+        builder.input(&input);
         let mut value = input.clone();
         if let Some((offset, scale)) = normalization {
             for (setting, statistic) in [("normalization offset", offset), ("normalization scale", scale)] {
@@ -119,44 +104,126 @@ impl Graph {
             value = builder.node(scope, "Sub", &[&value.name, &offset], &[])?;
             value = builder.node(scope, "Mul", &[&value.name, &scale], &[])?;
         }
-        value = layer.to_onnx(&mut builder, "", &value)?;
-        if value.name == INPUT {
-            value = builder.node("", "Identity", &[INPUT], &[])?;
+        let output = layer.to_onnx(&mut builder, "", &value)?;
+        Self::finish(builder, vec![input], vec![output], &[output_name])
+    }
+
+    /// The graph of `layer` for inputs of any rank: `inputs` has one value, or as many as the tuple of tensors that the layer takes, and
+    /// `outputs` names what it returns.
+    ///
+    /// ```
+    /// use dfdx::nn::modules::{SplitInto, Softmax, Tanh};
+    /// use trainbook::onnx::{BATCH, Graph, SEQUENCE, Value};
+    ///
+    /// let input = Value::f32("input", [BATCH.into(), SEQUENCE.into(), 4.into()]);
+    /// let graph = Graph::build_on(&[input], &["weights", "values"], &SplitInto((Softmax, Tanh)))?;
+    /// assert_eq!(graph.signature(), "input [batch, sequence, 4] → weights [batch, sequence, 4], values [batch, sequence, 4]");
+    /// # Ok::<(), trainbook::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoOnnxForm`] if a layer cannot be expressed; [`Error::Setting`] for no input, input names that are equal or empty, or
+    /// output names that are too few, too many, empty or in use.
+    pub fn build_on(inputs: &[Value], outputs: &[&str], layer: &(impl ToOnnx + ?Sized)) -> Result<Self, Error> {
+        let mut builder = GraphBuilder::default();
+        for input in inputs {
+            if input.name.is_empty() || builder.has(&input.name) {
+                return Err(Error::Setting {
+                    setting: "input name",
+                    value: format!("{:?}", input.name),
+                    expected: "a name that no other input has".into(),
+                });
+            }
+            builder.input(input);
         }
-        if output_name.is_empty() || builder.shapes.contains_key(output_name) {
+        let given = match inputs {
+            [input] => Values::One(input.clone()),
+            _ => Values::Tuple(inputs.iter().cloned().map(Values::One).collect()),
+        };
+        let returned = layer.to_onnx_values(&mut builder, "", &given)?.flatten();
+        Self::finish(builder, inputs.to_vec(), returned, outputs)
+    }
+
+    /// Gives the outputs their names.
+    fn finish(
+        mut builder: GraphBuilder,
+        inputs: Vec<Value>,
+        returned: Vec<Value>,
+        names: &[&str],
+    ) -> Result<Self, Error> {
+        if names.len() != returned.len() || inputs.is_empty() {
             return Err(Error::Setting {
-                setting: "output name",
-                value: format!("{output_name:?}"),
-                expected: "a name that nothing else in the graph has, for example \"logits\"".into(),
+                setting: if inputs.is_empty() { "inputs" } else { "output names" },
+                value: if inputs.is_empty() { "none".into() } else { format!("{names:?}") },
+                expected: if inputs.is_empty() {
+                    "at least one".into()
+                } else {
+                    format!("{} names, because the model returns {0} tensors", returned.len())
+                },
             });
         }
-        let GraphBuilder { mut nodes, weights, .. } = builder;
-        for node in &mut nodes {
-            for name in node.inputs.iter_mut().chain([&mut node.output.name]) {
-                if *name == value.name {
-                    *name = output_name.to_owned();
+        let mut outputs = Vec::with_capacity(names.len());
+        let mut taken = BTreeSet::new();
+        for (&name, mut value) in names.iter().zip(returned) {
+            // An input, or one tensor under two names, is no node's own output.
+            if !taken.insert(value.name.clone()) || inputs.iter().any(|input| input.name == value.name) {
+                value = builder.node("", "Identity", &[&value.name], &[])?;
+                taken.insert(value.name.clone());
+            }
+            if name.is_empty() || builder.has(name) || names.iter().filter(|other| **other == name).count() > 1 {
+                return Err(Error::Setting {
+                    setting: "output name",
+                    value: format!("{name:?}"),
+                    expected: "a name that nothing else in the graph has, for example \"logits\"".into(),
+                });
+            }
+            outputs.push((value, name));
+        }
+        let GraphBuilder { mut nodes, weights, integers, .. } = builder;
+        for (value, output_name) in &outputs {
+            for node in &mut nodes {
+                for name in node.inputs.iter_mut().chain([&mut node.output.name]) {
+                    if *name == value.name {
+                        (*output_name).clone_into(name);
+                    }
                 }
             }
         }
-        let output = Value { name: output_name.to_owned(), shape: value.shape };
-        let graph = Self { input, output, nodes, weights };
+        let outputs = outputs.into_iter().map(|(value, name)| Value { name: name.to_owned(), ..value }).collect();
+        let graph = Self { inputs, outputs, nodes, weights, integers };
         structure::verify(&graph).map_err(|reason| Error::NoOnnxForm { layer: "the model".into(), reason })?;
         Ok(graph)
     }
 
-    /// The number of features that the graph takes.
+    /// What the graph takes, in order.
+    pub fn inputs(&self) -> &[Value] {
+        &self.inputs
+    }
+
+    /// What the graph returns, in order.
+    pub fn outputs(&self) -> &[Value] {
+        &self.outputs
+    }
+
+    /// Both in one line: "input [batch, 5] → logits [batch, 3]".
+    pub fn signature(&self) -> String {
+        let list = |values: &[Value]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        format!("{} → {}", list(&self.inputs), list(&self.outputs))
+    }
+
+    /// How many numbers one row of the first input has; 0 if that depends on a length that is chosen at every run.
     pub fn input_width(&self) -> usize {
-        self.input.width().unwrap_or_default()
+        self.inputs.first().and_then(Value::row_len).unwrap_or_default()
     }
 
-    /// The number of features that the graph returns.
+    /// How many numbers one row of the first output has; 0 if that depends on a length that is chosen at every run.
     pub fn output_width(&self) -> usize {
-        self.output.width().unwrap_or_default()
+        self.outputs.first().and_then(Value::row_len).unwrap_or_default()
     }
 
-    /// The name of the output.
+    /// The name of the first output.
     pub fn output_name(&self) -> &str {
-        &self.output.name
+        self.outputs.first().map_or("", |output| &output.name)
     }
 
     /// The tensors stored in the graph, in order: name, shape, row-major numbers.
@@ -164,7 +231,7 @@ impl Graph {
         self.weights.iter().map(|w| (w.name.as_str(), w.shape.as_slice(), w.data.as_slice()))
     }
 
-    /// How many numbers are stored in the graph: parameters, running statistics, normalisation and constants.
+    /// How many floats are stored in the graph: parameters, running statistics, normalisation and constants.
     pub fn parameters(&self) -> usize {
         self.weights.iter().map(|w| w.data.len()).sum()
     }
@@ -187,95 +254,54 @@ impl Graph {
         decode::model(bytes).map_err(|reason| Error::OnnxFile { path: path.into(), reason })
     }
 
-    /// Evaluates the graph in f64: `input` holds `rows` rows of [`input_width`](Self::input_width) features.
+    /// Evaluates in f64 a graph that takes one array of floats and returns one: `input` holds `rows` rows of
+    /// [`input_width`](Self::input_width) numbers.
     ///
     /// # Errors
-    /// [`Error::Setting`] if `input` has another length.
+    /// [`Error::Setting`] if the graph takes something else or `input` has another length.
     pub fn evaluate_f64(&self, input: &[f64], rows: usize) -> Result<Vec<f64>, Error> {
-        expect_len(input.len(), rows, self.input_width())?;
+        let shape = rows_shape(&self.inputs, input.len(), rows)?;
+        let outputs = self.evaluate(vec![Margined::exact(shape, input.to_vec())])?;
+        Ok(outputs.into_iter().next().unwrap_or_default())
+    }
+
+    /// Evaluates the graph in f64: its outputs, each row-major.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the arrays are not what the graph takes.
+    pub fn evaluate_f64_on(&self, inputs: &[Array]) -> Result<Vec<Vec<f64>>, Error> {
+        Array::expect(inputs, &self.inputs)?;
+        self.evaluate(inputs.iter().map(|input| Margined::exact(input.shape.clone(), input.widen())).collect())
+    }
+
+    fn evaluate(&self, inputs: Vec<Margined>) -> Result<Vec<Vec<f64>>, Error> {
         let no_form = |reason| Error::NoOnnxForm { layer: "the model".into(), reason };
-        let mut values = reference::evaluate(self, input, rows).map_err(no_form)?;
-        Ok(values.remove(&self.output.name).unwrap_or_default().values)
+        let mut values = reference::evaluate(self, inputs).map_err(no_form)?;
+        Ok(self.outputs.iter().map(|output| values.remove(&output.name).unwrap_or_default().values).collect())
     }
 }
 
-/// Refuses an input that is not `rows` rows of `width` features.
-pub(super) fn expect_len(len: usize, rows: usize, width: usize) -> Result<(), Error> {
-    if rows > 0 && rows.checked_mul(width) == Some(len) {
-        return Ok(());
-    }
-    Err(Error::Setting {
-        setting: "the model's input",
-        value: format!("{len} numbers for {rows} rows"),
-        expected: format!("{width} numbers per row, and at least one row"),
-    })
-}
-
-/// Collects the nodes and weights that layers add.
-#[derive(Debug, Default)]
-pub struct GraphBuilder {
-    nodes: Vec<Node>,
-    weights: Vec<Weight>,
-    /// Of every weight and value: ONNX has one name space for both.
-    shapes: BTreeMap<String, Vec<Dim>>,
-}
-
-impl GraphBuilder {
-    /// Stores a tensor under the name `scope.name` and returns that name. `data` is row-major.
-    ///
-    /// # Errors
-    /// [`Error::NoOnnxForm`] if the name is taken or `data` does not fill `shape`.
-    pub fn weight(&mut self, scope: &str, name: &str, shape: &[usize], data: Vec<f32>) -> Result<String, Error> {
-        let name = join(scope, name);
-        let no_form = |reason| Error::NoOnnxForm { layer: format!("the tensor {name}"), reason };
-        if data.len() != shape.iter().product::<usize>() {
-            return Err(no_form(format!("{} numbers do not fill the shape {shape:?}", data.len())));
-        }
-        if self.shapes.contains_key(&name) {
-            return Err(no_form("another tensor or value has that name".into()));
-        }
-        self.shapes.insert(name.clone(), shape.iter().copied().map(Dim::Fixed).collect());
-        self.weights.push(Weight { name: name.clone(), shape: shape.to_vec(), data });
-        Ok(name)
-    }
-
-    /// Adds an ONNX operator (opset 17) on weights and values that exist, and returns its output. The node is named after scope and
-    /// operator.
-    ///
-    /// # Errors
-    /// [`Error::NoOnnxForm`] if an input does not exist, the operator does not fit its inputs, or the f64 evaluation does not know it:
-    /// what it cannot evaluate cannot be checked.
-    pub fn node(
-        &mut self,
-        scope: &str,
-        op: &str,
-        inputs: &[&str],
-        attributes: &[(&str, Attribute)],
-    ) -> Result<Value, Error> {
-        let base = join(scope, &op.to_lowercase());
-        let no_form = |reason| Error::NoOnnxForm { layer: format!("the node {base}"), reason };
-        let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
-        let operator = Operator::parse(op, &attributes).map_err(no_form)?;
-        let mut shapes = Vec::with_capacity(inputs.len());
-        for &input in inputs {
-            shapes.push(self.shapes.get(input).ok_or_else(|| no_form(format!("its input {input:?} does not exist")))?);
-        }
-        let shape = operator.output_shape(&shapes).map_err(no_form)?;
-        let mut name = base.clone();
-        let mut uses = 1;
-        while self.shapes.contains_key(&name) {
-            uses += 1;
-            name = format!("{base}_{uses}");
-        }
-        self.shapes.insert(name.clone(), shape.clone());
-        let output = Value { name: name.clone(), shape };
-        self.nodes.push(Node {
-            name,
-            op: op.to_owned(),
-            inputs: inputs.iter().map(|&input| input.to_owned()).collect(),
-            output: output.clone(),
-            attributes,
+/// The shape of `rows` rows, for a graph that takes nothing but one array of floats whose rows have a fixed length.
+pub(super) fn rows_shape(inputs: &[Value], len: usize, rows: usize) -> Result<Vec<usize>, Error> {
+    let setting = "the model's input";
+    let row = match inputs {
+        [input] if input.element == super::value::Element::F32 => input.row_len(),
+        _ => None,
+    };
+    let (Some(row), [input]) = (row, inputs) else {
+        let expected: Vec<_> = inputs.iter().map(ToString::to_string).collect();
+        return Err(Error::Setting {
+            setting,
+            value: "rows of numbers".into(),
+            expected: format!("arrays, because the model takes {}", expected.join(", ")),
         });
-        Ok(output)
+    };
+    if rows == 0 || rows.checked_mul(row) != Some(len) {
+        return Err(Error::Setting {
+            setting,
+            value: format!("{len} numbers for {rows} rows"),
+            expected: format!("{row} numbers per row, and at least one row"),
+        });
     }
+    Ok([rows].into_iter().chain(input.shape[1..].iter().filter_map(Dim::size)).collect())
 }

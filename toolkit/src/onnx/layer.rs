@@ -1,6 +1,6 @@
 //! How a layer states its ONNX form: the file to open first.
 
-use super::{GraphBuilder, Value};
+use super::{GraphBuilder, Value, Values};
 use crate::Error;
 
 /// A layer states its ONNX form.
@@ -25,7 +25,11 @@ use crate::Error;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not state its ONNX form",
     label = "this layer cannot be exported",
-    note = "dfdx's Linear, UnbiasedLinear, activations, Softmax, Dropout, BatchNorm1D, LayerNorm1D, Residual and tuples of them can",
+    note = "all of dfdx's layers of stable Rust can: Linear, UnbiasedLinear, Bias2D, Embedding, every activation, PReLU, PReLU1D, BatchNorm1D, \
+            BatchNorm2D, LayerNorm1D, Dropout, DropoutOneIn, global pooling, Upscale2D, Reshape, MultiHeadAttention, Transformer, its \
+            encoder, decoder and their blocks; and what is made of them with tuples, Residual, GeneralizedResidual, Repeated, SplitInto, \
+            AddInto",
+    note = "the layers of dfdx that need nightly Rust (Conv2D, ConvTrans2D, 2-D pooling, Flatten2D, Upscale2DBy) cannot",
     note = "for a layer of your own, implement `trainbook::onnx::ToOnnx`"
 )]
 pub trait ToOnnx {
@@ -33,14 +37,38 @@ pub trait ToOnnx {
     ///
     /// `scope` is the layer's path in the model as dfdx's `TensorCollection` names it ("0", "2.1", "" for a model that is one layer);
     /// weights must carry the name that dfdx gives them, so that `0.weight` is the same tensor in a checkpoint and in the file.
-    /// `input.shape` is `[batch, features]`.
+    /// `input.shape` is `[batch, …]`: `[batch, features]`, `[batch, sequence, features]`, `[batch, channels, height, width]`; a layer must
+    /// refuse a rank that its `forward` does not take.
     ///
     /// # Errors
     /// [`Error::NoOnnxForm`] when the layer, as configured or on this input, cannot be expressed exactly.
     fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, Error>;
+
+    /// The same for a layer that takes or returns a tuple of tensors, as dfdx's `SplitInto`, `AddInto` and decoders do. Layers from one
+    /// tensor to one need not write it.
+    ///
+    /// # Errors
+    /// [`Error::NoOnnxForm`] when the layer, as configured or on these inputs, cannot be expressed exactly.
+    fn to_onnx_values(&self, graph: &mut GraphBuilder, scope: &str, input: &Values) -> Result<Values, Error> {
+        self.to_onnx(graph, scope, one(scope, input)?).map(Values::One)
+    }
 }
 
 /// The name of a part inside a scope: "0" and "weight" give "0.weight".
 pub(super) fn join(scope: &str, name: &str) -> String {
     if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
+}
+
+/// The only tensor of what a layer is given or returns.
+///
+/// # Errors
+/// [`Error::NoOnnxForm`] if it is a tuple.
+pub(super) fn one<'a>(scope: &str, values: &'a Values) -> Result<&'a Value, Error> {
+    match values {
+        Values::One(value) => Ok(value),
+        Values::Tuple(parts) => Err(Error::NoOnnxForm {
+            layer: if scope.is_empty() { "the model".into() } else { format!("the layer {scope}") },
+            reason: format!("it must be one tensor here, but is a tuple of {}", parts.len()),
+        }),
+    }
 }

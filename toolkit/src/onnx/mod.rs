@@ -10,15 +10,23 @@
 //! ```
 //!
 //! Open [`layer`](ToOnnx) first: a layer states its form there. [`Graph`] is the result, plain data. [`export()`] writes and proves it,
-//! [`check()`] proves a file again, [`Session`] runs one. What "equal" means is said in `reference.rs`: each number may be as far from the
+//! [`check()`] proves a file again, [`Session`] runs one. What "equal" means is said in `reference`: each number may be as far from the
 //! f64 evaluation as f32 rounding explains, and no farther.
+//!
+//! All layers that dfdx has on stable Rust have a form. A [`Value`] is of any rank, its first dimension the batch: rows of features
+//! ([`Graph::build`], [`export()`]), or sequences, images, indices, and several of them ([`Graph::build_on`], [`export_with`]). Nothing that
+//! is not known here is written, read or checked: an operator needs its attributes and shapes (`operator`) and its f64 evaluation with
+//! margins (`reference`) before a layer can use it.
 
+mod array;
+mod builder;
 mod check;
 mod compare;
 mod decode;
 mod encode;
 mod export;
 mod graph;
+mod inputs;
 mod layer;
 mod layers;
 mod operator;
@@ -29,12 +37,16 @@ mod session;
 mod structure;
 #[cfg(test)]
 mod tests;
+mod value;
 
+pub use array::{Array, Numbers};
+pub use builder::GraphBuilder;
 pub use check::{CheckReport, check};
 pub use compare::Comparison;
 pub use encode::{GRAPH_SHA256, IR_VERSION, OPSET};
-pub use export::{ExportOptions, ExportReport, Predict, export};
-pub use graph::{Attribute, BATCH, Dim, Graph, GraphBuilder, INPUT, Value};
+pub use export::{ExportOptions, ExportReport, Forward, Predict, export, export_with};
+pub use graph::{Attribute, Graph, INPUT};
 pub use layer::ToOnnx;
 pub use runtime::{Runtime, find, load};
 pub use session::Session;
+pub use value::{BATCH, Dim, Element, MEMORY, SEQUENCE, Value, Values};

@@ -76,19 +76,25 @@ pub(super) struct AttributeProto {
     pub f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
-    /// [`ATTRIBUTE_FLOAT`] or [`ATTRIBUTE_INT`].
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub s: Option<Vec<u8>>,
+    #[prost(int64, repeated, packed = "false", tag = "8")]
+    pub ints: Vec<i64>,
+    /// [`ATTRIBUTE_FLOAT`], [`ATTRIBUTE_INT`], [`ATTRIBUTE_STRING`] or [`ATTRIBUTE_INTS`].
     #[prost(int32, tag = "20")]
     pub r#type: i32,
 }
 
 pub(super) const ATTRIBUTE_FLOAT: i32 = 1;
 pub(super) const ATTRIBUTE_INT: i32 = 2;
+pub(super) const ATTRIBUTE_STRING: i32 = 3;
+pub(super) const ATTRIBUTE_INTS: i32 = 7;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct TensorProto {
     #[prost(int64, repeated, packed = "false", tag = "1")]
     pub dims: Vec<i64>,
-    /// [`TENSOR_FLOAT`].
+    /// [`TENSOR_FLOAT`] or [`TENSOR_INT64`].
     #[prost(int32, tag = "2")]
     pub data_type: i32,
     #[prost(string, tag = "8")]
@@ -103,6 +109,7 @@ pub(super) struct TensorProto {
 }
 
 pub(super) const TENSOR_FLOAT: i32 = 1;
+pub(super) const TENSOR_INT64: i32 = 7;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct ValueInfoProto {

@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ort::ep;
+use ort::session::SessionInputValue;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{TensorElementType, TensorRef, ValueType};
 
-use super::graph::expect_len;
+use super::array::{Array, Numbers};
+use super::graph::rows_shape;
 use super::runtime::{self, Runtime};
+use super::value::{Dim, Value};
 use crate::Error;
 
 /// A model file loaded in ONNX Runtime, on the CPU with one thread and all optimisations.
@@ -16,12 +19,12 @@ use crate::Error;
 pub struct Session {
     /// Runs need exclusive access.
     inner: Mutex<ort::session::Session>,
-    width: usize,
+    inputs: Vec<Value>,
     path: PathBuf,
 }
 
 impl Session {
-    /// Loads a model with one float input of shape `[batch, width]`. `library` is where ONNX Runtime is; `None` searches it as
+    /// Loads a model whose inputs are tensors of floats or int64. `library` is where ONNX Runtime is; `None` searches it as
     /// [`find`](runtime::find) says.
     ///
     /// # Errors
@@ -35,36 +38,65 @@ impl Session {
     pub(super) fn from_bytes(runtime: &Runtime, path: &Path, bytes: &[u8], optimize: bool) -> Result<Self, Error> {
         let refused = |reason| Error::OnnxFile { path: path.into(), reason };
         let inner = load(runtime, bytes, optimize).map_err(|e| refused(one_line(&e)))?;
-        let width = match inner.inputs() {
-            [input] => match input.dtype() {
-                ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } if shape.len() == 2 => {
-                    usize::try_from(shape[1]).ok()
-                }
-                _ => None,
-            },
-            _ => None,
-        };
-        let width = width.ok_or_else(|| refused("it must have one float input of shape [batch, width]".into()))?;
-        Ok(Self { inner: Mutex::new(inner), width, path: path.into() })
+        let mut inputs = Vec::new();
+        for input in inner.inputs() {
+            let (name, ValueType::Tensor { ty, shape, dimension_symbols }) = (input.name(), input.dtype()) else {
+                return Err(refused(format!("its input {:?} must be a tensor", input.name())));
+            };
+            let dims = shape.iter().zip(dimension_symbols.iter()).map(|(&size, symbol)| match usize::try_from(size) {
+                Ok(size) => Dim::Fixed(size),
+                Err(_) => Dim::Named(symbol.clone()),
+            });
+            let dims: Vec<Dim> = dims.collect();
+            inputs.push(match ty {
+                TensorElementType::Float32 => Value::f32(name, dims),
+                TensorElementType::Int64 => Value::i64(name, dims),
+                _ => return Err(refused(format!("its input {name:?} has {ty} numbers; they must be f32 or i64"))),
+            });
+        }
+        Ok(Self { inner: Mutex::new(inner), inputs, path: path.into() })
     }
 
-    /// The model's first output for `rows` rows, row-major.
+    /// The first output for `rows` rows, row-major, of a model with one input of floats.
     ///
     /// # Errors
-    /// [`Error::Setting`] if `input` is not `rows` rows, [`Error::OnnxFile`] if ONNX Runtime fails.
+    /// [`Error::Setting`] if the model takes something else or `input` is not `rows` rows, [`Error::OnnxFile`] if ONNX Runtime fails.
     pub fn predict(&self, input: &[f32], rows: usize) -> Result<Vec<f32>, Error> {
-        let first = self.run(input, rows)?.into_iter().next();
-        first.ok_or_else(|| Error::OnnxFile { path: self.path.clone(), reason: "it has no output".into() })
+        let shape = rows_shape(&self.inputs, input.len(), rows)?;
+        let outputs = self.run(&[Array::f32(shape, input.to_vec())])?;
+        match outputs.into_iter().next().map(|output| output.numbers) {
+            Some(Numbers::F32(numbers)) => Ok(numbers),
+            _ => Err(Error::OnnxFile { path: self.path.clone(), reason: "it has no output".into() }),
+        }
     }
 
-    /// All outputs.
-    pub(super) fn run(&self, input: &[f32], rows: usize) -> Result<Vec<Vec<f32>>, Error> {
-        expect_len(input.len(), rows, self.width)?;
+    /// All outputs, which are floats, for inputs of any rank.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the inputs are not what the model takes, [`Error::OnnxFile`] if ONNX Runtime fails.
+    pub fn run(&self, inputs: &[Array]) -> Result<Vec<Array>, Error> {
+        Array::expect(inputs, &self.inputs)?;
         let refused = |e: ort::Error| Error::OnnxFile { path: self.path.clone(), reason: one_line(&e) };
-        let input = TensorRef::from_array_view(([rows, self.width], input)).map_err(refused)?;
+        let mut named: Vec<(&str, SessionInputValue<'_>)> = Vec::with_capacity(inputs.len());
+        for (value, input) in self.inputs.iter().zip(inputs) {
+            let shape = input.shape.clone();
+            named.push(match &input.numbers {
+                Numbers::F32(numbers) => {
+                    (&value.name, TensorRef::from_array_view((shape, numbers.as_slice())).map_err(refused)?.into())
+                }
+                Numbers::I64(numbers) => {
+                    (&value.name, TensorRef::from_array_view((shape, numbers.as_slice())).map_err(refused)?.into())
+                }
+            });
+        }
         let mut session = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let outputs = session.run(ort::inputs![input]).map_err(refused)?;
-        outputs.values().map(|value| Ok(value.try_extract_tensor::<f32>().map_err(refused)?.1.to_vec())).collect()
+        let outputs = session.run(named).map_err(refused)?;
+        let array = |output: ort::value::ValueRef<'_>| {
+            let (shape, numbers) = output.try_extract_tensor::<f32>().map_err(refused)?;
+            let shape: Vec<usize> = shape.iter().filter_map(|&size| usize::try_from(size).ok()).collect();
+            Ok(Array::f32(shape, numbers.to_vec()))
+        };
+        outputs.values().map(array).collect()
     }
 }
 

@@ -2,25 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use super::graph::{Dim, Graph};
-use super::operator::Operator;
+use super::graph::Graph;
+use super::operator::{Operand, Operator};
+use super::value::{BATCH, Dim, Element, MEMORY, SEQUENCE, Value};
 
-/// The largest number of features. A file that asks for more is damaged or hostile: a check would run out of memory.
+/// The largest number of numbers in one row of a value. A file that asks for more is damaged or hostile: a check would run out of memory.
 pub(super) const MAX_WIDTH: usize = 1 << 20;
 
 /// # Errors
 /// The reason, in one line.
 pub(super) fn verify(graph: &Graph) -> Result<(), String> {
-    for value in [&graph.input, &graph.output] {
-        match value.width() {
-            Some(1..=MAX_WIDTH) => {}
-            _ => {
-                let shape = &value.shape;
-                return Err(format!("{:?} has the shape {shape:?}; it must be [batch, 1 to {MAX_WIDTH}]", value.name));
-            }
+    if graph.inputs.is_empty() || graph.outputs.is_empty() {
+        return Err(format!("it has {} inputs and {} outputs", graph.inputs.len(), graph.outputs.len()));
+    }
+    let mut shapes: BTreeMap<&str, (Element, Vec<Dim>)> = BTreeMap::new();
+    let mut floats: BTreeMap<&str, &[f32]> = BTreeMap::new();
+    let mut integers: BTreeMap<&str, &[i64]> = BTreeMap::new();
+    for input in &graph.inputs {
+        size(input)?;
+        if input.name.is_empty() || shapes.insert(&input.name, (input.element, input.shape.clone())).is_some() {
+            return Err(format!("the input's name {:?} is empty or taken", input.name));
         }
     }
-    let mut shapes = BTreeMap::from([(graph.input.name.as_str(), graph.input.shape.clone())]);
     for weight in &graph.weights {
         let name = &weight.name;
         let size = weight.shape.iter().try_fold(1_usize, |size, dim| size.checked_mul(*dim));
@@ -30,28 +33,89 @@ pub(super) fn verify(graph: &Graph) -> Result<(), String> {
         if let Some(at) = weight.data.iter().position(|number| !number.is_finite()) {
             return Err(format!("{name}[{at}] is {}; every weight must be finite", weight.data[at]));
         }
-        if shapes.insert(name, weight.shape.iter().copied().map(Dim::Fixed).collect()).is_some() {
+        let shape = weight.shape.iter().copied().map(Dim::Fixed).collect();
+        if shapes.insert(name, (Element::F32, shape)).is_some() {
             return Err(format!("two tensors or values are named {name:?}"));
         }
+        floats.insert(name, &weight.data);
+    }
+    for row in &graph.integers {
+        if shapes.insert(&row.name, (Element::I64, vec![Dim::Fixed(row.data.len())])).is_some() {
+            return Err(format!("two tensors or values are named {:?}", row.name));
+        }
+        integers.insert(&row.name, &row.data);
     }
     for node in &graph.nodes {
         let at_node = |reason| format!("node {:?}: {reason}", node.name);
         let operator = Operator::parse(&node.op, &node.attributes).map_err(at_node)?;
-        let mut inputs = Vec::with_capacity(node.inputs.len());
-        for input in &node.inputs {
-            let shape = shapes.get(input.as_str());
-            inputs.push(shape.ok_or_else(|| at_node(format!("nothing before it is named {input:?}")))?);
+        let mut operands = Vec::with_capacity(node.inputs.len());
+        for input in operator.given(&node.inputs).map_err(at_node)? {
+            let known = shapes.get(input).ok_or_else(|| at_node(format!("nothing before it is named {input:?}")))?;
+            operands.push(Operand {
+                element: known.0,
+                shape: &known.1,
+                floats: floats.get(input).copied().unwrap_or_default(),
+                integers: integers.get(input).copied().unwrap_or_default(),
+            });
         }
-        let shape = operator.output_shape(&inputs).map_err(at_node)?;
-        if shape != node.output.shape {
-            return Err(at_node(format!("its output has the shape {shape:?}, not {:?}", node.output.shape)));
+        let shape = operator.output_shape(&operands).map_err(at_node)?;
+        if shape != node.output.shape || node.output.element != Element::F32 {
+            let shape = Value::shown(&shape);
+            return Err(at_node(format!("its output has the shape {shape}, not {}", Value::shown(&node.output.shape))));
         }
-        if node.output.name.is_empty() || shapes.insert(&node.output.name, shape).is_some() {
+        if node.output.row_len().is_some_and(|len| len > MAX_WIDTH) {
+            return Err(at_node(format!("one row of its output has more than {MAX_WIDTH} numbers")));
+        }
+        if node.output.name.is_empty() || shapes.insert(&node.output.name, (Element::F32, shape)).is_some() {
             return Err(at_node(format!("its output's name {:?} is empty or taken", node.output.name)));
         }
     }
-    if graph.nodes.iter().all(|node| node.output != graph.output) {
-        return Err(format!("no node gives the output {:?} of shape {:?}", graph.output.name, graph.output.shape));
+    for (i, output) in graph.outputs.iter().enumerate() {
+        size(output)?;
+        if graph.nodes.iter().all(|node| node.output != *output) || graph.outputs[..i].contains(output) {
+            let shape = Value::shown(&output.shape);
+            return Err(format!("no node gives the output {:?} of shape {shape} alone", output.name));
+        }
+    }
+    for input in graph.inputs.iter().filter(|input| input.element == Element::I64) {
+        vocabulary(graph, &input.name)?;
     }
     Ok(())
+}
+
+/// Refuses an input or output that is not a batch of rows of a usable size.
+fn size(value: &Value) -> Result<(), String> {
+    let usable = |dim: &Dim| match dim {
+        Dim::Fixed(size) => (1..=MAX_WIDTH).contains(size),
+        Dim::Named(name) => name == SEQUENCE || name == MEMORY,
+    };
+    let batched = matches!(value.shape.first(), Some(Dim::Named(name)) if name == BATCH);
+    let rest = value.shape.get(1..).unwrap_or_default();
+    let small = value.row_len().is_none_or(|len| len <= MAX_WIDTH);
+    let many = rest.iter().filter_map(Dim::size).try_fold(1_usize, |product, size| product.checked_mul(size));
+    if batched && small && many.is_some() && rest.iter().all(usable) {
+        return Ok(());
+    }
+    Err(format!(
+        "{:?} has the shape {}; it must be [{BATCH}, …] with 1 to {MAX_WIDTH} numbers a row, and {SEQUENCE:?} and {MEMORY:?} as the \
+         only other sizes that are chosen at a run",
+        value.name,
+        Value::shown(&value.shape)
+    ))
+}
+
+/// The integers that an input may hold are 0 to this, without it.
+///
+/// # Errors
+/// The reason, if no node looks anything up by them.
+pub(super) fn vocabulary(graph: &Graph, input: &str) -> Result<usize, String> {
+    let looked_up =
+        graph.nodes.iter().filter(|node| node.op == "Gather" && node.inputs.get(1).is_some_and(|i| i == input));
+    let tables =
+        looked_up.filter_map(|node| graph.weights.iter().find(|weight| node.inputs.first() == Some(&weight.name)));
+    let sizes = tables.filter_map(|table| table.shape.first().copied());
+    match sizes.min() {
+        Some(size) if size > 0 => Ok(size),
+        _ => Err(format!("nothing says which integers {input:?} may hold")),
+    }
 }

@@ -1,8 +1,10 @@
-//! Activations: element by element, or along the features of a row.
+//! Activations: element by element, or along the last axis.
 
 use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
-use dfdx::nn::modules::{AccurateGeLU, FastGeLU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh};
+use dfdx::nn::modules::{
+    Abs, AccurateGeLU, Cos, Exp, FastGeLU, LeakyReLU, Ln, LogSoftmax, ReLU, Sigmoid, Sin, Softmax, Sqrt, Square, Tanh,
+};
 
 use crate::Error;
 use crate::onnx::{Attribute, GraphBuilder, ToOnnx, Value};
@@ -21,9 +23,21 @@ one_node! {
     ReLU => "Relu" [],
     Sigmoid => "Sigmoid" [],
     Tanh => "Tanh" [],
+    Sin => "Sin" [],
+    Cos => "Cos" [],
+    Ln => "Log" [],
+    Exp => "Exp" [],
+    Sqrt => "Sqrt" [],
+    Abs => "Abs" [],
     // dfdx's modules work on the last axis.
     Softmax => "Softmax" [("axis", Attribute::Int(-1))],
     LogSoftmax => "LogSoftmax" [("axis", Attribute::Int(-1))],
+}
+
+impl ToOnnx for Square {
+    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, Error> {
+        graph.node(scope, "Mul", &[&input.name, &input.name], &[])
+    }
 }
 
 impl ToOnnx for LeakyReLU<f32> {

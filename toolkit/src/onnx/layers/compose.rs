@@ -1,10 +1,11 @@
 //! Layers made of layers, and layers that do nothing once training is over.
 
-use dfdx::nn::modules::{Dropout, DropoutOneIn, Residual};
+use dfdx::nn::modules::{AddInto, Dropout, DropoutOneIn, GeneralizedResidual, Repeated, Residual, SplitInto};
 
+use super::named;
 use crate::Error;
-use crate::onnx::layer::join;
-use crate::onnx::{GraphBuilder, ToOnnx, Value};
+use crate::onnx::layer::{join, one};
+use crate::onnx::{GraphBuilder, ToOnnx, Value, Values};
 
 /// `f(x) + x`.
 impl<F: ToOnnx> ToOnnx for Residual<F> {
@@ -12,11 +13,41 @@ impl<F: ToOnnx> ToOnnx for Residual<F> {
         let inner = self.0.to_onnx(graph, &join(scope, "0"), input)?;
         if inner.shape != input.shape {
             return Err(Error::NoOnnxForm {
-                layer: format!("Residual {scope}"),
-                reason: format!("its inner layer turns the shape {:?} into {:?}", input.shape, inner.shape),
+                layer: named("Residual", scope),
+                reason: format!("its inner layer turns {input} into {inner}"),
             });
         }
         graph.node(scope, "Add", &[&inner.name, &input.name], &[])
+    }
+}
+
+/// `f(x) + r(x)`.
+impl<F: ToOnnx, R: ToOnnx> ToOnnx for GeneralizedResidual<F, R> {
+    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, Error> {
+        let given = Values::One(input.clone());
+        self.to_onnx_values(graph, scope, &given).and_then(|values| one(scope, &values).cloned())
+    }
+
+    fn to_onnx_values(&self, graph: &mut GraphBuilder, scope: &str, input: &Values) -> Result<Values, Error> {
+        let f = self.f.to_onnx_values(graph, &join(scope, "f"), input)?;
+        let r = self.r.to_onnx_values(graph, &join(scope, "r"), input)?;
+        sum("GeneralizedResidual", graph, scope, &[f, r])
+    }
+}
+
+/// Layer after layer, with weights of their own.
+impl<T: ToOnnx, const N: usize> ToOnnx for Repeated<T, N> {
+    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, Error> {
+        let given = Values::One(input.clone());
+        self.to_onnx_values(graph, scope, &given).and_then(|values| one(scope, &values).cloned())
+    }
+
+    fn to_onnx_values(&self, graph: &mut GraphBuilder, scope: &str, input: &Values) -> Result<Values, Error> {
+        let mut values = input.clone();
+        for (i, layer) in self.modules.iter().enumerate() {
+            values = layer.to_onnx_values(graph, &join(scope, &i.to_string()), &values)?;
+        }
+        Ok(values)
     }
 }
 
@@ -37,15 +68,25 @@ impl ToOnnx for () {
     fn to_onnx(&self, _: &mut GraphBuilder, _: &str, input: &Value) -> Result<Value, Error> {
         Ok(input.clone())
     }
+
+    fn to_onnx_values(&self, _: &mut GraphBuilder, _: &str, input: &Values) -> Result<Values, Error> {
+        Ok(input.clone())
+    }
 }
 
 macro_rules! tuples {
     ($($layer:ident $index:tt),+) => {
+        /// One layer after the other.
         impl<$($layer: ToOnnx),+> ToOnnx for ($($layer,)+) {
             fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, Error> {
-                let value = input.clone();
-                $(let value = self.$index.to_onnx(graph, &join(scope, stringify!($index)), &value)?;)+
-                Ok(value)
+                let given = Values::One(input.clone());
+                self.to_onnx_values(graph, scope, &given).and_then(|values| one(scope, &values).cloned())
+            }
+
+            fn to_onnx_values(&self, graph: &mut GraphBuilder, scope: &str, input: &Values) -> Result<Values, Error> {
+                let values = input.clone();
+                $(let values = self.$index.to_onnx_values(graph, &join(scope, stringify!($index)), &values)?;)+
+                Ok(values)
             }
         }
     };
@@ -58,3 +99,70 @@ tuples!(A 0, B 1, C 2);
 tuples!(A 0, B 1, C 2, D 3);
 tuples!(A 0, B 1, C 2, D 3, E 4);
 tuples!(A 0, B 1, C 2, D 3, E 4, F 5);
+
+macro_rules! heads {
+    ($($layer:ident $index:tt),+) => {
+        /// Each layer on the same input.
+        impl<$($layer: ToOnnx),+> ToOnnx for SplitInto<($($layer,)+)> {
+            fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, Error> {
+                let given = Values::One(input.clone());
+                self.to_onnx_values(graph, scope, &given).and_then(|values| one(scope, &values).cloned())
+            }
+
+            fn to_onnx_values(&self, graph: &mut GraphBuilder, scope: &str, input: &Values) -> Result<Values, Error> {
+                let scope = join(scope, "0");
+                Ok(Values::Tuple(vec![
+                    $(self.0.$index.to_onnx_values(graph, &join(&scope, stringify!($index)), input)?,)+
+                ]))
+            }
+        }
+
+        /// The sum of each layer on its own input.
+        impl<$($layer: ToOnnx),+> ToOnnx for AddInto<($($layer,)+)> {
+            fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, Error> {
+                let given = Values::One(input.clone());
+                self.to_onnx_values(graph, scope, &given).and_then(|values| one(scope, &values).cloned())
+            }
+
+            fn to_onnx_values(&self, graph: &mut GraphBuilder, scope: &str, input: &Values) -> Result<Values, Error> {
+                let heads = [$(stringify!($layer)),+].len();
+                let parts = match input {
+                    Values::Tuple(parts) if parts.len() == heads => parts,
+                    _ => return Err(Error::NoOnnxForm {
+                        layer: named("AddInto", scope),
+                        reason: format!("it takes a tuple of {heads} tensors"),
+                    }),
+                };
+                let inner = join(scope, "0");
+                let results = [
+                    $(self.0.$index.to_onnx_values(graph, &join(&inner, stringify!($index)), &parts[$index])?,)+
+                ];
+                sum("AddInto", graph, scope, &results)
+            }
+        }
+    };
+}
+
+heads!(A 0, B 1);
+heads!(A 0, B 1, C 2);
+heads!(A 0, B 1, C 2, D 3);
+heads!(A 0, B 1, C 2, D 3, E 4);
+heads!(A 0, B 1, C 2, D 3, E 4, F 5);
+
+/// `a + (b + (c + …))`, in dfdx's order.
+fn sum(layer: &str, graph: &mut GraphBuilder, scope: &str, parts: &[Values]) -> Result<Values, Error> {
+    let mut parts = parts.iter().rev().map(|part| one(scope, part));
+    let Some(last) = parts.next() else {
+        return Err(Error::NoOnnxForm { layer: named(layer, scope), reason: "it adds nothing".into() });
+    };
+    let mut total = last?.clone();
+    for part in parts {
+        let part = part?;
+        if part.shape != total.shape {
+            let reason = format!("it adds {part} and {total}, whose shapes differ");
+            return Err(Error::NoOnnxForm { layer: named(layer, scope), reason });
+        }
+        total = graph.node(scope, "Add", &[&part.name, &total.name], &[])?;
+    }
+    Ok(Values::One(total))
+}

@@ -3,28 +3,44 @@
 use dfdx::nn::modules::{Linear, UnbiasedLinear};
 use dfdx::tensor_ops::Device;
 
-use super::expect_width;
+use super::expect;
 use crate::Error;
 use crate::onnx::{Attribute, GraphBuilder, ToOnnx, Value};
 
 impl<const I: usize, const O: usize, D: Device<f32>> ToOnnx for Linear<I, O, f32, D> {
     fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, Error> {
-        expect_width("Linear", scope, input, I)?;
+        expect("Linear", scope, input, &[2, 3], -1, I)?;
         let weight = graph.weight(scope, "weight", &[O, I], self.weight.as_vec())?;
         let bias = graph.weight(scope, "bias", &[O], self.bias.as_vec())?;
-        gemm(graph, scope, &[&input.name, &weight, &bias])
+        product(graph, scope, input, &weight, Some(&bias))
     }
 }
 
 impl<const I: usize, const O: usize, D: Device<f32>> ToOnnx for UnbiasedLinear<I, O, f32, D> {
     fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, Error> {
-        expect_width("UnbiasedLinear", scope, input, I)?;
+        expect("UnbiasedLinear", scope, input, &[2, 3], -1, I)?;
         let weight = graph.weight(scope, "weight", &[O, I], self.weight.as_vec())?;
-        gemm(graph, scope, &[&input.name, &weight])
+        product(graph, scope, input, &weight, None)
     }
 }
 
-fn gemm(graph: &mut GraphBuilder, scope: &str, inputs: &[&str]) -> Result<Value, Error> {
-    // dfdx keeps the weight as (out, in).
-    graph.node(scope, "Gemm", inputs, &[("transB", Attribute::Int(1))])
+/// dfdx keeps the weight as (out, in).
+fn product(
+    graph: &mut GraphBuilder,
+    scope: &str,
+    input: &Value,
+    weight: &str,
+    bias: Option<&str>,
+) -> Result<Value, Error> {
+    if input.shape.len() == 2 {
+        let inputs: Vec<&str> = [input.name.as_str(), weight].into_iter().chain(bias).collect();
+        return graph.node(scope, "Gemm", &inputs, &[("transB", Attribute::Int(1))]);
+    }
+    // Gemm takes matrices only, MatMul does not transpose, and the file's weight must be the checkpoint's.
+    let transposed = graph.node(scope, "Transpose", &[weight], &[("perm", Attribute::Ints(vec![1, 0]))])?;
+    let value = graph.node(scope, "MatMul", &[&input.name, &transposed.name], &[])?;
+    match bias {
+        Some(bias) => graph.node(scope, "Add", &[&value.name, bias], &[]),
+        None => Ok(value),
+    }
 }

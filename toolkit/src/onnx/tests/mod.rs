@@ -3,6 +3,7 @@
 mod files;
 mod layers;
 mod mutants;
+mod ranks;
 mod runtimes;
 
 use std::path::PathBuf;

@@ -20,7 +20,7 @@ fn weight<'a>(graph: &'a mut Graph, name: &str) -> &'a mut Vec<f32> {
 
 fn attribute(node_name: &'static str, name: &'static str, value: Attribute) -> impl Fn(&mut Graph) {
     move |graph| {
-        node(graph, node_name).attributes.insert(name.into(), value);
+        node(graph, node_name).attributes.insert(name.into(), value.clone());
     }
 }
 
