@@ -107,7 +107,7 @@ impl Known {
         let mut state = self.lock();
         let (mut unknown, mut changed) = (Vec::new(), false);
         for id in ids {
-            let known = state.runs.get_mut(id).map(|remembered| remembered.refresh(&journals.path(id)));
+            let known = state.runs.get_mut(id).map(|remembered| remembered.refresh(|| journals.path(id)));
             match known {
                 Some(Freshness::Same) => {}
                 Some(Freshness::Newer) => changed = true,
@@ -171,14 +171,14 @@ impl Known {
 }
 
 impl Remembered {
-    /// Brings this up to date from the journal.
-    fn refresh(&mut self, path: &Path) -> Freshness {
+    /// Brings this up to date from the journal, whose path is put together only if it is needed.
+    fn refresh(&mut self, path: impl FnOnce() -> PathBuf) -> Freshness {
         let (position, fold) = match &mut self.state {
             Growth::Final => return Freshness::Same,
             Growth::Unreadable => return Freshness::Lost,
             Growth::Growing(position, fold) => (position, fold),
         };
-        let Ok(Some(part)) = reader::read_from(path, *position) else { return Freshness::Lost };
+        let Ok(Some(part)) = reader::read_from(&path(), *position) else { return Freshness::Lost };
         part.entries.iter().for_each(|entry| fold.apply(entry, |_, _, _| {}));
         *position = part.end;
         self.summary = Arc::new(fold.summary(part.live, part.damage));
