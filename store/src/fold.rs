@@ -29,6 +29,34 @@ pub(crate) struct Fold {
     ending: Option<Ending>,
 }
 
+/// The points that a fold shows, metric by metric.
+#[derive(Debug, Default)]
+pub(crate) struct Series(BTreeMap<MetricName, Vec<(u64, f64)>>);
+
+impl Series {
+    pub(crate) fn new() -> Series {
+        Series::default()
+    }
+
+    /// Adds the next point of a metric.
+    pub(crate) fn push(&mut self, metric: &MetricName, step: u64, value: f64) {
+        // Most points are not the first, and only the first needs the name.
+        match self.0.get_mut(metric) {
+            Some(points) => points.push((step, value)),
+            None => drop(self.0.insert(metric.clone(), vec![(step, value)])),
+        }
+    }
+
+    /// Takes the points of one metric out.
+    pub(crate) fn remove(&mut self, metric: &str) -> Option<Vec<(u64, f64)>> {
+        self.0.remove(metric)
+    }
+
+    pub(crate) fn into_map(self) -> BTreeMap<MetricName, Vec<(u64, f64)>> {
+        self.0
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Ending {
     state: EndState,

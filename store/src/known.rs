@@ -5,61 +5,23 @@
 //! of settled runs, and how far a long journal is sealed. **The journals**, for everything else, and for everything if the
 //! index is not to be had. What was read there goes into the index for the next process.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::ErrorKind;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::error::{Result as StoreResult, StoreError};
-use crate::event::{Entry, MetricName};
+use crate::error::Result as StoreResult;
 use crate::fold::Fold;
-use crate::index::block::{self, Block};
-use crate::index::{Index, IndexError, Sealed, Session, Settled};
-use crate::journal::reader::{self, Part, Position};
+use crate::index::{Index, IndexError, Session, Settled};
+use crate::journal::reader::{self, Position};
+use crate::journals::Journals;
+use crate::open_end::OpenEnd;
 use crate::record;
 use crate::run_id::RunId;
 use crate::summary::RunSummary;
 
-/// How much of a journal may be unsealed, in bytes. So much is read in a millisecond or two.
-pub(crate) const UNSEALED: u64 = 1 << 20;
-
 /// How many runs are kept in memory; the others are looked up each time. Some kilobytes each.
-const REMEMBERED: usize = 50_000;
-
-/// The folder of journals.
-#[derive(Debug)]
-pub(crate) struct Journals {
-    folder: PathBuf,
-}
-
-impl Journals {
-    pub(crate) fn new(folder: PathBuf) -> Journals {
-        Journals { folder }
-    }
-
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// Where the journal of a run is, or would be.
-    pub(crate) fn path(&self, id: &RunId) -> PathBuf {
-        self.folder.join(format!("{id}.log"))
-    }
-
-    /// Every run that has a journal, in no order.
-    pub(crate) fn list(&self) -> StoreResult<Vec<RunId>> {
-        let mut ids = Vec::new();
-        for entry in std::fs::read_dir(&self.folder).map_err(StoreError::io("list", &self.folder))? {
-            let name = entry.map_err(StoreError::io("list", &self.folder))?.file_name();
-            // Anything that is no run's name was not put there by this crate.
-            if let Some(Ok(id)) = name.to_str().and_then(|name| name.strip_suffix(".log")).map(str::parse) {
-                ids.push(id);
-            }
-        }
-        Ok(ids)
-    }
-}
+const REMEMBERED: usize = if cfg!(test) { 3 } else { 50_000 };
 
 /// The summaries that this process has read.
 #[derive(Debug, Default)]
@@ -79,8 +41,6 @@ struct State {
 #[derive(Debug)]
 struct Remembered {
     summary: Arc<RunSummary>,
-    /// Length of the journal that the summary is of, in bytes; 0 if it could not be read.
-    length: u64,
     state: Growth,
 }
 
@@ -133,9 +93,9 @@ impl Known {
             // One pass over everything in the index, or a look at each.
             let all = (unknown.len() * 8 > ids.len()).then_some(ids);
             let found = index.with(patience, |session| look_up(session, journals, &unknown, all));
-            state.without_index = found.as_ref().err().map(why);
+            state.without_index = found.as_ref().err().map(ToString::to_string);
             let found = found.unwrap_or_else(|_| {
-                unknown.iter().filter_map(|id| Some(((*id).clone(), read(id, &journals.path(id))?))).collect()
+                unknown.iter().filter_map(|id| Some(((*id).clone(), Remembered::read(id, journals)?))).collect()
             });
             for (id, remembered) in found {
                 summaries.push(Arc::clone(&remembered.summary));
@@ -146,8 +106,34 @@ impl Known {
         }
         // Ids tell seconds apart; several runs may start in one.
         summaries.sort_unstable_by(|a, b| b.started_at.cmp(&a.started_at).then_with(|| b.id.cmp(&a.id)));
-        state.listing = Some(summaries.clone());
+        // A run that is not remembered would stay in it when it is deleted.
+        state.listing = (state.runs.len() == summaries.len()).then(|| summaries.clone());
         summaries
+    }
+
+    /// The summary of one run; `None` if it says nothing yet, or is gone. Waits no longer than `patience` for another process.
+    pub(crate) fn summary(
+        &self,
+        id: &RunId,
+        journals: &Journals,
+        index: &Index,
+        patience: Duration,
+    ) -> Option<Arc<RunSummary>> {
+        let mut state = self.lock();
+        let remembered = state.runs.get_mut(id);
+        let refreshed = remembered.map(|run| (run.refresh(|| journals.path(id)), Arc::clone(&run.summary)));
+        match refreshed {
+            Some((Freshness::Same, summary)) => return Some(summary),
+            Some((Freshness::Newer, summary)) => {
+                state.listing = None;
+                return Some(summary);
+            }
+            Some((Freshness::Lost, _)) | None => {}
+        }
+        drop(state);
+        let found = index.with(patience, |session| look_up(session, journals, &[id], None));
+        let remembered = found.map(|mut found| found.pop().map(|(_, remembered)| remembered));
+        remembered.unwrap_or_else(|_| Remembered::read(id, journals)).map(|remembered| remembered.summary)
     }
 
     /// Why the last reading went without the index; `None` if it did not.
@@ -182,7 +168,6 @@ impl Remembered {
         part.entries.iter().for_each(|entry| fold.apply(entry, |_, _, _| {}));
         *position = part.end;
         self.summary = Arc::new(fold.summary(part.live, part.damage));
-        self.length = part.length;
         if !part.live {
             self.state = Growth::Final;
         }
@@ -196,11 +181,6 @@ enum Freshness {
     Newer,
     /// It has to be looked up anew.
     Lost,
-}
-
-fn why(error: &IndexError) -> String {
-    let (IndexError::Unavailable(why) | IndexError::Damaged(why)) = error;
-    why.clone()
 }
 
 /// What the index has about these runs, after bringing it up to date for them. If `all` names every run that there is, the
@@ -226,19 +206,19 @@ fn look_up(
         if let Some(Settled { journal: length, summary }) = indexed
             && path.metadata().is_ok_and(|metadata| metadata.len() == length)
         {
-            let summary = Arc::new(summary);
-            found.push(((*id).clone(), Remembered { summary, length, state: Growth::Final }));
+            found.push(((*id).clone(), Remembered { summary: Arc::new(summary), state: Growth::Final }));
             continue;
         }
-        let Some(open) = OpenEnd::read(session, id, &path)? else {
-            found.extend(read(id, &path).map(|remembered| ((*id).clone(), remembered)));
-            continue;
+        let open = OpenEnd::read_and_seal(session, id, &path)?;
+        let (length, sealed) = match &open {
+            Ok(Some(open)) => (open.length, open.sealed),
+            _ => (0, false),
         };
-        changed |= open.sealed;
-        let remembered = open.remembered();
+        changed |= sealed;
+        let Some(remembered) = Remembered::of(id, &path, open) else { continue };
         if matches!(remembered.state, Growth::Final) {
             let summary = RunSummary::clone(&remembered.summary);
-            session.put_settled(&Settled { journal: remembered.length, summary })?;
+            session.put_settled(&Settled { journal: length, summary })?;
             changed = true;
         }
         found.push(((*id).clone(), remembered));
@@ -254,111 +234,51 @@ pub(crate) fn look_up_all(session: &Session, journals: &Journals, ids: &[RunId])
     Ok(look_up(session, journals, &ids.iter().collect::<Vec<_>>(), Some(ids))?.len())
 }
 
-/// The end of a journal that is not sealed, and what the whole journal adds up to.
-pub(crate) struct OpenEnd {
-    fold: Fold,
-    end: Position,
-    length: u64,
-    live: bool,
-    damage: Option<String>,
-    /// How many sealed blocks each metric has.
-    pub(crate) blocks: BTreeMap<MetricName, u32>,
-    /// The points behind them.
-    pub(crate) points: BTreeMap<MetricName, Vec<(u64, f64)>>,
-    /// Whether reading sealed something, which is not on disk yet.
-    pub(crate) sealed: bool,
-}
-
-impl OpenEnd {
-    /// Reads the journal of `id` from where it is sealed. If what is not sealed is much, seals it. `None` if the journal
-    /// cannot be read at all, or says nothing yet.
-    pub(crate) fn read(session: &Session, id: &RunId, path: &Path) -> Result<Option<OpenEnd>, IndexError> {
-        let from = session.sealed(id)?;
-        let position = from.as_ref().map(|sealed| sealed.position).unwrap_or_default();
-        let part = match reader::read_from(path, position) {
-            Ok(Some(part)) => part,
-            Ok(None) => return Ok(None),
-            Err(error) if error.kind() == ErrorKind::InvalidData && from.is_some() => {
-                // Another journal under this name.
-                session.forget(id.as_str())?;
-                return OpenEnd::read(session, id, path);
-            }
-            Err(_) => return Ok(None),
-        };
-        let Part { entries, end, length, live, damage } = part;
-        let mut entries = entries.into_iter();
-        let (fold, blocks) = match from {
-            Some(Sealed { fold, blocks, .. }) => (fold, blocks),
-            None => match Fold::begin(id, path, entries.next(), damage.as_deref()) {
-                Ok((fold, _)) => (fold, BTreeMap::new()),
-                Err(_) => return Ok(None),
-            },
-        };
-        let mut open = OpenEnd { fold, end, length, live, damage, blocks, points: BTreeMap::new(), sealed: false };
-        open.apply(entries);
-        if end.offset - position.offset > UNSEALED {
-            open.seal(session, id)?;
-        }
-        Ok(Some(open))
-    }
-
-    fn apply(&mut self, entries: impl Iterator<Item = Entry>) {
-        let OpenEnd { fold, points, .. } = self;
-        for entry in entries {
-            fold.apply(&entry, |name, step, value| match points.get_mut(name) {
-                Some(points) => points.push((step, value)),
-                None => drop(points.insert(name.clone(), vec![(step, value)])),
-            });
-        }
-    }
-
-    fn seal(&mut self, session: &Session, id: &RunId) -> Result<(), IndexError> {
-        let mut sealed = Vec::new();
-        for (metric, points) in std::mem::take(&mut self.points) {
-            let count = self.blocks.entry(metric.clone()).or_default();
-            for points in points.chunks(block::POINTS) {
-                let block = Block::seal(points).map_err(IndexError::Unavailable)?;
-                sealed.push((metric.clone(), *count, block));
-                *count += 1;
-            }
-        }
-        let state = Sealed { position: self.end, fold: self.fold.clone(), blocks: self.blocks.clone() };
-        session.seal(id, &state, &sealed)?;
-        self.sealed = true;
-        Ok(())
-    }
-
-    fn remembered(&self) -> Remembered {
-        Remembered::new(&self.fold, self.end, self.length, self.live, self.damage.clone())
-    }
-}
-
 impl Remembered {
-    fn new(fold: &Fold, end: Position, length: u64, live: bool, damage: Option<String>) -> Remembered {
-        let state = if live { Growth::Growing(end, Box::new(fold.clone())) } else { Growth::Final };
-        Remembered { summary: Arc::new(fold.summary(live, damage)), length, state }
+    /// What reading a journal gave. `None` if it says nothing yet, or is gone. One run's trouble is shown on that run alone.
+    fn of(id: &RunId, path: &Path, read: StoreResult<Option<OpenEnd>>) -> Option<Remembered> {
+        match read {
+            Ok(open) => {
+                let OpenEnd { fold, end, live, damage, .. } = open?;
+                let summary = Arc::new(fold.summary(live, damage));
+                let state = if live { Growth::Growing(end, Box::new(fold)) } else { Growth::Final };
+                Some(Remembered { summary, state })
+            }
+            Err(_) if !path.exists() => None,
+            Err(error) => {
+                let summary = Arc::new(record::unreadable(id, error.to_string()));
+                Some(Remembered { summary, state: Growth::Unreadable })
+            }
+        }
     }
 
-    fn unreadable(id: &RunId, why: String) -> Remembered {
-        Remembered { summary: Arc::new(record::unreadable(id, why)), length: 0, state: Growth::Unreadable }
+    /// From the journal alone.
+    fn read(id: &RunId, journals: &Journals) -> Option<Remembered> {
+        let path = journals.path(id);
+        Remembered::of(id, &path, OpenEnd::read(id, &path, None))
     }
 }
 
-/// A run from its journal alone. One run's trouble is shown on that run alone.
-fn read(id: &RunId, path: &Path) -> Option<Remembered> {
-    let part = match reader::read(path) {
-        Ok(Some(part)) => part,
-        Ok(None) => return None,
-        Err(_) if !path.exists() => return None,
-        Err(error) => return Some(Remembered::unreadable(id, error.to_string())),
-    };
-    let Part { entries, end, length, live, damage } = part;
-    let mut entries = entries.into_iter();
-    Some(match Fold::begin(id, path, entries.next(), damage.as_deref()) {
-        Ok((mut fold, _)) => {
-            entries.for_each(|entry| fold.apply(&entry, |_, _, _| {}));
-            Remembered::new(&fold, end, length, live, damage)
+#[cfg(test)]
+mod tests {
+    use crate::{EndState, RunEnd, RunStart, Store};
+
+    #[test]
+    fn a_run_that_is_not_remembered_leaves_the_list_when_it_is_deleted() {
+        for deleted in 0..4 {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(folder.path()).unwrap();
+            for _ in 0..4 {
+                let run = store.start_run(RunStart::default()).unwrap();
+                run.finish(RunEnd::new(EndState::Finished, 0, 0)).unwrap();
+            }
+            let all = store.runs().unwrap();
+            assert_eq!(all.len(), 4);
+            store.plan_deletion(&[all[deleted].id.as_str()]).unwrap().carry_out().unwrap();
+            let rest: Vec<_> = all.iter().filter(|run| run.id != all[deleted].id).cloned().collect();
+            for _ in 0..2 {
+                assert_eq!(store.runs().unwrap(), rest, "{deleted}");
+            }
         }
-        Err(error) => Remembered::unreadable(id, error.to_string()),
-    })
+    }
 }

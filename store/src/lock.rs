@@ -12,7 +12,9 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// A lock that is held until this is dropped.
 #[derive(Debug)]
 pub(crate) struct LockFile {
-    _file: File,
+    file: File,
+    /// Whether the file names this process.
+    named: bool,
 }
 
 /// Why a lock could not be had.
@@ -40,14 +42,23 @@ impl LockFile {
             .set_len(0)
             .and_then(|()| file.seek(SeekFrom::Start(0)))
             .and_then(|_| writeln!(file, "{}", std::process::id()));
-        Ok(LockFile { _file: file })
+        Ok(LockFile { file, named: true })
     }
 
     /// Takes the lock at `path` together with everyone who takes it so. Waits no longer than `patience`.
     pub(crate) fn shared(path: &Path, patience: Duration) -> Result<LockFile, LockError> {
         let file = open(path)?;
         wait(patience, || file.try_lock_shared()).map_err(|error| or_holder(error, path))?;
-        Ok(LockFile { _file: file })
+        Ok(LockFile { file, named: false })
+    }
+}
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        if self.named {
+            // Those who take it together do not write their names, and must not be taken for this process.
+            let _ = self.file.set_len(0);
+        }
     }
 }
 
@@ -74,7 +85,8 @@ fn or_holder(error: TryLockError, path: &Path) -> LockError {
         TryLockError::Error(error) => LockError::Io(error),
         TryLockError::WouldBlock => {
             let text = std::fs::read_to_string(path).unwrap_or_default();
-            LockError::Held(Holder { process: text.trim().parse().ok() })
+            // One that was killed leaves its name behind.
+            LockError::Held(Holder { process: text.trim().parse().ok().filter(|process| is_there(*process)) })
         }
     }
 }
@@ -100,6 +112,11 @@ impl fmt::Display for Holder {
     }
 }
 
+/// Whether there is such a process on this machine; `true` where the system does not tell.
+fn is_there(process: u32) -> bool {
+    !Path::new("/proc/self").exists() || Path::new(&format!("/proc/{process}")).exists()
+}
+
 /// Whether a process of this machine was stopped by a signal; `false` where the system does not tell.
 pub(crate) fn is_stopped(process: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
@@ -120,11 +137,16 @@ mod tests {
         assert_eq!(error.to_string(), format!("process {} holds it", std::process::id()));
         drop(held);
         LockFile::exclusive(&path, Duration::ZERO).unwrap();
-        std::fs::write(&path, "nonsense").unwrap();
-        let file = File::open(&path).unwrap();
-        file.lock_shared().unwrap();
-        let error = LockFile::exclusive(&path, Duration::ZERO).unwrap_err();
-        assert_eq!(error.to_string(), "another process holds it");
+        let shared = LockFile::shared(&path, Duration::ZERO).unwrap();
+        // 4,194,304 is the most that a process id can be.
+        for left_behind in ["", "nonsense", "4194305"] {
+            if !left_behind.is_empty() {
+                std::fs::write(&path, left_behind).unwrap();
+            }
+            let error = LockFile::exclusive(&path, Duration::ZERO).unwrap_err();
+            assert_eq!(error.to_string(), "another process holds it", "{left_behind:?}");
+        }
+        drop(shared);
         assert!(matches!(LockFile::exclusive(folder.path(), Duration::ZERO), Err(LockError::Io(_))));
     }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::environment::{self, Environment};
 use crate::error::{Result, StoreError};
 use crate::event::{DataFingerprint, Entry, MetricName, PlannedCallback, RunStart, TimedEvent};
-use crate::fold::Fold;
+use crate::fold::{Fold, Series};
 use crate::journal::reader::{self, Part};
 use crate::lock::is_stopped;
 use crate::run_id::RunId;
@@ -51,19 +51,16 @@ pub(crate) fn load(id: &RunId, path: &Path) -> Result<Option<RunRecord>> {
     };
     let mut entries = entries.into_iter();
     let (mut fold, start) = Fold::begin(id, path, entries.next(), damage.as_deref())?;
-    let mut series: BTreeMap<MetricName, Vec<(u64, f64)>> = BTreeMap::new();
-    let mut events = Vec::new();
+    let (mut series, mut events) = (Series::new(), Vec::new());
     for entry in entries {
-        fold.apply(&entry, |name, step, value| match series.get_mut(name) {
-            Some(points) => points.push((step, value)),
-            None => drop(series.insert(name.clone(), vec![(step, value)])),
-        });
+        fold.apply(&entry, |name, step, value| series.push(name, step, value));
         if let Entry::Event(event) = entry {
             events.push(event);
         }
     }
     let RunStart { plan, environment, data, .. } = start;
-    Ok(Some(RunRecord { summary: fold.summary(live, damage.clone()), plan, environment, data, series, events, damage }))
+    let (summary, series) = (fold.summary(live, damage.clone()), series.into_map());
+    Ok(Some(RunRecord { summary, plan, environment, data, series, events, damage }))
 }
 
 /// What a list shows of a run whose journal says nothing: that it is there, and why nothing is known.

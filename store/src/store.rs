@@ -12,13 +12,15 @@ use smol_str::SmolStr;
 use crate::error::{Result, StoreError};
 use crate::event::{Entry, RunStart};
 use crate::history::History;
-use crate::index::{Index, IndexError};
+use crate::index::Index;
 use crate::journal::FormatVersion;
 use crate::journal::writer::{JournalWriter, encode};
-use crate::known::{self, Journals, Known, OpenEnd, UNSEALED};
+use crate::journals::Journals;
+use crate::known::{self, Known};
 use crate::lock;
 use crate::nearest::nearest;
 use crate::objects::{ObjectId, Objects, sync_folder, write_atomically};
+use crate::open_end::{OpenEnd, UNSEALED};
 use crate::query::{self, Histories, Query};
 use crate::record::{self, RunRecord};
 use crate::recorder::RunWriter;
@@ -159,6 +161,19 @@ impl Store {
         Ok(known.summaries(&journals.list()?, journals, index, PATIENCE))
     }
 
+    /// The summary of the run with this id, or of the only one whose id begins so. Unlike [`run`](Store::run), it reads no journal
+    /// that the index knows.
+    ///
+    /// # Errors
+    /// As [`run`](Store::run), but for an unreadable journal, of which the summary tells.
+    pub fn summary(&self, id_or_unique_prefix: &str) -> Result<RunSummary> {
+        let id = self.find(id_or_unique_prefix)?;
+        let Inner { known, journals, index, .. } = &*self.inner;
+        let summary =
+            known.summary(&id, journals, index, PATIENCE).ok_or_else(|| just_starting(&journals.path(&id)))?;
+        Ok(Arc::unwrap_or_clone(summary))
+    }
+
     /// Why the index could not be used the last time that it was needed, for example because another process holds it; then
     /// the journals were read instead, which gives the same answer later. `None` when it could be used.
     pub fn index_problem(&self) -> Option<String> {
@@ -179,7 +194,7 @@ impl Store {
         let path = &self.inner.journals.path(id);
         if path.metadata().is_ok_and(|metadata| metadata.len() > UNSEALED) {
             let sealed = self.inner.index.with(PATIENCE, |session| {
-                let Some(mut open) = OpenEnd::read(session, id, path)? else { return Ok(None) };
+                let Ok(Some(mut open)) = OpenEnd::read_and_seal(session, id, path)? else { return Ok(None) };
                 if open.sealed {
                     session.flush()?;
                 }
@@ -289,8 +304,8 @@ impl Store {
         known.clear();
         let ids = journals.list()?;
         index.anew(PATIENCE, |session| known::look_up_all(session, journals, &ids)).map_err(|error| {
-            let (IndexError::Unavailable(why) | IndexError::Damaged(why)) = error;
-            StoreError::Io { action: "rebuild the index of", path: path.clone(), source: io::Error::other(why) }
+            let source = io::Error::other(error.to_string());
+            StoreError::Io { action: "rebuild the index of", path: path.clone(), source }
         })
     }
 

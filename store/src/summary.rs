@@ -78,6 +78,15 @@ impl RunState {
             RunState::Crashed => "crashed",
         }
     }
+
+    /// Why it was stopped or failed.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            RunState::Stopped { reason } => Some(reason),
+            RunState::Failed { error } => Some(error),
+            RunState::Running | RunState::Finished | RunState::Crashed => None,
+        }
+    }
 }
 
 impl From<EndState> for RunState {

@@ -95,8 +95,15 @@ fn runs_come_newest_first_from_index_and_journals_alike() {
     running.log(1, &[Metric::new("loss", 0.25)]);
     running.flush().unwrap();
     assert_eq!(store.query("metrics.loss = 0.25").unwrap()[0].state, RunState::Running);
+    let id = running.id().to_string();
+    assert_eq!(store.summary(&id).unwrap().state, RunState::Running);
     running.finish(RunEnd::new(EndState::Finished, 1, 1)).unwrap();
-    assert_eq!(store.query("metrics.loss = 0.25").unwrap()[0].state, RunState::Finished);
+    drop(running);
+    // One that asks for it alone, one that has a list, and one that remembers nothing.
+    for store in [&store, &Store::open_existing(folder.path()).unwrap()] {
+        assert_eq!(store.summary(&id[..id.len() - 1]).unwrap().state, RunState::Finished);
+        assert_eq!(store.query("metrics.loss = 0.25").unwrap(), [store.summary(&id).unwrap()]);
+    }
     // A run that somebody deleted is gone.
     std::fs::remove_file(journal(folder.path(), &ids[0])).unwrap();
     assert_eq!(store.runs().unwrap().len(), 5);

@@ -1,6 +1,5 @@
 //! Deleting runs.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
@@ -67,8 +66,6 @@ impl Store {
         }
         ids.sort_by(|a, b| b.cmp(a));
         ids.dedup();
-        let mut summaries: HashMap<RunId, RunSummary> =
-            self.runs()?.into_iter().map(|run| (run.id.clone(), run)).collect();
         let mut planned = Vec::with_capacity(ids.len());
         for id in ids {
             let path = self.journals().path(&id);
@@ -77,8 +74,10 @@ impl Store {
                 let process = record.map(|record| record.environment.process_id).filter(|process| *process != 0);
                 return Err(StoreError::RunInUse { id, process });
             }
-            let run = summaries.remove(&id);
-            let run = run.unwrap_or_else(|| record::unreadable(&id, "it never began".to_owned()));
+            let run = match self.summary(id.as_str()) {
+                Ok(run) => run,
+                Err(_) => record::unreadable(&id, "it never began".to_owned()),
+            };
             planned.push(PlannedRun { run, bytes: length(&path)?, goes: true, why: "it was named".to_owned() });
         }
         Ok(DeletionPlan::new(self, planned))

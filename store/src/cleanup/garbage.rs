@@ -28,8 +28,9 @@ use super::deletion::is_in_use;
 use super::references::references;
 use super::size::{count, size};
 use crate::error::{Result, StoreError};
+use crate::fold::Fold;
+use crate::journal::reader::{self, Part};
 use crate::objects::{ObjectId, TEMPORARY};
-use crate::record;
 use crate::run_id::RunId;
 use crate::store::Store;
 
@@ -133,12 +134,13 @@ impl Store {
                 Err(error) => return Err(StoreError::io("read", &path)(error)),
             };
             references(&bytes, &mut needed);
-            let is_whole = match record::load(&id, &path) {
-                Ok(Some(record)) => record.damage.map_or(Ok(true), Err),
-                // Its first record is being written.
-                Ok(None) => Ok(false),
-                Err(_) if !path.exists() => continue,
-                Err(error) => Err(error.to_string()),
+            let Part { entries, damage, .. } = reader::decode(&bytes, in_use);
+            let is_whole = match (entries.into_iter().next(), damage) {
+                // Its first record is being written; before that, it is not even held.
+                (None, _) if bytes.is_empty() => Ok(false),
+                (None, None) if in_use => Ok(false),
+                (_, Some(damage)) => Err(damage),
+                (first, None) => Fold::begin(&id, &path, first, None).map(|_| true).map_err(|error| error.to_string()),
             };
             let is_whole = is_whole.map_err(|why| StoreError::UnknownReferences { id: id.clone(), why })?;
             if (in_use || !is_whole) && oldest_in_use.as_ref().is_none_or(|oldest| id < *oldest) {

@@ -1,6 +1,6 @@
 //! Rules that say which runs to keep.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -42,6 +42,7 @@ impl Store {
         };
         // Whatever order the query asked for.
         runs.sort_by(|a, b| b.started_at.cmp(&a.started_at).then_with(|| b.id.cmp(&a.id)));
+        let candidates: HashSet<&RunId> = runs.iter().map(|run| &run.id).collect();
         let mut kept: HashMap<RunId, String> = HashMap::new();
         let mut keep = |id: &RunId, why: String| {
             kept.entry(id.clone()).or_insert(why);
@@ -53,7 +54,7 @@ impl Store {
             let bare = field.trim();
             let bare = [" desc", " asc"].iter().find_map(|end| strip_end(bare, end)).unwrap_or(bare);
             let order = self.query(&format!("{bare} is not null order by {field}"))?;
-            let selected = order.iter().filter(|run| runs.iter().any(|candidate| candidate.id == run.id));
+            let selected = order.iter().filter(|run| candidates.contains(&run.id));
             for run in selected.take(*number) {
                 keep(&run.id, format!("among the best {number} by {}", field.trim()));
             }

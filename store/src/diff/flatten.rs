@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::{Fields, Group, RunDiff};
 use crate::event::PlannedCallback;
 use crate::record::RunRecord;
-use crate::summary::{Aggregate, RunState, RunSummary};
+use crate::summary::{Aggregate, RunSummary};
 use crate::value::Value;
 
 /// Everything that a record holds but the points of its metrics.
@@ -56,12 +56,7 @@ fn summary_fields(summary: &RunSummary, fields: &mut Fields) {
         put(fields, Group::Settings, format!("tags.{name}"), text(value.clone()));
     }
     put(fields, Group::Results, "state", text(state.name().to_owned()));
-    let why = match state {
-        RunState::Stopped { reason } => Some(reason),
-        RunState::Failed { error } => Some(error),
-        RunState::Running | RunState::Finished | RunState::Crashed => None,
-    };
-    put(fields, Group::Results, "state.why", why.cloned().map(Value::Text));
+    put(fields, Group::Results, "state.why", state.reason().and_then(|why| text(why.to_owned())));
     put(fields, Group::Results, "steps", whole(*steps));
     put(fields, Group::Results, "epochs", whole(*epochs));
     put(fields, Group::Results, "warnings", whole(*warnings));

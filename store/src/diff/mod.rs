@@ -97,9 +97,8 @@ impl RunDiff {
         let names: BTreeSet<&str> = a.series.keys().chain(b.series.keys()).map(|name| name.as_str()).collect();
         let (not_compared, compared): (Vec<&str>, Vec<&str>) =
             names.into_iter().partition(|name| RunDiff::measures_time(name));
-        let points = |record: &RunRecord, name: &str| record.series.get(name).cloned().unwrap_or_default();
         let divergences =
-            compared.into_iter().filter_map(|name| series::divergence(name, &points(a, name), &points(b, name)));
+            compared.into_iter().filter_map(|name| series::divergence(name, points(a, name), points(b, name)));
         let mut diff = RunDiff {
             a: a.summary.id.clone(),
             b: b.summary.id.clone(),
@@ -195,6 +194,10 @@ fn drop_echoes(differences: &mut Vec<Difference>, a: &RunRecord, b: &RunRecord) 
         }
     }
     differences.sort_by(|a, b| a.group.cmp(&b.group).then_with(|| a.path.cmp(&b.path)));
+}
+
+fn points<'a>(record: &'a RunRecord, metric: &str) -> &'a [(u64, f64)] {
+    record.series.get(metric).map_or(&[], Vec::as_slice)
 }
 
 fn not_known(a: &RunRecord, b: &RunRecord) -> Vec<String> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::summary::{Aggregate, RunState, RunSummary};
+use crate::summary::{Aggregate, RunSummary};
 use crate::value::Value;
 
 /// A column of the table: a cell for each run, `None` where the run lacks it.
@@ -37,7 +37,7 @@ const FIXED: [(&str, Get); 12] = [
     ("id", Get::Text(|run| Some(run.id.to_string()))),
     ("name", Get::Text(|run| run.name.clone())),
     ("state", Get::Text(|run| Some(run.state.name().to_owned()))),
-    ("reason", Get::Text(|run| reason(&run.state).map(str::to_owned))),
+    ("reason", Get::Text(|run| run.state.reason().map(str::to_owned))),
     ("started_at", Get::Time(|run| run.started_at)),
     ("seconds", Get::Float(|run| run.seconds)),
     ("seed", Get::Count(|run| run.seed)),
@@ -66,15 +66,6 @@ const AGGREGATES: [(&str, Of); 9] = [
     ("argmax", Of::Count(|of| of.argmax)),
     ("nan_count", Of::Count(|of| of.nan_count)),
 ];
-
-/// Why a run was stopped or failed.
-pub(crate) fn reason(state: &RunState) -> Option<&str> {
-    match state {
-        RunState::Stopped { reason } => Some(reason),
-        RunState::Failed { error } => Some(error),
-        RunState::Running | RunState::Finished | RunState::Crashed => None,
-    }
-}
 
 /// All columns of these runs.
 pub(crate) fn of_runs(runs: &[RunSummary]) -> Vec<Column> {

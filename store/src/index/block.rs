@@ -116,6 +116,7 @@ mod tests {
             .collect();
         let block = Block::seal(&points).unwrap();
         let bytes = (block.steps.len() + block.values.len()) as f64 / points.len() as f64;
+        println!("{bytes:.2} bytes a point over {} points", points.len());
         assert!(bytes < 4.0, "{bytes} bytes a point over {} points", points.len());
     }
 }

@@ -13,6 +13,7 @@
 pub(crate) mod block;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ use self::block::Block;
 use crate::event::MetricName;
 use crate::fold::Fold;
 use crate::journal::reader::Position;
-use crate::lock::{LockError, LockFile};
+use crate::lock::LockFile;
 use crate::run_id::RunId;
 use crate::summary::RunSummary;
 
@@ -45,6 +46,13 @@ pub(crate) enum IndexError {
     Damaged(String),
 }
 
+impl fmt::Display for IndexError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (IndexError::Unavailable(why) | IndexError::Damaged(why)) = self;
+        f.write_str(why)
+    }
+}
+
 /// The place of the index.
 #[derive(Debug)]
 pub(crate) struct Index {
@@ -60,14 +68,16 @@ pub(crate) struct Settled {
     pub(crate) summary: RunSummary,
 }
 
+/// How many sealed blocks each metric of a run has.
+pub(crate) type Blocks = BTreeMap<MetricName, u32>;
+
 /// How far a journal is sealed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Sealed {
     pub(crate) position: Position,
     /// Of the records up to there.
     pub(crate) fold: Fold,
-    /// How many blocks each metric has.
-    pub(crate) blocks: BTreeMap<MetricName, u32>,
+    pub(crate) blocks: Blocks,
 }
 
 impl Index {
@@ -112,12 +122,7 @@ impl Index {
     }
 
     fn lock(&self, patience: Duration) -> Result<LockFile, IndexError> {
-        LockFile::exclusive(&self.lock_file, patience).map_err(|error| {
-            IndexError::Unavailable(match error {
-                LockError::Held(holder) => format!("{holder} holds it"),
-                LockError::Io(error) => error.to_string(),
-            })
-        })
+        LockFile::exclusive(&self.lock_file, patience).map_err(|error| IndexError::Unavailable(error.to_string()))
     }
 
     fn session<T>(

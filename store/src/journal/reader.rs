@@ -73,8 +73,8 @@ pub(crate) fn is_locked(file: &File) -> io::Result<bool> {
     }
 }
 
-/// The records at the start of `bytes`, which are a whole file.
-#[cfg(test)]
+/// The records at the start of `bytes`, which are a whole file. `live` says whether its writer still held it before they were
+/// read.
 pub(crate) fn decode(bytes: &[u8], live: bool) -> Part {
     decode_from(bytes, Position::default(), live)
 }

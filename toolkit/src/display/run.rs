@@ -48,14 +48,8 @@ pub(super) fn heading(summary: &RunSummary) -> String {
         let _ = write!(line, " “{name}”");
     }
     let _ = write!(line, " {}", summary.state.name());
-    match &summary.state {
-        RunState::Stopped { reason } => {
-            let _ = write!(line, " ({reason})");
-        }
-        RunState::Failed { error } => {
-            let _ = write!(line, " ({error})");
-        }
-        RunState::Running | RunState::Finished | RunState::Crashed => {}
+    if let Some(reason) = summary.state.reason() {
+        let _ = write!(line, " ({reason})");
     }
     let (epochs, steps) = (counted(summary.epochs, "epoch"), counted(summary.steps, "step"));
     let _ = write!(line, " · {epochs}, {steps} · seed {}", summary.seed);

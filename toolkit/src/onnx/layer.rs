@@ -59,6 +59,20 @@ pub(super) fn join(scope: &str, name: &str) -> String {
     if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
 }
 
+/// For `to_onnx` of a layer that writes [`ToOnnx::to_onnx_values`]: one tensor in, and one out.
+///
+/// # Errors
+/// Those of the layer, and [`Error::NoOnnxForm`] if it returns a tuple.
+pub(super) fn through_values(
+    layer: &(impl ToOnnx + ?Sized),
+    graph: &mut GraphBuilder,
+    scope: &str,
+    input: &Value,
+) -> Result<Value, Error> {
+    let returned = layer.to_onnx_values(graph, scope, &Values::One(input.clone()))?;
+    one(scope, &returned).cloned()
+}
+
 /// The only tensor of what a layer is given or returns.
 ///
 /// # Errors

@@ -89,11 +89,10 @@ fn size(value: &Value) -> Result<(), String> {
         Dim::Fixed(size) => (1..=MAX_WIDTH).contains(size),
         Dim::Named(name) => name == SEQUENCE || name == MEMORY,
     };
-    let batched = matches!(value.shape.first(), Some(Dim::Named(name)) if name == BATCH);
     let rest = value.shape.get(1..).unwrap_or_default();
     let small = value.row_len().is_none_or(|len| len <= MAX_WIDTH);
     let many = rest.iter().filter_map(Dim::size).try_fold(1_usize, |product, size| product.checked_mul(size));
-    if batched && small && many.is_some() && rest.iter().all(usable) {
+    if Value::is_batched(&value.shape) && small && many.is_some() && rest.iter().all(usable) {
         return Ok(());
     }
     Err(format!(

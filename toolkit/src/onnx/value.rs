@@ -94,6 +94,11 @@ impl Value {
         }
     }
 
+    /// Whether the rows of a batch come first.
+    pub(super) fn is_batched(shape: &[Dim]) -> bool {
+        matches!(shape.first(), Some(Dim::Named(name)) if name == BATCH)
+    }
+
     /// How many numbers belong to one row of the batch, if that is known when the graph is built.
     pub fn row_len(&self) -> Option<usize> {
         let rest = self.shape.get(1..)?;

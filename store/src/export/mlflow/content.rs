@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 
-use super::super::table::reason;
 use super::super::tree::non_finite;
 use super::names::acceptable;
 use crate::error::Result;
@@ -159,7 +158,7 @@ fn own_tags(record: &RunRecord) -> Vec<(&'static str, String)> {
         ("trainbook.version", record.environment.toolkit_version.clone()),
     ];
     let optional = [
-        ("trainbook.reason", reason(&run.state).map(str::to_owned)),
+        ("trainbook.reason", run.state.reason().map(str::to_owned)),
         ("trainbook.damage", run.damage.clone()),
         ("mlflow.source.git.commit", record.environment.git_commit.clone()),
     ];

@@ -23,7 +23,7 @@ impl Selection {
         }
         let mut found: Vec<RunSummary> = Vec::new();
         for name in &self.runs {
-            let run = store.run(name)?.summary;
+            let run = store.summary(name)?;
             if found.iter().all(|other| other.id != run.id) {
                 found.push(run);
             }

@@ -4,7 +4,7 @@ use dfdx::nn::modules::{AddInto, Dropout, DropoutOneIn, GeneralizedResidual, Rep
 
 use super::named;
 use crate::Error;
-use crate::onnx::layer::{join, one};
+use crate::onnx::layer::{join, one, through_values};
 use crate::onnx::{GraphBuilder, ToOnnx, Value, Values};
 
 /// `f(x) + x`.
@@ -24,8 +24,7 @@ impl<F: ToOnnx> ToOnnx for Residual<F> {
 /// `f(x) + r(x)`.
 impl<F: ToOnnx, R: ToOnnx> ToOnnx for GeneralizedResidual<F, R> {
     fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, Error> {
-        let given = Values::One(input.clone());
-        self.to_onnx_values(graph, scope, &given).and_then(|values| one(scope, &values).cloned())
+        through_values(self, graph, scope, input)
     }
 
     fn to_onnx_values(&self, graph: &mut GraphBuilder, scope: &str, input: &Values) -> Result<Values, Error> {
@@ -38,8 +37,7 @@ impl<F: ToOnnx, R: ToOnnx> ToOnnx for GeneralizedResidual<F, R> {
 /// Layer after layer, with weights of their own.
 impl<T: ToOnnx, const N: usize> ToOnnx for Repeated<T, N> {
     fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, Error> {
-        let given = Values::One(input.clone());
-        self.to_onnx_values(graph, scope, &given).and_then(|values| one(scope, &values).cloned())
+        through_values(self, graph, scope, input)
     }
 
     fn to_onnx_values(&self, graph: &mut GraphBuilder, scope: &str, input: &Values) -> Result<Values, Error> {
@@ -79,8 +77,7 @@ macro_rules! tuples {
         /// One layer after the other.
         impl<$($layer: ToOnnx),+> ToOnnx for ($($layer,)+) {
             fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, Error> {
-                let given = Values::One(input.clone());
-                self.to_onnx_values(graph, scope, &given).and_then(|values| one(scope, &values).cloned())
+                through_values(self, graph, scope, input)
             }
 
             fn to_onnx_values(&self, graph: &mut GraphBuilder, scope: &str, input: &Values) -> Result<Values, Error> {
@@ -105,8 +102,7 @@ macro_rules! heads {
         /// Each layer on the same input.
         impl<$($layer: ToOnnx),+> ToOnnx for SplitInto<($($layer,)+)> {
             fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, Error> {
-                let given = Values::One(input.clone());
-                self.to_onnx_values(graph, scope, &given).and_then(|values| one(scope, &values).cloned())
+                through_values(self, graph, scope, input)
             }
 
             fn to_onnx_values(&self, graph: &mut GraphBuilder, scope: &str, input: &Values) -> Result<Values, Error> {
@@ -120,8 +116,7 @@ macro_rules! heads {
         /// The sum of each layer on its own input.
         impl<$($layer: ToOnnx),+> ToOnnx for AddInto<($($layer,)+)> {
             fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, Error> {
-                let given = Values::One(input.clone());
-                self.to_onnx_values(graph, scope, &given).and_then(|values| one(scope, &values).cloned())
+                through_values(self, graph, scope, input)
             }
 
             fn to_onnx_values(&self, graph: &mut GraphBuilder, scope: &str, input: &Values) -> Result<Values, Error> {

@@ -28,7 +28,7 @@ fn unfit(layer: &str, scope: &str, input: &Value, expected: &str) -> Error {
 fn expect(layer: &str, scope: &str, input: &Value, ranks: &[usize], axis: isize, size: usize) -> Result<(), Error> {
     let rank = input.shape.len();
     let at = usize::try_from(axis).unwrap_or_else(|_| rank.saturating_sub(axis.unsigned_abs()));
-    let batched = matches!(input.shape.first(), Some(Dim::Named(name)) if name == BATCH);
+    let batched = Value::is_batched(&input.shape);
     if batched && input.element == Element::F32 && ranks.contains(&rank) && input.shape[at] == Dim::Fixed(size) {
         return Ok(());
     }

@@ -4,7 +4,7 @@
 
 use super::{Operand, Operator};
 use crate::onnx::structure::MAX_WIDTH;
-use crate::onnx::value::{BATCH, Dim, Element, Value};
+use crate::onnx::value::{Dim, Element, Value};
 
 impl Operator {
     /// # Errors
@@ -37,7 +37,7 @@ impl Operator {
             }
             _ => {}
         }
-        if !batched(x) {
+        if !Value::is_batched(x) {
             return None;
         }
         match self {
@@ -90,11 +90,6 @@ impl Operator {
             _ => None,
         }
     }
-}
-
-/// Whether the rows of a batch come first.
-fn batched(shape: &[Dim]) -> bool {
-    matches!(shape.first(), Some(Dim::Named(name)) if name == BATCH)
 }
 
 fn fixed(shape: &[Dim]) -> bool {
@@ -162,10 +157,10 @@ fn reshape(x: &[Dim], shape: &[i64]) -> Option<Vec<Dim>> {
 fn gather(data: &Operand, others: &[Operand], axis: usize) -> Option<Vec<Dim>> {
     let [indices] = others else { return None };
     let (shape, picked) = (data.shape, indices.shape);
-    if axis == 0 && fixed(shape) && !shape.is_empty() && batched(picked) {
+    if axis == 0 && fixed(shape) && !shape.is_empty() && Value::is_batched(picked) {
         return Some(picked.iter().chain(&shape[1..]).cloned().collect());
     }
-    let size = shape.get(axis).filter(|_| axis > 0 && batched(shape))?.size()?;
+    let size = shape.get(axis).filter(|_| axis > 0 && Value::is_batched(shape))?.size()?;
     let inside = indices.integers.iter().all(|&index| usize::try_from(index).is_ok_and(|index| index < size));
     if indices.integers.is_empty() || !inside || picked.len() != 1 {
         return None;

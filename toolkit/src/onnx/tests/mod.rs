@@ -1,5 +1,6 @@
 //! Models with asymmetric weights, exported and checked, damaged and mutated.
 
+mod edits;
 mod files;
 mod layers;
 mod mutants;

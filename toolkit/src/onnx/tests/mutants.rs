@@ -4,34 +4,16 @@ use std::fs;
 
 use dfdx::nn::DeviceBuildExt as _;
 
-use super::super::graph::{Attribute, Graph, Node};
+use super::super::graph::{Attribute, Graph};
 use super::super::{compare, encode, runtime};
+use super::edits::{leave_out, node, weight};
 use super::{Folder, device, export_wide, forward, wide_graph, wide_model, wide_samples};
 use crate::Error;
 use crate::onnx::{ExportOptions, export};
 
-fn node<'a>(graph: &'a mut Graph, name: &str) -> &'a mut Node {
-    graph.nodes.iter_mut().find(|node| node.name == name).unwrap()
-}
-
-fn weight<'a>(graph: &'a mut Graph, name: &str) -> &'a mut Vec<f32> {
-    &mut graph.weights.iter_mut().find(|weight| weight.name == name).unwrap().data
-}
-
 fn attribute(node_name: &'static str, name: &'static str, value: Attribute) -> impl Fn(&mut Graph) {
     move |graph| {
         node(graph, node_name).attributes.insert(name.into(), value.clone());
-    }
-}
-
-/// The same computation without one node.
-fn leave_out(graph: &mut Graph, name: &str) {
-    let at = graph.nodes.iter().position(|node| node.name == name).unwrap();
-    let left_out = graph.nodes.remove(at);
-    for input in graph.nodes.iter_mut().flat_map(|node| &mut node.inputs) {
-        if *input == left_out.output.name {
-            input.clone_from(&left_out.inputs[0]);
-        }
     }
 }
 

@@ -5,11 +5,12 @@ use std::path::Path;
 use dfdx::prelude::*;
 use prost::Message as _;
 
-use super::super::graph::{Attribute, Graph, Node};
+use super::super::graph::{Attribute, Graph};
 use super::super::proto::{ModelProto, TENSOR_INT64};
 use super::super::{
     Array, BATCH, ExportOptions, ExportReport, GRAPH_SHA256, SEQUENCE, Session, Value, encode, export, export_with,
 };
+use super::edits::{leave_out, node, weight};
 use super::{Folder, device, random};
 use crate::Error;
 
@@ -42,27 +43,8 @@ fn export_block(folder: &Folder, edit: impl FnOnce(&mut Graph)) -> Result<Export
     export_with(&folder.file(), &graph, &forward, &ExportOptions::default())
 }
 
-fn node<'a>(graph: &'a mut Graph, name: &str) -> &'a mut Node {
-    graph.nodes.iter_mut().find(|node| node.name == name).unwrap_or_else(|| panic!("no node {name}"))
-}
-
 fn integers<'a>(graph: &'a mut Graph, name: &str) -> &'a mut Vec<i64> {
     &mut graph.integers.iter_mut().find(|row| row.name == name).unwrap().data
-}
-
-fn weight<'a>(graph: &'a mut Graph, name: &str) -> &'a mut Vec<f32> {
-    &mut graph.weights.iter_mut().find(|weight| weight.name == name).unwrap().data
-}
-
-/// The node's input instead of its output, everywhere.
-fn leave_out(graph: &mut Graph, name: &str) {
-    let at = graph.nodes.iter().position(|node| node.name == name).unwrap();
-    let left_out = graph.nodes.remove(at);
-    for input in graph.nodes.iter_mut().flat_map(|node| &mut node.inputs) {
-        if *input == left_out.output.name {
-            input.clone_from(&left_out.inputs[0]);
-        }
-    }
 }
 
 #[test]
