@@ -220,6 +220,28 @@ fn what_a_living_run_put_stays() {
     assert_eq!(store.get_object(&object).unwrap(), b"weights");
 }
 
+#[test]
+fn a_run_that_is_just_starting_keeps_what_it_may_refer_to() {
+    let (folder, store) = new_store();
+    let id = "20260101-000000-0a1b2c";
+    let path = journal(folder.path(), id);
+    let garbage = store.put_object(b"garbage").unwrap();
+    // After the start of that run, and long ago.
+    age(&object_path(folder.path(), &garbage));
+    // As its writer has made it, and then as it has locked it and written half of the header.
+    let file = File::create(&path).unwrap();
+    for bytes in ["", "trnb"] {
+        fs::write(&path, bytes).unwrap();
+        let plan = store.plan_collection().unwrap();
+        assert_eq!(plan.oldest_in_use.as_ref().map(|run| run.as_str()), Some(id), "{bytes:?}");
+        file.lock().unwrap();
+    }
+    // Nobody will go on with it.
+    drop(file);
+    let error = store.plan_collection().unwrap_err().to_string();
+    assert!(error.contains(id) && error.contains("not a whole record"), "{error}");
+}
+
 /// What the processes below fight about takes microseconds; here it takes as long as the test likes.
 #[test]
 fn nothing_is_deleted_while_somebody_puts() {

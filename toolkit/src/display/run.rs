@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use trainbook_store::{Aggregate, RunEvent, RunRecord, RunState, RunSummary};
+use trainbook_store::{Aggregate, RunEvent, RunRecord, RunSummary};
 
 use super::axis::number;
 use super::bundle::{Bundle, illustrated};
@@ -209,7 +209,7 @@ fn ended(part: &str) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use trainbook_store::{DataFingerprint, Environment, RunId, TimedEvent};
+    use trainbook_store::{DataFingerprint, Environment, RunId, RunState, TimedEvent};
 
     use super::*;
 
