@@ -1,6 +1,6 @@
 //! When to keep the training state.
 
-use trainbook_store::{Metric, MetricName};
+use trainbook_store::{Metric, Name};
 
 use crate::mode::Mode;
 use crate::setting::require;
@@ -20,7 +20,7 @@ pub struct Checkpoint {
 
 #[derive(Clone, Debug)]
 enum When {
-    Best { metric: MetricName, mode: Mode },
+    Best { metric: Name, mode: Mode },
     Last,
     EveryEpochs(u64),
 }
@@ -30,7 +30,7 @@ impl Checkpoint {
     /// "accuracy", else smaller; [`minimize`](Self::minimize) and [`maximize`](Self::maximize) say otherwise. A value that is NaN or
     /// infinite is never the best.
     pub fn best(metric: impl AsRef<str>) -> Self {
-        let metric = MetricName::new(metric);
+        let metric = Name::new(metric);
         let mode = Mode::of(&metric);
         Self { when: When::Best { metric, mode }, best: None }
     }

@@ -1,7 +1,7 @@
 //! Gradients of limited size.
 
 use serde::{Deserialize, Serialize};
-use trainbook_store::{MetricName, Value};
+use trainbook_store::{Name, Value};
 
 use crate::setting::require;
 use crate::{
@@ -9,8 +9,8 @@ use crate::{
     Setup,
 };
 
-const CLIPPED: MetricName = MetricName::new_static("clipped");
-const CLIPPED_SHARE: MetricName = MetricName::new_static("clipped_share");
+const CLIPPED: Name = Name::new_static("clipped");
+const CLIPPED_SHARE: Name = Name::new_static("clipped_share");
 
 /// Limits the gradients before the update.
 ///

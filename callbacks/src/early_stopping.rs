@@ -1,7 +1,7 @@
 //! Stopping when a metric no longer improves.
 
 use serde::{Deserialize, Serialize};
-use trainbook_store::{MetricName, Value};
+use trainbook_store::{Name, Value};
 
 use crate::mode::Mode;
 use crate::number::short;
@@ -35,7 +35,7 @@ pub struct EarlyStopping {
 
 #[derive(Clone, Debug)]
 struct Rule {
-    metric: MetricName,
+    metric: Name,
     mode: Mode,
     patience: u64,
     min_delta: f64,
@@ -62,7 +62,7 @@ struct Best {
 impl EarlyStopping {
     /// Watches this metric. Larger is better when its name contains "accuracy", else smaller.
     pub fn on(metric: impl AsRef<str>) -> Self {
-        let metric = MetricName::new(metric);
+        let metric = Name::new(metric);
         let rule = Rule {
             mode: Mode::of(&metric),
             metric,

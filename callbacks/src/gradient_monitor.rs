@@ -1,10 +1,10 @@
 //! How large gradients are, tensor by tensor.
 
-use trainbook_store::MetricName;
+use trainbook_store::Name;
 
 use crate::{Callback, Effects, Flow, GradientView, Phase, Reply, Resource, TensorInfo};
 
-const GRADIENT_NORM: MetricName = MetricName::new_static("gradient_norm");
+const GRADIENT_NORM: Name = Name::new_static("gradient_norm");
 
 /// Logs the size of the gradients as the backward pass left them, before clipping:
 ///
@@ -21,14 +21,14 @@ pub struct GradientMonitor {
 
 #[derive(Clone, Debug)]
 struct TensorMetrics {
-    norm: MetricName,
-    max: MetricName,
-    zero_share: MetricName,
+    norm: Name,
+    max: Name,
+    zero_share: Name,
 }
 
 impl TensorMetrics {
     fn of(tensor: &TensorInfo) -> Self {
-        let named = |what| MetricName::from(format!("{what}/{}", tensor.name));
+        let named = |what| Name::from(format!("{what}/{}", tensor.name));
         Self { norm: named("gradient_norm"), max: named("gradient_max"), zero_share: named("gradient_zero_share") }
     }
 }

@@ -1,14 +1,14 @@
 //! No update from a NaN.
 
 use serde::{Deserialize, Serialize};
-use trainbook_store::MetricName;
+use trainbook_store::Name;
 
 use crate::{
     Callback, CallbackError, CallbackState, Effects, EpochEnd, Flow, GradientView, Phase, Reply, Resource, StopKind,
     StopReason, TensorInfo, TensorStats,
 };
 
-const SKIPPED_UPDATES: MetricName = MetricName::new_static("skipped_updates");
+const SKIPPED_UPDATES: Name = Name::new_static("skipped_updates");
 
 /// How many sample numbers a stop reason names.
 const SAMPLES_NAMED: usize = 8;

@@ -1,12 +1,12 @@
 //! The run's metrics into its journal.
 
-use trainbook_store::{Metric, MetricName, RunWriter};
+use trainbook_store::{Metric, Name, RunWriter};
 
 use crate::{Callback, CallbackError, Effects, EpochEnd, FitEnd, FitStart, Flow, MetricLog, Phase, Reply, StepEnd};
 
-const LOSS: MetricName = MetricName::new_static("loss");
-const LEARNING_RATE: MetricName = MetricName::new_static("learning_rate");
-const EPOCH: MetricName = MetricName::new_static("epoch");
+const LOSS: Name = Name::new_static("loss");
+const LEARNING_RATE: Name = Name::new_static("learning_rate");
+const EPOCH: Name = Name::new_static("epoch");
 
 /// Records every metric of a run. The trainer adds it when it has a store.
 ///

@@ -88,11 +88,11 @@ fn many_runs() -> PathBuf {
 fn write(store: &Store, number: usize) {
     let spread = |range: usize| (number * 2_654_435_761 % range) as f64 / range as f64;
     let mut params: std::collections::BTreeMap<_, _> =
-        (0..14).map(|n| (format!("setting_{n}"), (number as f64 * f64::from(n)).into())).collect();
+        (0..14).map(|n| (format!("setting_{n}").into(), (number as f64 * f64::from(n)).into())).collect();
     params.insert("lr".into(), (1e-5 * 1000_f64.powf(spread(1009))).into());
     let model = if number.is_multiple_of(2) { "mlp" } else { "cnn" };
     let tags = [("model", model), ("data", "digits"), ("who", "bench")];
-    let tags = tags.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let tags = tags.map(|(name, value)| (name.into(), value.to_owned())).into();
     let run = store.start_run(RunStart { params, tags, model: model.into(), ..RunStart::default() }).unwrap();
     let names =
         ["loss", "val_loss", "val_accuracy", "train_loss", "learning_rate", "gradient_norm", "clipped", "epoch"];

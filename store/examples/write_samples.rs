@@ -18,8 +18,8 @@ fn main() -> Result<()> {
 fn start<const N: usize>(name: &str, seed: u64, params: [(&str, Value); N]) -> RunStart {
     RunStart {
         name: Some(name.to_owned()),
-        params: params.map(|(name, value)| (name.to_owned(), value)).into(),
-        tags: [("kind".to_owned(), "größe, \"1\"".to_owned())].into(),
+        params: params.map(|(name, value)| (name.into(), value)).into(),
+        tags: [("kind".into(), "größe, \"1\"".to_owned())].into(),
         seed,
         model: "mlp 64-10".to_owned(),
         ..RunStart::default()

@@ -15,21 +15,22 @@ use crate::objects::ObjectId;
 use crate::run_id::RunId;
 use crate::value::Value;
 
-/// The name of a metric, for example `val_loss`. Up to 23 bytes it is copied without an allocation.
-pub type MetricName = SmolStr;
+/// The name of a metric, a parameter or a tag, for example `val_loss`. Up to 23 bytes it is copied without an allocation and lies in the
+/// map that holds it, where a query over thousands of runs finds it without a further look into memory.
+pub type Name = SmolStr;
 
 /// One number under its name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// What was measured.
-    pub name: MetricName,
+    pub name: Name,
     /// What came out. NaN and the infinities are recorded as they are.
     pub value: f64,
 }
 
 impl Metric {
     /// `value` under `name`.
-    pub fn new(name: impl Into<MetricName>, value: f64) -> Metric {
+    pub fn new(name: impl Into<Name>, value: f64) -> Metric {
         Metric { name: name.into(), value }
     }
 }
@@ -41,9 +42,9 @@ pub struct RunStart {
     /// A name that a person gave; it need not be unique.
     pub name: Option<String>,
     /// Everything that was set, flat: `lr`, `batch_size`, `optimizer`.
-    pub params: BTreeMap<String, Value>,
+    pub params: BTreeMap<Name, Value>,
     /// Labels to find the run by.
-    pub tags: BTreeMap<String, String>,
+    pub tags: BTreeMap<Name, String>,
     /// The seed of every random stream.
     pub seed: u64,
     /// The network, as text.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, StoreError};
-use crate::event::{Counters, EndState, Entry, MetricName, RunEvent, RunStart};
+use crate::event::{Counters, EndState, Entry, Name, RunEvent, RunStart};
 use crate::run_id::RunId;
 use crate::summary::{RunState, RunSummary, RunningAggregate};
 use crate::value::Value;
@@ -18,11 +18,11 @@ pub(crate) struct Fold {
     id: RunId,
     started_at: Timestamp,
     name: Option<String>,
-    params: BTreeMap<String, Value>,
-    tags: BTreeMap<String, String>,
+    params: BTreeMap<Name, Value>,
+    tags: BTreeMap<Name, String>,
     seed: u64,
     model: String,
-    metrics: BTreeMap<MetricName, RunningAggregate>,
+    metrics: BTreeMap<Name, RunningAggregate>,
     steps: u64,
     epochs: u64,
     warnings: u64,
@@ -31,7 +31,7 @@ pub(crate) struct Fold {
 
 /// The points that a fold shows, metric by metric.
 #[derive(Debug, Default)]
-pub(crate) struct Series(BTreeMap<MetricName, Vec<(u64, f64)>>);
+pub(crate) struct Series(BTreeMap<Name, Vec<(u64, f64)>>);
 
 impl Series {
     pub(crate) fn new() -> Series {
@@ -39,7 +39,7 @@ impl Series {
     }
 
     /// Adds the next point of a metric.
-    pub(crate) fn push(&mut self, metric: &MetricName, step: u64, value: f64) {
+    pub(crate) fn push(&mut self, metric: &Name, step: u64, value: f64) {
         // Most points are not the first, and only the first needs the name.
         match self.0.get_mut(metric) {
             Some(points) => points.push((step, value)),
@@ -52,7 +52,7 @@ impl Series {
         self.0.remove(metric)
     }
 
-    pub(crate) fn into_map(self) -> BTreeMap<MetricName, Vec<(u64, f64)>> {
+    pub(crate) fn into_map(self) -> BTreeMap<Name, Vec<(u64, f64)>> {
         self.0
     }
 }
@@ -99,7 +99,7 @@ impl Fold {
     }
 
     /// Adds the next record. `point` is shown every point of every metric, each metric's in the order of logging.
-    pub(crate) fn apply(&mut self, entry: &Entry, mut point: impl FnMut(&MetricName, u64, f64)) {
+    pub(crate) fn apply(&mut self, entry: &Entry, mut point: impl FnMut(&Name, u64, f64)) {
         match entry {
             Entry::Start { .. } => {} // the reader lets only the first through
             Entry::Metrics(block) => {

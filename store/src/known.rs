@@ -32,10 +32,23 @@ pub(crate) struct Known {
 #[derive(Debug, Default)]
 struct State {
     runs: HashMap<RunId, Remembered>,
-    /// What the last listing gave, as long as it holds.
-    listing: Option<Vec<Arc<RunSummary>>>,
+    /// What the last listing gave, as long as every run in it is remembered.
+    listing: Option<Listing>,
     /// Why the journals had to be read without the index, the last time that something had to be read.
     without_index: Option<String>,
+}
+
+/// The summaries of all runs, newest first.
+pub(crate) type Summaries = Arc<Vec<Arc<RunSummary>>>;
+
+/// A list of all runs, so that one that asks for the same runs again pays for those alone that grow.
+#[derive(Debug)]
+struct Listing {
+    /// The runs, in the order in which they were asked for.
+    ids: Vec<RunId>,
+    summaries: Summaries,
+    /// Where in `summaries` the runs stand of which more may become.
+    open: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -59,39 +72,31 @@ impl Known {
     /// The summaries of these runs, newest first. Waits no longer than `patience` for another process.
     pub(crate) fn summaries(
         &self,
-        ids: &[RunId],
+        ids: Vec<RunId>,
         journals: &Journals,
         index: &Index,
         patience: Duration,
-    ) -> Vec<Arc<RunSummary>> {
+    ) -> Summaries {
         let mut state = self.lock();
-        let (mut unknown, mut changed) = (Vec::new(), false);
-        for id in ids {
-            let known = state.runs.get_mut(id).map(|remembered| remembered.refresh(|| journals.path(id)));
-            match known {
-                Some(Freshness::Same) => {}
-                Some(Freshness::Newer) => changed = true,
-                Some(Freshness::Lost) | None => {
-                    state.runs.remove(id);
-                    unknown.push(id);
-                }
+        if let Some(summaries) = state.same_runs(&ids, journals) {
+            return summaries;
+        }
+        let mut unknown = Vec::new();
+        for id in &ids {
+            let holds = |run: &mut Remembered| run.refresh(|| journals.path(id));
+            if !state.runs.get_mut(id).is_some_and(holds) {
+                state.runs.remove(id);
+                unknown.push(id);
             }
         }
         if state.runs.len() + unknown.len() > ids.len() {
             let ids: HashSet<&RunId> = ids.iter().collect();
             state.runs.retain(|id, _| ids.contains(id));
-            changed = true;
-        }
-        if !changed
-            && unknown.is_empty()
-            && let Some(listing) = &state.listing
-        {
-            return listing.clone();
         }
         let mut summaries: Vec<_> = state.runs.values().map(|remembered| Arc::clone(&remembered.summary)).collect();
         if !unknown.is_empty() {
             // One pass over everything in the index, or a look at each.
-            let all = (unknown.len() * 8 > ids.len()).then_some(ids);
+            let all = (unknown.len() * 8 > ids.len()).then_some(&*ids);
             let found = index.with(patience, |session| look_up(session, journals, &unknown, all));
             state.without_index = found.as_ref().err().map(ToString::to_string);
             let found = found.unwrap_or_else(|_| {
@@ -106,8 +111,13 @@ impl Known {
         }
         // Ids tell seconds apart; several runs may start in one.
         summaries.sort_unstable_by(|a, b| b.started_at.cmp(&a.started_at).then_with(|| b.id.cmp(&a.id)));
-        // A run that is not remembered would stay in it when it is deleted.
-        state.listing = (state.runs.len() == summaries.len()).then(|| summaries.clone());
+        let summaries = Arc::new(summaries);
+        // A run that is not remembered, or says nothing yet, has to be looked up again.
+        state.listing = (state.runs.len() == ids.len()).then(|| {
+            let grows = |run: &RunSummary| !matches!(state.runs[&run.id].state, Growth::Final);
+            let open = (0..summaries.len()).filter(|&place| grows(&summaries[place])).collect();
+            Listing { ids, summaries: Arc::clone(&summaries), open }
+        });
         summaries
     }
 
@@ -120,15 +130,10 @@ impl Known {
         patience: Duration,
     ) -> Option<Arc<RunSummary>> {
         let mut state = self.lock();
-        let remembered = state.runs.get_mut(id);
-        let refreshed = remembered.map(|run| (run.refresh(|| journals.path(id)), Arc::clone(&run.summary)));
-        match refreshed {
-            Some((Freshness::Same, summary)) => return Some(summary),
-            Some((Freshness::Newer, summary)) => {
-                state.listing = None;
-                return Some(summary);
-            }
-            Some((Freshness::Lost, _)) | None => {}
+        if let Some(run) = state.runs.get_mut(id)
+            && run.refresh(|| journals.path(id))
+        {
+            return Some(Arc::clone(&run.summary));
         }
         drop(state);
         let found = index.with(patience, |session| look_up(session, journals, &[id], None));
@@ -156,31 +161,45 @@ impl Known {
     }
 }
 
+impl State {
+    /// The last listing, brought up to date; `None` if it was of other runs or cannot be.
+    fn same_runs(&mut self, ids: &[RunId], journals: &Journals) -> Option<Summaries> {
+        let listing = self.listing.as_mut().filter(|listing| listing.ids == ids)?;
+        let mut open = Vec::new();
+        for &place in &listing.open {
+            let id = &listing.summaries[place].id;
+            let run = self.runs.get_mut(id)?;
+            if !run.refresh(|| journals.path(id)) {
+                return None;
+            }
+            if !matches!(run.state, Growth::Final) {
+                open.push(place);
+            }
+            Arc::make_mut(&mut listing.summaries)[place] = Arc::clone(&run.summary);
+        }
+        listing.open = open;
+        Some(Arc::clone(&listing.summaries))
+    }
+}
+
 impl Remembered {
-    /// Brings this up to date from the journal, whose path is put together only if it is needed.
-    fn refresh(&mut self, path: impl FnOnce() -> PathBuf) -> Freshness {
+    /// Brings this up to date from the journal, whose path is put together only if it is needed. False if it has to be looked up
+    /// anew.
+    fn refresh(&mut self, path: impl FnOnce() -> PathBuf) -> bool {
         let (position, fold) = match &mut self.state {
-            Growth::Final => return Freshness::Same,
-            Growth::Unreadable => return Freshness::Lost,
+            Growth::Final => return true,
+            Growth::Unreadable => return false,
             Growth::Growing(position, fold) => (position, fold),
         };
-        let Ok(Some(part)) = reader::read_from(&path(), *position) else { return Freshness::Lost };
+        let Ok(Some(part)) = reader::read_from(&path(), *position) else { return false };
         part.entries.iter().for_each(|entry| fold.apply(entry, |_, _, _| {}));
         *position = part.end;
         self.summary = Arc::new(fold.summary(part.live, part.damage));
         if !part.live {
             self.state = Growth::Final;
         }
-        Freshness::Newer
+        true
     }
-}
-
-/// What became of a summary when it was brought up to date.
-enum Freshness {
-    Same,
-    Newer,
-    /// It has to be looked up anew.
-    Lost,
 }
 
 /// What the index has about these runs, after bringing it up to date for them. If `all` names every run that there is, the
@@ -261,7 +280,46 @@ impl Remembered {
 
 #[cfg(test)]
 mod tests {
-    use crate::{EndState, RunEnd, RunStart, Store};
+    use std::collections::BTreeSet;
+
+    use crate::{EndState, Metric, RunEnd, RunStart, Store};
+
+    #[test]
+    fn a_list_of_the_same_runs_is_brought_up_to_date() {
+        let (other, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let writer = Store::open(other.path()).unwrap().start_run(RunStart::default()).unwrap();
+        let name = format!("runs/{}.log", writer.id());
+        let store = Store::open(folder.path()).unwrap();
+        let growing = store.start_run(RunStart::default()).unwrap();
+        // A run that is just starting.
+        std::fs::write(folder.path().join(&name), b"").unwrap();
+        let states = || {
+            let runs = store.runs().unwrap();
+            runs.into_iter().map(|run| (run.id, run.state.name(), run.steps)).collect::<BTreeSet<_>>()
+        };
+        let mut expected = BTreeSet::from([(growing.id().clone(), "running", 0)]);
+        for _ in 0..2 {
+            assert_eq!(states(), expected);
+        }
+        std::fs::copy(other.path().join(&name), folder.path().join(&name)).unwrap();
+        expected.insert((writer.id().clone(), "crashed", 0));
+        for _ in 0..2 {
+            assert_eq!(states(), expected);
+        }
+        growing.log(7, &[Metric::new("loss", 1.0)]);
+        growing.flush().unwrap();
+        expected.remove(&(growing.id().clone(), "running", 0));
+        expected.insert((growing.id().clone(), "running", 7));
+        for _ in 0..2 {
+            assert_eq!(states(), expected);
+        }
+        growing.finish(RunEnd::new(EndState::Finished, 8, 1)).unwrap();
+        expected.remove(&(growing.id().clone(), "running", 7));
+        expected.insert((growing.id().clone(), "finished", 8));
+        for _ in 0..2 {
+            assert_eq!(states(), expected);
+        }
+    }
 
     #[test]
     fn a_run_that_is_not_remembered_leaves_the_list_when_it_is_deleted() {

@@ -66,7 +66,7 @@ pub use diff::{Difference, Divergence, Group, RunDiff};
 pub use environment::{Attachments, Environment, Gpu};
 pub use error::{Result, StoreError};
 pub use event::{
-    Counters, DataFingerprint, EndState, Metric, MetricName, PlannedCallback, RunEnd, RunEvent, RunStart, TimedEvent,
+    Counters, DataFingerprint, EndState, Metric, Name, PlannedCallback, RunEnd, RunEvent, RunStart, TimedEvent,
 };
 pub use history::History;
 pub use jiff::Timestamp;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::{self, Environment};
 use crate::error::{Result, StoreError};
-use crate::event::{DataFingerprint, Entry, MetricName, PlannedCallback, RunStart, TimedEvent};
+use crate::event::{DataFingerprint, Entry, Name, PlannedCallback, RunStart, TimedEvent};
 use crate::fold::{Fold, Series};
 use crate::journal::reader::{self, Part};
 use crate::lock::is_stopped;
@@ -26,7 +26,7 @@ pub struct RunRecord {
     /// What it was trained on.
     pub data: DataFingerprint,
     /// Every metric as (step, value), in the order of logging.
-    pub series: BTreeMap<MetricName, Vec<(u64, f64)>>,
+    pub series: BTreeMap<Name, Vec<(u64, f64)>>,
     /// What happened, in order.
     pub events: Vec<TimedEvent>,
     /// What is wrong with the journal, if anything is; the record is then the part before that.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use smol_str::{SmolStr, format_smolstr};
 
 use crate::error::StoreError;
 
@@ -15,7 +16,7 @@ use crate::error::StoreError;
 /// with "create new", and a taken id is drawn again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct RunId(String);
+pub struct RunId(SmolStr);
 
 impl RunId {
     /// The id as text.
@@ -27,7 +28,7 @@ impl RunId {
     pub(crate) fn draw(at: Timestamp) -> RunId {
         // The standard library seeds each `RandomState` differently, in this process and in any other.
         let digits = RandomState::new().hash_one((std::process::id(), at.as_nanosecond())) & 0xff_ffff;
-        RunId(format!("{}-{digits:06x}", at.strftime("%Y%m%d-%H%M%S")))
+        RunId(format_smolstr!("{}-{digits:06x}", at.strftime("%Y%m%d-%H%M%S")))
     }
 
     /// The second that the id names; 1970 if there is no such date.
@@ -55,7 +56,7 @@ impl FromStr for RunId {
                 b'x' => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
                 _ => byte == *shape,
             });
-        if fits { Ok(RunId(text.to_owned())) } else { Err(StoreError::BadRunId { text: text.to_owned() }) }
+        if fits { Ok(RunId(SmolStr::new_inline(text))) } else { Err(StoreError::BadRunId { text: text.to_owned() }) }
     }
 }
 
@@ -69,7 +70,7 @@ impl TryFrom<String> for RunId {
 
 impl From<RunId> for String {
     fn from(id: RunId) -> String {
-        id.0
+        id.0.into()
     }
 }
 

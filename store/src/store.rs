@@ -16,7 +16,7 @@ use crate::index::Index;
 use crate::journal::FormatVersion;
 use crate::journal::writer::{JournalWriter, encode};
 use crate::journals::Journals;
-use crate::known::{self, Known};
+use crate::known::{self, Known, Summaries};
 use crate::lock;
 use crate::nearest::nearest;
 use crate::objects::{ObjectId, Objects, sync_folder, write_atomically};
@@ -153,12 +153,12 @@ impl Store {
 
     /// All runs, newest first.
     pub fn runs(&self) -> Result<Vec<RunSummary>> {
-        Ok(self.summaries()?.into_iter().map(Arc::unwrap_or_clone).collect())
+        Ok(self.summaries()?.iter().map(|run| RunSummary::clone(run)).collect())
     }
 
-    fn summaries(&self) -> Result<Vec<Arc<RunSummary>>> {
+    fn summaries(&self) -> Result<Summaries> {
         let Inner { known, journals, index, .. } = &*self.inner;
-        Ok(known.summaries(&journals.list()?, journals, index, PATIENCE))
+        Ok(known.summaries(journals.list()?, journals, index, PATIENCE))
     }
 
     /// The summary of the run with this id, or of the only one whose id begins so. Unlike [`run`](Store::run), it reads no journal
@@ -278,7 +278,7 @@ impl Store {
     }
 
     fn answer(&self, text: &str, query: &query::Parsed) -> Result<Vec<RunSummary>> {
-        let selected = query::select(text, query, self.summaries()?, self)?;
+        let selected = query::select(text, query, &self.summaries()?, self)?;
         Ok(selected.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{EndState, MetricName};
+use crate::event::{EndState, Name};
 use crate::run_id::RunId;
 use crate::value::Value;
 
@@ -27,11 +27,11 @@ pub struct RunSummary {
     /// The network, as text.
     pub model: String,
     /// Everything that was set.
-    pub params: BTreeMap<String, Value>,
+    pub params: BTreeMap<Name, Value>,
     /// Labels to find it by.
-    pub tags: BTreeMap<String, String>,
+    pub tags: BTreeMap<Name, String>,
     /// Every metric that was logged.
-    pub metrics: BTreeMap<MetricName, Aggregate>,
+    pub metrics: BTreeMap<Name, Aggregate>,
     /// Updates applied. Before there is an end record: the highest step that any record names.
     pub steps: u64,
     /// Epochs finished. Before there is an end record: as the newest checkpoint says.

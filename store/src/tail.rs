@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::error::{Result, StoreError};
-use crate::event::{Entry, MetricName, TimedEvent};
+use crate::event::{Entry, Name, TimedEvent};
 use crate::fold::Fold;
 use crate::journal::reader::{self, Part, Position};
 use crate::run_id::RunId;
@@ -25,7 +25,7 @@ pub struct Tail {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Update {
     /// New points, in the order of the journal: metric, step, value.
-    pub points: Vec<(MetricName, u64, f64)>,
+    pub points: Vec<(Name, u64, f64)>,
     /// New events.
     pub events: Vec<TimedEvent>,
     /// What the run as a whole looks like now.

@@ -4,14 +4,14 @@
 mod common;
 
 use common::{new_store, start};
-use trainbook_store::{Metric, MetricName};
+use trainbook_store::{Metric, Name};
 
 #[test]
 fn logging_allocates_nothing() {
     let (_folder, store) = new_store();
     let run = start(&store, "mlp");
     // Longer than what fits into a name itself: such a name is shared, not copied.
-    let long = MetricName::from("gradient_norm/transformer.layers.11.weight");
+    let long = Name::from("gradient_norm/transformer.layers.11.weight");
     let round = |first: u64| {
         for step in first..first + 1000 {
             let value = step as f64;

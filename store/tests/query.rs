@@ -12,8 +12,8 @@ use trainbook_store::{EndState, Metric, Result, RunEnd, RunEvent, RunStart, RunS
 /// Three runs of 100 steps, of which the last, with the highest learning rate, climbs to 100.
 fn sweep(store: &Store) {
     for (lr, kind) in [(1e-4, "mlp"), (1e-3, "cnn-2"), (1e-1, "CNN-4")] {
-        let tags = [("model".to_owned(), kind.to_owned())].into();
-        let start = RunStart { params: [("lr".to_owned(), lr.into())].into(), tags, ..RunStart::default() };
+        let tags = [("model".into(), kind.to_owned())].into();
+        let start = RunStart { params: [("lr".into(), lr.into())].into(), tags, ..RunStart::default() };
         let run = store.start_run(start).unwrap();
         for step in 1..=100 {
             let loss = if lr > 0.01 { step as f64 } else { (-100.0 * lr * step as f64).exp() };

@@ -15,8 +15,8 @@ fn a_run_comes_back_as_it_was() {
     let (folder, store) = new_store();
     let begin = RunStart {
         name: Some("first".into()),
-        params: [("lr".to_owned(), Value::from(1e-3)), ("n".to_owned(), Value::from(3))].into(),
-        tags: [("kind".to_owned(), "mlp".to_owned())].into(),
+        params: [("lr".into(), Value::from(1e-3)), ("n".into(), Value::from(3))].into(),
+        tags: [("kind".into(), "mlp".to_owned())].into(),
         seed: u64::MAX,
         model: "mlp".into(),
         environment: Environment::capture(),

@@ -6,7 +6,7 @@ mod table;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use trainbook_store::{Metric, MetricName};
+use trainbook_store::{Metric, Name};
 
 use crate::{Callback, CallbackError, Effects, EpochEnd, EpochStart, FitEnd, FitStart, Flow, Phase, Reply, StepEnd};
 use bar::Bar;

@@ -1,6 +1,6 @@
 //! The table as text; no clock, no terminal.
 
-use super::{Metric, MetricName};
+use super::{Metric, Name};
 use crate::number::short;
 use crate::{Counters, StopReason};
 
@@ -10,11 +10,11 @@ const NUMBER_WIDTH: usize = 10;
 /// The columns of one fit.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    metrics: Vec<MetricName>,
+    metrics: Vec<Name>,
 }
 
 impl Table {
-    pub(super) fn new(metrics: &[MetricName]) -> Self {
+    pub(super) fn new(metrics: &[Name]) -> Self {
         Self { metrics: metrics.to_vec() }
     }
 
@@ -24,8 +24,7 @@ impl Table {
 
     /// A metric that this epoch lacks shows as `-`.
     pub(super) fn row(&self, epoch: u64, metrics: &[Metric], learning_rate: Option<f64>, seconds: f64) -> String {
-        let shown =
-            |name: &MetricName| metrics.iter().find(|m| m.name == *name).map_or("-".to_owned(), |m| short(m.value));
+        let shown = |name: &Name| metrics.iter().find(|m| m.name == *name).map_or("-".to_owned(), |m| short(m.value));
         let learning_rate = learning_rate.map_or("-".to_owned(), |rate| format!("{rate:.2e}"));
         self.cells(&epoch.to_string(), self.metrics.iter().map(shown), &learning_rate, &format!("{seconds:.1}"))
     }

@@ -1,7 +1,7 @@
 //! What a callback declares that it touches.
 
 use serde::{Deserialize, Serialize};
-use trainbook_store::MetricName;
+use trainbook_store::Name;
 
 /// What a callback reads and writes, and when within a moment it wants its turn.
 ///
@@ -76,13 +76,13 @@ pub enum Resource {
     /// Whether the fit goes on. Any number of callbacks may write it.
     Stop,
     /// A metric by name.
-    Metric(MetricName),
+    Metric(Name),
 }
 
 impl Resource {
     /// A metric by name.
     pub fn metric(name: impl AsRef<str>) -> Self {
-        Self::Metric(MetricName::new(name))
+        Self::Metric(Name::new(name))
     }
 
     pub(super) fn allows_many_writers(&self) -> bool {

@@ -27,7 +27,7 @@
 
 use std::cell::RefCell;
 
-use trainbook_store::{Metric, MetricName, RunWriter};
+use trainbook_store::{Metric, Name, RunWriter};
 
 use super::{CallbackError, Gradients, Snapshot, StopReason, Weights};
 
@@ -121,7 +121,7 @@ pub struct MetricLog(RefCell<Vec<Metric>>);
 
 impl MetricLog {
     /// Adds a value.
-    pub fn push(&self, name: impl Into<MetricName>, value: f64) {
+    pub fn push(&self, name: impl Into<Name>, value: f64) {
         self.0.borrow_mut().push(Metric { name: name.into(), value });
     }
 
@@ -163,7 +163,7 @@ pub struct FitStart<'a> {
     /// The run being recorded; `None` without a store.
     pub run: Option<&'a RunWriter>,
     /// The names of the metrics that an epoch of this fit will have, in order.
-    pub epoch_metrics: &'a [MetricName],
+    pub epoch_metrics: &'a [Name],
 }
 
 /// Before an epoch.

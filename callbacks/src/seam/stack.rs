@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use serde::{Deserialize, Serialize};
-use trainbook_store::{MetricName, PlannedCallback};
+use trainbook_store::{Name, PlannedCallback};
 
 use super::{Callback, CallbackError, CallbackState, Effects, Flow, Moment, Reply, Resource};
 
@@ -49,7 +49,7 @@ impl Stack {
     /// # Errors
     /// Two writers of one resource; a metric that is read and that neither `produced` nor a callback writes; a callback that needs a store
     /// when `has_store` is false. The message names the callbacks.
-    pub fn plan(&self, produced: &[MetricName], has_store: bool) -> Result<Plan, CallbackError> {
+    pub fn plan(&self, produced: &[Name], has_store: bool) -> Result<Plan, CallbackError> {
         for (i, entry) in self.entries.iter().enumerate() {
             for resource in entry.effects.writes.iter().filter(|r| !r.allows_many_writers()) {
                 let earlier = self.entries[..i].iter().find(|e| e.effects.writes.contains(resource));
@@ -92,12 +92,12 @@ impl Stack {
         ))
     }
 
-    fn hint(&self, wanted: &str, produced: &[MetricName]) -> String {
+    fn hint(&self, wanted: &str, produced: &[Name]) -> String {
         let written = self.entries.iter().flat_map(|e| &e.effects.writes).filter_map(|r| match r {
             Resource::Metric(name) => Some(name),
             _ => None,
         });
-        let mut known: Vec<&str> = produced.iter().chain(written).map(MetricName::as_str).collect();
+        let mut known: Vec<&str> = produced.iter().chain(written).map(Name::as_str).collect();
         known.sort_by_key(|name| strsim::damerau_levenshtein(name, wanted));
         match known.first() {
             Some(near) if strsim::jaro_winkler(near, wanted) > 0.8 => format!("did you mean {near:?}?"),

@@ -86,8 +86,8 @@ fn tell(stack: &mut Stack) -> Reply {
     stack.on(&mut Moment::Setup(&mut Setup::default()))
 }
 
-fn metrics(names: &[&str]) -> Vec<MetricName> {
-    names.iter().map(MetricName::new).collect()
+fn metrics(names: &[&str]) -> Vec<Name> {
+    names.iter().map(Name::new).collect()
 }
 
 #[test]

@@ -9,7 +9,7 @@ use trainbook_callbacks::{
     GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, Setup, Snapshot, Stack, StepEnd, StopKind,
     StopReason, TensorInfo, TensorStats, Weights,
 };
-use trainbook_store::{Metric, MetricName, RunWriter};
+use trainbook_store::{Metric, Name, RunWriter};
 
 /// Two tensors, `0.weight` with one element and `0.bias` with two.
 pub struct FakeGradients {
@@ -182,7 +182,7 @@ impl Fake {
 
     /// The beginning of a fit that goes on where another left off: the horizon is the earlier one's.
     pub fn resume(&mut self) -> Result<Option<StopReason>, String> {
-        let names: Vec<MetricName> = (self.metrics)(0).iter().map(|(name, _)| MetricName::new(name)).collect();
+        let names: Vec<Name> = (self.metrics)(0).iter().map(|(name, _)| Name::new(name)).collect();
         let fit =
             FitStart { counters: self.counters, horizon: self.horizon, run: self.run.as_ref(), epoch_metrics: &names };
         stopped(self.stack.on(&mut Moment::FitStart(&fit)))

@@ -49,7 +49,7 @@ mod tests {
             notebook_cell: Some(id("cell")),
             ..Environment::default()
         };
-        let tags = [("resumed_from".to_owned(), id("resumed").to_string())].into();
+        let tags = [("resumed_from".into(), id("resumed").to_string())].into();
         let data = DataFingerprint { hash: "0".repeat(70), ..DataFingerprint::default() };
         let run = store.start_run(RunStart { environment, tags, data, ..RunStart::default() }).unwrap();
         for step in 0..300 {

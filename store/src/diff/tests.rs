@@ -6,8 +6,8 @@ fn start() -> RunStart {
     let callback = |name: &str| PlannedCallback { name: name.into(), phase: "change".into(), ..Default::default() };
     RunStart {
         name: Some("one".into()),
-        params: [("lr".to_owned(), 0.1.into()), ("epochs".to_owned(), 3.into())].into(),
-        tags: [("role".to_owned(), "test".to_owned())].into(),
+        params: [("lr".into(), 0.1.into()), ("epochs".into(), 3.into())].into(),
+        tags: [("role".into(), "test".to_owned())].into(),
         seed: 7,
         model: "mlp".into(),
         data: DataFingerprint { source: "digits.csv".into(), rows: 10, hash: "ab".into() },

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{Metric, MetricName, RunEvent, TimedEvent};
+use crate::event::{Metric, Name, RunEvent, TimedEvent};
 use crate::record::RunRecord;
 use crate::summary::{Aggregate, RunState, RunSummary};
 use crate::value::Value;
 
 /// A run with these parameters and points, in the order of logging.
 pub(crate) fn record(digit: u8, params: &[(&str, Value)], points: &[(&str, u64, f64)]) -> RunRecord {
-    let mut series: BTreeMap<MetricName, Vec<_>> = BTreeMap::new();
+    let mut series: BTreeMap<Name, Vec<_>> = BTreeMap::new();
     for &(name, step, value) in points {
         series.entry(name.into()).or_default().push((step, value));
     }
@@ -21,8 +21,8 @@ pub(crate) fn record(digit: u8, params: &[(&str, Value)], points: &[(&str, u64, 
         seconds: Some(1.5),
         seed: u64::MAX,
         model: "mlp".into(),
-        params: params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
-        tags: [("kind".to_owned(), "é".to_owned())].into(),
+        params: params.iter().map(|(name, value)| ((*name).into(), value.clone())).collect(),
+        tags: [("kind".into(), "é".to_owned())].into(),
         metrics: series.iter().map(|(name, points)| (name.clone(), Aggregate::of(points).unwrap())).collect(),
         steps: 2,
         epochs: 1,

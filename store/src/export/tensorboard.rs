@@ -104,7 +104,7 @@ fn session_start(run: &RunSummary, start_time_secs: f64) -> HParams {
             Value::Float(value) => Kind::Text(non_finite(*value).to_owned()),
             Value::Text(value) => Kind::Text(value.clone()),
         };
-        (name.clone(), ParamValue { kind: Some(kind) })
+        (name.to_string(), ParamValue { kind: Some(kind) })
     });
     HParams { session_start: Some(SessionStart { hparams: hparams.collect(), start_time_secs }), session_end: None }
 }

@@ -24,7 +24,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use self::block::Block;
-use crate::event::MetricName;
+use crate::event::Name;
 use crate::fold::Fold;
 use crate::journal::reader::Position;
 use crate::lock::LockFile;
@@ -69,7 +69,7 @@ pub(crate) struct Settled {
 }
 
 /// How many sealed blocks each metric of a run has.
-pub(crate) type Blocks = BTreeMap<MetricName, u32>;
+pub(crate) type Blocks = BTreeMap<Name, u32>;
 
 /// How far a journal is sealed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -185,12 +185,7 @@ impl Session {
     }
 
     /// Adds blocks behind those that there are, and how far the journal is sealed now: all or nothing.
-    pub(crate) fn seal(
-        &self,
-        run: &RunId,
-        sealed: &Sealed,
-        blocks: &[(MetricName, u32, Block)],
-    ) -> Result<(), IndexError> {
+    pub(crate) fn seal(&self, run: &RunId, sealed: &Sealed, blocks: &[(Name, u32, Block)]) -> Result<(), IndexError> {
         let mut batch = sled::Batch::default();
         for (metric, number, block) in blocks {
             batch.insert(block_key(run, metric, *number), encode(block)?);

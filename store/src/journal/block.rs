@@ -6,12 +6,12 @@ use std::fmt;
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::event::MetricName;
+use crate::event::Name;
 
 /// One point of one metric.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Point {
-    pub(crate) name: MetricName,
+    pub(crate) name: Name,
     pub(crate) step: u64,
     pub(crate) value: f64,
 }
@@ -19,7 +19,7 @@ pub(crate) struct Point {
 /// Some points of some metrics, each metric's in the order in which they were logged.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Block {
-    columns: BTreeMap<MetricName, Column>,
+    columns: BTreeMap<Name, Column>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ impl Block {
     }
 
     /// Each metric with its points.
-    pub(crate) fn columns(&self) -> impl Iterator<Item = (&MetricName, impl Iterator<Item = (u64, f64)>)> {
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (&Name, impl Iterator<Item = (u64, f64)>)> {
         self.columns
             .iter()
             .map(|(name, column)| (name, column.steps.iter().zip(column.values.iter().map(f64::from_bits))))

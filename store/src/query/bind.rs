@@ -58,7 +58,7 @@ impl Bound<'_> {
     }
 
     /// Whether the answer may need more than the summary.
-    fn reads_points(&self) -> bool {
+    pub(super) fn reads_points(&self) -> bool {
         match self {
             Bound::And(all) | Bound::Or(all) => all.iter().any(Bound::reads_points),
             Bound::Not(condition) => condition.reads_points(),
@@ -227,7 +227,7 @@ impl<'q> Binder<'q> {
     /// Whether some run has a value of this type there.
     fn has(&self, column: &Column, wanted: Type) -> bool {
         match column {
-            Column::Param(name) => self.catalogue.runs.iter().any(|run| match run.params.get(name) {
+            Column::Param(name) => self.catalogue.runs.iter().any(|run| match run.params.get(name.as_str()) {
                 Some(Value::Int(_) | Value::Float(_)) => wanted == Type::Number,
                 Some(Value::Text(_)) => wanted == Type::Text,
                 Some(Value::Bool(_)) => wanted == Type::Bool,

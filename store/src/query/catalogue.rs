@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use super::ast::{Constant, Part, Path, Span};
 use super::column::{Column, PLAIN, Plain, STATISTICS, Statistic};
 use super::error::QueryError;
@@ -65,9 +67,9 @@ impl Family {
 
     fn names(self, run: &RunSummary) -> Box<dyn Iterator<Item = &str> + '_> {
         match self {
-            Family::Metric => Box::new(run.metrics.keys().map(|name| name.as_str())),
-            Family::Param => Box::new(run.params.keys().map(String::as_str)),
-            Family::Tag => Box::new(run.tags.keys().map(String::as_str)),
+            Family::Metric => Box::new(run.metrics.keys().map(SmolStr::as_str)),
+            Family::Param => Box::new(run.params.keys().map(SmolStr::as_str)),
+            Family::Tag => Box::new(run.tags.keys().map(SmolStr::as_str)),
         }
     }
 }

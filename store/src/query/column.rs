@@ -1,7 +1,7 @@
 //! Fields that exist, and their values in a run.
 
 use super::cell::Cell;
-use crate::event::MetricName;
+use crate::event::Name;
 use crate::summary::{Aggregate, RunSummary};
 
 /// Where the points of metrics come from.
@@ -20,7 +20,7 @@ impl<F: Fn(&RunSummary, &str) -> Vec<(u64, f64)>> Histories for F {
 pub(super) struct View<'r> {
     pub(super) run: &'r RunSummary,
     histories: &'r dyn Histories,
-    read: Vec<(MetricName, Vec<(u64, f64)>)>,
+    read: Vec<(Name, Vec<(u64, f64)>)>,
 }
 
 impl<'r> View<'r> {
@@ -124,8 +124,8 @@ impl Column {
                 // Of several at one step this gives the last.
                 points.max_by_key(|point| point.0).map(|point| Cell::Float(point.1))
             }
-            Column::Param(name) => run.params.get(name).map(Cell::from),
-            Column::Tag(name) => run.tags.get(name).map(|value| Cell::Text(value)),
+            Column::Param(name) => run.params.get(name.as_str()).map(Cell::from),
+            Column::Tag(name) => run.tags.get(name.as_str()).map(|value| Cell::Text(value)),
             Column::Plain(plain) => plain.of(run),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::event::MetricName;
+use crate::event::Name;
 use crate::summary::{Aggregate, RunState, RunSummary};
 use crate::value::Value;
 
@@ -25,9 +25,8 @@ fn series(run: &str) -> &'static [(u64, f64)] {
 /// Four runs, newest first, one a day. `d` diverged and is damaged, `c` has no learning rate, `b` none of the metrics.
 pub(super) fn runs() -> Vec<Arc<RunSummary>> {
     let run = |name: &str, state: RunState, params: &[(&str, Value)], tags: &[(&str, &str)]| {
-        let metrics = Aggregate::of(series(name)).map(|aggregate| {
-            [(MetricName::from("val_loss"), aggregate.clone()), ("val.odd name".into(), aggregate)].into()
-        });
+        let metrics = Aggregate::of(series(name))
+            .map(|aggregate| [(Name::from("val_loss"), aggregate.clone()), ("val.odd name".into(), aggregate)].into());
         let length = name.len();
         Arc::new(RunSummary {
             id: format!("2026010{length}-000000-00000{length}").parse().unwrap(),
@@ -37,8 +36,8 @@ pub(super) fn runs() -> Vec<Arc<RunSummary>> {
             seconds: (name != "dddd").then_some(length as f64),
             seed: if name == "a" { u64::MAX } else { 7 },
             model: "mlp 64-128".into(),
-            params: params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
-            tags: tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            params: params.iter().map(|(name, value)| ((*name).into(), value.clone())).collect(),
+            tags: tags.iter().map(|(name, value)| ((*name).into(), (*value).to_owned())).collect(),
             metrics: metrics.unwrap_or_default(),
             steps: 10 * length as u64,
             epochs: 2,

@@ -51,7 +51,7 @@ impl Query {
     /// A name that none of the runs has, or a comparison that makes no sense; the places are those of the query's text.
     pub fn select_from(
         &self,
-        runs: Vec<Arc<RunSummary>>,
+        runs: &[Arc<RunSummary>],
         points: impl Fn(&RunSummary, &str) -> Vec<(u64, f64)>,
     ) -> Result<Vec<Arc<RunSummary>>, QueryError> {
         let (text, query) = self.clone().into_parts()?;

@@ -21,7 +21,7 @@ fn cases(cases: u32) -> ProptestConfig {
 
 /// Parses the text and runs the query. Whether it could be run.
 fn run(text: &str) -> Result<bool, TestCaseError> {
-    let answer = parse(text).and_then(|query| select(text, &query, runs(), &points));
+    let answer = parse(text).and_then(|query| select(text, &query, &runs(), &points));
     let Err(error) = answer else { return Ok(true) };
     // The place is one of characters of the text, the message one line, and the picture can be drawn.
     prop_assert!(text.get(error.span()).is_some(), "{:?} in {text:?}", error.span());
@@ -274,8 +274,8 @@ fn names_mean_themselves() {
         let mut run = (*runs()[0]).clone();
         let aggregate = Aggregate::of(&[(3, name.len() as f64)]).unwrap();
         run.metrics = [(name.into(), aggregate)].into();
-        run.params = [(name.to_owned(), name.len().into())].into();
-        run.tags = [(name.to_owned(), name.to_owned())].into();
+        run.params = [(name.into(), name.len().into())].into();
+        run.tags = [(name.into(), name.to_owned())].into();
         Arc::new(run)
     };
     let runs: Vec<_> = names.into_iter().map(run).collect();
@@ -291,7 +291,7 @@ fn names_mean_themselves() {
         ];
         for question in questions {
             let points = |run: &RunSummary, _: &str| vec![(3, run.metrics.keys().next().unwrap().len() as f64)];
-            let found = Query::from(&question).select_from(runs.clone(), points);
+            let found = Query::from(&question).select_from(&runs, points);
             let found = found.unwrap_or_else(|error| panic!("{name:?}: {error}"));
             assert_eq!(found.len(), 1, "{question}");
             assert!(found[0].tags.contains_key(name), "{question}");

@@ -225,7 +225,7 @@ pub(super) mod tests {
             seconds: Some(1.234),
             seed: 7,
             model: "(Linear<64, 10>)".into(),
-            params: [("lr".to_owned(), 3e-3.into())].into(),
+            params: [("lr".into(), 3e-3.into())].into(),
             tags: Default::default(),
             metrics,
             steps: 100,

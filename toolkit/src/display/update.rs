@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use trainbook_store::{MetricName, RunEvent, Update};
+use trainbook_store::{Name, RunEvent, Update};
 
 use super::axis::number;
 use super::run::heading;
@@ -12,7 +12,7 @@ use super::run::heading;
 /// tells how the run ended, if it did.
 pub fn update(update: &Update, only: &[String]) -> String {
     let mut lines = String::new();
-    let mut steps: BTreeMap<u64, Vec<(&MetricName, f64)>> = BTreeMap::new();
+    let mut steps: BTreeMap<u64, Vec<(&Name, f64)>> = BTreeMap::new();
     for (name, step, value) in &update.points {
         if only.is_empty() || only.iter().any(|wanted| wanted == name) {
             steps.entry(*step).or_default().push((name, *value));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use trainbook_callbacks::{Callback, Counters, FixSeed, Moment, Progress, Recorder, Setup, Stack};
-use trainbook_store::{MetricName, Store, Value};
+use trainbook_store::{Name, Store, Value};
 
 use super::Trainer;
 use crate::Error;
@@ -26,10 +26,10 @@ pub struct TrainerBuilder {
     device: Device,
     init: Init,
     stack: Stack,
-    params: BTreeMap<String, Value>,
+    params: BTreeMap<Name, Value>,
     store: Option<Store>,
     name: Option<String>,
-    tags: BTreeMap<String, String>,
+    tags: BTreeMap<Name, String>,
     quiet: bool,
 }
 
@@ -111,7 +111,7 @@ impl TrainerBuilder {
     /// Adds a callback.
     #[must_use]
     pub fn with(mut self, callback: impl Callback + 'static) -> Self {
-        self.params.extend(callback.params().into_iter().map(|(name, value)| (name.to_owned(), value)));
+        self.params.extend(callback.params().into_iter().map(|(name, value)| (name.into(), value)));
         self.stack.push(callback);
         self
     }
@@ -132,7 +132,7 @@ impl TrainerBuilder {
 
     /// Adds a tag to the runs.
     #[must_use]
-    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn tag(mut self, key: impl Into<Name>, value: impl Into<String>) -> Self {
         self.tags.insert(key.into(), value.into());
         self
     }
@@ -167,15 +167,16 @@ impl TrainerBuilder {
 
         let epoch_metrics = self.epoch_metrics();
         let plan = self.stack.plan(&epoch_metrics, self.store.is_some())?;
-        let mut params = BTreeMap::from([
-            ("lr".to_owned(), Value::from(learning_rate)),
-            ("optimizer".to_owned(), Value::from(self.optimizer.name())),
-            ("weight_decay".to_owned(), Value::from(self.optimizer.weight_decay())),
-            ("batch_size".to_owned(), Value::from(self.batch_size as u64)),
-            ("device".to_owned(), Value::from(self.device.to_string())),
-            ("init".to_owned(), Value::from(format!("{:?}", self.init))),
-            ("loss".to_owned(), Value::from(format!("{:?}", self.loss))),
-        ]);
+        let set = [
+            ("lr", Value::from(learning_rate)),
+            ("optimizer", Value::from(self.optimizer.name())),
+            ("weight_decay", Value::from(self.optimizer.weight_decay())),
+            ("batch_size", Value::from(self.batch_size as u64)),
+            ("device", Value::from(self.device.to_string())),
+            ("init", Value::from(format!("{:?}", self.init))),
+            ("loss", Value::from(format!("{:?}", self.loss))),
+        ];
+        let mut params: BTreeMap<Name, Value> = set.map(|(name, value)| (name.into(), value)).into();
         params.extend(self.params);
         Ok(Trainer {
             data: self.data,
@@ -235,7 +236,7 @@ impl TrainerBuilder {
         }
     }
 
-    fn epoch_metrics(&self) -> Vec<MetricName> {
+    fn epoch_metrics(&self) -> Vec<Name> {
         let mut names = vec!["train_loss"];
         if !self.data.part(Part::Validation).is_empty() {
             names.push("val_loss");
@@ -243,7 +244,7 @@ impl TrainerBuilder {
                 names.push("val_accuracy");
             }
         }
-        names.into_iter().map(MetricName::new_static).collect()
+        names.into_iter().map(Name::new_static).collect()
     }
 }
 

@@ -78,7 +78,7 @@ impl Trainer {
     fn start_run(&self, epochs: Epochs) -> Result<Option<RunWriter>, Error> {
         let Some(store) = &self.store else { return Ok(None) };
         let mut params = self.params.clone();
-        params.insert("epochs".to_owned(), Value::from(epochs.0));
+        params.insert("epochs".into(), Value::from(epochs.0));
         Ok(Some(store.start_run(RunStart {
             name: self.name.clone(),
             params,

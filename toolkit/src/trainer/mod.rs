@@ -11,7 +11,7 @@ mod run;
 use std::collections::BTreeMap;
 
 use trainbook_callbacks::{Counters, Plan, Stack};
-use trainbook_store::{MetricName, Store, Value};
+use trainbook_store::{Name, Store, Value};
 
 pub use builder::TrainerBuilder;
 pub use evaluation::{Evaluation, count_correct};
@@ -36,12 +36,12 @@ pub struct Trainer {
     pub(crate) batch_size: usize,
     learning_rate: f64,
     plan: Plan,
-    epoch_metrics: Vec<MetricName>,
+    epoch_metrics: Vec<Name>,
     store: Option<Store>,
     name: Option<String>,
     model: String,
-    params: BTreeMap<String, Value>,
-    tags: BTreeMap<String, String>,
+    params: BTreeMap<Name, Value>,
+    tags: BTreeMap<Name, String>,
 }
 
 impl Trainer {

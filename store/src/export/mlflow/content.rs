@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn a_tag_of_ours_wins_over_a_given_one() {
         let mut record = samples::odd();
-        record.summary.tags.insert(RUN_ID.to_owned(), "mine".to_owned());
+        record.summary.tags.insert(RUN_ID.into(), "mine".to_owned());
         let requests = requests(&record);
         let tags: Vec<_> = items(&requests, "tags").into_iter().filter(|tag| tag["key"] == RUN_ID).collect();
         assert_eq!(tags.len(), 1);

@@ -9,7 +9,7 @@ use crate::summary::Aggregate;
 /// The first letters of the names of the runs that a query selects on 5 January at midnight.
 fn ask(text: &str) -> Result<String, QueryError> {
     let now = "2026-01-05T00:00:00Z".parse().unwrap();
-    let selected = select_at(now, text, &parse(text)?, runs(), &points)?;
+    let selected = select_at(now, text, &parse(text)?, &runs(), &points)?;
     Ok(selected.iter().map(|run| &run.name.as_ref().unwrap()[..1]).collect())
 }
 
@@ -243,7 +243,7 @@ fn mistakes_name_the_place_and_the_nearest_name() {
         assert_eq!(&text[error.span()], place, "{text}: {error}");
     }
     let text = "metrics.loss < 1";
-    let error = select(text, &parse(text).unwrap(), Vec::new(), &points).unwrap_err();
+    let error = select(text, &parse(text).unwrap(), &[], &points).unwrap_err();
     assert!(error.message().contains("no run of this store has any metric"), "{error}");
 }
 
@@ -254,7 +254,7 @@ fn reads(text: &str) -> Vec<(String, String)> {
         reads.borrow_mut().push((run.name.as_ref().unwrap()[..1].to_owned(), metric.to_owned()));
         points(run, metric)
     };
-    select(text, &parse(text).unwrap(), runs(), &histories).unwrap();
+    select(text, &parse(text).unwrap(), &runs(), &histories).unwrap();
     reads.into_inner()
 }
 
@@ -320,10 +320,9 @@ fn pruning_changes_no_answer() {
             let run = Arc::new(run);
             for check in checks.iter().skip(asked % 7).step_by(7) {
                 let text = format!("any(metrics.x {check})");
-                let found =
-                    select(&text, &parse(&text).unwrap(), vec![Arc::clone(&run)], &|_: &RunSummary, _: &str| {
-                        series.clone()
-                    });
+                let found = select(&text, &parse(&text).unwrap(), &[Arc::clone(&run)], &|_: &RunSummary, _: &str| {
+                    series.clone()
+                });
                 // Each point as a run of its own, whose last value is the point.
                 let each = series.iter().filter(|(_, value)| !value.is_nan()).map(|point| {
                     let mut run = (*run).clone();
@@ -333,7 +332,7 @@ fn pruning_changes_no_answer() {
                 let each: Vec<_> = each.collect();
                 let text = format!("metrics.x {check}");
                 let expected =
-                    !each.is_empty() && !select(&text, &parse(&text).unwrap(), each, &points).unwrap().is_empty();
+                    !each.is_empty() && !select(&text, &parse(&text).unwrap(), &each, &points).unwrap().is_empty();
                 assert_eq!(!found.unwrap().is_empty(), expected, "{check} of {series:?}");
                 asked += 1;
             }

@@ -13,7 +13,7 @@ fn with_runs() -> (Place, [String; 2]) {
     let place = Place::new();
     let store = Store::open(place.path("store")).unwrap();
     let run = |lr: f64, losses: &[f64]| {
-        let params = [("lr".to_owned(), lr.into())].into();
+        let params = [("lr".into(), lr.into())].into();
         let run = store.start_run(RunStart { model: "mlp".into(), params, seed: 7, ..RunStart::default() }).unwrap();
         for (step, loss) in (1..).zip(losses) {
             run.log(step, &[Metric::new("loss", *loss)]);
