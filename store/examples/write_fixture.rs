@@ -45,8 +45,8 @@ fn start() -> RunStart {
     ];
     RunStart {
         name: Some("fixture".into()),
-        params: params.map(|(name, value)| (name.to_owned(), value)).into(),
-        tags: [("kind".to_owned(), "mlp".to_owned())].into(),
+        params: params.map(|(name, value)| (name.into(), value)).into(),
+        tags: [("kind".into(), "mlp".to_owned())].into(),
         seed: u64::MAX,
         model: "mlp 64-128-64-10".into(),
         data: DataFingerprint { source: "digits.csv.gz".into(), rows: 1797, hash: "22".into() },
