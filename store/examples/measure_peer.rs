@@ -89,8 +89,8 @@ fn queries(size: u64, measured: &mut Map<String, Value>) -> Result<Vec<String>, 
     for number in 0..size {
         let optimizer = if number % 3 == 0 { "adamw" } else { "sgd" };
         let params =
-            [("lr".to_owned(), (1e-4 * (number + 1) as f64).into()), ("optimizer".to_owned(), optimizer.into())];
-        let tags = [("number".to_owned(), format!("{number:06}"))].into();
+            [("lr".to_owned(), (1e-4 * (number + 1) as f64).into()), ("optimizer".into(), optimizer.into())];
+        let tags = [("number".into(), format!("{number:06}"))].into();
         let run = store.start_run(RunStart { params: params.into(), tags, ..RunStart::default() })?;
         let (loss, accuracy) = scores(number);
         run.log(1, &[Metric::new("val_loss", loss), Metric::new("val_accuracy", accuracy)]);
