@@ -88,8 +88,7 @@ fn queries(size: u64, measured: &mut Map<String, Value>) -> Result<Vec<String>, 
     let store = Store::open(folder.path())?;
     for number in 0..size {
         let optimizer = if number % 3 == 0 { "adamw" } else { "sgd" };
-        let params =
-            [("lr".to_owned(), (1e-4 * (number + 1) as f64).into()), ("optimizer".into(), optimizer.into())];
+        let params = [("lr".into(), (1e-4 * (number + 1) as f64).into()), ("optimizer".into(), optimizer.into())];
         let tags = [("number".into(), format!("{number:06}"))].into();
         let run = store.start_run(RunStart { params: params.into(), tags, ..RunStart::default() })?;
         let (loss, accuracy) = scores(number);
