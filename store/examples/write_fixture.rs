@@ -31,6 +31,9 @@ fn main() -> Result<()> {
         graph_sha256: "11".into(),
         runtime: "onnxruntime 1.24".into(),
         max_abs_diff: 1e-7,
+        comparisons: 60,
+        margin_used: 0.25,
+        second_opinion: None,
     });
     run.flush()
 }

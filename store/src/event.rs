@@ -113,6 +113,15 @@ pub enum RunEvent {
         runtime: String,
         /// The largest absolute difference of any output.
         max_abs_diff: f64,
+        /// How many times it was run and compared.
+        #[serde(default)]
+        comparisons: u64,
+        /// The largest share of what f32 rounding explains that any output used.
+        #[serde(default)]
+        margin_used: f64,
+        /// What a second engine said.
+        #[serde(default)]
+        second_opinion: Option<String>,
     },
     /// The network was evaluated, for example on the test part.
     Evaluation {

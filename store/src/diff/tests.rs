@@ -189,6 +189,9 @@ fn an_exported_file_is_judged_by_its_graph() {
             graph_sha256: graph.into(),
             runtime: "onnxruntime".into(),
             max_abs_diff: 0.0,
+            comparisons: 60,
+            margin_used: 0.1,
+            second_opinion: None,
         };
         record.events.push(TimedEvent { at: record.summary.started_at, event });
         record

@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: what the trainer's step costs over a hand-written loop, and what the store costs.
+//! `cargo xtask bench`: what the trainer's step costs over a hand-written loop, what an export costs, and what the
+//! store costs.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -8,8 +9,9 @@ use std::path::{Path, PathBuf};
 use crate::shell;
 
 /// Criterion's groups that are shown, and what each measures.
-const GROUPS: [(&str, &str); 6] = [
+const GROUPS: [(&str, &str); 7] = [
     ("step/", "an epoch of steps"),
+    ("export/", "to a file with its name"),
     ("log/", "what the training thread pays"),
     ("journal/", "until it is on disk"),
     ("history/", "from a store that was just opened"),
@@ -25,6 +27,7 @@ pub fn run() -> Result<()> {
     let [ratio] = kept.as_slice() else {
         bail!("the benchmark should print one ratio, but printed {}", kept.len());
     };
+    shell::run(shell::cargo().args(["bench", "--package", "trainbook", "--bench", "export"]))?;
     shell::run(shell::cargo().args(["bench", "--package", "trainbook-store", "--benches"]))?;
     let folder = shell::target_folder()?.join("criterion");
     let mut medians = Vec::new();

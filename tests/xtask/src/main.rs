@@ -29,7 +29,7 @@ usage: cargo xtask COMMAND
   test [--quick]   everything that CI checks; --quick leaves out the notebooks and their kernel
   notebooks [--save]
                    run the notebooks in their kernel; --save keeps what the cells show in the files
-  bench            the trainer's step against a hand-written loop, and what the store costs
+  bench            the trainer's step against a hand-written loop, and what export and store cost
   peers [--quick]  the run store beside MLflow with SQLite; --quick asks 1,000 runs only, not 10,000
   setup            only install what the others need (into .cache, nothing else)
 ";

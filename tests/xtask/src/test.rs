@@ -56,8 +56,12 @@ fn check(cache: &Cache, steps: &mut Steps, closing: &mut Closing, quick: bool) -
     let scratch = Scratch::new(cache)?;
     let exported = steps.run("the demo repeats itself", || determinism::check(cache, &program, &scratch.0))?;
     steps.run("Python checks the exported file", || {
-        shell::run(python::script(cache, "check_onnx.py").arg(exported))?;
+        shell::run(python::script(cache, "check_onnx.py").arg(&exported))?;
         shell::run(python::script(cache, "check_onnx.py").arg("--refuses"))
+    })?;
+    steps.run("Python quantises the exported file", || {
+        let digits = shell::root().join("notebooks/data/digits.csv.gz");
+        shell::run(python::script(cache, "quantize.py").arg(&exported).arg(digits))
     })?;
     steps.run("Python checks every layer", || {
         // Written by the tests above.

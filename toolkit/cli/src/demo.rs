@@ -143,7 +143,7 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
         onnx_path,
         onnx_sha256: export.file_sha256,
         onnx_graph_sha256: export.graph_sha256,
-        ort_version: export.runtime_version,
+        ort_version: export.checked_in.version,
         ort_max_abs_diff: export.comparison.max_abs_diff,
         ort_test_accuracy,
         run_id,

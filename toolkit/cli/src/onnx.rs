@@ -27,7 +27,7 @@ pub enum Command {
 pub fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Check { file, runtime, json } => {
-            output::print(json, &onnx::check(&file, runtime.as_deref())?, ToString::to_string)
+            output::print(json, &onnx::check(&file, &runtime.into())?, ToString::to_string)
         }
     }
 }

@@ -37,8 +37,12 @@ fn event(event: &RunEvent) -> String {
             let metric = metric.as_ref().map(|metric| format!(", {} {}", metric.name, number(metric.value)));
             format!("checkpoint `{label}` at step {step}, epoch {epoch}{}", metric.unwrap_or_default())
         }
-        RunEvent::Export { path, runtime, max_abs_diff, .. } => {
-            format!("exported to {path}, checked in {runtime}: largest difference {}", number(*max_abs_diff))
+        RunEvent::Export { path, runtime, max_abs_diff, comparisons, second_opinion, .. } => {
+            let runs = if *comparisons > 0 { format!(" {comparisons} times") } else { String::new() };
+            let second = second_opinion.as_ref().map(|opinion| format!("; {opinion}"));
+            let difference = number(*max_abs_diff);
+            let second = second.unwrap_or_default();
+            format!("exported to {path}, checked in {runtime}{runs}: largest difference {difference}{second}")
         }
         RunEvent::Evaluation { part, metrics } => {
             let metrics: Vec<String> =

@@ -48,6 +48,26 @@ impl Array {
         }
     }
 
+    /// The numbers, little-endian.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        match &self.numbers {
+            Numbers::F32(numbers) => numbers.iter().flat_map(|number| number.to_le_bytes()).collect(),
+            Numbers::I64(numbers) => numbers.iter().flat_map(|number| number.to_le_bytes()).collect(),
+        }
+    }
+
+    /// What [`bytes`](Self::bytes) gave, of "f32" or "i64"; `None` if they do not fill the shape.
+    pub(super) fn from_bytes(element: &str, shape: Vec<usize>, bytes: &[u8]) -> Option<Self> {
+        let numbers = match element {
+            "f32" => Numbers::F32(bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
+            "i64" => Numbers::I64(bytes.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect()),
+            _ => return None,
+        };
+        let array = Self { shape, numbers };
+        let len = array.shape.iter().try_fold(1_usize, |len, size| len.checked_mul(*size))?;
+        (len == array.len() && array.bytes().len() == bytes.len()).then_some(array)
+    }
+
     /// How many numbers there are.
     pub(super) fn len(&self) -> usize {
         match &self.numbers {
@@ -85,6 +105,15 @@ impl Array {
         Self { shape, numbers }
     }
 
+    /// The last row of the batch first.
+    pub(super) fn reversed(&self) -> Self {
+        let numbers = match &self.numbers {
+            Numbers::F32(numbers) => Numbers::F32(reverse_rows(numbers, self.shape[0])),
+            Numbers::I64(numbers) => Numbers::I64(reverse_rows(numbers, self.shape[0])),
+        };
+        Self { shape: self.shape.clone(), numbers }
+    }
+
     /// # Errors
     /// [`Error::Setting`] if these are not what a model with such inputs takes.
     pub(super) fn expect(inputs: &[Self], values: &[Value]) -> Result<(), Error> {
@@ -95,7 +124,8 @@ impl Array {
         }
         let mut sizes: Vec<(&str, usize)> = Vec::new();
         for (input, value) in inputs.iter().zip(values) {
-            let fills = input.len() == input.shape.iter().product::<usize>() && !input.shape.contains(&0);
+            let product = input.shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
+            let fills = product == Some(input.len()) && !input.shape.contains(&0);
             let fits = input.shape.len() == value.shape.len()
                 && input.shape.iter().zip(&value.shape).all(|(&size, dim)| match dim {
                     Dim::Fixed(wanted) => size == *wanted,
@@ -114,4 +144,9 @@ impl Array {
         }
         Ok(())
     }
+}
+
+/// The last of `rows` equal parts first.
+pub(super) fn reverse_rows<T: Copy>(numbers: &[T], rows: usize) -> Vec<T> {
+    numbers.chunks(numbers.len().div_ceil(rows.max(1)).max(1)).rev().flatten().copied().collect()
 }

@@ -28,7 +28,7 @@ enum Known {
 }
 
 impl GraphBuilder {
-    /// Makes an input of the graph known to its layers.
+    /// Makes a value known to the layers that follow.
     pub(super) fn input(&mut self, value: &Value) {
         self.known.insert(value.name.clone(), Known::Value(value.element, value.shape.clone()));
     }
@@ -103,8 +103,8 @@ impl GraphBuilder {
             uses += 1;
             name = format!("{base}_{uses}");
         }
-        self.known.insert(name.clone(), Known::Value(Element::F32, shape.clone()));
-        let output = Value::f32(name.clone(), shape);
+        let output = Value { name: name.clone(), element: operator.output_element(), shape };
+        self.input(&output);
         self.nodes.push(Node { name, op: op.to_owned(), inputs, output: output.clone(), attributes });
         Ok(output)
     }

@@ -7,9 +7,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::compare::{Comparison, compare};
+use super::compare::{Comparison, Subject, compare};
+use super::decode::{self, Opened};
 use super::encode::{self, IR_VERSION, OPSET};
-use super::{Graph, runtime};
+use super::folder::{Intact, SUMS, model_of};
+use super::golden::{GOLDEN, Golden, GoldenReport};
+use super::graph::Graph;
+use super::verifier::{CheckedIn, Verifier};
 use crate::Error;
 
 /// Protobuf messages, and so ONNX files without external data, end here.
@@ -42,38 +46,57 @@ pub struct CheckReport {
     pub parameters: usize,
     /// The file's metadata.
     pub metadata: BTreeMap<String, String>,
-    /// The ONNX Runtime that it was checked with.
-    pub runtime_version: String,
-    /// Where that is.
-    pub runtime_path: PathBuf,
+    /// What it was checked in.
+    pub checked_in: CheckedIn,
     /// What was compared: ONNX Runtime with the f64 evaluation.
     #[serde(flatten)]
     pub comparison: Comparison,
+    /// The rows that were recorded with it and run again.
+    pub golden: Vec<GoldenReport>,
 }
 
-/// Checks a file that [`export`](super::export()) wrote: it is whole and unchanged, and ONNX Runtime computes from it what its graph says
-/// in f64, on the same batches, optimisation levels and inputs as at the export (random in place of training-like rows). Files of other
-/// tools are refused. `library` is where ONNX Runtime is; `None` searches it as [`find`](runtime::find) says.
+/// Checks a file that [`export`](super::export()) wrote, or the folder around it: it is whole and unchanged, ONNX Runtime computes from it
+/// what its graph says in f64, on the same batches, optimisation levels and inputs as at the export (random in place of training-like
+/// rows), and it still gives the outputs that were recorded with it. Files of other tools are refused.
 ///
 /// # Errors
 /// [`Error::Read`] if the file cannot be read, [`Error::OnnxFile`] with what is wrong with it, [`Error::Runtime`] without ONNX Runtime.
-pub fn check(path: &Path, library: Option<&Path>) -> Result<CheckReport, Error> {
+pub fn check(path: impl AsRef<Path>, verifier: &Verifier) -> Result<CheckReport, Error> {
+    let path = path.as_ref();
     let refuse = |reason| Error::OnnxFile { path: path.into(), reason };
-    let read_error = |source| Error::Read { path: path.into(), source };
-    let about = fs::metadata(path).map_err(read_error)?;
-    if !about.is_file() {
-        return Err(refuse("it is not a file".into()));
+    let is_folder = path.is_dir();
+    if is_folder && !path.join(SUMS).is_file() {
+        return Err(refuse(format!("it is a folder without a {SUMS}, so it was not written by trainbook")));
     }
-    if about.len() > MAX_BYTES {
-        return Err(refuse(format!("it has {} bytes; an ONNX file has at most {MAX_BYTES}", about.len())));
+    let file = model_of(path);
+    let bytes = read(&file)?;
+    let Opened { graph, metadata, changed } = decode::open(&bytes).map_err(refuse)?;
+    let kept = metadata.get(GOLDEN).map(|text| Golden::from_metadata(text, &graph));
+    if let Some(changed) = changed {
+        let effect = kept.and_then(Result::ok).map_or_else(String::new, |golden| effect(&golden, &graph));
+        return Err(refuse(format!("{changed}{effect}")));
     }
-    let bytes = fs::read(path).map_err(read_error)?;
-    let (graph, metadata) = Graph::from_bytes(path, &bytes)?;
-    let runtime = runtime::load(library)?;
-    let comparison = compare((&graph, &bytes), (runtime, path), None, &[], &refuse)?;
+    let mut recorded: Vec<(String, Golden)> = Vec::new();
+    if let Some(golden) = kept {
+        recorded.push(("metadata".into(), golden.map_err(refuse)?));
+    }
+    if is_folder {
+        recorded.extend(Intact::read(path).and_then(|folder| folder.golden(&graph)).map_err(refuse)?);
+    }
+
+    let (engines, checked_in) = verifier.engines()?;
+    let subject = Subject { graph: &graph, bytes: &bytes, path: &file, engines: &engines, refuse: &refuse };
+    let comparison = compare(subject, None, &[])?;
+    let mut golden = Vec::new();
+    if let Some(engine) = engines.first() {
+        let loaded = (engine.load(&file, &bytes)?, engine.patience());
+        for (place, rows) in &recorded {
+            golden.push(rows.check(place, &graph, (&loaded.0, loaded.1), &refuse)?);
+        }
+    }
     Ok(CheckReport {
         path: path.into(),
-        bytes: about.len(),
+        bytes: bytes.len() as u64,
         file_sha256: encode::sha256(&bytes),
         graph_sha256: graph.sha256(),
         opset: OPSET,
@@ -84,10 +107,43 @@ pub fn check(path: &Path, library: Option<&Path>) -> Result<CheckReport, Error> 
         output_width: graph.output_width(),
         parameters: graph.parameters(),
         metadata,
-        runtime_version: runtime.version().into(),
-        runtime_path: runtime.path().into(),
+        checked_in,
         comparison,
+        golden,
     })
+}
+
+/// The bytes of a file that may be an ONNX model.
+///
+/// # Errors
+/// [`Error::Read`] if it cannot be read, [`Error::OnnxFile`] if it is no file or too large.
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let refuse = |reason| Error::OnnxFile { path: path.into(), reason };
+    let read_error = |source| Error::Read { path: path.into(), source };
+    let about = fs::metadata(path).map_err(read_error)?;
+    if !about.is_file() {
+        return Err(refuse("it is not a file".into()));
+    }
+    if about.len() > MAX_BYTES {
+        return Err(refuse(format!("it has {} bytes; an ONNX file has at most {MAX_BYTES}", about.len())));
+    }
+    fs::read(path).map_err(read_error)
+}
+
+/// What a change does to the rows that were recorded, for a message.
+fn effect(golden: &Golden, graph: &Graph) -> String {
+    let rows = golden.rows();
+    match golden.farthest(graph) {
+        Ok(Some(farthest)) => format!(
+            "; on the {rows} rows that were recorded in it, the largest difference is {:.3e}: {} is {:.9}, and {:.9} was recorded",
+            farthest.difference(),
+            farthest.place,
+            farthest.found,
+            farthest.recorded,
+        ),
+        Ok(None) => String::new(),
+        Err(reason) => format!("; what was recorded in it cannot be computed: {reason}"),
+    }
 }
 
 impl fmt::Display for CheckReport {
@@ -97,9 +153,23 @@ impl fmt::Display for CheckReport {
         writeln!(f, "computes      {}", self.signature)?;
         writeln!(f, "graph SHA-256 {} (unchanged since the export)", self.graph_sha256)?;
         for (key, value) in &self.metadata {
-            writeln!(f, "metadata      {key} = {value}")?;
+            writeln!(f, "metadata      {key} = {}", shortened(value))?;
         }
-        writeln!(f, "checked in    ONNX Runtime {} ({})", self.runtime_version, self.runtime_path.display())?;
-        write!(f, "{}", self.comparison)
+        writeln!(f, "checked in    {}", self.checked_in)?;
+        write!(f, "{}", self.comparison)?;
+        for GoldenReport { place, rows, max_abs_diff } in &self.golden {
+            write!(f, "\nrecorded      {rows} rows in its {place}: {max_abs_diff:.3e} from what was recorded at most")?;
+        }
+        Ok(())
     }
+}
+
+/// At most 120 characters: recorded rows are long.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 120;
+    let mut shown: String = text.chars().take(MOST).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
 }

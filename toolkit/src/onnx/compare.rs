@@ -1,23 +1,25 @@
-//! The comparison behind export and check: trainer, ONNX Runtime and the f64 evaluation, on batches × optimisation × inputs.
+//! The comparison behind export and check: trainer, engines and the f64 evaluation, on batches × engines × inputs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
 
+use super::Forward;
 use super::array::Array;
+use super::engine::{Engine, Loaded};
 use super::graph::Graph;
 use super::inputs::{BATCHES, InputSet, input_sets};
+use super::mismatch::{self, index};
+use super::policy::{self, PolicyDifference};
 use super::reference::{self, Margined};
-use super::runtime::Runtime;
-use super::session::Session;
-use super::{Forward, encode};
 use crate::Error;
 
 /// What was compared and how close it was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Comparison {
-    /// How many times ONNX Runtime ran: batch sizes × optimisation levels × kinds of input (× lengths of sequences, if those are free).
+    /// How many times ONNX Runtime (or tract, where that was asked alone) ran: batch sizes × optimisation levels × kinds of input (× lengths
+    /// of sequences, if those are free), and once more for each kind of input with the rows in reverse order.
     pub comparisons: usize,
     /// The largest |trainer − ONNX Runtime|, or |f64 evaluation − ONNX Runtime| where there is no trainer.
     pub max_abs_diff: f64,
@@ -29,103 +31,265 @@ pub struct Comparison {
     pub max_runtime_error: f64,
     /// The largest share of its margin that any number used: 1 would be at the limit of what f32 rounding explains.
     pub margin_used: f64,
+    /// What a second engine said, where one was asked.
+    pub second_opinion: Option<SecondOpinion>,
+    /// Where trainer and ONNX Runtime differ on inputs that are no numbers. No reason to refuse a file, but one to keep such inputs away.
+    pub policy: Vec<PolicyDifference>,
+}
+
+/// What an engine beside ONNX Runtime said of a file. It does not decide: where trainer, f64 evaluation and ONNX Runtime agree, another
+/// engine that does not has a fault of its own. Whoever wants to deploy there should know.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondOpinion {
+    /// It computes the same.
+    Agrees {
+        /// Who, with the version.
+        engine: String,
+        /// How many times it ran.
+        comparisons: usize,
+        /// Its largest error against the f64 evaluation.
+        max_error: f64,
+        /// The largest share of what f32 rounding explains that any of its numbers used. It may be above 1, as this engine computes some
+        /// functions by series that are shorter than f32 allows.
+        margin_used: f64,
+    },
+    /// It computes something else.
+    Differs {
+        /// Who, with the version.
+        engine: String,
+        /// What, and from which node on.
+        reason: String,
+    },
+    /// It does not support the graph.
+    Declined {
+        /// Who, with the version.
+        engine: String,
+        /// What it said.
+        reason: String,
+    },
 }
 
 /// Who gave a number.
-#[derive(Clone, Copy, PartialEq)]
-enum Side {
+#[derive(Clone, Copy)]
+pub(super) enum Side {
     Trainer,
-    Runtime { optimize: bool },
+    Engine(Engine),
+}
+
+impl Side {
+    pub fn name(self) -> String {
+        match self {
+            Self::Trainer => "the trainer".to_owned(),
+            Self::Engine(engine) => engine.name(),
+        }
+    }
 }
 
 /// The number that is farthest outside its margin.
-struct Worst {
-    side: Side,
-    kind: &'static str,
-    set: usize,
-    batch: usize,
-    output: usize,
-    at: usize,
-    found: f32,
-    exact: f64,
-    margin: f64,
+pub(super) struct Worst {
+    pub side: Side,
+    pub kind: String,
+    pub inputs: Vec<Array>,
+    pub output: usize,
+    pub at: usize,
+    pub found: f64,
+    pub exact: f64,
+    pub margin: f64,
     excess: f64,
 }
 
-/// Proves that the model in `bytes`, which encode `graph`, computes in ONNX Runtime what `forward` (if there is one) and the f64 evaluation
-/// compute. `samples` are rows like those of training, or empty.
+/// A file to be proved.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    /// What its bytes encode.
+    pub graph: &'a Graph,
+    pub bytes: &'a [u8],
+    /// For messages.
+    pub path: &'a Path,
+    /// The first decides, the others are second opinions.
+    pub engines: &'a [Engine],
+    /// Makes an error of a reason.
+    pub refuse: &'a dyn Fn(String) -> Error,
+}
+
+/// Proves that the file computes in the engines what `forward` (if there is one) and the f64 evaluation compute. `samples` are rows like
+/// those of training, or empty.
 ///
 /// # Errors
-/// What `refuse` makes of the reason, or what `forward` or ONNX Runtime fail with.
+/// What [`Subject::refuse`] makes of the reason, or what `forward` or an engine fail with.
 pub(super) fn compare(
-    (graph, bytes): (&Graph, &[u8]),
-    (runtime, path): (&Runtime, &Path),
+    subject: Subject<'_>,
     forward: Option<&Forward<'_>>,
     samples: &[f32],
-    refuse: &dyn Fn(String) -> Error,
 ) -> Result<Comparison, Error> {
-    let sessions = [false, true].map(|optimize| Ok((optimize, Session::from_bytes(runtime, path, bytes, optimize)?)));
-    let sessions = sessions.into_iter().collect::<Result<Vec<_>, Error>>()?;
+    let Subject { graph, refuse, .. } = subject;
+    let mut tally =
+        Tally { subject, loaded: Vec::new(), result: Comparison::default(), worst: None, second_worst: None };
+    tally.load()?;
     let sets = input_sets(graph, samples)?;
-    let mut comparison = Comparison::default();
-    let mut worst: Option<Worst> = None;
-    for (set, InputSet { kind, usual, arrays }) in sets.iter().enumerate() {
+    for InputSet { kind, usual, arrays } in &sets {
         let exact = outputs_of(graph, reference::evaluate(graph, widen(arrays)).map_err(refuse)?);
         check_exact(graph, kind, &exact).map_err(refuse)?;
         for batch in BATCHES {
             let inputs: Vec<Array> = arrays.iter().map(|array| array.first_rows(batch)).collect();
-            let lens: Vec<usize> = exact.iter().map(|exact| exact.values.len() / exact.shape[0] * batch).collect();
-            let trainer = forward.map(|forward| forward(&inputs)).transpose()?;
-            if let Some(trainer) = &trainer {
-                let found = trainer.iter().map(Vec::len);
-                check_lens("the trainer gives", graph, batch, found.collect(), &lens).map_err(refuse)?;
-            }
-            let mut judge = |side, output: usize, found: &[f32], error: &mut f64| {
-                for (at, &found) in found.iter().enumerate() {
-                    let (exact, margin) = exact[output].number(at);
-                    let difference = (f64::from(found) - exact).abs();
-                    // NaN counts as infinitely far.
-                    let excess =
-                        if found.is_finite() { difference / margin.max(f64::MIN_POSITIVE) } else { f64::INFINITY };
-                    *error = error.max(difference);
-                    comparison.margin_used = comparison.margin_used.max(excess);
-                    if excess > 1.0 && worst.as_ref().is_none_or(|worst| excess > worst.excess) {
-                        worst = Some(Worst { side, kind, set, batch, output, at, found, exact, margin, excess });
-                    }
+            let exact: Vec<Margined> = exact.iter().map(|exact| exact.first_rows(batch)).collect();
+            tally.add((kind, *usual), &inputs, &exact, forward)?;
+        }
+        // A row's result must depend neither on the other rows nor on its place among them.
+        let inputs: Vec<Array> = arrays.iter().map(Array::reversed).collect();
+        let exact: Vec<Margined> = exact.iter().map(Margined::reversed).collect();
+        tally.add((&format!("{kind} (in reverse order)"), *usual), &inputs, &exact, forward)?;
+    }
+    if let Some(worst) = &tally.worst {
+        return Err(refuse(mismatch::describe(subject, worst)?));
+    }
+    if let Some(worst) = &tally.second_worst {
+        let reason = mismatch::describe(subject, worst)?;
+        tally.result.second_opinion = Some(SecondOpinion::Differs { engine: worst.side.name(), reason });
+    }
+    if let Some(forward) = forward
+        && let Some(set) = sets.first()
+    {
+        tally.result.policy = policy::differences(graph, &tally.loaded[0].1, forward, &set.arrays)?;
+    }
+    Ok(tally.result)
+}
+
+/// The largest error, and the largest share of a margin.
+struct Judged {
+    error: f64,
+    used: f64,
+}
+
+/// What was found so far.
+struct Tally<'a> {
+    subject: Subject<'a>,
+    loaded: Vec<(Engine, Loaded)>,
+    result: Comparison,
+    worst: Option<Worst>,
+    /// The same of a second engine, which does not decide.
+    second_worst: Option<Worst>,
+}
+
+impl Tally<'_> {
+    /// Loads the file in every engine; a second one may decline.
+    fn load(&mut self) -> Result<(), Error> {
+        let Subject { path, bytes, engines, .. } = self.subject;
+        for (i, engine) in engines.iter().enumerate() {
+            match engine.load(path, bytes) {
+                Ok(loaded) => self.loaded.push((*engine, loaded)),
+                Err(Error::OnnxFile { reason, .. }) if i > 0 && engine.is_second() => {
+                    self.result.second_opinion = Some(SecondOpinion::Declined { engine: engine.name(), reason });
                 }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs everybody on one batch.
+    fn add(
+        &mut self,
+        (kind, usual): (&str, bool),
+        inputs: &[Array],
+        exact: &[Margined],
+        forward: Option<&Forward<'_>>,
+    ) -> Result<(), Error> {
+        let Subject { graph, refuse, .. } = self.subject;
+        let batch = inputs.first().map_or(0, |input| input.shape[0]);
+        let wanted: Vec<usize> = exact.iter().map(|exact| exact.values.len()).collect();
+        let check_lens = |who: &str, found: Vec<usize>| check_lens(who, graph, batch, &found, &wanted).map_err(refuse);
+        let trainer = forward.map(|forward| forward(inputs)).transpose()?;
+        let trainer: Option<Vec<Vec<f64>>> = trainer.map(|outputs| {
+            let widened = outputs.iter().map(|output| output.iter().map(|&number| f64::from(number)).collect());
+            widened.collect()
+        });
+        if let Some(outputs) = &trainer {
+            check_lens("the trainer gives", outputs.iter().map(Vec::len).collect())?;
+            let Judged { error, used } = self.judge((Side::Trainer, false), (kind, inputs), outputs, exact);
+            self.result.margin_used = self.result.margin_used.max(used);
+            self.result.max_trainer_error = self.result.max_trainer_error.max(error);
+        }
+        for i in 0..self.loaded.len() {
+            let (engine, loaded) = &self.loaded[i];
+            let engine = *engine;
+            let second = i > 0 && engine.is_second();
+            let found = match loaded.run(inputs) {
+                // An engine that loads a graph and then cannot run it does not support it either.
+                Err(Error::OnnxFile { reason, .. }) if second => {
+                    let declined = SecondOpinion::Declined { engine: engine.name(), reason };
+                    self.result.second_opinion = Some(declined);
+                    self.loaded.remove(i);
+                    return Ok(());
+                }
+                found => found?,
             };
-            for (output, trainer) in trainer.iter().flatten().enumerate() {
-                judge(Side::Trainer, output, trainer, &mut comparison.max_trainer_error);
+            let found: Vec<Vec<f64>> = found.iter().map(Array::widen).collect();
+            check_lens(&format!("{} gives", engine.name()), found.iter().map(Vec::len).collect())?;
+            let judged = self.judge((Side::Engine(engine), second), (kind, inputs), &found, exact);
+            if second {
+                self.second(engine, judged);
+                continue;
             }
-            for (optimize, session) in &sessions {
-                let found = session.run(&inputs)?;
-                let found_lens = found.iter().map(Array::len).collect();
-                check_lens("ONNX Runtime gives", graph, batch, found_lens, &lens).map_err(refuse)?;
-                comparison.comparisons += 1;
-                for (output, found) in found.iter().map(Array::floats).enumerate() {
-                    judge(Side::Runtime { optimize: *optimize }, output, found, &mut comparison.max_runtime_error);
-                    let other = |at: usize| {
-                        trainer.as_ref().map_or(exact[output].values[at], |trainer| f64::from(trainer[output][at]))
-                    };
-                    let differences = found.iter().enumerate().map(|(at, &found)| (f64::from(found) - other(at)).abs());
-                    let largest = differences.fold(0.0, f64::max);
-                    comparison.max_abs_diff = comparison.max_abs_diff.max(largest);
-                    if *usual {
-                        comparison.usual_abs_diff = comparison.usual_abs_diff.max(largest);
-                    }
-                }
+            let Judged { error, used } = judged;
+            self.result.margin_used = self.result.margin_used.max(used);
+            self.result.comparisons += 1;
+            self.result.max_runtime_error = self.result.max_runtime_error.max(error);
+            let mut largest = 0.0_f64;
+            for (output, found) in found.iter().enumerate() {
+                let other = trainer.as_ref().map_or(&exact[output].values, |trainer| &trainer[output]);
+                largest = found.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(largest, f64::max);
             }
+            self.result.max_abs_diff = self.result.max_abs_diff.max(largest);
+            if usual {
+                self.result.usual_abs_diff = self.result.usual_abs_diff.max(largest);
+            }
+        }
+        Ok(())
+    }
+
+    /// One more run of a second engine.
+    fn second(&mut self, engine: Engine, Judged { error, used }: Judged) {
+        let opinion = &mut self.result.second_opinion;
+        if let Some(SecondOpinion::Agrees { comparisons, max_error, margin_used, .. }) = opinion {
+            *comparisons += 1;
+            (*max_error, *margin_used) = (max_error.max(error), margin_used.max(used));
+        } else {
+            let engine = engine.name();
+            *opinion = Some(SecondOpinion::Agrees { engine, comparisons: 1, max_error: error, margin_used: used });
         }
     }
-    match worst {
-        None => Ok(comparison),
-        Some(worst) => {
-            let inputs: Vec<Array> = sets[worst.set].arrays.iter().map(|array| array.first_rows(worst.batch)).collect();
-            let place = first_difference(graph, (runtime, path), &worst, &inputs)?;
-            let shape =
-                &outputs_of(graph, reference::evaluate(graph, widen(&inputs)).map_err(refuse)?)[worst.output].shape;
-            Err(refuse(describe(graph, &worst, &index(worst.at, shape), &place)))
+
+    /// Notes the number that is farthest outside its margin.
+    fn judge(
+        &mut self,
+        (side, second): (Side, bool),
+        (kind, inputs): (&str, &[Array]),
+        found: &[Vec<f64>],
+        exact: &[Margined],
+    ) -> Judged {
+        let patience = match side {
+            Side::Trainer => 1.0,
+            Side::Engine(engine) => engine.patience(),
+        };
+        let worst = if second { &mut self.second_worst } else { &mut self.worst };
+        let mut judged = Judged { error: 0.0, used: 0.0 };
+        for (output, found) in found.iter().enumerate() {
+            for (at, &found) in found.iter().enumerate() {
+                let (exact, margin) = exact[output].number(at);
+                let difference = (found - exact).abs();
+                // NaN counts as infinitely far.
+                let used = if found.is_finite() { difference / margin.max(f64::MIN_POSITIVE) } else { f64::INFINITY };
+                judged = Judged { error: judged.error.max(difference), used: judged.used.max(used) };
+                let (margin, excess) = (patience * margin, used / patience);
+                if excess > 1.0 && worst.as_ref().is_none_or(|worst| excess > worst.excess) {
+                    let (kind, inputs) = (kind.to_owned(), inputs.to_vec());
+                    *worst = Some(Worst { side, kind, inputs, output, at, found, exact, margin, excess });
+                }
+            }
         }
+        judged
     }
 }
 
@@ -147,80 +311,22 @@ fn check_exact(graph: &Graph, kind: &str, exact: &[Margined]) -> Result<(), Stri
     Ok(())
 }
 
-fn check_lens(who: &str, graph: &Graph, batch: usize, found: Vec<usize>, wanted: &[usize]) -> Result<(), String> {
+fn check_lens(who: &str, graph: &Graph, batch: usize, found: &[usize], wanted: &[usize]) -> Result<(), String> {
     if found == wanted {
         return Ok(());
     }
-    if let ([found], [wanted]) = (found.as_slice(), wanted) {
+    if let ([found], [wanted]) = (found, wanted) {
         return Err(format!("{who} {found} numbers for {batch} rows, the graph {wanted}"));
     }
     Err(format!("{who} {found:?} numbers for {batch} rows, the graph {wanted:?} ({})", graph.signature()))
 }
 
-fn describe(graph: &Graph, worst: &Worst, index: &str, place: &str) -> String {
-    let who = match worst.side {
-        Side::Trainer => "the trainer",
-        Side::Runtime { optimize: true } => "ONNX Runtime with all optimisations",
-        Side::Runtime { optimize: false } => "ONNX Runtime without optimisation",
-    };
-    let difference = if worst.found.is_finite() {
-        let difference = (f64::from(worst.found) - worst.exact).abs();
-        format!("they differ by {difference:.3e}, f32 rounding explains {:.3e}", worst.margin)
-    } else {
-        "every output must be finite".into()
-    };
-    format!(
-        "on {} inputs, batch {}, {}[{index}] is {} in {who} but {:.9} in the f64 evaluation of the graph: {difference}; {place}",
-        worst.kind, worst.batch, graph.outputs[worst.output].name, worst.found, worst.exact,
-    )
-}
-
-/// Where ONNX Runtime leaves the f64 evaluation, with every value between nodes as an output.
-fn first_difference(
-    graph: &Graph,
-    (runtime, path): (&Runtime, &Path),
-    worst: &Worst,
-    inputs: &[Array],
-) -> Result<String, Error> {
-    let refused = |reason| Error::OnnxFile { path: path.into(), reason };
-    let optimize = worst.side == Side::Runtime { optimize: true };
-    let session = Session::from_bytes(runtime, path, &encode::model_bytes_with_all_outputs(graph), optimize)?;
-    let found = session.run(inputs)?;
-    let exact = reference::evaluate(graph, widen(inputs)).map_err(refused)?;
-    for (node, found) in graph.nodes.iter().zip(found.iter().map(Array::floats)) {
-        let Some(Margined { values, margins, .. }) = exact.get(&node.output.name) else { continue };
-        let inside = |((found, exact), margin): ((&f32, &f64), &f64)| (f64::from(*found) - exact).abs() <= *margin;
-        if found.len() != values.len() || !found.iter().zip(values).zip(margins).all(inside) {
-            return Ok(format!("the first node that differs is {:?} ({})", node.name, node.op));
-        }
-    }
-    Ok(match worst.side {
-        Side::Trainer => {
-            "ONNX Runtime agrees with the f64 evaluation at every node, so the graph states something else than the \
-                          trainer computes"
-                .into()
-        }
-        Side::Runtime { .. } => {
-            "no node differs when its output is looked at, so an optimisation over several nodes does".into()
-        }
-    })
-}
-
-fn outputs_of(graph: &Graph, mut values: BTreeMap<String, Margined>) -> Vec<Margined> {
+/// The graph's outputs among all of its values, in order.
+pub(super) fn outputs_of(graph: &Graph, mut values: BTreeMap<String, Margined>) -> Vec<Margined> {
     graph.outputs.iter().map(|output| values.remove(&output.name).unwrap_or_default()).collect()
 }
 
-fn widen(arrays: &[Array]) -> Vec<Margined> {
+/// Inputs for the f64 evaluation.
+pub(super) fn widen(arrays: &[Array]) -> Vec<Margined> {
     arrays.iter().map(|array| Margined::exact(array.shape.clone(), array.widen())).collect()
-}
-
-/// Where a number stands: "2, 0, 5".
-fn index(mut at: usize, shape: &[usize]) -> String {
-    let mut parts = Vec::with_capacity(shape.len());
-    for &size in shape.iter().rev() {
-        parts.push((at % size).to_string());
-        at /= size;
-    }
-    parts.reverse();
-    parts.join(", ")
 }

@@ -7,21 +7,38 @@ use std::collections::BTreeMap;
 
 use prost::Message as _;
 
-use super::encode::{self, GRAPH_SHA256, IR_VERSION, OPSET};
+use super::encode::{self, FILE_SHA256, GRAPH_SHA256, IR_VERSION, OPSET};
 use super::graph::{Attribute, Dim, Graph, Integers, Node, Value, Weight};
 use super::operator::Operator;
 use super::proto::{
-    ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS, ATTRIBUTE_STRING, AttributeProto, ModelProto, NodeProto,
-    OperatorSetIdProto, TENSOR_FLOAT, TENSOR_INT64, TensorProto, ValueInfoProto,
+    ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS, ATTRIBUTE_STRING, AttributeProto, GraphProto, ModelProto,
+    NodeProto, OperatorSetIdProto, TENSOR_FLOAT, TENSOR_INT64, TensorProto, ValueInfoProto,
 };
 use super::structure;
 use super::value::Element;
 
 const OTHER_TOOLS: &str = "files of other tools cannot be checked yet";
 
+/// A file that could be read.
+pub(super) struct Opened {
+    pub graph: Graph,
+    pub metadata: BTreeMap<String, String>,
+    /// How it is told that it was changed after the export; `None` if it was not.
+    pub changed: Option<String>,
+}
+
 /// # Errors
 /// The reason, in one line.
 pub(super) fn model(bytes: &[u8]) -> Result<(Graph, BTreeMap<String, String>), String> {
+    let Opened { graph, metadata, changed } = open(bytes)?;
+    changed.map_or(Ok((graph, metadata)), Err)
+}
+
+/// Reads a file even if it was changed after the export, as long as it still is one that this crate might have written.
+///
+/// # Errors
+/// The reason, in one line.
+pub(super) fn open(bytes: &[u8]) -> Result<Opened, String> {
     if bytes.is_empty() {
         return Err("it is empty".into());
     }
@@ -34,6 +51,50 @@ pub(super) fn model(bytes: &[u8]) -> Result<(Graph, BTreeMap<String, String>), S
         let found: Vec<_> = model.opset_import.iter().map(|o| format!("{:?} {}", o.domain, o.version)).collect();
         return Err(format!("its operator sets are [{}]; only \"\" {OPSET} can be checked", found.join(", ")));
     }
+    let graph = graph(proto)?;
+    let changed = changed(&model, proto);
+    if let Err(reason) = structure::verify(&graph) {
+        // Of a file that was changed, that is the first thing to say.
+        return Err(match changed {
+            Ok(Some(changed)) => format!("{changed}; {reason}"),
+            _ => reason,
+        });
+    }
+    if model.encode_to_vec() != bytes || encode::graph_bytes(&graph) != proto.encode_to_vec() {
+        return Err(format!("it holds something that trainbook does not write; {OTHER_TOOLS}"));
+    }
+    let changed = changed?;
+    let metadata = model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
+    Ok(Opened { graph, metadata, changed })
+}
+
+/// How it is told that a file was changed after the export.
+///
+/// # Errors
+/// The reason why it cannot be told: the file is not ours.
+fn changed(model: &ModelProto, proto: &GraphProto) -> Result<Option<String>, String> {
+    let stated = |key: &str| model.metadata_props.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
+    let Some(graph) = stated(GRAPH_SHA256) else {
+        return Err(format!(
+            "it has no metadata entry {GRAPH_SHA256}, so it was not written by trainbook; {OTHER_TOOLS}"
+        ));
+    };
+    let actual = encode::sha256(&proto.encode_to_vec());
+    let reason = if *graph != actual {
+        format!("its graph has the SHA-256 {actual}, its metadata says {graph:?}")
+    } else {
+        match (stated(FILE_SHA256), encode::expected_seal(model)) {
+            (Some(stated), Some(actual)) if *stated == actual => return Ok(None),
+            (Some(stated), Some(actual)) => {
+                format!("what is before its last entry has the SHA-256 {actual}, that entry says {stated:?}")
+            }
+            _ => format!("its last metadata entry is not {FILE_SHA256}"),
+        }
+    };
+    Ok(Some(format!("it was changed after the export: {reason}")))
+}
+
+fn graph(proto: &GraphProto) -> Result<Graph, String> {
     let values = |infos: &[ValueInfoProto]| infos.iter().map(value).collect::<Result<Vec<_>, _>>();
     let (inputs, outputs) = (values(&proto.input)?, values(&proto.output)?);
     let mut values: BTreeMap<_, _> = outputs.iter().map(|output| (output.name.clone(), output.clone())).collect();
@@ -42,7 +103,7 @@ pub(super) fn model(bytes: &[u8]) -> Result<(Graph, BTreeMap<String, String>), S
         values.insert(value.name.clone(), value);
     }
     let is_integers = |tensor: &&TensorProto| tensor.data_type == TENSOR_INT64;
-    let graph = Graph {
+    Ok(Graph {
         inputs,
         outputs,
         nodes: proto.node.iter().map(|proto| node(proto, &values)).collect::<Result<_, _>>()?,
@@ -53,22 +114,7 @@ pub(super) fn model(bytes: &[u8]) -> Result<(Graph, BTreeMap<String, String>), S
             .map(weight)
             .collect::<Result<_, _>>()?,
         integers: proto.initializer.iter().filter(is_integers).map(integers).collect::<Result<_, _>>()?,
-    };
-    structure::verify(&graph)?;
-    if model.encode_to_vec() != bytes || encode::graph_bytes(&graph) != proto.encode_to_vec() {
-        return Err(format!("it holds something that trainbook does not write; {OTHER_TOOLS}"));
-    }
-    let metadata: BTreeMap<_, _> = model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
-    let actual = graph.sha256();
-    match metadata.get(GRAPH_SHA256) {
-        None => {
-            Err(format!("it has no metadata entry {GRAPH_SHA256}, so it was not written by trainbook; {OTHER_TOOLS}"))
-        }
-        Some(stated) if *stated == actual => Ok((graph, metadata)),
-        Some(stated) => Err(format!(
-            "it was changed after the export: its graph has the SHA-256 {actual}, its metadata says {stated:?}"
-        )),
-    }
+    })
 }
 
 fn value(info: &ValueInfoProto) -> Result<Value, String> {

@@ -19,15 +19,33 @@ pub const IR_VERSION: i64 = 8;
 pub const OPSET: i64 = 17;
 /// The metadata entry that holds [`Graph::sha256`], so that a damaged file can be told from an intact one.
 pub const GRAPH_SHA256: &str = "trainbook.graph_sha256";
+/// The metadata entry with which a file ends: the SHA-256 of everything before it, so that metadata that was changed can be told, too.
+pub const FILE_SHA256: &str = "trainbook.sha256";
+/// What the export alone writes into the metadata.
+pub(super) const RESERVED: [&str; 2] = [GRAPH_SHA256, FILE_SHA256];
 /// Who wrote the file.
 pub(super) const PRODUCER: &str = "trainbook";
 
 pub(super) fn model_bytes(graph: &Graph, metadata: &BTreeMap<String, String>) -> Vec<u8> {
     let proto = graph_proto(graph);
     let hash = (GRAPH_SHA256.to_owned(), sha256(&proto.encode_to_vec()));
-    // Last in the file, so that a file that was cut off anywhere has lost it.
-    let others = metadata.iter().filter(|(key, _)| *key != GRAPH_SHA256);
-    model(proto, others.chain([(&hash.0, &hash.1)])).encode_to_vec()
+    let others = metadata.iter().filter(|(key, _)| !RESERVED.contains(&key.as_str()));
+    sealed(&model(proto, others.chain([(&hash.0, &hash.1)])))
+}
+
+/// The model with the hash of its bytes as its last entry. Messages that follow each other are one message, by protobuf's rules.
+fn sealed(model: &ModelProto) -> Vec<u8> {
+    let mut bytes = model.encode_to_vec();
+    let entry = StringStringEntryProto { key: FILE_SHA256.into(), value: sha256(&bytes) };
+    bytes.extend(ModelProto { metadata_props: vec![entry], ..ModelProto::default() }.encode_to_vec());
+    bytes
+}
+
+/// The hash that the file's last entry should state; `None` if the last entry is another.
+pub(super) fn expected_seal(model: &ModelProto) -> Option<String> {
+    let mut model = model.clone();
+    model.metadata_props.pop_if(|entry| entry.key == FILE_SHA256)?;
+    Some(sha256(&model.encode_to_vec()))
 }
 
 /// The graph with every value between nodes as a further output, to look inside a computation.

@@ -9,11 +9,18 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::array::{Array, Numbers};
-use super::compare::{Comparison, compare};
-use super::encode::{self, GRAPH_SHA256, IR_VERSION, OPSET};
+use super::compare::{Comparison, SecondOpinion, Subject, compare};
+use super::encode::{self, IR_VERSION, OPSET, RESERVED};
+use super::engine::Engine;
+use super::golden::{GOLDEN, Golden};
 use super::graph::{Graph, rows_shape};
-use super::{decode, runtime, structure};
+use super::inputs::usual_inputs;
+use super::verifier::{CheckedIn, Verifier};
+use super::{decode, folder, structure};
 use crate::Error;
+
+/// The metadata entry that says, as JSON, what the file was checked in and how close it was.
+pub const PROOF: &str = "trainbook.proof";
 
 /// The trainer's own forward pass in evaluation mode: rows as the graph takes them (row-major) and their number → the output, row-major.
 pub type Predict<'a> = dyn Fn(&[f32], usize) -> Result<Vec<f32>, Error> + 'a;
@@ -26,19 +33,22 @@ pub type Forward<'a> = dyn Fn(&[Array]) -> Result<Vec<Vec<f32>>, Error> + 'a;
 pub struct ExportOptions {
     /// Entries for the file's metadata: run id, labels, whatever the deployer should know. None of them changes [`Graph::sha256`].
     pub metadata: BTreeMap<String, String>,
-    /// ONNX Runtime's shared library; `None` searches it as [`find`](runtime::find) says.
-    pub runtime: Option<PathBuf>,
+    /// What the file is checked in.
+    pub verifier: Verifier,
     /// Rows like those of training, row-major, whole rows; at most 33 of them are used. May be empty, and must be unless the graph takes
     /// nothing but one array of floats whose rows have a fixed length.
     pub samples: Vec<f32>,
+    /// Instead of a file, a folder in ONNX's own layout: `model.onnx`; `test_data_set_0/` with 33 rows of input and what the trainer
+    /// computes for them, as `input_0.pb` and `output_0.pb`; and `SHA256SUMS`.
+    pub folder: bool,
 }
 
 /// A file that was written, and how it was proved.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ExportReport {
-    /// The file.
+    /// The file, or the folder around it.
     pub path: PathBuf,
-    /// Its size.
+    /// The file's size.
     pub bytes: u64,
     /// SHA-256 of the whole file.
     pub file_sha256: String,
@@ -50,10 +60,8 @@ pub struct ExportReport {
     pub ir_version: i64,
     /// How many numbers the file stores.
     pub parameters: usize,
-    /// The ONNX Runtime that it was proved with.
-    pub runtime_version: String,
-    /// Where that is.
-    pub runtime_path: PathBuf,
+    /// What it was proved in.
+    pub checked_in: CheckedIn,
     /// What was compared, and how close it was.
     #[serde(flatten)]
     pub comparison: Comparison,
@@ -62,9 +70,12 @@ pub struct ExportReport {
 /// Writes `graph` to `path`, if ONNX Runtime computes from the written bytes what `predict` computes.
 ///
 /// The bytes go to a temporary file beside `path`, are read back, loaded in ONNX Runtime and run on batches of 1, 2, 3, 7 and 33 rows,
-/// with optimisations off and on, on training-like (or random), zero, large, tiny and constant rows. Every output of the trainer and of
-/// ONNX Runtime must be finite and within the margin of the graph's f64 evaluation. Then the file is made durable and takes its name.
-/// Else nothing is left behind, and an older file under that name stays as it was.
+/// with optimisations off and on, on training-like (or random), zero, large, tiny and constant rows, and on each with the rows in reverse
+/// order. Every output of the trainer and of ONNX Runtime must be finite and within the margin of the graph's f64 evaluation. Then the
+/// file is made durable and takes its name. Else nothing is left behind, and an older file under that name stays as it was.
+///
+/// How close it was stands in the file's metadata ([`PROOF`]), so it is compared before, in memory; the file's own proof has to come to the
+/// same numbers.
 ///
 /// # Errors
 /// [`Error::Export`] if the numbers differ, with the largest difference and the first node that differs; [`Error::Runtime`] without ONNX
@@ -101,29 +112,40 @@ pub fn export_with(
     forward: &Forward<'_>,
     options: &ExportOptions,
 ) -> Result<ExportReport, Error> {
-    let runtime = runtime::load(options.runtime.as_deref())?;
-    let refuse = |reason| Error::Export { path: path.into(), reason };
-    let write_error = |source| Error::Write { path: path.into(), source };
-    structure::verify(graph).map_err(refuse)?;
-    if options.metadata.contains_key(GRAPH_SHA256) {
+    let (engines, checked_in) = options.verifier.engines()?;
+    let job = Job { path, graph, forward, engines: &engines, samples: &options.samples };
+    structure::verify(graph).map_err(|reason| job.refuse(reason))?;
+    let mut metadata = options.metadata.clone();
+    if let Some(key) = RESERVED.iter().chain(&[GOLDEN, PROOF]).find(|key| metadata.contains_key(**key)) {
         let expected = "left to the export, which writes it".into();
-        return Err(Error::Setting { setting: "metadata", value: GRAPH_SHA256.into(), expected });
+        return Err(Error::Setting { setting: "metadata", value: (*key).into(), expected });
+    }
+    // First of all a look at the place, before seconds are spent on a file that cannot be written.
+    let folder = parent(path);
+    let mut file = temporary(folder).map_err(|e| job.write_error(e))?;
+
+    let (comparison, golden) = job.measure(&metadata)?;
+    if let Some(rows) = golden.for_metadata(graph) {
+        metadata.insert(GOLDEN.into(), rows);
+    }
+    metadata.insert(PROOF.into(), proof_text(&checked_in, &comparison));
+
+    file.write_all(&encode::model_bytes(graph, &metadata)).map_err(|e| job.write_error(e))?;
+    let bytes = fs::read(file.path()).map_err(|e| job.write_error(e))?;
+    let (written, _) = decode::model(&bytes).map_err(|reason| job.refuse(reason))?;
+    let proved = job.compare(&written, &bytes)?;
+    if proof_text(&checked_in, &proved) != proof_text(&checked_in, &comparison) {
+        return Err(job.refuse("the file, once written, gives other numbers than before it was written".into()));
     }
 
-    let folder = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    let mut file = temporary(folder).map_err(write_error)?;
-    file.write_all(&encode::model_bytes(graph, &options.metadata)).map_err(write_error)?;
-    let bytes = fs::read(file.path()).map_err(write_error)?;
-    let (written, _) = decode::model(&bytes).map_err(refuse)?;
-    let comparison = compare((&written, &bytes), (runtime, path), Some(forward), &options.samples, &refuse)?;
-
-    file.as_file().sync_all().map_err(write_error)?;
-    file.persist(path).map_err(|e| write_error(e.error))?;
+    file.as_file().sync_all().map_err(|e| job.write_error(e))?;
+    if options.folder {
+        folder::write(path, graph, file, &bytes, &golden).map_err(|e| job.write_error(e))?;
+    } else {
+        file.persist(path).map_err(|e| job.write_error(e.error))?;
+    }
     // Without this the name itself may be lost when the power goes.
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(write_error)?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|e| job.write_error(e))?;
     Ok(ExportReport {
         path: path.into(),
         bytes: bytes.len() as u64,
@@ -132,10 +154,65 @@ pub fn export_with(
         opset: OPSET,
         ir_version: IR_VERSION,
         parameters: graph.parameters(),
-        runtime_version: runtime.version().into(),
-        runtime_path: runtime.path().into(),
-        comparison,
+        checked_in,
+        comparison: proved,
     })
+}
+
+/// What is exported, to where, and who proves it.
+#[derive(Clone, Copy)]
+struct Job<'a> {
+    path: &'a Path,
+    graph: &'a Graph,
+    forward: &'a Forward<'a>,
+    engines: &'a [Engine],
+    samples: &'a [f32],
+}
+
+impl Job<'_> {
+    fn refuse(&self, reason: String) -> Error {
+        Error::Export { path: self.path.into(), reason }
+    }
+
+    fn write_error(&self, source: std::io::Error) -> Error {
+        Error::Write { path: self.path.into(), source }
+    }
+
+    fn compare(&self, graph: &Graph, bytes: &[u8]) -> Result<Comparison, Error> {
+        let refuse = |reason| self.refuse(reason);
+        let subject = Subject { graph, bytes, path: self.path, engines: self.engines, refuse: &refuse };
+        compare(subject, Some(self.forward), self.samples)
+    }
+
+    /// How close the graph is, and the rows that are kept with it.
+    fn measure(&self, metadata: &BTreeMap<String, String>) -> Result<(Comparison, Golden), Error> {
+        let comparison = self.compare(self.graph, &encode::model_bytes(self.graph, metadata))?;
+        let inputs = usual_inputs(self.graph, self.samples)?;
+        Ok((comparison, Golden::record(self.graph, inputs, self.forward)?))
+    }
+}
+
+/// The figures as the file's metadata hold them.
+fn proof_text(checked_in: &CheckedIn, comparison: &Comparison) -> String {
+    let second_opinion = comparison.second_opinion.as_ref().map(ToString::to_string);
+    serde_json::json!({
+        // Not where it lies: the same model exported on two machines should be the same file.
+        "checked_in": format!("{} {}", checked_in.engine, checked_in.version),
+        "second_opinion": second_opinion,
+        "comparisons": comparison.comparisons,
+        "max_abs_diff": comparison.max_abs_diff,
+        "usual_abs_diff": comparison.usual_abs_diff,
+        "margin_used": comparison.margin_used,
+    })
+    .to_string()
+}
+
+/// The folder that a path lies in.
+pub(super) fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// Removed when dropped, unless it got its name.
@@ -154,15 +231,38 @@ impl fmt::Display for ExportReport {
         writeln!(f, "format        ONNX opset {}, IR {}", self.opset, self.ir_version)?;
         writeln!(f, "file SHA-256  {}", self.file_sha256)?;
         writeln!(f, "graph SHA-256 {}", self.graph_sha256)?;
-        writeln!(f, "proved in     ONNX Runtime {} ({})", self.runtime_version, self.runtime_path.display())?;
+        writeln!(f, "proved in     {}", self.checked_in)?;
         write!(f, "{}", self.comparison)
     }
 }
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "compared      {} runs: batches × optimisation × kinds of input", self.comparisons)?;
+        writeln!(
+            f,
+            "compared      {} runs: batches × optimisation × kinds of input, in both orders",
+            self.comparisons
+        )?;
         writeln!(f, "difference    {:.3e} at most, {:.3e} on usual inputs", self.max_abs_diff, self.usual_abs_diff)?;
-        write!(f, "margin used   {:.1} % of what f32 rounding explains", 100.0 * self.margin_used)
+        write!(f, "margin used   {:.1} % of what f32 rounding explains", 100.0 * self.margin_used)?;
+        if let Some(opinion) = &self.second_opinion {
+            write!(f, "\nsecond look   {opinion}")?;
+        }
+        for difference in &self.policy {
+            write!(f, "\nnote          {difference}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for SecondOpinion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Agrees { engine, comparisons, max_error, .. } => {
+                write!(f, "{engine} agrees in {comparisons} runs, {max_error:.3e} from f64 at most")
+            }
+            Self::Differs { engine, reason } => write!(f, "{engine} computes something else: {reason}"),
+            Self::Declined { engine, reason } => write!(f, "{engine} does not support the graph: {reason}"),
+        }
     }
 }

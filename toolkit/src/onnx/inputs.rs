@@ -62,6 +62,14 @@ pub(super) fn input_sets(graph: &Graph, samples: &[f32]) -> Result<Vec<InputSet>
     Ok(sets)
 }
 
+/// 33 usual rows: training-like, or random.
+///
+/// # Errors
+/// As [`input_sets`].
+pub(super) fn usual_inputs(graph: &Graph, samples: &[f32]) -> Result<Vec<Array>, Error> {
+    Ok(input_sets(graph, samples)?.into_iter().next().map(|set| set.arrays).unwrap_or_default())
+}
+
 fn concrete(input: &Value, lengths: &BTreeMap<&str, usize>) -> Vec<usize> {
     let size = |dim: &Dim| match dim {
         Dim::Fixed(size) => *size,

@@ -70,7 +70,7 @@ impl Session {
         }
     }
 
-    /// All outputs, which are floats, for inputs of any rank.
+    /// All outputs, which are floats or int64, for inputs of any rank.
     ///
     /// # Errors
     /// [`Error::Setting`] if the inputs are not what the model takes, [`Error::OnnxFile`] if ONNX Runtime fails.
@@ -92,9 +92,12 @@ impl Session {
         let mut session = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let outputs = session.run(named).map_err(refused)?;
         let array = |output: ort::value::ValueRef<'_>| {
+            let sizes = |shape: &[i64]| shape.iter().filter_map(|&size| usize::try_from(size).ok()).collect::<Vec<_>>();
+            if let Ok((shape, numbers)) = output.try_extract_tensor::<i64>() {
+                return Ok(Array::i64(sizes(shape), numbers.to_vec()));
+            }
             let (shape, numbers) = output.try_extract_tensor::<f32>().map_err(refused)?;
-            let shape: Vec<usize> = shape.iter().filter_map(|&size| usize::try_from(size).ok()).collect();
-            Ok(Array::f32(shape, numbers.to_vec()))
+            Ok(Array::f32(sizes(shape), numbers.to_vec()))
         };
         outputs.values().map(array).collect()
     }

@@ -59,14 +59,14 @@ pub(super) fn verify(graph: &Graph) -> Result<(), String> {
             });
         }
         let shape = operator.output_shape(&operands).map_err(at_node)?;
-        if shape != node.output.shape || node.output.element != Element::F32 {
-            let shape = Value::shown(&shape);
-            return Err(at_node(format!("its output has the shape {shape}, not {}", Value::shown(&node.output.shape))));
+        if shape != node.output.shape || node.output.element != operator.output_element() {
+            let output = Value { name: node.output.name.clone(), element: operator.output_element(), shape };
+            return Err(at_node(format!("its output is {output}, not {}", node.output)));
         }
         if node.output.row_len().is_some_and(|len| len > MAX_WIDTH) {
             return Err(at_node(format!("one row of its output has more than {MAX_WIDTH} numbers")));
         }
-        if node.output.name.is_empty() || shapes.insert(&node.output.name, (Element::F32, shape)).is_some() {
+        if node.output.name.is_empty() || shapes.insert(&node.output.name, (node.output.element, shape)).is_some() {
             return Err(at_node(format!("its output's name {:?} is empty or taken", node.output.name)));
         }
     }

@@ -1,10 +1,12 @@
 //! The trainer: one loop, told by callbacks what else to do.
 //!
-//! `builder.rs` is where a trainer is put together, `fit.rs` the loop, `run.rs` what a fit leaves in the user's hand.
+//! `builder.rs` is where a trainer is put together, `fit.rs` the loop, `run.rs` what a fit leaves in the user's hand, and
+//! `export.rs` how that becomes an ONNX file.
 
 mod builder;
 mod checkpoint;
 mod evaluation;
+mod export;
 mod fit;
 mod run;
 
@@ -15,6 +17,7 @@ use trainbook_store::{Name, Store, Value};
 
 pub use builder::TrainerBuilder;
 pub use evaluation::{Evaluation, count_correct};
+pub use export::Export;
 pub use fit::Epochs;
 pub use run::{EpochRow, Run};
 

@@ -1,7 +1,5 @@
 //! What a fit leaves in the user's hand.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -12,7 +10,6 @@ use super::evaluation::Evaluation;
 use crate::Error;
 use crate::data::{Dataset, Part};
 use crate::display::{self, Bundle};
-use crate::onnx::{self, ExportOptions, ExportReport, Graph};
 use crate::random::Seed;
 use crate::task::{Loss, Model};
 
@@ -95,61 +92,10 @@ impl Run {
 
     /// The network's raw outputs for rows as they stand in the data file, row-major.
     pub fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, Error> {
-        let mut normalised = vec![0.0; features.len()];
-        for (raw, out) in features.chunks(self.data.width()).zip(normalised.chunks_mut(self.data.width())) {
-            self.data.normalization().apply(raw, out);
-        }
-        self.model.predict(&normalised, rows)
+        self.model.predict(&self.normalized(features), rows)
     }
 
-    /// The network as an ONNX graph that takes rows as they stand in the data file.
-    pub fn graph(&self) -> Result<Graph, Error> {
-        let normalization = self.data.normalization();
-        let in_front = (!normalization.is_identity()).then_some((&*normalization.offset, &*normalization.scale));
-        let output = if self.data.classes().is_some() { "logits" } else { "values" };
-        self.model.graph(output, in_front)
-    }
-
-    /// Writes the network to an ONNX file, which exists only if ONNX Runtime computed the same from its bytes. Recorded with the run.
-    ///
-    /// # Errors
-    /// ONNX Runtime is missing; the network has no exact ONNX form; the file cannot be written; ONNX Runtime computes something else. In
-    /// every case no new file is there under `path`, and an old one is as it was.
-    pub fn export(&self, path: impl AsRef<Path>) -> Result<ExportReport, Error> {
-        let rows = self.data.part(Part::Train).iter().take(33);
-        let options = ExportOptions {
-            metadata: self.metadata(),
-            runtime: None,
-            samples: rows.flat_map(|&row| self.data.features(row)).copied().collect(),
-        };
-        let report =
-            onnx::export(path.as_ref(), &self.graph()?, &|features, rows| self.predict(features, rows), &options)?;
-        self.record(RunEvent::Export {
-            path: report.path.display().to_string(),
-            sha256: report.file_sha256.clone(),
-            graph_sha256: report.graph_sha256.clone(),
-            runtime: report.runtime_version.clone(),
-            max_abs_diff: report.comparison.max_abs_diff,
-        });
-        Ok(report)
-    }
-
-    fn metadata(&self) -> BTreeMap<String, String> {
-        let mut metadata = BTreeMap::from([
-            ("trainbook.seed".to_owned(), self.seed.0.to_string()),
-            ("trainbook.data".to_owned(), self.data.fingerprint().hash),
-        ]);
-        if let Some(id) = self.id() {
-            metadata.insert("trainbook.run".to_owned(), id.to_string());
-        }
-        let names = self.data.class_names();
-        if !names.is_empty() {
-            metadata.insert("trainbook.classes".to_owned(), names.join(","));
-        }
-        metadata
-    }
-
-    fn record(&self, event: RunEvent) {
+    pub(super) fn record(&self, event: RunEvent) {
         if let Some(writer) = &self.writer {
             writer.event(event);
             warn(writer.flush());

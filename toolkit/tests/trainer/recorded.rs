@@ -146,10 +146,15 @@ fn what_is_done_with_a_run_is_recorded_with_it() {
                 assert_eq!(metrics, [("test_loss", evaluation.loss), ("test_accuracy", accuracy)]);
                 evaluated = true;
             }
-            RunEvent::Export { path, sha256, graph_sha256, runtime, max_abs_diff } => {
+            RunEvent::Export {
+                path, sha256, graph_sha256, runtime, max_abs_diff, comparisons, margin_used, ..
+            } => {
                 assert_eq!(path, report.path.display().to_string());
                 assert_eq!((sha256, graph_sha256), (report.file_sha256.clone(), report.graph_sha256.clone()));
-                assert_eq!((runtime, max_abs_diff), (report.runtime_version.clone(), report.comparison.max_abs_diff));
+                assert_eq!(runtime, format!("ONNX Runtime {}", report.checked_in.version));
+                let compared = &report.comparison;
+                assert_eq!((comparisons, max_abs_diff), (compared.comparisons as u64, compared.max_abs_diff));
+                assert_eq!(margin_used, compared.margin_used);
                 exported = true;
             }
             RunEvent::Checkpoint { label, epoch, step, object, metric } => {

@@ -33,6 +33,8 @@ pub(super) enum Operator {
         axes: Vec<usize>,
         keep: bool,
     },
+    /// Where along the last axis, which goes, the largest number stands: the first of equal ones.
+    ArgMax,
     Transpose {
         perm: Vec<usize>,
     },
@@ -134,12 +136,17 @@ impl Operator {
             "ReduceMean" => left.reduce(Fold::Mean)?,
             "ReduceMax" => left.reduce(Fold::Max)?,
             "ReduceMin" => left.reduce(Fold::Min)?,
+            "ArgMax" => {
+                left.is("axis", &Attribute::Int(-1))?;
+                left.is("keepdims", &Attribute::Int(0))?;
+                Self::ArgMax
+            }
             "Transpose" => Self::Transpose { perm: left.axes("perm")? },
             "Reshape" => Self::Reshape,
             "Gather" => Self::Gather { axis: left.axis()? },
             "Resize" => {
-                left.exactly("mode", "linear")?;
-                left.exactly("coordinate_transformation_mode", "align_corners")?;
+                left.is("mode", &Attribute::Text("linear".into()))?;
+                left.is("coordinate_transformation_mode", &Attribute::Text("align_corners".into()))?;
                 Self::Resize
             }
             _ => return Err(format!("the operator {op:?} is not one that trainbook writes and can evaluate in f64")),
@@ -148,6 +155,11 @@ impl Operator {
             None => Ok(operator),
             Some((name, _)) => Err(format!("the attribute {name:?} of {op} is not one that trainbook writes")),
         }
+    }
+
+    /// What the numbers of its output are.
+    pub fn output_element(&self) -> Element {
+        if *self == Self::ArgMax { Element::I64 } else { Element::F32 }
     }
 
     /// The inputs that are there: Resize leaves out the second, which only crops.
@@ -224,10 +236,10 @@ impl Left<'_> {
         Ok(Operator::Reduce { fold, axes: self.axes("axes")?, keep: self.flag("keepdims", true)? })
     }
 
-    fn exactly(&mut self, name: &str, text: &str) -> Result<(), String> {
+    fn is(&mut self, name: &str, wanted: &Attribute) -> Result<(), String> {
         match self.attributes.remove(name) {
-            Some(Attribute::Text(found)) if found == text => Ok(()),
-            other => Err(self.wrong(name, other, &format!("{text:?}"))),
+            Some(found) if found == *wanted => Ok(()),
+            other => Err(self.wrong(name, other, &format!("{wanted:?}"))),
         }
     }
 }

@@ -73,6 +73,7 @@ impl Operator {
                 });
                 Some(dims.collect())
             }
+            Self::ArgMax if others.is_empty() && x.len() >= 2 => Some(x[..x.len() - 1].to_vec()),
             Self::Transpose { perm } if others.is_empty() => {
                 let mut sorted = perm.clone();
                 sorted.sort_unstable();

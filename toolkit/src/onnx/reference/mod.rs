@@ -9,6 +9,7 @@
 //!   like √k (Higham and Mary, SIAM J. Sci. Comput. 41, 2019), and the order of summation is left open.
 //! - Margins of the operands go through: as √Σ(w·margin)² where many independent ones meet, as a plain sum where two do, and through a
 //!   monotone function by its values at both ends of the margin.
+//! - The place of the largest number is certain, or has as its margin the way to the farthest one that may be the largest too.
 //! - Moving numbers about moves their margins with them; a largest or smallest number has the widest margin of those it was picked from.
 //! - Rewriting that ONNX Runtime's optimiser does (BatchNormalization folded into Gemm) is allowed for.
 
@@ -20,6 +21,7 @@ mod reduce;
 
 use std::collections::BTreeMap;
 
+use super::array::reverse_rows;
 use super::graph::{Graph, Node};
 use super::operator::Operator;
 
@@ -41,6 +43,19 @@ impl Margined {
     /// Numbers without any error.
     pub fn exact(shape: Vec<usize>, values: Vec<f64>) -> Self {
         Self { shape, margins: vec![0.0; values.len()], values }
+    }
+
+    /// The first rows of the batch.
+    pub fn first_rows(&self, rows: usize) -> Self {
+        let len = self.values.len() / self.shape[0] * rows;
+        let shape = [&[rows], &self.shape[1..]].concat();
+        Self { shape, values: self.values[..len].to_vec(), margins: self.margins[..len].to_vec() }
+    }
+
+    /// The last row of the batch first.
+    pub fn reversed(&self) -> Self {
+        let reversed = |numbers: &[f64]| reverse_rows(numbers, self.shape[0]);
+        Self { shape: self.shape.clone(), values: reversed(&self.values), margins: reversed(&self.margins) }
     }
 
     fn new(shape: Vec<usize>, numbers: impl Iterator<Item = Number>) -> Self {
@@ -109,6 +124,7 @@ fn apply(node: &Node, known: &BTreeMap<String, Margined>) -> Result<Margined, St
             x.by_row(|row| normalization::layer(row, &gamma.values, &beta.values, f64::from(epsilon)))
         }
         (Operator::Reduce { fold, axes, keep }, []) => reduce::reduce(x, fold, &axes, keep),
+        (Operator::ArgMax, []) => reduce::arg_max(x),
         (Operator::Transpose { perm }, []) => arrange::transpose(x, &perm),
         (Operator::Reshape, [shape]) => arrange::reshape(x, &shape.values),
         (Operator::Gather { axis }, [indices]) => arrange::gather(x, indices, axis)?,

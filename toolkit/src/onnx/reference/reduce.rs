@@ -47,6 +47,31 @@ fn of(fold: Fold, group: &[Number]) -> Number {
     }
 }
 
+/// Over the last axis, which goes.
+pub(super) fn arg_max(x: &Margined) -> Margined {
+    let numbers: Vec<Number> = x.numbers().collect();
+    let (rest, width) = match x.shape.split_last() {
+        Some((width, rest)) => (rest.to_vec(), (*width).max(1)),
+        None => (Vec::new(), 1),
+    };
+    Margined::new(rest, numbers.chunks_exact(width).map(largest_at))
+}
+
+fn largest_at(row: &[Number]) -> Number {
+    let mut best = 0;
+    for (at, (x, _)) in row.iter().enumerate() {
+        if *x > row[best].0 {
+            best = at;
+        }
+    }
+    let least = row[best].0 - row[best].1;
+    let may_win = |at: &usize| row[*at].0 + row[*at].1 >= least;
+    // Of numbers that are equal without any doubt, the first is taken by all.
+    let in_doubt = |at: &usize| row[*at] != row[best] || row[best].1 > 0.0;
+    let way = (0..row.len()).filter(may_win).filter(in_doubt).map(|at| at.abs_diff(best)).max().unwrap_or(0);
+    (best as f64, way as f64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +85,15 @@ mod tests {
         assert_eq!((max.shape, max.values), (vec![2, 1, 3], vec![3.0, 4.0, 5.0, 9.0, 10.0, 11.0]));
         let min = reduce(&x, Fold::Min, &[1, 2], false);
         assert_eq!((min.shape, min.values), (vec![2], vec![0.0, 6.0]));
+    }
+
+    #[test]
+    fn the_place_of_the_largest_is_as_sure_as_the_numbers_are() {
+        let exact = |values: &[f64]| arg_max(&Margined::exact(vec![1, values.len()], values.to_vec())).number(0);
+        assert_eq!(exact(&[1.0, 3.0, 2.0]), (1.0, 0.0));
+        assert_eq!(exact(&[0.0, 0.0, 0.0]), (0.0, 0.0));
+        let close = |margin| largest_at(&[(1.0, margin), (0.0, margin), (0.9, margin)]);
+        assert_eq!(close(0.04), (0.0, 0.0));
+        assert_eq!(close(0.06), (0.0, 2.0));
     }
 }

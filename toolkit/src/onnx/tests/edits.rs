@@ -20,3 +20,14 @@ pub fn leave_out(graph: &mut Graph, name: &str) {
         }
     }
 }
+
+/// An operator without attributes behind the node.
+pub fn insert(graph: &mut Graph, name: &str, op: &str) {
+    let at = graph.nodes.iter().position(|node| node.name == name).unwrap();
+    let mut inserted = graph.nodes[at].clone();
+    let before = format!("{name}.before");
+    graph.nodes[at].output.name.clone_from(&before);
+    (inserted.name, inserted.op) = (format!("{name}.inserted"), op.into());
+    (inserted.inputs, inserted.attributes) = (vec![before], Default::default());
+    graph.nodes.insert(at + 1, inserted);
+}

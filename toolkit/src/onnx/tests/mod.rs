@@ -2,10 +2,15 @@
 
 mod edits;
 mod files;
+mod heads;
 mod layers;
 mod mutants;
+mod policy;
 mod ranks;
 mod runtimes;
+mod shipped;
+#[cfg(feature = "tract")]
+mod tract;
 
 use std::path::PathBuf;
 
@@ -39,6 +44,8 @@ fn spread<const N: usize>(index: u64) -> Tensor<Rank1<N>, f32, Cpu> {
 fn batch_norm<const N: usize>() -> modules::BatchNorm1D<N, f32, Cpu> {
     let mut layer = device().build_module::<builders::BatchNorm1D<N>, f32>();
     (layer.scale, layer.bias) = (random(1), random(2));
+    // Not ONNX's default, so that one that is left out shows.
+    layer.epsilon = 3e-2;
     (layer.running_mean, layer.running_var) = (random(3), spread(4));
     layer
 }
@@ -46,6 +53,7 @@ fn batch_norm<const N: usize>() -> modules::BatchNorm1D<N, f32, Cpu> {
 fn layer_norm<const N: usize>() -> modules::LayerNorm1D<N, f32, Cpu> {
     let mut layer = device().build_module::<builders::LayerNorm1D<N>, f32>();
     (layer.gamma, layer.beta) = (random(5), random(6));
+    layer.epsilon = 2e-2;
     layer
 }
 
@@ -114,7 +122,7 @@ fn export_wide(folder: &Folder, edit: impl FnOnce(&mut Graph)) -> Result<ExportR
     let options = ExportOptions {
         metadata: [("trainbook.run_id".to_owned(), "run-1".to_owned())].into(),
         samples: wide_samples(),
-        runtime: None,
+        ..ExportOptions::default()
     };
     export(&folder.file(), &graph, &forward(&model, Some((&OFFSET, &SCALE))), &options)
 }

@@ -4,9 +4,10 @@ use std::fs;
 
 use dfdx::nn::DeviceBuildExt as _;
 
-use super::super::graph::{Attribute, Graph};
-use super::super::{compare, encode, runtime};
-use super::edits::{leave_out, node, weight};
+use super::super::compare::{Subject, compare};
+use super::super::graph::{Attribute, Dim, Graph};
+use super::super::{Verifier, encode};
+use super::edits::{insert, leave_out, node, weight};
 use super::{Folder, device, export_wide, forward, wide_graph, wide_model, wide_samples};
 use crate::Error;
 use crate::onnx::{ExportOptions, export};
@@ -30,6 +31,18 @@ fn planted_bugs_are_refused() {
         ("batch norm epsilon", Box::new(attribute("0.2.batchnormalization", "epsilon", Attribute::Float(1e-3)))),
         ("layer norm epsilon", Box::new(attribute("2.layernormalization", "epsilon", Attribute::Float(1e-3)))),
         ("layer norm axis", Box::new(attribute("2.layernormalization", "axis", Attribute::Int(0)))),
+        (
+            "batch norm epsilon dropped",
+            Box::new(|g| drop(node(g, "0.2.batchnormalization").attributes.remove("epsilon"))),
+        ),
+        (
+            "layer norm epsilon dropped",
+            Box::new(|g| drop(node(g, "2.layernormalization").attributes.remove("epsilon"))),
+        ),
+        ("dropout in training mode", Box::new(|g| insert(g, "0.1.leakyrelu", "Dropout"))),
+        ("another function behind", Box::new(|g| insert(g, "3.gemm", "Tanh"))),
+        ("fixed batch", Box::new(|g| g.inputs[0].shape[0] = Dim::Fixed(1))),
+        ("layers swapped", Box::new(|g| node(g, "1.gemm").inputs[1] = "3.weight".into())),
         ("training mode", Box::new(attribute("0.2.batchnormalization", "training_mode", Attribute::Int(1)))),
         ("wrong scale", Box::new(|g| weight(g, "normalize.scale")[3] *= 1.001)),
         ("offset not taken", Box::new(|g| leave_out(g, "normalize.sub"))),
@@ -101,8 +114,9 @@ fn bytes_that_compute_something_else_than_the_graph_are_refused() {
     weight(&mut other, "0.2.bias")[0] += 1.0;
     let bytes = encode::model_bytes(&graph, &Default::default());
     let refuse = |reason| Error::Export { path: "x".into(), reason };
-    let at = (runtime::load(None).unwrap(), "x".as_ref());
-    let error = compare::compare((&other, &bytes), at, None, &wide_samples(), &refuse).unwrap_err().to_string();
+    let (engines, _) = Verifier::default().engines().unwrap();
+    let subject = Subject { graph: &other, bytes: &bytes, path: "x".as_ref(), engines: &engines, refuse: &refuse };
+    let error = compare(subject, None, &wide_samples()).unwrap_err().to_string();
     assert!(error.contains("in ONNX Runtime with"), "{error}");
 }
 
