@@ -47,6 +47,6 @@ pub use encode::{GRAPH_SHA256, IR_VERSION, OPSET};
 pub use export::{ExportOptions, ExportReport, Forward, Predict, export, export_with};
 pub use graph::{Attribute, Graph, INPUT};
 pub use layer::ToOnnx;
-pub use runtime::{Runtime, find, load};
+pub use runtime::{Found, Installed, Passed, Runtime, Source, find, install, load};
 pub use session::Session;
 pub use value::{BATCH, Dim, Element, MEMORY, SEQUENCE, Value, Values};

@@ -2,6 +2,7 @@
 
 mod edits;
 mod files;
+mod installs;
 mod layers;
 mod mutants;
 mod ranks;
