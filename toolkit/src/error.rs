@@ -78,6 +78,9 @@ pub enum Error {
     /// ONNX Runtime could not be found or loaded.
     #[error("load ONNX Runtime: {0}")]
     Runtime(String),
+    /// ONNX Runtime could not be fetched into the user's cache.
+    #[error("install ONNX Runtime: {0}")]
+    RuntimeInstall(String),
     /// A file is not an ONNX model that can be used.
     #[error("use the ONNX model {}: {reason}", path.display())]
     OnnxFile {

@@ -2,6 +2,7 @@
 
 mod demo;
 mod onnx;
+mod ort;
 mod output;
 mod runs;
 mod shell;
@@ -42,6 +43,11 @@ enum Command {
         #[command(subcommand)]
         command: onnx::Command,
     },
+    /// Install ONNX Runtime, or see which one is used
+    Ort {
+        #[command(subcommand)]
+        command: ort::Command,
+    },
 }
 
 /// Options that every command takes.
@@ -79,6 +85,7 @@ fn main() -> ExitCode {
         Command::Runs { command } => runs::run(command),
         Command::Store { command } => store::run(command),
         Command::Onnx { command } => onnx::run(command),
+        Command::Ort { command } => ort::run(command),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -14,7 +14,7 @@ pub enum Command {
     Check {
         /// The ONNX file
         file: PathBuf,
-        /// The ONNX Runtime library [default: ORT_DYLIB_PATH, the project's cache, the system]
+        /// The ONNX Runtime library [default: the one that `trainbook ort show` names]
         #[arg(long, value_name = "FILE")]
         runtime: Option<PathBuf>,
         /// Print one JSON document instead of text

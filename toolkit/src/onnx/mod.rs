@@ -59,7 +59,7 @@ pub use graph::{Attribute, Graph, INPUT};
 pub use head::{CLASS, Head, PROBABILITIES};
 pub use layer::ToOnnx;
 pub use policy::PolicyDifference;
-pub use runtime::{Runtime, find, load};
+pub use runtime::{Found, Installed, Passed, Runtime, Source, find, install, load};
 pub use session::Session;
 pub use value::{BATCH, Dim, Element, MEMORY, SEQUENCE, Value, Values};
 pub use verifier::{CheckedIn, Verifier};

@@ -11,6 +11,7 @@ mod pipes;
 mod place;
 mod processes;
 mod refusals;
+mod runtimes;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

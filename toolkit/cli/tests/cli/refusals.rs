@@ -120,26 +120,11 @@ fn no_onnx_runtime() {
     let place = Place::new();
     fs::write(place.path("text.so"), "no library").unwrap();
     let demo = || place.trainbook(&["demo", "--store", "store"]);
-    let cure = "cargo xtask setup";
+    let cure = "trainbook ort install";
     for (value, word) in [("/nonexistent", "ORT_DYLIB_PATH=/nonexistent"), ("text.so", "text.so"), (".", "not a file")]
     {
         let mut command = demo();
         command.env("ORT_DYLIB_PATH", value);
         place.refuses_as(command, &["ONNX Runtime", word, cure]);
     }
-}
-
-#[test]
-fn no_onnx_runtime_anywhere() {
-    let place = Place::new();
-    // Away from the repository, whose .cache it would find above itself.
-    let program = place.path(&format!("trainbook{}", std::env::consts::EXE_SUFFIX));
-    fs::copy(env!("CARGO_BIN_EXE_trainbook"), &program).unwrap();
-    let mut command = std::process::Command::new(program);
-    command.current_dir(place.folder.path()).env_remove("ORT_DYLIB_PATH").args(["demo", "--store", "store"]);
-    if trainbook::onnx::find(None).is_ok_and(|path| path.is_relative()) {
-        eprintln!("not tested: this system has an ONNX Runtime");
-        return;
-    }
-    place.refuses_as(command, &["ORT_DYLIB_PATH is not set", "cargo xtask setup"]);
 }

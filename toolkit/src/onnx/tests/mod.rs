@@ -3,6 +3,7 @@
 mod edits;
 mod files;
 mod heads;
+mod installs;
 mod layers;
 mod mutants;
 mod policy;
