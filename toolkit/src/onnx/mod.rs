@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Open [`layer`](ToOnnx) first: a layer states its form there. [`Graph`] is the result, plain data. [`export()`] writes and proves it,
-//! [`check()`] proves a file again, [`Session`] runs one. What "equal" means is said in `reference`: each number may be as far from the
+//! [`check()`] proves a file again, [`Session`] runs one,
+//! [`overview()`] says what is in a file of any tool and [`latency()`] how fast it is. What "equal" means is said in `reference`: each number may be as far from the
 //! f64 evaluation as f32 rounding explains, and no farther.
 //!
 //! All layers that dfdx has on stable Rust have a form. A [`Value`] is of any rank, its first dimension the batch: rows of features
@@ -27,9 +28,11 @@ mod encode;
 mod export;
 mod graph;
 mod inputs;
+mod latency;
 mod layer;
 mod layers;
 mod operator;
+mod overview;
 mod proto;
 mod reference;
 mod runtime;
@@ -46,7 +49,9 @@ pub use compare::Comparison;
 pub use encode::{GRAPH_SHA256, IR_VERSION, OPSET};
 pub use export::{ExportOptions, ExportReport, Forward, Predict, export, export_with};
 pub use graph::{Attribute, Graph, INPUT};
+pub use latency::{Latency, LatencyOptions, LatencyReport, latency};
 pub use layer::ToOnnx;
+pub use overview::{NodeInfo, Overview, Size, TensorInfo, overview};
 pub use runtime::{Runtime, find, load};
 pub use session::Session;
 pub use value::{BATCH, Dim, Element, MEMORY, SEQUENCE, Value, Values};
