@@ -45,6 +45,8 @@ pub fn install(cache: &Cache) -> Result<()> {
 
 /// Tells the command where the library is, unless the user did.
 pub fn show(cache: &Cache, command: &mut Command) {
+    // Else it keeps files under the user's home, whatever its host asks of it.
+    command.env("ORT_DISABLE_TELEMETRY", "1");
     if let Some(library) = library(cache).filter(|_| !named_by_user()) {
         command.env(VARIABLE, library);
     }

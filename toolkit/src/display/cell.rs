@@ -2,7 +2,7 @@
 
 use super::Bundle;
 use crate::data::DataReport;
-use crate::onnx::{CheckReport, ExportReport};
+use crate::onnx::{CheckReport, ExportReport, LatencyReport, Overview};
 use crate::trainer::{Evaluation, Trainer};
 
 macro_rules! shown_as_text {
@@ -20,4 +20,4 @@ macro_rules! shown_as_text {
         }
     )* };
 }
-shown_as_text!(DataReport, Evaluation, ExportReport, CheckReport, Trainer);
+shown_as_text!(DataReport, Evaluation, ExportReport, CheckReport, Overview, LatencyReport, Trainer);

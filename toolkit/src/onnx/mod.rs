@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Open [`layer`](ToOnnx) first: a layer states its form there. [`Graph`] is the result, plain data. [`export()`] writes and proves it,
-//! [`check()`] proves a file again, [`Session`] runs one. What "equal" means is said in `reference`: each number may be as far from the
+//! [`check()`] proves a file again, [`Session`] runs one,
+//! [`overview()`] says what is in a file of any tool and [`latency()`] how fast it is. What "equal" means is said in `reference`: each number may be as far from the
 //! f64 evaluation as f32 rounding explains, and no farther.
 //!
 //! All layers that dfdx has on stable Rust have a form. A [`Value`] is of any rank, its first dimension the batch: rows of features
@@ -31,10 +32,12 @@ mod golden;
 mod graph;
 mod head;
 mod inputs;
+mod latency;
 mod layer;
 mod layers;
 mod mismatch;
 mod operator;
+mod overview;
 mod policy;
 mod proto;
 mod reference;
@@ -57,7 +60,9 @@ pub use export::{ExportOptions, ExportReport, Forward, PROOF, Predict, export, e
 pub use golden::{GOLDEN, GoldenReport};
 pub use graph::{Attribute, Graph, INPUT};
 pub use head::{CLASS, Head, PROBABILITIES};
+pub use latency::{Latency, LatencyOptions, LatencyReport, latency};
 pub use layer::ToOnnx;
+pub use overview::{NodeInfo, Overview, Size, TensorInfo, overview};
 pub use policy::PolicyDifference;
 pub use runtime::{Found, Installed, Passed, Runtime, Source, find, install, load};
 pub use session::Session;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ort::ep;
-use ort::session::SessionInputValue;
 use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{SessionInputValue, SessionOutputs};
 use ort::value::{TensorElementType, TensorRef, ValueType};
 
 use super::array::{Array, Numbers};
@@ -36,8 +36,19 @@ impl Session {
     }
 
     pub(super) fn from_bytes(runtime: &Runtime, path: &Path, bytes: &[u8], optimize: bool) -> Result<Self, Error> {
+        Self::with_threads(runtime, path, bytes, optimize, 1)
+    }
+
+    /// With so many threads for the work within one operator, at least 1.
+    pub(super) fn with_threads(
+        runtime: &Runtime,
+        path: &Path,
+        bytes: &[u8],
+        optimize: bool,
+        threads: usize,
+    ) -> Result<Self, Error> {
         let refused = |reason| Error::OnnxFile { path: path.into(), reason };
-        let inner = load(runtime, bytes, optimize).map_err(|e| refused(one_line(&e)))?;
+        let inner = load(runtime, bytes, optimize, threads).map_err(|e| refused(one_line(&e)))?;
         let mut inputs = Vec::new();
         for input in inner.inputs() {
             let (name, ValueType::Tensor { ty, shape, dimension_symbols }) = (input.name(), input.dtype()) else {
@@ -76,7 +87,44 @@ impl Session {
     /// [`Error::Setting`] if the inputs are not what the model takes, [`Error::OnnxFile`] if ONNX Runtime fails.
     pub fn run(&self, inputs: &[Array]) -> Result<Vec<Array>, Error> {
         Array::expect(inputs, &self.inputs)?;
-        let refused = |e: ort::Error| Error::OnnxFile { path: self.path.clone(), reason: one_line(&e) };
+        self.run_with(inputs, |outputs| {
+            let array = |output: ort::value::ValueRef<'_>| {
+                let sizes =
+                    |shape: &[i64]| shape.iter().filter_map(|&size| usize::try_from(size).ok()).collect::<Vec<_>>();
+                if let Ok((shape, numbers)) = output.try_extract_tensor::<i64>() {
+                    return Ok(Array::i64(sizes(shape), numbers.to_vec()));
+                }
+                let (shape, numbers) = output.try_extract_tensor::<f32>().map_err(|e| self.refused(&e))?;
+                Ok(Array::f32(sizes(shape), numbers.to_vec()))
+            };
+            outputs.values().map(array).collect()
+        })
+    }
+
+    /// What the model takes.
+    pub(super) fn inputs(&self) -> &[Value] {
+        &self.inputs
+    }
+
+    /// Runs the model and drops its outputs, which may be of any type. Two sizes of one name may differ, because names of other tools'
+    /// files may be empty; ONNX Runtime refuses what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::OnnxFile`] if ONNX Runtime fails.
+    pub(super) fn run_only(&self, inputs: &[Array]) -> Result<(), Error> {
+        self.run_with(inputs, |_| Ok(()))
+    }
+
+    fn refused(&self, error: &ort::Error) -> Error {
+        Error::OnnxFile { path: self.path.clone(), reason: one_line(error) }
+    }
+
+    fn run_with<T>(
+        &self,
+        inputs: &[Array],
+        take: impl FnOnce(&SessionOutputs<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let refused = |e: ort::Error| self.refused(&e);
         let mut named: Vec<(&str, SessionInputValue<'_>)> = Vec::with_capacity(inputs.len());
         for (value, input) in self.inputs.iter().zip(inputs) {
             let shape = input.shape.clone();
@@ -90,26 +138,17 @@ impl Session {
             });
         }
         let mut session = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let outputs = session.run(named).map_err(refused)?;
-        let array = |output: ort::value::ValueRef<'_>| {
-            let sizes = |shape: &[i64]| shape.iter().filter_map(|&size| usize::try_from(size).ok()).collect::<Vec<_>>();
-            if let Ok((shape, numbers)) = output.try_extract_tensor::<i64>() {
-                return Ok(Array::i64(sizes(shape), numbers.to_vec()));
-            }
-            let (shape, numbers) = output.try_extract_tensor::<f32>().map_err(refused)?;
-            Ok(Array::f32(sizes(shape), numbers.to_vec()))
-        };
-        outputs.values().map(array).collect()
+        take(&session.run(named).map_err(refused)?)
     }
 }
 
-fn load(runtime: &Runtime, bytes: &[u8], optimize: bool) -> Result<ort::session::Session, ort::Error> {
+fn load(runtime: &Runtime, bytes: &[u8], optimize: bool, threads: usize) -> Result<ort::session::Session, ort::Error> {
     let level = if optimize { GraphOptimizationLevel::All } else { GraphOptimizationLevel::Disable };
-    // Said in full, because ort would fall back silently and threads would make the order of sums depend on the machine.
+    // Said in full, because ort would fall back silently and its own choice of threads would make the order of sums depend on the machine.
     let session = ort::session::Session::builder(&runtime.environment)?
         .with_execution_providers([ep::CPU::default().build().error_on_failure()])?
         .with_optimization_level(level)?
-        .with_intra_threads(1)?
+        .with_intra_threads(threads)?
         .with_inter_threads(1)?
         .commit_from_memory(bytes)?;
     Ok(session)

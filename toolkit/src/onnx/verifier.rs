@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::engine::Engine;
-use super::runtime;
+use super::runtime::{self, Source};
 use crate::Error;
 
 /// What a file is checked in.
@@ -31,6 +31,8 @@ pub struct CheckedIn {
     pub version: String,
     /// Its library; tract has none.
     pub path: Option<PathBuf>,
+    /// Where that was found.
+    pub source: Option<Source>,
 }
 
 impl From<Option<PathBuf>> for Verifier {
@@ -51,7 +53,7 @@ impl Verifier {
                 let (engine, version) = super::tract::NAME.split_once(' ').unwrap_or_default();
                 return Ok((
                     vec![Engine::Tract],
-                    CheckedIn { engine: engine.into(), version: version.into(), path: None },
+                    CheckedIn { engine: engine.into(), version: version.into(), path: None, source: None },
                 ));
             }
         };
@@ -63,16 +65,18 @@ impl Verifier {
             Engine::Tract,
         ];
         let (version, path) = (runtime.version().to_owned(), Some(runtime.path().to_owned()));
-        Ok((engines, CheckedIn { engine: "ONNX Runtime".into(), version, path }))
+        let source = Some(runtime.source());
+        Ok((engines, CheckedIn { engine: "ONNX Runtime".into(), version, path, source }))
     }
 }
 
 impl fmt::Display for CheckedIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.engine, self.version)?;
-        match &self.path {
-            Some(path) => write!(f, " ({})", path.display()),
-            None => write!(f, " alone, not in ONNX Runtime"),
+        match (&self.path, &self.source) {
+            (Some(path), Some(source)) => write!(f, " ({}, from {source})", path.display()),
+            (Some(path), None) => write!(f, " ({})", path.display()),
+            (None, _) => write!(f, " alone, not in ONNX Runtime"),
         }
     }
 }

@@ -34,7 +34,7 @@ fn onnx_example_of_the_book_is_this_one_and_runs() {
     let folder = tempfile::tempdir().unwrap();
     example(folder.path()).unwrap();
     let report =
-        trainbook::onnx::check(&folder.path().join("tokens.onnx"), &trainbook::onnx::Verifier::default()).unwrap();
+        trainbook::onnx::check(folder.path().join("tokens.onnx"), &trainbook::onnx::Verifier::default()).unwrap();
     assert_eq!((report.input_width, report.output_width), (0, 0), "a row's length is not known");
     assert!(report.to_string().contains("tokens [batch, sequence] of int64"), "{report}");
 }

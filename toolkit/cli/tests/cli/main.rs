@@ -7,6 +7,7 @@ mod diff;
 mod export;
 mod follow;
 mod inspect;
+mod onnx;
 mod pipes;
 mod place;
 mod processes;

@@ -76,6 +76,14 @@ fn mistakes_in_the_command() {
         (&["runs", "show"], &["missing <RUN>", "--help"]),
         (&["runs", "query"], &["missing <QUERY>", "--help"]),
         (&["onnx", "check"], &["missing <FILE>", "--help"]),
+        (&["onnx", "show"], &["missing <FILE>", "--help"]),
+        (&["onnx", "bench", "--batch", "1"], &["missing <FILE>", "--help"]),
+        (&["onnx", "shwo", "x.onnx"], &["'shwo'", "did you mean 'show'"]),
+        (&["onnx", "show", "x.onnx", "--jsn"], &["--jsn", "did you mean '--json'"]),
+        (&["onnx", "bench", "x.onnx", "--batches", "1"], &["--batches", "did you mean '--batch'"]),
+        (&["onnx", "bench", "x.onnx", "--batch", "1,,8"], &["--batch", "whole number from 1"]),
+        (&["onnx", "bench", "x.onnx", "--batch", "-1"], &["'-1'", "--batch", "whole number from 1"]),
+        (&["onnx", "bench", "x.onnx", "--threads", "0"], &["'0'", "--threads", "whole number from 1"]),
         (&["demo", "--json", "--json"], &["--json", "multiple times"]),
     ] {
         place.refuses(args, words);

@@ -71,7 +71,7 @@ fn what_is_not_an_exported_model_is_refused_in_one_line() {
     let graph = wide_graph(&wide_model());
     let refusal = |bytes: &[u8]| {
         fs::write(folder.file(), bytes).unwrap();
-        let error = check(&folder.file(), &Verifier::default()).unwrap_err().to_string();
+        let error = check(folder.file(), &Verifier::default()).unwrap_err().to_string();
         assert!(!error.contains('\n'), "{error}");
         error
     };
@@ -90,7 +90,7 @@ fn what_is_not_an_exported_model_is_refused_in_one_line() {
     let noise: Vec<u8> = super::normal(3, 500).iter().flat_map(|x| x.to_bits().to_le_bytes()).collect();
     says(refusal(&noise), "not an ONNX model");
     says(check(folder.0.path(), &Verifier::default()).unwrap_err().to_string(), "it is a folder without a SHA256SUMS");
-    assert!(matches!(check(&folder.0.path().join("none.onnx"), &Verifier::default()), Err(Error::Read { .. })));
+    assert!(matches!(check(folder.0.path().join("none.onnx"), &Verifier::default()), Err(Error::Read { .. })));
 
     says(edited(&|m| m.ir_version = 14), "IR version is 14");
     says(edited(&|m| m.opset_import[0].version = 22), "22");
@@ -123,7 +123,7 @@ fn what_is_not_an_exported_model_is_refused_in_one_line() {
     says(refusal(&[graph.to_bytes(&BTreeMap::new()), vec![0xa2, 0x01, 0x00]].concat()), "does not write");
     // And the unedited graph, so that the edits are what was refused.
     fs::write(folder.file(), graph.to_bytes(&BTreeMap::new())).unwrap();
-    check(&folder.file(), &Verifier::default()).unwrap();
+    check(folder.file(), &Verifier::default()).unwrap();
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn every_head_is_exported() {
     ] {
         let folder = Folder::new();
         export_head(&folder, Head { softmax, class }, |_| {}).unwrap();
-        let checked = check(&folder.file(), &Verifier::default()).unwrap();
+        let checked = check(folder.file(), &Verifier::default()).unwrap();
         assert_eq!(checked.signature, format!("input [batch, 4] → {signature}"));
         let outputs = Session::open(&folder.file(), None).unwrap().run(&[Array::f32([5, 4], normal(4, 20))]).unwrap();
         if softmax {

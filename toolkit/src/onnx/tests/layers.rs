@@ -16,7 +16,7 @@ fn prove<const I: usize, const O: usize>(name: &str, model: &(impl ToOnnx + Modu
         let report = export(&folder.file(), &graph, &predict, &options).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(report.comparison.comparisons, 60, "{name}");
         assert_eq!(folder.names(), ["model.onnx"], "{name}");
-        let checked = check(&folder.file(), &Verifier::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let checked = check(folder.file(), &Verifier::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!((checked.graph_sha256, checked.output_width), (graph.sha256(), O), "{name}");
         println!("{name:<16} {:.1e} margin used {:.3}", report.comparison.max_abs_diff, report.comparison.margin_used);
 
@@ -116,7 +116,7 @@ fn the_report_says_what_was_proved() {
     assert_eq!((&json["opset"], &json["ir_version"], &json["comparisons"]), (&17.into(), &8.into(), &60.into()));
     let text = report.to_string();
     assert!(text.contains(&report.graph_sha256) && text.contains("ONNX Runtime 1."), "{text}");
-    let checked = check(&folder.file(), &Verifier::default()).unwrap();
+    let checked = check(folder.file(), &Verifier::default()).unwrap();
     assert_eq!(checked.metadata["trainbook.run_id"], "run-1");
     println!("{text}\n{checked}");
 }

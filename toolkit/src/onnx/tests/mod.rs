@@ -2,6 +2,7 @@
 
 mod edits;
 mod files;
+pub(super) mod foreign;
 mod heads;
 mod installs;
 mod layers;

@@ -19,7 +19,7 @@ fn ship(folder: &Folder) {
 }
 
 fn refusal(folder: &Folder) -> String {
-    let error = check(&folder.file(), &Verifier::default()).unwrap_err().to_string();
+    let error = check(folder.file(), &Verifier::default()).unwrap_err().to_string();
     assert!(!error.contains('\n'), "{error}");
     error
 }
@@ -121,7 +121,7 @@ fn a_folder_is_checked_as_a_whole() {
     let places: Vec<_> = report.golden.iter().map(|golden| (golden.place.as_str(), golden.rows)).collect();
     assert_eq!(places, [("metadata", 3), ("test_data_set_0", 33)]);
     assert!(report.to_string().contains("33 rows in its test_data_set_0"), "{report}");
-    check(&at.join("model.onnx"), &Verifier::default()).unwrap();
+    check(at.join("model.onnx"), &Verifier::default()).unwrap();
 
     let sums = fs::read_to_string(at.join("SHA256SUMS")).unwrap();
     assert_eq!(sums.lines().count(), 3);

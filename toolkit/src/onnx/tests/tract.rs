@@ -18,7 +18,7 @@ fn tract_agrees_with_a_sound_file() {
     };
     assert_eq!((engine.as_str(), *comparisons), (NAME, 30));
     assert!(*max_error > 0.0 && report.to_string().contains("tract 0.23.9 agrees in 30 runs"), "{report}");
-    let checked = check(&folder.file(), &Verifier::default()).unwrap();
+    let checked = check(folder.file(), &Verifier::default()).unwrap();
     assert!(matches!(checked.comparison.second_opinion, Some(SecondOpinion::Agrees { .. })));
 }
 
@@ -32,7 +32,7 @@ fn tract_alone_checks_and_says_so() {
     assert_eq!((report.checked_in.engine.as_str(), &report.checked_in.path), ("tract", &None));
     assert!(report.to_string().contains("tract 0.23.9 alone, not in ONNX Runtime"), "{report}");
     assert_eq!(report.comparison.comparisons, 30);
-    let checked = check(&folder.file(), &Verifier::TractOnly).unwrap();
+    let checked = check(folder.file(), &Verifier::TractOnly).unwrap();
     assert!(checked.metadata["trainbook.proof"].contains("\"checked_in\":\"tract 0.23.9\""));
 
     let mut graph = wide_graph(&model);

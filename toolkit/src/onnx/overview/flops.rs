@@ -1,0 +1,183 @@
+//! Floating-point operations of a node; the formulas are said at [`NodeInfo::flops`](super::NodeInfo::flops).
+
+use super::proto::Node;
+use super::shape::{Sizes, attribute, input, int, numbers};
+
+/// One number to one. Those that need attributes or further small inputs are among them.
+pub(super) const SINGLE: [&str; 45] = [
+    "Abs",
+    "Acos",
+    "Acosh",
+    "Asin",
+    "Asinh",
+    "Atan",
+    "Atanh",
+    "BitwiseNot",
+    "Ceil",
+    "Celu",
+    "Clip",
+    "Cos",
+    "Cosh",
+    "CumSum",
+    "Elu",
+    "Erf",
+    "Exp",
+    "Floor",
+    "Gelu",
+    "HardSigmoid",
+    "HardSwish",
+    "IsInf",
+    "IsNaN",
+    "LeakyRelu",
+    "Log",
+    "Mish",
+    "Neg",
+    "Not",
+    "PRelu",
+    "Reciprocal",
+    "Relu",
+    "Round",
+    "Selu",
+    "Shrink",
+    "Sigmoid",
+    "Sign",
+    "Sin",
+    "Sinh",
+    "Softplus",
+    "Softsign",
+    "Sqrt",
+    "Swish",
+    "Tan",
+    "Tanh",
+    "ThresholdedRelu",
+];
+
+/// Two numbers to one, with broadcasting.
+pub(super) const PAIRS: [&str; 18] = [
+    "Add",
+    "And",
+    "BitShift",
+    "BitwiseAnd",
+    "BitwiseOr",
+    "BitwiseXor",
+    "Div",
+    "Equal",
+    "Greater",
+    "GreaterOrEqual",
+    "Less",
+    "LessOrEqual",
+    "Mod",
+    "Mul",
+    "Or",
+    "Pow",
+    "Sub",
+    "Xor",
+];
+
+/// What moves, picks, makes or converts numbers.
+const MOVES: [&str; 38] = [
+    "Cast",
+    "CastLike",
+    "CenterCropPad",
+    "Compress",
+    "Concat",
+    "Constant",
+    "ConstantOfShape",
+    "DepthToSpace",
+    "Dropout",
+    "Expand",
+    "EyeLike",
+    "Flatten",
+    "Gather",
+    "GatherElements",
+    "GatherND",
+    "Identity",
+    "NonZero",
+    "OneHot",
+    "Pad",
+    "Range",
+    "Reshape",
+    "ReverseSequence",
+    "Scatter",
+    "ScatterElements",
+    "ScatterND",
+    "Shape",
+    "Size",
+    "Slice",
+    "SpaceToDepth",
+    "Split",
+    "Squeeze",
+    "Tile",
+    "Transpose",
+    "Trilu",
+    "Unsqueeze",
+    "Where",
+    "BitCast",
+    "TensorScatter",
+];
+
+/// Whether the operator is one of ONNX's own domain.
+pub(super) fn is_onnx(node: &Node) -> bool {
+    ["", "ai.onnx"].contains(&node.domain.as_str())
+}
+
+/// `None` for an operator without a formula, and where the sizes are not known.
+pub(super) fn flops(node: &Node, sizes: &Sizes<'_>) -> Option<u64> {
+    if !is_onnx(node) {
+        return None;
+    }
+    let sizes_in = |i| input(node, sizes, i);
+    let given = |i: usize| node.input.get(i).is_some_and(|name| !name.is_empty());
+    // n and m
+    let n = || numbers(sizes.get(node.output.first()?.as_str())?);
+    let m = || numbers(sizes_in(0)?);
+    let bias = |i| if given(i) { n() } else { Some(0) };
+    let multiply_add = |outputs: u64, terms: u64| outputs.checked_mul(terms)?.checked_mul(2);
+    match node.op_type.as_str() {
+        op if MOVES.contains(&op) => Some(0),
+        op if SINGLE.contains(&op) || PAIRS.contains(&op) => n(),
+        "Sum" | "Max" | "Min" => n()?.checked_mul((node.input.len() as u64).saturating_sub(1)),
+        "Mean" => n()?.checked_mul(node.input.len() as u64),
+        "MatMul" | "MatMulInteger" => multiply_add(n()?, terms(sizes_in(0), sizes_in(1))?),
+        "QLinearMatMul" => multiply_add(n()?, terms(sizes_in(0), sizes_in(3))?),
+        "Gemm" => {
+            let first = |name| usize::from(int(node, name, 0) != 0);
+            let k = match (sizes_in(0), sizes_in(1)) {
+                (Some(a), _) => *a.get(1 - first("transA"))?,
+                (None, Some(b)) => *b.get(first("transB"))?,
+                (None, None) => return None,
+            };
+            multiply_add(n()?, k)?.checked_add(bias(2)?)
+        }
+        "Conv" => multiply_add(n()?, numbers(sizes_in(1)?.get(1..)?)?)?.checked_add(bias(2)?),
+        "ConvInteger" => multiply_add(n()?, numbers(sizes_in(1)?.get(1..)?)?),
+        "QLinearConv" => multiply_add(n()?, numbers(sizes_in(3)?.get(1..)?)?)?.checked_add(bias(8)?),
+        "ConvTranspose" => multiply_add(m()?, numbers(sizes_in(1)?.get(1..)?)?)?.checked_add(bias(2)?),
+        "Softmax" | "LogSoftmax" => n()?.checked_mul(5),
+        "BatchNormalization" | "RMSNormalization" | "DynamicQuantizeLinear" => n()?.checked_mul(4),
+        "LayerNormalization" | "InstanceNormalization" | "GroupNormalization" => n()?.checked_mul(8),
+        "QuantizeLinear" | "DequantizeLinear" => n()?.checked_mul(2),
+        "ReduceSum" | "ReduceMean" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "ArgMax" | "ArgMin"
+        | "GlobalAveragePool" | "GlobalMaxPool" => m(),
+        "ReduceL1" | "ReduceL2" | "ReduceSumSquare" => m()?.checked_mul(2),
+        "MaxPool" | "AveragePool" => attribute(node, "kernel_shape")?
+            .ints
+            .iter()
+            .try_fold(n()?, |product, &size| product.checked_mul(u64::try_from(size).ok()?)),
+        "Resize" => match (attribute(node, "mode").map_or(&b"nearest"[..], |mode| &mode.s), sizes_in(0)?) {
+            (b"nearest", _) => Some(0),
+            (b"linear", [_, _, _, _]) => n()?.checked_mul(9),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The length of the sums of a matrix product.
+fn terms(a: Option<&[u64]>, b: Option<&[u64]>) -> Option<u64> {
+    match (a, b) {
+        (Some(a), _) => a.last().copied(),
+        (None, Some(b)) => b.get(b.len().saturating_sub(2)).copied(),
+        (None, None) => None,
+    }
+}
