@@ -2,22 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::compare::{Comparison, Subject, compare};
+use super::compare::{Subject, compare};
+use super::comparison::Comparison;
 use super::decode::{self, Opened};
 use super::encode::{self, IR_VERSION, OPSET};
+use super::file;
 use super::folder::{Intact, SUMS, model_of};
 use super::golden::{GOLDEN, Golden, GoldenReport};
 use super::graph::Graph;
-use super::verifier::{CheckedIn, Verifier};
+use super::verifier::{EngineUsed, Verifier};
 use crate::Error;
-
-/// Protobuf messages, and so ONNX files without external data, end here.
-const MAX_BYTES: u64 = (1 << 31) - 1;
 
 /// An intact file, and what is in it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -47,7 +45,7 @@ pub struct CheckReport {
     /// The file's metadata.
     pub metadata: BTreeMap<String, String>,
     /// What it was checked in.
-    pub checked_in: CheckedIn,
+    pub checked_in: EngineUsed,
     /// What was compared: ONNX Runtime with the f64 evaluation.
     #[serde(flatten)]
     pub comparison: Comparison,
@@ -68,8 +66,8 @@ pub fn check(path: impl AsRef<Path>, verifier: &Verifier) -> Result<CheckReport,
     if is_folder && !path.join(SUMS).is_file() {
         return Err(refuse(format!("it is a folder without a {SUMS}, so it was not written by trainbook")));
     }
-    let file = model_of(path);
-    let bytes = read(&file)?;
+    let model = model_of(path);
+    let bytes = file::read(&model)?;
     let Opened { graph, metadata, changed } = decode::open(&bytes).map_err(refuse)?;
     let kept = metadata.get(GOLDEN).map(|text| Golden::from_metadata(text, &graph));
     if let Some(changed) = changed {
@@ -85,11 +83,11 @@ pub fn check(path: impl AsRef<Path>, verifier: &Verifier) -> Result<CheckReport,
     }
 
     let (engines, checked_in) = verifier.engines()?;
-    let subject = Subject { graph: &graph, bytes: &bytes, path: &file, engines: &engines, refuse: &refuse };
+    let subject = Subject { graph: &graph, bytes: &bytes, path: &model, engines: &engines, refuse: &refuse };
     let comparison = compare(subject, None, &[])?;
     let mut golden = Vec::new();
     if let Some(engine) = engines.first() {
-        let loaded = (engine.load(&file, &bytes)?, engine.patience());
+        let loaded = (engine.load(&model, &bytes)?, engine.patience());
         for (place, rows) in &recorded {
             golden.push(rows.check(place, &graph, (&loaded.0, loaded.1), &refuse)?);
         }
@@ -111,23 +109,6 @@ pub fn check(path: impl AsRef<Path>, verifier: &Verifier) -> Result<CheckReport,
         comparison,
         golden,
     })
-}
-
-/// The bytes of a file that may be an ONNX model.
-///
-/// # Errors
-/// [`Error::Read`] if it cannot be read, [`Error::OnnxFile`] if it is no file or too large.
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let refuse = |reason| Error::OnnxFile { path: path.into(), reason };
-    let read_error = |source| Error::Read { path: path.into(), source };
-    let about = fs::metadata(path).map_err(read_error)?;
-    if !about.is_file() {
-        return Err(refuse("it is not a file".into()));
-    }
-    if about.len() > MAX_BYTES {
-        return Err(refuse(format!("it has {} bytes; an ONNX file has at most {MAX_BYTES}", about.len())));
-    }
-    fs::read(path).map_err(read_error)
 }
 
 /// What a change does to the rows that were recorded, for a message.

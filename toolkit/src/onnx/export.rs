@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::array::{Array, Numbers};
-use super::compare::{Comparison, SecondOpinion, Subject, compare};
+use super::compare::{Subject, compare};
+use super::comparison::Comparison;
 use super::encode::{self, IR_VERSION, OPSET, RESERVED};
 use super::engine::Engine;
 use super::golden::{GOLDEN, Golden};
 use super::graph::{Graph, rows_shape};
 use super::inputs::usual_inputs;
-use super::verifier::{CheckedIn, Verifier};
+use super::verifier::{EngineUsed, Verifier};
 use super::{decode, folder, structure};
 use crate::Error;
 
@@ -61,7 +62,7 @@ pub struct ExportReport {
     /// How many numbers the file stores.
     pub parameters: usize,
     /// What it was proved in.
-    pub checked_in: CheckedIn,
+    pub checked_in: EngineUsed,
     /// What was compared, and how close it was.
     #[serde(flatten)]
     pub comparison: Comparison,
@@ -193,7 +194,7 @@ impl Job<'_> {
 }
 
 /// The figures as the file's metadata hold them.
-fn proof_text(checked_in: &CheckedIn, comparison: &Comparison) -> String {
+fn proof_text(checked_in: &EngineUsed, comparison: &Comparison) -> String {
     let second_opinion = comparison.second_opinion.as_ref().map(ToString::to_string);
     serde_json::json!({
         // Not where it lies: the same model exported on two machines should be the same file.
@@ -233,36 +234,5 @@ impl fmt::Display for ExportReport {
         writeln!(f, "graph SHA-256 {}", self.graph_sha256)?;
         writeln!(f, "proved in     {}", self.checked_in)?;
         write!(f, "{}", self.comparison)
-    }
-}
-
-impl fmt::Display for Comparison {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "compared      {} runs: batches × optimisation × kinds of input, in both orders",
-            self.comparisons
-        )?;
-        writeln!(f, "difference    {:.3e} at most, {:.3e} on usual inputs", self.max_abs_diff, self.usual_abs_diff)?;
-        write!(f, "margin used   {:.1} % of what f32 rounding explains", 100.0 * self.margin_used)?;
-        if let Some(opinion) = &self.second_opinion {
-            write!(f, "\nsecond look   {opinion}")?;
-        }
-        for difference in &self.policy {
-            write!(f, "\nnote          {difference}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for SecondOpinion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Agrees { engine, comparisons, max_error, .. } => {
-                write!(f, "{engine} agrees in {comparisons} runs, {max_error:.3e} from f64 at most")
-            }
-            Self::Differs { engine, reason } => write!(f, "{engine} computes something else: {reason}"),
-            Self::Declined { engine, reason } => write!(f, "{engine} does not support the graph: {reason}"),
-        }
     }
 }

@@ -10,8 +10,10 @@ use prost::bytes::Bytes;
 use serde::Serialize;
 
 use super::array::{Array, Numbers};
-use super::overview::{self, Overview};
+use super::file;
+use super::overview::Overview;
 use super::value::{Dim, Element, Value};
+use super::verifier::EngineUsed;
 use super::{Session, runtime};
 use crate::Error;
 use crate::display::table::{Align, Table};
@@ -64,10 +66,8 @@ pub struct LatencyReport {
     pub flops_unknown: usize,
     /// The processor, where the system tells it.
     pub cpu_model: Option<String>,
-    /// The ONNX Runtime that it was measured in, on the CPU with all optimisations.
-    pub runtime_version: String,
-    /// Where that is.
-    pub runtime_path: PathBuf,
+    /// What ran it.
+    pub measured_in: EngineUsed,
     /// The sizes that the file leaves free beside the batch, and what was put there. A size without a name is called "?".
     pub lengths: BTreeMap<String, usize>,
     /// One for each batch size and number of threads.
@@ -106,7 +106,7 @@ pub fn latency(path: &Path, options: &LatencyOptions) -> Result<LatencyReport, E
             return Err(setting("threads", threads, format!("between 1 and {MOST_THREADS}")));
         }
     }
-    let bytes = Bytes::from(overview::read_file(path)?);
+    let bytes = Bytes::from(file::read(path)?);
     let about = Overview::from_bytes(path, bytes.clone())?;
     if let Some(file) = about.external_files.first() {
         let reason = format!("it keeps data in {file:?}; save the model with its data in one file");
@@ -128,8 +128,7 @@ pub fn latency(path: &Path, options: &LatencyOptions) -> Result<LatencyReport, E
         flops: about.flops,
         flops_unknown: about.flops_unknown,
         cpu_model: cpu_model(),
-        runtime_version: runtime.version().into(),
-        runtime_path: runtime.path().into(),
+        measured_in: runtime.into(),
         lengths,
         latencies,
     })
@@ -281,7 +280,7 @@ impl fmt::Display for LatencyReport {
             writeln!(f, "length      {name} = {size}")?;
         }
         writeln!(f, "processor   {}", self.cpu_model.as_deref().unwrap_or("the system does not say"))?;
-        writeln!(f, "measured in ONNX Runtime {} ({})", self.runtime_version, self.runtime_path.display())
+        writeln!(f, "measured in {}", self.measured_in)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::engine::Engine;
-use super::runtime::{self, Source};
+use super::runtime::{self, Runtime, Source};
 use crate::Error;
 
 /// What a file is checked in.
@@ -22,9 +22,9 @@ pub enum Verifier {
     TractOnly,
 }
 
-/// What a file was checked in.
+/// What ran a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct CheckedIn {
+pub struct EngineUsed {
     /// "ONNX Runtime", or "tract" where that was asked alone.
     pub engine: String,
     /// Its version.
@@ -44,7 +44,7 @@ impl From<Option<PathBuf>> for Verifier {
 impl Verifier {
     /// # Errors
     /// [`Error::Runtime`] without ONNX Runtime.
-    pub(super) fn engines(&self) -> Result<(Vec<Engine>, CheckedIn), Error> {
+    pub(super) fn engines(&self) -> Result<(Vec<Engine>, EngineUsed), Error> {
         let library = match self {
             Self::OnnxRuntime => None,
             Self::OnnxRuntimeAt(library) => Some(library.as_path()),
@@ -53,7 +53,7 @@ impl Verifier {
                 let (engine, version) = super::tract::NAME.split_once(' ').unwrap_or_default();
                 return Ok((
                     vec![Engine::Tract],
-                    CheckedIn { engine: engine.into(), version: version.into(), path: None, source: None },
+                    EngineUsed { engine: engine.into(), version: version.into(), path: None, source: None },
                 ));
             }
         };
@@ -64,13 +64,18 @@ impl Verifier {
             #[cfg(feature = "tract")]
             Engine::Tract,
         ];
-        let (version, path) = (runtime.version().to_owned(), Some(runtime.path().to_owned()));
-        let source = Some(runtime.source());
-        Ok((engines, CheckedIn { engine: "ONNX Runtime".into(), version, path, source }))
+        Ok((engines, runtime.into()))
     }
 }
 
-impl fmt::Display for CheckedIn {
+impl From<&Runtime> for EngineUsed {
+    fn from(runtime: &Runtime) -> Self {
+        let (version, path) = (runtime.version().to_owned(), Some(runtime.path().to_owned()));
+        Self { engine: "ONNX Runtime".into(), version, path, source: Some(runtime.source()) }
+    }
+}
+
+impl fmt::Display for EngineUsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.engine, self.version)?;
         match (&self.path, &self.source) {

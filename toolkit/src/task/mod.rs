@@ -1,7 +1,7 @@
 //! The seam between dfdx's generic world and everything else.
 //!
 //! [`Task`] and [`Model`] are object-safe and speak plain `f32` arrays: the training loop, the callbacks, the store and the user's variables
-//! never see a dfdx type. [`Supervised`](supervised::Supervised) implements them for any dfdx network whose input is a feature vector
+//! never see a dfdx type. `Supervised` implements them for any dfdx network whose input is a feature vector
 //! and whose output is a vector; [`Network`] is the bound that says which types those are.
 
 mod backend;

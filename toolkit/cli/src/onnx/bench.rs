@@ -17,7 +17,7 @@ pub struct Arguments {
     /// Threads for the work within one operator [default: 1, and as many as the processor has]
     #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = count, allow_negative_numbers = true)]
     threads: Vec<usize>,
-    /// The ONNX Runtime library [default: ORT_DYLIB_PATH, the project's cache, the system]
+    /// The ONNX Runtime library [default: the one that `trainbook ort show` names]
     #[arg(long, value_name = "FILE")]
     runtime: Option<PathBuf>,
     /// Print one JSON document instead of text

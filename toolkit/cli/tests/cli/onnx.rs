@@ -4,6 +4,8 @@ use std::fs;
 
 use serde_json::json;
 
+use trainbook::prelude::*;
+
 use crate::Place;
 
 /// With `digits.onnx`: 64 pixels, 128 and 64 hidden units, 10 classes.
@@ -48,7 +50,7 @@ fn show_and_bench_say_what_is_in_the_file_and_how_fast_it_is() {
     for key in ["bytes", "parameters", "flops"] {
         assert_eq!(bench[key], show[key], "{key}");
     }
-    assert_eq!((&bench["bytes"], &bench["runtime_version"]), (&json!(size), &check["runtime_version"]));
+    assert_eq!((&bench["bytes"], &bench["measured_in"]), (&json!(size), &check["checked_in"]));
     let rows = bench["latencies"].as_array().unwrap();
     let of = |key: &str| rows.iter().map(|row| row[key].as_u64().unwrap()).collect::<Vec<_>>();
     assert_eq!((of("batch"), of("threads")), (vec![2, 1, 2, 1], vec![1, 1, 2, 2]));
@@ -94,4 +96,52 @@ fn what_is_no_onnx_file_is_refused() {
     refuses(&place, "none.onnx", &["read none.onnx"]);
     let output = place.trainbook(&["onnx", "bench", "empty.onnx", "--batch", "0"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_folder_is_checked_and_refused_as_a_whole() {
+    let place = Place::new();
+    let features: Vec<f32> = (0..120).map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
+    let data = Dataset::from_rows("test", 4, features, Targets::Classes((0..30).map(|row| row % 3).collect())).unwrap();
+    let run = Trainer::classifier::<Linear<4, 3>>(&data).seed(1).quiet().build().unwrap().fit(Epochs(1)).unwrap();
+    run.export_with(place.path("net"), Export::new().softmax().class().folder()).unwrap();
+
+    let check = place.json(&["onnx", "check", "net", "--json"]);
+    assert_eq!(check["signature"], "input [batch, 4] → probabilities [batch, 3], class [batch] of int64");
+    let places: Vec<_> = check["golden"].as_array().unwrap().iter().map(|golden| &golden["place"]).collect();
+    assert_eq!(places, ["metadata", "test_data_set_0"]);
+    let text = place.text(&["onnx", "check", "net"]);
+    assert!(text.contains("33 rows in its test_data_set_0"), "{text}");
+    if let Ok(sum) = std::process::Command::new("sha256sum")
+        .args(["--check", "--quiet", "SHA256SUMS"])
+        .current_dir(place.path("net"))
+        .status()
+    {
+        assert!(sum.success(), "sha256sum finds another hash");
+    }
+
+    let output = place.path("net").join("test_data_set_0/output_0.pb");
+    let mut bytes = fs::read(&output).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&output, bytes).unwrap();
+    place.refuses(&["onnx", "check", "net"], &["net", "output_0.pb was changed after the export", "SHA-256"]);
+    fs::remove_file(place.path("net").join("SHA256SUMS")).unwrap();
+    place.refuses(&["onnx", "check", "net"], &["net", "a folder without a SHA256SUMS"]);
+}
+
+#[cfg(feature = "tract")]
+#[test]
+fn tract_alone_needs_no_onnx_runtime() {
+    let place = with_digits();
+    let args = ["onnx", "check", "digits.onnx", "--tract-only", "--json"];
+    let output = place.trainbook(&args).env("ORT_DYLIB_PATH", "/no/such/library").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let check: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&check["checked_in"]["engine"], &check["comparisons"]), (&json!("tract"), &json!(30)));
+    let text = place.text(&["onnx", "check", "digits.onnx", "--tract-only"]);
+    assert!(text.contains("tract 0.23.9 alone, not in ONNX Runtime"), "{text}");
+    let both = ["onnx", "check", "digits.onnx", "--tract-only", "--runtime", "a.so"];
+    assert_eq!(place.trainbook(&both).output().unwrap().status.code(), Some(2));
+    let second = place.json(&["onnx", "check", "digits.onnx", "--json"]);
+    assert_eq!(second["second_opinion"]["agrees"]["comparisons"], 30);
 }

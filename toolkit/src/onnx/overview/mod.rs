@@ -19,16 +19,13 @@ mod text;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use prost::bytes::Bytes;
 use serde::Serialize;
 
+use super::file;
 use crate::Error;
-
-/// Protobuf messages, and so ONNX files without external data, end here.
-const MAX_BYTES: u64 = (1 << 31) - 1;
 
 /// What is in an ONNX file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -141,26 +138,13 @@ pub struct NodeInfo {
 /// [`Error::Read`] if the file cannot be read, [`Error::OnnxFile`] if it is no ONNX file, damaged, larger than 2 GiB, or keeps data in a
 /// file outside its folder.
 pub fn overview(path: &Path) -> Result<Overview, Error> {
-    Overview::from_bytes(path, read_file(path)?.into())
+    Overview::from_bytes(path, file::read(path)?.into())
 }
 
 impl Overview {
     pub(super) fn from_bytes(path: &Path, bytes: Bytes) -> Result<Self, Error> {
         read::overview(path, bytes).map_err(|reason| Error::OnnxFile { path: path.into(), reason })
     }
-}
-
-pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
-    let refuse = |reason| Err(Error::OnnxFile { path: path.into(), reason });
-    let read_error = |source| Error::Read { path: path.into(), source };
-    let about = fs::metadata(path).map_err(read_error)?;
-    if !about.is_file() {
-        return refuse("it is not a file".into());
-    }
-    if about.len() > MAX_BYTES {
-        return refuse(format!("it has {} bytes; an ONNX file has at most {MAX_BYTES}", about.len()));
-    }
-    fs::read(path).map_err(read_error)
 }
 
 impl fmt::Display for Size {
