@@ -89,7 +89,7 @@ pub(super) fn compare(
         return Err(refuse(mismatch::describe(subject, worst)?));
     }
     if let Some(worst) = &tally.second_worst {
-        let reason = mismatch::describe(subject, worst)?;
+        let reason = mismatch::describe(subject, worst).unwrap_or_else(|error| error.to_string());
         tally.result.second_opinion = Some(SecondOpinion::Differs { engine: worst.side.name(), reason });
     }
     if let Some(forward) = forward
@@ -159,18 +159,21 @@ impl Tally<'_> {
             let (engine, loaded) = &self.loaded[i];
             let engine = *engine;
             let second = i > 0 && engine.is_second();
-            let found = match loaded.run(inputs) {
+            let found = loaded.run(inputs).and_then(|found| {
+                let found: Vec<Vec<f64>> = found.iter().map(Array::widen).collect();
+                check_lens(&format!("{} gives", engine.name()), found.iter().map(Vec::len).collect())?;
+                Ok(found)
+            });
+            let found = match found {
                 // An engine that loads a graph and then cannot run it does not support it either.
-                Err(Error::OnnxFile { reason, .. }) if second => {
-                    let declined = SecondOpinion::Declined { engine: engine.name(), reason };
-                    self.result.second_opinion = Some(declined);
+                Err(error) if second => {
+                    let (engine, reason) = (engine.name(), error.to_string());
+                    self.result.second_opinion = Some(SecondOpinion::Declined { engine, reason });
                     self.loaded.remove(i);
                     return Ok(());
                 }
                 found => found?,
             };
-            let found: Vec<Vec<f64>> = found.iter().map(Array::widen).collect();
-            check_lens(&format!("{} gives", engine.name()), found.iter().map(Vec::len).collect())?;
             let judged = self.judge((Side::Engine(engine), second), (kind, inputs), &found, exact);
             if second {
                 self.second(engine, judged);

@@ -73,8 +73,9 @@ impl fmt::Display for Comparison {
         if let Some(opinion) = &self.second_opinion {
             write!(f, "\nsecond look   {opinion}")?;
         }
-        for difference in &self.policy {
-            write!(f, "\nnote          {difference}")?;
+        for alike in self.policy.chunk_by(PolicyDifference::is_like) {
+            let inputs: Vec<_> = alike.iter().map(|difference| difference.input.as_str()).collect();
+            write!(f, "\nnote          {}", PolicyDifference { input: inputs.join(", "), ..alike[0].clone() })?;
         }
         Ok(())
     }

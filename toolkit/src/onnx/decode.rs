@@ -140,7 +140,7 @@ fn node(proto: &NodeProto, values: &BTreeMap<String, Value>) -> Result<Node, Str
         return Err(format!("node {name:?} uses {} of the domain {:?}; {OTHER_TOOLS}", proto.op_type, proto.domain));
     }
     let [output] = proto.output.as_slice() else {
-        return Err(format!("node {name:?} has {} outputs; only one can be checked", proto.output.len()));
+        return Err(format!("node {name:?} has {} outputs; {OTHER_TOOLS}", proto.output.len()));
     };
     let attributes = proto
         .attribute

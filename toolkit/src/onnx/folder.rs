@@ -61,7 +61,7 @@ pub(super) fn write(path: &Path, graph: &Graph, file: NamedTempFile, bytes: &[u8
     File::open(folder.path())?.sync_all()?;
     let folder = folder.keep();
     let moved = take_name(&folder, path);
-    if moved.is_err() {
+    if moved.is_err() && folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
     moved

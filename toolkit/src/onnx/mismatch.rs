@@ -56,11 +56,10 @@ fn first_difference(
         }
     }
     Ok(match worst.side {
-        Side::Trainer => {
-            "ONNX Runtime agrees with the f64 evaluation at every node, so the graph states something else than the \
-                          trainer computes"
-                .into()
-        }
+        Side::Trainer => format!(
+            "{} agrees with the f64 evaluation at every node, so the graph states something else than the trainer computes",
+            engine.name()
+        ),
         Side::Engine(_) => {
             "no node differs when its output is looked at, so an optimisation over several nodes does".into()
         }

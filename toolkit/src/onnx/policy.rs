@@ -74,6 +74,13 @@ fn first(special: f32, output: &Value, trainer: &[f32], runtime: &Array) -> Opti
     })
 }
 
+impl PolicyDifference {
+    /// Whether two inputs have the same effect.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        (&self.output, &self.trainer, &self.runtime) == (&other.output, &other.trainer, &other.runtime)
+    }
+}
+
 impl fmt::Display for PolicyDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { input, output, trainer, runtime } = self;

@@ -6,8 +6,8 @@ use dfdx::nn::{Module, builders as b};
 use dfdx::prelude::{Const, Cpu, Rank2, Rank3, Rank4, Tensor};
 use dfdx::tensor_ops::{Bilinear, NearestNeighbor};
 use trainbook::onnx::{
-    Array, BATCH, Comparison, Dim, Element, ExportOptions, Graph, MEMORY, Numbers, SEQUENCE, SecondOpinion, Session,
-    ToOnnx, Value, Verifier, check, export_with,
+    Array, BATCH, Comparison, Dim, Element, ExportOptions, Graph, Head, MEMORY, Numbers, SEQUENCE, SecondOpinion,
+    Session, ToOnnx, Value, Verifier, check, export_with,
 };
 
 use super::folder::{Folder, record};
@@ -76,32 +76,29 @@ impl Matrix {
         tensors: &Tensors,
         forward: Forward,
     ) {
+        let graph = Graph::build_on(inputs, outputs, model).map_err(|e| e.to_string());
+        self.prove_graph(name, graph, tensors, forward);
+    }
+
+    fn prove_graph(&mut self, name: &str, graph: Result<Graph, String>, tensors: &Tensors, forward: Forward) {
         self.models += 1;
-        if let Err(reason) = self.try_prove(name, inputs, outputs, model, tensors, forward) {
+        if let Err(reason) = graph.and_then(|graph| self.try_prove(name, &graph, tensors, forward)) {
             self.wrong.push(format!("{name}: {reason}"));
         }
     }
 
-    fn try_prove(
-        &self,
-        name: &str,
-        inputs: &[Value],
-        outputs: &[&str],
-        model: &dyn ToOnnx,
-        tensors: &Tensors,
-        forward: Forward,
-    ) -> Result<(), String> {
-        let graph = Graph::build_on(inputs, outputs, model).map_err(|e| e.to_string())?;
+    fn try_prove(&self, name: &str, graph: &Graph, tensors: &Tensors, forward: Forward) -> Result<(), String> {
         for (tensor, numbers) in tensors {
             let kept = graph.weights().find(|(name, ..)| name == tensor);
             if kept.is_none_or(|(_, _, kept)| kept != numbers) {
                 return Err(format!("the file does not hold dfdx's tensor {tensor:?}"));
             }
         }
+        let inputs = graph.inputs();
         let folder = self.folder.model(name);
         let path = folder.join("model.onnx");
         let forward_ok = |arrays: &[Array]| Ok(forward(arrays));
-        let report = export_with(&path, &graph, &forward_ok, &ExportOptions::default()).map_err(|e| e.to_string())?;
+        let report = export_with(&path, graph, &forward_ok, &ExportOptions::default()).map_err(|e| e.to_string())?;
         let free = inputs.iter().any(|input| input.row_len().is_none());
         assert_eq!(report.comparison.comparisons, if free { 180 } else { 60 }, "{name}");
         check(&path, &Verifier::default()).map_err(|e| e.to_string())?;
@@ -110,7 +107,8 @@ impl Matrix {
         // tract takes the logarithm of a softmax that has become 0.
         let differs = name.starts_with("LogSoftmax");
         match second_opinion {
-            None => assert!(cfg!(not(feature = "tract"))),
+            None if cfg!(feature = "tract") => panic!("{name} got no second opinion"),
+            None => {}
             Some(SecondOpinion::Agrees { .. }) => assert!(!differs, "{name}: {second_opinion:?}"),
             Some(_) => assert!(differs, "{name}: {second_opinion:?}"),
         }
@@ -123,15 +121,19 @@ impl Matrix {
             let wanted = forward(&arrays);
             let exact = graph.evaluate_f64_on(&arrays).map_err(|e| e.to_string())?;
             for ((found, wanted), exact) in found.iter().zip(&wanted).zip(&exact) {
-                for ((found, wanted), exact) in found.floats().iter().zip(wanted).zip(exact) {
+                let classes: Vec<f32> = found.integers().iter().map(|&class| class as f32).collect();
+                for ((found, wanted), exact) in found.floats().iter().chain(&classes).zip(wanted).zip(exact) {
                     let near = 1e-4 * (1.0 + exact.abs());
                     if (found - wanted).abs() > near as f32 || (f64::from(*wanted) - exact).abs() > near {
                         return Err(format!("ONNX Runtime {found}, dfdx {wanted}, f64 {exact}"));
                     }
                 }
             }
-            let outputs: Vec<Array> =
-                found.iter().zip(wanted).map(|(found, wanted)| Array::f32(found.shape.clone(), wanted)).collect();
+            let outputs = found.iter().zip(wanted).map(|(found, wanted)| match found.numbers {
+                Numbers::F32(_) => Array::f32(found.shape.clone(), wanted),
+                Numbers::I64(_) => Array::i64(found.shape.clone(), wanted.iter().map(|&class| class as i64).collect()),
+            });
+            let outputs: Vec<Array> = outputs.collect();
             let given: Vec<_> = graph.inputs().iter().map(|v| v.name.as_str()).zip(&arrays).collect();
             let returned: Vec<_> = graph.outputs().iter().map(|v| v.name.as_str()).zip(&outputs).collect();
             record(&folder, number, &given, &returned);
@@ -172,6 +174,7 @@ fn plain<M>(model: M) -> (M, Tensors) {
 fn onnx_of_every_layer_computes_what_dfdx_computes() {
     let mut m = Matrix { folder: Folder::new(), models: 0, wrong: Vec::new() };
     linear(&mut m);
+    heads(&mut m);
     normalization(&mut m);
     activations(&mut m);
     image_layers(&mut m);
@@ -180,6 +183,19 @@ fn onnx_of_every_layer_computes_what_dfdx_computes() {
     assert!(m.wrong.is_empty(), "{} of {} are wrong:\n{}", m.wrong.len(), m.models, m.wrong.join("\n"));
     assert!(m.models >= 60, "only {} models", m.models);
     m.folder.finish(m.models);
+}
+
+fn heads(m: &mut Matrix) {
+    for (name, head) in [
+        ("head-softmax", Head { softmax: true, class: false }),
+        ("head-class", Head { softmax: false, class: true }),
+        ("head-both", Head { softmax: true, class: true }),
+    ] {
+        let (model, tensors) = trained::<b::Linear<5, 4>, _>();
+        let graph = Graph::build_on(&rows(5), &["logits"], &model).and_then(|graph| graph.with_head(head));
+        let with_head = |arrays: &[Array]| head.apply(forward::<Rows<5>, _>(&model, arrays).remove(0), 4);
+        m.prove_graph(name, graph.map_err(|e| e.to_string()), &tensors, &with_head);
+    }
 }
 
 fn linear(m: &mut Matrix) {

@@ -15,7 +15,11 @@ const VARIABLE: &str = "ORT_DYLIB_PATH";
 /// What the system's loader is asked for.
 const SYSTEM: &str = if cfg!(target_os = "macos") { "libonnxruntime.dylib" } else { "libonnxruntime.so" };
 /// What to do when there is no library.
-const CURE: &str = "run `trainbook ort install`, or set ORT_DYLIB_PATH=/path/to/libonnxruntime.so";
+const CURE: &str = if cfg!(feature = "tract") {
+    "run `trainbook ort install`, set ORT_DYLIB_PATH=/path/to/libonnxruntime.so, or check in tract alone (`--tract-only`, `Verifier::TractOnly`)"
+} else {
+    "run `trainbook ort install`, or set ORT_DYLIB_PATH=/path/to/libonnxruntime.so"
+};
 /// What to do about a library that was named.
 const CURE_NAMED: &str = "name a right one, or none and run `trainbook ort install`";
 
