@@ -9,10 +9,14 @@
 //!                   equal: rename ┴ not equal: no file, and the first node that differs
 //! ```
 //!
-//! Open [`layer`](ToOnnx) first: a layer states its form there. [`Graph`] is the result, plain data. [`export()`] writes and proves it,
-//! [`check()`] proves a file again, [`Session`] runs one,
-//! [`overview()`] says what is in a file of any tool and [`latency()`] how fast it is. What "equal" means is said in `reference`: each number may be as far from the
-//! f64 evaluation as f32 rounding explains, and no farther.
+//! Open [`layer`](ToOnnx) first: a layer states its form there. [`Graph`] is the result, plain data, with a [`Head`] behind it on request.
+//! [`export()`] writes and proves it, [`check()`] proves a file again, [`Session`] runs one; [`overview()`] says what is in a file of any tool
+//! and [`latency()`] how fast it is. What "equal" means is said in `reference`: each number may be as far from the f64 evaluation as f32
+//! rounding explains, and no farther.
+//!
+//! A [`Verifier`] chooses what a file is proved in: an `engine`, which is ONNX Runtime (`runtime` finds and installs it), and, with the feature
+//! `tract`, tract beside it or alone. What ships with a file so that anybody can prove it again is in `golden` (recorded rows), `folder`
+//! (ONNX's own layout) and `encode` (two hashes).
 //!
 //! All layers that dfdx has on stable Rust have a form. A [`Value`] is of any rank, its first dimension the batch: rows of features
 //! ([`Graph::build`], [`export()`]), or sequences, images, indices, and several of them ([`Graph::build_on`], [`export_with`]). Nothing that
