@@ -51,8 +51,12 @@ const WITHOUT_A_FORM: [&str; 7] =
 
 /// Where cargo keeps dfdx's source.
 fn dfdx() -> PathBuf {
+    let host = Command::new("rustc").args(["--print", "host-tuple"]).output().unwrap();
+    let host = String::from_utf8(host.stdout).unwrap();
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["metadata", "--format-version", "1", "--offline"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    // Of this platform alone: the build has fetched nothing of others.
+    cargo.args(["metadata", "--format-version", "1", "--offline", "--filter-platform", host.trim()]);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
     let output = cargo.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
