@@ -22,7 +22,7 @@
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let path = folder.path();
 //! let store = Store::open(path)?;
-//! let params = [("lr".to_owned(), 1e-3.into())].into();
+//! let params = [("lr".into(), 1e-3.into())].into();
 //! let run = store.start_run(RunStart { model: "mlp".into(), params, seed: 7, ..RunStart::default() })?;
 //! for step in 1..=100 {
 //!     run.log(step, &[Metric::new("loss", 1.0 / step as f64)]);
