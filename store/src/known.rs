@@ -114,7 +114,8 @@ impl Known {
         let summaries = Arc::new(summaries);
         // A run that is not remembered, or says nothing yet, has to be looked up again.
         state.listing = (state.runs.len() == ids.len()).then(|| {
-            let grows = |run: &RunSummary| !matches!(state.runs[&run.id].state, Growth::Final);
+            let grows =
+                |run: &RunSummary| state.runs.get(&run.id).is_some_and(|run| !matches!(run.state, Growth::Final));
             let open = (0..summaries.len()).filter(|&place| grows(&summaries[place])).collect();
             Listing { ids, summaries: Arc::clone(&summaries), open }
         });

@@ -63,7 +63,7 @@ mod value;
 
 pub use cleanup::{Collected, CollectionPlan, Deleted, DeletionPlan, Garbage, GarbageKind, PlannedRun, Retention};
 pub use diff::{Difference, Divergence, Group, RunDiff};
-pub use environment::{Attachments, Environment, Gpu};
+pub use environment::{Attachments, Environment, Gpu, cpu_model};
 pub use error::{Result, StoreError};
 pub use event::{
     Counters, DataFingerprint, EndState, Metric, Name, PlannedCallback, RunEnd, RunEvent, RunStart, TimedEvent,

@@ -60,8 +60,8 @@ fn has(_: &str) -> bool {
     false
 }
 
-/// The processor's name.
-pub(super) fn model() -> Option<String> {
+/// The processor's name, where the system tells it.
+pub fn model() -> Option<String> {
     field(&std::fs::read_to_string("/proc/cpuinfo").ok()?, "model name").map(str::to_owned)
 }
 

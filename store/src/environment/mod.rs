@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use attachments::Attachments;
+pub use cpu::model as cpu_model;
 pub use gpu::Gpu;
 
 use crate::objects::ObjectId;

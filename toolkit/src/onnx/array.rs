@@ -56,12 +56,11 @@ impl Array {
         }
     }
 
-    /// What [`bytes`](Self::bytes) gave, of "f32" or "i64"; `None` if they do not fill the shape.
-    pub(super) fn from_bytes(element: &str, shape: Vec<usize>, bytes: &[u8]) -> Option<Self> {
+    /// What [`bytes`](Self::bytes) gave; `None` if they do not fill the shape.
+    pub(super) fn from_bytes(element: Element, shape: Vec<usize>, bytes: &[u8]) -> Option<Self> {
         let numbers = match element {
-            "f32" => Numbers::F32(bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
-            "i64" => Numbers::I64(bytes.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect()),
-            _ => return None,
+            Element::F32 => Numbers::F32(bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
+            Element::I64 => Numbers::I64(bytes.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect()),
         };
         let array = Self { shape, numbers };
         let len = array.shape.iter().try_fold(1_usize, |len, size| len.checked_mul(*size))?;

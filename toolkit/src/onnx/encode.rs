@@ -114,24 +114,31 @@ fn attribute_proto(name: &str, attribute: &Attribute) -> AttributeProto {
 }
 
 fn integers_proto(row: &Integers) -> TensorProto {
+    let bytes = row.data.iter().flat_map(|number| number.to_le_bytes()).collect();
+    tensor_proto(&row.name, &[row.data.len()], Element::I64, bytes)
+}
+
+fn weight_proto(weight: &Weight) -> TensorProto {
+    let bytes = weight.data.iter().flat_map(|number| number.to_le_bytes()).collect();
+    tensor_proto(&weight.name, &weight.shape, Element::F32, bytes)
+}
+
+/// A tensor of little-endian numbers.
+pub(super) fn tensor_proto(name: &str, shape: &[usize], element: Element, raw_data: Vec<u8>) -> TensorProto {
     TensorProto {
-        dims: vec![as_i64(row.data.len())],
-        data_type: TENSOR_INT64,
-        name: row.name.clone(),
-        raw_data: row.data.iter().flat_map(|number| number.to_le_bytes()).collect(),
+        dims: shape.iter().map(|&size| as_i64(size)).collect(),
+        data_type: data_type(element),
+        name: name.to_owned(),
+        raw_data,
         external_data: Vec::new(),
         data_location: None,
     }
 }
 
-fn weight_proto(weight: &Weight) -> TensorProto {
-    TensorProto {
-        dims: weight.shape.iter().map(|&size| as_i64(size)).collect(),
-        data_type: TENSOR_FLOAT,
-        name: weight.name.clone(),
-        raw_data: weight.data.iter().flat_map(|number| number.to_le_bytes()).collect(),
-        external_data: Vec::new(),
-        data_location: None,
+fn data_type(element: Element) -> i32 {
+    match element {
+        Element::F32 => TENSOR_FLOAT,
+        Element::I64 => TENSOR_INT64,
     }
 }
 
@@ -140,10 +147,7 @@ fn value_proto(value: &Value) -> ValueInfoProto {
         Dim::Fixed(size) => DimensionProto { dim_value: Some(as_i64(*size)), dim_param: None },
         Dim::Named(name) => DimensionProto { dim_value: None, dim_param: Some(name.clone()) },
     });
-    let elem_type = match value.element {
-        Element::F32 => TENSOR_FLOAT,
-        Element::I64 => TENSOR_INT64,
-    };
+    let elem_type = data_type(value.element);
     let tensor_type = TensorTypeProto { elem_type, shape: Some(TensorShapeProto { dim: dim.collect() }) };
     ValueInfoProto { name: value.name.clone(), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
 }

@@ -16,13 +16,13 @@ use std::path::{Component, Path, PathBuf};
 use prost::Message as _;
 use tempfile::NamedTempFile;
 
-use super::array::{Array, Numbers};
-use super::encode::sha256;
+use super::array::Array;
+use super::encode::{self, sha256};
 use super::export::parent;
 use super::golden::Golden;
 use super::graph::Graph;
 use super::proto::{TENSOR_FLOAT, TENSOR_INT64, TensorProto};
-use super::value::Value;
+use super::value::{Element, Value};
 
 /// The model's file in its folder.
 pub(super) const MODEL: &str = "model.onnx";
@@ -51,7 +51,7 @@ pub(super) fn write(path: &Path, graph: &Graph, file: NamedTempFile, bytes: &[u8
     {
         for (i, (value, array)) in values.iter().zip(arrays).enumerate() {
             let name = format!("{set}/{kind}_{i}.pb");
-            let bytes = tensor(value, array).encode_to_vec();
+            let bytes = encode::tensor_proto(&value.name, &array.shape, array.element(), array.bytes()).encode_to_vec();
             put(&folder.path().join(&name), &bytes)?;
             sums += &format!("{}  {name}\n", sha256(&bytes));
         }
@@ -85,20 +85,6 @@ fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create_new(path)?;
     file.write_all(bytes)?;
     file.sync_all()
-}
-
-fn tensor(value: &Value, array: &Array) -> TensorProto {
-    TensorProto {
-        dims: array.shape.iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX)).collect(),
-        data_type: match array.numbers {
-            Numbers::F32(_) => TENSOR_FLOAT,
-            Numbers::I64(_) => TENSOR_INT64,
-        },
-        name: value.name.clone(),
-        raw_data: array.bytes(),
-        external_data: Vec::new(),
-        data_location: None,
-    }
 }
 
 /// A folder whose files all have the hashes that its list states.
@@ -163,8 +149,8 @@ impl Intact {
         let bytes = self.files.get(name).ok_or_else(|| format!("{name} is not in {SUMS}"))?;
         let proto = TensorProto::decode(&bytes[..]).map_err(|e| format!("{name} is not a tensor, or damaged: {e}"))?;
         let element = match proto.data_type {
-            TENSOR_FLOAT => "f32",
-            TENSOR_INT64 => "i64",
+            TENSOR_FLOAT => Element::F32,
+            TENSOR_INT64 => Element::I64,
             other => return Err(format!("{name} has the element type {other}; it must be float (1) or int64 (7)")),
         };
         let shape = proto.dims.iter().map(|&size| usize::try_from(size).ok()).collect::<Option<Vec<_>>>();

@@ -58,7 +58,7 @@ impl Farthest {
 #[derive(Serialize, Deserialize)]
 struct Stored {
     name: String,
-    element: String,
+    element: Element,
     shape: Vec<usize>,
     /// Base64 of the little-endian numbers.
     data: String,
@@ -202,18 +202,14 @@ impl Golden {
 
 impl Stored {
     fn of(array: &Array, name: &str) -> Self {
-        let element = match array.numbers {
-            Numbers::F32(_) => "f32",
-            Numbers::I64(_) => "i64",
-        };
         let data = BASE64_STANDARD.encode(array.bytes());
-        Self { name: name.to_owned(), element: element.into(), shape: array.shape.clone(), data }
+        Self { name: name.to_owned(), element: array.element(), shape: array.shape.clone(), data }
     }
 
     fn array(self) -> Result<Array, String> {
         let Self { name, element, shape, data } = self;
         let bytes = BASE64_STANDARD.decode(data).map_err(|e| format!("the numbers of {name:?} cannot be read: {e}"))?;
-        Array::from_bytes(&element, shape, &bytes)
+        Array::from_bytes(element, shape, &bytes)
             .ok_or_else(|| format!("{} bytes of {element:?} do not fill the shape of {name:?}", bytes.len()))
     }
 }

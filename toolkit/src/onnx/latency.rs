@@ -98,7 +98,8 @@ pub struct Latency {
 /// [`Error::Read`] and [`Error::OnnxFile`] as [`overview()`](super::overview()) has them, and for inputs of other types, for data in
 /// other files and for what ONNX Runtime refuses; [`Error::Setting`] for batch sizes and threads that cannot be;
 /// [`Error::Runtime`] without ONNX Runtime.
-pub fn latency(path: &Path, options: &LatencyOptions) -> Result<LatencyReport, Error> {
+pub fn latency(path: impl AsRef<Path>, options: &LatencyOptions) -> Result<LatencyReport, Error> {
+    let path = path.as_ref();
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let threads = if options.threads.is_empty() { distinct(&[1, cores]) } else { distinct(&options.threads) };
     for &threads in &threads {
@@ -127,7 +128,7 @@ pub fn latency(path: &Path, options: &LatencyOptions) -> Result<LatencyReport, E
         parameters: about.parameters,
         flops: about.flops,
         flops_unknown: about.flops_unknown,
-        cpu_model: cpu_model(),
+        cpu_model: trainbook_store::cpu_model(),
         measured_in: runtime.into(),
         lengths,
         latencies,
@@ -249,12 +250,6 @@ fn measure(session: &Session, batch: usize, threads: usize, options: &LatencyOpt
 fn percentile(times: &[Duration], percent: usize) -> Duration {
     let rank = (times.len() * percent).div_ceil(100).max(1);
     times.get(rank - 1).copied().unwrap_or_default()
-}
-
-fn cpu_model() -> Option<String> {
-    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("model name"))?;
-    Some(line.split_once(':')?.1.trim().to_owned())
 }
 
 impl fmt::Display for LatencyReport {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The name of the dimension whose size is chosen by the caller at every run; always the first.
 pub const BATCH: &str = "batch";
 /// The name of the length of sequences, chosen at every run.
@@ -50,7 +52,8 @@ impl fmt::Display for Dim {
 }
 
 /// The kind of a value's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Element {
     /// `FLOAT`, f32.
     F32,

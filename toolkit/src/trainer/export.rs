@@ -80,7 +80,7 @@ impl Export {
         self
     }
 
-    /// One more entry for the file's metadata.
+    /// One more entry for the file's metadata. Keys that begin with `trainbook.` are the export's own.
     #[must_use]
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.metadata.insert(key.into(), value.into());
@@ -154,6 +154,10 @@ impl Run {
     /// What a deployer should know of the file. Structured values are JSON.
     fn metadata(&self, export: &Export, graph: &Graph) -> Result<BTreeMap<String, String>, Error> {
         let mut metadata = export.metadata.clone();
+        if let Some(key) = metadata.keys().find(|key| key.starts_with("trainbook.")) {
+            let expected = "a key that does not begin with \"trainbook.\", as the export's own do".into();
+            return Err(Error::Setting { setting: "metadata", value: key.clone(), expected });
+        }
         let normalization = self.data.normalization();
         let mut put = |key: &str, value: String| metadata.insert(format!("trainbook.{key}"), value);
         if let Some(id) = self.id() {

@@ -193,8 +193,10 @@ fn the_metadata_tell_a_deployer_what_to_know() {
         let error = run.export_with(&path, Export::new().labels(labels.iter().copied())).unwrap_err();
         assert!(matches!(error, Error::Setting { setting: "labels", .. }), "{error}");
     }
-    let taken = run.export_with(&path, Export::new().metadata("trainbook.proof", "none needed")).unwrap_err();
-    assert!(matches!(taken, Error::Setting { setting: "metadata", .. }), "{taken}");
+    for key in ["trainbook.proof", "trainbook.seed", "trainbook.mine"] {
+        let taken = run.export_with(&path, Export::new().metadata(key, "none needed")).unwrap_err();
+        assert!(matches!(taken, Error::Setting { setting: "metadata", .. }), "{taken}");
+    }
 }
 
 #[test]

@@ -137,7 +137,8 @@ pub struct NodeInfo {
 /// # Errors
 /// [`Error::Read`] if the file cannot be read, [`Error::OnnxFile`] if it is no ONNX file, damaged, larger than 2 GiB, or keeps data in a
 /// file outside its folder.
-pub fn overview(path: &Path) -> Result<Overview, Error> {
+pub fn overview(path: impl AsRef<Path>) -> Result<Overview, Error> {
+    let path = path.as_ref();
     Overview::from_bytes(path, file::read(path)?.into())
 }
 

@@ -5,11 +5,11 @@ use std::process::{Command, Stdio};
 use std::{env, fmt, fs, io};
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::find::user_cache;
 use super::pinned::Pinned;
 use crate::Error;
+use crate::onnx::encode;
 
 /// Has pip fetch the wheel and takes the library out of it.
 const FETCH: &str = include_str!("fetch.py");
@@ -107,7 +107,7 @@ fn fetch(pinned: &Pinned, mut python: Command, file: &Path) -> Result<(), Error>
 }
 
 fn sha256(path: &Path) -> io::Result<String> {
-    Ok(Sha256::digest(fs::read(path)?).iter().map(|byte| format!("{byte:02x}")).collect())
+    fs::read(path).map(|bytes| encode::sha256(&bytes))
 }
 
 /// Folders that go away again if nothing was put into them.

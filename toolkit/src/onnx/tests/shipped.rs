@@ -103,7 +103,8 @@ fn changed_metadata_are_told() {
     says(sealed(&|m| golden(m, "\"shape\":[3,3]", "\"shape\":[1,9]")), "does not fit the graph");
     says(sealed(&|m| golden(m, "\"shape\":[3,3]", "\"shape\":[3,4]")), "do not fill the shape");
     says(sealed(&|m| golden(m, "inputs", "imports")), "cannot be read");
-    says(sealed(&|m| golden(m, "f32", "f16")), "do not fill the shape");
+    says(sealed(&|m| golden(m, "f32", "f16")), "unknown variant `f16`");
+    says(sealed(&|m| golden(m, "f32", "i64")), "do not fill the shape");
     let numbers = |entries: &mut Vec<StringStringEntryProto>| {
         let entry = entries.iter_mut().find(|entry| entry.key == GOLDEN).unwrap();
         let at = entry.value.rfind("\"data\":\"").unwrap() + 8;

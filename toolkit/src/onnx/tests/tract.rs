@@ -2,7 +2,7 @@
 
 use dfdx::prelude::*;
 
-use super::super::tract::NAME;
+use super::super::tract::{Model, NAME};
 use super::super::{ExportOptions, Graph, SecondOpinion, Verifier, check, export};
 use super::edits::{node, weight};
 use super::{Folder, device, export_wide, forward, wide_graph, wide_model, wide_samples};
@@ -52,13 +52,19 @@ fn the_version_that_it_states_is_the_pinned_one() {
     assert!(manifest.contains(&format!("tract-onnx = {{ version = \"={version}\"")));
 }
 
-/// The comparison must be able to see an engine that computes something else.
 #[test]
-fn what_tract_would_get_wrong_is_seen() {
+fn tract_alone_sees_a_missing_transposition() {
     let model = device().build_module::<builders::Linear<6, 6>, f32>();
     let mut graph = Graph::build(6, "logits", &model, None).unwrap();
     node(&mut graph, "gemm").attributes.clear();
     let options = ExportOptions { verifier: Verifier::TractOnly, ..ExportOptions::default() };
     let error = export(&Folder::new().file(), &graph, &forward::<6, 6>(&model, None), &options).unwrap_err();
     assert!(error.to_string().contains("the graph states something else than the trainer computes"), "{error}");
+}
+
+#[test]
+fn what_tract_does_not_load_is_told_in_one_line() {
+    let error = Model::load("x.onnx".as_ref(), b"no model").err().unwrap();
+    assert!(matches!(error, Error::OnnxFile { .. }), "{error}");
+    assert!(error.to_string().contains("tract says: ") && !error.to_string().contains('\n'), "{error}");
 }
