@@ -1,6 +1,6 @@
 //! `trainbook` trains neural networks the way the training playbook says, and can prove what it did.
 //!
-//! The rooms, in the order in which a training run passes through them:
+//! The rooms, in the order in which a training run passes through them. Those with a crate of their own are re-exported here:
 //!
 //! | | |
 //! |---|---|
@@ -17,18 +17,17 @@
 //! Callbacks live in [`trainbook_callbacks`], run history in [`trainbook_store`]; both are re-exported as [`callbacks`] and [`store`].
 
 pub mod checks;
-pub mod data;
 pub mod display;
 mod error;
 pub mod history;
-pub mod nn;
 pub mod onnx;
-pub mod optim;
 pub mod prelude;
-pub mod random;
-pub mod task;
 pub mod trainer;
 
 pub use error::Error;
 pub use trainbook_callbacks as callbacks;
+pub use trainbook_core::random;
+pub use trainbook_data as data;
+pub use trainbook_nn as nn;
+pub use trainbook_nn::{optim, task};
 pub use trainbook_store as store;

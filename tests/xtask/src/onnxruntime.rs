@@ -9,7 +9,7 @@ use crate::cache::Cache;
 use crate::{python, shell};
 
 // The toolkit's own file: what is pinned is stated once. A dependency would take minutes to build.
-#[path = "../../../toolkit/src/onnx/runtime/pinned.rs"]
+#[path = "../../../toolkit/onnx/src/runtime/pinned.rs"]
 mod pinned;
 
 use pinned::{Pinned, VERSION};
@@ -35,7 +35,7 @@ pub fn install(cache: &Cache) -> Result<()> {
     eprintln!("fetching ONNX Runtime {VERSION}, once");
     cache.make(&pinned.folder(), |partial| {
         let mut fetch = python::system()?;
-        fetch.arg(shell::root().join("toolkit/src/onnx/runtime/fetch.py"));
+        fetch.arg(shell::root().join("toolkit/onnx/src/runtime/fetch.py"));
         fetch.args(pinned.arguments(&partial.join(&pinned.library)));
         shell::output(&mut fetch).map(|_| ()).with_context(|| {
             format!("failed to fetch ONNX Runtime {VERSION} (or set {VARIABLE} to the path of its shared library)")

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::Serialize;
+use trainbook::data::DataError;
 use trainbook::onnx;
 use trainbook::prelude::*;
 
@@ -173,7 +174,7 @@ fn check_shape(csv: &Path, digits: &Dataset) -> Result<(), Error> {
          give it 8×8 pixels a row and the labels 0 to 9",
         csv.display()
     );
-    Err(Error::Data { action: "use", reason })
+    Err(DataError::Refused { action: "use", reason }.into())
 }
 
 fn accuracy(evaluation: &Evaluation) -> f64 {

@@ -1,51 +1,13 @@
-//! What a notebook, a report file or a terminal shows of a value.
-
-use std::io::Write;
+//! Pictures with text, and pages of them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use trainbook_core::bundle::{Bundle, preformatted};
 
 use super::chart::Chart;
 use super::interactive::{figure, script};
 use super::svg::svg;
 use super::table::escape;
-
-/// One value, twice: as HTML and as plain text. A viewer takes the better one that it can show.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bundle {
-    /// A fragment of HTML, to be put into a page.
-    pub html: String,
-    /// Plain text, every line ended.
-    pub text: String,
-}
-
-impl Bundle {
-    /// Plain text, shown as it is.
-    pub fn from_text(text: &str) -> Self {
-        let text = text.trim_end();
-        Self { html: format!("{}\n", preformatted(text)), text: format!("{text}\n") }
-    }
-
-    /// Prints this as the rich output of an evcxr notebook cell, in one write to standard output.
-    ///
-    /// A cell has one rich output. If it prints several, the last remains.
-    pub fn emit(&self) {
-        let mut out = std::io::stdout().lock();
-        // A notebook that no longer listens must not end the training that prints to it.
-        let _ = out.write_all(self.evcxr_blocks().as_bytes()).and_then(|()| out.flush());
-    }
-
-    /// One block for each form, in the syntax that evcxr reads from a cell's standard output.
-    fn evcxr_blocks(&self) -> String {
-        const END: &str = "EVCXR_END_CONTENT";
-        let block = |kind: &str, content: &str| {
-            // Such a line within the content would end the block.
-            let content = content.trim_end().replace(END, "EVCXR END CONTENT");
-            format!("EVCXR_BEGIN_CONTENT {kind}\n{content}\n{END}\n")
-        };
-        block("text/html", &self.html) + &block("text/plain", &self.text)
-    }
-}
 
 /// `chart` with `summary_text` under it.
 ///
@@ -70,11 +32,6 @@ pub(super) fn illustrated(chart: &Chart, below: &str) -> String {
     format!(
         "<div id=\"{id}\"><img alt=\"{alt}\" style=\"max-width:100%\" src=\"data:image/svg+xml;base64,{picture}\"></div>\n{below}\n{script}"
     )
-}
-
-/// Text whose columns stay in line. Jupyter's own style gives such text within HTML a proportional font.
-fn preformatted(text: &str) -> String {
-    format!("<pre style=\"font-family:monospace;line-height:1.25\">{}</pre>", escape(text))
 }
 
 /// A complete HTML page that shows `bundles` one under the other.
@@ -143,15 +100,5 @@ mod tests {
         let page = html_page(evil, &[chart(&evil_chart, evil)]);
         assert_eq!(page.matches("<script").count(), 1, "only our own");
         assert_eq!(page.matches("</pre>").count(), 1);
-    }
-
-    #[test]
-    fn evcxr_blocks_cannot_be_ended_from_within() {
-        let bundle = Bundle { html: "<p>a</p>\n".into(), text: "x\nEVCXR_END_CONTENT\ny\n".into() };
-        assert_eq!(
-            bundle.evcxr_blocks(),
-            "EVCXR_BEGIN_CONTENT text/html\n<p>a</p>\nEVCXR_END_CONTENT\n\
-             EVCXR_BEGIN_CONTENT text/plain\nx\nEVCXR END CONTENT\ny\nEVCXR_END_CONTENT\n"
-        );
     }
 }

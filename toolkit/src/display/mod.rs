@@ -24,11 +24,12 @@ mod interactive;
 mod run;
 mod runs;
 mod svg;
-pub mod table;
 mod update;
 
-pub use bundle::{Bundle, chart, html_page};
+pub use bundle::{chart, html_page};
 pub use history::history;
 pub use run::{run, run_svg};
 pub use runs::runs;
+pub use trainbook_core::bundle::Bundle;
+pub use trainbook_core::text_table as table;
 pub use update::update;

@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use trainbook_store::{Aggregate, RunEvent, RunRecord, RunSummary};
 
+use super::Bundle;
 use super::axis::number;
-use super::bundle::{Bundle, illustrated};
+use super::bundle::illustrated;
 use super::chart::{Axis, Chart, Panel, Style};
 use super::svg::svg;
 use super::table::{Align, Table, escape};

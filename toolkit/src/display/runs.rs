@@ -2,8 +2,8 @@
 
 use trainbook_store::{Aggregate, RunSummary};
 
+use super::Bundle;
 use super::axis::number;
-use super::bundle::Bundle;
 use super::run::rounded;
 use super::svg::shorten;
 use super::table::{Align, Table, escape};

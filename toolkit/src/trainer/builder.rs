@@ -8,8 +8,8 @@ use trainbook_store::{Name, Store, Value};
 
 use super::Trainer;
 use crate::Error;
-use crate::data::{Dataset, Part};
-use crate::nn::Init;
+use crate::data::{DataError, Dataset, Part};
+use crate::nn::{Init, NnError};
 use crate::optim::Optimizer;
 use crate::random::Seed;
 use crate::task::{Device, Loss, Network, Recipe, Task};
@@ -17,7 +17,7 @@ use crate::task::{Device, Loss, Network, Recipe, Task};
 /// A trainer being put together. Every setting has a default; the last call is [`build`](Self::build).
 pub struct TrainerBuilder {
     data: Dataset,
-    make: fn(&Recipe) -> Result<Box<dyn Task>, Error>,
+    make: fn(&Recipe) -> Result<Box<dyn Task>, NnError>,
     model: String,
     loss: Loss,
     optimizer: Optimizer,
@@ -208,13 +208,14 @@ impl TrainerBuilder {
             return wrong("learning_rate", learning_rate.to_string(), "a positive number");
         }
         if self.data.part(Part::Train).is_empty() {
-            return Err(Error::Data { action: "train on", reason: "the training part is empty".to_owned() });
+            let reason = "the training part is empty".to_owned();
+            return Err(DataError::Refused { action: "train on", reason }.into());
         }
         Ok(())
     }
 
     fn check_fit(&self, inputs: usize, outputs: usize) -> Result<(), Error> {
-        let wrong = |reason: String| Err(Error::Data { action: "train on", reason });
+        let wrong = |reason: String| Err(DataError::Refused { action: "train on", reason }.into());
         if inputs != self.data.width() {
             return wrong(format!("the network takes {inputs} inputs, and a row has {} features", self.data.width()));
         }

@@ -65,7 +65,8 @@ impl Trainer {
             return Err(Error::State(format!("it has seed {}, this trainer {}", saved.seed.0, self.recipe.seed.0)));
         }
         let (task, callbacks) = (self.task.state()?, self.stack.save()?);
-        let loaded = self.task.load_state(&saved.task).and_then(|()| Ok(self.stack.load(&saved.callbacks)?));
+        let loaded = self.task.load_state(&saved.task).map_err(Error::from);
+        let loaded = loaded.and_then(|()| Ok(self.stack.load(&saved.callbacks)?));
         if let Err(error) = loaded {
             self.task.load_state(&task)?;
             self.stack.load(&callbacks)?;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use trainbook_store::Metric;
 
 use crate::Error;
-use crate::data::{Batch, Dataset, Loader, Part, Targets};
+use crate::data::{Batch, DataError, Dataset, Loader, Part, Targets};
 use crate::task::{Loss, Model};
 
 /// How good a network is on one part of the data.
@@ -28,7 +28,8 @@ impl Evaluation {
     pub(crate) fn of(model: &dyn Model, loss: Loss, data: &Dataset, part: Part) -> Result<Self, Error> {
         let rows = data.part(part).len();
         if rows == 0 {
-            return Err(Error::Data { action: "evaluate on", reason: format!("the {part} part is empty") });
+            let reason = format!("the {part} part is empty");
+            return Err(DataError::Refused { action: "evaluate on", reason }.into());
         }
         let mut loader = Loader::new(data, part, ROWS_AT_ONCE, None);
         let mut batch = Batch::default();

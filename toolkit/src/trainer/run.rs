@@ -92,7 +92,7 @@ impl Run {
 
     /// The network's raw outputs for rows as they stand in the data file, row-major.
     pub fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, Error> {
-        self.model.predict(&self.normalized(features), rows)
+        Ok(self.model.predict(&self.normalized(features), rows)?)
     }
 
     pub(super) fn record(&self, event: RunEvent) {

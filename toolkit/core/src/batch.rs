@@ -1,0 +1,80 @@
+//! What one training step sees.
+
+/// Some rows of a data set, ready for the model. Made once with `Batch::default()` and filled again and again by a
+/// loader, so that a step allocates nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Normalised features, rows × [`width`](Self::width), row-major.
+    pub features: Vec<f32>,
+    /// How many features a row has.
+    pub width: usize,
+    /// One target for each row.
+    pub targets: Targets,
+    /// Which rows of the data set these are.
+    pub samples: Vec<usize>,
+}
+
+impl Batch {
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty()
+    }
+}
+
+/// What is to be predicted, one entry for each row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// Class numbers, counted from 0.
+    Classes(Vec<u32>),
+    /// Real numbers.
+    Values(Vec<f32>),
+}
+
+impl Targets {
+    /// The number of entries.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Classes(classes) => classes.len(),
+            Self::Values(values) => values.len(),
+        }
+    }
+
+    /// Whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The entries at `rows`.
+    pub fn of(&self, rows: &[usize]) -> Self {
+        let mut targets = Self::default();
+        targets.gather(self, rows);
+        targets
+    }
+
+    /// Replaces the content by the entries of `all` at `rows`, and keeps the buffer when the kind is the same.
+    pub fn gather(&mut self, all: &Self, rows: &[usize]) {
+        match (&mut *self, all) {
+            (Self::Classes(mine), Self::Classes(all)) => refill(mine, all, rows),
+            (Self::Values(mine), Self::Values(all)) => refill(mine, all, rows),
+            (mine, Self::Classes(all)) => *mine = Self::Classes(rows.iter().map(|&row| all[row]).collect()),
+            (mine, Self::Values(all)) => *mine = Self::Values(rows.iter().map(|&row| all[row]).collect()),
+        }
+    }
+}
+
+/// No classes.
+impl Default for Targets {
+    fn default() -> Self {
+        Self::Classes(Vec::new())
+    }
+}
+
+fn refill<T: Copy>(mine: &mut Vec<T>, all: &[T], rows: &[usize]) {
+    mine.clear();
+    mine.extend(rows.iter().map(|&row| all[row]));
+}

@@ -1,0 +1,13 @@
+//! Plain values that every part of trainbook knows, so that the parts need not know each other.
+//!
+//! | | |
+//! |---|---|
+//! | [`batch`] | what one training step sees: data makes it, a network takes it |
+//! | [`bundle`] | what a notebook or a terminal shows of a value |
+//! | [`random`] | the keyed streams from which all randomness comes |
+//! | [`text_table`] | a table as aligned text and as HTML |
+
+pub mod batch;
+pub mod bundle;
+pub mod random;
+pub mod text_table;

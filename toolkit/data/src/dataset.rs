@@ -1,0 +1,219 @@
+//! Features, targets, and which rows serve for what.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use trainbook_store::DataFingerprint;
+
+use super::split::Parts;
+use super::{Normalization, Normalize, Part, Split, Table, Targets, fingerprint};
+use crate::DataError;
+use trainbook_core::random::Seed;
+
+/// Samples in memory: features as rows × width, one target for each row. Every value is finite, and classes are counted from 0 without
+/// gaps; whoever holds a data set need not check either. A clone shares the data.
+///
+/// Until it is split, every row is in [`Part::Train`].
+#[derive(Clone)]
+pub struct Dataset {
+    rows: Arc<Rows>,
+    parts: Arc<Parts>,
+    normalize: Normalize,
+    normalization: Arc<Normalization>,
+    fingerprint: Arc<OnceLock<DataFingerprint>>,
+}
+
+/// What no later choice changes. Whoever makes one has checked what [`Dataset`] promises.
+pub(super) struct Rows {
+    pub(super) source: String,
+    pub(super) names: Vec<String>,
+    pub(super) features: Vec<f32>,
+    pub(super) targets: Targets,
+    /// The number of classes; `None` for regression.
+    pub(super) classes: Option<usize>,
+}
+
+impl Dataset {
+    /// Reads a CSV file of numbers, also gzipped (recognised by content, not by name). The first line is a header if none of its fields
+    /// is a number; without a header columns are called "0", "1", ….
+    ///
+    /// # Errors
+    /// The file cannot be read, is not (gzipped) UTF-8 text, has no rows, rows of unequal length, two columns of one name, or a field that
+    /// is not a finite number. The message names line and column.
+    pub fn csv(path: impl AsRef<Path>) -> Result<Table, DataError> {
+        Table::read(path.as_ref())
+    }
+
+    /// A data set from `features` (rows × `width`, row-major) and one target for each row. `source` says where they come from.
+    ///
+    /// # Errors
+    /// There are no rows, the lengths do not fit, a number is not finite, or classes are not counted from 0 without gaps.
+    pub fn from_rows(source: &str, width: usize, features: Vec<f32>, targets: Targets) -> Result<Self, DataError> {
+        let refuse = |reason| Err(DataError::Refused { action: "use", reason });
+        let (values, rows) = (features.len(), targets.len());
+        if width == 0 || rows == 0 || width.checked_mul(rows) != Some(values) {
+            let reason = format!("{values} features do not make {rows} rows (one for each target) of width {width}");
+            return refuse(format!("{reason}; there must be rows × width of them, and both must be at least 1"));
+        }
+        if let Some(at) = features.iter().position(|x| !x.is_finite()) {
+            let reason = format!("feature {} of row {} is {}", at % width, at / width, features[at]);
+            return refuse(format!("{reason}; replace it or leave the row out (rows and features are counted from 0)"));
+        }
+        let classes = match &targets {
+            Targets::Values(values) => match values.iter().position(|x| !x.is_finite()) {
+                Some(row) => {
+                    return refuse(format!("the target of row {row} is {}; it must be a finite number", values[row]));
+                }
+                None => None,
+            },
+            Targets::Classes(labels) => match count_classes(labels) {
+                Ok(classes) => Some(classes),
+                Err(gap) => return refuse(format!("the target of row {} is {}{gap}", gap.row, labels[gap.row])),
+            },
+        };
+        let names = (0..width).map(|column| column.to_string()).collect();
+        Ok(Self::new(Rows { source: source.to_owned(), names, features, targets, classes }))
+    }
+
+    pub(super) fn new(rows: Rows) -> Self {
+        let width = rows.names.len();
+        Self {
+            parts: Arc::new([(0..rows.targets.len()).collect(), Vec::new(), Vec::new()]),
+            normalize: Normalize::None,
+            normalization: Arc::new(Normalization { offset: vec![0.0; width], scale: vec![1.0; width] }),
+            rows: Arc::new(rows),
+            fingerprint: Arc::default(),
+        }
+    }
+
+    /// The same data with its features normalised. Replaces an earlier normalisation; [`Normalize::standard`] is fitted again by a split
+    /// that follows.
+    ///
+    /// # Errors
+    /// The divisor makes no sense, or a normalised feature would not be finite.
+    pub fn normalize(mut self, normalize: Normalize) -> Result<Self, DataError> {
+        self.normalization = Arc::new(normalize.fit(&self.rows.features, self.width(), self.part(Part::Train))?);
+        self.normalize = normalize;
+        self.fingerprint = Arc::default();
+        Ok(self)
+    }
+
+    /// The same data with its rows divided into parts, by the stream "split" under `seed`. Replaces an earlier split.
+    ///
+    /// # Errors
+    /// The fractions make no sense, the targets do not allow the split, there are too few rows for a part that was asked for, or a class
+    /// would be missing from the training part.
+    pub fn split(mut self, split: Split, seed: Seed) -> Result<Self, DataError> {
+        self.parts = Arc::new(split.divide(self.targets(), self.classes(), seed)?);
+        let normalize = self.normalize;
+        self.normalize(normalize)
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.rows.targets.len()
+    }
+
+    /// Always false: a data set has at least one row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.targets.is_empty()
+    }
+
+    /// How many features a row has; at least 1.
+    pub fn width(&self) -> usize {
+        self.rows.names.len()
+    }
+
+    /// The number of classes; `None` when targets are real numbers.
+    pub fn classes(&self) -> Option<usize> {
+        self.rows.classes
+    }
+
+    /// The features' names, in order.
+    pub fn feature_names(&self) -> &[String] {
+        &self.rows.names
+    }
+
+    /// The classes' names, in order: "0", "1", …. Empty when targets are real numbers.
+    pub fn class_names(&self) -> Vec<String> {
+        (0..self.classes().unwrap_or(0)).map(|class| class.to_string()).collect()
+    }
+
+    /// Where the data comes from: the file as it was named, or what [`Dataset::from_rows`] was told.
+    pub fn source(&self) -> &str {
+        &self.rows.source
+    }
+
+    /// The rows of a part, ascending.
+    pub fn part(&self, part: Part) -> &[usize] {
+        &self.parts[part as usize]
+    }
+
+    /// The raw features of a row, before normalisation. `row` must be less than [`len`](Self::len).
+    pub fn features(&self, row: usize) -> &[f32] {
+        let width = self.width();
+        &self.rows.features[row * width..(row + 1) * width]
+    }
+
+    /// The normalisation in force.
+    pub fn normalization(&self) -> &Normalization {
+        &self.normalization
+    }
+
+    /// The targets of all rows.
+    pub fn targets(&self) -> &Targets {
+        &self.rows.targets
+    }
+
+    /// A hash over features, targets, split and normalisation. Computed once.
+    pub fn fingerprint(&self) -> DataFingerprint {
+        self.fingerprint.get_or_init(|| fingerprint::of_dataset(self)).clone()
+    }
+}
+
+impl fmt::Debug for Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = Part::ALL.map(|part| self.part(part).len());
+        f.debug_struct("Dataset")
+            .field("source", &self.source())
+            .field("width", &self.width())
+            .field("classes", &self.classes())
+            .field("rows (train, validation, test)", &parts)
+            .field("normalize", &self.normalize)
+            .finish()
+    }
+}
+
+/// Labels that skip a class.
+pub(super) struct Gap {
+    /// The first row whose label is beyond the gap.
+    pub(super) row: usize,
+    missing: usize,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            ", but no row has label {}; classes are counted from 0 without gaps, so correct it or renumber them",
+            self.missing
+        )
+    }
+}
+
+/// The number of classes, if every one from 0 to the largest label occurs.
+pub(super) fn count_classes(labels: &[u32]) -> Result<usize, Gap> {
+    // n rows hold at most n classes: a larger label implies a gap, and need not be remembered.
+    let mut seen = vec![false; labels.len()];
+    for &label in labels {
+        if let Some(seen) = seen.get_mut(label as usize) {
+            *seen = true;
+        }
+    }
+    let missing = seen.iter().position(|&seen| !seen).unwrap_or(labels.len());
+    match labels.iter().position(|&label| label as usize > missing) {
+        Some(row) => Err(Gap { row, missing }),
+        None => Ok(missing),
+    }
+}

@@ -1,0 +1,28 @@
+//! Data: from a file to batches, and proof that it is what it should be.
+//!
+//! Open `dataset.rs` first. The way of the data is `Dataset::csv` → [`Table`] → [`Dataset`] (normalised, split) → [`Loader`] → [`Batch`],
+//! and [`Dataset::check`] gives the [`DataReport`]. Values are `f32` in row-major order, rows × features; a row keeps its number, its
+//! place in the file counted from 0, through everything.
+
+mod check;
+mod dataset;
+mod duplicates;
+mod error;
+mod fingerprint;
+mod loader;
+mod normalize;
+mod probe;
+mod report;
+mod split;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use dataset::Dataset;
+pub use error::DataError;
+pub use loader::Loader;
+pub use normalize::{Normalization, Normalize};
+pub use report::{ClassCount, DataReport, FeatureSummary, Finding, Probe, Severity, SharedRows};
+pub use split::{Part, Split};
+pub use table::{Column, Table};
+pub use trainbook_core::batch::{Batch, Targets};

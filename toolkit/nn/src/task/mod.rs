@@ -1,0 +1,119 @@
+//! The seam between dfdx's generic world and everything else.
+//!
+//! [`Task`] and [`Model`] are object-safe and speak plain `f32` arrays: the training loop, the callbacks, the store and the user's variables
+//! never see a dfdx type. `Supervised` implements them for any dfdx network whose input is a feature vector
+//! and whose output is a vector; [`Network`] is the bound that says which types those are.
+
+mod backend;
+mod loss;
+mod network;
+mod supervised;
+mod tensors;
+mod threads;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use trainbook_callbacks::{Gradients, Snapshot, TensorInfo, Weights};
+use trainbook_core::batch::Batch;
+use trainbook_core::random::Seed;
+use trainbook_onnx::Graph;
+
+pub use backend::Device;
+pub(crate) use backend::{Backend, Buffer};
+pub use loss::Loss;
+pub use network::{InputWidth, Network};
+pub use threads::{Movable, Shareable};
+
+use crate::Init;
+use crate::NnError;
+use crate::optim::Optimizer;
+
+/// A network being trained, wherever and in whatever precision: one step's arithmetic.
+pub trait Task: Gradients + Weights + Movable {
+    /// Runs the batch forward and backward, adds to the gradients, and returns the batch's mean loss.
+    fn forward_backward(&mut self, batch: &Batch) -> Result<f32, NnError>;
+
+    /// Applies the gradients at this learning rate, then clears them.
+    fn update(&mut self, learning_rate: f64) -> Result<(), NnError>;
+
+    /// Clears the gradients of a step that is skipped.
+    fn clear_gradients(&mut self) -> Result<(), NnError>;
+
+    /// The network as it is now, in evaluation mode.
+    fn model(&self) -> &dyn Model;
+
+    /// A copy of the network as it is now, which later training does not change.
+    fn freeze(&self) -> Arc<dyn Model>;
+
+    /// Everything that decides how training goes on: weights, moments, step number.
+    fn state(&self) -> Result<TaskState, NnError>;
+
+    /// Takes back what [`state`](Self::state) returned.
+    ///
+    /// # Errors
+    /// The state has other tensors than this network.
+    fn load_state(&mut self, state: &TaskState) -> Result<(), NnError>;
+}
+
+/// A network that only computes.
+pub trait Model: Shareable {
+    /// Number of values per row that [`predict`](Self::predict) takes.
+    fn inputs(&self) -> usize;
+
+    /// Number of values per row that [`predict`](Self::predict) returns.
+    fn outputs(&self) -> usize;
+
+    /// Every tensor of the network in a fixed order, running statistics included.
+    fn tensors(&self) -> &[TensorInfo];
+
+    /// The values of every tensor, in the order of [`tensors`](Self::tensors).
+    fn weights(&self) -> Snapshot;
+
+    /// The network's raw outputs for `rows` rows of normalised features, row-major, in evaluation mode.
+    fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, NnError>;
+
+    /// The network as an ONNX graph, with `normalization` (offset and scale per feature) in front where given.
+    fn graph(&self, output: &str, normalization: Option<(&[f32], &[f32])>) -> Result<Graph, NnError>;
+}
+
+/// What is needed to build a [`Task`] from a network type.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// Where it runs.
+    pub device: Device,
+    /// What is minimised.
+    pub loss: Loss,
+    /// How weights are updated.
+    pub optimizer: Optimizer,
+    /// How weights begin.
+    pub init: Init,
+    /// From which seed.
+    pub seed: Seed,
+}
+
+/// Everything that decides how training goes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskState {
+    /// Every tensor of the network.
+    pub weights: Snapshot,
+    /// The optimiser's moments: for each kind of moment, one vector per trainable tensor.
+    pub moments: Vec<Vec<Vec<f32>>>,
+    /// Updates applied by the optimiser.
+    pub updates: u64,
+}
+
+impl TaskState {
+    /// A hash over every bit of the state.
+    pub fn hash(&self) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        for tensor in self.weights.0.iter().chain(self.moments.iter().flatten()) {
+            hasher.update(&(tensor.len() as u64).to_le_bytes());
+            for value in tensor {
+                hasher.update(&value.to_bits().to_le_bytes());
+            }
+        }
+        hasher.update(&self.updates.to_le_bytes());
+        hasher.finalize()
+    }
+}

@@ -1,0 +1,123 @@
+//! How layers add their nodes to a graph.
+
+use std::collections::BTreeMap;
+
+use super::graph::{Attribute, Integers, Node, Weight};
+use super::operator::{Operand, Operator};
+use super::scope::join;
+use super::value::{Dim, Element, Value};
+use crate::Error;
+
+/// Collects the nodes and weights that layers add.
+#[derive(Debug, Default)]
+pub struct GraphBuilder {
+    pub(super) nodes: Vec<Node>,
+    pub(super) weights: Vec<Weight>,
+    pub(super) integers: Vec<Integers>,
+    /// Of every weight and value: ONNX has one name space for both.
+    known: BTreeMap<String, Known>,
+}
+
+#[derive(Debug)]
+enum Known {
+    Value(Element, Vec<Dim>),
+    /// The position in `weights`, and the shape.
+    Weight(usize, Vec<Dim>),
+    /// The position in `integers`, and the shape.
+    Integers(usize, Vec<Dim>),
+}
+
+impl GraphBuilder {
+    /// Makes a value known to the layers that follow.
+    pub(super) fn input(&mut self, value: &Value) {
+        self.known.insert(value.name.clone(), Known::Value(value.element, value.shape.clone()));
+    }
+
+    /// Whether a weight or value has that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.known.contains_key(name)
+    }
+
+    /// Stores a tensor under the name `scope.name` and returns that name. `data` is row-major.
+    ///
+    /// # Errors
+    /// [`Error::NoOnnxForm`] if the name is taken or `data` does not fill `shape`.
+    pub fn weight(&mut self, scope: &str, name: &str, shape: &[usize], data: Vec<f32>) -> Result<String, Error> {
+        let name = join(scope, name);
+        self.check_new(&name, shape, data.len())?;
+        let dims = shape.iter().copied().map(Dim::Fixed).collect();
+        self.known.insert(name.clone(), Known::Weight(self.weights.len(), dims));
+        self.weights.push(Weight { name: name.clone(), shape: shape.to_vec(), data });
+        Ok(name)
+    }
+
+    /// Stores a row of integers, such as a shape or indices, under the name `scope.name` and returns that name.
+    ///
+    /// # Errors
+    /// [`Error::NoOnnxForm`] if the name is taken.
+    pub fn integers(&mut self, scope: &str, name: &str, data: Vec<i64>) -> Result<String, Error> {
+        let name = join(scope, name);
+        self.check_new(&name, &[data.len()], data.len())?;
+        self.known.insert(name.clone(), Known::Integers(self.integers.len(), vec![Dim::Fixed(data.len())]));
+        self.integers.push(Integers { name: name.clone(), data });
+        Ok(name)
+    }
+
+    fn check_new(&self, name: &str, shape: &[usize], len: usize) -> Result<(), Error> {
+        let no_form = |reason| Error::NoOnnxForm { layer: format!("the tensor {name}"), reason };
+        if len != shape.iter().product::<usize>() {
+            return Err(no_form(format!("{len} numbers do not fill the shape {shape:?}")));
+        }
+        if self.has(name) {
+            return Err(no_form("another tensor or value has that name".into()));
+        }
+        Ok(())
+    }
+
+    /// Adds an ONNX operator (opset 17) on weights and values that exist, and returns its output. The node is named after scope and
+    /// operator. An input that is left out has the empty name.
+    ///
+    /// # Errors
+    /// [`Error::NoOnnxForm`] if an input does not exist, the operator does not fit its inputs, or the f64 evaluation does not know it:
+    /// what it cannot evaluate cannot be checked.
+    pub fn node(
+        &mut self,
+        scope: &str,
+        op: &str,
+        inputs: &[&str],
+        attributes: &[(&str, Attribute)],
+    ) -> Result<Value, Error> {
+        let base = join(scope, &op.to_lowercase());
+        let no_form = |reason| Error::NoOnnxForm { layer: format!("the node {base}"), reason };
+        let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let operator = Operator::parse(op, &attributes).map_err(no_form)?;
+        let inputs: Vec<String> = inputs.iter().map(|&input| input.to_owned()).collect();
+        let mut operands = Vec::with_capacity(inputs.len());
+        for input in operator.given(&inputs).map_err(no_form)? {
+            operands.push(self.operand(input).ok_or_else(|| no_form(format!("its input {input:?} does not exist")))?);
+        }
+        let shape = operator.output_shape(&operands).map_err(no_form)?;
+        let mut name = base.clone();
+        let mut uses = 1;
+        while self.has(&name) {
+            uses += 1;
+            name = format!("{base}_{uses}");
+        }
+        let output = Value { name: name.clone(), element: operator.output_element(), shape };
+        self.input(&output);
+        self.nodes.push(Node { name, op: op.to_owned(), inputs, output: output.clone(), attributes });
+        Ok(output)
+    }
+
+    fn operand(&self, name: &str) -> Option<Operand<'_>> {
+        Some(match self.known.get(name)? {
+            Known::Value(element, shape) => Operand { element: *element, shape, floats: &[], integers: &[] },
+            Known::Weight(at, shape) => {
+                Operand { element: Element::F32, shape, floats: &self.weights[*at].data, integers: &[] }
+            }
+            Known::Integers(at, shape) => {
+                Operand { element: Element::I64, shape, floats: &[], integers: &self.integers[*at].data }
+            }
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! The inputs on which a model is compared: like those of training, and as they are not, because a model meets both.
+
+use std::collections::BTreeMap;
+
+use super::array::{Array, Numbers};
+use super::graph::{Graph, rows_shape};
+use super::structure;
+use super::value::{BATCH, Dim, Element, MEMORY, SEQUENCE, Value};
+use crate::Error;
+use trainbook_core::random::{Draws, Seed, Stream};
+
+/// Sizes at which a fixed batch, a wrong reshape or a tail of a vectorised loop shows.
+pub(super) const BATCHES: [usize; 5] = [1, 2, 3, 7, MOST_ROWS];
+pub(super) const MOST_ROWS: usize = 33;
+/// Lengths of sequence and memory, never equal, so that one taken for the other shows.
+const LENGTHS: [(usize, usize); 3] = [(5, 3), (1, 4), (8, 1)];
+
+/// 33 rows of one kind, and one length of each kind of sequence.
+pub(super) struct InputSet {
+    pub kind: &'static str,
+    /// Whether the numbers are like those that the model usually meets.
+    pub usual: bool,
+    pub arrays: Vec<Array>,
+}
+
+/// Floats: training-like (or random), zero, large, tiny and constant rows. Integers, which must be in the vocabulary: random, all 0, all
+/// the last, the first two in turn, and constant rows.
+///
+/// # Errors
+/// [`Error::Setting`] if `samples` is neither empty nor whole finite rows of the graph's only input.
+pub(super) fn input_sets(graph: &Graph, samples: &[f32]) -> Result<Vec<InputSet>, Error> {
+    let scale = check_samples(graph, samples)?;
+    let free =
+        graph.inputs.iter().flat_map(|input| &input.shape).any(|dim| *dim != BATCH.into() && dim.size().is_none());
+    let lengths = if free { &LENGTHS[..] } else { &LENGTHS[..1] };
+    let kinds = [if samples.is_empty() { "random" } else { "training-like" }, "zero", "large", "tiny", "constant-row"];
+    let stream = Stream::new(Seed(0), "onnx comparison");
+    let mut sets = Vec::new();
+    for (epoch, &(sequence, memory)) in lengths.iter().enumerate() {
+        for (set, kind) in kinds.into_iter().enumerate() {
+            let mut arrays = Vec::with_capacity(graph.inputs.len());
+            for (i, input) in graph.inputs.iter().enumerate() {
+                // Constant rows have drawn from the second key, and large and tiny ones from the next two, since the first release.
+                let key = [0, 0, 2, 3, 1][set] + 4 * i as u64;
+                let shape = concrete(input, &[(SEQUENCE, sequence), (MEMORY, memory)].into());
+                let row = shape[1..].iter().product();
+                let mut draws = stream.at(epoch as u64, key);
+                let numbers = match input.element {
+                    Element::F32 if set == 0 && !samples.is_empty() => Numbers::F32(picked(samples, row)),
+                    Element::F32 => Numbers::F32(floats(&mut draws, set, row, scale)),
+                    Element::I64 => {
+                        let refused = |reason| Error::NoOnnxForm { layer: "the model".into(), reason };
+                        let vocabulary = structure::vocabulary(graph, &input.name).map_err(refused)?;
+                        Numbers::I64(indices(&mut draws, set, row, vocabulary))
+                    }
+                };
+                arrays.push(Array { shape, numbers });
+            }
+            sets.push(InputSet { kind, usual: set == 0, arrays });
+        }
+    }
+    Ok(sets)
+}
+
+/// 33 usual rows: training-like, or random.
+///
+/// # Errors
+/// As [`input_sets`].
+pub(super) fn usual_inputs(graph: &Graph, samples: &[f32]) -> Result<Vec<Array>, Error> {
+    Ok(input_sets(graph, samples)?.into_iter().next().map(|set| set.arrays).unwrap_or_default())
+}
+
+fn concrete(input: &Value, lengths: &BTreeMap<&str, usize>) -> Vec<usize> {
+    let size = |dim: &Dim| match dim {
+        Dim::Fixed(size) => *size,
+        Dim::Named(name) => lengths.get(name.as_str()).copied().unwrap_or(MOST_ROWS),
+    };
+    input.shape.iter().map(size).collect()
+}
+
+/// The size of the largest sample, or 1.
+fn check_samples(graph: &Graph, samples: &[f32]) -> Result<f64, Error> {
+    if samples.is_empty() {
+        return Ok(1.0);
+    }
+    let width = graph.input_width().max(1);
+    let shape = rows_shape(&graph.inputs, samples.len() / width * width, (samples.len() / width).max(1));
+    let whole_rows = samples.len().is_multiple_of(width) && shape.is_ok();
+    if let Some(bad) = samples.iter().find(|number| !number.is_finite()).or(samples.first().filter(|_| !whole_rows)) {
+        let value = if whole_rows { format!("rows with {bad}") } else { format!("{} numbers", samples.len()) };
+        let expected = match shape {
+            Ok(_) => format!("finite rows of {width} features"),
+            Err(_) => format!("empty, because the model takes {}", graph.signature()),
+        };
+        return Err(Error::Setting { setting: "samples", value, expected });
+    }
+    let largest = samples.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
+    Ok(if largest > 0.0 { f64::from(largest) } else { 1.0 })
+}
+
+/// Spread over all rows, and over again if there are fewer than 33.
+fn picked(samples: &[f32], width: usize) -> Vec<f32> {
+    let count = samples.len() / width;
+    let picked = (0..MOST_ROWS).map(|i| if count > MOST_ROWS { i * count / MOST_ROWS } else { i % count });
+    picked.flat_map(|row| &samples[row * width..][..width]).copied().collect()
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "inputs are f32, any rounding of a random number is as good")]
+fn floats(draws: &mut Draws, set: usize, row: usize, scale: f64) -> Vec<f32> {
+    let scale = [scale, 0.0, 100.0 * scale, 1e-6 * scale, scale][set];
+    let mut random = || (draws.uniform(-1.0, 1.0) * scale) as f32;
+    match set {
+        1 => vec![0.0; MOST_ROWS * row],
+        4 => (0..MOST_ROWS).flat_map(|_| vec![random(); row]).collect(),
+        _ => (0..MOST_ROWS * row).map(|_| random()).collect(),
+    }
+}
+
+#[allow(clippy::cast_possible_wrap, reason = "no vocabulary has 2^63 entries")]
+fn indices(draws: &mut Draws, set: usize, row: usize, vocabulary: usize) -> Vec<i64> {
+    let mut random = || draws.below(vocabulary as u64) as i64;
+    let last = vocabulary as i64 - 1;
+    match set {
+        1 => vec![0; MOST_ROWS * row],
+        2 => vec![last; MOST_ROWS * row],
+        3 => (0..MOST_ROWS * row).map(|i| (i as i64 % 2).min(last)).collect(),
+        4 => (0..MOST_ROWS).flat_map(|_| vec![random(); row]).collect(),
+        _ => (0..MOST_ROWS * row).map(|_| random()).collect(),
+    }
+}
