@@ -16,7 +16,7 @@ fn export(c: &mut Criterion) {
     let digits = Dataset::csv(digits).unwrap().target(Column::last()).unwrap();
     let digits = digits.normalize(Normalize::divide_by(16.0)).unwrap();
     let digits = digits.split(Split::stratified(0.8, 0.1, 0.1), Seed(1)).unwrap();
-    let run = Trainer::classifier::<Mlp>(&digits).seed(1).quiet().build().unwrap().fit(Epochs(1)).unwrap();
+    let run = Trainer::classifier(&digits, Network::of::<Mlp>()).seed(1).quiet().build().unwrap().fit(Epochs(1)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (file, whole) = (folder.path().join("digits.onnx"), folder.path().join("digits"));
     let verifier = Verifier::default();

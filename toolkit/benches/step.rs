@@ -91,7 +91,7 @@ impl ByHand {
 
 /// The demo's whole stack.
 fn demo_stack(data: &Dataset, store: &Store) -> TrainerBuilder {
-    Trainer::classifier::<Mlp>(data)
+    Trainer::classifier(data, Network::of::<Mlp>())
         .seed(1)
         .batch_size(BATCH)
         .with(LrSchedule::one_cycle(1e-3))

@@ -12,7 +12,7 @@ fn main() -> Result<(), Error> {
         .split(Split::stratified(0.8, 0.1, 0.1), Seed(7))?;
     println!("{}", digits.check());
 
-    let mut trainer = Trainer::classifier::<Net>(&digits)
+    let mut trainer = Trainer::classifier(&digits, Network::of::<Net>())
         .seed(7)
         .optimizer(AdamW::default())
         .with(LrSchedule::one_cycle(3e-3))

@@ -79,7 +79,7 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
     say(&format!("{check}\n"))?;
 
     say("2. What does the simplest model reach?")?;
-    let mut trainer = Trainer::classifier::<Baseline>(&digits)
+    let mut trainer = Trainer::classifier(&digits, Network::of::<Baseline>())
         .name("digits, logistic regression")
         .tag("role", "baseline")
         .seed(seed)
@@ -93,7 +93,7 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
     say(&format!("   logistic regression: {baseline_test}\n"))?;
 
     say("3. Which learning rate?")?;
-    let mlp = || Trainer::classifier::<Mlp>(&digits).seed(seed).optimizer(AdamW::default());
+    let mlp = || Trainer::classifier(&digits, Network::of::<Mlp>()).seed(seed).optimizer(AdamW::default());
     let curve = mlp().quiet().build()?.find_lr()?;
     let learning_rate = curve.suggestion();
     say(&format!("   {curve}\n"))?;

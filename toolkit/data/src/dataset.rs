@@ -18,6 +18,8 @@ use trainbook_core::random::Seed;
 #[derive(Clone)]
 pub struct Dataset {
     rows: Arc<Rows>,
+    /// What a row looks like to a network.
+    shape: Arc<[usize]>,
     parts: Arc<Parts>,
     normalize: Normalize,
     normalization: Arc<Normalization>,
@@ -79,6 +81,7 @@ impl Dataset {
     pub(super) fn new(rows: Rows) -> Self {
         let width = rows.names.len();
         Self {
+            shape: Arc::new([width]),
             parts: Arc::new([(0..rows.targets.len()).collect(), Vec::new(), Vec::new()]),
             normalize: Normalize::None,
             normalization: Arc::new(Normalization { offset: vec![0.0; width], scale: vec![1.0; width] }),
@@ -108,6 +111,44 @@ impl Dataset {
         self.parts = Arc::new(split.divide(self.targets(), self.classes(), seed)?);
         let normalize = self.normalize;
         self.normalize(normalize)
+    }
+
+    /// The same data whose rows are images: channels × height × width numbers, in this order.
+    ///
+    /// # Errors
+    /// A row has another number of features.
+    pub fn image(self, channels: usize, height: usize, width: usize) -> Result<Self, DataError> {
+        self.shaped("images", &[channels, height, width])
+    }
+
+    /// The same data whose rows are series: channels × length numbers, in this order.
+    ///
+    /// # Errors
+    /// A row has another number of features.
+    pub fn series(self, channels: usize, length: usize) -> Result<Self, DataError> {
+        self.shaped("series", &[channels, length])
+    }
+
+    fn shaped(mut self, what: &str, shape: &[usize]) -> Result<Self, DataError> {
+        let size = shape.iter().try_fold(1_usize, |size, &dim| size.checked_mul(dim));
+        if size != Some(self.width()) {
+            let dims: Vec<String> = shape.iter().map(ToString::to_string).collect();
+            let reason = format!(
+                "{what} of {} are made of {} numbers, and a row has {} features",
+                dims.join(" × "),
+                size.map_or_else(|| "too many".to_owned(), |size| size.to_string()),
+                self.width()
+            );
+            return Err(DataError::Refused { action: "use", reason });
+        }
+        self.shape = shape.into();
+        self.fingerprint = Arc::default();
+        Ok(self)
+    }
+
+    /// What a row looks like to a network: `[features]`, or what [`image`](Self::image) or [`series`](Self::series) said.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
     }
 
     /// The number of rows.

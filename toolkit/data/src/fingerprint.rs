@@ -16,6 +16,10 @@ pub(super) fn of_dataset(data: &Dataset) -> DataFingerprint {
     Part::ALL.iter().for_each(|&part| hash.rows(data.part(part)));
     hash.floats(&data.normalization().offset);
     hash.floats(&data.normalization().scale);
+    // Rows of plain features have kept the hash that they had before there were others.
+    if data.shape().len() > 1 {
+        hash.rows(data.shape());
+    }
     DataFingerprint { source: data.source().to_owned(), rows: data.len() as u64, hash: hash.finish() }
 }
 

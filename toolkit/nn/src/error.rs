@@ -24,6 +24,29 @@ pub enum NnError {
         /// What would be right.
         expected: String,
     },
+    /// A layer does not fit what it is given.
+    #[error("fit {layer}{} to samples of shape {sample}: {reason}", at(place))]
+    Misfit {
+        /// What it is.
+        layer: String,
+        /// Where it is; empty for the network itself.
+        place: String,
+        /// What one sample of its input looks like.
+        sample: String,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// A layer could not compute.
+    #[error("compute {layer}: {reason}")]
+    Layer {
+        /// What it is and where.
+        layer: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A text is not a network.
+    #[error("read the network: {0}")]
+    NetworkText(String),
     /// The device refused an operation.
     #[error("run {operation} on the device: {reason}")]
     Device {
@@ -40,7 +63,15 @@ pub enum NnError {
     Onnx(#[from] OnnxError),
 }
 
+fn at(place: &str) -> String {
+    if place.is_empty() { String::new() } else { format!(" (layer {place})") }
+}
+
 impl NnError {
+    pub(crate) fn from_fault(fault: crate::layer::Fault) -> Self {
+        Self::Layer { layer: fault.place.unwrap_or_else(|| "the network".to_owned()), reason: fault.reason }
+    }
+
     pub(crate) fn device(operation: &'static str, error: &dyn std::fmt::Debug) -> Self {
         Self::Device { operation, reason: format!("{error:?}") }
     }

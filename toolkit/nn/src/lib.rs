@@ -11,14 +11,30 @@
 //! | [`builders`] | dfdx's layers, to write a network's type with |
 
 mod error;
+mod context;
+mod host;
 mod init;
+pub mod layer;
+mod network;
+pub mod on_dfdx;
 pub mod onnx;
+mod onnx_form;
 pub mod optim;
+mod parameters;
+mod plan;
+mod sample;
 pub mod task;
 
 pub use dfdx::nn::builders;
+pub use context::Context;
 pub use error::NnError;
-pub use init::Init;
+pub use host::{HostLayer, HostPass, HostTensor, Matrix, gemm};
+pub use init::{Begin, Init};
+pub use network::{Describe, Network, Row, Summary};
+pub use onnx_form::OnnxPass;
+pub use parameters::{Layout, Role, Slot};
+pub use plan::{Node, Plan, Planned};
+pub use sample::{Kind, Sample};
 
 /// The version of dfdx that the workspace pins.
 pub const DFDX: &str = "0.13.0";

@@ -26,7 +26,7 @@ impl Trainer {
     /// The loss never fell clearly, so that no rate can be told from another; the message says what it did instead.
     pub fn find_lr(&self) -> Result<LrCurve, Error> {
         let before = self.state_hash()?;
-        let mut probe = (self.make)(&self.recipe)?;
+        let mut probe = self.recipe.task()?;
         probe.load_state(&self.task.state()?)?;
 
         let mut loader =

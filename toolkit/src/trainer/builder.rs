@@ -9,16 +9,15 @@ use trainbook_store::{Name, Store, Value};
 use super::Trainer;
 use crate::Error;
 use crate::data::{DataError, Dataset, Part};
-use crate::nn::{Init, NnError};
+use crate::nn::{Init, Network, Sample};
 use crate::optim::Optimizer;
 use crate::random::Seed;
-use crate::task::{Device, Loss, Network, Recipe, Task};
+use crate::task::{Device, Loss, Recipe};
 
 /// A trainer being put together. Every setting has a default; the last call is [`build`](Self::build).
 pub struct TrainerBuilder {
     data: Dataset,
-    make: fn(&Recipe) -> Result<Box<dyn Task>, NnError>,
-    model: String,
+    network: Network,
     loss: Loss,
     optimizer: Optimizer,
     learning_rate: Option<f64>,
@@ -34,23 +33,25 @@ pub struct TrainerBuilder {
 }
 
 impl Trainer {
-    /// Trains the network type `N` to tell the classes of `data` apart, by cross-entropy. Its outputs are logits, one per class.
-    pub fn classifier<N: Network>(data: &Dataset) -> TrainerBuilder {
-        TrainerBuilder::new::<N>(data, Loss::CrossEntropy)
+    /// Trains a network to tell the classes of `data` apart, by cross-entropy. Its outputs are logits, one per class.
+    ///
+    /// The network is a value, `Sequential::new().linear(64).relu().linear(10)`, or described by a type of dfdx's layers,
+    /// `Network::of::<(Linear<64, 64>, ReLU, Linear<64, 10>)>()`.
+    pub fn classifier(data: &Dataset, network: impl Into<Network>) -> TrainerBuilder {
+        TrainerBuilder::new(data, network.into(), Loss::CrossEntropy)
     }
 
-    /// Trains the network type `N` to predict the values of `data`, by mean squared error.
-    pub fn regressor<N: Network>(data: &Dataset) -> TrainerBuilder {
-        TrainerBuilder::new::<N>(data, Loss::MeanSquaredError)
+    /// Trains a network to predict the values of `data`, by mean squared error.
+    pub fn regressor(data: &Dataset, network: impl Into<Network>) -> TrainerBuilder {
+        TrainerBuilder::new(data, network.into(), Loss::MeanSquaredError)
     }
 }
 
 impl TrainerBuilder {
-    fn new<N: Network>(data: &Dataset, loss: Loss) -> Self {
+    fn new(data: &Dataset, network: Network, loss: Loss) -> Self {
         Self {
             data: data.clone(),
-            make: N::task,
-            model: without_paths(std::any::type_name::<N>()),
+            network,
             loss,
             optimizer: Optimizer::default(),
             learning_rate: None,
@@ -161,9 +162,17 @@ impl TrainerBuilder {
 
         let learning_rate = self.learning_rate.unwrap_or_else(|| self.optimizer.default_learning_rate());
         self.check(learning_rate)?;
-        let recipe = Recipe { device: self.device, loss: self.loss, optimizer: self.optimizer, init: self.init, seed };
-        let task = (self.make)(&recipe)?;
-        self.check_fit(task.model().inputs(), task.model().outputs())?;
+        let recipe = Recipe {
+            network: self.network.clone(),
+            input: Sample::numbers(self.data.shape()),
+            device: self.device,
+            loss: self.loss,
+            optimizer: self.optimizer,
+            init: self.init,
+            seed,
+        };
+        let task = recipe.task()?;
+        self.check_fit(task.model().outputs())?;
 
         let epoch_metrics = self.epoch_metrics();
         let plan = self.stack.plan(&epoch_metrics, self.store.is_some())?;
@@ -180,7 +189,6 @@ impl TrainerBuilder {
         params.extend(self.params);
         Ok(Trainer {
             data: self.data,
-            make: self.make,
             recipe,
             task,
             stack: self.stack,
@@ -191,7 +199,7 @@ impl TrainerBuilder {
             epoch_metrics,
             store: self.store,
             name: self.name,
-            model: self.model,
+            model: self.network.to_string(),
             params,
             tags: self.tags,
         })
@@ -214,11 +222,8 @@ impl TrainerBuilder {
         Ok(())
     }
 
-    fn check_fit(&self, inputs: usize, outputs: usize) -> Result<(), Error> {
+    fn check_fit(&self, outputs: usize) -> Result<(), Error> {
         let wrong = |reason: String| Err(DataError::Refused { action: "train on", reason }.into());
-        if inputs != self.data.width() {
-            return wrong(format!("the network takes {inputs} inputs, and a row has {} features", self.data.width()));
-        }
         match (self.loss, self.data.classes()) {
             (Loss::CrossEntropy, Some(classes)) if classes == outputs => Ok(()),
             (Loss::CrossEntropy, Some(classes)) => {
@@ -246,29 +251,5 @@ impl TrainerBuilder {
             }
         }
         names.into_iter().map(Name::new_static).collect()
-    }
-}
-
-/// `(dfdx::nn::Linear<64, 10>, …)` as `(Linear<64, 10>, …)`.
-fn without_paths(type_name: &str) -> String {
-    let mut out = String::with_capacity(type_name.len());
-    let mut word = 0;
-    for c in type_name.chars() {
-        out.push(c);
-        if c == ':' {
-            out.truncate(word);
-        } else if !(c.is_alphanumeric() || c == '_') {
-            word = out.len();
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn model_names_lose_their_paths_only() {
-        let name = "(dfdx::nn::linear::builder::Linear<64, 128>, dfdx::nn::activations::ReLU, a_b::C<d::E>)";
-        assert_eq!(super::without_paths(name), "(Linear<64, 128>, ReLU, C<E>)");
     }
 }

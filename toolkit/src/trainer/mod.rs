@@ -23,7 +23,6 @@ pub use run::{EpochRow, Run};
 
 use crate::Error;
 use crate::data::Dataset;
-use crate::nn::NnError;
 use crate::random::Seed;
 use crate::task::{Recipe, Task};
 
@@ -32,7 +31,6 @@ use crate::task::{Recipe, Task};
 /// It is not generic: network, device and loss are values behind [`Task`], so a trainer can be kept in a notebook variable.
 pub struct Trainer {
     pub(crate) data: Dataset,
-    pub(crate) make: fn(&Recipe) -> Result<Box<dyn Task>, NnError>,
     pub(crate) recipe: Recipe,
     pub(crate) task: Box<dyn Task>,
     pub(crate) stack: Stack,

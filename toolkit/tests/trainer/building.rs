@@ -29,25 +29,25 @@ fn networks_that_do_not_fit_the_data() {
     let classifier = |message: &str, builder: TrainerBuilder| assert_eq!(refused(builder.quiet()), message);
     classifier(
         "train on the data: the network takes 5 inputs, and a row has 4 features",
-        Trainer::classifier::<Narrow>(&classes),
+        Trainer::classifier(&classes, Network::of::<Narrow>()),
     );
     classifier(
         "train on the data: the network has 4 outputs, and the data have 3 classes",
-        Trainer::classifier::<FourClasses>(&classes),
+        Trainer::classifier(&classes, Network::of::<FourClasses>()),
     );
     classifier(
         "train on the data: a classifier needs classes; `.target(…)` makes a column the class",
-        Trainer::classifier::<FourClasses>(&values),
+        Trainer::classifier(&values, Network::of::<FourClasses>()),
     );
     classifier(
         "train on the data: a regressor needs values; `.target_values(…)` makes a column the value",
-        Trainer::regressor::<OneValue>(&classes),
+        Trainer::regressor(&classes, Network::of::<OneValue>()),
     );
     classifier(
         "train on the data: the network has 4 outputs, and a row has one value",
-        Trainer::regressor::<FourClasses>(&values),
+        Trainer::regressor(&values, Network::of::<FourClasses>()),
     );
-    assert!(Trainer::regressor::<OneValue>(&values).quiet().build().is_ok());
+    assert!(Trainer::regressor(&values, Network::of::<OneValue>()).quiet().build().is_ok());
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn callbacks_that_contradict_each_other_or_the_trainer() {
     );
     // without a validation part there is no loss on it
     let unsplit = values();
-    let regressor = Trainer::regressor::<(Linear<4, 8>, ReLU, Linear<8, 1>)>(&unsplit).seed(1).quiet();
+    let regressor = Trainer::regressor(&unsplit, Network::of::<(Linear<4, 8>, ReLU, Linear<8, 1>)>()).seed(1).quiet();
     assert_eq!(
         refused(regressor.with(EarlyStopping::on("val_loss"))),
         r#"plan the callbacks: EarlyStopping monitors "val_loss", which nothing produces; there are: train_loss"#

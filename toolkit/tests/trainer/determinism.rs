@@ -20,7 +20,7 @@ fn the_seed_decides_everything() {
 #[test]
 fn without_a_seed_one_is_drawn_and_told() {
     let data = clouds();
-    let drawn = || Trainer::classifier::<crate::support::Mlp>(&data).batch_size(16).quiet().build().unwrap();
+    let drawn = || Trainer::classifier(&data, Network::of::<crate::support::Mlp>()).batch_size(16).quiet().build().unwrap();
     let (mut one, other) = (drawn(), drawn());
     assert_ne!(one.seed(), other.seed());
     let run = one.fit(Epochs(2)).unwrap();

@@ -20,7 +20,7 @@ fn the_file_answers_as_the_run_does() {
     let folder = tempfile::tempdir().unwrap();
     for (file, normalize) in [("standard.onnx", Normalize::standard()), ("divided.onnx", Normalize::divide_by(16.0))] {
         let data = data.clone().normalize(normalize).unwrap();
-        let mut trainer = Trainer::classifier::<Digits>(&data).seed(1).quiet().build().unwrap();
+        let mut trainer = Trainer::classifier(&data, Network::of::<Digits>()).seed(1).quiet().build().unwrap();
         let run = trainer.fit(Epochs(2)).unwrap();
         let path = folder.path().join(file);
         let report = run.export(&path).unwrap();
@@ -249,7 +249,7 @@ fn heads_and_folders_are_as_asked() {
 fn a_regression_has_neither_head_nor_labels() {
     let features: Vec<f32> = (0..40).map(|i| i as f32 / 40.0).collect();
     let data = Dataset::from_rows("a line", 1, features.clone(), Targets::Values(features)).unwrap();
-    let run = Trainer::regressor::<Linear<1, 1>>(&data).seed(1).quiet().build().unwrap().fit(Epochs(1)).unwrap();
+    let run = Trainer::regressor(&data, Network::of::<Linear<1, 1>>()).seed(1).quiet().build().unwrap().fit(Epochs(1)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("line.onnx");
     for export in [Export::new().softmax(), Export::new().class(), Export::new().labels(["a"])] {

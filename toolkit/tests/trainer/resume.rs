@@ -115,9 +115,9 @@ fn what_another_trainer_wrote_is_refused() {
         trainer.batch_size(16).quiet().with(LrSchedule::constant(0.03)).with(Clip::global_norm(1.0))
     };
     let early = || EarlyStopping::on("val_loss").patience(4).restore_best();
-    let message = refused(&mut trainer, &bytes(like(Trainer::classifier::<Other>(&data).seed(1)).with(early())));
+    let message = refused(&mut trainer, &bytes(like(Trainer::classifier(&data, Network::of::<Other>()).seed(1)).with(early())));
     assert!(message.contains("Linear<4, 9>"), "{message}");
-    let message = refused(&mut trainer, &bytes(like(Trainer::classifier::<SameShapes>(&data).seed(1)).with(early())));
+    let message = refused(&mut trainer, &bytes(like(Trainer::classifier(&data, Network::of::<SameShapes>()).seed(1)).with(early())));
     assert!(message.contains("Tanh") && message.contains("ReLU"), "{message}");
 
     let message = refused(&mut trainer, &bytes(stopping(&data, 1).optimizer(Sgd::default())));

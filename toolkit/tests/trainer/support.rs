@@ -32,7 +32,7 @@ const BATCH: usize = 16;
 
 /// The trainer that most tests begin with.
 pub fn builder(data: &Dataset, seed: u64) -> TrainerBuilder {
-    Trainer::classifier::<Mlp>(data).seed(seed).batch_size(BATCH).quiet()
+    Trainer::classifier(data, Network::of::<Mlp>()).seed(seed).batch_size(BATCH).quiet()
 }
 
 /// What [`builder`]'s trainer trains, without a trainer.

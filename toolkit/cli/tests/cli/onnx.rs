@@ -103,7 +103,7 @@ fn a_folder_is_checked_and_refused_as_a_whole() {
     let place = Place::new();
     let features: Vec<f32> = (0..120).map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
     let data = Dataset::from_rows("test", 4, features, Targets::Classes((0..30).map(|row| row % 3).collect())).unwrap();
-    let run = Trainer::classifier::<Linear<4, 3>>(&data).seed(1).quiet().build().unwrap().fit(Epochs(1)).unwrap();
+    let run = Trainer::classifier(&data, Network::of::<Linear<4, 3>>()).seed(1).quiet().build().unwrap().fit(Epochs(1)).unwrap();
     run.export_with(place.path("net"), Export::new().softmax().class().folder()).unwrap();
 
     let check = place.json(&["onnx", "check", "net", "--json"]);

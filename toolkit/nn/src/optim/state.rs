@@ -7,18 +7,18 @@ use trainbook_callbacks::TensorInfo;
 
 use super::Optimizer;
 use crate::NnError;
-use crate::task::{Backend, Buffer};
+use crate::on_dfdx::{Backend, Buffer};
 
 /// The moments of every trained tensor, allocated at its first update.
-pub(crate) struct OptimizerState<D: Backend> {
+pub(crate) struct OptimizerState<D: Backend<f32>> {
     optimizer: Optimizer,
     learning_rate: f64,
     updates: u64,
     /// One list per kind of moment, one buffer per trained tensor.
-    moments: Vec<Vec<Buffer<D>>>,
+    moments: Vec<Vec<Buffer<f32, D>>>,
 }
 
-impl<D: Backend> OptimizerState<D> {
+impl<D: Backend<f32>> OptimizerState<D> {
     pub fn new(optimizer: &Optimizer) -> Self {
         let kinds = match optimizer {
             Optimizer::Sgd(_) => 1,
@@ -49,7 +49,7 @@ impl<D: Backend> OptimizerState<D> {
         index: usize,
         info: &TensorInfo,
         tensor: &mut Tensor<S, f32, D>,
-        gradient: &Buffer<D>,
+        gradient: &Buffer<f32, D>,
     ) -> Result<(), NnError> {
         let fail = |e: D::Err| NnError::device("update the weights", &e);
         for moments in &mut self.moments {
@@ -88,7 +88,7 @@ impl<D: Backend> OptimizerState<D> {
 
     /// A copy of all moments.
     pub fn moments(&self) -> Result<Vec<Vec<Vec<f32>>>, NnError> {
-        let copy = |moments: &Vec<Buffer<D>>| moments.iter().map(|m| D::look(m, <[f32]>::to_vec)).collect();
+        let copy = |moments: &Vec<Buffer<f32, D>>| moments.iter().map(|m| D::look(m, <[f32]>::to_vec)).collect();
         self.moments.iter().map(copy).collect()
     }
 
@@ -113,7 +113,7 @@ impl<D: Backend> OptimizerState<D> {
             D::change(&mut buffer, |into| into.copy_from_slice(values))?;
             Ok(buffer)
         };
-        let loaded: Result<Vec<Vec<Buffer<D>>>, NnError> =
+        let loaded: Result<Vec<Vec<Buffer<f32, D>>>, NnError> =
             saved.iter().map(|moments| moments.iter().map(upload).collect()).collect();
         self.moments = loaded?;
         self.updates = updates;

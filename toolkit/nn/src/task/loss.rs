@@ -4,7 +4,8 @@ use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 use trainbook_core::batch::Targets;
 
-use super::backend::Backend;
+use crate::host::HostTensor;
+use crate::on_dfdx::Backend;
 use crate::NnError;
 
 /// A tensor with the tape that leads back to the weights.
@@ -22,15 +23,68 @@ pub enum Loss {
 
 impl Loss {
     /// The loss on the device, with its tape.
-    pub(super) fn on_device<D: Backend, const O: usize>(
+    pub(super) fn on_device<D: Backend<f32>>(
         self,
-        outputs: Taped<(usize, Const<O>), D>,
-        targets: Tensor<(usize, Const<O>), f32, D>,
+        outputs: Taped<(usize, usize), D>,
+        targets: Tensor<(usize, usize), f32, D>,
     ) -> Result<Taped<(), D>, D::Err> {
-        let rows = outputs.shape().0 as f32;
+        let (rows, width) = *outputs.shape();
+        let (rows, width) = (rows as f32, width as f32);
         match self {
             Self::CrossEntropy => outputs.try_log_softmax::<Axis<1>>()?.try_mul(targets)?.try_sum()?.try_div(-rows),
-            Self::MeanSquaredError => outputs.try_sub(targets)?.try_square()?.try_sum()?.try_div(rows * O as f32),
+            Self::MeanSquaredError => outputs.try_sub(targets)?.try_square()?.try_sum()?.try_div(rows * width),
+        }
+    }
+
+    /// The loss of `outputs`, averaged over the rows, and its gradient in them.
+    pub(crate) fn with_gradient(
+        self,
+        outputs: &HostTensor,
+        targets: &Targets,
+        gradient: &mut [f32],
+    ) -> Result<f64, NnError> {
+        let width = outputs.last();
+        let rows = outputs.numbers().chunks_exact(width.max(1));
+        let count = rows.len();
+        if targets.len() != count {
+            return Err(mismatch(self, &format!("{} for {count} rows of the network's output", targets.len())));
+        }
+        let mut sum = 0.0;
+        let share = 1.0 / count as f64;
+        match (self, targets) {
+            (Self::CrossEntropy, Targets::Classes(classes)) => {
+                for ((row, &class), gradient) in rows.zip(classes).zip(gradient.chunks_exact_mut(width)) {
+                    let class = class as usize;
+                    if class >= width {
+                        return Err(mismatch(self, &format!("class {class} of {width}")));
+                    }
+                    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                    let mut total = 0.0;
+                    for (g, x) in gradient.iter_mut().zip(row) {
+                        *g = (x - largest).exp();
+                        total += *g;
+                    }
+                    // `max` passes NaN by, and `exp` does not: a NaN logit gives a NaN loss.
+                    sum += f64::from(total).ln() - f64::from(row[class] - largest);
+                    let scale = (share / f64::from(total)) as f32;
+                    gradient.iter_mut().for_each(|g| *g *= scale);
+                    gradient[class] -= share as f32;
+                }
+                Ok(sum * share)
+            }
+            (Self::MeanSquaredError, Targets::Values(values)) if width == 1 => {
+                for ((row, &value), gradient) in rows.zip(values).zip(gradient) {
+                    let difference = row[0] - value;
+                    sum += f64::from(difference).powi(2);
+                    *gradient = (2.0 * f64::from(difference) * share) as f32;
+                }
+                Ok(sum * share)
+            }
+            (Self::CrossEntropy, Targets::Values(_)) => Err(mismatch(self, "values")),
+            (Self::MeanSquaredError, Targets::Classes(_)) => Err(mismatch(self, "classes")),
+            (Self::MeanSquaredError, Targets::Values(_)) => {
+                Err(mismatch(self, &format!("one value where the network has {width}")))
+            }
         }
     }
 
@@ -107,9 +161,9 @@ mod tests {
         let mut hot = Vec::new();
         Loss::CrossEntropy.targets(&targets, 3, &mut hot).unwrap();
         let on_device = Loss::CrossEntropy
-            .on_device::<Cpu, 3>(
-                device.tensor_from_vec(logits.clone(), (2, Const)).leaky_traced(),
-                device.tensor_from_vec(hot, (2, Const)),
+            .on_device::<Cpu>(
+                device.tensor_from_vec(logits.clone(), (2, 3)).leaky_traced(),
+                device.tensor_from_vec(hot, (2, 3)),
             )
             .unwrap();
         let on_host = Loss::CrossEntropy.sum_on_host(&logits, 3, &targets) / 2.0;

@@ -1,14 +1,12 @@
 //! The seam between dfdx's generic world and everything else.
 //!
 //! [`Task`] and [`Model`] are object-safe and speak plain `f32` arrays: the training loop, the callbacks, the store and the user's variables
-//! never see a dfdx type. `Supervised` implements them for any dfdx network whose input is a feature vector
-//! and whose output is a vector; [`Network`] is the bound that says which types those are.
+//! never see a dfdx type. `on_host.rs` implements them in the processor's memory, `on_device.rs` on dfdx's tensors, for any device.
 
-mod backend;
+mod device;
 mod loss;
-mod network;
-mod supervised;
-mod tensors;
+mod on_device;
+mod on_host;
 mod threads;
 
 use std::sync::Arc;
@@ -19,14 +17,11 @@ use trainbook_core::batch::Batch;
 use trainbook_core::random::Seed;
 use trainbook_onnx::Graph;
 
-pub use backend::Device;
-pub(crate) use backend::{Backend, Buffer};
+pub use device::Device;
 pub use loss::Loss;
-pub use network::{InputWidth, Network};
 pub use threads::{Movable, Shareable};
 
-use crate::Init;
-use crate::NnError;
+use crate::{Init, Network, NnError, Sample};
 use crate::optim::Optimizer;
 
 /// A network being trained, wherever and in whatever precision: one step's arithmetic.
@@ -77,9 +72,13 @@ pub trait Model: Shareable {
     fn graph(&self, output: &str, normalization: Option<(&[f32], &[f32])>) -> Result<Graph, NnError>;
 }
 
-/// What is needed to build a [`Task`] from a network type.
+/// What is needed to build a [`Task`].
 #[derive(Clone, Debug)]
 pub struct Recipe {
+    /// What is trained.
+    pub network: Network,
+    /// What one sample looks like.
+    pub input: Sample,
     /// Where it runs.
     pub device: Device,
     /// What is minimised.
@@ -101,6 +100,30 @@ pub struct TaskState {
     pub moments: Vec<Vec<Vec<f32>>>,
     /// Updates applied by the optimiser.
     pub updates: u64,
+}
+
+impl Recipe {
+    /// Fits the network to its data, draws its weights, and returns it ready to be trained.
+    ///
+    /// # Errors
+    /// The network does not fit the data; there is no such device.
+    pub fn task(&self) -> Result<Box<dyn Task>, NnError> {
+        match self.device {
+            Device::Cpu => Ok(Box::new(on_host::OnHost::new(self)?)),
+            #[cfg(feature = "cuda")]
+            Device::Cuda(number) => {
+                let device = dfdx::tensor::Cuda::try_build(number, 0)
+                    .map_err(|e| NnError::device("open a CUDA device", &e))?;
+                Ok(Box::new(on_device::OnDevice::new(device, self)?))
+            }
+            #[cfg(not(feature = "cuda"))]
+            Device::Cuda(_) => Err(NnError::Setting {
+                setting: "device",
+                value: self.device.to_string(),
+                expected: "cpu, because this program was built without the feature `cuda`".to_owned(),
+            }),
+        }
+    }
 }
 
 impl TaskState {

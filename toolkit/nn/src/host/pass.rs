@@ -1,0 +1,243 @@
+//! One way of a batch through a network, in the processor's memory.
+
+use std::any::Any;
+
+use super::{HostTensor, through_dfdx};
+use crate::context::Context;
+use crate::layer::Fault;
+use crate::parameters::Slot;
+use crate::plan::Node;
+
+/// What the layers have put aside on the way forward, the last on top.
+#[derive(Default)]
+pub(crate) struct Aside(Vec<Saved>);
+
+enum Saved {
+    Tensor(HostTensor),
+    Other(Box<dyn Any>),
+}
+
+/// Memory that was used and will be used again, so that a step that is like the one before it asks the system for none.
+#[derive(Default)]
+pub(crate) struct Memory(Vec<Vec<f32>>);
+
+impl Memory {
+    /// Memory for so many numbers, of any value.
+    pub fn take(&mut self, len: usize) -> Vec<f32> {
+        match self.0.iter().rposition(|memory| memory.len() == len) {
+            Some(found) => self.0.swap_remove(found),
+            None => vec![0.0; len],
+        }
+    }
+
+    /// Takes memory back, if nobody else holds it.
+    pub fn give(&mut self, tensor: HostTensor) {
+        if let Some(memory) = tensor.into_memory() {
+            self.give_memory(memory);
+        }
+    }
+
+    pub fn give_memory(&mut self, memory: Vec<f32>) {
+        if !memory.is_empty() && self.0.len() < KEPT {
+            self.0.push(memory);
+        }
+    }
+}
+
+/// How many buffers are kept for the next step at most.
+const KEPT: usize = 256;
+
+/// What a layer has at hand while it computes.
+pub struct HostPass<'a> {
+    pub(super) node: &'a Node,
+    pub(super) slots: &'a [Slot],
+    pub(super) values: &'a [f32],
+    pub(super) gradients: &'a mut [f32],
+    pub(super) buffers: &'a mut Vec<(usize, Vec<f32>)>,
+    pub(super) context: Context<'a>,
+    pub(super) aside: &'a mut Aside,
+    pub(super) memory: &'a mut Memory,
+    /// Whether a way back will follow.
+    pub(super) recording: bool,
+}
+
+impl<'a> HostPass<'a> {
+    /// A pass through the network at `node`. `gradients` are those of the trained parameters, and empty on the way forward; `buffers`
+    /// receives what tensors are to become that are carried along, by slot.
+    #[allow(clippy::too_many_arguments, reason = "called in two places, with all of them at hand")]
+    pub(crate) fn new(
+        node: &'a Node,
+        slots: &'a [Slot],
+        values: &'a [f32],
+        gradients: &'a mut [f32],
+        buffers: &'a mut Vec<(usize, Vec<f32>)>,
+        context: Context<'a>,
+        aside: &'a mut Aside,
+        memory: &'a mut Memory,
+        recording: bool,
+    ) -> Self {
+        Self { node, slots, values, gradients, buffers, context, aside, memory, recording }
+    }
+
+    /// Runs this pass's layer forward.
+    pub(crate) fn forward(&mut self, x: HostTensor) -> Result<HostTensor, Fault> {
+        let node = self.node;
+        match node.layer.layer().host() {
+            Some(layer) => layer.forward(self, x),
+            None => through_dfdx::forward(self, x),
+        }
+        .map_err(|fault| fault.at(node.layer.kind(), &node.path))
+    }
+
+    /// Runs this pass's layer backward.
+    pub(crate) fn backward(&mut self, gradient: HostTensor) -> Result<HostTensor, Fault> {
+        let node = self.node;
+        match node.layer.layer().host() {
+            Some(layer) => layer.backward(self, gradient),
+            None => through_dfdx::backward(self, &gradient),
+        }
+        .map_err(|fault| fault.at(node.layer.kind(), &node.path))
+    }
+
+    /// Whether the network is being trained: dropout drops and batch norm uses the batch. In evaluation neither.
+    pub fn is_training(&self) -> bool {
+        self.context.training
+    }
+
+    /// From what this layer draws.
+    pub fn context(&self) -> Context<'a> {
+        self.context
+    }
+
+    /// Where the layer is.
+    pub fn node(&self) -> &'a Node {
+        self.node
+    }
+
+    /// Whether anything in front of the layer is trained, so that somebody will use the gradient in its input.
+    pub fn wants_input_gradient(&self) -> bool {
+        self.node.behind_trained
+    }
+
+    /// Whether a way back will follow; otherwise nothing need be put aside.
+    pub fn is_recording(&self) -> bool {
+        self.recording
+    }
+
+    /// The layer's tensor of this number, in the order in which it declared them; empty if there is none.
+    pub fn parameter(&self, number: usize) -> &'a [f32] {
+        match self.node.slots.get(number) {
+            Some(&slot) => &self.values[self.slots[slot].range()],
+            None => &[],
+        }
+    }
+
+    /// The gradient of the layer's trained tensor of this number, to be added to; empty if there is none.
+    pub fn gradient(&mut self, number: usize) -> &mut [f32] {
+        match self.node.slots.get(number) {
+            Some(&slot) if self.slots[slot].is_trained() => &mut self.gradients[self.slots[slot].range()],
+            _ => &mut [],
+        }
+    }
+
+    /// Puts new values into a buffer of the layer, once the step is done.
+    pub fn set_buffer(&mut self, number: usize, values: Vec<f32>) {
+        if let Some(&slot) = self.node.slots.get(number) {
+            self.buffers.push((slot, values));
+        }
+    }
+
+    /// Runs the layer's part of this number forward, in the order in which it declared them.
+    ///
+    /// # Errors
+    /// Those of the part; there is no such part.
+    pub fn part_forward(&mut self, number: usize, x: HostTensor) -> Result<HostTensor, Fault> {
+        self.part(number)?.forward(x)
+    }
+
+    /// Runs the layer's part of this number backward. Parts go backward in the opposite order.
+    ///
+    /// # Errors
+    /// Those of the part; there is no such part.
+    pub fn part_backward(&mut self, number: usize, gradient: HostTensor) -> Result<HostTensor, Fault> {
+        self.part(number)?.backward(gradient)
+    }
+
+    fn part(&mut self, number: usize) -> Result<HostPass<'_>, Fault> {
+        let node = self.node.children.get(number).ok_or_else(|| Fault::new(format!("it has no part {number}")))?;
+        Ok(HostPass {
+            node,
+            slots: self.slots,
+            values: self.values,
+            gradients: self.gradients,
+            buffers: self.buffers,
+            context: self.context,
+            aside: self.aside,
+            memory: self.memory,
+            recording: self.recording,
+        })
+    }
+
+    /// Puts a tensor aside for the way back.
+    pub fn save(&mut self, tensor: HostTensor) {
+        if self.recording {
+            self.aside.0.push(Saved::Tensor(tensor));
+        } else {
+            self.free(tensor);
+        }
+    }
+
+    /// Takes up the tensor that was put aside last.
+    ///
+    /// # Errors
+    /// There is none: there was no way forward.
+    pub fn saved(&mut self) -> Result<HostTensor, Fault> {
+        match self.aside.0.pop() {
+            Some(Saved::Tensor(tensor)) => Ok(tensor),
+            _ => Err(Fault::new("its backward takes up what its forward did not put aside")),
+        }
+    }
+
+    /// Puts anything aside for the way back.
+    pub fn save_other(&mut self, other: impl Any) {
+        if self.recording {
+            self.aside.0.push(Saved::Other(Box::new(other)));
+        }
+    }
+
+    /// Takes up what was put aside last, which was no tensor.
+    ///
+    /// # Errors
+    /// There is none of this type.
+    pub fn saved_other<T: Any>(&mut self) -> Result<T, Fault> {
+        let nothing = || Fault::new("its backward takes up what its forward did not put aside");
+        match self.aside.0.pop() {
+            Some(Saved::Other(other)) => {
+                other.downcast::<T>().map(|other| *other).map_err(|_| nothing())
+            }
+            _ => Err(nothing()),
+        }
+    }
+
+    /// Memory for so many numbers, all 0.
+    pub fn zeros(&mut self, len: usize) -> Vec<f32> {
+        let mut memory = self.memory(len);
+        memory.fill(0.0);
+        memory
+    }
+
+    /// Memory for so many numbers, of any value: for what is written whole before it is read.
+    pub fn memory(&mut self, len: usize) -> Vec<f32> {
+        self.memory.take(len)
+    }
+
+    /// Gives memory back for the next time.
+    pub fn free(&mut self, tensor: HostTensor) {
+        self.memory.give(tensor);
+    }
+
+    /// Gives memory back for the next time.
+    pub fn free_memory(&mut self, memory: Vec<f32>) {
+        self.memory.give_memory(memory);
+    }
+}

@@ -1,0 +1,32 @@
+//! How work is divided among threads: by its size alone, so that the number of threads changes no bit.
+
+use rayon::prelude::*;
+
+/// Elements below which dividing costs more than it saves.
+const WORTH: usize = 1 << 15;
+
+/// Elements of one share of element-wise work.
+const SHARE: usize = 1 << 14;
+
+/// Applies `f` to `values` in shares; `f` gets the index of a share's first element.
+pub fn each_share(values: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
+    if values.len() < WORTH {
+        f(0, values);
+    } else {
+        values.par_chunks_mut(SHARE).enumerate().for_each(|(i, share)| f(i * SHARE, share));
+    }
+}
+
+/// Applies `f` to blocks of `len` elements in order, several at a time where `cost` (operations for one block) makes it worth it.
+pub fn each_block(values: &mut [f32], len: usize, cost: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+    let len = len.max(1);
+    if (values.len() / len).saturating_mul(cost) < WORTH {
+        values.chunks_mut(len).enumerate().for_each(|(i, block)| f(i, block));
+    } else {
+        // So many blocks at a time that a share is worth its thread.
+        let share = (SHARE / cost.max(1)).max(1);
+        values.par_chunks_mut(share * len).enumerate().for_each(|(i, blocks)| {
+            blocks.chunks_mut(len).enumerate().for_each(|(j, block)| f(i * share + j, block));
+        });
+    }
+}

@@ -1,0 +1,245 @@
+//! A layer of any type, as a value.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value as Json};
+use trainbook_onnx::Value;
+
+use super::{Fault, Kinds, Layer, Misfit};
+use crate::on_dfdx::{Flow, Pass};
+use crate::host::HostLayer;
+use crate::onnx_form::OnnxPass;
+use crate::plan::Plan;
+use crate::sample::Sample;
+
+/// A layer of any type, with a name if it has been given one. Reads and writes itself as a JSON object
+/// whose `layer` is the kind: `{"layer": "Linear", "out_features": 10}`.
+#[derive(Clone, Debug)]
+pub struct AnyLayer {
+    name: Option<String>,
+    layer: Arc<dyn DynLayer>,
+}
+
+/// What [`Layer`] comes to behind a pointer. Implemented for every layer.
+pub(crate) trait DynLayer: Debug + Send + Sync {
+    fn kind(&self) -> &str;
+    fn options(&self) -> Result<Json, serde_json::Error>;
+    fn plan(&self, plan: &mut Plan<'_>, input: &Sample) -> Result<Sample, Misfit>;
+    fn host(&self) -> Option<&dyn HostLayer>;
+    fn on_cpu(&self, pass: &mut Pass<'_, f32, Cpu>, x: Flow<f32, Cpu>) -> Result<Flow<f32, Cpu>, Fault>;
+    fn on_cpu_f64(&self, pass: &mut Pass<'_, f64, Cpu>, x: Flow<f64, Cpu>) -> Result<Flow<f64, Cpu>, Fault>;
+    #[cfg(feature = "cuda")]
+    fn on_cuda(&self, pass: &mut Pass<'_, f32, Cuda>, x: Flow<f32, Cuda>) -> Result<Flow<f32, Cuda>, Fault>;
+    fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault>;
+    fn note(&self) -> String;
+    fn text(&self) -> String;
+}
+
+use dfdx::tensor::Cpu;
+#[cfg(feature = "cuda")]
+use dfdx::tensor::Cuda;
+
+impl<L: Layer> DynLayer for L {
+    fn kind(&self) -> &str {
+        L::KIND
+    }
+
+    fn options(&self) -> Result<Json, serde_json::Error> {
+        serde_json::to_value(self)
+    }
+
+    fn plan(&self, plan: &mut Plan<'_>, input: &Sample) -> Result<Sample, Misfit> {
+        Layer::plan(self, plan, input)
+    }
+
+    fn host(&self) -> Option<&dyn HostLayer> {
+        Layer::host(self)
+    }
+
+    fn on_cpu(&self, pass: &mut Pass<'_, f32, Cpu>, x: Flow<f32, Cpu>) -> Result<Flow<f32, Cpu>, Fault> {
+        self.forward(pass, x)
+    }
+
+    fn on_cpu_f64(&self, pass: &mut Pass<'_, f64, Cpu>, x: Flow<f64, Cpu>) -> Result<Flow<f64, Cpu>, Fault> {
+        self.forward(pass, x)
+    }
+
+    #[cfg(feature = "cuda")]
+    fn on_cuda(&self, pass: &mut Pass<'_, f32, Cuda>, x: Flow<f32, Cuda>) -> Result<Flow<f32, Cuda>, Fault> {
+        self.forward(pass, x)
+    }
+
+    fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
+        Layer::onnx(self, pass, x)
+    }
+
+    fn note(&self) -> String {
+        Layer::note(self)
+    }
+
+    fn text(&self) -> String {
+        Layer::text(self)
+    }
+}
+
+/// A layer of which only the record is here: another program had it.
+#[derive(Debug)]
+struct Missing {
+    kind: String,
+    options: Json,
+}
+
+impl Missing {
+    fn reason(&self) -> String {
+        format!("there is no layer `{}` here; a program that has it can read the network with `Kinds::standard().with::<…>()`", self.kind)
+    }
+}
+
+impl DynLayer for Missing {
+    fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    fn options(&self) -> Result<Json, serde_json::Error> {
+        Ok(self.options.clone())
+    }
+
+    fn plan(&self, _: &mut Plan<'_>, _: &Sample) -> Result<Sample, Misfit> {
+        Err(Misfit::new(self.reason()))
+    }
+
+    fn host(&self) -> Option<&dyn HostLayer> {
+        None
+    }
+
+    fn on_cpu(&self, _: &mut Pass<'_, f32, Cpu>, _: Flow<f32, Cpu>) -> Result<Flow<f32, Cpu>, Fault> {
+        Err(Fault::new(self.reason()))
+    }
+
+    fn on_cpu_f64(&self, _: &mut Pass<'_, f64, Cpu>, _: Flow<f64, Cpu>) -> Result<Flow<f64, Cpu>, Fault> {
+        Err(Fault::new(self.reason()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn on_cuda(&self, _: &mut Pass<'_, f32, Cuda>, _: Flow<f32, Cuda>) -> Result<Flow<f32, Cuda>, Fault> {
+        Err(Fault::new(self.reason()))
+    }
+
+    fn onnx(&self, _: &mut OnnxPass<'_>, _: &Value) -> Result<Value, Fault> {
+        Err(Fault::new(self.reason()))
+    }
+
+    fn note(&self) -> String {
+        "missing".to_owned()
+    }
+
+    fn text(&self) -> String {
+        format!("{} (missing)", self.kind)
+    }
+}
+
+impl AnyLayer {
+    /// This layer.
+    pub fn new(layer: impl Layer) -> Self {
+        Self { name: None, layer: Arc::new(layer) }
+    }
+
+    /// The same under a name, which replaces its number in the names of its parameters.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Its name, if it has been given one.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// What it is, for example "Conv2d".
+    pub fn kind(&self) -> &str {
+        self.layer.kind()
+    }
+
+    /// What a table shows beside its kind.
+    pub fn note(&self) -> String {
+        self.layer.note()
+    }
+
+    pub(crate) fn layer(&self) -> &dyn DynLayer {
+        &*self.layer
+    }
+
+    /// Reads a layer; one that `kinds` does not have becomes a record of itself, which plans and computes nothing.
+    pub(super) fn from_json(json: Json, kinds: &Kinds) -> Result<Self, String> {
+        let Json::Object(mut options) = json else {
+            return Err(format!("a layer is an object such as {{\"layer\": \"Relu\"}}, not {json}"));
+        };
+        let kind = match options.remove("layer") {
+            Some(Json::String(kind)) => kind,
+            Some(other) => return Err(format!("a layer's \"layer\" is a name such as \"Relu\", not {other}")),
+            None => return Err("an object without \"layer\" is not a layer".to_owned()),
+        };
+        let name = match options.remove("name") {
+            None | Some(Json::Null) => None,
+            Some(Json::String(name)) => Some(name),
+            Some(other) => return Err(format!("the name of a layer is text, not {other}")),
+        };
+        let options = if options.is_empty() { Json::Null } else { Json::Object(options) };
+        let layer = match kinds.read(&kind) {
+            Some(read) => read(options).map_err(|reason| format!("{kind}: {reason}"))?,
+            None => Arc::new(Missing { kind, options }),
+        };
+        Ok(Self { name, layer })
+    }
+
+    fn to_json(&self) -> Result<Json, serde_json::Error> {
+        let mut object = Map::new();
+        object.insert("layer".to_owned(), self.kind().into());
+        if let Some(name) = &self.name {
+            object.insert("name".to_owned(), name.as_str().into());
+        }
+        match self.layer.options()? {
+            Json::Object(options) => object.extend(options),
+            Json::Null => {}
+            other => return Err(serde_json::Error::custom(format!("the options of {} are not an object: {other}", self.kind()))),
+        }
+        Ok(Json::Object(object))
+    }
+}
+
+impl<L: Layer> From<L> for AnyLayer {
+    fn from(layer: L) -> Self {
+        Self::new(layer)
+    }
+}
+
+impl PartialEq for AnyLayer {
+    /// Whether both are written alike.
+    fn eq(&self, other: &Self) -> bool {
+        matches!((self.to_json(), other.to_json()), (Ok(a), Ok(b)) if a == b)
+    }
+}
+
+impl Serialize for AnyLayer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_json().map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for AnyLayer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Json::deserialize(deserializer)?;
+        Kinds::current(|kinds| Self::from_json(json, kinds)).map_err(D::Error::custom)
+    }
+}
+
+/// "Linear 64", or for a sequence "Linear 64 → Relu → Linear 10".
+impl std::fmt::Display for AnyLayer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.layer.text())
+    }
+}

@@ -1,0 +1,120 @@
+//! Layers: one file each. **Open this file first to write a layer of your own.**
+//!
+//! A layer is a value: a struct with options that serde reads and writes, and an implementation of
+//! [`Layer`]. Everything about it stands in its file: options and defaults, the shape of its output,
+//! its parameters and how they begin, what it computes (in dfdx's operations, and where that is too
+//! slow also on contiguous memory), its ONNX form, its cost, its formula and source. To add a layer
+//! is to add a file and one line in the list below.
+
+mod any;
+mod kinds;
+mod misfit;
+
+use std::fmt::Debug;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use any::AnyLayer;
+pub(crate) use any::DynLayer;
+pub use kinds::Kinds;
+pub use misfit::{Fault, Misfit};
+
+use crate::on_dfdx::{Backend, Flow, Pass, Real};
+use crate::host::HostLayer;
+use crate::onnx_form::OnnxPass;
+use crate::plan::Plan;
+use crate::sample::Sample;
+use trainbook_onnx::Value;
+
+/// A layer: what a network is made of.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use trainbook_nn::on_dfdx::{Backend, Flow, Pass, Real};
+/// use trainbook_nn::layer::{Fault, Layer, Misfit};
+/// use trainbook_nn::{Plan, Sample};
+///
+/// /// x · sin(x)
+/// #[derive(Clone, Debug, Serialize, Deserialize)]
+/// struct Wave;
+///
+/// impl Layer for Wave {
+///     const KIND: &'static str = "Wave";
+///
+///     fn plan(&self, _: &mut Plan<'_>, input: &Sample) -> Result<Sample, Misfit> {
+///         Ok(input.clone())
+///     }
+///
+///     fn forward<E: Real, D: Backend<E>>(&self, _: &mut Pass<'_, E, D>, x: Flow<E, D>) -> Result<Flow<E, D>, Fault> {
+///         x.map(|x| Ok(x.with_empty_tape().try_sin()?.try_mul(x)?))
+///     }
+/// }
+/// ```
+pub trait Layer: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// What it is called in JSON, tables and errors.
+    const KIND: &'static str;
+
+    /// Given what one sample looks like, declares the layer's parameters, parts and cost, and returns
+    /// what one sample of its output looks like. Called when a network meets its data.
+    ///
+    /// # Errors
+    /// The layer does not take such samples, or its options contradict each other.
+    fn plan(&self, plan: &mut Plan<'_>, input: &Sample) -> Result<Sample, Misfit>;
+
+    /// What it computes, in dfdx's operations: right on every device and in every precision.
+    ///
+    /// # Errors
+    /// The device refuses an operation.
+    fn forward<E: Real, D: Backend<E>>(&self, pass: &mut Pass<'_, E, D>, x: Flow<E, D>) -> Result<Flow<E, D>, Fault>;
+
+    /// The same on the processor's contiguous memory, forward and backward, where that is worth it.
+    /// Without it the processor, too, computes [`forward`](Self::forward).
+    fn host(&self) -> Option<&dyn HostLayer> {
+        None
+    }
+
+    /// Its ONNX form: adds nodes that compute what [`forward`](Self::forward) does in evaluation.
+    ///
+    /// # Errors
+    /// It has none, which is the default: the network then trains, but does not export.
+    fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
+        let _ = (pass, x);
+        Err(Fault::new("it does not say what its ONNX form is (`Layer::onnx`)"))
+    }
+
+    /// What the summary's table shows beside its kind, for example "16, 3×3, stride 2".
+    fn note(&self) -> String {
+        String::new()
+    }
+
+    /// How it is shown in one line: kind and note, unless it says otherwise.
+    fn text(&self) -> String {
+        match self.note() {
+            note if note.is_empty() => Self::KIND.to_owned(),
+            note => format!("{} {note}", Self::KIND),
+        }
+    }
+}
+
+/// Declares the layers: `file: Layer, …;` is all that the list needs to know of one.
+macro_rules! layers {
+    ($($file:ident: $($layer:ident),+;)+) => {
+        $(mod $file; pub use $file::{$($layer),+};)+
+
+        impl Kinds {
+            /// All layers of this library.
+            pub fn standard() -> Self {
+                Self::none()$($(.with::<$layer>())+)+
+            }
+        }
+    };
+}
+
+layers! {
+    activation: Relu, Tanh, Sigmoid;
+    flatten: Flatten;
+    linear: Linear;
+    residual: Residual;
+    sequential: Sequential;
+}

@@ -1,0 +1,112 @@
+//! On what dfdx computes: a device and a precision.
+
+#[cfg(feature = "cuda")]
+use dfdx::tensor::Cuda;
+use dfdx::tensor::{Cpu, Storage};
+
+use super::{Flow, Pass};
+use crate::NnError;
+use crate::layer::{DynLayer, Fault};
+use crate::task::Shareable;
+
+/// A precision: `f32`, or `f64` where a derivative is to be compared with differences.
+pub trait Real: dfdx::dtypes::Dtype + num_traits::Float + Shareable {
+    /// The nearest such number.
+    fn of(value: f64) -> Self;
+
+    /// As f64, exactly.
+    fn wide(self) -> f64;
+}
+
+impl Real for f32 {
+    fn of(value: f64) -> Self {
+        value as Self
+    }
+
+    fn wide(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Real for f64 {
+    fn of(value: f64) -> Self {
+        value
+    }
+
+    fn wide(self) -> f64 {
+        self
+    }
+}
+
+/// A device's memory of numbers.
+pub(crate) type Buffer<E, D> = <D as Storage<E>>::Vec;
+
+/// A dfdx device that computes in the precision `E`, and whose buffers the host can look at and change.
+pub trait Backend<E: Real>: dfdx::tensor_ops::Device<E> + Shareable {
+    /// Runs a layer of any type.
+    #[doc(hidden)]
+    #[allow(private_interfaces, reason = "called by `Pass` alone")]
+    fn run(layer: &dyn DynLayer, pass: &mut Pass<'_, E, Self>, x: Flow<E, Self>) -> Result<Flow<E, Self>, Fault>;
+
+    /// Lends the buffer's values. On the processor this copies nothing.
+    ///
+    /// # Errors
+    /// The device cannot be read.
+    fn look<R>(buffer: &Buffer<E, Self>, look: impl FnOnce(&[E]) -> R) -> Result<R, NnError>;
+
+    /// Lends the buffer's values to be changed. On the processor this copies nothing.
+    ///
+    /// # Errors
+    /// The device cannot be read or written.
+    fn change(buffer: &mut Buffer<E, Self>, change: impl FnOnce(&mut [E])) -> Result<(), NnError>;
+}
+
+macro_rules! on_cpu {
+    ($precision:ty, $run:ident) => {
+        impl Backend<$precision> for Cpu {
+            #[allow(private_interfaces, reason = "called by `Pass` alone")]
+            fn run(
+                layer: &dyn DynLayer,
+                pass: &mut Pass<'_, $precision, Self>,
+                x: Flow<$precision, Self>,
+            ) -> Result<Flow<$precision, Self>, Fault> {
+                layer.$run(pass, x)
+            }
+
+            fn look<R>(buffer: &Buffer<$precision, Self>, look: impl FnOnce(&[$precision]) -> R) -> Result<R, NnError> {
+                Ok(look(buffer))
+            }
+
+            fn change(
+                buffer: &mut Buffer<$precision, Self>,
+                change: impl FnOnce(&mut [$precision]),
+            ) -> Result<(), NnError> {
+                change(buffer);
+                Ok(())
+            }
+        }
+    };
+}
+on_cpu!(f32, on_cpu);
+on_cpu!(f64, on_cpu_f64);
+
+#[cfg(feature = "cuda")]
+impl Backend<f32> for Cuda {
+    #[allow(private_interfaces, reason = "called by `Pass` alone")]
+    fn run(layer: &dyn DynLayer, pass: &mut Pass<'_, f32, Self>, x: Flow<f32, Self>) -> Result<Flow<f32, Self>, Fault> {
+        layer.on_cuda(pass, x)
+    }
+
+    fn look<R>(buffer: &Buffer<f32, Self>, look: impl FnOnce(&[f32]) -> R) -> Result<R, NnError> {
+        let device = buffer.device();
+        let host = device.dtoh_sync_copy(buffer).map_err(|e| NnError::device("copy from it", &e))?;
+        Ok(look(&host))
+    }
+
+    fn change(buffer: &mut Buffer<f32, Self>, change: impl FnOnce(&mut [f32])) -> Result<(), NnError> {
+        let device = buffer.device();
+        let mut host = device.dtoh_sync_copy(buffer).map_err(|e| NnError::device("copy from it", &e))?;
+        change(&mut host);
+        device.htod_sync_copy_into(&host, buffer).map_err(|e| NnError::device("copy to it", &e))
+    }
+}

@@ -1,0 +1,120 @@
+//! From a network as data to an ONNX graph.
+
+use trainbook_onnx::{Attribute, BATCH, Dim, Graph, GraphBuilder, INPUT, OnnxError, Value, Values};
+
+use crate::layer::Fault;
+use crate::parameters::Slot;
+use crate::NnError;
+use crate::plan::{Node, Planned};
+
+/// What a layer has at hand while it states its ONNX form.
+pub struct OnnxPass<'a> {
+    graph: &'a mut GraphBuilder,
+    node: &'a Node,
+    slots: &'a [Slot],
+    values: &'a [f32],
+}
+
+impl<'a> OnnxPass<'a> {
+    pub(crate) fn new(graph: &'a mut GraphBuilder, node: &'a Node, slots: &'a [Slot], values: &'a [f32]) -> Self {
+        Self { graph, node, slots, values }
+    }
+
+    /// Adds this pass's layer.
+    pub(crate) fn run(&mut self, x: &Value) -> Result<Value, Fault> {
+        let node = self.node;
+        node.layer.layer().onnx(self, x).map_err(|fault| fault.at(node.layer.kind(), &node.path))
+    }
+
+    /// Where the layer is.
+    pub fn layer(&self) -> &'a Node {
+        self.node
+    }
+
+    /// The shape of the layer's tensor of this number.
+    pub fn shape(&self, number: usize) -> &'a [usize] {
+        self.node.slots.get(number).map_or(&[], |&slot| &self.slots[slot].shape)
+    }
+
+    /// The values of the layer's tensor of this number, row-major.
+    pub fn values(&self, number: usize) -> &'a [f32] {
+        self.node.slots.get(number).map_or(&[], |&slot| &self.values[self.slots[slot].range()])
+    }
+
+    /// Stores the layer's tensor of this number as it is, and returns its name in the graph.
+    ///
+    /// # Errors
+    /// It is stored already.
+    pub fn parameter(&mut self, number: usize, name: &str) -> Result<String, Fault> {
+        Ok(self.graph.weight(&self.node.path, name, self.shape(number), self.values(number).to_vec())?)
+    }
+
+    /// Stores a tensor under the name `name` within the layer, and returns its name in the graph.
+    ///
+    /// # Errors
+    /// The name is taken, or the values do not fill the shape.
+    pub fn weight(&mut self, name: &str, shape: &[usize], values: Vec<f32>) -> Result<String, Fault> {
+        Ok(self.graph.weight(&self.node.path, name, shape, values)?)
+    }
+
+    /// Stores a row of integers, such as a shape or indices.
+    ///
+    /// # Errors
+    /// The name is taken.
+    pub fn integers(&mut self, name: &str, values: Vec<i64>) -> Result<String, Fault> {
+        Ok(self.graph.integers(&self.node.path, name, values)?)
+    }
+
+    /// Adds an ONNX operator (opset 17) and returns its output.
+    ///
+    /// # Errors
+    /// An input does not exist, or the operator does not fit its inputs.
+    pub fn node(&mut self, op: &str, inputs: &[&str], attributes: &[(&str, Attribute)]) -> Result<Value, Fault> {
+        Ok(self.graph.node(&self.node.path, op, inputs, attributes)?)
+    }
+
+    /// Adds the layer's part of this number, in the order in which it declared them.
+    ///
+    /// # Errors
+    /// Those of the part; there is no such part.
+    pub fn part(&mut self, number: usize, x: &Value) -> Result<Value, Fault> {
+        let node = self.node.children.get(number).ok_or_else(|| Fault::new(format!("it has no part {number}")))?;
+        OnnxPass { graph: self.graph, node, slots: self.slots, values: self.values }.run(x)
+    }
+}
+
+/// The graph of a network with these values: takes `input`, the samples as they are, and gives `output`. With `normalization` (offset and
+/// scale for each number of a sample) it begins with `(input − offset) · scale`.
+///
+/// # Errors
+/// A layer has no ONNX form.
+pub(crate) fn graph(
+    planned: &Planned,
+    values: &[f32],
+    output: &str,
+    normalization: Option<(&[f32], &[f32])>,
+) -> Result<Graph, NnError> {
+    let sample = &planned.root.input.shape;
+    let shape: Vec<Dim> = std::iter::once(BATCH.into()).chain(sample.iter().map(|&dim| dim.into())).collect();
+    let input = Value::f32(INPUT, shape);
+    let graph = Graph::build_on(&[input], &[output], |graph, given| {
+        let Values::One(mut value) = given.clone() else { return Err(no_form("the network".to_owned(), "it takes one input")) };
+        if let Some((offset, scale)) = normalization {
+            let scope = "normalize";
+            let offset = graph.weight(scope, "offset", sample, offset.to_vec())?;
+            let scale = graph.weight(scope, "scale", sample, scale.to_vec())?;
+            value = graph.node(scope, "Sub", &[&value.name, &offset], &[])?;
+            value = graph.node(scope, "Mul", &[&value.name, &scale], &[])?;
+        }
+        let mut pass = OnnxPass::new(graph, &planned.root, planned.layout.slots(), values);
+        let given = pass.run(&value).map_err(|fault| {
+            no_form(fault.place.unwrap_or_else(|| "the network".to_owned()), &fault.reason)
+        })?;
+        Ok(Values::One(given))
+    })?;
+    Ok(graph)
+}
+
+fn no_form(layer: String, reason: &str) -> OnnxError {
+    OnnxError::NoOnnxForm { layer, reason: reason.to_owned() }
+}

@@ -1,0 +1,138 @@
+//! All tensors of a network in one flat buffer.
+
+use trainbook_callbacks::{Snapshot, TensorInfo};
+
+use crate::NnError;
+use crate::init::{Begin, Init};
+use trainbook_core::random::Seed;
+
+/// One tensor: where it is in the flat buffer, and what is done with it.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// Its name, for example `0.weight`.
+    pub name: String,
+    /// Its dimensions; row-major.
+    pub shape: Vec<usize>,
+    /// What it is for.
+    pub role: Role,
+    /// How it begins.
+    pub begin: Begin,
+    /// Its first element in the buffer.
+    pub offset: usize,
+}
+
+/// What a tensor is for; decides whether it is trained, and whether it decays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A matrix or a filter. Weight decay shrinks it.
+    Weight,
+    /// Something that is added. Does not decay.
+    Bias,
+    /// Scale or shift of a normalisation. Does not decay.
+    Norm,
+    /// Carried along, not trained, such as a running mean.
+    Buffer,
+}
+
+impl Slot {
+    /// How many elements it has.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it has no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the optimiser changes it.
+    pub fn is_trained(&self) -> bool {
+        self.role != Role::Buffer
+    }
+
+    /// Whether weight decay shrinks it.
+    pub fn decays(&self) -> bool {
+        self.role == Role::Weight
+    }
+
+    /// Its elements in the buffer.
+    pub fn range(&self) -> std::ops::Range<usize> {
+        self.offset..self.offset + self.len()
+    }
+
+    /// Its name and shape.
+    pub fn info(&self) -> TensorInfo {
+        TensorInfo { name: self.name.clone(), shape: self.shape.clone() }
+    }
+}
+
+/// Where every tensor is: trained ones first, so that they are one range, then the others; each in the network's order.
+#[derive(Clone, Debug, Default)]
+pub struct Layout {
+    slots: Vec<Slot>,
+    trained: usize,
+    len: usize,
+}
+
+impl Layout {
+    pub(crate) fn new(mut slots: Vec<Slot>) -> Self {
+        let mut len = 0;
+        let mut trained = 0;
+        for wanted in [true, false] {
+            for slot in slots.iter_mut().filter(|slot| slot.is_trained() == wanted) {
+                slot.offset = len;
+                len += slot.len();
+            }
+            if wanted {
+                trained = len;
+            }
+        }
+        Self { slots, trained, len }
+    }
+
+    /// Every tensor, in the network's order.
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// Those that are trained, in the order of the buffer.
+    pub fn trained(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(|slot| slot.is_trained())
+    }
+
+    /// How many elements are trained: they are the first ones of the buffer.
+    pub fn trained_len(&self) -> usize {
+        self.trained
+    }
+
+    /// How many elements there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether a copy of all tensors is one of these.
+    ///
+    /// # Errors
+    /// Its tensors have other sizes.
+    pub(crate) fn check(&self, snapshot: &Snapshot) -> Result<(), NnError> {
+        if snapshot.0.iter().map(Vec::len).eq(self.slots.iter().map(Slot::len)) {
+            Ok(())
+        } else {
+            Err(NnError::State("its tensors have other sizes than this network's".to_owned()))
+        }
+    }
+
+    /// The first values of all tensors, from the seed's stream `weights`, keyed by each tensor's name.
+    pub fn begin(&self, init: Init, seed: Seed) -> Vec<f32> {
+        let mut values = vec![0.0; self.len];
+        for slot in &self.slots {
+            slot.begin.fill(&mut values[slot.range()], init, seed, &slot.name, &slot.shape);
+        }
+        values
+    }
+}

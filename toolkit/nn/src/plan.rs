@@ -1,0 +1,176 @@
+//! What a network comes to on samples of one shape: its tree of layers, every tensor, every cost.
+
+use crate::NnError;
+use crate::init::Begin;
+use crate::layer::{AnyLayer, Misfit};
+use crate::parameters::{Layout, Role, Slot};
+use crate::sample::Sample;
+
+/// A layer in its place.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Where it is, for example "2" or "encoder.0.attention"; empty for the network itself.
+    pub path: String,
+    /// What it is.
+    pub layer: AnyLayer,
+    /// What it takes.
+    pub input: Sample,
+    /// What it gives.
+    pub output: Sample,
+    /// Its own tensors, as numbers of slots, in the order in which the layer declared them.
+    pub slots: Vec<usize>,
+    /// Its parts, in the order in which the layer declared them.
+    pub children: Vec<Node>,
+    /// Floating-point operations for one sample, its parts' not included; an addition and a multiplication are two.
+    pub flops: u64,
+    /// Whether anything in front of it is trained, so that its input needs a gradient.
+    pub behind_trained: bool,
+}
+
+/// A network that fits its data: the root of the tree and the layout of all tensors.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The network.
+    pub root: Node,
+    /// Its tensors.
+    pub layout: Layout,
+}
+
+impl Planned {
+    /// Fits `layer` to samples like `input`.
+    ///
+    /// # Errors
+    /// It does not fit: the message names the layer, its place, and both shapes.
+    pub fn new(layer: &AnyLayer, input: &Sample) -> Result<Self, NnError> {
+        let mut slots = Vec::new();
+        let root = Plan::fit(layer, String::new(), input, &mut slots, false).map_err(|misfit| {
+            let (layer, place, sample) = misfit.place.unwrap_or_default();
+            NnError::Misfit { layer, place, sample, reason: misfit.reason }
+        })?;
+        Ok(Self { root, layout: Layout::new(slots) })
+    }
+
+    /// The shape of a batch of `rows` samples that hold `len` numbers together.
+    ///
+    /// # Errors
+    /// They hold another number.
+    pub(crate) fn batch_shape(&self, len: usize, rows: usize) -> Result<Vec<usize>, NnError> {
+        let sample = &self.root.input;
+        if len != rows * sample.size() {
+            return Err(NnError::Data {
+                action: "use",
+                reason: format!(
+                    "{rows} rows for this network hold {} values, and there are {len}",
+                    rows * sample.size()
+                ),
+            });
+        }
+        Ok(std::iter::once(rows).chain(sample.shape.iter().copied()).collect())
+    }
+
+    /// Floating-point operations for one sample, forward.
+    pub fn flops(&self) -> u64 {
+        fn sum(node: &Node) -> u64 {
+            node.flops + node.children.iter().map(sum).sum::<u64>()
+        }
+        sum(&self.root)
+    }
+}
+
+/// Where a layer declares what it needs.
+pub struct Plan<'a> {
+    slots: &'a mut Vec<Slot>,
+    path: String,
+    own: Vec<usize>,
+    children: Vec<Node>,
+    flops: u64,
+    /// Whether what the layer itself gets depends on something trained.
+    entered_behind_trained: bool,
+    /// Whether what its next part gets does.
+    behind_trained: bool,
+}
+
+impl Plan<'_> {
+    fn fit(
+        layer: &AnyLayer,
+        path: String,
+        input: &Sample,
+        slots: &mut Vec<Slot>,
+        behind_trained: bool,
+    ) -> Result<Node, Misfit> {
+        let mut plan = Plan {
+            slots,
+            path,
+            own: Vec::new(),
+            children: Vec::new(),
+            flops: 0,
+            entered_behind_trained: behind_trained,
+            behind_trained,
+        };
+        let output = layer.layer().plan(&mut plan, input).map_err(|mut misfit| {
+            misfit.place.get_or_insert_with(|| (layer.kind().to_owned(), plan.path.clone(), input.to_string()));
+            misfit
+        })?;
+        let Plan { path, own, children, flops, .. } = plan;
+        Ok(Node { path, layer: layer.clone(), input: input.clone(), output, slots: own, children, flops, behind_trained })
+    }
+
+    /// Declares a trained tensor. It is the layer's number 0, 1, … in the order of declaration.
+    pub fn parameter(&mut self, name: &str, shape: impl Into<Vec<usize>>, role: Role, begin: Begin) {
+        self.own.push(self.slots.len());
+        self.slots.push(Slot { name: join(&self.path, name), shape: shape.into(), role, begin, offset: 0 });
+    }
+
+    /// Declares a tensor that is carried along and not trained, such as a running mean; counted with the parameters.
+    pub fn buffer(&mut self, name: &str, shape: impl Into<Vec<usize>>, begin: Begin) {
+        self.parameter(name, shape, Role::Buffer, begin);
+    }
+
+    /// Fits a part of the layer to samples like `input` and returns what it gives. It is the layer's part number 0, 1, … in the
+    /// order of declaration. Without a name of its own it is called `name`.
+    ///
+    /// # Errors
+    /// The part does not fit.
+    pub fn part(&mut self, name: &str, layer: &AnyLayer, input: &Sample) -> Result<Sample, Misfit> {
+        let behind = self.behind_trained;
+        self.fit_part(name, layer, input, behind)
+    }
+
+    /// The same for a part that takes the layer's own input, not what the part before it gives.
+    ///
+    /// # Errors
+    /// The part does not fit.
+    pub fn branch(&mut self, name: &str, layer: &AnyLayer, input: &Sample) -> Result<Sample, Misfit> {
+        let behind = self.entered_behind_trained;
+        self.fit_part(name, layer, input, behind)
+    }
+
+    fn fit_part(&mut self, name: &str, layer: &AnyLayer, input: &Sample, behind: bool) -> Result<Sample, Misfit> {
+        let name = layer.name().unwrap_or(name);
+        let path = join(&self.path, name);
+        if self.children.iter().any(|child| child.path == path) {
+            return Err(Misfit::new(format!("two of its parts are called `{name}`")));
+        }
+        let before = self.slots.len();
+        let node = Self::fit(layer, path, input, self.slots, behind)?;
+        let output = node.output.clone();
+        self.children.push(node);
+        self.behind_trained |= self.slots[before..].iter().any(Slot::is_trained);
+        Ok(output)
+    }
+
+    /// Adds the floating-point operations for one sample, forward: an addition and a multiplication are two.
+    pub fn flops(&mut self, operations: usize) {
+        self.flops += operations as u64;
+    }
+}
+
+/// "a" and "b" as "a.b"; nothing and "b" as "b".
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// "Linear 2", or "the network" at the root.
+pub(crate) fn place(kind: &str, path: &str) -> String {
+    if path.is_empty() { format!("{kind} (the network itself)") } else { format!("{kind} {path}") }
+}

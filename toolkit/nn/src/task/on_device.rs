@@ -1,0 +1,328 @@
+//! Training on dfdx's tensors: for accelerators, and to test what runs in the processor's memory.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use dfdx::optim::UnusedTensors;
+use dfdx::prelude::{Backward, Gradients as DfdxGradients, HasShape, Tensor};
+use trainbook_callbacks::seam::sum_of_squares;
+use trainbook_callbacks::{CallbackError, Gradients, Snapshot, TensorInfo, TensorStats, Weights};
+use trainbook_core::batch::Batch;
+use trainbook_core::random::Seed;
+use trainbook_onnx::Graph;
+
+use super::{Loss, Model, Recipe, Task, TaskState};
+use crate::NnError;
+use crate::context::Context;
+use crate::on_dfdx::{Backend, Flow, Pass, Tensors};
+use crate::optim::OptimizerState;
+use crate::parameters::Slot;
+use crate::plan::Planned;
+
+/// A network on the device `D`, being trained.
+pub struct OnDevice<D: Backend<f32>> {
+    network: Held<D>,
+    loss: Loss,
+    optimizer: OptimizerState<D>,
+    seed: Seed,
+    /// The trained tensors, in the order of their slots.
+    trained: Vec<TensorInfo>,
+    /// Empty only while a forward pass has them on its tape.
+    gradients: RefCell<Option<DfdxGradients<f32, D>>>,
+    norm: Cell<Option<f64>>,
+    targets: Vec<f32>,
+}
+
+/// A network that only computes. Cloning shares the tensors; training the original copies them first.
+#[derive(Clone)]
+struct Held<D: Backend<f32>> {
+    planned: Arc<Planned>,
+    tensors: Tensors<f32, D>,
+    infos: Arc<[TensorInfo]>,
+    device: D,
+}
+
+impl<D: Backend<f32>> OnDevice<D> {
+    pub fn new(device: D, recipe: &Recipe) -> Result<Self, NnError> {
+        let planned = Arc::new(recipe.network.plan(&recipe.input)?);
+        let layout = &planned.layout;
+        let values = layout.begin(recipe.init, recipe.seed);
+        let mut tensors = Tensors::new();
+        for (number, slot) in layout.slots().iter().enumerate() {
+            tensors.insert(number, tensor(&device, values[slot.range()].to_vec())?);
+        }
+        Ok(Self {
+            loss: recipe.loss,
+            optimizer: OptimizerState::<D>::new(&recipe.optimizer),
+            seed: recipe.seed,
+            trained: layout.trained().map(Slot::info).collect(),
+            gradients: RefCell::new(None),
+            norm: Cell::new(None),
+            targets: Vec::new(),
+            network: Held { infos: layout.slots().iter().map(Slot::info).collect(), tensors, planned, device },
+        })
+    }
+
+    /// Gradients of nothing yet, which keep those of the trained tensors from step to step and no others.
+    fn allocate(network: &Held<D>) -> Result<DfdxGradients<f32, D>, NnError> {
+        let mut gradients = DfdxGradients::leaky();
+        let mut leafs = UnusedTensors::default();
+        for (_, tensor) in network.trained() {
+            leafs.add(tensor);
+            gradients.try_alloc_for(tensor).map_err(|e| NnError::device("allocate gradients", &e))?;
+        }
+        gradients.retain_leafs(&leafs.ids);
+        Ok(gradients)
+    }
+
+    fn with_gradients<R>(
+        &self,
+        look: impl FnOnce(&mut DfdxGradients<f32, D>) -> Result<R, NnError>,
+    ) -> Result<R, NnError> {
+        let mut gradients = self.gradients.borrow_mut();
+        match &mut *gradients {
+            Some(gradients) => look(gradients),
+            none => look(none.insert(Self::allocate(&self.network)?)),
+        }
+    }
+
+    fn look_at_each(&self, mut look: impl FnMut(&[f32])) -> Result<(), NnError> {
+        self.with_gradients(|gradients| {
+            for (_, tensor) in self.network.trained() {
+                let buffer =
+                    gradients.get_or_alloc_mut(tensor).map_err(|e| NnError::device("allocate a gradient", &e))?;
+                D::look(buffer, &mut look)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn change_each(&mut self, mut change: impl FnMut(&TensorInfo, &mut [f32])) -> Result<(), CallbackError> {
+        self.norm.set(None);
+        self.with_gradients(|gradients| {
+            for ((_, tensor), info) in self.network.trained().zip(&self.trained) {
+                let buffer =
+                    gradients.get_or_alloc_mut(tensor).map_err(|e| NnError::device("allocate a gradient", &e))?;
+                D::change(buffer, |values| change(info, values))?;
+            }
+            Ok(())
+        })
+        .map_err(|e| access("gradients", &e))
+    }
+}
+
+fn tensor<D: Backend<f32>>(device: &D, values: Vec<f32>) -> Result<Tensor<(usize,), f32, D>, NnError> {
+    let len = values.len();
+    device.try_tensor_from_vec(values, (len,)).map_err(|e| NnError::device("make a tensor", &e))
+}
+
+fn access(what: &'static str, error: &NnError) -> CallbackError {
+    CallbackError::Access { what, reason: error.to_string() }
+}
+
+impl<D: Backend<f32>> Task for OnDevice<D> {
+    fn forward_backward(&mut self, batch: &Batch) -> Result<f32, NnError> {
+        self.norm.set(None);
+        let Held { planned, tensors, device, .. } = &self.network;
+        let outputs = planned.root.output.shape.last().copied().unwrap_or(1);
+        self.loss.targets(&batch.targets, outputs, &mut self.targets)?;
+        let rows = self.targets.len() / outputs.max(1);
+        let targets = device
+            .try_tensor_from_vec(self.targets.clone(), (rows, outputs))
+            .map_err(|e| NnError::device("make a tensor", &e))?;
+        // Taken, because the tape owns the gradients until `backward` gives them back; after an error they are allocated anew.
+        let gradients = match self.gradients.get_mut().take() {
+            Some(gradients) => gradients,
+            None => Self::allocate(&self.network)?,
+        };
+        let context = Context {
+            training: true,
+            seed: self.seed,
+            update: self.optimizer.updates(),
+            samples: &batch.samples,
+        };
+        let x = self.network.input(&batch.features, batch.samples.len(), gradients)?;
+        let mut buffers = Tensors::new();
+        let outputs = Pass::new(&planned.root, tensors, context, &mut buffers)
+            .run(x)
+            .and_then(Flow::rows)
+            .map_err(NnError::from_fault)?;
+        let loss = self.loss.on_device(outputs, targets).map_err(|e| NnError::device("compute the loss", &e))?;
+        let value = loss.as_vec()[0];
+        let gradients = loss.try_backward().map_err(|e| NnError::device("run the network backward", &e))?;
+        *self.gradients.get_mut() = Some(gradients);
+        self.network.tensors.extend(buffers);
+        Ok(value)
+    }
+
+    fn update(&mut self, learning_rate: f64) -> Result<(), NnError> {
+        self.optimizer.begin_step(learning_rate);
+        if self.gradients.get_mut().is_none() {
+            *self.gradients.get_mut() = Some(Self::allocate(&self.network)?);
+        }
+        if let Some(gradients) = self.gradients.get_mut() {
+            let slots = self.network.planned.layout.slots();
+            let trained = self.network.tensors.iter_mut().filter(|(slot, _)| slots[**slot].is_trained());
+            for (at, ((_, tensor), info)) in trained.zip(&self.trained).enumerate() {
+                let gradient =
+                    gradients.get_or_alloc_mut(&*tensor).map_err(|e| NnError::device("allocate a gradient", &e))?;
+                self.optimizer.step(at, info, tensor, gradient)?;
+            }
+        }
+        self.clear_gradients()
+    }
+
+    fn clear_gradients(&mut self) -> Result<(), NnError> {
+        self.norm.set(None);
+        if let Some(gradients) = self.gradients.get_mut() {
+            for (_, tensor) in self.network.trained() {
+                let buffer =
+                    gradients.get_or_alloc_mut(tensor).map_err(|e| NnError::device("allocate a gradient", &e))?;
+                self.network
+                    .device
+                    .try_fill_with_zeros(buffer)
+                    .map_err(|e| NnError::device("clear the gradients", &e))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn model(&self) -> &dyn Model {
+        &self.network
+    }
+
+    fn freeze(&self) -> Arc<dyn Model> {
+        Arc::new(self.network.clone())
+    }
+
+    fn state(&self) -> Result<TaskState, NnError> {
+        Ok(TaskState {
+            weights: self.network.weights(),
+            moments: self.optimizer.moments()?,
+            updates: self.optimizer.updates(),
+        })
+    }
+
+    fn load_state(&mut self, state: &TaskState) -> Result<(), NnError> {
+        self.network.check(&state.weights)?;
+        self.optimizer.load(&state.moments, state.updates, &self.trained, &self.network.device)?;
+        self.network.restore(&state.weights);
+        self.clear_gradients()
+    }
+}
+
+impl<D: Backend<f32>> Gradients for OnDevice<D> {
+    fn tensors(&self) -> &[TensorInfo] {
+        &self.trained
+    }
+
+    fn global_norm(&self) -> Result<f64, CallbackError> {
+        if let Some(norm) = self.norm.get() {
+            return Ok(norm);
+        }
+        let mut square = 0.0;
+        self.look_at_each(|values| square += sum_of_squares(values)).map_err(|e| access("gradients", &e))?;
+        let norm = square.sqrt();
+        self.norm.set(Some(norm));
+        Ok(norm)
+    }
+
+    fn stats(&self) -> Result<Vec<TensorStats>, CallbackError> {
+        let mut stats = Vec::with_capacity(self.trained.len());
+        self.look_at_each(|values| stats.push(TensorStats::of(values))).map_err(|e| access("gradients", &e))?;
+        Ok(stats)
+    }
+
+    fn scale(&mut self, factor: f32) -> Result<(), CallbackError> {
+        self.change_each(|_, values| values.iter_mut().for_each(|v| *v *= factor))
+    }
+
+    fn clamp(&mut self, limit: f32) -> Result<(), CallbackError> {
+        self.change_each(|_, values| values.iter_mut().for_each(|v| *v = v.clamp(-limit, limit)))
+    }
+
+    fn edit(&mut self, change: &mut dyn FnMut(&TensorInfo, &mut [f32])) -> Result<(), CallbackError> {
+        self.change_each(change)
+    }
+}
+
+impl<D: Backend<f32>> Weights for OnDevice<D> {
+    fn snapshot(&self) -> Result<Snapshot, CallbackError> {
+        Ok(self.network.weights())
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), CallbackError> {
+        self.network.check(snapshot).map_err(|e| access("weights", &e))?;
+        self.network.restore(snapshot);
+        Ok(())
+    }
+}
+
+impl<D: Backend<f32>> Held<D> {
+    fn trained(&self) -> impl Iterator<Item = (usize, &Tensor<(usize,), f32, D>)> {
+        let slots = self.planned.layout.slots();
+        self.tensors.iter().map(|(slot, tensor)| (*slot, tensor)).filter(|(slot, _)| slots[*slot].is_trained())
+    }
+
+    fn input(
+        &self,
+        features: &[f32],
+        rows: usize,
+        gradients: DfdxGradients<f32, D>,
+    ) -> Result<Flow<f32, D>, NnError> {
+        let shape = self.planned.batch_shape(features.len(), rows)?;
+        Flow::begin(&self.device, shape, features.to_vec(), gradients)
+            .map_err(|e| NnError::device("make a tensor", &e))
+    }
+
+    fn check(&self, snapshot: &Snapshot) -> Result<(), NnError> {
+        self.planned.layout.check(snapshot)
+    }
+
+    /// The sizes must have been checked.
+    fn restore(&mut self, snapshot: &Snapshot) {
+        for (tensor, saved) in self.tensors.values_mut().zip(&snapshot.0) {
+            tensor.copy_from(saved);
+        }
+    }
+}
+
+impl<D: Backend<f32>> Model for Held<D> {
+    fn inputs(&self) -> usize {
+        self.planned.root.input.size()
+    }
+
+    fn outputs(&self) -> usize {
+        self.planned.root.output.size()
+    }
+
+    fn tensors(&self) -> &[TensorInfo] {
+        &self.infos
+    }
+
+    fn weights(&self) -> Snapshot {
+        let read = |tensor: &Tensor<(usize,), f32, D>| {
+            let mut values = vec![0.0; tensor.shape().0];
+            tensor.copy_into(&mut values);
+            values
+        };
+        Snapshot(self.tensors.values().map(read).collect())
+    }
+
+    fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, NnError> {
+        let x = self.input(features, rows, DfdxGradients::leaky())?;
+        let mut buffers = Tensors::new();
+        let outputs = Pass::new(&self.planned.root, &self.tensors, Context::EVALUATION, &mut buffers)
+            .run(x)
+            .map_err(NnError::from_fault)?;
+        Ok(outputs.flat().as_vec())
+    }
+
+    fn graph(&self, output: &str, normalization: Option<(&[f32], &[f32])>) -> Result<Graph, NnError> {
+        let mut values = vec![0.0; self.planned.layout.len()];
+        for (slot, saved) in self.planned.layout.slots().iter().zip(self.weights().0) {
+            values[slot.range()].copy_from_slice(&saved);
+        }
+        crate::onnx_form::graph(&self.planned, &values, output, normalization)
+    }
+}

@@ -1,0 +1,291 @@
+//! Training in the processor's memory.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use trainbook_callbacks::seam::sum_of_squares;
+use trainbook_callbacks::{CallbackError, Gradients, Snapshot, TensorInfo, TensorStats, Weights};
+use trainbook_core::batch::Batch;
+use trainbook_core::random::Seed;
+use trainbook_onnx::Graph;
+
+use super::{Loss, Model, Recipe, Task, TaskState};
+use crate::NnError;
+use crate::context::Context;
+use crate::host::{Aside, HostPass, HostTensor, Memory};
+use crate::optim::{Optimizer, Step};
+use crate::plan::Planned;
+
+/// A network in the processor's memory, being trained.
+pub struct OnHost {
+    network: Held,
+    loss: Loss,
+    optimizer: Optimizer,
+    seed: Seed,
+    /// Of the trained tensors, which are the first ones of the buffer.
+    gradients: Vec<f32>,
+    /// One list per kind of moment, as long as the gradients.
+    moments: Vec<Vec<f32>>,
+    updates: u64,
+    /// The trained tensors, in the order of the gradients.
+    trained: Vec<TensorInfo>,
+    norm: Cell<Option<f64>>,
+    memory: Memory,
+}
+
+/// A network that only computes. Cloning shares the values; training the original copies them first.
+#[derive(Clone)]
+struct Held {
+    planned: Arc<Planned>,
+    tensors: Arc<[TensorInfo]>,
+    values: Arc<Vec<f32>>,
+}
+
+impl OnHost {
+    pub fn new(recipe: &Recipe) -> Result<Self, NnError> {
+        let planned = Arc::new(recipe.network.plan(&recipe.input)?);
+        let layout = &planned.layout;
+        let trained_len = layout.trained_len();
+        Ok(Self {
+            loss: recipe.loss,
+            optimizer: recipe.optimizer,
+            seed: recipe.seed,
+            gradients: vec![0.0; trained_len],
+            moments: vec![vec![0.0; trained_len]; recipe.optimizer.rule().moments()],
+            updates: 0,
+            trained: layout.trained().map(|slot| slot.info()).collect(),
+            norm: Cell::new(None),
+            memory: Memory::default(),
+            network: Held {
+                tensors: layout.slots().iter().map(|slot| slot.info()).collect(),
+                values: Arc::new(layout.begin(recipe.init, recipe.seed)),
+                planned,
+            },
+        })
+    }
+
+    /// Each trained tensor's gradient.
+    fn each_gradient(&self) -> impl Iterator<Item = &[f32]> {
+        self.network.planned.layout.trained().map(|slot| &self.gradients[slot.range()])
+    }
+}
+
+impl Task for OnHost {
+    fn forward_backward(&mut self, batch: &Batch) -> Result<f32, NnError> {
+        self.norm.set(None);
+        let x = self.network.input(&batch.features, batch.samples.len())?;
+        let context =
+            Context { training: true, seed: self.seed, update: self.updates, samples: &batch.samples };
+        let (root, slots) = (&self.network.planned.root, self.network.planned.layout.slots());
+        let mut buffers = Vec::new();
+        let mut aside = Aside::default();
+        let outputs = HostPass::new(
+            root,
+            slots,
+            &self.network.values,
+            &mut [],
+            &mut buffers,
+            context,
+            &mut aside,
+            &mut self.memory,
+            true,
+        )
+        .forward(x)
+        .map_err(NnError::from_fault)?;
+        let mut gradient = self.memory.take(outputs.numbers().len());
+        let loss = self.loss.with_gradient(&outputs, &batch.targets, &mut gradient)?;
+        let gradient = HostTensor::new(outputs.shape.clone(), gradient);
+        self.memory.give(outputs);
+        let dx = HostPass::new(
+            root,
+            slots,
+            &self.network.values,
+            &mut self.gradients,
+            &mut Vec::new(),
+            context,
+            &mut aside,
+            &mut self.memory,
+            true,
+        )
+        .backward(gradient)
+        .map_err(NnError::from_fault)?;
+        self.memory.give(dx);
+        if !buffers.is_empty() {
+            let values = Arc::make_mut(&mut self.network.values);
+            for (slot, new) in buffers {
+                values[slots[slot].range()].copy_from_slice(&new);
+            }
+        }
+        Ok(loss as f32)
+    }
+
+    fn update(&mut self, learning_rate: f64) -> Result<(), NnError> {
+        self.updates += 1;
+        let values = Arc::make_mut(&mut self.network.values);
+        let strength = self.optimizer.rule().weight_decay();
+        for slot in self.network.planned.layout.trained() {
+            let decay = if slot.decays() { strength } else { 0.0 };
+            let step = self.optimizer.rule().step(Step { rate: learning_rate, update: self.updates, decay });
+            let mut moments: Vec<&mut [f32]> = self.moments.iter_mut().map(|m| &mut m[slot.range()]).collect();
+            crate::optim::apply(&*step, &mut values[slot.range()], &self.gradients[slot.range()], &mut moments);
+        }
+        self.clear_gradients()
+    }
+
+    fn clear_gradients(&mut self) -> Result<(), NnError> {
+        self.norm.set(None);
+        self.gradients.fill(0.0);
+        Ok(())
+    }
+
+    fn model(&self) -> &dyn Model {
+        &self.network
+    }
+
+    fn freeze(&self) -> Arc<dyn Model> {
+        Arc::new(self.network.clone())
+    }
+
+    fn state(&self) -> Result<TaskState, NnError> {
+        let cut = |all: &Vec<f32>| -> Vec<Vec<f32>> {
+            self.network.planned.layout.trained().map(|slot| all[slot.range()].to_vec()).collect()
+        };
+        Ok(TaskState {
+            weights: self.network.weights(),
+            moments: self.moments.iter().map(cut).collect(),
+            updates: self.updates,
+        })
+    }
+
+    fn load_state(&mut self, state: &TaskState) -> Result<(), NnError> {
+        self.network.check(&state.weights)?;
+        let fits = |moments: &Vec<Vec<f32>>| {
+            let expected = self.network.planned.layout.trained().map(|slot| slot.len());
+            moments.iter().map(Vec::len).eq(expected)
+        };
+        if state.moments.len() != self.moments.len() || !state.moments.iter().all(fits) {
+            return Err(NnError::State("its moments are not those of this optimiser on this network".to_owned()));
+        }
+        for (mine, saved) in self.moments.iter_mut().zip(&state.moments) {
+            for (slot, saved) in self.network.planned.layout.trained().zip(saved) {
+                mine[slot.range()].copy_from_slice(saved);
+            }
+        }
+        self.updates = state.updates;
+        self.network.restore(&state.weights);
+        self.clear_gradients()
+    }
+}
+
+impl Gradients for OnHost {
+    fn tensors(&self) -> &[TensorInfo] {
+        &self.trained
+    }
+
+    fn global_norm(&self) -> Result<f64, CallbackError> {
+        if let Some(norm) = self.norm.get() {
+            return Ok(norm);
+        }
+        let norm = sum_of_squares(&self.gradients).sqrt();
+        self.norm.set(Some(norm));
+        Ok(norm)
+    }
+
+    fn stats(&self) -> Result<Vec<TensorStats>, CallbackError> {
+        Ok(self.each_gradient().map(TensorStats::of).collect())
+    }
+
+    fn scale(&mut self, factor: f32) -> Result<(), CallbackError> {
+        self.norm.set(None);
+        self.gradients.iter_mut().for_each(|g| *g *= factor);
+        Ok(())
+    }
+
+    fn clamp(&mut self, limit: f32) -> Result<(), CallbackError> {
+        self.norm.set(None);
+        self.gradients.iter_mut().for_each(|g| *g = g.clamp(-limit, limit));
+        Ok(())
+    }
+
+    fn edit(&mut self, change: &mut dyn FnMut(&TensorInfo, &mut [f32])) -> Result<(), CallbackError> {
+        self.norm.set(None);
+        for (slot, info) in self.network.planned.layout.trained().zip(&self.trained) {
+            change(info, &mut self.gradients[slot.range()]);
+        }
+        Ok(())
+    }
+}
+
+impl Weights for OnHost {
+    fn snapshot(&self) -> Result<Snapshot, CallbackError> {
+        Ok(self.network.weights())
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), CallbackError> {
+        self.network
+            .check(snapshot)
+            .map_err(|e| CallbackError::Access { what: "weights", reason: e.to_string() })?;
+        self.network.restore(snapshot);
+        Ok(())
+    }
+}
+
+impl Held {
+    fn input(&self, features: &[f32], rows: usize) -> Result<HostTensor, NnError> {
+        let shape = self.planned.batch_shape(features.len(), rows)?;
+        Ok(HostTensor::new(shape, features.to_vec()))
+    }
+
+    fn check(&self, snapshot: &Snapshot) -> Result<(), NnError> {
+        self.planned.layout.check(snapshot)
+    }
+
+    /// The sizes must have been checked.
+    fn restore(&mut self, snapshot: &Snapshot) {
+        let values = Arc::make_mut(&mut self.values);
+        for (slot, saved) in self.planned.layout.slots().iter().zip(&snapshot.0) {
+            values[slot.range()].copy_from_slice(saved);
+        }
+    }
+}
+
+impl Model for Held {
+    fn inputs(&self) -> usize {
+        self.planned.root.input.size()
+    }
+
+    fn outputs(&self) -> usize {
+        self.planned.root.output.size()
+    }
+
+    fn tensors(&self) -> &[TensorInfo] {
+        &self.tensors
+    }
+
+    fn weights(&self) -> Snapshot {
+        Snapshot(self.planned.layout.slots().iter().map(|slot| self.values[slot.range()].to_vec()).collect())
+    }
+
+    fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, NnError> {
+        let x = self.input(features, rows)?;
+        let (mut buffers, mut aside, mut memory) = (Vec::new(), Aside::default(), Memory::default());
+        let outputs = HostPass::new(
+            &self.planned.root,
+            self.planned.layout.slots(),
+            &self.values,
+            &mut [],
+            &mut buffers,
+            Context::EVALUATION,
+            &mut aside,
+            &mut memory,
+            false,
+        )
+        .forward(x)
+        .map_err(NnError::from_fault)?;
+        Ok(outputs.into_numbers())
+    }
+
+    fn graph(&self, output: &str, normalization: Option<(&[f32], &[f32])>) -> Result<Graph, NnError> {
+        crate::onnx_form::graph(&self.planned, &self.values, output, normalization)
+    }
+}
