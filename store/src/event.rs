@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 
 use crate::environment::Environment;
 use crate::journal::block::Block;
-use crate::objects::ObjectId;
+use crate::object_id::ObjectId;
 use crate::run_id::RunId;
 use crate::value::Value;
 

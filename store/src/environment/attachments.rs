@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::Environment;
-use crate::objects::{ObjectId, Objects};
+use crate::object_id::ObjectId;
+use crate::objects::Objects;
 
 /// Bytes that a captured [`Environment`] refers to by their ids and that are not in a store yet.
 ///

@@ -16,7 +16,7 @@ pub use attachments::Attachments;
 pub use cpu::model as cpu_model;
 pub use gpu::Gpu;
 
-use crate::objects::ObjectId;
+use crate::object_id::ObjectId;
 
 /// Where a run ran and with which code: enough to explain why another machine got other numbers.
 ///
