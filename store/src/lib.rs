@@ -49,6 +49,7 @@ mod journal;
 mod journals;
 mod known;
 mod lock;
+mod name;
 mod nearest;
 mod object_id;
 mod objects;
@@ -66,11 +67,10 @@ pub use cleanup::{Collected, CollectionPlan, Deleted, DeletionPlan, Garbage, Gar
 pub use diff::{Difference, Divergence, Group, RunDiff};
 pub use environment::{Attachments, Environment, Gpu, cpu_model};
 pub use error::{Result, StoreError};
-pub use event::{
-    Counters, DataFingerprint, EndState, Metric, Name, PlannedCallback, RunEnd, RunEvent, RunStart, TimedEvent,
-};
+pub use event::{Counters, DataFingerprint, EndState, Metric, PlannedCallback, RunEnd, RunEvent, RunStart, TimedEvent};
 pub use history::History;
 pub use jiff::Timestamp;
+pub use name::Name;
 pub use object_id::{BadObjectId, ObjectId};
 pub use query::QueryError;
 pub use record::RunRecord;
