@@ -34,7 +34,8 @@
 //! # Ok::<(), trainbook_store::StoreError>(())
 //! ```
 //!
-//! Start reading in `store.rs`; the file format is in `journal/mod.rs` and `event.rs`, the queue in `recorder.rs`.
+//! Start reading in `store.rs`; a run begins in `start.rs`. The file format is in `journal/mod.rs` and `event.rs`, the queue
+//! in `recorder.rs`.
 
 mod cleanup;
 mod diff;
@@ -58,6 +59,7 @@ pub mod query;
 mod record;
 mod recorder;
 mod run_id;
+mod start;
 mod store;
 mod summary;
 mod tail;
