@@ -3,6 +3,8 @@
 use super::{GraphBuilder, Value, Values};
 use crate::Error;
 
+pub(super) use super::builder::join;
+
 /// A layer states its ONNX form.
 ///
 /// Implemented for dfdx's built modules on every device and for tuples of them. A layer of your own adds nodes that compute, for every
@@ -52,11 +54,6 @@ pub trait ToOnnx {
     fn to_onnx_values(&self, graph: &mut GraphBuilder, scope: &str, input: &Values) -> Result<Values, Error> {
         self.to_onnx(graph, scope, one(scope, input)?).map(Values::One)
     }
-}
-
-/// The name of a part inside a scope: "0" and "weight" give "0.weight".
-pub(super) fn join(scope: &str, name: &str) -> String {
-    if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
 }
 
 /// For `to_onnx` of a layer that writes [`ToOnnx::to_onnx_values`]: one tensor in, and one out.

@@ -24,6 +24,7 @@
 //! margins (`reference`) before a layer can use it.
 
 mod array;
+mod attribute;
 mod builder;
 mod check;
 mod compare;
@@ -34,6 +35,7 @@ mod engine;
 mod export;
 mod file;
 mod folder;
+mod from_layer;
 mod golden;
 mod graph;
 mod head;
@@ -58,13 +60,14 @@ mod value;
 mod verifier;
 
 pub use array::{Array, Numbers};
+pub use attribute::Attribute;
 pub use builder::GraphBuilder;
 pub use check::{CheckReport, check};
 pub use comparison::{Comparison, SecondOpinion};
 pub use encode::{FILE_SHA256, GRAPH_SHA256, IR_VERSION, OPSET};
 pub use export::{ExportOptions, ExportReport, Forward, PROOF, Predict, export, export_with};
 pub use golden::{GOLDEN, GoldenReport};
-pub use graph::{Attribute, Graph, INPUT};
+pub use graph::{Graph, INPUT};
 pub use head::{CLASS, Head, PROBABILITIES};
 pub use latency::{Latency, LatencyOptions, LatencyReport, latency};
 pub use layer::ToOnnx;
