@@ -35,6 +35,7 @@ mod engine;
 mod export;
 mod file;
 mod folder;
+mod forward;
 mod from_layer;
 mod golden;
 mod graph;
@@ -52,6 +53,7 @@ mod reference;
 mod runtime;
 mod session;
 mod structure;
+mod subject;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "tract")]
@@ -65,7 +67,8 @@ pub use builder::GraphBuilder;
 pub use check::{CheckReport, check};
 pub use comparison::{Comparison, SecondOpinion};
 pub use encode::{FILE_SHA256, GRAPH_SHA256, IR_VERSION, OPSET};
-pub use export::{ExportOptions, ExportReport, Forward, PROOF, Predict, export, export_with};
+pub use export::{ExportOptions, ExportReport, PROOF, export, export_with};
+pub use forward::{Forward, Predict};
 pub use golden::{GOLDEN, GoldenReport};
 pub use graph::{Graph, INPUT};
 pub use head::{CLASS, Head, PROBABILITIES};

@@ -79,6 +79,16 @@ pub(super) fn evaluate(graph: &Graph, inputs: Vec<Margined>) -> Result<BTreeMap<
     Ok(known)
 }
 
+/// The graph's outputs among all of its values, in order.
+pub(super) fn outputs_of(graph: &Graph, mut values: BTreeMap<String, Margined>) -> Vec<Margined> {
+    graph.outputs.iter().map(|output| values.remove(&output.name).unwrap_or_default()).collect()
+}
+
+/// Inputs for the f64 evaluation.
+pub(super) fn widen(arrays: &[Array]) -> Vec<Margined> {
+    arrays.iter().map(|array| Margined::exact(array.shape.clone(), array.widen())).collect()
+}
+
 fn apply(node: &Node, known: &BTreeMap<String, Margined>) -> Result<Margined, String> {
     let operator = Operator::parse(&node.op, &node.attributes)?;
     let names = operator.given(&node.inputs)?.into_iter();

@@ -4,8 +4,9 @@ use std::fs;
 
 use dfdx::nn::DeviceBuildExt as _;
 
-use super::super::compare::{Subject, compare};
+use super::super::compare::compare;
 use super::super::graph::{Attribute, Dim, Graph};
+use super::super::subject::Subject;
 use super::super::{Verifier, encode};
 use super::edits::{insert, leave_out, node, weight};
 use super::{Folder, device, export_wide, forward, wide_graph, wide_model, wide_samples};
