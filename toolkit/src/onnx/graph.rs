@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::Error;
 
 pub use super::attribute::Attribute;
-pub use super::value::{BATCH, Dim, Value, Values};
+pub use super::value::{Dim, Value};
 
 /// The name of the input of a graph that takes rows of features.
 pub const INPUT: &str = "input";
