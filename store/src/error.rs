@@ -3,9 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::objects::ObjectId;
+use crate::object_id::{BadObjectId, ObjectId};
 use crate::query::QueryError;
-use crate::run_id::RunId;
+use crate::run_id::{BadRunId, RunId};
 
 /// What the functions of this crate return.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -189,6 +189,18 @@ pub enum StoreError {
     /// The query is wrong.
     #[error(transparent)]
     Query(#[from] QueryError),
+}
+
+impl From<BadRunId> for StoreError {
+    fn from(BadRunId { text }: BadRunId) -> StoreError {
+        StoreError::BadRunId { text }
+    }
+}
+
+impl From<BadObjectId> for StoreError {
+    fn from(BadObjectId { text }: BadObjectId) -> StoreError {
+        StoreError::BadObjectId { text }
+    }
 }
 
 impl StoreError {

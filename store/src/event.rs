@@ -7,17 +7,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
 
 use crate::environment::Environment;
 use crate::journal::block::Block;
-use crate::objects::ObjectId;
+use crate::name::Name;
+use crate::object_id::ObjectId;
 use crate::run_id::RunId;
 use crate::value::Value;
-
-/// The name of a metric, a parameter or a tag, for example `val_loss`. Up to 23 bytes it is copied without an allocation and lies in the
-/// map that holds it, where a query over thousands of runs finds it without a further look into memory.
-pub type Name = SmolStr;
 
 /// One number under its name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

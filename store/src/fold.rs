@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, StoreError};
-use crate::event::{Counters, EndState, Entry, Name, RunEvent, RunStart};
+use crate::event::{Counters, EndState, Entry, RunEvent, RunStart};
+use crate::name::Name;
 use crate::run_id::RunId;
 use crate::summary::{RunState, RunSummary, RunningAggregate};
 use crate::value::Value;

@@ -34,7 +34,8 @@
 //! # Ok::<(), trainbook_store::StoreError>(())
 //! ```
 //!
-//! Start reading in `store.rs`; the file format is in `journal/mod.rs` and `event.rs`, the queue in `recorder.rs`.
+//! Start reading in `store.rs`; a run begins in `start.rs`. The file format is in `journal/mod.rs` and `event.rs`, the queue
+//! in `recorder.rs`.
 
 mod cleanup;
 mod diff;
@@ -49,13 +50,16 @@ mod journal;
 mod journals;
 mod known;
 mod lock;
+mod name;
 mod nearest;
+mod object_id;
 mod objects;
 mod open_end;
 pub mod query;
 mod record;
 mod recorder;
 mod run_id;
+mod start;
 mod store;
 mod summary;
 mod tail;
@@ -65,16 +69,15 @@ pub use cleanup::{Collected, CollectionPlan, Deleted, DeletionPlan, Garbage, Gar
 pub use diff::{Difference, Divergence, Group, RunDiff};
 pub use environment::{Attachments, Environment, Gpu, cpu_model};
 pub use error::{Result, StoreError};
-pub use event::{
-    Counters, DataFingerprint, EndState, Metric, Name, PlannedCallback, RunEnd, RunEvent, RunStart, TimedEvent,
-};
+pub use event::{Counters, DataFingerprint, EndState, Metric, PlannedCallback, RunEnd, RunEvent, RunStart, TimedEvent};
 pub use history::History;
 pub use jiff::Timestamp;
-pub use objects::ObjectId;
+pub use name::Name;
+pub use object_id::{BadObjectId, ObjectId};
 pub use query::QueryError;
 pub use record::RunRecord;
 pub use recorder::RunWriter;
-pub use run_id::RunId;
+pub use run_id::{BadRunId, RunId};
 pub use smol_str::SmolStr;
 pub use store::Store;
 pub use summary::{Aggregate, RunState, RunSummary};

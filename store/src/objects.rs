@@ -7,61 +7,19 @@
 //! `cleanup/garbage.rs`) what a run may be about to refer to. Whoever puts holds `<store>/objects.lock` together with others
 //! for the instants in which a file gets its name or a new time; whoever deletes holds it alone.
 
-use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use crate::error::{Result, StoreError};
 use crate::lock::LockFile;
+use crate::object_id::ObjectId;
 
 /// How long to wait for the lock on objects.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
-
-/// The blake3 hash of an object's bytes; as text, 64 hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ObjectId(blake3::Hash);
-
-impl ObjectId {
-    /// The id that these bytes have.
-    pub fn of(bytes: &[u8]) -> ObjectId {
-        ObjectId(blake3::hash(bytes))
-    }
-}
-
-impl fmt::Display for ObjectId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.to_hex())
-    }
-}
-
-impl FromStr for ObjectId {
-    type Err = StoreError;
-
-    fn from_str(text: &str) -> Result<ObjectId> {
-        blake3::Hash::from_hex(text).map(ObjectId).map_err(|_| StoreError::BadObjectId { text: text.to_owned() })
-    }
-}
-
-impl TryFrom<String> for ObjectId {
-    type Error = StoreError;
-
-    fn try_from(text: String) -> Result<ObjectId> {
-        text.parse()
-    }
-}
-
-impl From<ObjectId> for String {
-    fn from(id: ObjectId) -> String {
-        id.to_string()
-    }
-}
 
 /// The folder of objects.
 #[derive(Debug)]

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::{self, Environment};
 use crate::error::{Result, StoreError};
-use crate::event::{DataFingerprint, Entry, Name, PlannedCallback, RunStart, TimedEvent};
+use crate::event::{DataFingerprint, Entry, PlannedCallback, RunStart, TimedEvent};
 use crate::fold::{Fold, Series};
 use crate::journal::reader::{self, Part};
 use crate::lock::is_stopped;
+use crate::name::Name;
 use crate::run_id::RunId;
 use crate::summary::{RunState, RunSummary};
 

@@ -8,8 +8,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 
-use crate::error::StoreError;
-
 /// The name of a run: when it started (UTC) and six hexadecimal digits, for example `20261123-230412-7f3a9c`.
 ///
 /// Ids sort by the second in which their run started. Uniqueness does not rest on the digits: the journal's file is made
@@ -46,9 +44,9 @@ impl fmt::Display for RunId {
 }
 
 impl FromStr for RunId {
-    type Err = StoreError;
+    type Err = BadRunId;
 
-    fn from_str(text: &str) -> Result<RunId, StoreError> {
+    fn from_str(text: &str) -> Result<RunId, BadRunId> {
         const SHAPE: &[u8] = b"dddddddd-dddddd-xxxxxx";
         let fits = text.len() == SHAPE.len()
             && text.bytes().zip(SHAPE).all(|(byte, shape)| match shape {
@@ -56,14 +54,14 @@ impl FromStr for RunId {
                 b'x' => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
                 _ => byte == *shape,
             });
-        if fits { Ok(RunId(SmolStr::new_inline(text))) } else { Err(StoreError::BadRunId { text: text.to_owned() }) }
+        if fits { Ok(RunId(SmolStr::new_inline(text))) } else { Err(BadRunId { text: text.to_owned() }) }
     }
 }
 
 impl TryFrom<String> for RunId {
-    type Error = StoreError;
+    type Error = BadRunId;
 
-    fn try_from(text: String) -> Result<RunId, StoreError> {
+    fn try_from(text: String) -> Result<RunId, BadRunId> {
         text.parse()
     }
 }
@@ -72,6 +70,14 @@ impl From<RunId> for String {
     fn from(id: RunId) -> String {
         id.0.into()
     }
+}
+
+/// A text that should be a run id is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("read {text:?} as a run id: it should look like 20260131-235959-0a1b2c")]
+pub struct BadRunId {
+    /// The text.
+    pub text: String,
 }
 
 #[cfg(test)]

@@ -1,29 +1,24 @@
 //! The store: a folder of runs.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use smol_str::SmolStr;
 
 use crate::error::{Result, StoreError};
-use crate::event::{Entry, RunStart};
 use crate::history::History;
 use crate::index::Index;
 use crate::journal::FormatVersion;
-use crate::journal::writer::{JournalWriter, encode};
 use crate::journals::Journals;
 use crate::known::{self, Known, Summaries};
-use crate::lock;
 use crate::nearest::nearest;
-use crate::objects::{ObjectId, Objects, sync_folder, write_atomically};
+use crate::object_id::ObjectId;
+use crate::objects::{Objects, write_atomically};
 use crate::open_end::{OpenEnd, UNSEALED};
 use crate::query::{self, Histories, Query};
 use crate::record::{self, RunRecord};
-use crate::recorder::RunWriter;
 use crate::run_id::RunId;
 use crate::summary::RunSummary;
 use crate::tail::Tail;
@@ -110,45 +105,6 @@ impl Store {
     /// The store's folder.
     pub fn path(&self) -> &Path {
         &self.inner.path
-    }
-
-    /// Starts a run. On return its start record is on disk.
-    pub fn start_run(&self, start: RunStart) -> Result<RunWriter> {
-        let at = Timestamp::now();
-        let (id, path, file) = loop {
-            let id = RunId::draw(at);
-            let path = self.inner.journals.path(&id);
-            match OpenOptions::new().append(true).create_new(true).open(&path) {
-                Ok(file) => break (id, path, file),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(StoreError::io("create", &path)(error)),
-            }
-        };
-        let started = self.write_start(&id, &path, file, at, start);
-        if started.is_err() {
-            // A run that never began must not be listed. If this fails too, it is listed as damaged.
-            let _ = std::fs::remove_file(&path);
-        }
-        started
-    }
-
-    fn write_start(
-        &self,
-        id: &RunId,
-        path: &Path,
-        file: File,
-        at: Timestamp,
-        mut start: RunStart,
-    ) -> Result<RunWriter> {
-        // A reader that looks whether the journal is locked holds it for an instant.
-        lock::wait(PATIENCE, || file.try_lock()).map_err(|error| StoreError::io("lock", path)(error.into()))?;
-        // Not before the journal is there: that keeps the collection of garbage from taking them.
-        start.environment.store_attachments(&self.inner.objects);
-        let entry = Entry::Start { id: id.clone(), at, start: Box::new(start) };
-        let payload = encode(&entry).map_err(|why| StoreError::Encode { why })?;
-        let journal = JournalWriter::create(Box::new(file), &payload).map_err(StoreError::io("write", path))?;
-        sync_folder(self.inner.journals.folder())?;
-        RunWriter::start(id.clone(), self.clone(), journal).map_err(StoreError::io("start a thread to write", path))
     }
 
     /// All runs, newest first.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{EndState, Name};
+use crate::event::EndState;
+use crate::name::Name;
 use crate::run_id::RunId;
 use crate::value::Value;
 

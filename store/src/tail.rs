@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::error::{Result, StoreError};
-use crate::event::{Entry, Name, TimedEvent};
+use crate::event::{Entry, TimedEvent};
 use crate::fold::Fold;
 use crate::journal::reader::{self, Part, Position};
+use crate::name::Name;
 use crate::run_id::RunId;
 use crate::summary::RunSummary;
 

@@ -30,7 +30,8 @@ use super::size::{count, size};
 use crate::error::{Result, StoreError};
 use crate::fold::Fold;
 use crate::journal::reader::{self, Part};
-use crate::objects::{ObjectId, TEMPORARY};
+use crate::object_id::ObjectId;
+use crate::objects::TEMPORARY;
 use crate::run_id::RunId;
 use crate::store::Store;
 

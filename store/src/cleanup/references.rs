@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::objects::ObjectId;
+use crate::object_id::ObjectId;
 
 /// As many digits as an id has.
 const DIGITS: usize = 64;

@@ -1,13 +1,19 @@
 //! A record as a map from dotted paths to values.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::{Fields, Group, RunDiff};
+use super::difference::Group;
+use super::run_diff::RunDiff;
 use crate::event::PlannedCallback;
 use crate::record::RunRecord;
 use crate::summary::{Aggregate, RunSummary};
 use crate::value::Value;
+
+/// The values of a record by their places.
+pub(super) type Fields = BTreeMap<(Group, String), Value>;
 
 /// Everything that a record holds but the points of its metrics.
 ///

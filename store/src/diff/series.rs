@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 
-use super::same_bits;
-
 /// Where a metric differs for the first time between two runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Divergence {
@@ -32,6 +30,11 @@ pub(super) fn divergence(metric: &str, a: &[(u64, f64)], b: &[(u64, f64)]) -> Op
         (Some(&(step, a)), Some(&(other, _))) if step < other => at(step, Some(a), None),
         (Some(_), Some(&(step, b))) => at(step, None, Some(b)),
     }
+}
+
+/// Two NaN are the same.
+pub(super) fn same_bits(a: f64, b: f64) -> bool {
+    a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 use super::*;
 use crate::event::{DataFingerprint, EndState, Metric, PlannedCallback, RunEnd, RunEvent, RunStart, TimedEvent};
-use crate::{Environment, ObjectId};
+use crate::record::RunRecord;
+use crate::value::Value;
+use crate::{Environment, ObjectId, Store};
 
 fn start() -> RunStart {
     let callback = |name: &str| PlannedCallback { name: name.into(), phase: "change".into(), ..Default::default() };

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{Difference, Divergence, Group, RunDiff};
+use super::difference::{Difference, Group};
+use super::run_diff::RunDiff;
+use super::series::Divergence;
 use crate::value::Value;
 
 /// How many characters of a value are shown.

@@ -10,8 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::Environment;
 use super::attachments::Attached;
+use super::facts::Environment;
 
 /// How long git may take, all in all.
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -6,8 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Environment;
 use super::attachments::Attached;
+use super::facts::Environment;
 
 /// How large a notebook may be, in bytes.
 const LARGEST: u64 = 16 << 20;

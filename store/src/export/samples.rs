@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{Metric, Name, RunEvent, TimedEvent};
+use crate::event::{Metric, RunEvent, TimedEvent};
+use crate::name::Name;
 use crate::record::RunRecord;
 use crate::summary::{Aggregate, RunState, RunSummary};
 use crate::value::Value;

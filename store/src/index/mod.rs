@@ -24,10 +24,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use self::block::Block;
-use crate::event::Name;
 use crate::fold::Fold;
 use crate::journal::reader::Position;
 use crate::lock::LockFile;
+use crate::name::Name;
 use crate::run_id::RunId;
 use crate::summary::RunSummary;
 

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::event::Name;
+use crate::name::Name;
 
 /// One point of one metric.
 #[derive(Debug, Clone, PartialEq)]

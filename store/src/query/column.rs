@@ -1,7 +1,7 @@
 //! Fields that exist, and their values in a run.
 
 use super::cell::Cell;
-use crate::event::Name;
+use crate::name::Name;
 use crate::summary::{Aggregate, RunSummary};
 
 /// Where the points of metrics come from.

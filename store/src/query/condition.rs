@@ -1,10 +1,8 @@
 //! Conditions in a query that Rust writes.
 
-use std::fmt;
 use std::ops::Not;
 
 use super::ast;
-use super::request::{Order, Query};
 
 /// What a run must fulfil, made from a [`Field`](super::Field). Its `Display` is its text in the query language.
 #[derive(Debug, Clone)]
@@ -34,16 +32,6 @@ impl Condition {
             condition => ast::Condition::Or(vec![condition, other.0]),
         })
     }
-
-    /// Runs that fulfil it, in this order; see [`Query::order_by`].
-    pub fn order_by(self, order: Order) -> Query {
-        Query::from(self).order_by(order)
-    }
-
-    /// At most so many of the runs that fulfil it.
-    pub fn limit(self, runs: usize) -> Query {
-        Query::from(self).limit(runs)
-    }
 }
 
 /// `!condition` is `not (condition)`: false becomes true, and unknown stays unknown.
@@ -55,11 +43,5 @@ impl Not for Condition {
             ast::Condition::Not(inner) => *inner,
             condition => ast::Condition::Not(Box::new(condition)),
         })
-    }
-}
-
-impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Query::from(self.clone()).fmt(f)
     }
 }

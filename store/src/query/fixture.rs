@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::event::Name;
+use crate::name::Name;
 use crate::summary::{Aggregate, RunState, RunSummary};
 use crate::value::Value;
 

@@ -15,6 +15,7 @@
 
 mod mistake;
 mod value;
+mod word;
 
 use winnow::ascii::multispace0;
 use winnow::combinator::{
@@ -25,8 +26,9 @@ use winnow::prelude::*;
 use winnow::stream::LocatingSlice;
 use winnow::token::{literal, take_while};
 
-use self::mistake::{Mistake, refuse, refuse_word};
+use self::mistake::{Input, Mistake, Parsed, refuse, refuse_word};
 use self::value::{quoted, value};
+use self::word::word;
 use super::ast::{
     Check, Condition, Direction, Literal, MAX_DEPTH, Operator, Part, Path, Points, Query, RESERVED, TOO_DEEP, is_word,
 };
@@ -38,9 +40,6 @@ pub(super) use self::value::NAN;
 
 /// Longer texts are refused, in bytes.
 const MAX_LENGTH: usize = 1 << 14;
-
-type Input<'a> = LocatingSlice<&'a str>;
-type Parsed<T> = Result<T, ErrMode<Mistake>>;
 
 /// Reads a query.
 pub(crate) fn parse(text: &str) -> Result<Query, QueryError> {
@@ -217,15 +216,6 @@ fn part<'a>(first: bool) -> impl Parser<Input<'a>, Part, ErrMode<Mistake>> {
 /// A word of the language and the space behind it.
 fn keyword<'a>(expected: &'static str) -> impl Parser<Input<'a>, (), ErrMode<Mistake>> {
     terminated(word(expected), multispace0)
-}
-
-fn word<'a>(expected: &'static str) -> impl Parser<Input<'a>, (), ErrMode<Mistake>> {
-    take_while(1.., is_word).verify(move |word: &str| word.eq_ignore_ascii_case(expected)).void()
-}
-
-/// The letters of a word of the language, whatever follows them.
-fn keyword_letters<'a>(expected: &'static str) -> impl Parser<Input<'a>, (), ErrMode<Mistake>> {
-    literal(winnow::ascii::Caseless(expected)).void()
 }
 
 /// A sign and the space behind it.

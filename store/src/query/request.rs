@@ -64,6 +64,18 @@ impl Query {
     }
 }
 
+impl Condition {
+    /// Runs that fulfil it, in this order; see [`Query::order_by`].
+    pub fn order_by(self, order: Order) -> Query {
+        Query::from(self).order_by(order)
+    }
+
+    /// At most so many of the runs that fulfil it.
+    pub fn limit(self, runs: usize) -> Query {
+        Query::from(self).limit(runs)
+    }
+}
+
 impl From<Condition> for Query {
     fn from(condition: Condition) -> Query {
         Query(ast::Query { condition: Some(condition.0), ..ast::Query::default() })
@@ -93,5 +105,11 @@ impl FromStr for Query {
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.clone().text())
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Query::from(self.clone()).fmt(f)
     }
 }

@@ -1,10 +1,11 @@
 //! How layers add their nodes to a graph.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::graph::{Attribute, Integers, Node, Weight};
+use super::graph::{Attribute, Graph, Integers, Node, Weight};
 use super::operator::{Operand, Operator};
 use super::scope::join;
+use super::structure;
 use super::value::{Dim, Element, Value};
 use crate::Error;
 
@@ -107,6 +108,52 @@ impl GraphBuilder {
         self.input(&output);
         self.nodes.push(Node { name, op: op.to_owned(), inputs, output: output.clone(), attributes });
         Ok(output)
+    }
+
+    /// The graph from `inputs` to what was `returned`, which gets these names.
+    pub(super) fn finish(mut self, inputs: Vec<Value>, returned: Vec<Value>, names: &[&str]) -> Result<Graph, Error> {
+        if names.len() != returned.len() || inputs.is_empty() {
+            return Err(Error::Setting {
+                setting: if inputs.is_empty() { "inputs" } else { "output names" },
+                value: if inputs.is_empty() { "none".into() } else { format!("{names:?}") },
+                expected: if inputs.is_empty() {
+                    "at least one".into()
+                } else {
+                    format!("{} names, because the model returns {0} tensors", returned.len())
+                },
+            });
+        }
+        let mut outputs = Vec::with_capacity(names.len());
+        let mut taken = BTreeSet::new();
+        for (&name, mut value) in names.iter().zip(returned) {
+            // An input, or one tensor under two names, is no node's own output.
+            if !taken.insert(value.name.clone()) || inputs.iter().any(|input| input.name == value.name) {
+                value = self.node("", "Identity", &[&value.name], &[])?;
+                taken.insert(value.name.clone());
+            }
+            if name.is_empty() || self.has(name) || names.iter().filter(|other| **other == name).count() > 1 {
+                return Err(Error::Setting {
+                    setting: "output name",
+                    value: format!("{name:?}"),
+                    expected: "a name that nothing else in the graph has, for example \"logits\"".into(),
+                });
+            }
+            outputs.push((value, name));
+        }
+        let Self { mut nodes, weights, integers, .. } = self;
+        for (value, output_name) in &outputs {
+            for node in &mut nodes {
+                for name in node.inputs.iter_mut().chain([&mut node.output.name]) {
+                    if *name == value.name {
+                        (*output_name).clone_into(name);
+                    }
+                }
+            }
+        }
+        let outputs = outputs.into_iter().map(|(value, name)| Value { name: name.to_owned(), ..value }).collect();
+        let graph = Graph { inputs, outputs, nodes, weights, integers };
+        structure::verify(&graph).map_err(|reason| Error::NoOnnxForm { layer: "the model".into(), reason })?;
+        Ok(graph)
     }
 
     fn operand(&self, name: &str) -> Option<Operand<'_>> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::compare::{Subject, compare};
+use super::compare::compare;
 use super::comparison::Comparison;
 use super::decode::{self, Opened};
 use super::encode::{self, IR_VERSION, OPSET};
@@ -14,6 +14,7 @@ use super::file;
 use super::folder::{Intact, SUMS, model_of};
 use super::golden::{GOLDEN, Golden, GoldenReport};
 use super::graph::Graph;
+use super::subject::Subject;
 use super::verifier::{EngineUsed, Verifier};
 use crate::Error;
 

@@ -1,61 +1,16 @@
 //! The comparison behind export and check: trainer, engines and the f64 evaluation, on batches × engines × inputs.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
-use super::Forward;
 use super::array::Array;
 use super::comparison::{Comparison, SecondOpinion};
 use super::engine::{Engine, Loaded};
+use super::forward::Forward;
 use super::graph::Graph;
 use super::inputs::{BATCHES, InputSet, input_sets};
 use super::mismatch::{self, index};
 use super::policy;
-use super::reference::{self, Margined};
+use super::reference::{self, Margined, outputs_of, widen};
+use super::subject::{Side, Subject, Worst};
 use crate::Error;
-
-/// Who gave a number.
-#[derive(Clone, Copy)]
-pub(super) enum Side {
-    Trainer,
-    Engine(Engine),
-}
-
-impl Side {
-    pub fn name(self) -> String {
-        match self {
-            Self::Trainer => "the trainer".to_owned(),
-            Self::Engine(engine) => engine.name(),
-        }
-    }
-}
-
-/// The number that is farthest outside its margin.
-pub(super) struct Worst {
-    pub side: Side,
-    pub kind: String,
-    pub inputs: Vec<Array>,
-    pub output: usize,
-    pub at: usize,
-    pub found: f64,
-    pub exact: f64,
-    pub margin: f64,
-    excess: f64,
-}
-
-/// A file to be proved.
-#[derive(Clone, Copy)]
-pub(super) struct Subject<'a> {
-    /// What its bytes encode.
-    pub graph: &'a Graph,
-    pub bytes: &'a [u8],
-    /// For messages.
-    pub path: &'a Path,
-    /// The first decides, the others are second opinions.
-    pub engines: &'a [Engine],
-    /// Makes an error of a reason.
-    pub refuse: &'a dyn Fn(String) -> Error,
-}
 
 /// Proves that the file computes in the engines what `forward` (if there is one) and the f64 evaluation compute. `samples` are rows like
 /// those of training, or empty.
@@ -266,14 +221,4 @@ fn check_lens(who: &str, graph: &Graph, batch: usize, found: &[usize], wanted: &
         return Err(format!("{who} {found} numbers for {batch} rows, the graph {wanted}"));
     }
     Err(format!("{who} {found:?} numbers for {batch} rows, the graph {wanted:?} ({})", graph.signature()))
-}
-
-/// The graph's outputs among all of its values, in order.
-pub(super) fn outputs_of(graph: &Graph, mut values: BTreeMap<String, Margined>) -> Vec<Margined> {
-    graph.outputs.iter().map(|output| values.remove(&output.name).unwrap_or_default()).collect()
-}
-
-/// Inputs for the f64 evaluation.
-pub(super) fn widen(arrays: &[Array]) -> Vec<Margined> {
-    arrays.iter().map(|array| Margined::exact(array.shape.clone(), array.widen())).collect()
 }

@@ -4,6 +4,7 @@
 //! if encoding what was read gives the same bytes again.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use prost::Message as _;
 
@@ -16,6 +17,7 @@ use super::proto::{
 };
 use super::structure;
 use super::value::Element;
+use crate::Error;
 
 const OTHER_TOOLS: &str = "files of other tools cannot be checked yet";
 
@@ -25,6 +27,16 @@ pub(super) struct Opened {
     pub metadata: BTreeMap<String, String>,
     /// How it is told that it was changed after the export; `None` if it was not.
     pub changed: Option<String>,
+}
+
+impl Graph {
+    /// Reads the bytes of a file that [`to_bytes`](Self::to_bytes) wrote: the graph and the metadata. `path` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::OnnxFile`] if the bytes are anything else.
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<(Self, BTreeMap<String, String>), Error> {
+        model(bytes).map_err(|reason| Error::OnnxFile { path: path.into(), reason })
+    }
 }
 
 /// # Errors

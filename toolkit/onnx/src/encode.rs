@@ -26,6 +26,18 @@ pub(super) const RESERVED: [&str; 2] = [GRAPH_SHA256, FILE_SHA256];
 /// Who wrote the file.
 pub(super) const PRODUCER: &str = "trainbook";
 
+impl Graph {
+    /// SHA-256, in hexadecimal, of the graph's bytes in the file: structure and weights, without metadata.
+    pub fn sha256(&self) -> String {
+        sha256(&graph_bytes(self))
+    }
+
+    /// The bytes of an ONNX file with these metadata entries and one that is added: [`GRAPH_SHA256`](super::GRAPH_SHA256).
+    pub fn to_bytes(&self, metadata: &BTreeMap<String, String>) -> Vec<u8> {
+        model_bytes(self, metadata)
+    }
+}
+
 pub(super) fn model_bytes(graph: &Graph, metadata: &BTreeMap<String, String>) -> Vec<u8> {
     let proto = graph_proto(graph);
     let hash = (GRAPH_SHA256.to_owned(), sha256(&proto.encode_to_vec()));

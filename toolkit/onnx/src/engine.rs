@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Array;
+use super::array::Array;
 use super::runtime::Runtime;
 use super::session::Session;
 #[cfg(feature = "tract")]

@@ -9,25 +9,22 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::array::{Array, Numbers};
-use super::compare::{Subject, compare};
+use super::compare::compare;
 use super::comparison::Comparison;
 use super::encode::{self, IR_VERSION, OPSET, RESERVED};
 use super::engine::Engine;
+use super::file::parent;
+use super::forward::{Forward, Predict};
 use super::golden::{GOLDEN, Golden};
 use super::graph::{Graph, rows_shape};
 use super::inputs::usual_inputs;
+use super::subject::Subject;
 use super::verifier::{EngineUsed, Verifier};
 use super::{decode, folder, structure};
-use crate::{Error, ForwardError};
+use crate::Error;
 
 /// The metadata entry that says, as JSON, what the file was checked in and how close it was.
 pub const PROOF: &str = "trainbook.proof";
-
-/// The trainer's own forward pass in evaluation mode: rows as the graph takes them (row-major) and their number → the output, row-major.
-pub type Predict<'a> = dyn Fn(&[f32], usize) -> Result<Vec<f32>, ForwardError> + 'a;
-
-/// The same for any inputs and outputs: arrays as the graph takes them → the outputs, each row-major.
-pub type Forward<'a> = dyn Fn(&[Array]) -> Result<Vec<Vec<f32>>, ForwardError> + 'a;
 
 /// What an export may be given beside the graph.
 #[derive(Clone, Debug, Default)]
@@ -206,14 +203,6 @@ fn proof_text(checked_in: &EngineUsed, comparison: &Comparison) -> String {
         "margin_used": comparison.margin_used,
     })
     .to_string()
-}
-
-/// The folder that a path lies in.
-pub(super) fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    }
 }
 
 /// Removed when dropped, unless it got its name.

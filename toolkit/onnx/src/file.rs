@@ -1,4 +1,4 @@
-//! Reads files that may be ONNX models.
+//! Reads files that may be ONNX models, and says where they lie.
 
 use std::fs;
 use std::path::Path;
@@ -23,4 +23,12 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
         return Err(refuse(format!("it has {} bytes; an ONNX file has at most {MAX_BYTES}", about.len())));
     }
     fs::read(path).map_err(read_error)
+}
+
+/// The folder that a path lies in.
+pub(super) fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
 }

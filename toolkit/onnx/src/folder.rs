@@ -18,7 +18,7 @@ use tempfile::NamedTempFile;
 
 use super::array::Array;
 use super::encode::{self, sha256};
-use super::export::parent;
+use super::file::parent;
 use super::golden::Golden;
 use super::graph::Graph;
 use super::proto::{TENSOR_FLOAT, TENSOR_INT64, TensorProto};

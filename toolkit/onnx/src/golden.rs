@@ -4,13 +4,12 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::Forward;
 use super::array::{Array, Numbers};
-use super::compare::{outputs_of, widen};
 use super::engine::Loaded;
+use super::forward::Forward;
 use super::graph::Graph;
 use super::mismatch::index;
-use super::reference::{self, Margined};
+use super::reference::{self, Margined, outputs_of, widen};
 use super::value::{Element, Value};
 use crate::Error;
 

@@ -25,6 +25,7 @@
 //! margins (`reference`) before a layer can use it.
 
 mod array;
+mod attribute;
 mod builder;
 mod check;
 mod compare;
@@ -36,6 +37,8 @@ mod error;
 mod export;
 mod file;
 mod folder;
+mod forward;
+mod from_layer;
 mod golden;
 mod graph;
 mod head;
@@ -53,6 +56,7 @@ mod runtime;
 mod scope;
 mod session;
 mod structure;
+mod subject;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "tract")]
@@ -61,14 +65,16 @@ mod value;
 mod verifier;
 
 pub use array::{Array, Numbers};
+pub use attribute::Attribute;
 pub use builder::GraphBuilder;
 pub use check::{CheckReport, check};
 pub use comparison::{Comparison, SecondOpinion};
 pub use encode::{FILE_SHA256, GRAPH_SHA256, IR_VERSION, OPSET};
 pub use error::{ForwardError, OnnxError};
-pub use export::{ExportOptions, ExportReport, Forward, PROOF, Predict, export, export_with};
+pub use export::{ExportOptions, ExportReport, PROOF, export, export_with};
+pub use forward::{Forward, Predict};
 pub use golden::{GOLDEN, GoldenReport};
-pub use graph::{Attribute, Graph, INPUT};
+pub use graph::{Graph, INPUT};
 pub use head::{CLASS, Head, PROBABILITIES};
 pub use latency::{Latency, LatencyOptions, LatencyReport, latency};
 pub use operator::scaled;

@@ -1,9 +1,9 @@
 //! Says where a file computes something else.
 
 use super::array::Array;
-use super::compare::{Side, Subject, Worst, outputs_of, widen};
 use super::encode;
-use super::reference::{self, Margined};
+use super::reference::{self, Margined, outputs_of, widen};
+use super::subject::{Side, Subject, Worst};
 use crate::Error;
 
 /// The largest difference, and the first node that differs.

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use super::array::{Array, Numbers};
 use super::engine::Loaded;
+use super::forward::Forward;
 use super::graph::Graph;
 use super::mismatch::index;
-use super::{Forward, Value};
+use super::value::Value;
 use crate::Error;
 
 /// An input of nothing but one special number, and the first output of which trainer and engine make different things.

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use super::graph::Graph;
 use super::operator::{Operand, Operator};
-use super::value::{BATCH, Dim, Element, MEMORY, SEQUENCE, Value};
-
-/// The largest number of numbers in one row of a value. A file that asks for more is damaged or hostile: a check would run out of memory.
-pub(super) const MAX_WIDTH: usize = 1 << 20;
+use super::value::{BATCH, Dim, Element, MAX_WIDTH, MEMORY, SEQUENCE, Value};
 
 /// # Errors
 /// The reason, in one line.

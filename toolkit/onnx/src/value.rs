@@ -11,6 +11,9 @@ pub const SEQUENCE: &str = "sequence";
 /// The name of the length of a second kind of sequence, such as what a transformer's decoder attends to.
 pub const MEMORY: &str = "memory";
 
+/// The largest number of numbers in one row of a value. A file that asks for more is damaged or hostile: a check would run out of memory.
+pub(super) const MAX_WIDTH: usize = 1 << 20;
+
 /// One dimension of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dim {

@@ -1,7 +1,8 @@
 use std::fs;
 
 use super::*;
-use crate::objects::{ObjectId, Objects};
+use crate::object_id::ObjectId;
+use crate::objects::Objects;
 
 /// Long enough for a busy machine.
 const AMPLE: Duration = Duration::from_secs(60);

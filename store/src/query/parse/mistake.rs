@@ -3,11 +3,16 @@
 use std::borrow::Cow;
 
 use winnow::error::{AddContext, ErrMode, ParserError};
-use winnow::stream::{Location, Stream};
+use winnow::stream::{LocatingSlice, Location, Stream};
 
-use super::{Input, Parsed};
 use crate::query::ast::{Span, is_word};
 use crate::query::error::QueryError;
+
+/// What is left of a query's text.
+pub(super) type Input<'a> = LocatingSlice<&'a str>;
+
+/// What was read, or where reading came to a halt.
+pub(super) type Parsed<T> = Result<T, ErrMode<Mistake>>;
 
 /// Where reading came to a halt, and what would have been right there.
 #[derive(Debug, Clone, PartialEq, Default)]

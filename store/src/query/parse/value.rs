@@ -7,8 +7,8 @@ use winnow::prelude::*;
 use winnow::stream::Location;
 use winnow::token::{any, one_of, take_till, take_while};
 
-use super::mistake::refuse;
-use super::{Input, Parsed, keyword_letters, word};
+use super::mistake::{Input, Mistake, Parsed, refuse};
+use super::word::{keyword_letters, word};
 use crate::query::ast::{Constant, Literal, is_word};
 use crate::query::render::UNITS;
 
@@ -86,10 +86,7 @@ fn bare_word(input: &mut Input<'_>) -> Parsed<Constant> {
 }
 
 /// Text between two quotes, in which the quote itself is doubled.
-pub(super) fn quoted<'a>(
-    mut quote: char,
-    unclosed: &'static str,
-) -> impl Parser<Input<'a>, String, ErrMode<super::Mistake>> {
+pub(super) fn quoted<'a>(mut quote: char, unclosed: &'static str) -> impl Parser<Input<'a>, String, ErrMode<Mistake>> {
     move |input: &mut Input<'a>| {
         let start = input.current_token_start();
         quote.parse_next(input)?;

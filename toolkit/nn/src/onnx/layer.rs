@@ -2,6 +2,7 @@
 
 use trainbook_onnx::{GraphBuilder, OnnxError, Value, Values};
 
+
 /// A layer states its ONNX form.
 ///
 /// Implemented for dfdx's built modules on every device and for tuples of them. A layer of your own adds nodes that compute, for every

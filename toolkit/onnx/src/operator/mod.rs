@@ -1,12 +1,13 @@
 //! The ONNX operators that this crate writes, as opset 17 defines them: attributes with their defaults, and shapes.
 
+mod scale;
 mod shape;
 
-pub use shape::scaled;
+pub use scale::scaled;
 
 use std::collections::BTreeMap;
 
-use super::graph::Attribute;
+use super::attribute::Attribute;
 use super::value::{Dim, Element};
 
 /// An operator with its attributes.

@@ -2,8 +2,8 @@
 //!
 //! Every rule keeps the first dimension, the batch, as it is: no operator that passes can make one row's result depend on another row.
 
+use super::scale::scaled;
 use super::{Operand, Operator};
-use crate::structure::MAX_WIDTH;
 use crate::value::{Dim, Element, Value};
 
 impl Operator {
@@ -181,20 +181,4 @@ fn resize(x: &[Dim], scales: &[f32]) -> Option<Vec<Dim>> {
     let unscaled = *one == 1.0 && *also_one == 1.0;
     let (height, width) = (scaled(*height, *tall)?, scaled(*width, *wide)?);
     unscaled.then(|| vec![batch.clone(), channels.clone(), Dim::Fixed(height), Dim::Fixed(width)])
-}
-
-/// ⌊size · scale⌋, if f32 and f64 agree on it. One pixel has no two corners.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::cast_sign_loss,
-    reason = "sizes up to 2²⁰"
-)]
-pub fn scaled(size: usize, scale: f32) -> Option<usize> {
-    if !(1.0..=MAX_WIDTH as f32).contains(&scale) {
-        return None;
-    }
-    let (single, double) = ((size as f32 * scale).floor(), (size as f64 * f64::from(scale)).floor());
-    let inside = (2.0..=MAX_WIDTH as f64).contains(&double);
-    (inside && f64::from(single) == double).then_some(double as usize)
 }

@@ -6,9 +6,11 @@ use std::path::Path;
 use prost::Message as _;
 use prost::bytes::Bytes;
 
+use super::info::{NodeInfo, Overview, Size, TensorInfo};
+use super::operators::is_onnx;
 use super::proto::{Dim, EXTERNAL, Graph, Model, Node, Tensor, Type, ValueInfo};
 use super::shape::{self, Sizes};
-use super::{NodeInfo, Overview, Size, TensorInfo, element, flops};
+use super::{element, flops};
 use crate::encode;
 
 /// ONNX's own domain, which files leave empty.
@@ -97,7 +99,7 @@ pub(super) fn overview(path: &Path, bytes: Bytes) -> Result<Overview, String> {
 }
 
 fn operator(node: &Node) -> String {
-    if flops::is_onnx(node) { node.op_type.clone() } else { format!("{}.{}", node.domain, node.op_type) }
+    if is_onnx(node) { node.op_type.clone() } else { format!("{}.{}", node.domain, node.op_type) }
 }
 
 fn named(size: &Size) -> Option<&str> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::flops::{self, PAIRS, SINGLE};
+use super::operators::{PAIRS, SINGLE, is_onnx};
 use super::proto::{Attribute, Node};
 
 /// The sizes of the values that are known, by name.
@@ -28,11 +28,11 @@ pub(super) fn int(node: &Node, name: &str, default: i64) -> i64 {
 
 /// Adds the sizes of the node's first output, and of the scale and zero point that quantising computes.
 pub(super) fn infer<'a>(node: &'a Node, sizes: &mut Sizes<'a>) {
-    if node.op_type == "DynamicQuantizeLinear" && flops::is_onnx(node) {
+    if node.op_type == "DynamicQuantizeLinear" && is_onnx(node) {
         sizes.extend(node.output.iter().skip(1).map(|name| (name.as_str(), Vec::new())));
     }
     let Some(output) = node.output.first().filter(|name| !sizes.contains_key(name.as_str())) else { return };
-    if let Some(found) = first_output(node, sizes).filter(|_| flops::is_onnx(node)) {
+    if let Some(found) = first_output(node, sizes).filter(|_| is_onnx(node)) {
         sizes.insert(output, found);
     }
 }

@@ -246,7 +246,7 @@ proptest! {
     fn numbers_of_any_size_never_panic(
         dims in prop::collection::vec(any::<i64>(), 0..5),
         attribute in prop::collection::vec(prop_oneof![any::<i64>(), -2..4_i64], 0..5),
-        op in prop::sample::select(super::flops::SINGLE.iter().chain(&FORMULAS).copied().collect::<Vec<_>>()),
+        op in prop::sample::select(super::operators::SINGLE.iter().chain(&FORMULAS).copied().collect::<Vec<_>>()),
     ) {
         let shape: Vec<_> = dims.iter().map(ToString::to_string).collect();
         let shape: Vec<_> = shape.iter().map(String::as_str).collect();

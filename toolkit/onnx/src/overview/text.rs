@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Overview, Size};
+use super::info::{Overview, Size};
 use trainbook_core::text_table::{Align, Table};
 
 /// A name that is longer loses its beginning, because the end tells nodes apart.

@@ -1,6 +1,6 @@
 //! Numbers in another order or number: transposed, reshaped, picked, interpolated.
 
-use super::{FOUR_U, Margined};
+use super::margined::{FOUR_U, Margined};
 use crate::operator::scaled;
 
 pub(super) fn transpose(x: &Margined, perm: &[usize]) -> Margined {

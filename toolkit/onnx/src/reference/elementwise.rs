@@ -1,6 +1,6 @@
 //! Operators that work on each number alone, or on pairs of them.
 
-use super::{FOUR_U, Margined, Number};
+use super::margined::{FOUR_U, Margined, Number};
 use crate::operator::{Binary, Unary};
 
 /// For each number of `shape`, where the number that is broadcast to it stands in `other`.

@@ -15,67 +15,45 @@
 
 mod arrange;
 mod elementwise;
+mod margined;
 mod normalization;
 mod product;
 mod reduce;
 
 use std::collections::BTreeMap;
 
-use super::array::reverse_rows;
-use super::graph::{Graph, Node};
+use super::array::Array;
+use super::graph::{Graph, Node, rows_shape};
 use super::operator::Operator;
+use crate::Error;
 
-/// Four times the largest relative error of one f32 rounding.
-const FOUR_U: f64 = 4.0 / (1_u64 << 24) as f64;
+pub(super) use margined::Margined;
 
-/// A value or weight: row-major numbers and, beside each, its margin.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Margined {
-    pub shape: Vec<usize>,
-    pub values: Vec<f64>,
-    pub margins: Vec<f64>,
-}
-
-/// A number and its margin.
-type Number = (f64, f64);
-
-impl Margined {
-    /// Numbers without any error.
-    pub fn exact(shape: Vec<usize>, values: Vec<f64>) -> Self {
-        Self { shape, margins: vec![0.0; values.len()], values }
+impl Graph {
+    /// Evaluates in f64 a graph that takes one array of floats and returns one: `input` holds `rows` rows of
+    /// [`input_width`](Self::input_width) numbers.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the graph takes something else or `input` has another length.
+    pub fn evaluate_f64(&self, input: &[f64], rows: usize) -> Result<Vec<f64>, Error> {
+        let shape = rows_shape(&self.inputs, input.len(), rows)?;
+        let outputs = self.evaluate(vec![Margined::exact(shape, input.to_vec())])?;
+        Ok(outputs.into_iter().next().unwrap_or_default())
     }
 
-    /// The first rows of the batch.
-    pub fn first_rows(&self, rows: usize) -> Self {
-        let len = self.values.len() / self.shape[0] * rows;
-        let shape = [&[rows], &self.shape[1..]].concat();
-        Self { shape, values: self.values[..len].to_vec(), margins: self.margins[..len].to_vec() }
+    /// Evaluates the graph in f64: its outputs, each row-major.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the arrays are not what the graph takes.
+    pub fn evaluate_f64_on(&self, inputs: &[Array]) -> Result<Vec<Vec<f64>>, Error> {
+        Array::expect(inputs, &self.inputs)?;
+        self.evaluate(inputs.iter().map(|input| Margined::exact(input.shape.clone(), input.widen())).collect())
     }
 
-    /// The last row of the batch first.
-    pub fn reversed(&self) -> Self {
-        let reversed = |numbers: &[f64]| reverse_rows(numbers, self.shape[0]);
-        Self { shape: self.shape.clone(), values: reversed(&self.values), margins: reversed(&self.margins) }
-    }
-
-    fn new(shape: Vec<usize>, numbers: impl Iterator<Item = Number>) -> Self {
-        let (values, margins) = numbers.unzip();
-        Self { shape, values, margins }
-    }
-
-    fn numbers(&self) -> impl Iterator<Item = Number> + '_ {
-        self.values.iter().copied().zip(self.margins.iter().copied())
-    }
-
-    pub fn number(&self, at: usize) -> Number {
-        (self.values[at], self.margins[at])
-    }
-
-    /// Row after row along the last axis.
-    fn by_row(&self, f: impl Fn(&[Number]) -> Vec<Number>) -> Self {
-        let numbers: Vec<Number> = self.numbers().collect();
-        let width = self.shape.last().copied().unwrap_or(1).max(1);
-        Self::new(self.shape.clone(), numbers.chunks_exact(width).flat_map(f))
+    fn evaluate(&self, inputs: Vec<Margined>) -> Result<Vec<Vec<f64>>, Error> {
+        let no_form = |reason| Error::NoOnnxForm { layer: "the model".into(), reason };
+        let mut values = evaluate(self, inputs).map_err(no_form)?;
+        Ok(self.outputs.iter().map(|output| values.remove(&output.name).unwrap_or_default().values).collect())
     }
 }
 
@@ -99,6 +77,16 @@ pub(super) fn evaluate(graph: &Graph, inputs: Vec<Margined>) -> Result<BTreeMap<
         known.insert(node.output.name.clone(), output);
     }
     Ok(known)
+}
+
+/// The graph's outputs among all of its values, in order.
+pub(super) fn outputs_of(graph: &Graph, mut values: BTreeMap<String, Margined>) -> Vec<Margined> {
+    graph.outputs.iter().map(|output| values.remove(&output.name).unwrap_or_default()).collect()
+}
+
+/// Inputs for the f64 evaluation.
+pub(super) fn widen(arrays: &[Array]) -> Vec<Margined> {
+    arrays.iter().map(|array| Margined::exact(array.shape.clone(), array.widen())).collect()
 }
 
 fn apply(node: &Node, known: &BTreeMap<String, Margined>) -> Result<Margined, String> {

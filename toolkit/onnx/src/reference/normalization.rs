@@ -1,6 +1,6 @@
 //! Softmax, and normalisation over running statistics or over the last axis.
 
-use super::{FOUR_U, Margined, Number};
+use super::margined::{FOUR_U, Margined, Number};
 
 /// The largest input of a row, its largest margin, and ln Σ exp(x − largest).
 fn log_sum_exp(row: &[Number]) -> (f64, f64, f64) {

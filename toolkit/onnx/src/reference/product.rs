@@ -1,6 +1,6 @@
 //! Products of matrices.
 
-use super::{FOUR_U, Margined, Number};
+use super::margined::{FOUR_U, Margined, Number};
 
 /// Σ of products, with what the margins of both sides let through, and what summing adds.
 fn dot(pairs: impl Iterator<Item = (Number, Number)>) -> (f64, f64, f64) {

@@ -1,6 +1,6 @@
 //! One number out of many: the mean, the largest, the smallest.
 
-use super::{FOUR_U, Margined, Number};
+use super::margined::{FOUR_U, Margined, Number};
 use crate::operator::Fold;
 
 pub(super) fn reduce(x: &Margined, fold: Fold, axes: &[usize], keep: bool) -> Margined {

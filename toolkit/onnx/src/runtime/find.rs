@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::inputs::Inputs;
 use super::{library, python};
 use crate::Error;
 
@@ -84,27 +85,6 @@ pub struct Passed {
     pub source: Source,
     /// Why it gave none, for example "not set".
     pub reason: String,
-}
-
-/// All that the search depends on, besides files.
-pub struct Inputs<'a> {
-    /// The path that the caller gave.
-    pub explicit: Option<&'a Path>,
-    /// The environment.
-    pub variables: &'a dyn Fn(&str) -> Option<OsString>,
-    /// Folders and programs above which the project's cache may be.
-    pub starts: &'a [PathBuf],
-    /// Where this `python3` has the package, if it has it.
-    pub python: &'a dyn Fn(&Path) -> Result<Option<PathBuf>, String>,
-    /// Has the system's loader load its library, and says where that is.
-    pub system: &'a dyn Fn() -> Result<PathBuf, String>,
-}
-
-impl Inputs<'_> {
-    /// A variable that is set to something.
-    pub fn variable(&self, name: &str) -> Option<OsString> {
-        (self.variables)(name).filter(|value| !value.is_empty())
-    }
 }
 
 /// The library that [`load`](super::load) would load: `explicit`; `ORT_DYLIB_PATH`; `.cache/onnxruntime-*/` in a folder above the working
@@ -201,7 +181,7 @@ pub fn user_cache(variables: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBu
 fn system() -> Result<PathBuf, String> {
     match ort::init_from(SYSTEM) {
         Ok(_) => Ok(mapped().unwrap_or_else(|| SYSTEM.into())),
-        Err(e) => Err(super::load_reason(&e)),
+        Err(e) => Err(library::load_reason(&e)),
     }
 }
 

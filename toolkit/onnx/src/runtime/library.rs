@@ -49,6 +49,22 @@ pub fn version_of(path: &Path) -> String {
     dotted(&version_in_name(path))
 }
 
+/// Why a library does not load, in one line.
+pub fn load_reason(error: &ort::LoadDynamicError) -> String {
+    match error {
+        ort::LoadDynamicError::Dlopen { error, path } => {
+            let system = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+            if system.contains(&*path.to_string_lossy()) { system } else { format!("{}: {system}", path.display()) }
+        }
+        ort::LoadDynamicError::MissingApi { path } => format!("{} is not an ONNX Runtime", path.display()),
+        ort::LoadDynamicError::BadVersion { version_str, path } => {
+            let oldest = ort::MINOR_VERSION;
+            format!("{} is ONNX Runtime {version_str}; at least 1.{oldest} is needed", path.display())
+        }
+        ort::LoadDynamicError::InvalidVersionString => "the library states no readable version".to_owned(),
+    }
+}
+
 fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

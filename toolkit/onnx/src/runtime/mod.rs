@@ -1,6 +1,7 @@
 //! ONNX Runtime's shared library: found, fetched, and loaded once per process.
 
 mod find;
+mod inputs;
 mod install;
 mod library;
 mod pinned;
@@ -13,9 +14,11 @@ use ort::environment::Environment;
 
 use crate::Error;
 
+#[cfg(test)]
+pub(super) use find::search;
 pub use find::{Found, Passed, Source, find};
 #[cfg(test)]
-pub(super) use find::{Inputs, search};
+pub(super) use inputs::Inputs;
 #[cfg(test)]
 pub(super) use install::install_into;
 pub use install::{Installed, install};
@@ -73,7 +76,7 @@ pub fn load(explicit: Option<&Path>) -> Result<&'static Runtime, Error> {
     let (path, source) = (&found.path, found.source);
     // Not ort::Error: that type calls into the library, and there is none after a failed load.
     let builder = ort::init_from(path)
-        .map_err(|e| Error::Runtime(format!("{} (from {source}); {}", load_reason(&e), source.cure())))?;
+        .map_err(|e| Error::Runtime(format!("{} (from {source}); {}", library::load_reason(&e), source.cure())))?;
     let environment = builder
         .with_name("trainbook")
         .with_telemetry(false)
@@ -81,22 +84,6 @@ pub fn load(explicit: Option<&Path>) -> Result<&'static Runtime, Error> {
         .map_err(|e| Error::Runtime(format!("{}: {e}", path.display())))?;
     let version = version(ort::info(), path);
     Ok(LOADED.get_or_init(|| Runtime { environment, found, version }))
-}
-
-/// In one line.
-fn load_reason(error: &ort::LoadDynamicError) -> String {
-    match error {
-        ort::LoadDynamicError::Dlopen { error, path } => {
-            let system = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-            if system.contains(&*path.to_string_lossy()) { system } else { format!("{}: {system}", path.display()) }
-        }
-        ort::LoadDynamicError::MissingApi { path } => format!("{} is not an ONNX Runtime", path.display()),
-        ort::LoadDynamicError::BadVersion { version_str, path } => {
-            let oldest = ort::MINOR_VERSION;
-            format!("{} is ONNX Runtime {version_str}; at least 1.{oldest} is needed", path.display())
-        }
-        ort::LoadDynamicError::InvalidVersionString => "the library states no readable version".to_owned(),
-    }
 }
 
 /// From the build information ("… git-branch=rel-1.32.0, …"), else from the file's name.

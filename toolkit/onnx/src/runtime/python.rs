@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::find::Inputs;
+use super::inputs::Inputs;
 use super::library;
 
 /// Prints the package's folder without importing it. Modules in the working folder are none of Python's.

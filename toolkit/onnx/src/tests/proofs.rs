@@ -2,8 +2,9 @@
 
 use trainbook_core::random::{Seed, Stream};
 
-use super::super::compare::{Subject, compare};
+use super::super::compare::compare;
 use super::super::golden::Golden;
+use super::super::subject::Subject;
 use super::super::{Array, Attribute, Graph, GraphBuilder, Value, Verifier};
 use crate::Error;
 

@@ -1,0 +1,61 @@
+//! The lists that a store gives, while runs begin, grow and go.
+
+use std::collections::BTreeSet;
+
+use crate::{EndState, Metric, RunEnd, RunStart, Store};
+
+#[test]
+fn a_list_of_the_same_runs_is_brought_up_to_date() {
+    let (other, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let writer = Store::open(other.path()).unwrap().start_run(RunStart::default()).unwrap();
+    let name = format!("runs/{}.log", writer.id());
+    let store = Store::open(folder.path()).unwrap();
+    let growing = store.start_run(RunStart::default()).unwrap();
+    // A run that is just starting.
+    std::fs::write(folder.path().join(&name), b"").unwrap();
+    let states = || {
+        let runs = store.runs().unwrap();
+        runs.into_iter().map(|run| (run.id, run.state.name(), run.steps)).collect::<BTreeSet<_>>()
+    };
+    let mut expected = BTreeSet::from([(growing.id().clone(), "running", 0)]);
+    for _ in 0..2 {
+        assert_eq!(states(), expected);
+    }
+    std::fs::copy(other.path().join(&name), folder.path().join(&name)).unwrap();
+    expected.insert((writer.id().clone(), "crashed", 0));
+    for _ in 0..2 {
+        assert_eq!(states(), expected);
+    }
+    growing.log(7, &[Metric::new("loss", 1.0)]);
+    growing.flush().unwrap();
+    expected.remove(&(growing.id().clone(), "running", 0));
+    expected.insert((growing.id().clone(), "running", 7));
+    for _ in 0..2 {
+        assert_eq!(states(), expected);
+    }
+    growing.finish(RunEnd::new(EndState::Finished, 8, 1)).unwrap();
+    expected.remove(&(growing.id().clone(), "running", 7));
+    expected.insert((growing.id().clone(), "finished", 8));
+    for _ in 0..2 {
+        assert_eq!(states(), expected);
+    }
+}
+
+#[test]
+fn a_run_that_is_not_remembered_leaves_the_list_when_it_is_deleted() {
+    for deleted in 0..4 {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        for _ in 0..4 {
+            let run = store.start_run(RunStart::default()).unwrap();
+            run.finish(RunEnd::new(EndState::Finished, 0, 0)).unwrap();
+        }
+        let all = store.runs().unwrap();
+        assert_eq!(all.len(), 4);
+        store.plan_deletion(&[all[deleted].id.as_str()]).unwrap().carry_out().unwrap();
+        let rest: Vec<_> = all.iter().filter(|run| run.id != all[deleted].id).cloned().collect();
+        for _ in 0..2 {
+            assert_eq!(store.runs().unwrap(), rest, "{deleted}");
+        }
+    }
+}
