@@ -2,8 +2,9 @@
 
 use trainbook_core::random::{Draws, Seed, Stream};
 
-/// In which circumstances a batch goes through a network: from this everything random in a layer is drawn, so that it does not matter
-/// where a sample is in its batch, how many threads there are and on which device.
+/// In which circumstances a batch goes through a network: from this everything random in a layer is
+/// drawn, so that it does not matter where a sample is in its batch, how many threads there are and
+/// on which device.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// Whether it is trained; otherwise nothing is drawn.
@@ -18,13 +19,15 @@ pub struct Context<'a> {
 
 impl Context<'_> {
     /// For evaluation.
-    pub const EVALUATION: Context<'static> = Context { training: false, seed: Seed(0), update: 0, samples: &[] };
+    pub const EVALUATION: Context<'static> =
+        Context { training: false, seed: Seed(0), update: 0, samples: &[] };
 
     /// The draws of the stream `dropout` for one sample in the layer at `path`.
     pub fn draws(&self, path: &str, row: usize) -> Draws {
         let sample = self.samples.get(row).copied().unwrap_or(row) as u64;
         let hash = *blake3::hash(path.as_bytes()).as_bytes();
         let layer = u64::from_le_bytes(std::array::from_fn(|i| hash[i]));
-        Stream::new(self.seed, "dropout").at(self.update, layer ^ sample.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        Stream::new(self.seed, "dropout")
+            .at(self.update, layer ^ sample.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 }

@@ -2,7 +2,8 @@
 
 use trainbook_onnx::OnnxError;
 
-/// Why something failed. Messages finish the sentence "failed to …", name the wrong value and say what would be right.
+/// Why something failed. Messages finish the sentence "failed to …", name the wrong value and say
+/// what would be right.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NnError {
@@ -69,7 +70,10 @@ fn at(place: &str) -> String {
 
 impl NnError {
     pub(crate) fn from_fault(fault: crate::layer::Fault) -> Self {
-        Self::Layer { layer: fault.place.unwrap_or_else(|| "the network".to_owned()), reason: fault.reason }
+        Self::Layer {
+            layer: fault.place.unwrap_or_else(|| "the network".to_owned()),
+            reason: fault.reason,
+        }
     }
 
     pub(crate) fn device(operation: &'static str, error: &dyn std::fmt::Debug) -> Self {

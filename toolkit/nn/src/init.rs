@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use trainbook_core::random::{Seed, Stream};
 
-/// How the weights of a network are drawn, where a layer does not say otherwise. Biases begin at zero; scales and shifts of normalisation
-/// layers begin at one and zero.
+/// How the weights of a network are drawn, where a layer does not say otherwise. Biases begin at
+/// zero; scales and shifts of normalisation layers begin at one and zero.
 ///
-/// With fan-in and fan-out the numbers of inputs and outputs of a unit, drawn from the stream `weights`, keyed by the tensor's name:
+/// With fan-in and fan-out the numbers of inputs and outputs of a unit, drawn from the stream
+/// `weights`, keyed by the tensor's name:
 ///
 /// | | bound of the uniform | deviation of the normal | source |
 /// |---|---|---|---|
@@ -29,7 +30,8 @@ pub enum Init {
     LecunUniform,
     /// For networks of SELU, and layers without an activation behind them.
     LecunNormal,
-    /// Rows (or columns, where there are more rows) that are orthogonal to each other and of length 1 (Saxe et al. 2014, arXiv:1312.6120).
+    /// Rows (or columns, where there are more rows) that are orthogonal to each other and of length
+    /// 1 (Saxe et al. 2014, arXiv:1312.6120).
     Orthogonal,
     /// Normal with deviation 0.02, cut off at two deviations: for transformers (BERT, GPT-2).
     TruncatedNormal,
@@ -61,13 +63,22 @@ impl Begin {
     /// All elements 1.
     pub const ONES: Self = Self::Constant(1.0);
 
-    pub(crate) fn fill(&self, into: &mut [f32], init: Init, seed: Seed, name: &str, shape: &[usize]) {
+    pub(crate) fn fill(
+        &self,
+        into: &mut [f32],
+        init: Init,
+        seed: Seed,
+        name: &str,
+        shape: &[usize],
+    ) {
         let mut draws = Stream::new(seed, "weights").at(0, key(name));
         match *self {
             Self::Constant(value) => into.fill(value),
             Self::Values(ref values) => into.copy_from_slice(values),
             Self::Normal(std) => into.iter_mut().for_each(|v| *v = (std * draws.normal()) as f32),
-            Self::Uniform(bound) => into.iter_mut().for_each(|v| *v = draws.uniform(-bound, bound) as f32),
+            Self::Uniform(bound) => {
+                into.iter_mut().for_each(|v| *v = draws.uniform(-bound, bound) as f32)
+            }
             Self::Weight { fan_in, fan_out } => {
                 let (fan_in, fan_out) = (fan_in.max(1) as f64, fan_out.max(1) as f64);
                 let variance = match init {
@@ -85,7 +96,8 @@ impl Begin {
                         into.iter_mut().for_each(|v| *v = (std * draws.normal()) as f32);
                     }
                     Init::TruncatedNormal => into.iter_mut().for_each(|v| {
-                        let normal = std::iter::repeat_with(|| draws.normal()).find(|x| x.abs() <= 2.0);
+                        let normal =
+                            std::iter::repeat_with(|| draws.normal()).find(|x| x.abs() <= 2.0);
                         *v = (0.02 * normal.unwrap_or(0.0)) as f32;
                     }),
                     Init::Orthogonal => {
@@ -104,8 +116,9 @@ fn key(name: &str) -> u64 {
     u64::from_le_bytes(std::array::from_fn(|i| hash[i]))
 }
 
-/// Fills a matrix of so many rows with orthonormal rows, or columns where there are more rows than columns, by Gram and Schmidt's method,
-/// applied twice to each vector so that rounding does not spoil it.
+/// Fills a matrix of so many rows with orthonormal rows, or columns where there are more rows than
+/// columns, by Gram and Schmidt's method, applied twice to each vector so that rounding does not
+/// spoil it.
 fn orthogonal(into: &mut [f32], rows: usize, normal: &mut dyn FnMut() -> f64) {
     let columns = into.len() / rows;
     let (count, len) = (rows.min(columns), rows.max(columns));

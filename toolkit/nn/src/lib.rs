@@ -10,8 +10,8 @@
 //! | [`onnx`] | the ONNX forms of layers |
 //! | [`builders`] | dfdx's layers, to write a network's type with |
 
-mod error;
 mod context;
+mod error;
 mod host;
 mod init;
 pub mod layer;
@@ -25,8 +25,8 @@ mod plan;
 mod sample;
 pub mod task;
 
-pub use dfdx::nn::builders;
 pub use context::Context;
+pub use dfdx::nn::builders;
 pub use error::NnError;
 pub use host::{HostLayer, HostPass, HostTensor, Matrix, gemm};
 pub use init::{Begin, Init};

@@ -2,9 +2,9 @@
 
 use trainbook_onnx::{Attribute, BATCH, Dim, Graph, GraphBuilder, INPUT, OnnxError, Value, Values};
 
+use crate::NnError;
 use crate::layer::Fault;
 use crate::parameters::Slot;
-use crate::NnError;
 use crate::plan::{Node, Planned};
 
 /// What a layer has at hand while it states its ONNX form.
@@ -16,7 +16,12 @@ pub struct OnnxPass<'a> {
 }
 
 impl<'a> OnnxPass<'a> {
-    pub(crate) fn new(graph: &'a mut GraphBuilder, node: &'a Node, slots: &'a [Slot], values: &'a [f32]) -> Self {
+    pub(crate) fn new(
+        graph: &'a mut GraphBuilder,
+        node: &'a Node,
+        slots: &'a [Slot],
+        values: &'a [f32],
+    ) -> Self {
         Self { graph, node, slots, values }
     }
 
@@ -46,14 +51,24 @@ impl<'a> OnnxPass<'a> {
     /// # Errors
     /// It is stored already.
     pub fn parameter(&mut self, number: usize, name: &str) -> Result<String, Fault> {
-        Ok(self.graph.weight(&self.node.path, name, self.shape(number), self.values(number).to_vec())?)
+        Ok(self.graph.weight(
+            &self.node.path,
+            name,
+            self.shape(number),
+            self.values(number).to_vec(),
+        )?)
     }
 
     /// Stores a tensor under the name `name` within the layer, and returns its name in the graph.
     ///
     /// # Errors
     /// The name is taken, or the values do not fill the shape.
-    pub fn weight(&mut self, name: &str, shape: &[usize], values: Vec<f32>) -> Result<String, Fault> {
+    pub fn weight(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        values: Vec<f32>,
+    ) -> Result<String, Fault> {
         Ok(self.graph.weight(&self.node.path, name, shape, values)?)
     }
 
@@ -69,7 +84,12 @@ impl<'a> OnnxPass<'a> {
     ///
     /// # Errors
     /// An input does not exist, or the operator does not fit its inputs.
-    pub fn node(&mut self, op: &str, inputs: &[&str], attributes: &[(&str, Attribute)]) -> Result<Value, Fault> {
+    pub fn node(
+        &mut self,
+        op: &str,
+        inputs: &[&str],
+        attributes: &[(&str, Attribute)],
+    ) -> Result<Value, Fault> {
         Ok(self.graph.node(&self.node.path, op, inputs, attributes)?)
     }
 
@@ -78,13 +98,18 @@ impl<'a> OnnxPass<'a> {
     /// # Errors
     /// Those of the part; there is no such part.
     pub fn part(&mut self, number: usize, x: &Value) -> Result<Value, Fault> {
-        let node = self.node.children.get(number).ok_or_else(|| Fault::new(format!("it has no part {number}")))?;
+        let node = self
+            .node
+            .children
+            .get(number)
+            .ok_or_else(|| Fault::new(format!("it has no part {number}")))?;
         OnnxPass { graph: self.graph, node, slots: self.slots, values: self.values }.run(x)
     }
 }
 
-/// The graph of a network with these values: takes `input`, the samples as they are, and gives `output`. With `normalization` (offset and
-/// scale for each number of a sample) it begins with `(input − offset) · scale`.
+/// The graph of a network with these values: takes `input`, the samples as they are, and gives
+/// `output`. With `normalization` (offset and scale for each number of a sample) it begins with
+/// `(input − offset) · scale`.
 ///
 /// # Errors
 /// A layer has no ONNX form.
@@ -95,10 +120,13 @@ pub(crate) fn graph(
     normalization: Option<(&[f32], &[f32])>,
 ) -> Result<Graph, NnError> {
     let sample = &planned.root.input.shape;
-    let shape: Vec<Dim> = std::iter::once(BATCH.into()).chain(sample.iter().map(|&dim| dim.into())).collect();
+    let shape: Vec<Dim> =
+        std::iter::once(BATCH.into()).chain(sample.iter().map(|&dim| dim.into())).collect();
     let input = Value::f32(INPUT, shape);
     let graph = Graph::build_on(&[input], &[output], |graph, given| {
-        let Values::One(mut value) = given.clone() else { return Err(no_form("the network".to_owned(), "it takes one input")) };
+        let Values::One(mut value) = given.clone() else {
+            return Err(no_form("the network".to_owned(), "it takes one input"));
+        };
         if let Some((offset, scale)) = normalization {
             let scope = "normalize";
             let offset = graph.weight(scope, "offset", sample, offset.to_vec())?;

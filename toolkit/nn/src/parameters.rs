@@ -66,7 +66,8 @@ impl Slot {
     }
 }
 
-/// Where every tensor is: trained ones first, so that they are one range, then the others; each in the network's order.
+/// Where every tensor is: trained ones first, so that they are one range, then the others; each in
+/// the network's order.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
     slots: Vec<Slot>,
@@ -127,7 +128,8 @@ impl Layout {
         }
     }
 
-    /// The first values of all tensors, from the seed's stream `weights`, keyed by each tensor's name.
+    /// The first values of all tensors, from the seed's stream `weights`, keyed by each tensor's
+    /// name.
     pub fn begin(&self, init: Init, seed: Seed) -> Vec<f32> {
         let mut values = vec![0.0; self.len];
         for slot in &self.slots {

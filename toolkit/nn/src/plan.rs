@@ -21,7 +21,8 @@ pub struct Node {
     pub slots: Vec<usize>,
     /// Its parts, in the order in which the layer declared them.
     pub children: Vec<Node>,
-    /// Floating-point operations for one sample, its parts' not included; an addition and a multiplication are two.
+    /// Floating-point operations for one sample, its parts' not included; an addition and a
+    /// multiplication are two.
     pub flops: u64,
     /// Whether anything in front of it is trained, so that its input needs a gradient.
     pub behind_trained: bool,
@@ -108,26 +109,51 @@ impl Plan<'_> {
             behind_trained,
         };
         let output = layer.layer().plan(&mut plan, input).map_err(|mut misfit| {
-            misfit.place.get_or_insert_with(|| (layer.kind().to_owned(), plan.path.clone(), input.to_string()));
+            misfit.place.get_or_insert_with(|| {
+                (layer.kind().to_owned(), plan.path.clone(), input.to_string())
+            });
             misfit
         })?;
         let Plan { path, own, children, flops, .. } = plan;
-        Ok(Node { path, layer: layer.clone(), input: input.clone(), output, slots: own, children, flops, behind_trained })
+        Ok(Node {
+            path,
+            layer: layer.clone(),
+            input: input.clone(),
+            output,
+            slots: own,
+            children,
+            flops,
+            behind_trained,
+        })
     }
 
     /// Declares a trained tensor. It is the layer's number 0, 1, … in the order of declaration.
-    pub fn parameter(&mut self, name: &str, shape: impl Into<Vec<usize>>, role: Role, begin: Begin) {
+    pub fn parameter(
+        &mut self,
+        name: &str,
+        shape: impl Into<Vec<usize>>,
+        role: Role,
+        begin: Begin,
+    ) {
         self.own.push(self.slots.len());
-        self.slots.push(Slot { name: join(&self.path, name), shape: shape.into(), role, begin, offset: 0 });
+        self.slots.push(Slot {
+            name: join(&self.path, name),
+            shape: shape.into(),
+            role,
+            begin,
+            offset: 0,
+        });
     }
 
-    /// Declares a tensor that is carried along and not trained, such as a running mean; counted with the parameters.
+    /// Declares a tensor that is carried along and not trained, such as a running mean; counted
+    /// with the parameters.
     pub fn buffer(&mut self, name: &str, shape: impl Into<Vec<usize>>, begin: Begin) {
         self.parameter(name, shape, Role::Buffer, begin);
     }
 
-    /// Fits a part of the layer to samples like `input` and returns what it gives. It is the layer's part number 0, 1, … in the
-    /// order of declaration. Without a name of its own it is called `name`.
+    /// Fits a part of the layer to samples like `input` and returns what it gives. It is the
+    /// layer's part number 0, 1, … in the order of declaration. Without a name of its own it is
+    /// called `name`.
     ///
     /// # Errors
     /// The part does not fit.
@@ -140,12 +166,23 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// The part does not fit.
-    pub fn branch(&mut self, name: &str, layer: &AnyLayer, input: &Sample) -> Result<Sample, Misfit> {
+    pub fn branch(
+        &mut self,
+        name: &str,
+        layer: &AnyLayer,
+        input: &Sample,
+    ) -> Result<Sample, Misfit> {
         let behind = self.entered_behind_trained;
         self.fit_part(name, layer, input, behind)
     }
 
-    fn fit_part(&mut self, name: &str, layer: &AnyLayer, input: &Sample, behind: bool) -> Result<Sample, Misfit> {
+    fn fit_part(
+        &mut self,
+        name: &str,
+        layer: &AnyLayer,
+        input: &Sample,
+        behind: bool,
+    ) -> Result<Sample, Misfit> {
         let name = layer.name().unwrap_or(name);
         let path = join(&self.path, name);
         if self.children.iter().any(|child| child.path == path) {
@@ -159,7 +196,8 @@ impl Plan<'_> {
         Ok(output)
     }
 
-    /// Adds the floating-point operations for one sample, forward: an addition and a multiplication are two.
+    /// Adds the floating-point operations for one sample, forward: an addition and a multiplication
+    /// are two.
     pub fn flops(&mut self, operations: usize) {
         self.flops += operations as u64;
     }

@@ -9,7 +9,8 @@ use crate::layer::Misfit;
 /// Shape and kind of one sample, without the batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
-    /// Its dimensions: `[features]`, `[channels, length]`, `[channels, height, width]`, `[sequence, features]`.
+    /// Its dimensions: `[features]`, `[channels, length]`, `[channels, height, width]`,
+    /// `[sequence, features]`.
     pub shape: Vec<usize>,
     /// Whether it holds numbers or indices, such as tokens.
     #[serde(default)]
@@ -62,7 +63,9 @@ impl Sample {
         match self.kind {
             Kind::Numbers if !self.shape.is_empty() => Ok(&self.shape),
             Kind::Numbers => Err(Misfit::new(format!("it takes {takes}"))),
-            Kind::Indices => Err(Misfit::new(format!("it takes numbers, {takes}; an Embedding makes numbers of indices"))),
+            Kind::Indices => Err(Misfit::new(format!(
+                "it takes numbers, {takes}; an Embedding makes numbers of indices"
+            ))),
         }
     }
 }

@@ -14,7 +14,8 @@ use crate::optim::Optimizer;
 use crate::random::Seed;
 use crate::task::{Device, Loss, Recipe};
 
-/// A trainer being put together. Every setting has a default; the last call is [`build`](Self::build).
+/// A trainer being put together. Every setting has a default; the last call is
+/// [`build`](Self::build).
 pub struct TrainerBuilder {
     data: Dataset,
     network: Network,
@@ -33,10 +34,11 @@ pub struct TrainerBuilder {
 }
 
 impl Trainer {
-    /// Trains a network to tell the classes of `data` apart, by cross-entropy. Its outputs are logits, one per class.
+    /// Trains a network to tell the classes of `data` apart, by cross-entropy. Its outputs are
+    /// logits, one per class.
     ///
-    /// The network is a value, `Sequential::new().linear(64).relu().linear(10)`, or described by a type of dfdx's layers,
-    /// `Network::of::<(Linear<64, 64>, ReLU, Linear<64, 10>)>()`.
+    /// The network is a value, `Sequential::new().linear(64).relu().linear(10)`, or described by a
+    /// type of dfdx's layers, `Network::of::<(Linear<64, 64>, ReLU, Linear<64, 10>)>()`.
     pub fn classifier(data: &Dataset, network: impl Into<Network>) -> TrainerBuilder {
         TrainerBuilder::new(data, network.into(), Loss::CrossEntropy)
     }
@@ -67,8 +69,8 @@ impl TrainerBuilder {
         }
     }
 
-    /// Fixes every random draw: the same seed gives the same bits. Short for `.with(FixSeed::new(seed))`. Without it a seed is drawn from
-    /// the system and recorded.
+    /// Fixes every random draw: the same seed gives the same bits. Short for
+    /// `.with(FixSeed::new(seed))`. Without it a seed is drawn from the system and recorded.
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         self.with(FixSeed::new(seed))
@@ -81,7 +83,8 @@ impl TrainerBuilder {
         self
     }
 
-    /// The learning rate where no schedule sets one. Default: 1e-3 for the Adam family, 1e-1 for SGD.
+    /// The learning rate where no schedule sets one. Default: 1e-3 for the Adam family, 1e-1 for
+    /// SGD.
     #[must_use]
     pub fn learning_rate(mut self, learning_rate: f64) -> Self {
         self.learning_rate = Some(learning_rate);
@@ -148,7 +151,8 @@ impl TrainerBuilder {
     /// Checks everything, draws the weights, and returns the trainer.
     ///
     /// # Errors
-    /// A setting makes no sense; the network does not fit the data; the callbacks contradict each other.
+    /// A setting makes no sense; the network does not fit the data; the callbacks contradict each
+    /// other.
     pub fn build(mut self) -> Result<Trainer, Error> {
         if !self.quiet {
             self.stack.push(Progress::auto());
@@ -160,7 +164,8 @@ impl TrainerBuilder {
         self.stack.on(&mut Moment::Setup(&mut setup))?;
         let seed = Seed(setup.seed().unwrap_or_else(|| RandomState::new().build_hasher().finish()));
 
-        let learning_rate = self.learning_rate.unwrap_or_else(|| self.optimizer.default_learning_rate());
+        let learning_rate =
+            self.learning_rate.unwrap_or_else(|| self.optimizer.default_learning_rate());
         self.check(learning_rate)?;
         let recipe = Recipe {
             network: self.network.clone(),
@@ -185,7 +190,8 @@ impl TrainerBuilder {
             ("init", Value::from(format!("{:?}", self.init))),
             ("loss", Value::from(format!("{:?}", self.loss))),
         ];
-        let mut params: BTreeMap<Name, Value> = set.map(|(name, value)| (name.into(), value)).into();
+        let mut params: BTreeMap<Name, Value> =
+            set.map(|(name, value)| (name.into(), value)).into();
         params.extend(self.params);
         Ok(Trainer {
             data: self.data,
@@ -226,19 +232,19 @@ impl TrainerBuilder {
         let wrong = |reason: String| Err(DataError::Refused { action: "train on", reason }.into());
         match (self.loss, self.data.classes()) {
             (Loss::CrossEntropy, Some(classes)) if classes == outputs => Ok(()),
-            (Loss::CrossEntropy, Some(classes)) => {
-                wrong(format!("the network has {outputs} outputs, and the data have {classes} classes"))
-            }
-            (Loss::CrossEntropy, None) => {
-                wrong("a classifier needs classes; `.target(…)` makes a column the class".to_owned())
-            }
+            (Loss::CrossEntropy, Some(classes)) => wrong(format!(
+                "the network has {outputs} outputs, and the data have {classes} classes"
+            )),
+            (Loss::CrossEntropy, None) => wrong(
+                "a classifier needs classes; `.target(…)` makes a column the class".to_owned(),
+            ),
             (Loss::MeanSquaredError, None) if outputs == 1 => Ok(()),
             (Loss::MeanSquaredError, None) => {
                 wrong(format!("the network has {outputs} outputs, and a row has one value"))
             }
-            (Loss::MeanSquaredError, Some(_)) => {
-                wrong("a regressor needs values; `.target_values(…)` makes a column the value".to_owned())
-            }
+            (Loss::MeanSquaredError, Some(_)) => wrong(
+                "a regressor needs values; `.target_values(…)` makes a column the value".to_owned(),
+            ),
         }
     }
 

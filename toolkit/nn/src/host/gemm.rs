@@ -38,12 +38,16 @@ const WORTH: usize = 1 << 17;
 /// Rows (or columns) of a share at least, so that packing the other matrix again is worth it.
 const SHARE: usize = 48;
 
-/// `into ← a · b`, or with `add` `into ← into + a · b`; `into` is row-major and has as many rows as `a` and as many columns as `b`.
+/// `into ← a · b`, or with `add` `into ← into + a · b`; `into` is row-major and has as many rows as
+/// `a` and as many columns as `b`.
 ///
-/// Whatever the number of threads, the bits are the same: the larger side of `into` is cut by its size alone, and each element is one sum in
-/// the order of the inner dimension. Matrices that do not fit each other leave `into` as it is, which is a bug in the caller.
+/// Whatever the number of threads, the bits are the same: the larger side of `into` is cut by its
+/// size alone, and each element is one sum in the order of the inner dimension. Matrices that do
+/// not fit each other leave `into` as it is, which is a bug in the caller.
 pub fn gemm(a: Matrix<'_>, b: Matrix<'_>, into: &mut [f32], add: bool) {
-    let (Some(a), Some(b)) = (a.view(), b.view()) else { return debug_assert!(false, "a matrix has another size") };
+    let (Some(a), Some(b)) = (a.view(), b.view()) else {
+        return debug_assert!(false, "a matrix has another size");
+    };
     let (rows, inner, columns) = (a.nrows(), a.ncols(), b.ncols());
     let Ok(mut into) = ArrayViewMut2::from_shape((rows, columns), into) else {
         return debug_assert!(false, "the product has another size");
@@ -59,10 +63,20 @@ pub fn gemm(a: Matrix<'_>, b: Matrix<'_>, into: &mut [f32], add: bool) {
     }
     let share = side.div_ceil(4).max(SHARE).next_multiple_of(16);
     if rows >= columns {
-        let shares: Vec<_> = a.axis_chunks_iter(Axis(0), share).zip(into.axis_chunks_iter_mut(Axis(0), share)).collect();
-        shares.into_par_iter().for_each(|(a, mut into)| general_mat_mul(1.0, &a, &b, beta, &mut into));
+        let shares: Vec<_> = a
+            .axis_chunks_iter(Axis(0), share)
+            .zip(into.axis_chunks_iter_mut(Axis(0), share))
+            .collect();
+        shares
+            .into_par_iter()
+            .for_each(|(a, mut into)| general_mat_mul(1.0, &a, &b, beta, &mut into));
     } else {
-        let shares: Vec<_> = b.axis_chunks_iter(Axis(1), share).zip(into.axis_chunks_iter_mut(Axis(1), share)).collect();
-        shares.into_par_iter().for_each(|(b, mut into)| general_mat_mul(1.0, &a, &b, beta, &mut into));
+        let shares: Vec<_> = b
+            .axis_chunks_iter(Axis(1), share)
+            .zip(into.axis_chunks_iter_mut(Axis(1), share))
+            .collect();
+        shares
+            .into_par_iter()
+            .for_each(|(b, mut into)| general_mat_mul(1.0, &a, &b, beta, &mut into));
     }
 }

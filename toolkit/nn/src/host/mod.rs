@@ -1,16 +1,19 @@
-//! Networks on the processor's contiguous memory: layers with a forward and a backward of their own.
+//! Networks on the processor's contiguous memory: layers with a forward and a backward of their
+//! own.
 //!
-//! There is no tape of operations: a network is a tree, and so is its derivative. Going forward each layer puts aside what it will need,
-//! going backward it takes that up again, in the opposite order. A layer without a form of its own computes with dfdx on the way
-//! ([`HostPass`] sees to that), so any two layers can stand beside each other.
+//! There is no tape of operations: a network is a tree, and so is its derivative. Going forward
+//! each layer puts aside what it will need, going backward it takes that up again, in the opposite
+//! order. A layer without a form of its own computes with dfdx on the way ([`HostPass`] sees to
+//! that), so any two layers can stand beside each other.
 //!
-//! Everything here gives the same bits on any number of threads: work is divided by its size alone, and sums have a fixed order.
+//! Everything here gives the same bits on any number of threads: work is divided by its size alone,
+//! and sums have a fixed order.
 
 mod gemm;
 mod pass;
 mod tensor;
-mod through_dfdx;
 pub(crate) mod threads;
+mod through_dfdx;
 
 pub use gemm::{Matrix, gemm};
 pub use pass::HostPass;
@@ -27,8 +30,9 @@ pub trait HostLayer {
     /// The input is not what the layer was fitted to.
     fn forward(&self, pass: &mut HostPass<'_>, x: HostTensor) -> Result<HostTensor, Fault>;
 
-    /// Given the loss's gradient in the output, adds its gradients in the layer's parameters to those that are there and returns that in
-    /// the input; where [`HostPass::wants_input_gradient`] says no, it may return [`HostTensor::none`].
+    /// Given the loss's gradient in the output, adds its gradients in the layer's parameters to
+    /// those that are there and returns that in the input; where [`HostPass::wants_input_gradient`]
+    /// says no, it may return [`HostTensor::none`].
     ///
     /// # Errors
     /// There was no forward before it.

@@ -17,7 +17,8 @@ enum Saved {
     Other(Box<dyn Any>),
 }
 
-/// Memory that was used and will be used again, so that a step that is like the one before it asks the system for none.
+/// Memory that was used and will be used again, so that a step that is like the one before it asks
+/// the system for none.
 #[derive(Default)]
 pub(crate) struct Memory(Vec<Vec<f32>>);
 
@@ -62,8 +63,9 @@ pub struct HostPass<'a> {
 }
 
 impl<'a> HostPass<'a> {
-    /// A pass through the network at `node`. `gradients` are those of the trained parameters, and empty on the way forward; `buffers`
-    /// receives what tensors are to become that are carried along, by slot.
+    /// A pass through the network at `node`. `gradients` are those of the trained parameters, and
+    /// empty on the way forward; `buffers` receives what tensors are to become that are carried
+    /// along, by slot.
     #[allow(clippy::too_many_arguments, reason = "called in two places, with all of them at hand")]
     pub(crate) fn new(
         node: &'a Node,
@@ -99,7 +101,8 @@ impl<'a> HostPass<'a> {
         .map_err(|fault| fault.at(node.layer.kind(), &node.path))
     }
 
-    /// Whether the network is being trained: dropout drops and batch norm uses the batch. In evaluation neither.
+    /// Whether the network is being trained: dropout drops and batch norm uses the batch. In
+    /// evaluation neither.
     pub fn is_training(&self) -> bool {
         self.context.training
     }
@@ -114,7 +117,8 @@ impl<'a> HostPass<'a> {
         self.node
     }
 
-    /// Whether anything in front of the layer is trained, so that somebody will use the gradient in its input.
+    /// Whether anything in front of the layer is trained, so that somebody will use the gradient in
+    /// its input.
     pub fn wants_input_gradient(&self) -> bool {
         self.node.behind_trained
     }
@@ -124,7 +128,8 @@ impl<'a> HostPass<'a> {
         self.recording
     }
 
-    /// The layer's tensor of this number, in the order in which it declared them; empty if there is none.
+    /// The layer's tensor of this number, in the order in which it declared them; empty if there is
+    /// none.
     pub fn parameter(&self, number: usize) -> &'a [f32] {
         match self.node.slots.get(number) {
             Some(&slot) => &self.values[self.slots[slot].range()],
@@ -132,10 +137,13 @@ impl<'a> HostPass<'a> {
         }
     }
 
-    /// The gradient of the layer's trained tensor of this number, to be added to; empty if there is none.
+    /// The gradient of the layer's trained tensor of this number, to be added to; empty if there is
+    /// none.
     pub fn gradient(&mut self, number: usize) -> &mut [f32] {
         match self.node.slots.get(number) {
-            Some(&slot) if self.slots[slot].is_trained() => &mut self.gradients[self.slots[slot].range()],
+            Some(&slot) if self.slots[slot].is_trained() => {
+                &mut self.gradients[self.slots[slot].range()]
+            }
             _ => &mut [],
         }
     }
@@ -159,12 +167,20 @@ impl<'a> HostPass<'a> {
     ///
     /// # Errors
     /// Those of the part; there is no such part.
-    pub fn part_backward(&mut self, number: usize, gradient: HostTensor) -> Result<HostTensor, Fault> {
+    pub fn part_backward(
+        &mut self,
+        number: usize,
+        gradient: HostTensor,
+    ) -> Result<HostTensor, Fault> {
         self.part(number)?.backward(gradient)
     }
 
     fn part(&mut self, number: usize) -> Result<HostPass<'_>, Fault> {
-        let node = self.node.children.get(number).ok_or_else(|| Fault::new(format!("it has no part {number}")))?;
+        let node = self
+            .node
+            .children
+            .get(number)
+            .ok_or_else(|| Fault::new(format!("it has no part {number}")))?;
         Ok(HostPass {
             node,
             slots: self.slots,

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-/// The samples of a batch, row-major. A clone shares the memory; whoever holds it alone may change it.
+/// The samples of a batch, row-major. A clone shares the memory; whoever holds it alone may change
+/// it.
 #[derive(Clone, Debug, Default)]
 pub struct HostTensor {
     /// Its dimensions, the batch first.

@@ -1,4 +1,5 @@
-//! How work is divided among threads: by its size alone, so that the number of threads changes no bit.
+//! How work is divided among threads: by its size alone, so that the number of threads changes no
+//! bit.
 
 use rayon::prelude::*;
 
@@ -17,8 +18,14 @@ pub fn each_share(values: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
     }
 }
 
-/// Applies `f` to blocks of `len` elements in order, several at a time where `cost` (operations for one block) makes it worth it.
-pub fn each_block(values: &mut [f32], len: usize, cost: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+/// Applies `f` to blocks of `len` elements in order, several at a time where `cost` (operations for
+/// one block) makes it worth it.
+pub fn each_block(
+    values: &mut [f32],
+    len: usize,
+    cost: usize,
+    f: impl Fn(usize, &mut [f32]) + Sync,
+) {
     let len = len.max(1);
     if (values.len() / len).saturating_mul(cost) < WORTH {
         values.chunks_mut(len).enumerate().for_each(|(i, block)| f(i, block));

@@ -1,13 +1,15 @@
-//! Layers without a form of their own on the processor's memory: their form in dfdx's operations, on a tape of its own.
+//! Layers without a form of their own on the processor's memory: their form in dfdx's operations,
+//! on a tape of its own.
 
 use dfdx::prelude::*;
 
 use super::{HostPass, HostTensor};
-use crate::on_dfdx::{Flow, Pass, Taped, Tensors};
 use crate::layer::Fault;
+use crate::on_dfdx::{Flow, Pass, Taped, Tensors};
 use crate::plan::Node;
 
-/// What the way back needs: the output with its tape, and the names under which gradients will stand.
+/// What the way back needs: the output with its tape, and the names under which gradients will
+/// stand.
 struct Walked {
     output: Taped<(usize,), f32, Cpu>,
     input: Tensor<(usize,), f32, Cpu>,
@@ -33,7 +35,9 @@ pub(super) fn forward(pass: &mut HostPass<'_>, x: HostTensor) -> Result<HostTens
     }
     let input_shape = x.shape.clone();
     let begin = match x.indices() {
-        Some(indices) => Flow::begin_indices(&device, x.shape.clone(), indices.clone(), Gradients::leaky())?,
+        Some(indices) => {
+            Flow::begin_indices(&device, x.shape.clone(), indices.clone(), Gradients::leaky())?
+        }
         None => Flow::begin(&device, x.shape.clone(), x.numbers().to_vec(), Gradients::leaky())?,
     };
     let input = begin.untaped();
@@ -56,11 +60,15 @@ pub(super) fn forward(pass: &mut HostPass<'_>, x: HostTensor) -> Result<HostTens
     Ok(HostTensor::new(shape, values))
 }
 
-pub(super) fn backward(pass: &mut HostPass<'_>, gradient: &HostTensor) -> Result<HostTensor, Fault> {
+pub(super) fn backward(
+    pass: &mut HostPass<'_>,
+    gradient: &HostTensor,
+) -> Result<HostTensor, Fault> {
     let Walked { output, input, input_shape, parameters } = pass.saved_other()?;
     let (output, mut tape) = output.split_tape();
     let device = output.device().clone();
-    // dfdx goes back from one number. This one has the gradient of the output put behind it, as if it had been computed from the output.
+    // dfdx goes back from one number. This one has the gradient of the output put behind it, as if
+    // it had been computed from the output.
     let end = output.ghost();
     let upstream = gradient.numbers().to_vec();
     tape.add_backward_op(move |gradients| {
@@ -73,7 +81,10 @@ pub(super) fn backward(pass: &mut HostPass<'_>, gradient: &HostTensor) -> Result
         let slot = &pass.slots[slot];
         if slot.is_trained() {
             let from = gradients.get_or_alloc_mut(&parameter)?;
-            pass.gradients[slot.range()].iter_mut().zip(from.iter()).for_each(|(g, more)| *g += more);
+            pass.gradients[slot.range()]
+                .iter_mut()
+                .zip(from.iter())
+                .for_each(|(g, more)| *g += more);
         }
     }
     if !pass.wants_input_gradient() {

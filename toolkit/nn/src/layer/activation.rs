@@ -22,7 +22,8 @@ pub trait Activation: Clone + Debug + Serialize + DeserializeOwned + Send + Sync
     /// Floating-point operations for one element, roughly.
     const FLOPS: usize;
 
-    /// Whether the derivative is computed from the input; otherwise from the output, and the input's memory is used for it.
+    /// Whether the derivative is computed from the input; otherwise from the output, and the
+    /// input's memory is used for it.
     const OF_INPUT: bool;
 
     /// The function.

@@ -9,14 +9,14 @@ use serde_json::{Map, Value as Json};
 use trainbook_onnx::Value;
 
 use super::{Fault, Kinds, Layer, Misfit};
-use crate::on_dfdx::{Flow, Pass};
 use crate::host::HostLayer;
+use crate::on_dfdx::{Flow, Pass};
 use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
 use crate::sample::Sample;
 
-/// A layer of any type, with a name if it has been given one. Reads and writes itself as a JSON object
-/// whose `layer` is the kind: `{"layer": "Linear", "out_features": 10}`.
+/// A layer of any type, with a name if it has been given one. Reads and writes itself as a JSON
+/// object whose `layer` is the kind: `{"layer": "Linear", "out_features": 10}`.
 #[derive(Clone, Debug)]
 pub struct AnyLayer {
     name: Option<String>,
@@ -29,10 +29,22 @@ pub(crate) trait DynLayer: Debug + Send + Sync {
     fn options(&self) -> Result<Json, serde_json::Error>;
     fn plan(&self, plan: &mut Plan<'_>, input: &Sample) -> Result<Sample, Misfit>;
     fn host(&self) -> Option<&dyn HostLayer>;
-    fn on_cpu(&self, pass: &mut Pass<'_, f32, Cpu>, x: Flow<f32, Cpu>) -> Result<Flow<f32, Cpu>, Fault>;
-    fn on_cpu_f64(&self, pass: &mut Pass<'_, f64, Cpu>, x: Flow<f64, Cpu>) -> Result<Flow<f64, Cpu>, Fault>;
+    fn on_cpu(
+        &self,
+        pass: &mut Pass<'_, f32, Cpu>,
+        x: Flow<f32, Cpu>,
+    ) -> Result<Flow<f32, Cpu>, Fault>;
+    fn on_cpu_f64(
+        &self,
+        pass: &mut Pass<'_, f64, Cpu>,
+        x: Flow<f64, Cpu>,
+    ) -> Result<Flow<f64, Cpu>, Fault>;
     #[cfg(feature = "cuda")]
-    fn on_cuda(&self, pass: &mut Pass<'_, f32, Cuda>, x: Flow<f32, Cuda>) -> Result<Flow<f32, Cuda>, Fault>;
+    fn on_cuda(
+        &self,
+        pass: &mut Pass<'_, f32, Cuda>,
+        x: Flow<f32, Cuda>,
+    ) -> Result<Flow<f32, Cuda>, Fault>;
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault>;
     fn note(&self) -> String;
     fn text(&self) -> String;
@@ -59,16 +71,28 @@ impl<L: Layer> DynLayer for L {
         Layer::host(self)
     }
 
-    fn on_cpu(&self, pass: &mut Pass<'_, f32, Cpu>, x: Flow<f32, Cpu>) -> Result<Flow<f32, Cpu>, Fault> {
+    fn on_cpu(
+        &self,
+        pass: &mut Pass<'_, f32, Cpu>,
+        x: Flow<f32, Cpu>,
+    ) -> Result<Flow<f32, Cpu>, Fault> {
         self.forward(pass, x)
     }
 
-    fn on_cpu_f64(&self, pass: &mut Pass<'_, f64, Cpu>, x: Flow<f64, Cpu>) -> Result<Flow<f64, Cpu>, Fault> {
+    fn on_cpu_f64(
+        &self,
+        pass: &mut Pass<'_, f64, Cpu>,
+        x: Flow<f64, Cpu>,
+    ) -> Result<Flow<f64, Cpu>, Fault> {
         self.forward(pass, x)
     }
 
     #[cfg(feature = "cuda")]
-    fn on_cuda(&self, pass: &mut Pass<'_, f32, Cuda>, x: Flow<f32, Cuda>) -> Result<Flow<f32, Cuda>, Fault> {
+    fn on_cuda(
+        &self,
+        pass: &mut Pass<'_, f32, Cuda>,
+        x: Flow<f32, Cuda>,
+    ) -> Result<Flow<f32, Cuda>, Fault> {
         self.forward(pass, x)
     }
 
@@ -94,7 +118,10 @@ struct Missing {
 
 impl Missing {
     fn reason(&self) -> String {
-        format!("there is no layer `{}` here; a program that has it can read the network with `Kinds::standard().with::<…>()`", self.kind)
+        format!(
+            "there is no layer `{}` here; a program that has it can read the network with `Kinds::standard().with::<…>()`",
+            self.kind
+        )
     }
 }
 
@@ -115,16 +142,28 @@ impl DynLayer for Missing {
         None
     }
 
-    fn on_cpu(&self, _: &mut Pass<'_, f32, Cpu>, _: Flow<f32, Cpu>) -> Result<Flow<f32, Cpu>, Fault> {
+    fn on_cpu(
+        &self,
+        _: &mut Pass<'_, f32, Cpu>,
+        _: Flow<f32, Cpu>,
+    ) -> Result<Flow<f32, Cpu>, Fault> {
         Err(Fault::new(self.reason()))
     }
 
-    fn on_cpu_f64(&self, _: &mut Pass<'_, f64, Cpu>, _: Flow<f64, Cpu>) -> Result<Flow<f64, Cpu>, Fault> {
+    fn on_cpu_f64(
+        &self,
+        _: &mut Pass<'_, f64, Cpu>,
+        _: Flow<f64, Cpu>,
+    ) -> Result<Flow<f64, Cpu>, Fault> {
         Err(Fault::new(self.reason()))
     }
 
     #[cfg(feature = "cuda")]
-    fn on_cuda(&self, _: &mut Pass<'_, f32, Cuda>, _: Flow<f32, Cuda>) -> Result<Flow<f32, Cuda>, Fault> {
+    fn on_cuda(
+        &self,
+        _: &mut Pass<'_, f32, Cuda>,
+        _: Flow<f32, Cuda>,
+    ) -> Result<Flow<f32, Cuda>, Fault> {
         Err(Fault::new(self.reason()))
     }
 
@@ -173,14 +212,19 @@ impl AnyLayer {
         &*self.layer
     }
 
-    /// Reads a layer; one that `kinds` does not have becomes a record of itself, which plans and computes nothing.
+    /// Reads a layer; one that `kinds` does not have becomes a record of itself, which plans and
+    /// computes nothing.
     pub(super) fn from_json(json: Json, kinds: &Kinds) -> Result<Self, String> {
         let Json::Object(mut options) = json else {
-            return Err(format!("a layer is an object such as {{\"layer\": \"Relu\"}}, not {json}"));
+            return Err(format!(
+                "a layer is an object such as {{\"layer\": \"Relu\"}}, not {json}"
+            ));
         };
         let kind = match options.remove("layer") {
             Some(Json::String(kind)) => kind,
-            Some(other) => return Err(format!("a layer's \"layer\" is a name such as \"Relu\", not {other}")),
+            Some(other) => {
+                return Err(format!("a layer's \"layer\" is a name such as \"Relu\", not {other}"));
+            }
             None => return Err("an object without \"layer\" is not a layer".to_owned()),
         };
         let name = match options.remove("name") {
@@ -205,7 +249,12 @@ impl AnyLayer {
         match self.layer.options()? {
             Json::Object(options) => object.extend(options),
             Json::Null => {}
-            other => return Err(serde_json::Error::custom(format!("the options of {} are not an object: {other}", self.kind()))),
+            other => {
+                return Err(serde_json::Error::custom(format!(
+                    "the options of {} are not an object: {other}",
+                    self.kind()
+                )));
+            }
         }
         Ok(Json::Object(object))
     }

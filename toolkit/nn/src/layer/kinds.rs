@@ -15,7 +15,8 @@ type Read = fn(Json) -> Result<Arc<dyn DynLayer>, String>;
 pub struct Kinds(BTreeMap<&'static str, Read>);
 
 thread_local! {
-    /// Those with which this thread is reading at the moment. Layers within layers are read by serde, which carries no context.
+    /// Those with which this thread is reading at the moment. Layers within layers are read by
+    /// serde, which carries no context.
     static READING: RefCell<Vec<Kinds>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -29,7 +30,11 @@ impl Kinds {
     #[must_use]
     pub fn with<L: Layer>(mut self) -> Self {
         self.0.insert(L::KIND, |options| {
-            let options = if options.is_null() && !is_unit::<L>() { Json::Object(Default::default()) } else { options };
+            let options = if options.is_null() && !is_unit::<L>() {
+                Json::Object(Default::default())
+            } else {
+                options
+            };
             match serde_json::from_value::<L>(options) {
                 Ok(layer) => Ok(Arc::new(layer)),
                 Err(error) => Err(error.to_string()),

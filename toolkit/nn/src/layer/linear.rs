@@ -15,7 +15,8 @@ use crate::sample::Sample;
 
 /// `y = x Wᵀ + b` on the last dimension: `[…, in_features]` becomes `[…, out_features]`.
 ///
-/// Parameters: `weight` (out, in), `bias` (out). In two dimensions and more it is applied to every position.
+/// Parameters: `weight` (out, in), `bias` (out). In two dimensions and more it is applied to every
+/// position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {

@@ -2,8 +2,8 @@
 
 use std::fmt::{Debug, Display};
 
-/// Why a layer does not fit what it is given. Finishes the sentence "failed to fit Conv2d (layer 3) to
-/// samples of shape [64]: …".
+/// Why a layer does not fit what it is given. Finishes the sentence "failed to fit Conv2d (layer 3)
+/// to samples of shape [64]: …".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misfit {
     pub(crate) reason: String,
@@ -18,8 +18,8 @@ impl Misfit {
     }
 }
 
-/// Why a layer could not compute. Made by `?` from every error that can be displayed; the engine adds
-/// which layer it was.
+/// Why a layer could not compute. Made by `?` from every error that can be displayed; the engine
+/// adds which layer it was.
 #[derive(Debug)]
 pub struct Fault {
     pub(crate) reason: String,

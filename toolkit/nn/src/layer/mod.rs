@@ -1,10 +1,10 @@
 //! Layers: one file each. **Open this file first to write a layer of your own.**
 //!
 //! A layer is a value: a struct with options that serde reads and writes, and an implementation of
-//! [`Layer`]. Everything about it stands in its file: options and defaults, the shape of its output,
-//! its parameters and how they begin, what it computes (in dfdx's operations, and where that is too
-//! slow also on contiguous memory), its ONNX form, its cost, its formula and source. To add a layer
-//! is to add a file and one line in the list below.
+//! [`Layer`]. Everything about it stands in its file: options and defaults, the shape of its
+//! output, its parameters and how they begin, what it computes (in dfdx's operations, and where
+//! that is too slow also on contiguous memory), its ONNX form, its cost, its formula and source. To
+//! add a layer is to add a file and one line in the list below.
 
 mod any;
 mod kinds;
@@ -20,8 +20,8 @@ pub(crate) use any::DynLayer;
 pub use kinds::Kinds;
 pub use misfit::{Fault, Misfit};
 
-use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::host::HostLayer;
+use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
 use crate::sample::Sample;
@@ -55,8 +55,8 @@ pub trait Layer: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 's
     /// What it is called in JSON, tables and errors.
     const KIND: &'static str;
 
-    /// Given what one sample looks like, declares the layer's parameters, parts and cost, and returns
-    /// what one sample of its output looks like. Called when a network meets its data.
+    /// Given what one sample looks like, declares the layer's parameters, parts and cost, and
+    /// returns what one sample of its output looks like. Called when a network meets its data.
     ///
     /// # Errors
     /// The layer does not take such samples, or its options contradict each other.
@@ -66,7 +66,11 @@ pub trait Layer: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 's
     ///
     /// # Errors
     /// The device refuses an operation.
-    fn forward<E: Real, D: Backend<E>>(&self, pass: &mut Pass<'_, E, D>, x: Flow<E, D>) -> Result<Flow<E, D>, Fault>;
+    fn forward<E: Real, D: Backend<E>>(
+        &self,
+        pass: &mut Pass<'_, E, D>,
+        x: Flow<E, D>,
+    ) -> Result<Flow<E, D>, Fault>;
 
     /// The same on the processor's contiguous memory, forward and backward, where that is worth it.
     /// Without it the processor, too, computes [`forward`](Self::forward).

@@ -10,7 +10,8 @@ use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
 use crate::sample::Sample;
 
-/// `f(x) + x`, or with a shortcut `f(x) + s(x)` (He et al. 2016, arXiv:1512.03385). Both sides give samples of the same shape.
+/// `f(x) + x`, or with a shortcut `f(x) + s(x)` (He et al. 2016, arXiv:1512.03385). Both sides give
+/// samples of the same shape.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Residual {

@@ -12,8 +12,9 @@ use crate::sample::Sample;
 
 /// Layers one behind the other: what a network usually is. Each gets what the one before it gives.
 ///
-/// Every layer of this library adds a method here that appends it with what it must be told; one with more options is appended by
-/// [`with`](Self::with). Parts are called by their numbers, or by the names that [`named`](Self::named) gives them.
+/// Every layer of this library adds a method here that appends it with what it must be told; one
+/// with more options is appended by [`with`](Self::with). Parts are called by their numbers, or by
+/// the names that [`named`](Self::named) gives them.
 ///
 /// ```
 /// use trainbook_nn::layer::Sequential;
@@ -113,7 +114,8 @@ impl HostLayer for Sequential {
     fn backward(&self, pass: &mut HostPass<'_>, mut gradient: HostTensor) -> Result<HostTensor, Fault> {
         for i in (0..self.layers.len()).rev() {
             if gradient.is_none() {
-                // Nothing in front of here is trained. What the rest has put aside goes with the step.
+                // Nothing in front of here is trained. What the rest has put aside goes with the
+                // step.
                 break;
             }
             gradient = pass.part_backward(i, gradient)?;

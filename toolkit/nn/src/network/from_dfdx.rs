@@ -5,7 +5,8 @@ use dfdx::nn::modules;
 
 use crate::layer::{AnyLayer, Linear, Relu, Residual, Sequential, Sigmoid, Tanh};
 
-/// A type of dfdx's layers that describes a network, such as `(Linear<64, 128>, ReLU, Linear<128, 10>)`.
+/// A type of dfdx's layers that describes a network, such as
+/// `(Linear<64, 128>, ReLU, Linear<128, 10>)`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not describe a network",
     note = "dfdx's layers do, and tuples of them; a network can also be written as a value: `Sequential::new().linear(64).relu().linear(10)`"

@@ -15,7 +15,8 @@ use crate::layer::{AnyLayer, Kinds, Layer};
 use crate::plan::Planned;
 use crate::sample::Sample;
 
-/// A network as a value. It knows its layers and their options; its widths follow when it meets data.
+/// A network as a value. It knows its layers and their options; its widths follow when it meets
+/// data.
 ///
 /// ```
 /// use trainbook_nn::layer::Sequential;
@@ -32,13 +33,14 @@ use crate::sample::Sample;
 pub struct Network(AnyLayer);
 
 impl Network {
-    /// The network that a type of dfdx's layers describes, such as `(Linear<784, 64>, ReLU, Linear<64, 10>)`.
+    /// The network that a type of dfdx's layers describes, such as
+    /// `(Linear<784, 64>, ReLU, Linear<64, 10>)`.
     pub fn of<N: Describe>() -> Self {
         Self(N::describe())
     }
 
-    /// Reads a network that has no layers but this library's; a layer of another program's stays a record of itself, and is named when the
-    /// network is used.
+    /// Reads a network that has no layers but this library's; a layer of another program's stays a
+    /// record of itself, and is named when the network is used.
     ///
     /// # Errors
     /// The text is not a network; the message says what is wrong with it.
@@ -76,7 +78,8 @@ impl Network {
         Planned::new(&self.0, input)
     }
 
-    /// What the network comes to on samples like `input`: a table of layers, shapes, parameters and cost.
+    /// What the network comes to on samples like `input`: a table of layers, shapes, parameters and
+    /// cost.
     ///
     /// # Errors
     /// It does not fit.

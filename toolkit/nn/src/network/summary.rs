@@ -31,7 +31,8 @@ pub struct Row {
     pub parameters: usize,
     /// How many numbers of its own are carried along.
     pub buffers: usize,
-    /// Floating-point operations of its own for one sample, forward; an addition and a multiplication are two.
+    /// Floating-point operations of its own for one sample, forward; an addition and a
+    /// multiplication are two.
     pub flops: u64,
 }
 
@@ -115,7 +116,11 @@ fn row(node: &Node, planned: &Planned, depth: usize) -> Row {
     Row {
         path: node.path.clone(),
         depth,
-        layer: if note.is_empty() { node.layer.kind().to_owned() } else { format!("{} {note}", node.layer.kind()) },
+        layer: if note.is_empty() {
+            node.layer.kind().to_owned()
+        } else {
+            format!("{} {note}", node.layer.kind())
+        },
         output: node.output.to_string(),
         parameters: slots().filter(|slot| slot.is_trained()).map(|slot| slot.len()).sum(),
         buffers: slots().filter(|slot| !slot.is_trained()).map(|slot| slot.len()).sum(),

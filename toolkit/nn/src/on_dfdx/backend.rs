@@ -41,12 +41,17 @@ impl Real for f64 {
 /// A device's memory of numbers.
 pub(crate) type Buffer<E, D> = <D as Storage<E>>::Vec;
 
-/// A dfdx device that computes in the precision `E`, and whose buffers the host can look at and change.
+/// A dfdx device that computes in the precision `E`, and whose buffers the host can look at and
+/// change.
 pub trait Backend<E: Real>: dfdx::tensor_ops::Device<E> + Shareable {
     /// Runs a layer of any type.
     #[doc(hidden)]
     #[allow(private_interfaces, reason = "called by `Pass` alone")]
-    fn run(layer: &dyn DynLayer, pass: &mut Pass<'_, E, Self>, x: Flow<E, Self>) -> Result<Flow<E, Self>, Fault>;
+    fn run(
+        layer: &dyn DynLayer,
+        pass: &mut Pass<'_, E, Self>,
+        x: Flow<E, Self>,
+    ) -> Result<Flow<E, Self>, Fault>;
 
     /// Lends the buffer's values. On the processor this copies nothing.
     ///
@@ -73,7 +78,10 @@ macro_rules! on_cpu {
                 layer.$run(pass, x)
             }
 
-            fn look<R>(buffer: &Buffer<$precision, Self>, look: impl FnOnce(&[$precision]) -> R) -> Result<R, NnError> {
+            fn look<R>(
+                buffer: &Buffer<$precision, Self>,
+                look: impl FnOnce(&[$precision]) -> R,
+            ) -> Result<R, NnError> {
                 Ok(look(buffer))
             }
 
@@ -93,19 +101,28 @@ on_cpu!(f64, on_cpu_f64);
 #[cfg(feature = "cuda")]
 impl Backend<f32> for Cuda {
     #[allow(private_interfaces, reason = "called by `Pass` alone")]
-    fn run(layer: &dyn DynLayer, pass: &mut Pass<'_, f32, Self>, x: Flow<f32, Self>) -> Result<Flow<f32, Self>, Fault> {
+    fn run(
+        layer: &dyn DynLayer,
+        pass: &mut Pass<'_, f32, Self>,
+        x: Flow<f32, Self>,
+    ) -> Result<Flow<f32, Self>, Fault> {
         layer.on_cuda(pass, x)
     }
 
     fn look<R>(buffer: &Buffer<f32, Self>, look: impl FnOnce(&[f32]) -> R) -> Result<R, NnError> {
         let device = buffer.device();
-        let host = device.dtoh_sync_copy(buffer).map_err(|e| NnError::device("copy from it", &e))?;
+        let host =
+            device.dtoh_sync_copy(buffer).map_err(|e| NnError::device("copy from it", &e))?;
         Ok(look(&host))
     }
 
-    fn change(buffer: &mut Buffer<f32, Self>, change: impl FnOnce(&mut [f32])) -> Result<(), NnError> {
+    fn change(
+        buffer: &mut Buffer<f32, Self>,
+        change: impl FnOnce(&mut [f32]),
+    ) -> Result<(), NnError> {
         let device = buffer.device();
-        let mut host = device.dtoh_sync_copy(buffer).map_err(|e| NnError::device("copy from it", &e))?;
+        let mut host =
+            device.dtoh_sync_copy(buffer).map_err(|e| NnError::device("copy from it", &e))?;
         change(&mut host);
         device.htod_sync_copy_into(&host, buffer).map_err(|e| NnError::device("copy to it", &e))
     }

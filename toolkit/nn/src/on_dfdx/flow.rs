@@ -10,7 +10,8 @@ use crate::layer::Fault;
 /// A tensor with the tape that leads back to the parameters.
 pub type Taped<S, E, D> = Tensor<S, E, D, OwnedTape<E, D>>;
 
-/// What goes from layer to layer on dfdx's tensors: the samples of a batch, with a shape known at run time.
+/// What goes from layer to layer on dfdx's tensors: the samples of a batch, with a shape known at
+/// run time.
 #[derive(Debug)]
 pub struct Flow<E: Real, D: Backend<E>> {
     shape: Vec<usize>,
@@ -19,7 +20,8 @@ pub struct Flow<E: Real, D: Backend<E>> {
 }
 
 impl<E: Real, D: Backend<E>> Flow<E, D> {
-    /// Numbers from the host, at the beginning of a network, on the tape that comes with `gradients`.
+    /// Numbers from the host, at the beginning of a network, on the tape that comes with
+    /// `gradients`.
     pub(crate) fn begin(
         device: &D,
         shape: Vec<usize>,
@@ -122,7 +124,10 @@ impl<E: Real, D: Backend<E>> Flow<E, D> {
     ///
     /// # Errors
     /// Those of the operation.
-    pub fn map(self, f: impl FnOnce(Taped<(usize,), E, D>) -> Result<Taped<(usize,), E, D>, Fault>) -> Result<Self, Fault> {
+    pub fn map(
+        self,
+        f: impl FnOnce(Taped<(usize,), E, D>) -> Result<Taped<(usize,), E, D>, Fault>,
+    ) -> Result<Self, Fault> {
         let Self { shape, indices, flat } = self;
         Ok(Self { shape, indices, flat: f(flat)? })
     }
@@ -130,6 +135,10 @@ impl<E: Real, D: Backend<E>> Flow<E, D> {
     /// The same values for a second use; its tape is empty, and joins when the two meet again.
     #[must_use]
     pub fn fork(&self) -> Self {
-        Self { shape: self.shape.clone(), indices: self.indices.clone(), flat: self.flat.with_empty_tape() }
+        Self {
+            shape: self.shape.clone(),
+            indices: self.indices.clone(),
+            flat: self.flat.with_empty_tape(),
+        }
     }
 }

@@ -36,7 +36,8 @@ impl<'a, E: Real, D: Backend<E>> Pass<'a, E, D> {
         D::run(node.layer.layer(), self, x).map_err(|fault| fault.at(node.layer.kind(), &node.path))
     }
 
-    /// Whether the network is being trained: dropout drops and batch norm uses the batch. In evaluation neither.
+    /// Whether the network is being trained: dropout drops and batch norm uses the batch. In
+    /// evaluation neither.
     pub fn is_training(&self) -> bool {
         self.context.training
     }
@@ -51,15 +52,19 @@ impl<'a, E: Real, D: Backend<E>> Pass<'a, E, D> {
         self.node
     }
 
-    /// The layer's tensor of this number, in the order in which it declared them, in a shape of as many elements.
+    /// The layer's tensor of this number, in the order in which it declared them, in a shape of as
+    /// many elements.
     ///
     /// # Errors
     /// There is no such tensor, or it has another number of elements.
     pub fn parameter<S: Shape>(&self, number: usize, shape: S) -> Result<Tensor<S, E, D>, Fault> {
         let slot = self.node.slots.get(number);
-        let tensor = slot
-            .and_then(|slot| self.tensors.get(slot))
-            .ok_or_else(|| Fault::new(format!("it has declared {} tensors, and asks for number {number}", self.node.slots.len())))?;
+        let tensor = slot.and_then(|slot| self.tensors.get(slot)).ok_or_else(|| {
+            Fault::new(format!(
+                "it has declared {} tensors, and asks for number {number}",
+                self.node.slots.len()
+            ))
+        })?;
         if tensor.shape().0 != shape.num_elements() {
             return Err(Fault::new(format!(
                 "its tensor {number} has {} elements, which do not make {:?}",
@@ -74,8 +79,16 @@ impl<'a, E: Real, D: Backend<E>> Pass<'a, E, D> {
     ///
     /// # Errors
     /// There is no such tensor.
-    pub fn set_buffer<S: Shape>(&mut self, number: usize, tensor: Tensor<S, E, D>) -> Result<(), Fault> {
-        let slot = *self.node.slots.get(number).ok_or_else(|| Fault::new(format!("it has no tensor {number}")))?;
+    pub fn set_buffer<S: Shape>(
+        &mut self,
+        number: usize,
+        tensor: Tensor<S, E, D>,
+    ) -> Result<(), Fault> {
+        let slot = *self
+            .node
+            .slots
+            .get(number)
+            .ok_or_else(|| Fault::new(format!("it has no tensor {number}")))?;
         let len = tensor.shape().num_elements();
         self.buffers.insert(slot, tensor.try_reshape_like(&(len,))?);
         Ok(())
@@ -86,7 +99,11 @@ impl<'a, E: Real, D: Backend<E>> Pass<'a, E, D> {
     /// # Errors
     /// Those of the part; there is no such part.
     pub fn part(&mut self, number: usize, x: Flow<E, D>) -> Result<Flow<E, D>, Fault> {
-        let node = self.node.children.get(number).ok_or_else(|| Fault::new(format!("it has no part {number}")))?;
+        let node = self
+            .node
+            .children
+            .get(number)
+            .ok_or_else(|| Fault::new(format!("it has no part {number}")))?;
         Pass::new(node, self.tensors, self.context, self.buffers).run(x)
     }
 }

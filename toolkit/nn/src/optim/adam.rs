@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::rule::{Rule, Step, Update};
 
-/// Adam (Kingma and Ba 2015, arXiv:1412.6980), as PyTorch's: `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`,
-/// `w ← w − lr/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε)`.
+/// Adam (Kingma and Ba 2015, arXiv:1412.6980), as PyTorch's: `m ← β₁m + (1−β₁)g`,
+/// `v ← β₂v + (1−β₂)g²`, `w ← w − lr/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adam {
@@ -56,7 +56,10 @@ impl Rule for Adam {
     }
 
     fn step(&self, step: Step) -> Box<dyn Update> {
-        Box::new(AdamUpdate { l2: step.decay as f32, ..AdamUpdate::new(self.betas, self.eps, step) })
+        Box::new(AdamUpdate {
+            l2: step.decay as f32,
+            ..AdamUpdate::new(self.betas, self.eps, step)
+        })
     }
 
     fn weight_decay(&self) -> f64 {
@@ -115,7 +118,9 @@ impl Update for AdamUpdate {
     fn apply(&self, weights: &mut [f32], gradient: &[f32], moments: &mut [&mut [f32]]) {
         let [m, v] = moments else { return };
         let [fresh1, fresh2] = self.fresh;
-        for (((w, &g), m), v) in weights.iter_mut().zip(gradient).zip(m.iter_mut()).zip(v.iter_mut()) {
+        for (((w, &g), m), v) in
+            weights.iter_mut().zip(gradient).zip(m.iter_mut()).zip(v.iter_mut())
+        {
             let g = g + self.l2 * *w;
             *m += fresh1 * (g - *m);
             *v = self.keep * *v + fresh2 * g * g;

@@ -1,4 +1,5 @@
-//! Optimisers: dfdx's update kernels with moments of our own, so that a training run can be saved and go on exactly.
+//! Optimisers: dfdx's update kernels with moments of our own, so that a training run can be saved
+//! and go on exactly.
 
 mod adam;
 mod rule;

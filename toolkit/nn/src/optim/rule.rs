@@ -1,4 +1,5 @@
-//! What an optimiser is: how many moments it keeps of each weight, and one step. **Open this file first to add one.**
+//! What an optimiser is: how many moments it keeps of each weight, and one step. **Open this file
+//! first to add one.**
 
 use rayon::prelude::*;
 
@@ -39,19 +40,25 @@ pub trait Update: Sync {
 /// Elements of one share.
 const SHARE: usize = 1 << 14;
 
-/// Applies one step to one tensor, on several threads where it is large. Every element is its own computation, so the bits do not depend on
-/// the number of threads.
-pub(crate) fn apply(update: &dyn Update, weights: &mut [f32], gradient: &[f32], moments: &mut [&mut [f32]]) {
+/// Applies one step to one tensor, on several threads where it is large. Every element is its own
+/// computation, so the bits do not depend on the number of threads.
+pub(crate) fn apply(
+    update: &dyn Update,
+    weights: &mut [f32],
+    gradient: &[f32],
+    moments: &mut [&mut [f32]],
+) {
     if weights.len() <= 2 * SHARE {
         return update.apply(weights, gradient, moments);
     }
     let shares = weights.len().div_ceil(SHARE);
-    let mut cut: Vec<Vec<&mut [f32]>> = (0..shares).map(|_| Vec::with_capacity(moments.len())).collect();
+    let mut cut: Vec<Vec<&mut [f32]>> =
+        (0..shares).map(|_| Vec::with_capacity(moments.len())).collect();
     for moment in moments {
         cut.iter_mut().zip(moment.chunks_mut(SHARE)).for_each(|(share, part)| share.push(part));
     }
     let shares: Vec<_> = weights.chunks_mut(SHARE).zip(gradient.chunks(SHARE)).zip(cut).collect();
-    shares
-        .into_par_iter()
-        .for_each(|((weights, gradient), mut moments)| update.apply(weights, gradient, &mut moments));
+    shares.into_par_iter().for_each(|((weights, gradient), mut moments)| {
+        update.apply(weights, gradient, &mut moments)
+    });
 }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::rule::{Rule, Step, Update};
 
-/// Stochastic gradient descent, as PyTorch's: `v ← μ·v + (1 − τ)·(g + λ·w)`, at the first update `v ← g + λ·w`, and `w ← w − lr·v`; with
-/// Nesterov's momentum `w ← w − lr·(g + λ·w + μ·v)`.
+/// Stochastic gradient descent, as PyTorch's: `v ← μ·v + (1 − τ)·(g + λ·w)`, at the first update
+/// `v ← g + λ·w`, and `w ← w − lr·v`; with Nesterov's momentum `w ← w − lr·(g + λ·w + μ·v)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sgd {

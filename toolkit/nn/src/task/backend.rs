@@ -19,7 +19,8 @@ pub enum Device {
 }
 
 impl Device {
-    /// The CUDA device with this number. Needs the feature `cuda`; without it, building a trainer on it is an error.
+    /// The CUDA device with this number. Needs the feature `cuda`; without it, building a trainer
+    /// on it is an error.
     pub fn cuda(number: usize) -> Self {
         Self::Cuda(number)
     }

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-
 /// A device to train on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Device {
@@ -14,7 +13,8 @@ pub enum Device {
 }
 
 impl Device {
-    /// The CUDA device with this number. Needs the feature `cuda`; without it, building a trainer on it is an error.
+    /// The CUDA device with this number. Needs the feature `cuda`; without it, building a trainer
+    /// on it is an error.
     pub fn cuda(number: usize) -> Self {
         Self::Cuda(number)
     }

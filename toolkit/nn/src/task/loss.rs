@@ -4,9 +4,9 @@ use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 use trainbook_core::batch::Targets;
 
+use crate::NnError;
 use crate::host::HostTensor;
 use crate::on_dfdx::Backend;
-use crate::NnError;
 
 /// A tensor with the tape that leads back to the weights.
 type Taped<S, D> = Tensor<S, f32, D, OwnedTape<f32, D>>;
@@ -31,8 +31,12 @@ impl Loss {
         let (rows, width) = *outputs.shape();
         let (rows, width) = (rows as f32, width as f32);
         match self {
-            Self::CrossEntropy => outputs.try_log_softmax::<Axis<1>>()?.try_mul(targets)?.try_sum()?.try_div(-rows),
-            Self::MeanSquaredError => outputs.try_sub(targets)?.try_square()?.try_sum()?.try_div(rows * width),
+            Self::CrossEntropy => {
+                outputs.try_log_softmax::<Axis<1>>()?.try_mul(targets)?.try_sum()?.try_div(-rows)
+            }
+            Self::MeanSquaredError => {
+                outputs.try_sub(targets)?.try_square()?.try_sum()?.try_div(rows * width)
+            }
         }
     }
 
@@ -47,13 +51,18 @@ impl Loss {
         let rows = outputs.numbers().chunks_exact(width.max(1));
         let count = rows.len();
         if targets.len() != count {
-            return Err(mismatch(self, &format!("{} for {count} rows of the network's output", targets.len())));
+            return Err(mismatch(
+                self,
+                &format!("{} for {count} rows of the network's output", targets.len()),
+            ));
         }
         let mut sum = 0.0;
         let share = 1.0 / count as f64;
         match (self, targets) {
             (Self::CrossEntropy, Targets::Classes(classes)) => {
-                for ((row, &class), gradient) in rows.zip(classes).zip(gradient.chunks_exact_mut(width)) {
+                for ((row, &class), gradient) in
+                    rows.zip(classes).zip(gradient.chunks_exact_mut(width))
+                {
                     let class = class as usize;
                     if class >= width {
                         return Err(mismatch(self, &format!("class {class} of {width}")));
@@ -89,7 +98,12 @@ impl Loss {
     }
 
     /// What the device compares outputs with: a one-hot row per class, or the value itself.
-    pub(super) fn targets(self, targets: &Targets, outputs: usize, into: &mut Vec<f32>) -> Result<(), NnError> {
+    pub(super) fn targets(
+        self,
+        targets: &Targets,
+        outputs: usize,
+        into: &mut Vec<f32>,
+    ) -> Result<(), NnError> {
         into.clear();
         match (self, targets) {
             (Self::CrossEntropy, Targets::Classes(classes)) => {
@@ -146,7 +160,10 @@ fn mismatch(loss: Loss, found: &str) -> NnError {
         Loss::CrossEntropy => "classes below the network's number of outputs",
         Loss::MeanSquaredError => "one value per row and one output",
     };
-    NnError::Data { action: "train on", reason: format!("the targets are {found}, and {loss:?} needs {expected}") }
+    NnError::Data {
+        action: "train on",
+        reason: format!("the targets are {found}, and {loss:?} needs {expected}"),
+    }
 }
 
 #[cfg(test)]
@@ -175,14 +192,23 @@ mod tests {
 
     #[test]
     fn a_nan_logit_gives_a_nan_loss() {
-        assert!(Loss::CrossEntropy.sum_on_host(&[f32::NAN, 1.0], 2, &Targets::Classes(vec![1])).is_nan());
+        assert!(
+            Loss::CrossEntropy
+                .sum_on_host(&[f32::NAN, 1.0], 2, &Targets::Classes(vec![1]))
+                .is_nan()
+        );
     }
 
     #[test]
     fn targets_of_the_wrong_kind_are_refused() {
-        let error = Loss::CrossEntropy.targets(&Targets::Classes(vec![3]), 3, &mut Vec::new()).unwrap_err();
+        let error =
+            Loss::CrossEntropy.targets(&Targets::Classes(vec![3]), 3, &mut Vec::new()).unwrap_err();
         assert!(error.to_string().contains("class 3 of 3"), "{error}");
-        assert!(Loss::CrossEntropy.targets(&Targets::Values(vec![3.0]), 3, &mut Vec::new()).is_err());
-        assert!(Loss::MeanSquaredError.targets(&Targets::Classes(vec![3]), 1, &mut Vec::new()).is_err());
+        assert!(
+            Loss::CrossEntropy.targets(&Targets::Values(vec![3.0]), 3, &mut Vec::new()).is_err()
+        );
+        assert!(
+            Loss::MeanSquaredError.targets(&Targets::Classes(vec![3]), 1, &mut Vec::new()).is_err()
+        );
     }
 }

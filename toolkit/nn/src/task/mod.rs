@@ -1,7 +1,8 @@
 //! The seam between dfdx's generic world and everything else.
 //!
-//! [`Task`] and [`Model`] are object-safe and speak plain `f32` arrays: the training loop, the callbacks, the store and the user's variables
-//! never see a dfdx type. `on_host.rs` implements them in the processor's memory, `on_device.rs` on dfdx's tensors, for any device.
+//! [`Task`] and [`Model`] are object-safe and speak plain `f32` arrays: the training loop, the
+//! callbacks, the store and the user's variables never see a dfdx type. `on_host.rs` implements
+//! them in the processor's memory, `on_device.rs` on dfdx's tensors, for any device.
 
 mod device;
 mod loss;
@@ -21,12 +22,13 @@ pub use device::Device;
 pub use loss::Loss;
 pub use threads::{Movable, Shareable};
 
-use crate::{Init, Network, NnError, Sample};
 use crate::optim::Optimizer;
+use crate::{Init, Network, NnError, Sample};
 
 /// A network being trained, wherever and in whatever precision: one step's arithmetic.
 pub trait Task: Gradients + Weights + Movable {
-    /// Runs the batch forward and backward, adds to the gradients, and returns the batch's mean loss.
+    /// Runs the batch forward and backward, adds to the gradients, and returns the batch's mean
+    /// loss.
     fn forward_backward(&mut self, batch: &Batch) -> Result<f32, NnError>;
 
     /// Applies the gradients at this learning rate, then clears them.
@@ -65,11 +67,17 @@ pub trait Model: Shareable {
     /// The values of every tensor, in the order of [`tensors`](Self::tensors).
     fn weights(&self) -> Snapshot;
 
-    /// The network's raw outputs for `rows` rows of normalised features, row-major, in evaluation mode.
+    /// The network's raw outputs for `rows` rows of normalised features, row-major, in evaluation
+    /// mode.
     fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, NnError>;
 
-    /// The network as an ONNX graph, with `normalization` (offset and scale per feature) in front where given.
-    fn graph(&self, output: &str, normalization: Option<(&[f32], &[f32])>) -> Result<Graph, NnError>;
+    /// The network as an ONNX graph, with `normalization` (offset and scale per feature) in front
+    /// where given.
+    fn graph(
+        &self,
+        output: &str,
+        normalization: Option<(&[f32], &[f32])>,
+    ) -> Result<Graph, NnError>;
 }
 
 /// What is needed to build a [`Task`].
@@ -120,7 +128,8 @@ impl Recipe {
             Device::Cuda(_) => Err(NnError::Setting {
                 setting: "device",
                 value: self.device.to_string(),
-                expected: "cpu, because this program was built without the feature `cuda`".to_owned(),
+                expected: "cpu, because this program was built without the feature `cuda`"
+                    .to_owned(),
             }),
         }
     }

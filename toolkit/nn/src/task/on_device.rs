@@ -33,7 +33,8 @@ pub struct OnDevice<D: Backend<f32>> {
     targets: Vec<f32>,
 }
 
-/// A network that only computes. Cloning shares the tensors; training the original copies them first.
+/// A network that only computes. Cloning shares the tensors; training the original copies them
+/// first.
 #[derive(Clone)]
 struct Held<D: Backend<f32>> {
     planned: Arc<Planned>,
@@ -59,17 +60,25 @@ impl<D: Backend<f32>> OnDevice<D> {
             gradients: RefCell::new(None),
             norm: Cell::new(None),
             targets: Vec::new(),
-            network: Held { infos: layout.slots().iter().map(Slot::info).collect(), tensors, planned, device },
+            network: Held {
+                infos: layout.slots().iter().map(Slot::info).collect(),
+                tensors,
+                planned,
+                device,
+            },
         })
     }
 
-    /// Gradients of nothing yet, which keep those of the trained tensors from step to step and no others.
+    /// Gradients of nothing yet, which keep those of the trained tensors from step to step and no
+    /// others.
     fn allocate(network: &Held<D>) -> Result<DfdxGradients<f32, D>, NnError> {
         let mut gradients = DfdxGradients::leaky();
         let mut leafs = UnusedTensors::default();
         for (_, tensor) in network.trained() {
             leafs.add(tensor);
-            gradients.try_alloc_for(tensor).map_err(|e| NnError::device("allocate gradients", &e))?;
+            gradients
+                .try_alloc_for(tensor)
+                .map_err(|e| NnError::device("allocate gradients", &e))?;
         }
         gradients.retain_leafs(&leafs.ids);
         Ok(gradients)
@@ -89,20 +98,25 @@ impl<D: Backend<f32>> OnDevice<D> {
     fn look_at_each(&self, mut look: impl FnMut(&[f32])) -> Result<(), NnError> {
         self.with_gradients(|gradients| {
             for (_, tensor) in self.network.trained() {
-                let buffer =
-                    gradients.get_or_alloc_mut(tensor).map_err(|e| NnError::device("allocate a gradient", &e))?;
+                let buffer = gradients
+                    .get_or_alloc_mut(tensor)
+                    .map_err(|e| NnError::device("allocate a gradient", &e))?;
                 D::look(buffer, &mut look)?;
             }
             Ok(())
         })
     }
 
-    fn change_each(&mut self, mut change: impl FnMut(&TensorInfo, &mut [f32])) -> Result<(), CallbackError> {
+    fn change_each(
+        &mut self,
+        mut change: impl FnMut(&TensorInfo, &mut [f32]),
+    ) -> Result<(), CallbackError> {
         self.norm.set(None);
         self.with_gradients(|gradients| {
             for ((_, tensor), info) in self.network.trained().zip(&self.trained) {
-                let buffer =
-                    gradients.get_or_alloc_mut(tensor).map_err(|e| NnError::device("allocate a gradient", &e))?;
+                let buffer = gradients
+                    .get_or_alloc_mut(tensor)
+                    .map_err(|e| NnError::device("allocate a gradient", &e))?;
                 D::change(buffer, |values| change(info, values))?;
             }
             Ok(())
@@ -111,7 +125,10 @@ impl<D: Backend<f32>> OnDevice<D> {
     }
 }
 
-fn tensor<D: Backend<f32>>(device: &D, values: Vec<f32>) -> Result<Tensor<(usize,), f32, D>, NnError> {
+fn tensor<D: Backend<f32>>(
+    device: &D,
+    values: Vec<f32>,
+) -> Result<Tensor<(usize,), f32, D>, NnError> {
     let len = values.len();
     device.try_tensor_from_vec(values, (len,)).map_err(|e| NnError::device("make a tensor", &e))
 }
@@ -130,7 +147,8 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
         let targets = device
             .try_tensor_from_vec(self.targets.clone(), (rows, outputs))
             .map_err(|e| NnError::device("make a tensor", &e))?;
-        // Taken, because the tape owns the gradients until `backward` gives them back; after an error they are allocated anew.
+        // Taken, because the tape owns the gradients until `backward` gives them back; after an
+        // error they are allocated anew.
         let gradients = match self.gradients.get_mut().take() {
             Some(gradients) => gradients,
             None => Self::allocate(&self.network)?,
@@ -147,9 +165,13 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
             .run(x)
             .and_then(Flow::rows)
             .map_err(NnError::from_fault)?;
-        let loss = self.loss.on_device(outputs, targets).map_err(|e| NnError::device("compute the loss", &e))?;
+        let loss = self
+            .loss
+            .on_device(outputs, targets)
+            .map_err(|e| NnError::device("compute the loss", &e))?;
         let value = loss.as_vec()[0];
-        let gradients = loss.try_backward().map_err(|e| NnError::device("run the network backward", &e))?;
+        let gradients =
+            loss.try_backward().map_err(|e| NnError::device("run the network backward", &e))?;
         *self.gradients.get_mut() = Some(gradients);
         self.network.tensors.extend(buffers);
         Ok(value)
@@ -162,10 +184,12 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
         }
         if let Some(gradients) = self.gradients.get_mut() {
             let slots = self.network.planned.layout.slots();
-            let trained = self.network.tensors.iter_mut().filter(|(slot, _)| slots[**slot].is_trained());
+            let trained =
+                self.network.tensors.iter_mut().filter(|(slot, _)| slots[**slot].is_trained());
             for (at, ((_, tensor), info)) in trained.zip(&self.trained).enumerate() {
-                let gradient =
-                    gradients.get_or_alloc_mut(&*tensor).map_err(|e| NnError::device("allocate a gradient", &e))?;
+                let gradient = gradients
+                    .get_or_alloc_mut(&*tensor)
+                    .map_err(|e| NnError::device("allocate a gradient", &e))?;
                 self.optimizer.step(at, info, tensor, gradient)?;
             }
         }
@@ -176,8 +200,9 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
         self.norm.set(None);
         if let Some(gradients) = self.gradients.get_mut() {
             for (_, tensor) in self.network.trained() {
-                let buffer =
-                    gradients.get_or_alloc_mut(tensor).map_err(|e| NnError::device("allocate a gradient", &e))?;
+                let buffer = gradients
+                    .get_or_alloc_mut(tensor)
+                    .map_err(|e| NnError::device("allocate a gradient", &e))?;
                 self.network
                     .device
                     .try_fill_with_zeros(buffer)
@@ -221,7 +246,8 @@ impl<D: Backend<f32>> Gradients for OnDevice<D> {
             return Ok(norm);
         }
         let mut square = 0.0;
-        self.look_at_each(|values| square += sum_of_squares(values)).map_err(|e| access("gradients", &e))?;
+        self.look_at_each(|values| square += sum_of_squares(values))
+            .map_err(|e| access("gradients", &e))?;
         let norm = square.sqrt();
         self.norm.set(Some(norm));
         Ok(norm)
@@ -229,7 +255,8 @@ impl<D: Backend<f32>> Gradients for OnDevice<D> {
 
     fn stats(&self) -> Result<Vec<TensorStats>, CallbackError> {
         let mut stats = Vec::with_capacity(self.trained.len());
-        self.look_at_each(|values| stats.push(TensorStats::of(values))).map_err(|e| access("gradients", &e))?;
+        self.look_at_each(|values| stats.push(TensorStats::of(values)))
+            .map_err(|e| access("gradients", &e))?;
         Ok(stats)
     }
 
@@ -241,7 +268,10 @@ impl<D: Backend<f32>> Gradients for OnDevice<D> {
         self.change_each(|_, values| values.iter_mut().for_each(|v| *v = v.clamp(-limit, limit)))
     }
 
-    fn edit(&mut self, change: &mut dyn FnMut(&TensorInfo, &mut [f32])) -> Result<(), CallbackError> {
+    fn edit(
+        &mut self,
+        change: &mut dyn FnMut(&TensorInfo, &mut [f32]),
+    ) -> Result<(), CallbackError> {
         self.change_each(change)
     }
 }
@@ -261,7 +291,10 @@ impl<D: Backend<f32>> Weights for OnDevice<D> {
 impl<D: Backend<f32>> Held<D> {
     fn trained(&self) -> impl Iterator<Item = (usize, &Tensor<(usize,), f32, D>)> {
         let slots = self.planned.layout.slots();
-        self.tensors.iter().map(|(slot, tensor)| (*slot, tensor)).filter(|(slot, _)| slots[*slot].is_trained())
+        self.tensors
+            .iter()
+            .map(|(slot, tensor)| (*slot, tensor))
+            .filter(|(slot, _)| slots[*slot].is_trained())
     }
 
     fn input(
@@ -312,13 +345,18 @@ impl<D: Backend<f32>> Model for Held<D> {
     fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, NnError> {
         let x = self.input(features, rows, DfdxGradients::leaky())?;
         let mut buffers = Tensors::new();
-        let outputs = Pass::new(&self.planned.root, &self.tensors, Context::EVALUATION, &mut buffers)
-            .run(x)
-            .map_err(NnError::from_fault)?;
+        let outputs =
+            Pass::new(&self.planned.root, &self.tensors, Context::EVALUATION, &mut buffers)
+                .run(x)
+                .map_err(NnError::from_fault)?;
         Ok(outputs.flat().as_vec())
     }
 
-    fn graph(&self, output: &str, normalization: Option<(&[f32], &[f32])>) -> Result<Graph, NnError> {
+    fn graph(
+        &self,
+        output: &str,
+        normalization: Option<(&[f32], &[f32])>,
+    ) -> Result<Graph, NnError> {
         let mut values = vec![0.0; self.planned.layout.len()];
         for (slot, saved) in self.planned.layout.slots().iter().zip(self.weights().0) {
             values[slot.range()].copy_from_slice(&saved);

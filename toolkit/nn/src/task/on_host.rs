@@ -33,7 +33,8 @@ pub struct OnHost {
     memory: Memory,
 }
 
-/// A network that only computes. Cloning shares the values; training the original copies them first.
+/// A network that only computes. Cloning shares the values; training the original copies them
+/// first.
 #[derive(Clone)]
 struct Held {
     planned: Arc<Planned>,
@@ -74,8 +75,12 @@ impl Task for OnHost {
     fn forward_backward(&mut self, batch: &Batch) -> Result<f32, NnError> {
         self.norm.set(None);
         let x = self.network.input(&batch.features, batch.samples.len())?;
-        let context =
-            Context { training: true, seed: self.seed, update: self.updates, samples: &batch.samples };
+        let context = Context {
+            training: true,
+            seed: self.seed,
+            update: self.updates,
+            samples: &batch.samples,
+        };
         let (root, slots) = (&self.network.planned.root, self.network.planned.layout.slots());
         let mut buffers = Vec::new();
         let mut aside = Aside::default();
@@ -125,9 +130,19 @@ impl Task for OnHost {
         let strength = self.optimizer.rule().weight_decay();
         for slot in self.network.planned.layout.trained() {
             let decay = if slot.decays() { strength } else { 0.0 };
-            let step = self.optimizer.rule().step(Step { rate: learning_rate, update: self.updates, decay });
-            let mut moments: Vec<&mut [f32]> = self.moments.iter_mut().map(|m| &mut m[slot.range()]).collect();
-            crate::optim::apply(&*step, &mut values[slot.range()], &self.gradients[slot.range()], &mut moments);
+            let step = self.optimizer.rule().step(Step {
+                rate: learning_rate,
+                update: self.updates,
+                decay,
+            });
+            let mut moments: Vec<&mut [f32]> =
+                self.moments.iter_mut().map(|m| &mut m[slot.range()]).collect();
+            crate::optim::apply(
+                &*step,
+                &mut values[slot.range()],
+                &self.gradients[slot.range()],
+                &mut moments,
+            );
         }
         self.clear_gradients()
     }
@@ -164,7 +179,9 @@ impl Task for OnHost {
             moments.iter().map(Vec::len).eq(expected)
         };
         if state.moments.len() != self.moments.len() || !state.moments.iter().all(fits) {
-            return Err(NnError::State("its moments are not those of this optimiser on this network".to_owned()));
+            return Err(NnError::State(
+                "its moments are not those of this optimiser on this network".to_owned(),
+            ));
         }
         for (mine, saved) in self.moments.iter_mut().zip(&state.moments) {
             for (slot, saved) in self.network.planned.layout.trained().zip(saved) {
@@ -207,7 +224,10 @@ impl Gradients for OnHost {
         Ok(())
     }
 
-    fn edit(&mut self, change: &mut dyn FnMut(&TensorInfo, &mut [f32])) -> Result<(), CallbackError> {
+    fn edit(
+        &mut self,
+        change: &mut dyn FnMut(&TensorInfo, &mut [f32]),
+    ) -> Result<(), CallbackError> {
         self.norm.set(None);
         for (slot, info) in self.network.planned.layout.trained().zip(&self.trained) {
             change(info, &mut self.gradients[slot.range()]);
@@ -263,12 +283,20 @@ impl Model for Held {
     }
 
     fn weights(&self) -> Snapshot {
-        Snapshot(self.planned.layout.slots().iter().map(|slot| self.values[slot.range()].to_vec()).collect())
+        Snapshot(
+            self.planned
+                .layout
+                .slots()
+                .iter()
+                .map(|slot| self.values[slot.range()].to_vec())
+                .collect(),
+        )
     }
 
     fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, NnError> {
         let x = self.input(features, rows)?;
-        let (mut buffers, mut aside, mut memory) = (Vec::new(), Aside::default(), Memory::default());
+        let (mut buffers, mut aside, mut memory) =
+            (Vec::new(), Aside::default(), Memory::default());
         let outputs = HostPass::new(
             &self.planned.root,
             self.planned.layout.slots(),
@@ -285,7 +313,11 @@ impl Model for Held {
         Ok(outputs.into_numbers())
     }
 
-    fn graph(&self, output: &str, normalization: Option<(&[f32], &[f32])>) -> Result<Graph, NnError> {
+    fn graph(
+        &self,
+        output: &str,
+        normalization: Option<(&[f32], &[f32])>,
+    ) -> Result<Graph, NnError> {
         crate::onnx_form::graph(&self.planned, &self.values, output, normalization)
     }
 }
