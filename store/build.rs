@@ -1,4 +1,5 @@
-//! Tells the crate how it was built, which a run records: the compiler, the target and the optimisation.
+//! Tells the crate how it was built, which a run records: the compiler, the target and the
+//! optimisation.
 
 use std::env;
 use std::process::Command;
@@ -8,8 +9,14 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=RUSTC");
     let of = |name: &str| env::var(name).unwrap_or_default();
-    let rustc = Command::new(of("RUSTC")).arg("--version").output().ok().filter(|output| output.status.success());
-    let rustc = rustc.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+    let rustc = Command::new(of("RUSTC"))
+        .arg("--version")
+        .output()
+        .ok()
+        .filter(|output| output.status.success());
+    let rustc = rustc
+        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        .unwrap_or_default();
     println!("cargo:rustc-env=TRAINBOOK_RUSTC={rustc}");
     println!("cargo:rustc-env=TRAINBOOK_TARGET={}", of("TARGET"));
     println!("cargo:rustc-env=TRAINBOOK_TARGET_FEATURES={}", of("CARGO_CFG_TARGET_FEATURE"));

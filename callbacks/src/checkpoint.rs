@@ -5,11 +5,12 @@ use trainbook_store::{Metric, Name};
 use crate::mode::Mode;
 use crate::setting::require;
 use crate::{
-    Callback, CallbackError, CallbackState, CheckpointRequest, Effects, EpochEnd, Flow, Phase, Reply, Resource, Setup,
+    Callback, CallbackError, CallbackState, CheckpointRequest, Effects, EpochEnd, Flow, Phase,
+    Reply, Resource, Setup,
 };
 
-/// Asks for checkpoints at the end of epochs. The trainer writes them once every callback has seen the moment, so that they hold the state
-/// of all of them, and the store keeps them with the run.
+/// Asks for checkpoints at the end of epochs. The trainer writes them once every callback has seen
+/// the moment, so that they hold the state of all of them, and the store keeps them with the run.
 ///
 /// Add several to keep several kinds.
 #[derive(Clone, Debug)]
@@ -26,9 +27,10 @@ enum When {
 }
 
 impl Checkpoint {
-    /// Under the label `best`, whenever the metric is strictly better than ever before. Larger is better when its name contains
-    /// "accuracy", else smaller; [`minimize`](Self::minimize) and [`maximize`](Self::maximize) say otherwise. A value that is NaN or
-    /// infinite is never the best.
+    /// Under the label `best`, whenever the metric is strictly better than ever before. Larger is
+    /// better when its name contains "accuracy", else smaller; [`minimize`](Self::minimize) and
+    /// [`maximize`](Self::maximize) say otherwise. A value that is NaN or infinite is never the
+    /// best.
     pub fn best(metric: impl AsRef<str>) -> Self {
         let metric = Name::new(metric);
         let mode = Mode::of(&metric);
@@ -40,7 +42,8 @@ impl Checkpoint {
         Self { when: When::Last, best: None }
     }
 
-    /// Under the labels `epoch-0005`, `epoch-0010`, … for `n` = 5: after every `n`th epoch, counted from 1 over the trainer's life.
+    /// Under the labels `epoch-0005`, `epoch-0010`, … for `n` = 5: after every `n`th epoch, counted
+    /// from 1 over the trainer's life.
     pub fn every_epochs(n: u64) -> Self {
         Self { when: When::EveryEpochs(n), best: None }
     }
@@ -90,12 +93,17 @@ impl Callback for Checkpoint {
                 {
                     self.best = Some(value);
                     let metric = Some(Metric { name: metric.clone(), value });
-                    epoch.request_checkpoint(CheckpointRequest { label: "best".to_owned(), metric });
+                    epoch
+                        .request_checkpoint(CheckpointRequest { label: "best".to_owned(), metric });
                 }
             }
-            When::Last => epoch.request_checkpoint(CheckpointRequest { label: "last".to_owned(), metric: None }),
+            When::Last => epoch
+                .request_checkpoint(CheckpointRequest { label: "last".to_owned(), metric: None }),
             When::EveryEpochs(n) if finished.is_multiple_of(*n) => {
-                epoch.request_checkpoint(CheckpointRequest { label: format!("epoch-{finished:04}"), metric: None });
+                epoch.request_checkpoint(CheckpointRequest {
+                    label: format!("epoch-{finished:04}"),
+                    metric: None,
+                });
             }
             When::EveryEpochs(_) => {}
         }
@@ -120,14 +128,19 @@ mod tests {
 
     fn labels(checkpoint: Checkpoint, losses: &'static [f64]) -> Vec<String> {
         let mut fake = Fake::with(checkpoint);
-        fake.metrics =
-            Box::new(|epoch| vec![("val_loss", losses[epoch as usize]), ("val_accuracy", losses[epoch as usize])]);
+        fake.metrics = Box::new(|epoch| {
+            vec![("val_loss", losses[epoch as usize]), ("val_accuracy", losses[epoch as usize])]
+        });
         fake.fit(losses.len() as u64);
         let label = |r: &crate::CheckpointRequest| match &r.metric {
             Some(m) => format!("{} {}={}", r.label, m.name, m.value),
             None => r.label.clone(),
         };
-        fake.seen.requests.iter().map(|epoch| epoch.iter().map(label).collect::<Vec<_>>().join("; ")).collect()
+        fake.seen
+            .requests
+            .iter()
+            .map(|epoch| epoch.iter().map(label).collect::<Vec<_>>().join("; "))
+            .collect()
     }
 
     #[test]
@@ -140,14 +153,20 @@ mod tests {
         let accuracies = &[0.1, 0.3, 0.2, f64::INFINITY];
         let best = ["best val_accuracy=0.1", "best val_accuracy=0.3", "", ""];
         assert_eq!(labels(Checkpoint::best("val_accuracy"), accuracies), best);
-        assert_eq!(labels(Checkpoint::best("val_loss").maximize(), &[1.0, 2.0])[1], "best val_loss=2");
+        assert_eq!(
+            labels(Checkpoint::best("val_loss").maximize(), &[1.0, 2.0])[1],
+            "best val_loss=2"
+        );
         assert_eq!(labels(Checkpoint::best("val_accuracy").minimize(), &[1.0, 2.0])[1], "");
     }
 
     #[test]
     fn the_rhythm_is_kept() {
         assert_eq!(labels(Checkpoint::last(), &[1.0, 2.0]), ["last", "last"]);
-        assert_eq!(labels(Checkpoint::every_epochs(2), &[1.0; 5]), ["", "epoch-0002", "", "epoch-0004", ""]);
+        assert_eq!(
+            labels(Checkpoint::every_epochs(2), &[1.0; 5]),
+            ["", "epoch-0002", "", "epoch-0004", ""]
+        );
         assert_eq!(
             setup_error(Checkpoint::every_epochs(0)),
             "set up Checkpoint: every_epochs is 0, and must be at least 1"
@@ -158,8 +177,14 @@ mod tests {
     fn it_needs_a_store_and_its_metric() {
         let mut stack = Stack::new();
         stack.push(Checkpoint::best("val_loss"));
-        assert!(matches!(stack.plan(&["val_loss".into()], false), Err(CallbackError::NeedsStore { .. })));
-        assert!(matches!(stack.plan(&["train_loss".into()], true), Err(CallbackError::UnknownMetric { .. })));
+        assert!(matches!(
+            stack.plan(&["val_loss".into()], false),
+            Err(CallbackError::NeedsStore { .. })
+        ));
+        assert!(matches!(
+            stack.plan(&["train_loss".into()], true),
+            Err(CallbackError::UnknownMetric { .. })
+        ));
         assert!(stack.plan(&["val_loss".into()], true).is_ok());
     }
 }

@@ -5,8 +5,8 @@ use trainbook_store::{Name, Value};
 
 use crate::setting::require;
 use crate::{
-    Callback, CallbackError, CallbackState, Effects, EpochEnd, EpochStart, Flow, GradientEdit, Phase, Reply, Resource,
-    Setup,
+    Callback, CallbackError, CallbackState, Effects, EpochEnd, EpochStart, Flow, GradientEdit,
+    Phase, Reply, Resource, Setup,
 };
 
 const CLIPPED: Name = Name::new_static("clipped");
@@ -14,11 +14,12 @@ const CLIPPED_SHARE: Name = Name::new_static("clipped_share");
 
 /// Limits the gradients before the update.
 ///
-/// Logs `clipped` (1 when this step's gradients were changed, else 0) at every step and `clipped_share` (their mean over the epoch) at the
-/// end of every epoch. More than a half is a sign that the learning rate is too high; a good limit clips about one step in ten.
+/// Logs `clipped` (1 when this step's gradients were changed, else 0) at every step and
+/// `clipped_share` (their mean over the epoch) at the end of every epoch. More than a half is a
+/// sign that the learning rate is too high; a good limit clips about one step in ten.
 ///
-/// Gradients whose norm is NaN or infinite are left as they are: scaling them would only spread the damage. [`NanGuard`](crate::NanGuard)
-/// deals with them.
+/// Gradients whose norm is NaN or infinite are left as they are: scaling them would only spread the
+/// damage. [`NanGuard`](crate::NanGuard) deals with them.
 #[derive(Clone, Debug)]
 pub struct Clip {
     limit: Limit,
@@ -38,13 +39,15 @@ struct Counts {
 }
 
 impl Clip {
-    /// Scales all gradients by `min(1, max / (norm + 1e-6))`, where `norm` is the Euclidean norm over all of them, as
-    /// `torch.nn.utils.clip_grad_norm_` does. `max` is in the unit of the norm; 1.0 is a usual choice.
+    /// Scales all gradients by `min(1, max / (norm + 1e-6))`, where `norm` is the Euclidean norm
+    /// over all of them, as `torch.nn.utils.clip_grad_norm_` does. `max` is in the unit of the
+    /// norm; 1.0 is a usual choice.
     pub fn global_norm(max: f64) -> Self {
         Self { limit: Limit::GlobalNorm(max), counts: Counts::default() }
     }
 
-    /// Limits every element to `[-limit, limit]`, as `torch.nn.utils.clip_grad_value_` does. This changes the gradient's direction.
+    /// Limits every element to `[-limit, limit]`, as `torch.nn.utils.clip_grad_value_` does. This
+    /// changes the gradient's direction.
     pub fn value(limit: f32) -> Self {
         Self { limit: Limit::Value(limit), counts: Counts::default() }
     }
@@ -94,7 +97,8 @@ impl Callback for Clip {
                     }
                     coefficient < 1.0
                 }
-                // No element is larger than the norm, so a small norm needs no pass over the elements.
+                // No element is larger than the norm, so a small norm needs no pass over the
+                // elements.
                 Limit::Value(limit) if norm <= f64::from(limit) => false,
                 Limit::Value(limit) => {
                     step.gradients.clamp(limit)?;
@@ -136,7 +140,8 @@ mod tests {
 
     #[test]
     fn the_norm_is_limited_as_torch_does() {
-        // torch.nn.utils.clip_grad_norm_ on [3], [0, -4] with max_norm 1: coefficient 1 / (5 + 1e-6)
+        // torch.nn.utils.clip_grad_norm_ on [3], [0, -4] with max_norm 1: coefficient 1 / (5 +
+        // 1e-6)
         let mut fake = Fake::with(Clip::global_norm(1.0)).batches(2);
         fake.gradients = Box::new(|step| gradients(if step == 1 { 1.0 } else { 0.1 }));
         fake.fit(1);

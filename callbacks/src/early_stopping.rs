@@ -7,24 +7,26 @@ use crate::mode::Mode;
 use crate::number::short;
 use crate::setting::require;
 use crate::{
-    Callback, CallbackError, CallbackState, Effects, EpochEnd, FitEnd, Flow, Phase, Reply, Resource, Setup, Snapshot,
-    StopKind, StopReason,
+    Callback, CallbackError, CallbackState, Effects, EpochEnd, FitEnd, Flow, Phase, Reply,
+    Resource, Setup, Snapshot, StopKind, StopReason,
 };
 
 /// Stops the fit when a metric has not improved for some checks. A check is the end of an epoch.
 ///
-/// The rules are those of Lightning's `EarlyStopping`, in its order; `baseline`, `start_from` and `restore_best` follow Keras. At each
-/// check, with the metric's value `v` (signs for a metric that is minimised):
+/// The rules are those of Lightning's `EarlyStopping`, in its order; `baseline`, `start_from` and
+/// `restore_best` follow Keras. At each check, with the metric's value `v` (signs for a metric that
+/// is minimised):
 ///
 /// 1. `v` is NaN or infinite: stop, unless `check_finite(false)`.
 /// 2. `v < stopping_threshold`: stop, it is good enough.
 /// 3. `v > divergence_threshold`: stop, it is hopeless.
-/// 4. `v + min_delta < best`: an improvement. `best` becomes `v`, and the wait begins anew (with a baseline: only if `v + min_delta <
-///    baseline` too).
+/// 4. `v + min_delta < best`: an improvement. `best` becomes `v`, and the wait begins anew (with a
+///    baseline: only if `v + min_delta < baseline` too).
 /// 5. Else the wait grows by one, and at `patience` the fit stops.
 ///
-/// Unlike Lightning, a value that reaches the stopping threshold also becomes the best, so that `restore_best` keeps it. Unlike Keras, a
-/// NaN never becomes the best. A fit that follows on a finished one waits anew; the best stays.
+/// Unlike Lightning, a value that reaches the stopping threshold also becomes the best, so that
+/// `restore_best` keeps it. Unlike Keras, a NaN never becomes the best. A fit that follows on a
+/// finished one waits anew; the best stays.
 #[derive(Clone, Debug)]
 pub struct EarlyStopping {
     rule: Rule,
@@ -84,7 +86,8 @@ impl EarlyStopping {
         self
     }
 
-    /// Only a change of more than this counts as an improvement. In the unit of the metric, at least 0. Default: 0.
+    /// Only a change of more than this counts as an improvement. In the unit of the metric, at
+    /// least 0. Default: 0.
     #[must_use]
     pub fn min_delta(mut self, delta: f64) -> Self {
         self.rule.min_delta = delta;
@@ -133,15 +136,17 @@ impl EarlyStopping {
         self
     }
 
-    /// Whether to stop at a value that is NaN or infinite. Default: true. With false it counts as a check without an improvement.
+    /// Whether to stop at a value that is NaN or infinite. Default: true. With false it counts as a
+    /// check without an improvement.
     #[must_use]
     pub fn check_finite(mut self, check: bool) -> Self {
         self.rule.check_finite = check;
         self
     }
 
-    /// At the end of the fit, however it ends, puts the weights of the best check back. Costs a copy of all weights in memory and in every
-    /// checkpoint. Changes nothing when no check improved.
+    /// At the end of the fit, however it ends, puts the weights of the best check back. Costs a
+    /// copy of all weights in memory and in every checkpoint. Changes nothing when no check
+    /// improved.
     #[must_use]
     pub fn restore_best(mut self) -> Self {
         self.restore_best = true;
@@ -172,23 +177,33 @@ impl Rule {
             stop(format!("is {value} in epoch {epoch}"), before);
             return check;
         }
-        let good_enough = self.stopping_threshold.filter(|threshold| self.mode.is_better(value, *threshold));
-        let hopeless = self.divergence_threshold.filter(|threshold| self.mode.is_better(*threshold, value));
+        let good_enough =
+            self.stopping_threshold.filter(|threshold| self.mode.is_better(value, *threshold));
+        let hopeless =
+            self.divergence_threshold.filter(|threshold| self.mode.is_better(*threshold, value));
         if let (Some(threshold), None) = (hopeless, good_enough) {
-            stop(format!("is {} in epoch {epoch}, worse than {}", short(value), short(threshold)), before);
+            stop(
+                format!("is {} in epoch {epoch}, worse than {}", short(value), short(threshold)),
+                before,
+            );
             return check;
         }
         if improved {
             track.best = Some(Best { value, epoch });
         }
         if let Some(threshold) = good_enough {
-            stop(format!("is {} in epoch {epoch}, better than {}", short(value), short(threshold)), track.best);
+            stop(
+                format!("is {} in epoch {epoch}, better than {}", short(value), short(threshold)),
+                track.best,
+            );
         } else if !improved {
             track.wait += 1;
             if track.wait >= self.patience {
                 let checks = if track.wait == 1 { "check" } else { "checks" };
                 let missed = match (self.baseline, before) {
-                    (Some(baseline), Some(b)) if !self.mode.improves(b.value, Some(baseline), self.min_delta) => {
+                    (Some(baseline), Some(b))
+                        if !self.mode.improves(b.value, Some(baseline), self.min_delta) =>
+                    {
                         format!("beaten {}", short(baseline))
                     }
                     _ => "improved".to_owned(),
@@ -207,8 +222,9 @@ impl Rule {
 
 impl Callback for EarlyStopping {
     fn effects(&self) -> Effects {
-        let effects =
-            Effects::in_phase(Phase::Decide).reads(Resource::Metric(self.rule.metric.clone())).writes(Resource::Stop);
+        let effects = Effects::in_phase(Phase::Decide)
+            .reads(Resource::Metric(self.rule.metric.clone()))
+            .writes(Resource::Stop);
         if self.restore_best { effects.writes(Resource::Weights) } else { effects }
     }
 
@@ -220,7 +236,13 @@ impl Callback for EarlyStopping {
         const NAME: &str = "EarlyStopping";
         let rule = &self.rule;
         let delta = rule.min_delta;
-        require(delta >= 0.0 && delta.is_finite(), NAME, "min_delta", delta, "a finite number, at least 0")?;
+        require(
+            delta >= 0.0 && delta.is_finite(),
+            NAME,
+            "min_delta",
+            delta,
+            "a finite number, at least 0",
+        )?;
         let levels = [
             ("baseline", rule.baseline),
             ("stopping_threshold", rule.stopping_threshold),
@@ -232,7 +254,13 @@ impl Callback for EarlyStopping {
         }
         if let (Some(stop), Some(diverged)) = (rule.stopping_threshold, rule.divergence_threshold) {
             let ok = rule.mode.is_better(stop, diverged);
-            require(ok, NAME, "divergence_threshold", diverged, "worse than the stopping threshold")?;
+            require(
+                ok,
+                NAME,
+                "divergence_threshold",
+                diverged,
+                "worse than the stopping threshold",
+            )?;
         }
         Ok(())
     }
@@ -251,7 +279,9 @@ impl Callback for EarlyStopping {
         if check.improved && self.restore_best {
             self.weights = Some(epoch.weights.snapshot()?);
         }
-        Ok(check.stop.map_or(Flow::Continue, |why| Flow::Stop(StopReason::new(StopKind::EarlyStopping, why))))
+        Ok(check.stop.map_or(Flow::Continue, |why| {
+            Flow::Stop(StopReason::new(StopKind::EarlyStopping, why))
+        }))
     }
 
     fn fit_end(&mut self, fit: &mut FitEnd<'_>) -> Result<(), CallbackError> {

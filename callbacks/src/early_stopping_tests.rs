@@ -47,7 +47,8 @@ fn tables() {
         ("good enough", loss().stopping_threshold(0.5), &[3.0, 0.5, 0.4, 0.1], "val_loss is 0.4000 in epoch 3, better than 0.5000; best 0.4000 in epoch 3"),
         ("hopeless", loss().divergence_threshold(10.0), &[3.0, 10.0, 11.0, 1.0], "val_loss is 11.0000 in epoch 3, worse than 10.0000; best 3.0000 in epoch 1"),
         ("hopeless upwards", EarlyStopping::on("val_accuracy").divergence_threshold(0.1), &[0.5, 0.05], "val_accuracy is 0.0500 in epoch 2, worse than 0.1000; best 0.5000 in epoch 1"),
-        // Keras: improvements above the baseline do not begin the wait anew, but only a check without one stops.
+        // Keras: improvements above the baseline do not begin the wait anew, but only a check
+        // without one stops.
         ("baseline never beaten", loss().baseline(1.0).patience(2), &[5.0, 4.0, 3.0, 3.5, 0.0], "val_loss has not beaten 1.0000 for 4 checks; best 3.0000 in epoch 3"),
         ("baseline beaten", loss().baseline(1.0).patience(2), &[5.0, 0.9, 1.0, 0.8, 1.0], ""),
     ];
@@ -56,8 +57,8 @@ fn tables() {
     }
 }
 
-/// Lightning 2.x, `EarlyStopping._evaluate_stopping_criteria`, with `min_delta` and the signs folded in as there; returns the check (from
-/// 0) that stops and the wait counts.
+/// Lightning 2.x, `EarlyStopping._evaluate_stopping_criteria`, with `min_delta` and the signs
+/// folded in as there; returns the check (from 0) that stops and the wait counts.
 fn lightning(
     values: &[f64],
     maximize: bool,
@@ -113,7 +114,12 @@ fn every_short_course_ends_where_lightning_ends_it() {
                         check.stop.is_some()
                     });
                     let expected = lightning(&values, maximize, patience, min_delta, (good, bad));
-                    assert_eq!((stop, waits), expected, "{values:?} maximize {maximize} {:?}", ours.rule);
+                    assert_eq!(
+                        (stop, waits),
+                        expected,
+                        "{values:?} maximize {maximize} {:?}",
+                        ours.rule
+                    );
                 }
             }
         }

@@ -9,13 +9,14 @@ const GRADIENT_NORM: Name = Name::new_static("gradient_norm");
 /// Logs the size of the gradients as the backward pass left them, before clipping:
 ///
 /// - `gradient_norm`: the Euclidean norm over all of them,
-/// - `gradient_norm/<tensor>`, `gradient_max/<tensor>` (largest absolute value) and `gradient_zero_share/<tensor>` (share of exact zeros)
-///   for each trainable tensor.
+/// - `gradient_norm/<tensor>`, `gradient_max/<tensor>` (largest absolute value) and
+///   `gradient_zero_share/<tensor>` (share of exact zeros) for each trainable tensor.
 ///
 /// It looks at every element, so use it as `every(10, GradientMonitor::new())`.
 #[derive(Clone, Debug, Default)]
 pub struct GradientMonitor {
-    /// The names of each tensor's metrics, made at the first step: formatting them at every step would cost more than the numbers.
+    /// The names of each tensor's metrics, made at the first step: formatting them at every step
+    /// would cost more than the numbers.
     names: Vec<TensorMetrics>,
 }
 
@@ -29,7 +30,11 @@ struct TensorMetrics {
 impl TensorMetrics {
     fn of(tensor: &TensorInfo) -> Self {
         let named = |what| Name::from(format!("{what}/{}", tensor.name));
-        Self { norm: named("gradient_norm"), max: named("gradient_max"), zero_share: named("gradient_zero_share") }
+        Self {
+            norm: named("gradient_norm"),
+            max: named("gradient_max"),
+            zero_share: named("gradient_zero_share"),
+        }
     }
 }
 
@@ -42,7 +47,9 @@ impl GradientMonitor {
 
 impl Callback for GradientMonitor {
     fn effects(&self) -> Effects {
-        Effects::in_phase(Phase::Observe).reads(Resource::Gradients).writes(Resource::Metric(GRADIENT_NORM))
+        Effects::in_phase(Phase::Observe)
+            .reads(Resource::Gradients)
+            .writes(Resource::Metric(GRADIENT_NORM))
     }
 
     fn raw_gradients(&mut self, step: &GradientView<'_>) -> Reply {
@@ -73,7 +80,8 @@ mod tests {
         let mut fake = Fake::new(stack).batches(1);
         fake.gradients = Box::new(|_| vec![vec![3.0], vec![0.0, -4.0]]);
         fake.fit(1);
-        let log: Vec<_> = fake.seen.step_logs[0].iter().map(|m| (m.name.as_str(), m.value)).collect();
+        let log: Vec<_> =
+            fake.seen.step_logs[0].iter().map(|m| (m.name.as_str(), m.value)).collect();
         assert_eq!(
             log,
             [

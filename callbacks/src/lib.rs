@@ -1,12 +1,14 @@
 //! The callback seam of `trainbook`, and the callbacks it ships.
 //!
-//! A training run is one loop with fixed moments ([`seam::moment`] draws it). A [`Callback`] is anything that wants to be told about some
-//! of them: it may look, and where a moment's context offers it, change something or ask the loop to stop. Several callbacks form a
-//! [`Stack`], which orders them by what they declare ([`Effects`]) and refuses contradictions before the first step.
+//! A training run is one loop with fixed moments ([`seam::moment`] draws it). A [`Callback`] is
+//! anything that wants to be told about some of them: it may look, and where a moment's context
+//! offers it, change something or ask the loop to stop. Several callbacks form a [`Stack`], which
+//! orders them by what they declare ([`Effects`]) and refuses contradictions before the first step.
 //!
 //! To write one, open `seam/callback.rs`: a struct with one method, or a closure, is enough.
 //!
-//! Nothing here knows a model, a tensor library or a device; gradients and weights arrive through [`Gradients`] and [`Weights`].
+//! Nothing here knows a model, a tensor library or a device; gradients and weights arrive through
+//! [`Gradients`] and [`Weights`].
 
 pub mod seam;
 
@@ -23,7 +25,8 @@ mod schedule;
 mod seed;
 mod setting;
 
-// The fake trainer is shared by the unit tests here and the tests in `tests/`, where this crate has its outside name.
+// The fake trainer is shared by the unit tests here and the tests in `tests/`, where this crate has
+// its outside name.
 #[cfg(test)]
 extern crate self as trainbook_callbacks;
 #[cfg(test)]
@@ -41,8 +44,8 @@ pub use schedule::LrSchedule;
 pub use seed::FixSeed;
 
 pub use seam::{
-    BatchStart, Callback, CallbackError, CallbackState, CheckpointRequest, Counters, Effects, EpochEnd, EpochStart,
-    FitEnd, FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Phase, Plan,
-    Reply, Resource, Setup, Snapshot, Stack, StepEnd, StopKind, StopReason, TensorInfo, TensorStats, Weights, every,
-    on_epoch_end, on_step_end,
+    BatchStart, Callback, CallbackError, CallbackState, CheckpointRequest, Counters, Effects,
+    EpochEnd, EpochStart, FitEnd, FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon,
+    MetricLog, Moment, NamedState, Phase, Plan, Reply, Resource, Setup, Snapshot, Stack, StepEnd,
+    StopKind, StopReason, TensorInfo, TensorStats, Weights, every, on_epoch_end, on_step_end,
 };

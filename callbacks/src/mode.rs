@@ -10,7 +10,8 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    /// The default for a metric of this name: `Maximize` when it contains "accuracy", else `Minimize`.
+    /// The default for a metric of this name: `Maximize` when it contains "accuracy", else
+    /// `Minimize`.
     pub(crate) fn of(metric: &str) -> Self {
         if metric.contains("accuracy") { Self::Maximize } else { Self::Minimize }
     }
@@ -23,8 +24,8 @@ impl Mode {
         }
     }
 
-    /// Whether `value` is better than `best` by more than `min_delta`. The first finite value always is; one that is not finite never is,
-    /// so it can never become the best.
+    /// Whether `value` is better than `best` by more than `min_delta`. The first finite value
+    /// always is; one that is not finite never is, so it can never become the best.
     pub(crate) fn improves(self, value: f64, best: Option<f64>, min_delta: f64) -> bool {
         let moved = match self {
             Self::Minimize => value + min_delta,

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_store::Name;
 
 use crate::{
-    Callback, CallbackError, CallbackState, Effects, EpochEnd, Flow, GradientView, Phase, Reply, Resource, StopKind,
-    StopReason, TensorInfo, TensorStats,
+    Callback, CallbackError, CallbackState, Effects, EpochEnd, Flow, GradientView, Phase, Reply,
+    Resource, StopKind, StopReason, TensorInfo, TensorStats,
 };
 
 const SKIPPED_UPDATES: Name = Name::new_static("skipped_updates");
@@ -13,13 +13,15 @@ const SKIPPED_UPDATES: Name = Name::new_static("skipped_updates");
 /// How many sample numbers a stop reason names.
 const SAMPLES_NAMED: usize = 8;
 
-/// Stops the fit when a loss or a gradient is NaN or infinite, before the update that would carry it into the weights, and says where it
-/// is: the first tensor, how many, at which step (batch, counted from 1) and in which samples.
+/// Stops the fit when a loss or a gradient is NaN or infinite, before the update that would carry
+/// it into the weights, and says where it is: the first tensor, how many, at which step (batch,
+/// counted from 1) and in which samples.
 ///
-/// A stop that is asked for before the update also skips this step's update, so the weights stay as they were after the last good step.
+/// A stop that is asked for before the update also skips this step's update, so the weights stay as
+/// they were after the last good step.
 ///
-/// With [`skip_up_to`](Self::skip_up_to) such a step is only skipped, and `skipped_updates` (over the trainer's life) is logged at the end
-/// of every epoch.
+/// With [`skip_up_to`](Self::skip_up_to) such a step is only skipped, and `skipped_updates` (over
+/// the trainer's life) is logged at the end of every epoch.
 ///
 /// Steps whose numbers are finite cost one gradient norm.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +52,8 @@ impl NanGuard {
 
 impl Callback for NanGuard {
     fn effects(&self) -> Effects {
-        let effects = Effects::in_phase(Phase::Guard).reads(Resource::Gradients).writes(Resource::Stop);
+        let effects =
+            Effects::in_phase(Phase::Guard).reads(Resource::Gradients).writes(Resource::Stop);
         if self.skip > 0 { effects.writes(Resource::Metric(SKIPPED_UPDATES)) } else { effects }
     }
 
@@ -68,7 +71,11 @@ impl Callback for NanGuard {
         // The next fit of this trainer may skip again.
         self.counts.in_a_row = 0;
         let what = blame(step.loss, norm, step.gradients.tensors(), &step.gradients.stats()?);
-        let detail = format!("{what} at step {} (samples {})", step.counters.batches_seen, list(step.samples));
+        let detail = format!(
+            "{what} at step {} (samples {})",
+            step.counters.batches_seen,
+            list(step.samples)
+        );
         Ok(Flow::Stop(StopReason::new(StopKind::NonFinite, detail)))
     }
 
@@ -93,7 +100,8 @@ impl Callback for NanGuard {
 fn blame(loss: f32, norm: f64, tensors: &[TensorInfo], stats: &[TensorStats]) -> String {
     let tensor = tensors.iter().zip(stats).find(|(_, s)| s.nans + s.infs > 0).map(|(tensor, s)| {
         let kinds = [(s.nans, "NaN"), (s.infs, "infinite")];
-        let counts: Vec<_> = kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| format!("{n} {kind}")).collect();
+        let counts: Vec<_> =
+            kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| format!("{n} {kind}")).collect();
         format!("gradient of {} has {} of {}", tensor.name, counts.join(" and "), s.len)
     });
     match tensor {
@@ -154,7 +162,8 @@ mod tests {
     fn skipping_is_limited_to_steps_in_a_row() {
         let mut fake = Fake::with(NanGuard::new().skip_up_to(2)).batches(8);
         // bad: 2, 3 (a good one between), then 5, 6, 7
-        fake.gradients = Box::new(|step| if matches!(step, 2 | 3 | 5 | 6 | 7) { bad() } else { good() });
+        fake.gradients =
+            Box::new(|step| if matches!(step, 2 | 3 | 5 | 6 | 7) { bad() } else { good() });
         fake.fit(1);
         assert_eq!(fake.seen.applied, [true, false, false, true, false, false, false]);
         assert_eq!(fake.counters.batches_seen, 7);
@@ -177,7 +186,10 @@ mod tests {
             blame(f32::INFINITY, f64::NAN, &tensors, &stats),
             "loss is inf and gradient of 2.weight has 1 NaN and 1 infinite of 3"
         );
-        assert_eq!(blame(1.0, f64::INFINITY, &tensors, &[TensorStats::of(&[1.0])]), "gradient norm is inf");
+        assert_eq!(
+            blame(1.0, f64::INFINITY, &tensors, &[TensorStats::of(&[1.0])]),
+            "gradient norm is inf"
+        );
         assert_eq!(list(&[1, 2, 3, 4, 5, 6, 7, 8, 9]), "1, 2, 3, 4, 5, 6, 7, 8, …");
     }
 }

@@ -1,6 +1,7 @@
 //! Numbers for people.
 
-/// Four decimals where that shows at least two digits that mean something, else three significant digits: `0.0312`, `12.5000`, `3.00e-3`.
+/// Four decimals where that shows at least two digits that mean something, else three significant
+/// digits: `0.0312`, `12.5000`, `3.00e-3`.
 pub(crate) fn short(value: f64) -> String {
     let size = value.abs();
     if value == 0.0 {
@@ -18,7 +19,11 @@ mod tests {
 
     #[test]
     fn every_size_is_readable() {
-        let shown = [0.0, -0.0, 1.0, 0.03125, -12.5, 0.003, 123456.0, f64::NAN, f64::NEG_INFINITY].map(short);
-        assert_eq!(shown, ["0", "0", "1.0000", "0.0312", "-12.5000", "3.00e-3", "1.23e5", "NaN", "-inf"]);
+        let shown = [0.0, -0.0, 1.0, 0.03125, -12.5, 0.003, 123456.0, f64::NAN, f64::NEG_INFINITY]
+            .map(short);
+        assert_eq!(
+            shown,
+            ["0", "0", "1.0000", "0.0312", "-12.5000", "3.00e-3", "1.23e5", "NaN", "-inf"]
+        );
     }
 }

@@ -2,7 +2,10 @@
 
 use trainbook_store::{Metric, Name, RunWriter};
 
-use crate::{Callback, CallbackError, Effects, EpochEnd, FitEnd, FitStart, Flow, MetricLog, Phase, Reply, StepEnd};
+use crate::{
+    Callback, CallbackError, Effects, EpochEnd, FitEnd, FitStart, Flow, MetricLog, Phase, Reply,
+    StepEnd,
+};
 
 const LOSS: Name = Name::new_static("loss");
 const LEARNING_RATE: Name = Name::new_static("learning_rate");
@@ -11,7 +14,8 @@ const EPOCH: Name = Name::new_static("epoch");
 /// Records every metric of a run. The trainer adds it when it has a store.
 ///
 /// - At every step: `loss`, `learning_rate`, and what callbacks logged.
-/// - At the end of every epoch: the trainer's metrics, what callbacks logged, and `epoch`, the number of epochs finished.
+/// - At the end of every epoch: the trainer's metrics, what callbacks logged, and `epoch`, the
+///   number of epochs finished.
 ///
 /// Both stand under the number of batches seen so far, so that one axis serves all curves.
 #[derive(Default)]
@@ -96,7 +100,8 @@ mod tests {
         drop(run);
 
         let record = store.run(&id).unwrap();
-        let series: Vec<_> = record.series.iter().map(|(name, points)| (name.as_str(), points.as_slice())).collect();
+        let series: Vec<_> =
+            record.series.iter().map(|(name, points)| (name.as_str(), points.as_slice())).collect();
         assert_eq!(
             series,
             [
@@ -113,7 +118,8 @@ mod tests {
 
     #[test]
     fn the_writer_is_let_go_when_the_fit_ends() {
-        // What shows others that the run is over is that nobody holds its writer any more; the recorder outlives the fit in the stack.
+        // What shows others that the run is over is that nobody holds its writer any more; the
+        // recorder outlives the fit in the stack.
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let mut fake = Fake::with(Recorder::new());

@@ -4,7 +4,8 @@ use crate::{Callback, CallbackError, Effects, Phase, Resource, Setup};
 
 /// Sets the seed of every random stream: initial weights, the order of the samples, dropout.
 ///
-/// Random numbers here are counted, not drawn one after the other, so the seed is all there is to save: this callback has no state.
+/// Random numbers here are counted, not drawn one after the other, so the seed is all there is to
+/// save: this callback has no state.
 #[derive(Clone, Debug)]
 pub struct FixSeed(u64);
 
@@ -46,6 +47,9 @@ mod tests {
         stack.push(FixSeed::new(7));
         stack.push(FixSeed::new(8));
         let error = stack.plan(&[], true).unwrap_err().to_string();
-        assert_eq!(error, "plan the callbacks: FixSeed and FixSeed both write the seed; keep one of them");
+        assert_eq!(
+            error,
+            "plan the callbacks: FixSeed and FixSeed both write the seed; keep one of them"
+        );
     }
 }

@@ -10,5 +10,9 @@ pub(crate) fn require(
     value: impl ToString,
     expected: &'static str,
 ) -> Result<(), CallbackError> {
-    if ok { Ok(()) } else { Err(CallbackError::Setting { callback, setting, value: value.to_string(), expected }) }
+    if ok {
+        Ok(())
+    } else {
+        Err(CallbackError::Setting { callback, setting, value: value.to_string(), expected })
+    }
 }

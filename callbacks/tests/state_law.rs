@@ -1,5 +1,5 @@
-//! The law of saved states, for every callback there is: `save`, `load` into a fresh one, `save` gives the same bytes; and a fit that goes
-//! on from there is the fit that was never interrupted.
+//! The law of saved states, for every callback there is: `save`, `load` into a fresh one, `save`
+//! gives the same bytes; and a fit that goes on from there is the fit that was never interrupted.
 
 #![allow(clippy::unwrap_used)] // clippy excuses only the test functions themselves
 
@@ -7,8 +7,8 @@ mod support;
 
 use support::{Fake, Seen};
 use trainbook_callbacks::{
-    Callback, Checkpoint, Clip, EarlyStopping, FixSeed, GradientMonitor, LrSchedule, NanGuard, Progress, Recorder,
-    Stack, every,
+    Callback, Checkpoint, Clip, EarlyStopping, FixSeed, GradientMonitor, LrSchedule, NanGuard,
+    Progress, Recorder, Stack, every,
 };
 
 type Make = fn() -> Box<dyn Callback>;
@@ -26,7 +26,9 @@ const CALLBACKS: &[(&str, Make)] = &[
     ("NanGuard", || Box::new(NanGuard::new())),
     ("NanGuard skip", || Box::new(NanGuard::new().skip_up_to(3))),
     ("EarlyStopping", || Box::new(EarlyStopping::on("val_loss").patience(4))),
-    ("EarlyStopping restore", || Box::new(EarlyStopping::on("val_loss").patience(4).restore_best())),
+    ("EarlyStopping restore", || {
+        Box::new(EarlyStopping::on("val_loss").patience(4).restore_best())
+    }),
     ("EarlyStopping up", || {
         Box::new(EarlyStopping::on("val_loss").maximize().min_delta(0.1).patience(6).restore_best())
     }),
@@ -36,7 +38,10 @@ const CALLBACKS: &[(&str, Make)] = &[
     ("Recorder", || Box::new(Recorder::new())),
     ("Progress", || Box::new(Progress::to(Box::new(std::io::sink())))),
     ("a vector", || {
-        Box::new(vec![Box::new(Clip::global_norm(2.0)) as Box<dyn Callback>, Box::new(Checkpoint::best("val_loss"))])
+        Box::new(vec![
+            Box::new(Clip::global_norm(2.0)) as Box<dyn Callback>,
+            Box::new(Checkpoint::best("val_loss")),
+        ])
     }),
     ("an option", || Box::new(Some(EarlyStopping::on("val_loss")))),
 ];
@@ -52,7 +57,10 @@ fn fake(make: Make) -> Fake {
         _ => vec![vec![step as f32 % 5.0], vec![0.0, -1.0]],
     });
     fake.metrics = Box::new(|epoch| {
-        vec![("train_loss", 1.0), ("val_loss", [3.0, 2.5, 2.0, 2.25, 1.5, 1.75, 1.75, 1.75][epoch as usize])]
+        vec![
+            ("train_loss", 1.0),
+            ("val_loss", [3.0, 2.5, 2.0, 2.25, 1.5, 1.75, 1.75, 1.75][epoch as usize]),
+        ]
     });
     fake
 }
@@ -67,7 +75,8 @@ fn rest(fake: &mut Fake, done: u64) -> (Seen, f32, Vec<Vec<u8>>) {
         }
     }
     fake.fit_end(end);
-    let states = fake.stack.save().unwrap().into_iter().map(|s| s.state.as_bytes().to_vec()).collect();
+    let states =
+        fake.stack.save().unwrap().into_iter().map(|s| s.state.as_bytes().to_vec()).collect();
     (std::mem::take(&mut fake.seen), fake.weights.0, states)
 }
 
@@ -104,7 +113,9 @@ fn a_loaded_callback_goes_on_where_the_saved_one_was() {
 fn every_public_callback_is_in_the_list() {
     // `lib.rs` has one `pub use module::Name;` per callback.
     let library = include_str!("../src/lib.rs");
-    let public = library.lines().filter_map(|line| line.strip_prefix("pub use ")?.strip_suffix(';')?.split_once("::"));
+    let public = library
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub use ")?.strip_suffix(';')?.split_once("::"));
     let mut checked = 0;
     for (_, name) in public.filter(|(module, _)| *module != "seam") {
         let mut stack = Stack::new();

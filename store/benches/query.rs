@@ -1,4 +1,5 @@
-//! A query over 10,000 runs whose summaries are in memory: 15 parameters, 8 metrics and 3 tags each.
+//! A query over 10,000 runs whose summaries are in memory: 15 parameters, 8 metrics and 3 tags
+//! each.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on should say where")]
 
@@ -32,26 +33,44 @@ fn draw(run: usize, what: usize) -> f64 {
 }
 
 fn summary(run: usize) -> RunSummary {
-    let metrics =
-        ["train_loss", "val_loss", "train_accuracy", "val_accuracy", "grad_norm", "lr", "seconds", "throughput"];
+    let metrics = [
+        "train_loss",
+        "val_loss",
+        "train_accuracy",
+        "val_accuracy",
+        "grad_norm",
+        "lr",
+        "seconds",
+        "throughput",
+    ];
     let mut params: Vec<(Name, Value)> =
         (2..PARAMS).map(|at| (format!("param_{at}").into(), draw(run, at).into())).collect();
     params.push(("lr".into(), 10_f64.powf(-1.0 - 4.0 * draw(run, 1)).into()));
     params.push(("optimizer".into(), ["adamw", "sgd", "lion"][run % 3].into()));
     let model = ["cnn-2", "cnn-4", "mlp", "rnn"][run % 4];
-    let series =
-        |metric: usize| (0..3).map(|step| (step, 2.0 * draw(run, 20 + 3 * metric + step as usize))).collect::<Vec<_>>();
-    let aggregates = (0..METRICS).map(|metric| (metrics[metric].into(), Aggregate::of(&series(metric)).unwrap()));
+    let series = |metric: usize| {
+        (0..3)
+            .map(|step| (step, 2.0 * draw(run, 20 + 3 * metric + step as usize)))
+            .collect::<Vec<_>>()
+    };
+    let aggregates = (0..METRICS)
+        .map(|metric| (metrics[metric].into(), Aggregate::of(&series(metric)).unwrap()));
     RunSummary {
-        id: format!("20260101-{:02}{:02}{:02}-{run:06x}", run / 3600, run / 60 % 60, run % 60).parse().unwrap(),
+        id: format!("20260101-{:02}{:02}{:02}-{run:06x}", run / 3600, run / 60 % 60, run % 60)
+            .parse()
+            .unwrap(),
         name: None,
         state: RunState::Finished,
-        started_at: format!("2026-01-01T{:02}:{:02}:{:02}Z", run / 3600, run / 60 % 60, run % 60).parse().unwrap(),
+        started_at: format!("2026-01-01T{:02}:{:02}:{:02}Z", run / 3600, run / 60 % 60, run % 60)
+            .parse()
+            .unwrap(),
         seconds: Some(draw(run, 0)),
         seed: run as u64,
         model: model.into(),
         params: params.into_iter().collect(),
-        tags: [("model", model), ("role", "sweep"), ("owner", "bench")].map(|(k, v)| (k.into(), v.into())).into(),
+        tags: [("model", model), ("role", "sweep"), ("owner", "bench")]
+            .map(|(k, v)| (k.into(), v.into()))
+            .into(),
         metrics: aggregates.collect(),
         steps: 1000,
         epochs: 10,
@@ -67,7 +86,9 @@ fn queries(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let query: Query = black_box(text).parse().unwrap();
-                let points = |run: &RunSummary, metric: &str| unreachable!("the summary tells {metric} of {}", run.id);
+                let points = |run: &RunSummary, metric: &str| {
+                    unreachable!("the summary tells {metric} of {}", run.id)
+                };
                 query.select_from(&runs, points).map_err(|error| error.to_string())
             });
         });

@@ -1,4 +1,5 @@
-//! What the store costs: `cargo bench -p trainbook-store --bench store`. `book/src/figures.md` says what is asked of it.
+//! What the store costs: `cargo bench -p trainbook-store --bench store`. `book/src/figures.md` says
+//! what is asked of it.
 //!
 //! The store of 10,000 runs is made once and kept in the target folder.
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on should say where")]
@@ -25,7 +26,8 @@ fn logging(c: &mut Criterion) {
     let store = Store::open(folder.path()).unwrap();
     let run = start(&store);
     let mut step = 0;
-    // What the training thread pays; the queue is emptied outside of the measurement, as training leaves the time for it.
+    // What the training thread pays; the queue is emptied outside of the measurement, as training
+    // leaves the time for it.
     c.bench_function("log/one point", |bencher| {
         bencher.iter_custom(|iterations| {
             let mut spent = Duration::ZERO;
@@ -58,7 +60,8 @@ fn logging(c: &mut Criterion) {
                     }
                     run.flush().unwrap();
                     let spent = started.elapsed();
-                    std::fs::remove_file(folder.path().join(format!("runs/{}.log", run.id()))).unwrap();
+                    std::fs::remove_file(folder.path().join(format!("runs/{}.log", run.id())))
+                        .unwrap();
                     spent
                 })
                 .sum()
@@ -77,7 +80,9 @@ fn many_runs() -> PathBuf {
         std::thread::scope(|scope| {
             for thread in 0..8 {
                 let store = store.clone();
-                scope.spawn(move || (thread..RUNS).step_by(8).for_each(|number| write(&store, number)));
+                scope.spawn(move || {
+                    (thread..RUNS).step_by(8).for_each(|number| write(&store, number))
+                });
             }
         });
         store.rebuild_index().unwrap();
@@ -87,18 +92,36 @@ fn many_runs() -> PathBuf {
 
 fn write(store: &Store, number: usize) {
     let spread = |range: usize| (number * 2_654_435_761 % range) as f64 / range as f64;
-    let mut params: std::collections::BTreeMap<_, _> =
-        (0..14).map(|n| (format!("setting_{n}").into(), (number as f64 * f64::from(n)).into())).collect();
+    let mut params: std::collections::BTreeMap<_, _> = (0..14)
+        .map(|n| (format!("setting_{n}").into(), (number as f64 * f64::from(n)).into()))
+        .collect();
     params.insert("lr".into(), (1e-5 * 1000_f64.powf(spread(1009))).into());
     let model = if number.is_multiple_of(2) { "mlp" } else { "cnn" };
     let tags = [("model", model), ("data", "digits"), ("who", "bench")];
     let tags = tags.map(|(name, value)| (name.into(), value.to_owned())).into();
-    let run = store.start_run(RunStart { params, tags, model: model.into(), ..RunStart::default() }).unwrap();
-    let names =
-        ["loss", "val_loss", "val_accuracy", "train_loss", "learning_rate", "gradient_norm", "clipped", "epoch"];
+    let run = store
+        .start_run(RunStart { params, tags, model: model.into(), ..RunStart::default() })
+        .unwrap();
+    let names = [
+        "loss",
+        "val_loss",
+        "val_accuracy",
+        "train_loss",
+        "learning_rate",
+        "gradient_norm",
+        "clipped",
+        "epoch",
+    ];
     for step in 1..=10_u64 {
         let value = |n: usize| spread(997 + n) / step as f64;
-        run.log(step, &names.iter().enumerate().map(|(n, name)| Metric::new(*name, value(n))).collect::<Vec<_>>());
+        run.log(
+            step,
+            &names
+                .iter()
+                .enumerate()
+                .map(|(n, name)| Metric::new(*name, value(n)))
+                .collect::<Vec<_>>(),
+        );
     }
     run.finish(RunEnd::new(EndState::Finished, 10, 1)).unwrap();
 }
@@ -115,7 +138,9 @@ fn reading(c: &mut Criterion) {
     });
     let id = store.runs().unwrap()[RUNS / 2].id.to_string();
     group.bench_function("open and tail one", |bencher| {
-        bencher.iter(|| Store::open_existing(&path).unwrap().tail(&id).unwrap().poll().unwrap().unwrap());
+        bencher.iter(|| {
+            Store::open_existing(&path).unwrap().tail(&id).unwrap().poll().unwrap().unwrap()
+        });
     });
     group.finish();
 }
@@ -136,7 +161,9 @@ fn history(c: &mut Criterion) {
     let mut group = c.benchmark_group("history");
     group.sample_size(20);
     group.bench_function("2,000 of a million points", |bencher| {
-        bencher.iter(|| Store::open_existing(folder.path()).unwrap().history(&id, "loss", 2_000).unwrap());
+        bencher.iter(|| {
+            Store::open_existing(folder.path()).unwrap().history(&id, "loss", 2_000).unwrap()
+        });
     });
     group.finish();
 }

@@ -1,5 +1,5 @@
-//! What logging and querying cost, for `cargo xtask peers`: `measure_peer 1000,10000` prints one JSON object, times in
-//! seconds. `tests/python/measure_mlflow.py` does the same in MLflow.
+//! What logging and querying cost, for `cargo xtask peers`: `measure_peer 1000,10000` prints one
+//! JSON object, times in seconds. `tests/python/measure_mlflow.py` does the same in MLflow.
 
 use std::path::Path;
 use std::time::Instant;
@@ -12,8 +12,7 @@ const POINTS: u64 = 10_000;
 const ONE_BY_ONE: u64 = 2_000;
 const BATCH: u64 = 1_000;
 const REPEATS: usize = 9;
-const QUERY: &str =
-    "metrics.val_loss < 0.5 and params.optimizer = 'adamw' order by metrics.val_accuracy desc, tags.number limit 10";
+const QUERY: &str = "metrics.val_loss < 0.5 and params.optimizer = 'adamw' order by metrics.val_accuracy desc, tags.number limit 10";
 
 type Error = Box<dyn std::error::Error>;
 
@@ -88,9 +87,13 @@ fn queries(size: u64, measured: &mut Map<String, Value>) -> Result<Vec<String>, 
     let store = Store::open(folder.path())?;
     for number in 0..size {
         let optimizer = if number % 3 == 0 { "adamw" } else { "sgd" };
-        let params = [("lr".into(), (1e-4 * (number + 1) as f64).into()), ("optimizer".into(), optimizer.into())];
+        let params = [
+            ("lr".into(), (1e-4 * (number + 1) as f64).into()),
+            ("optimizer".into(), optimizer.into()),
+        ];
         let tags = [("number".into(), format!("{number:06}"))].into();
-        let run = store.start_run(RunStart { params: params.into(), tags, ..RunStart::default() })?;
+        let run =
+            store.start_run(RunStart { params: params.into(), tags, ..RunStart::default() })?;
         let (loss, accuracy) = scores(number);
         run.log(1, &[Metric::new("val_loss", loss), Metric::new("val_accuracy", accuracy)]);
         run.finish(RunEnd::new(EndState::Finished, 1, 1))?;
@@ -128,7 +131,11 @@ fn size(folder: &Path) -> std::io::Result<u64> {
     let mut total = 0;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        total += if entry.file_type()?.is_dir() { size(&entry.path())? } else { entry.metadata()?.len() };
+        total += if entry.file_type()?.is_dir() {
+            size(&entry.path())?
+        } else {
+            entry.metadata()?.len()
+        };
     }
     Ok(total)
 }

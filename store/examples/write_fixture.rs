@@ -1,10 +1,12 @@
-//! Writes the store that the tests read for ever: `cargo run -p trainbook-store --example write_fixture FOLDER`.
+//! Writes the store that the tests read for ever:
+//! `cargo run -p trainbook-store --example write_fixture FOLDER`.
 //!
-//! `tests/fixtures/v1` was written by this program when format 1 was new. It is not to be written again: a later version of
-//! the format gets a folder of its own.
+//! `tests/fixtures/v1` was written by this program when format 1 was new. It is not to be written
+//! again: a later version of the format gets a folder of its own.
 
 use trainbook_store::{
-    DataFingerprint, EndState, Environment, Metric, PlannedCallback, Result, RunEnd, RunEvent, RunStart, Store, Value,
+    DataFingerprint, EndState, Environment, Metric, PlannedCallback, Result, RunEnd, RunEvent,
+    RunStart, Store, Value,
 };
 
 fn main() -> Result<()> {
@@ -24,7 +26,10 @@ fn main() -> Result<()> {
     run.event(RunEvent::Warning { text: "a gradient was infinite".into() });
     run.event(RunEvent::Note { text: "fixture".into() });
     run.finish(RunEnd::new(EndState::Stopped { reason: "patience is over".into() }, 20, 2))?;
-    run.event(RunEvent::Evaluation { part: "test".into(), metrics: vec![Metric::new("accuracy", 0.975)] });
+    run.event(RunEvent::Evaluation {
+        part: "test".into(),
+        metrics: vec![Metric::new("accuracy", 0.975)],
+    });
     run.event(RunEvent::Export {
         path: "digits.onnx".into(),
         sha256: "00".into(),
@@ -59,6 +64,11 @@ fn start() -> RunStart {
             reads: vec!["gradients".into()],
             writes: vec!["gradients".into()],
         }],
-        environment: Environment { os: "linux".into(), arch: "x86_64".into(), threads: 2, ..Environment::default() },
+        environment: Environment {
+            os: "linux".into(),
+            arch: "x86_64".into(),
+            threads: 2,
+            ..Environment::default()
+        },
     }
 }

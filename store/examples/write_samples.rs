@@ -1,4 +1,5 @@
-//! Writes a store for `tests/python/check_exports.py`: `cargo run -p trainbook-store --example write_samples FOLDER`.
+//! Writes a store for `tests/python/check_exports.py`:
+//! `cargo run -p trainbook-store --example write_samples FOLDER`.
 //!
 //! The script knows what is in it and reads it back from every format that runs are exported to.
 
@@ -26,16 +27,22 @@ fn start<const N: usize>(name: &str, seed: u64, params: [(&str, Value); N]) -> R
     }
 }
 
-/// More points than MLflow takes at once, every number that JSON lacks, a name that MLflow does not take, and the same
-/// point twice.
+/// More points than MLflow takes at once, every number that JSON lacks, a name that MLflow does not
+/// take, and the same point twice.
 fn finished(store: &Store) -> Result<()> {
-    let params =
-        [("lr", 1e-3.into()), ("batch_size", 32.into()), ("optimizer", "adamw".into()), ("nesterov", false.into())];
+    let params = [
+        ("lr", 1e-3.into()),
+        ("batch_size", 32.into()),
+        ("optimizer", "adamw".into()),
+        ("nesterov", false.into()),
+    ];
     let run = store.start_run(start("finished", u64::MAX, params))?;
     for step in 1..=2_500_u64 {
         run.log(step, &[Metric::new("loss", if step == 7 { f64::NAN } else { 1.0 / step as f64 })]);
     }
-    for (step, value) in [(1, 1e300), (2, f64::INFINITY), (3, f64::NEG_INFINITY), (4, 0.5), (4, 0.5), (4, 0.25)] {
+    for (step, value) in
+        [(1, 1e300), (2, f64::INFINITY), (3, f64::NEG_INFINITY), (4, 0.5), (4, 0.5), (4, 0.25)]
+    {
         run.log(step, &[Metric::new("norm", value)]);
     }
     run.log(2_500, &[Metric::new("accuracy (val)", 0.1)]);

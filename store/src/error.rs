@@ -10,8 +10,9 @@ use crate::run_id::{BadRunId, RunId};
 /// What the functions of this crate return.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
-/// Why the store could not do what it was asked. Messages finish the sentence "failed to …" and fit on one line, except
-/// [`StoreError::Query`], which adds the query and a caret under the place that is wrong.
+/// Why the store could not do what it was asked. Messages finish the sentence "failed to …" and fit
+/// on one line, except [`StoreError::Query`], which adds the query and a caret under the place that
+/// is wrong.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -40,13 +41,17 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// There is no store there, and the caller did not ask for one to be made.
-    #[error("open the store {path}: there is no store there; check the path, or train something into it first")]
+    #[error(
+        "open the store {path}: there is no store there; check the path, or train something into it first"
+    )]
     Missing {
         /// The path that was asked for.
         path: PathBuf,
     },
     /// The store was written by a later version of this crate.
-    #[error("open the store {path}: it has format {found}, this trainbook reads up to {known}; use a newer trainbook")]
+    #[error(
+        "open the store {path}: it has format {found}, this trainbook reads up to {known}; use a newer trainbook"
+    )]
     NewerFormat {
         /// The store's folder or the file in it.
         path: PathBuf,
@@ -120,7 +125,9 @@ pub enum StoreError {
         id: ObjectId,
     },
     /// An object's bytes are not those that were stored.
-    #[error("read object {id}: the file {path} was changed after it was written (its hash is now {found})")]
+    #[error(
+        "read object {id}: the file {path} was changed after it was written (its hash is now {found})"
+    )]
     DamagedObject {
         /// What was asked for.
         id: ObjectId,
@@ -146,10 +153,14 @@ pub enum StoreError {
         process: Option<u32>,
     },
     /// Nothing says which runs are to go, which must not mean all of them.
-    #[error("choose runs to delete: no rule says which; give a condition, an age, or how many to keep")]
+    #[error(
+        "choose runs to delete: no rule says which; give a condition, an age, or how many to keep"
+    )]
     NoRule,
     /// The garbage cannot be told from what is needed.
-    #[error("find what run {id} refers to, without which nothing can be collected: {why}; delete that run first")]
+    #[error(
+        "find what run {id} refers to, without which nothing can be collected: {why}; delete that run first"
+    )]
     UnknownReferences {
         /// The run.
         id: RunId,
@@ -205,7 +216,10 @@ impl From<BadObjectId> for StoreError {
 
 impl StoreError {
     /// For `map_err` around a call of the file system.
-    pub(crate) fn io<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> StoreError + 'a {
+    pub(crate) fn io<'a>(
+        action: &'static str,
+        path: &'a Path,
+    ) -> impl FnOnce(io::Error) -> StoreError + 'a {
         move |source| StoreError::Io { action, path: path.to_owned(), source }
     }
 }

@@ -1,7 +1,8 @@
 //! What a run records: its start, its metrics, what happened, its end.
 //!
-//! These types are the journal's format. A journal is a sequence of [`Entry`]s in MessagePack with named fields, so that a
-//! field can be added (with `#[serde(default)]`) and an old journal still reads. Names, once released, stay.
+//! These types are the journal's format. A journal is a sequence of [`Entry`]s in MessagePack with
+//! named fields, so that a field can be added (with `#[serde(default)]`) and an old journal still
+//! reads. Names, once released, stay.
 
 use std::collections::BTreeMap;
 
@@ -123,7 +124,8 @@ pub enum RunEvent {
     Evaluation {
         /// The part of the data.
         part: String,
-        /// What came out, under names such as `test_accuracy`; they are also points of the run's metrics, at its last step.
+        /// What came out, under names such as `test_accuracy`; they are also points of the run's
+        /// metrics, at its last step.
         metrics: Vec<Metric>,
     },
     /// A remark.

@@ -66,8 +66,8 @@ struct Ending {
 }
 
 impl Fold {
-    /// Begins with the first record of the journal at `path`; `damage` says why there is none, if there is none. Gives the
-    /// start back, of which a list needs only a part.
+    /// Begins with the first record of the journal at `path`; `damage` says why there is none, if
+    /// there is none. Gives the start back, of which a list needs only a part.
     pub(crate) fn begin(
         id: &RunId,
         path: &Path,
@@ -99,7 +99,8 @@ impl Fold {
         Ok((fold, start))
     }
 
-    /// Adds the next record. `point` is shown every point of every metric, each metric's in the order of logging.
+    /// Adds the next record. `point` is shown every point of every metric, each metric's in the
+    /// order of logging.
     pub(crate) fn apply(&mut self, entry: &Entry, mut point: impl FnMut(&Name, u64, f64)) {
         match entry {
             Entry::Start { .. } => {} // the reader lets only the first through
@@ -113,7 +114,9 @@ impl Fold {
                             points.next();
                             self.steps = self.steps.max(step);
                             point(name, step, value);
-                            self.metrics.entry(name.clone()).or_insert(RunningAggregate::new(step, value))
+                            self.metrics
+                                .entry(name.clone())
+                                .or_insert(RunningAggregate::new(step, value))
                         }
                     };
                     for (step, value) in points {
@@ -142,7 +145,11 @@ impl Fold {
                 _ => {}
             },
             Entry::End { seconds, end, .. } => {
-                self.ending = Some(Ending { state: end.state.clone(), seconds: *seconds, counters: end.counters });
+                self.ending = Some(Ending {
+                    state: end.state.clone(),
+                    seconds: *seconds,
+                    counters: end.counters,
+                });
             }
         }
     }
@@ -155,7 +162,8 @@ impl Fold {
             None => RunState::Crashed,
         };
         let so_far = Counters { steps: self.steps, epochs: self.epochs };
-        let Counters { steps, epochs } = self.ending.as_ref().map_or(so_far, |ending| ending.counters);
+        let Counters { steps, epochs } =
+            self.ending.as_ref().map_or(so_far, |ending| ending.counters);
         RunSummary {
             id: self.id.clone(),
             name: self.name.clone(),
@@ -166,7 +174,11 @@ impl Fold {
             model: self.model.clone(),
             params: self.params.clone(),
             tags: self.tags.clone(),
-            metrics: self.metrics.iter().map(|(name, running)| (name.clone(), running.aggregate())).collect(),
+            metrics: self
+                .metrics
+                .iter()
+                .map(|(name, running)| (name.clone(), running.aggregate()))
+                .collect(),
             steps,
             epochs,
             warnings: self.warnings,

@@ -14,9 +14,10 @@ pub struct History {
 impl History {
     /// Keeps at most `at_most` points of a series in the order of logging.
     ///
-    /// All, if that is enough. Else the first and the last, and of each of `(at_most − 2) / 3` equal stretches of the points
-    /// between the least, the greatest and the first NaN. So a peak of a single step stays visible, and so does a single
-    /// NaN; averaging would hide both. With less than five points to keep, only the first and as many as fit from the end.
+    /// All, if that is enough. Else the first and the last, and of each of `(at_most − 2) / 3`
+    /// equal stretches of the points between the least, the greatest and the first NaN. So a peak
+    /// of a single step stays visible, and so does a single NaN; averaging would hide both. With
+    /// less than five points to keep, only the first and as many as fit from the end.
     pub fn of(points: Vec<(u64, f64)>, at_most: usize) -> History {
         let total = points.len() as u64;
         if points.len() <= at_most {
@@ -61,7 +62,8 @@ fn extremes(points: &[(u64, f64)]) -> impl Iterator<Item = (u64, f64)> {
     }
     kept.sort_unstable();
     let repeated = |at: usize| at > 0 && kept[at] == kept[at - 1];
-    let distinct: Vec<usize> = (0..3).filter(|at| !repeated(*at)).filter_map(|at| kept[at]).collect();
+    let distinct: Vec<usize> =
+        (0..3).filter(|at| !repeated(*at)).filter_map(|at| kept[at]).collect();
     distinct.into_iter().map(|at| points[at])
 }
 
@@ -110,6 +112,9 @@ mod tests {
         points[700_000].1 = f64::INFINITY;
         let history = History::of(points, 2000);
         assert!(history.points.len() <= 2000 && history.points.len() > 600);
-        assert!(history.points.contains(&(543_210, 9.0)) && history.points.contains(&(700_000, f64::INFINITY)));
+        assert!(
+            history.points.contains(&(543_210, 9.0))
+                && history.points.contains(&(700_000, f64::INFINITY))
+        );
     }
 }

@@ -28,10 +28,14 @@ impl Journals {
     /// Every run that has a journal, in no order.
     pub(crate) fn list(&self) -> Result<Vec<RunId>> {
         let mut ids = Vec::new();
-        for entry in std::fs::read_dir(&self.folder).map_err(StoreError::io("list", &self.folder))? {
+        for entry in
+            std::fs::read_dir(&self.folder).map_err(StoreError::io("list", &self.folder))?
+        {
             let name = entry.map_err(StoreError::io("list", &self.folder))?.file_name();
             // Anything that is no run's name was not put there by this crate.
-            if let Some(Ok(id)) = name.to_str().and_then(|name| name.strip_suffix(".log")).map(str::parse) {
+            if let Some(Ok(id)) =
+                name.to_str().and_then(|name| name.strip_suffix(".log")).map(str::parse)
+            {
                 ids.push(id);
             }
         }

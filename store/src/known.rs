@@ -1,9 +1,11 @@
-//! What this process knows about the runs of a store: the summaries, kept up to date with the journals.
+//! What this process knows about the runs of a store: the summaries, kept up to date with the
+//! journals.
 //!
-//! A summary is asked for in this order. **Memory**: a run whose writer is gone is as it was when that was found out; of a run
-//! that grows, only the new records are read. **The index**, for runs that this process has not seen: it holds the summaries
-//! of settled runs, and how far a long journal is sealed. **The journals**, for everything else, and for everything if the
-//! index is not to be had. What was read there goes into the index for the next process.
+//! A summary is asked for in this order. **Memory**: a run whose writer is gone is as it was when
+//! that was found out; of a run that grows, only the new records are read. **The index**, for runs
+//! that this process has not seen: it holds the summaries of settled runs, and how far a long
+//! journal is sealed. **The journals**, for everything else, and for everything if the index is not
+//! to be had. What was read there goes into the index for the next process.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -34,14 +36,16 @@ struct State {
     runs: HashMap<RunId, Remembered>,
     /// What the last listing gave, as long as every run in it is remembered.
     listing: Option<Listing>,
-    /// Why the journals had to be read without the index, the last time that something had to be read.
+    /// Why the journals had to be read without the index, the last time that something had to be
+    /// read.
     without_index: Option<String>,
 }
 
 /// The summaries of all runs, newest first.
 pub(crate) type Summaries = Arc<Vec<Arc<RunSummary>>>;
 
-/// A list of all runs, so that one that asks for the same runs again pays for those alone that grow.
+/// A list of all runs, so that one that asks for the same runs again pays for those alone that
+/// grow.
 #[derive(Debug)]
 struct Listing {
     /// The runs, in the order in which they were asked for.
@@ -69,7 +73,8 @@ enum Growth {
 }
 
 impl Known {
-    /// The summaries of these runs, newest first. Waits no longer than `patience` for another process.
+    /// The summaries of these runs, newest first. Waits no longer than `patience` for another
+    /// process.
     pub(crate) fn summaries(
         &self,
         ids: Vec<RunId>,
@@ -93,14 +98,18 @@ impl Known {
             let ids: HashSet<&RunId> = ids.iter().collect();
             state.runs.retain(|id, _| ids.contains(id));
         }
-        let mut summaries: Vec<_> = state.runs.values().map(|remembered| Arc::clone(&remembered.summary)).collect();
+        let mut summaries: Vec<_> =
+            state.runs.values().map(|remembered| Arc::clone(&remembered.summary)).collect();
         if !unknown.is_empty() {
             // One pass over everything in the index, or a look at each.
             let all = (unknown.len() * 8 > ids.len()).then_some(&*ids);
             let found = index.with(patience, |session| look_up(session, journals, &unknown, all));
             state.without_index = found.as_ref().err().map(ToString::to_string);
             let found = found.unwrap_or_else(|_| {
-                unknown.iter().filter_map(|id| Some(((*id).clone(), Remembered::read(id, journals)?))).collect()
+                unknown
+                    .iter()
+                    .filter_map(|id| Some(((*id).clone(), Remembered::read(id, journals)?)))
+                    .collect()
             });
             for (id, remembered) in found {
                 summaries.push(Arc::clone(&remembered.summary));
@@ -110,19 +119,22 @@ impl Known {
             }
         }
         // Ids tell seconds apart; several runs may start in one.
-        summaries.sort_unstable_by(|a, b| b.started_at.cmp(&a.started_at).then_with(|| b.id.cmp(&a.id)));
+        summaries
+            .sort_unstable_by(|a, b| b.started_at.cmp(&a.started_at).then_with(|| b.id.cmp(&a.id)));
         let summaries = Arc::new(summaries);
         // A run that is not remembered, or says nothing yet, has to be looked up again.
         state.listing = (state.runs.len() == ids.len()).then(|| {
-            let grows =
-                |run: &RunSummary| state.runs.get(&run.id).is_some_and(|run| !matches!(run.state, Growth::Final));
+            let grows = |run: &RunSummary| {
+                state.runs.get(&run.id).is_some_and(|run| !matches!(run.state, Growth::Final))
+            };
             let open = (0..summaries.len()).filter(|&place| grows(&summaries[place])).collect();
             Listing { ids, summaries: Arc::clone(&summaries), open }
         });
         summaries
     }
 
-    /// The summary of one run; `None` if it says nothing yet, or is gone. Waits no longer than `patience` for another process.
+    /// The summary of one run; `None` if it says nothing yet, or is gone. Waits no longer than
+    /// `patience` for another process.
     pub(crate) fn summary(
         &self,
         id: &RunId,
@@ -139,7 +151,9 @@ impl Known {
         drop(state);
         let found = index.with(patience, |session| look_up(session, journals, &[id], None));
         let remembered = found.map(|mut found| found.pop().map(|(_, remembered)| remembered));
-        remembered.unwrap_or_else(|_| Remembered::read(id, journals)).map(|remembered| remembered.summary)
+        remembered
+            .unwrap_or_else(|_| Remembered::read(id, journals))
+            .map(|remembered| remembered.summary)
     }
 
     /// Why the last reading went without the index; `None` if it did not.
@@ -147,7 +161,8 @@ impl Known {
         self.lock().without_index.clone()
     }
 
-    /// Puts a run whose writer is gone into the index, if nobody else holds that. Whoever asks next would do it otherwise.
+    /// Puts a run whose writer is gone into the index, if nobody else holds that. Whoever asks next
+    /// would do it otherwise.
     pub(crate) fn settle(&self, id: &RunId, journals: &Journals, index: &Index) {
         let _ = index.with(Duration::ZERO, |session| look_up(session, journals, &[id], None));
     }
@@ -184,8 +199,8 @@ impl State {
 }
 
 impl Remembered {
-    /// Brings this up to date from the journal, whose path is put together only if it is needed. False if it has to be looked up
-    /// anew.
+    /// Brings this up to date from the journal, whose path is put together only if it is needed.
+    /// False if it has to be looked up anew.
     fn refresh(&mut self, path: impl FnOnce() -> PathBuf) -> bool {
         let (position, fold) = match &mut self.state {
             Growth::Final => return true,
@@ -203,8 +218,8 @@ impl Remembered {
     }
 }
 
-/// What the index has about these runs, after bringing it up to date for them. If `all` names every run that there is, the
-/// index is gone through as a whole and forgets the runs that are no more.
+/// What the index has about these runs, after bringing it up to date for them. If `all` names every
+/// run that there is, the index is gone through as a whole and forgets the runs that are no more.
 fn look_up(
     session: &Session,
     journals: &Journals,
@@ -226,7 +241,10 @@ fn look_up(
         if let Some(Settled { journal: length, summary }) = indexed
             && path.metadata().is_ok_and(|metadata| metadata.len() == length)
         {
-            found.push(((*id).clone(), Remembered { summary: Arc::new(summary), state: Growth::Final }));
+            found.push((
+                (*id).clone(),
+                Remembered { summary: Arc::new(summary), state: Growth::Final },
+            ));
             continue;
         }
         let open = OpenEnd::read_and_seal(session, id, &path)?;
@@ -250,12 +268,17 @@ fn look_up(
 }
 
 /// Puts everything about all journals into the index. Returns how many of them can be shown.
-pub(crate) fn look_up_all(session: &Session, journals: &Journals, ids: &[RunId]) -> Result<usize, IndexError> {
+pub(crate) fn look_up_all(
+    session: &Session,
+    journals: &Journals,
+    ids: &[RunId],
+) -> Result<usize, IndexError> {
     Ok(look_up(session, journals, &ids.iter().collect::<Vec<_>>(), Some(ids))?.len())
 }
 
 impl Remembered {
-    /// What reading a journal gave. `None` if it says nothing yet, or is gone. One run's trouble is shown on that run alone.
+    /// What reading a journal gave. `None` if it says nothing yet, or is gone. One run's trouble is
+    /// shown on that run alone.
     fn of(id: &RunId, path: &Path, read: StoreResult<Option<OpenEnd>>) -> Option<Remembered> {
         match read {
             Ok(open) => {

@@ -1,4 +1,5 @@
-//! The run store of trainbook: every training run, its numbers and its files, kept so that they can be trusted.
+//! The run store of trainbook: every training run, its numbers and its files, kept so that they can
+//! be trusted.
 //!
 //! ```text
 //! <store>/format                  version of this layout
@@ -7,14 +8,16 @@
 //! <store>/objects/<aa>/<hash>     files by content hash: checkpoints, exported networks, changes to the code
 //! ```
 //!
-//! A run is begun with [`Store::start_run`], which gives a [`RunWriter`]. Its [`log`](RunWriter::log) puts points into a
-//! queue, and a thread of the run writes them to the journal, so that training waits for nothing and no full disk breaks
-//! it. Whoever reads — another notebook, a script, the command line — reads journals, which needs no lock:
-//! [`Store::runs`] lists, [`Store::query`] selects, [`Store::run`] shows one run whole.
+//! A run is begun with [`Store::start_run`], which gives a [`RunWriter`]. Its
+//! [`log`](RunWriter::log) puts points into a queue, and a thread of the run writes them to the
+//! journal, so that training waits for nothing and no full disk breaks it. Whoever reads — another
+//! notebook, a script, the command line — reads journals, which needs no lock: [`Store::runs`]
+//! lists, [`Store::query`] selects, [`Store::run`] shows one run whole.
 //!
-//! Whether a run is alive is never guessed. Its writer holds a lock on the journal; when the lock is free and the journal
-//! has no end record, the run [crashed](RunState::Crashed). What [`RunWriter::flush`] acknowledged is there after a kill at
-//! any moment. A damaged journal shows the part before the damage and says so.
+//! Whether a run is alive is never guessed. Its writer holds a lock on the journal; when the lock
+//! is free and the journal has no end record, the run [crashed](RunState::Crashed). What
+//! [`RunWriter::flush`] acknowledged is there after a kill at any moment. A damaged journal shows
+//! the part before the damage and says so.
 //!
 //! ```
 //! use trainbook_store::{EndState, Metric, RunEnd, RunStart, Store};
@@ -34,8 +37,8 @@
 //! # Ok::<(), trainbook_store::StoreError>(())
 //! ```
 //!
-//! Start reading in `store.rs`; a run begins in `start.rs`. The file format is in `journal/mod.rs` and `event.rs`, the queue
-//! in `recorder.rs`.
+//! Start reading in `store.rs`; a run begins in `start.rs`. The file format is in `journal/mod.rs`
+//! and `event.rs`, the queue in `recorder.rs`.
 
 mod cleanup;
 mod diff;
@@ -65,11 +68,16 @@ mod summary;
 mod tail;
 mod value;
 
-pub use cleanup::{Collected, CollectionPlan, Deleted, DeletionPlan, Garbage, GarbageKind, PlannedRun, Retention};
+pub use cleanup::{
+    Collected, CollectionPlan, Deleted, DeletionPlan, Garbage, GarbageKind, PlannedRun, Retention,
+};
 pub use diff::{Difference, Divergence, Group, RunDiff};
 pub use environment::{Attachments, Environment, Gpu, cpu_model};
 pub use error::{Result, StoreError};
-pub use event::{Counters, DataFingerprint, EndState, Metric, PlannedCallback, RunEnd, RunEvent, RunStart, TimedEvent};
+pub use event::{
+    Counters, DataFingerprint, EndState, Metric, PlannedCallback, RunEnd, RunEvent, RunStart,
+    TimedEvent,
+};
 pub use history::History;
 pub use jiff::Timestamp;
 pub use name::Name;

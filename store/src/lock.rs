@@ -45,7 +45,8 @@ impl LockFile {
         Ok(LockFile { file, named: true })
     }
 
-    /// Takes the lock at `path` together with everyone who takes it so. Waits no longer than `patience`.
+    /// Takes the lock at `path` together with everyone who takes it so. Waits no longer than
+    /// `patience`.
     pub(crate) fn shared(path: &Path, patience: Duration) -> Result<LockFile, LockError> {
         let file = open(path)?;
         wait(patience, || file.try_lock_shared()).map_err(|error| or_holder(error, path))?;
@@ -56,7 +57,8 @@ impl LockFile {
 impl Drop for LockFile {
     fn drop(&mut self) {
         if self.named {
-            // Those who take it together do not write their names, and must not be taken for this process.
+            // Those who take it together do not write their names, and must not be taken for this
+            // process.
             let _ = self.file.set_len(0);
         }
     }
@@ -74,7 +76,9 @@ pub(crate) fn wait(
     let started = Instant::now();
     loop {
         match attempt() {
-            Err(TryLockError::WouldBlock) if started.elapsed() < patience => std::thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) if started.elapsed() < patience => {
+                std::thread::sleep(PAUSE)
+            }
             answer => return answer,
         }
     }
@@ -86,7 +90,9 @@ fn or_holder(error: TryLockError, path: &Path) -> LockError {
         TryLockError::WouldBlock => {
             let text = std::fs::read_to_string(path).unwrap_or_default();
             // One that was killed leaves its name behind.
-            LockError::Held(Holder { process: text.trim().parse().ok().filter(|process| is_there(*process)) })
+            LockError::Held(Holder {
+                process: text.trim().parse().ok().filter(|process| is_there(*process)),
+            })
         }
     }
 }
@@ -104,7 +110,10 @@ impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.process {
             Some(process) if is_stopped(process) => {
-                write!(f, "process {process}, which is stopped (continue it with `kill -CONT {process}`, or end it),")
+                write!(
+                    f,
+                    "process {process}, which is stopped (continue it with `kill -CONT {process}`, or end it),"
+                )
             }
             Some(process) => write!(f, "process {process}"),
             None => f.write_str("another process"),
@@ -117,7 +126,8 @@ fn is_there(process: u32) -> bool {
     !Path::new("/proc/self").exists() || Path::new(&format!("/proc/{process}")).exists()
 }
 
-/// Whether a process of this machine was stopped by a signal; `false` where the system does not tell.
+/// Whether a process of this machine was stopped by a signal; `false` where the system does not
+/// tell.
 pub(crate) fn is_stopped(process: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     // The name before the state is in parentheses and may hold any character.
@@ -147,7 +157,10 @@ mod tests {
             assert_eq!(error.to_string(), "another process holds it", "{left_behind:?}");
         }
         drop(shared);
-        assert!(matches!(LockFile::exclusive(folder.path(), Duration::ZERO), Err(LockError::Io(_))));
+        assert!(matches!(
+            LockFile::exclusive(folder.path(), Duration::ZERO),
+            Err(LockError::Io(_))
+        ));
     }
 
     #[test]

@@ -27,7 +27,9 @@ impl FromStr for ObjectId {
     type Err = BadObjectId;
 
     fn from_str(text: &str) -> Result<ObjectId, BadObjectId> {
-        blake3::Hash::from_hex(text).map(ObjectId).map_err(|_| BadObjectId { text: text.to_owned() })
+        blake3::Hash::from_hex(text)
+            .map(ObjectId)
+            .map_err(|_| BadObjectId { text: text.to_owned() })
     }
 }
 

@@ -1,11 +1,13 @@
 //! Content-addressed files: checkpoints, exported networks.
 //!
-//! `objects/<aa>/<hash>`, where `hash` is the blake3 of the bytes and `aa` its first two digits. An object appears under its
-//! name whole or not at all: it is written to a temporary file in the same folder, synced, renamed, and the folder synced.
+//! `objects/<aa>/<hash>`, where `hash` is the blake3 of the bytes and `aa` its first two digits. An
+//! object appears under its name whole or not at all: it is written to a temporary file in the same
+//! folder, synced, renamed, and the folder synced.
 //!
-//! The file's time of modification is when the object was put last, which tells the collection of garbage (see
-//! `cleanup/garbage.rs`) what a run may be about to refer to. Whoever puts holds `<store>/objects.lock` together with others
-//! for the instants in which a file gets its name or a new time; whoever deletes holds it alone.
+//! The file's time of modification is when the object was put last, which tells the collection of
+//! garbage (see `cleanup/garbage.rs`) what a run may be about to refer to. Whoever puts holds
+//! `<store>/objects.lock` together with others for the instants in which a file gets its name or a
+//! new time; whoever deletes holds it alone.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -33,8 +35,8 @@ impl Objects {
         Objects { folder: store.join("objects"), lock_file: store.join("objects.lock") }
     }
 
-    /// Stores the bytes unless they are there. On return they are on disk, and for the next minute no collection of garbage
-    /// takes them; nor as long as a run is being written that was before.
+    /// Stores the bytes unless they are there. On return they are on disk, and for the next minute
+    /// no collection of garbage takes them; nor as long as a run is being written that was before.
     pub(crate) fn put(&self, bytes: &[u8]) -> Result<ObjectId> {
         let id = ObjectId::of(bytes);
         let path = self.path(&id);
@@ -47,7 +49,8 @@ impl Objects {
         sync_folder(&self.folder)?;
         let file = temporary(&path, bytes)?;
         let lock = self.lock_shared()?;
-        // It was written at about this time, so where a file system refuses to be told, little is lost.
+        // It was written at about this time, so where a file system refuses to be told, little is
+        // lost.
         let _ = file.as_file().set_modified(SystemTime::now());
         persist(file, &path)?;
         drop(lock);
@@ -61,7 +64,10 @@ impl Objects {
             return Ok(false);
         }
         let _lock = self.lock_shared()?;
-        let renewed = OpenOptions::new().write(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
+        let renewed = OpenOptions::new()
+            .write(true)
+            .open(path)
+            .and_then(|file| file.set_modified(SystemTime::now()));
         Ok(renewed.is_ok())
     }
 
@@ -71,7 +77,8 @@ impl Objects {
 
     /// Keeps everyone from putting objects, for as long as the value lives.
     pub(crate) fn lock_exclusive(&self) -> Result<LockFile> {
-        LockFile::exclusive(&self.lock_file, PATIENCE).map_err(|error| self.locked(error.to_string()))
+        LockFile::exclusive(&self.lock_file, PATIENCE)
+            .map_err(|error| self.locked(error.to_string()))
     }
 
     fn locked(&self, why: String) -> StoreError {
@@ -88,11 +95,17 @@ impl Objects {
         let path = self.path(id);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(StoreError::UnknownObject { id: *id }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(StoreError::UnknownObject { id: *id });
+            }
             Err(error) => return Err(StoreError::io("read", &path)(error)),
         };
         let found = ObjectId::of(&bytes);
-        if found == *id { Ok(bytes) } else { Err(StoreError::DamagedObject { id: *id, found, path }) }
+        if found == *id {
+            Ok(bytes)
+        } else {
+            Err(StoreError::DamagedObject { id: *id, found, path })
+        }
     }
 
     fn path(&self, id: &ObjectId) -> PathBuf {
@@ -117,7 +130,8 @@ fn temporary(path: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
     builder.prefix(TEMPORARY);
     #[cfg(unix)]
     {
-        // Temporary files are private; these become files of a store that others may be meant to read. The umask applies.
+        // Temporary files are private; these become files of a store that others may be meant to
+        // read. The umask applies.
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
@@ -128,14 +142,18 @@ fn temporary(path: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
 }
 
 fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
-    file.persist(path).map(drop).map_err(|error| StoreError::io("rename a file to", path)(error.error))
+    file.persist(path)
+        .map(drop)
+        .map_err(|error| StoreError::io("rename a file to", path)(error.error))
 }
 
 /// Makes new names in a folder survive a power cut.
 pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
     // Windows cannot open a folder as a file, and syncs names by itself.
     if cfg!(unix) {
-        std::fs::File::open(folder).and_then(|file| file.sync_all()).map_err(StoreError::io("sync", folder))?;
+        std::fs::File::open(folder)
+            .and_then(|file| file.sync_all())
+            .map_err(StoreError::io("sync", folder))?;
     }
     Ok(())
 }
@@ -172,7 +190,10 @@ mod tests {
         assert!(matches!(objects.get(&id), Err(StoreError::DamagedObject { .. })));
         objects.put(b"weights").unwrap();
         assert_eq!(objects.get(&id).unwrap(), b"weights");
-        assert!(matches!(objects.get(&ObjectId::of(b"other")), Err(StoreError::UnknownObject { .. })));
+        assert!(matches!(
+            objects.get(&ObjectId::of(b"other")),
+            Err(StoreError::UnknownObject { .. })
+        ));
     }
 
     #[test]
@@ -196,7 +217,10 @@ mod tests {
         let (_folder, objects) = objects();
         let lock = objects.lock_exclusive().unwrap();
         let error = objects.put(b"weights").unwrap_err();
-        assert!(error.to_string().contains(&format!("process {} holds it", std::process::id())), "{error}");
+        assert!(
+            error.to_string().contains(&format!("process {} holds it", std::process::id())),
+            "{error}"
+        );
         drop(lock);
         objects.put(b"weights").unwrap();
     }

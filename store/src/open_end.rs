@@ -43,12 +43,14 @@ impl OpenEnd {
             None => (Fold::begin(id, path, entries.next(), damage.as_deref())?.0, Blocks::new()),
         };
         let mut points = Series::new();
-        entries.for_each(|entry| fold.apply(&entry, |name, step, value| points.push(name, step, value)));
+        entries.for_each(|entry| {
+            fold.apply(&entry, |name, step, value| points.push(name, step, value))
+        });
         Ok(Some(OpenEnd { fold, end, length, live, damage, blocks, points, sealed: false }))
     }
 
-    /// The same from where the index has it sealed; if what is not sealed is much, it is sealed. The outer error is the index's,
-    /// the inner one the journal's.
+    /// The same from where the index has it sealed; if what is not sealed is much, it is sealed.
+    /// The outer error is the index's, the inner one the journal's.
     pub(crate) fn read_and_seal(
         session: &Session,
         id: &RunId,
@@ -82,7 +84,8 @@ impl OpenEnd {
                 *count += 1;
             }
         }
-        let state = Sealed { position: self.end, fold: self.fold.clone(), blocks: self.blocks.clone() };
+        let state =
+            Sealed { position: self.end, fold: self.fold.clone(), blocks: self.blocks.clone() };
         session.seal(id, &state, &sealed)?;
         self.sealed = true;
         Ok(())

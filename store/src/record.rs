@@ -35,19 +35,23 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// The process that records the run, if the run is [running](RunState::Running) and that process was stopped by a signal, as
-    /// Ctrl-Z does: such a run goes on when the process is continued, and until then records nothing. `None` for a process of
-    /// another machine, and where the system does not tell.
+    /// The process that records the run, if the run is [running](RunState::Running) and that
+    /// process was stopped by a signal, as Ctrl-Z does: such a run goes on when the process is
+    /// continued, and until then records nothing. `None` for a process of another machine, and
+    /// where the system does not tell.
     pub fn stopped_writer(&self) -> Option<u32> {
         let Environment { process_id, host_name, .. } = &self.environment;
         let is_here = host_name.is_some() && *host_name == environment::host_name();
-        (self.summary.state == RunState::Running && is_here && is_stopped(*process_id)).then_some(*process_id)
+        (self.summary.state == RunState::Running && is_here && is_stopped(*process_id))
+            .then_some(*process_id)
     }
 }
 
 /// Reads the run `id` from its journal. `None` when its first record is still being written.
 pub(crate) fn load(id: &RunId, path: &Path) -> Result<Option<RunRecord>> {
-    let Some(Part { entries, live, damage, .. }) = reader::read(path).map_err(StoreError::io("read", path))? else {
+    let Some(Part { entries, live, damage, .. }) =
+        reader::read(path).map_err(StoreError::io("read", path))?
+    else {
         return Ok(None);
     };
     let mut entries = entries.into_iter();
@@ -64,7 +68,8 @@ pub(crate) fn load(id: &RunId, path: &Path) -> Result<Option<RunRecord>> {
     Ok(Some(RunRecord { summary, plan, environment, data, series, events, damage }))
 }
 
-/// What a list shows of a run whose journal says nothing: that it is there, and why nothing is known.
+/// What a list shows of a run whose journal says nothing: that it is there, and why nothing is
+/// known.
 pub(crate) fn unreadable(id: &RunId, why: String) -> RunSummary {
     RunSummary {
         id: id.clone(),

@@ -1,4 +1,5 @@
-//! The writing end of a run: a queue that training fills, and a thread that empties it into the journal.
+//! The writing end of a run: a queue that training fills, and a thread that empties it into the
+//! journal.
 //!
 //! ```text
 //! training thread(s)            queue (bounded)            recording thread
@@ -7,8 +8,9 @@
 //!   flush(), finish()    ◂──   "up to here is on disk"   take all · write · sync every 200 ms or when urgent
 //! ```
 //!
-//! Recording never breaks training. When the disk is full or fails, the journal is cut back to its last good record, what
-//! is lost is counted, and as soon as writing works again a warning with the count goes into the journal.
+//! Recording never breaks training. When the disk is full or fails, the journal is cut back to its
+//! last good record, what is lost is counted, and as soon as writing works again a warning with the
+//! count goes into the journal.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -27,7 +29,8 @@ use crate::store::Store;
 /// How many points and events may wait for the recording thread.
 const CAPACITY: usize = 1 << 16;
 
-/// How long a point may wait before it is written and synced. With the sync itself this stays under half a second.
+/// How long a point may wait before it is written and synced. With the sync itself this stays under
+/// half a second.
 const GROUP: Duration = Duration::from_millis(200);
 
 /// How long `log` and `event` wait for room in the queue before they give up.
@@ -35,9 +38,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The writing end of a run. Clones write to the same run, from any thread.
 ///
-/// The journal stays locked until the last clone is dropped; that is what shows others that the run is alive. A run that
-/// was [finished](RunWriter::finish) is never shown as running or crashed, whatever becomes of its writer. A writer that
-/// is dropped without `finish` writes out what it holds, and the run reads as crashed.
+/// The journal stays locked until the last clone is dropped; that is what shows others that the run
+/// is alive. A run that was [finished](RunWriter::finish) is never shown as running or crashed,
+/// whatever becomes of its writer. A writer that is dropped without `finish` writes out what it
+/// holds, and the run reads as crashed.
 #[derive(Clone)]
 pub struct RunWriter {
     inner: Arc<Inner>,
@@ -53,12 +57,18 @@ struct Inner {
 
 impl RunWriter {
     /// Starts the thread that writes to `journal`, which holds the start record already.
-    pub(crate) fn start(id: RunId, store: Store, journal: JournalWriter) -> std::io::Result<RunWriter> {
+    pub(crate) fn start(
+        id: RunId,
+        store: Store,
+        journal: JournalWriter,
+    ) -> std::io::Result<RunWriter> {
         let queue = Arc::new(Queue::default());
         let shared = Arc::clone(&queue);
-        let thread =
-            std::thread::Builder::new().name("trainbook-recorder".into()).spawn(move || record(journal, &shared))?;
-        let inner = Inner { id, store, started: Instant::now(), queue, thread: Mutex::new(Some(thread)) };
+        let thread = std::thread::Builder::new()
+            .name("trainbook-recorder".into())
+            .spawn(move || record(journal, &shared))?;
+        let inner =
+            Inner { id, store, started: Instant::now(), queue, thread: Mutex::new(Some(thread)) };
         Ok(RunWriter { inner: Arc::new(inner) })
     }
 
@@ -74,15 +84,20 @@ impl RunWriter {
 
     /// Records the metrics of one step. The trainer numbers steps by the batches seen.
     ///
-    /// Returns at once; only when 65,536 points wait for the disk does it wait too, for a second at most, and then counts
-    /// the points as lost (see [`problem`](RunWriter::problem)). The same metric may be logged at the same step again:
-    /// both points are kept.
+    /// Returns at once; only when 65,536 points wait for the disk does it wait too, for a second at
+    /// most, and then counts the points as lost (see [`problem`](RunWriter::problem)). The same
+    /// metric may be logged at the same step again: both points are kept.
     pub fn log(&self, step: u64, metrics: &[Metric]) {
-        let points = metrics.iter().map(|Metric { name, value }| Point { name: name.clone(), step, value: *value });
+        let points = metrics.iter().map(|Metric { name, value }| Point {
+            name: name.clone(),
+            step,
+            value: *value,
+        });
         self.inner.queue.push(points.map(Item::Point), metrics.len(), false);
     }
 
-    /// Records that something happened, also after the end of the run. A checkpoint is on its way to the disk at once.
+    /// Records that something happened, also after the end of the run. A checkpoint is on its way
+    /// to the disk at once.
     pub fn event(&self, event: RunEvent) {
         let urgent = matches!(event, RunEvent::Checkpoint { .. });
         let entry = Entry::Event(TimedEvent { at: Timestamp::now(), event });
@@ -101,9 +116,11 @@ impl RunWriter {
         }
     }
 
-    /// Records how the run ended and returns once that is on disk. Should it be called again, the last end counts.
+    /// Records how the run ended and returns once that is on disk. Should it be called again, the
+    /// last end counts.
     ///
-    /// Afterwards [`event`](RunWriter::event) still works: exports and evaluations come after the end of training.
+    /// Afterwards [`event`](RunWriter::event) still works: exports and evaluations come after the
+    /// end of training.
     ///
     /// # Errors
     /// As [`flush`](RunWriter::flush); the end itself may be on disk nevertheless.
@@ -193,7 +210,9 @@ impl Losses {
         let cause = self.cause.as_ref()?;
         Some(match (self.points, self.events) {
             (0, 0) => cause.clone(),
-            (points, events) => format!("{points} metric points and {events} events could not be recorded: {cause}"),
+            (points, events) => {
+                format!("{points} metric points and {events} events could not be recorded: {cause}")
+            }
         })
     }
 }
@@ -204,14 +223,20 @@ impl Queue {
     }
 
     fn push(&self, items: impl Iterator<Item = Item>, count: usize, urgent: bool) {
-        let full = |state: &mut State| !state.items.is_empty() && state.items.len() + count > CAPACITY;
+        let full =
+            |state: &mut State| !state.items.is_empty() && state.items.len() + count > CAPACITY;
         let mut state = self.lock();
         if full(&mut state) {
             self.work.notify_one();
-            state = self.progress.wait_timeout_while(state, PATIENCE, full).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .progress
+                .wait_timeout_while(state, PATIENCE, full)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
             if full(&mut state) {
-                let (points, events) = items
-                    .fold((0, 0), |(p, e), item| if matches!(item, Item::Point(_)) { (p + 1, e) } else { (p, e + 1) });
+                let (points, events) = items.fold((0, 0), |(p, e), item| {
+                    if matches!(item, Item::Point(_)) { (p + 1, e) } else { (p, e + 1) }
+                });
                 state.losses.add(points, events, "the disk is too slow");
                 return;
             }
@@ -220,8 +245,10 @@ impl Queue {
         state.items.extend(items);
         state.accepted += count as u64;
         state.urgent |= urgent;
-        // The thread has to be woken once when there is something and once when it should not wait for more.
-        let wake = before == 0 || urgent || (before < CAPACITY / 2 && state.items.len() >= CAPACITY / 2);
+        // The thread has to be woken once when there is something and once when it should not wait
+        // for more.
+        let wake =
+            before == 0 || urgent || (before < CAPACITY / 2 && state.items.len() >= CAPACITY / 2);
         drop(state);
         if wake {
             self.work.notify_one();
@@ -240,7 +267,8 @@ impl Queue {
     }
 }
 
-/// Tells everyone who waits that nothing more will be written, should the recording thread ever end before its time.
+/// Tells everyone who waits that nothing more will be written, should the recording thread ever end
+/// before its time.
 struct LastWill<'a>(&'a Queue);
 
 impl Drop for LastWill<'_> {
@@ -264,13 +292,18 @@ fn record(mut journal: JournalWriter, queue: &Queue) {
     let mut ended = false;
     loop {
         let idle = |state: &mut State| state.items.is_empty() && !state.urgent && !state.closed;
-        let gathering = |state: &mut State| state.items.len() < CAPACITY / 2 && !state.urgent && !state.closed;
+        let gathering =
+            |state: &mut State| state.items.len() < CAPACITY / 2 && !state.urgent && !state.closed;
         let mut state = queue.lock();
         if unsynced.is_none() {
             state = queue.work.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
         }
         let rest = GROUP.saturating_sub(unsynced.map_or(Duration::ZERO, |since| since.elapsed()));
-        state = queue.work.wait_timeout_while(state, rest, gathering).unwrap_or_else(PoisonError::into_inner).0;
+        state = queue
+            .work
+            .wait_timeout_while(state, rest, gathering)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
         std::mem::swap(&mut state.items, &mut batch);
         let urgent = std::mem::take(&mut state.urgent) || state.closed;
         let (ticket, closed) = (state.accepted, state.closed);
@@ -280,8 +313,9 @@ fn record(mut journal: JournalWriter, queue: &Queue) {
         let mut lost = Losses::default();
         let silent = closed && untold.cause.is_some();
         if !batch.is_empty() || silent {
-            ended |=
-                batch.iter().any(|item| matches!(item, Item::Entry(entry) if matches!(**entry, Entry::End { .. })));
+            ended |= batch.iter().any(
+                |item| matches!(item, Item::Entry(entry) if matches!(**entry, Entry::End { .. })),
+            );
             write_batch(&mut journal, &mut batch, &mut untold, &mut lost, ended || closed);
             unsynced.get_or_insert_with(Instant::now);
         }
@@ -307,9 +341,16 @@ fn record(mut journal: JournalWriter, queue: &Queue) {
     }
 }
 
-/// Writes the items, preceded by a warning about what was lost before, and empties `batch`. When the run is over and the disk
-/// full, the room kept for last words takes the entries and a warning that counts the points that it cannot take.
-fn write_batch(journal: &mut JournalWriter, batch: &mut Vec<Item>, untold: &mut Losses, lost: &mut Losses, over: bool) {
+/// Writes the items, preceded by a warning about what was lost before, and empties `batch`. When
+/// the run is over and the disk full, the room kept for last words takes the entries and a warning
+/// that counts the points that it cannot take.
+fn write_batch(
+    journal: &mut JournalWriter,
+    batch: &mut Vec<Item>,
+    untold: &mut Losses,
+    lost: &mut Losses,
+    over: bool,
+) {
     let (mut payloads, mut entries) = (Vec::new(), Vec::new());
     let (mut points, mut events) = (0, 0);
     payloads.extend(untold.warning());
@@ -325,7 +366,9 @@ fn write_batch(journal: &mut JournalWriter, batch: &mut Vec<Item>, untold: &mut 
             }
             continue;
         }
-        let column = items.iter().filter_map(|item| if let Item::Point(point) = item { Some(point) } else { None });
+        let column = items
+            .iter()
+            .filter_map(|item| if let Item::Point(point) = item { Some(point) } else { None });
         match encode(&Entry::Metrics(Block::new(column))) {
             Ok(payload) => {
                 payloads.push(payload);
@@ -341,7 +384,10 @@ fn write_batch(journal: &mut JournalWriter, batch: &mut Vec<Item>, untold: &mut 
         let mut last_words = untold.clone();
         last_words.add(lost.points, lost.events, &cause);
         let warning = last_words.warning();
-        let words = warning.iter().chain(entries.iter().filter_map(|at| payloads.get(*at))).map(Vec::as_slice);
+        let words = warning
+            .iter()
+            .chain(entries.iter().filter_map(|at| payloads.get(*at)))
+            .map(Vec::as_slice);
         if over && journal.append_last_words(words).is_ok() {
             *untold = Losses::default();
             return;

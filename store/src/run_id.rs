@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 
-/// The name of a run: when it started (UTC) and six hexadecimal digits, for example `20261123-230412-7f3a9c`.
+/// The name of a run: when it started (UTC) and six hexadecimal digits, for example
+/// `20261123-230412-7f3a9c`.
 ///
-/// Ids sort by the second in which their run started. Uniqueness does not rest on the digits: the journal's file is made
-/// with "create new", and a taken id is drawn again.
+/// Ids sort by the second in which their run started. Uniqueness does not rest on the digits: the
+/// journal's file is made with "create new", and a taken id is drawn again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(SmolStr);
@@ -22,10 +23,13 @@ impl RunId {
         &self.0
     }
 
-    /// An id for a run that starts at `at`. Two calls give different ids, but for one case in 16 million.
+    /// An id for a run that starts at `at`. Two calls give different ids, but for one case in 16
+    /// million.
     pub(crate) fn draw(at: Timestamp) -> RunId {
-        // The standard library seeds each `RandomState` differently, in this process and in any other.
-        let digits = RandomState::new().hash_one((std::process::id(), at.as_nanosecond())) & 0xff_ffff;
+        // The standard library seeds each `RandomState` differently, in this process and in any
+        // other.
+        let digits =
+            RandomState::new().hash_one((std::process::id(), at.as_nanosecond())) & 0xff_ffff;
         RunId(format_smolstr!("{}-{digits:06x}", at.strftime("%Y%m%d-%H%M%S")))
     }
 
@@ -33,7 +37,8 @@ impl RunId {
     pub(crate) fn started_at(&self) -> Timestamp {
         let text = self.0.rsplit_once('-').map_or("", |(time, _)| time);
         let time = jiff::civil::DateTime::strptime("%Y%m%d-%H%M%S", text);
-        time.and_then(|time| jiff::tz::TimeZone::UTC.to_timestamp(time)).unwrap_or(Timestamp::UNIX_EPOCH)
+        time.and_then(|time| jiff::tz::TimeZone::UTC.to_timestamp(time))
+            .unwrap_or(Timestamp::UNIX_EPOCH)
     }
 }
 
@@ -54,7 +59,11 @@ impl FromStr for RunId {
                 b'x' => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
                 _ => byte == *shape,
             });
-        if fits { Ok(RunId(SmolStr::new_inline(text))) } else { Err(BadRunId { text: text.to_owned() }) }
+        if fits {
+            Ok(RunId(SmolStr::new_inline(text)))
+        } else {
+            Err(BadRunId { text: text.to_owned() })
+        }
     }
 }
 
@@ -98,9 +107,13 @@ mod tests {
 
     #[test]
     fn an_id_is_never_a_path() {
-        for text in
-            ["", "../../etc/passwd", "20261123-230412-7f3a9", "20261123-230412-7F3A9C", "20261123/230412-7f3a9c"]
-        {
+        for text in [
+            "",
+            "../../etc/passwd",
+            "20261123-230412-7f3a9",
+            "20261123-230412-7F3A9C",
+            "20261123/230412-7f3a9c",
+        ] {
             assert!(text.parse::<RunId>().is_err(), "{text}");
         }
     }

@@ -34,7 +34,8 @@ impl Store {
         };
         let started = self.write_start(&id, &path, file, at, start);
         if started.is_err() {
-            // A run that never began must not be listed. If this fails too, it is listed as damaged.
+            // A run that never began must not be listed. If this fails too, it is listed as
+            // damaged.
             let _ = std::fs::remove_file(&path);
         }
         started
@@ -49,13 +50,16 @@ impl Store {
         mut start: RunStart,
     ) -> Result<RunWriter> {
         // A reader that looks whether the journal is locked holds it for an instant.
-        lock::wait(PATIENCE, || file.try_lock()).map_err(|error| StoreError::io("lock", path)(error.into()))?;
+        lock::wait(PATIENCE, || file.try_lock())
+            .map_err(|error| StoreError::io("lock", path)(error.into()))?;
         // Not before the journal is there: that keeps the collection of garbage from taking them.
         start.environment.store_attachments(self.objects());
         let entry = Entry::Start { id: id.clone(), at, start: Box::new(start) };
         let payload = encode(&entry).map_err(|why| StoreError::Encode { why })?;
-        let journal = JournalWriter::create(Box::new(file), &payload).map_err(StoreError::io("write", path))?;
+        let journal = JournalWriter::create(Box::new(file), &payload)
+            .map_err(StoreError::io("write", path))?;
         sync_folder(self.journals().folder())?;
-        RunWriter::start(id.clone(), self.clone(), journal).map_err(StoreError::io("start a thread to write", path))
+        RunWriter::start(id.clone(), self.clone(), journal)
+            .map_err(StoreError::io("start a thread to write", path))
     }
 }

@@ -26,7 +26,8 @@ use crate::tail::Tail;
 /// How long a query waits for another process that holds the index.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A folder of runs. Cheap to clone; any number of stores, processes and threads may use one folder at once.
+/// A folder of runs. Cheap to clone; any number of stores, processes and threads may use one folder
+/// at once.
 #[derive(Debug, Clone)]
 pub struct Store {
     inner: Arc<Inner>,
@@ -66,7 +67,8 @@ impl Store {
         Store::open_existing(path)
     }
 
-    /// Opens the store at `path`, which must exist. Nothing is created, and reading works without the right to write.
+    /// Opens the store at `path`, which must exist. Nothing is created, and reading works without
+    /// the right to write.
     ///
     /// # Errors
     /// [`StoreError::Missing`], [`StoreError::NotAFolder`], [`StoreError::NewerFormat`].
@@ -85,7 +87,9 @@ impl Store {
         };
         let known = FormatVersion::NEWEST.0;
         match text.trim().parse() {
-            Ok(found) if found > known => Err(StoreError::NewerFormat { path: path.to_owned(), found, known }),
+            Ok(found) if found > known => {
+                Err(StoreError::NewerFormat { path: path.to_owned(), found, known })
+            }
             Ok(_) => Ok(Store {
                 inner: Arc::new(Inner {
                     path: path.to_owned(),
@@ -117,27 +121,30 @@ impl Store {
         Ok(known.summaries(journals.list()?, journals, index, PATIENCE))
     }
 
-    /// The summary of the run with this id, or of the only one whose id begins so. Unlike [`run`](Store::run), it reads no journal
-    /// that the index knows.
+    /// The summary of the run with this id, or of the only one whose id begins so. Unlike
+    /// [`run`](Store::run), it reads no journal that the index knows.
     ///
     /// # Errors
     /// As [`run`](Store::run), but for an unreadable journal, of which the summary tells.
     pub fn summary(&self, id_or_unique_prefix: &str) -> Result<RunSummary> {
         let id = self.find(id_or_unique_prefix)?;
         let Inner { known, journals, index, .. } = &*self.inner;
-        let summary =
-            known.summary(&id, journals, index, PATIENCE).ok_or_else(|| just_starting(&journals.path(&id)))?;
+        let summary = known
+            .summary(&id, journals, index, PATIENCE)
+            .ok_or_else(|| just_starting(&journals.path(&id)))?;
         Ok(Arc::unwrap_or_clone(summary))
     }
 
-    /// Why the index could not be used the last time that it was needed, for example because another process holds it; then
-    /// the journals were read instead, which gives the same answer later. `None` when it could be used.
+    /// Why the index could not be used the last time that it was needed, for example because
+    /// another process holds it; then the journals were read instead, which gives the same answer
+    /// later. `None` when it could be used.
     pub fn index_problem(&self) -> Option<String> {
         self.inner.known.without_index()
     }
 
-    /// The points of one metric of a run, at most `at_most` of them. Of more, it keeps the first and the last and, in between,
-    /// the extremes of equal stretches, so that no peak is lost; see [`History`].
+    /// The points of one metric of a run, at most `at_most` of them. Of more, it keeps the first
+    /// and the last and, in between, the extremes of equal stretches, so that no peak is lost; see
+    /// [`History`].
     ///
     /// # Errors
     /// As [`run`](Store::run), and [`StoreError::UnknownMetric`] with the nearest name.
@@ -150,7 +157,9 @@ impl Store {
         let path = &self.inner.journals.path(id);
         if path.metadata().is_ok_and(|metadata| metadata.len() > UNSEALED) {
             let sealed = self.inner.index.with(PATIENCE, |session| {
-                let Ok(Some(mut open)) = OpenEnd::read_and_seal(session, id, path)? else { return Ok(None) };
+                let Ok(Some(mut open)) = OpenEnd::read_and_seal(session, id, path)? else {
+                    return Ok(None);
+                };
                 if open.sealed {
                     session.flush()?;
                 }
@@ -172,7 +181,8 @@ impl Store {
         })
     }
 
-    /// Follows a run from its start, while it is being written and until it is settled; see [`Tail`].
+    /// Follows a run from its start, while it is being written and until it is settled; see
+    /// [`Tail`].
     ///
     /// # Errors
     /// As [`run`](Store::run).
@@ -185,8 +195,9 @@ impl Store {
     /// The run with this id, or the only one whose id begins so, always from its journal.
     ///
     /// # Errors
-    /// [`StoreError::UnknownRun`] with the nearest id, [`StoreError::AmbiguousRun`] with the candidates, and
-    /// [`StoreError::UnreadableRun`] when not even the start of its journal can be read.
+    /// [`StoreError::UnknownRun`] with the nearest id, [`StoreError::AmbiguousRun`] with the
+    /// candidates, and [`StoreError::UnreadableRun`] when not even the start of its journal can be
+    /// read.
     pub fn run(&self, id_or_unique_prefix: &str) -> Result<RunRecord> {
         let id = self.find(id_or_unique_prefix)?;
         let path = self.inner.journals.path(&id);
@@ -197,7 +208,8 @@ impl Store {
     pub(crate) fn find(&self, id_or_unique_prefix: &str) -> Result<RunId> {
         let wanted = id_or_unique_prefix.trim();
         let ids = self.inner.journals.list()?;
-        let mut fits: Vec<&RunId> = ids.iter().filter(|id| id.as_str().starts_with(wanted)).collect();
+        let mut fits: Vec<&RunId> =
+            ids.iter().filter(|id| id.as_str().starts_with(wanted)).collect();
         fits.sort();
         match fits.as_slice() {
             [id] => Ok((*id).clone()),
@@ -213,11 +225,12 @@ impl Store {
         }
     }
 
-    /// The runs that fit, in the order that the query asks for, else newest first. The language is described in
-    /// [`query`](crate::query).
+    /// The runs that fit, in the order that the query asks for, else newest first. The language is
+    /// described in [`query`](crate::query).
     ///
     /// # Errors
-    /// [`StoreError::Query`] with the place that is wrong. A name that no run has is an error, never an empty list.
+    /// [`StoreError::Query`] with the place that is wrong. A name that no run has is an error,
+    /// never an empty list.
     pub fn query(&self, text: &str) -> Result<Vec<RunSummary>> {
         // A mistake in the text shows before anything is read.
         let query = query::parse(text)?;
@@ -238,13 +251,16 @@ impl Store {
         Ok(selected.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 
-    /// Stores bytes under their hash. On return they are on disk. Bytes that are there already are not written again.
+    /// Stores bytes under their hash. On return they are on disk. Bytes that are there already are
+    /// not written again.
     ///
-    /// What no run refers to is garbage, which [`plan_collection`](Store::plan_collection) finds. Put an object while the run
-    /// that is to refer to it is being written, and record it before that run's last writer is dropped.
+    /// What no run refers to is garbage, which [`plan_collection`](Store::plan_collection) finds.
+    /// Put an object while the run that is to refer to it is being written, and record it before
+    /// that run's last writer is dropped.
     ///
     /// # Errors
-    /// [`StoreError::Io`], and [`StoreError::ObjectsLocked`] if somebody deleted objects for longer than a second.
+    /// [`StoreError::Io`], and [`StoreError::ObjectsLocked`] if somebody deleted objects for longer
+    /// than a second.
     pub fn put_object(&self, bytes: &[u8]) -> Result<ObjectId> {
         self.inner.objects.put(bytes)
     }
@@ -259,13 +275,16 @@ impl Store {
         let Inner { known, journals, index, path, .. } = &*self.inner;
         known.clear();
         let ids = journals.list()?;
-        index.anew(PATIENCE, |session| known::look_up_all(session, journals, &ids)).map_err(|error| {
-            let source = io::Error::other(error.to_string());
-            StoreError::Io { action: "rebuild the index of", path: path.clone(), source }
-        })
+        index.anew(PATIENCE, |session| known::look_up_all(session, journals, &ids)).map_err(
+            |error| {
+                let source = io::Error::other(error.to_string());
+                StoreError::Io { action: "rebuild the index of", path: path.clone(), source }
+            },
+        )
     }
 
-    /// Puts a run whose writer is gone into the index, so that nobody has to read its journal for a list.
+    /// Puts a run whose writer is gone into the index, so that nobody has to read its journal for a
+    /// list.
     pub(crate) fn settle(&self, run: &RunId) {
         let Inner { known, journals, index, .. } = &*self.inner;
         known.settle(run, journals, index);

@@ -102,9 +102,10 @@ impl From<EndState> for RunState {
 
 /// A metric over the whole run.
 ///
-/// NaN is counted and otherwise left out: it never becomes `min`, `max` or `mean`, so a run that diverged after its best
-/// step still shows that step. `first` and `last` are what was logged, NaN or not. When every point is NaN, `min`, `max`
-/// and `mean` are NaN, and `argmin` and `argmax` the first step. JSON has no NaN and no infinity and shows `null`.
+/// NaN is counted and otherwise left out: it never becomes `min`, `max` or `mean`, so a run that
+/// diverged after its best step still shows that step. `first` and `last` are what was logged, NaN
+/// or not. When every point is NaN, `min`, `max` and `mean` are NaN, and `argmin` and `argmax` the
+/// first step. JSON has no NaN and no infinity and shows `null`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Aggregate {
     /// How many points, NaN among them.
@@ -202,7 +203,10 @@ mod tests {
         let aggregate = Aggregate::of(&series).unwrap();
         assert_eq!((aggregate.count, aggregate.nan_count), (6, 2));
         assert!(aggregate.first.is_nan());
-        assert_eq!((aggregate.last, aggregate.min, aggregate.max, aggregate.mean), (4.0, 1.0, 4.0, 2.5));
+        assert_eq!(
+            (aggregate.last, aggregate.min, aggregate.max, aggregate.mean),
+            (4.0, 1.0, 4.0, 2.5)
+        );
         assert_eq!((aggregate.argmin, aggregate.argmax), (3, 2));
     }
 
@@ -217,6 +221,9 @@ mod tests {
     #[test]
     fn infinities_are_values() {
         let aggregate = Aggregate::of(&[(1, f64::NEG_INFINITY), (2, 0.0)]).unwrap();
-        assert_eq!((aggregate.min, aggregate.max, aggregate.mean), (f64::NEG_INFINITY, 0.0, f64::NEG_INFINITY));
+        assert_eq!(
+            (aggregate.min, aggregate.max, aggregate.mean),
+            (f64::NEG_INFINITY, 0.0, f64::NEG_INFINITY)
+        );
     }
 }

@@ -12,8 +12,8 @@ use crate::name::Name;
 use crate::run_id::RunId;
 use crate::summary::RunSummary;
 
-/// Follows a run: each [`poll`](Tail::poll) gives what was recorded since the one before, read from where that one ended.
-/// Needs no lock and slows nobody down.
+/// Follows a run: each [`poll`](Tail::poll) gives what was recorded since the one before, read from
+/// where that one ended. Needs no lock and slows nobody down.
 #[derive(Debug)]
 pub struct Tail {
     id: RunId,
@@ -50,7 +50,8 @@ impl Tail {
     /// # Errors
     /// When the journal is gone or cannot be read.
     pub fn poll(&mut self) -> Result<Option<Update>> {
-        let part = reader::read_from(&self.path, self.position).map_err(StoreError::io("read", &self.path))?;
+        let part = reader::read_from(&self.path, self.position)
+            .map_err(StoreError::io("read", &self.path))?;
         let Some(Part { entries, end, live, damage, .. }) = part else { return Ok(None) };
         let mut entries = entries.into_iter();
         let mut fold = match self.fold.take() {

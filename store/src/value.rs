@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize, Serializer};
 
 /// The value of a parameter. A run's parameters keep their types, so that a query can compare them.
 ///
-/// On disk and in JSON it is the bare value (`3`, `0.1`, `true`, `"adamw"`), and the type is that of the value: `1.0` is
-/// a float and `1` an integer. JSON has no NaN and no infinity, and shows both as `null`; the journal keeps them.
+/// On disk and in JSON it is the bare value (`3`, `0.1`, `true`, `"adamw"`), and the type is that
+/// of the value: `1.0` is a float and `1` an integer. JSON has no NaN and no infinity, and shows
+/// both as `null`; the journal keeps them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// `true` or `false`.
@@ -92,7 +93,8 @@ impl<'de> Deserialize<'de> for Value {
 }
 
 impl From<u64> for Value {
-    /// A number above `i64::MAX` becomes the nearest float: parameters are read by people and compared, not addressed.
+    /// A number above `i64::MAX` becomes the nearest float: parameters are read by people and
+    /// compared, not addressed.
     fn from(value: u64) -> Value {
         i64::try_from(value).map_or(Value::Float(value as f64), Value::Int)
     }
@@ -143,7 +145,9 @@ mod tests {
             assert_eq!(format!("{back:?}"), format!("{value:?}"));
         }
         let nan = rmp_serde::to_vec_named(&Value::Float(f64::NAN)).unwrap();
-        assert!(matches!(rmp_serde::from_slice(&nan).unwrap(), Value::Float(value) if value.is_nan()));
+        assert!(
+            matches!(rmp_serde::from_slice(&nan).unwrap(), Value::Float(value) if value.is_nan())
+        );
     }
 
     #[test]

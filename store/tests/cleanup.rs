@@ -11,7 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 use common::other::{Other, say, task};
 use common::{finished, journal, new_store, start};
 use trainbook_store::{
-    EndState, GarbageKind, Metric, ObjectId, Retention, RunEnd, RunEvent, RunStart, RunWriter, Store, StoreError,
+    EndState, GarbageKind, Metric, ObjectId, Retention, RunEnd, RunEvent, RunStart, RunWriter,
+    Store, StoreError,
 };
 
 const AGES: Duration = Duration::from_secs(3 * 3600);
@@ -23,12 +24,19 @@ fn object_path(store: &Path, id: &ObjectId) -> PathBuf {
 
 /// As if it had been written long ago.
 fn age(path: &Path) {
-    let file = if path.is_dir() { File::open(path) } else { File::options().write(true).open(path) };
+    let file =
+        if path.is_dir() { File::open(path) } else { File::options().write(true).open(path) };
     file.unwrap().set_modified(SystemTime::now() - AGES).unwrap();
 }
 
 fn checkpoint(run: &RunWriter, object: ObjectId) {
-    run.event(RunEvent::Checkpoint { label: "last".into(), step: 1, epoch: 1, object, metric: None });
+    run.event(RunEvent::Checkpoint {
+        label: "last".into(),
+        step: 1,
+        epoch: 1,
+        object,
+        metric: None,
+    });
 }
 
 fn end(run: &RunWriter) {
@@ -48,7 +56,10 @@ fn a_deleted_run_is_gone_and_others_are_not() {
     assert_eq!((plan.runs.len(), plan.going().count()), (2, 2));
     let size = |id: &str| journal(folder.path(), id).metadata().unwrap().len();
     assert_eq!(plan.bytes, size(&runs[0]) + size(&runs[2]));
-    assert!(plan.to_string().ends_with(&format!("2 of 2 runs would be deleted, {}", kib(plan.bytes))), "{plan}");
+    assert!(
+        plan.to_string().ends_with(&format!("2 of 2 runs would be deleted, {}", kib(plan.bytes))),
+        "{plan}"
+    );
     assert_eq!(ids(&store).len(), 4, "a plan deletes nothing");
 
     let deleted = plan.carry_out().unwrap();
@@ -67,7 +78,11 @@ fn a_deleted_run_is_gone_and_others_are_not() {
 
 /// As the plan shows it.
 fn kib(bytes: u64) -> String {
-    if bytes < 1024 { format!("{bytes} bytes") } else { format!("{:.1} KiB", bytes as f64 / 1024.0) }
+    if bytes < 1024 {
+        format!("{bytes} bytes")
+    } else {
+        format!("{:.1} KiB", bytes as f64 / 1024.0)
+    }
 }
 
 #[test]
@@ -110,14 +125,17 @@ fn an_unreadable_run_can_be_deleted() {
 #[test]
 fn rules_say_what_stays_and_why() {
     let (_folder, store) = new_store();
-    let runs: Vec<String> = [0.5, 0.1, 0.4, 0.2, 0.3].iter().map(|best| finished(&store, "mlp", *best)).collect();
+    let runs: Vec<String> =
+        [0.5, 0.1, 0.4, 0.2, 0.3].iter().map(|best| finished(&store, "mlp", *best)).collect();
     let other = finished(&store, "cnn", 0.01);
     let going = |rules: Retention| -> Vec<usize> {
         let plan = store.plan_cleanup(&rules).unwrap();
         assert!(plan.runs.iter().all(|run| !run.why.is_empty()));
         assert!(plan.runs.is_sorted_by(|a, b| a.run.started_at >= b.run.started_at));
-        let mut going: Vec<usize> =
-            plan.going().map(|run| runs.iter().position(|id| *id == run.run.id.as_str()).unwrap_or(9)).collect();
+        let mut going: Vec<usize> = plan
+            .going()
+            .map(|run| runs.iter().position(|id| *id == run.run.id.as_str()).unwrap_or(9))
+            .collect();
         going.sort_unstable();
         going
     };
@@ -128,10 +146,19 @@ fn rules_say_what_stays_and_why() {
     assert_eq!(going(Retention { keep_last: Some(2), ..Retention::default() }), [0, 1, 2, 3]);
     // The best of all is no candidate and takes nobody's place.
     assert_eq!(going(Retention { keep_best: best("metrics.loss.min", 2), ..mlp() }), [0, 2, 4]);
-    assert_eq!(going(Retention { keep_best: best("metrics.loss.min desc", 1), ..mlp() }), [1, 2, 3, 4]);
-    assert_eq!(going(Retention { keep_best: best("metrics.loss.min", 1), keep_last: Some(1), ..mlp() }), [0, 2, 3]);
     assert_eq!(
-        going(Retention { matching: Some("order by metrics.loss.min limit 2".into()), ..Retention::default() }),
+        going(Retention { keep_best: best("metrics.loss.min desc", 1), ..mlp() }),
+        [1, 2, 3, 4]
+    );
+    assert_eq!(
+        going(Retention { keep_best: best("metrics.loss.min", 1), keep_last: Some(1), ..mlp() }),
+        [0, 2, 3]
+    );
+    assert_eq!(
+        going(Retention {
+            matching: Some("order by metrics.loss.min limit 2".into()),
+            ..Retention::default()
+        }),
         [1, 9]
     );
     assert_eq!(going(Retention { older_than: Some(Duration::from_secs(3600)), ..mlp() }), [0; 0]);
@@ -141,14 +168,22 @@ fn rules_say_what_stays_and_why() {
 
     let refused = |rules: Retention| store.plan_cleanup(&rules).unwrap_err().to_string();
     assert!(refused(Retention::default()).contains("no rule"));
-    assert!(refused(Retention { matching: Some("modle = 'mlp'".into()), ..mlp() }).contains("`model`"));
-    assert!(refused(Retention { keep_best: best("metrics.los.min", 1), ..mlp() }).contains("`loss`"));
+    assert!(
+        refused(Retention { matching: Some("modle = 'mlp'".into()), ..mlp() }).contains("`model`")
+    );
+    assert!(
+        refused(Retention { keep_best: best("metrics.los.min", 1), ..mlp() }).contains("`loss`")
+    );
 
-    let plan =
-        store.plan_cleanup(&Retention { keep_best: best("metrics.loss.min", 1), ..Retention::default() }).unwrap();
+    let plan = store
+        .plan_cleanup(&Retention { keep_best: best("metrics.loss.min", 1), ..Retention::default() })
+        .unwrap();
     let text = plan.to_string();
     let kept = text.lines().find(|line| line.starts_with("keep ")).unwrap();
-    assert!(kept.contains(&other) && kept.contains("cnn") && kept.contains("among the best 1"), "{text}");
+    assert!(
+        kept.contains(&other) && kept.contains("cnn") && kept.contains("among the best 1"),
+        "{text}"
+    );
     assert!(text.contains("5 of 6 runs would be deleted"), "{text}");
     assert_eq!(plan.carry_out().unwrap().runs.len(), 5);
     assert_eq!(ids(&store), [other]);
@@ -169,8 +204,8 @@ fn garbage_goes_and_what_runs_refer_to_stays() {
     let damaged = folder.path().join("index.damaged-20260101-000000.000000");
     fs::create_dir(&damaged).unwrap();
     fs::write(damaged.join("db"), "123").unwrap();
-    let [stale, fresh] =
-        ["a", "b"].map(|name| object_path(folder.path(), &needed).with_file_name(format!(".tmp{name}")));
+    let [stale, fresh] = ["a", "b"]
+        .map(|name| object_path(folder.path(), &needed).with_file_name(format!(".tmp{name}")));
     fs::write(&stale, "12").unwrap();
     fs::write(&fresh, "12").unwrap();
     age(&stale);
@@ -179,15 +214,19 @@ fn garbage_goes_and_what_runs_refer_to_stays() {
     age(&own);
 
     let plan = store.plan_collection().unwrap();
-    let mut kinds: Vec<_> = plan.garbage.iter().map(|garbage| (garbage.kind, garbage.bytes)).collect();
+    let mut kinds: Vec<_> =
+        plan.garbage.iter().map(|garbage| (garbage.kind, garbage.bytes)).collect();
     kinds.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-    let expected = [(GarbageKind::Object, 7), (GarbageKind::DamagedIndex, 3), (GarbageKind::TemporaryFile, 2)];
+    let expected =
+        [(GarbageKind::Object, 7), (GarbageKind::DamagedIndex, 3), (GarbageKind::TemporaryFile, 2)];
     assert_eq!(kinds, expected);
     assert_eq!((plan.needed, plan.young, plan.bytes, &plan.oldest_in_use), (1, 1, 12, &None));
     assert!(plan.to_string().contains("delete  1 object, 7 bytes\n"), "{plan}");
     let collected = plan.carry_out().unwrap();
     assert_eq!((collected.files, collected.bytes, collected.left.len()), (3, 12, 0));
-    for path in [&object_path(folder.path(), &needed), &object_path(folder.path(), &young), &fresh, &own] {
+    for path in
+        [&object_path(folder.path(), &needed), &object_path(folder.path(), &young), &fresh, &own]
+    {
         assert!(path.exists(), "{}", path.display());
     }
     assert!(matches!(store.get_object(&garbage), Err(StoreError::UnknownObject { .. })));
@@ -205,7 +244,8 @@ fn garbage_goes_and_what_runs_refer_to_stays() {
 fn what_a_living_run_put_stays() {
     let (folder, store) = new_store();
     let run = start(&store, "mlp");
-    // Put, and not recorded yet. It seems old only because the whole test is faster than the minute that clocks are given.
+    // Put, and not recorded yet. It seems old only because the whole test is faster than the minute
+    // that clocks are given.
     let object = store.put_object(b"weights").unwrap();
     let plan = store.plan_collection().unwrap();
     assert_eq!((plan.garbage.len(), plan.young), (0, 1));
@@ -242,7 +282,8 @@ fn a_run_that_is_just_starting_keeps_what_it_may_refer_to() {
     assert!(error.contains(id) && error.contains("not a whole record"), "{error}");
 }
 
-/// What the processes below fight about takes microseconds; here it takes as long as the test likes.
+/// What the processes below fight about takes microseconds; here it takes as long as the test
+/// likes.
 #[test]
 fn nothing_is_deleted_while_somebody_puts() {
     let (folder, store) = new_store();
@@ -276,7 +317,10 @@ fn a_damaged_journal_keeps_everything() {
     let garbage = store.put_object(b"garbage").unwrap();
     age(&object_path(folder.path(), &garbage));
     let error = store.plan_collection().unwrap_err();
-    assert!(error.to_string().contains(&id) && error.to_string().contains("delete that run first"), "{error}");
+    assert!(
+        error.to_string().contains(&id) && error.to_string().contains("delete that run first"),
+        "{error}"
+    );
     store.plan_deletion(&[&id]).unwrap().carry_out().unwrap();
     assert_eq!(store.plan_collection().unwrap().carry_out().unwrap().files, 1);
     assert_eq!(ids(&store), [whole]);
@@ -307,7 +351,9 @@ fn child() {
 fn write(store: &Store) {
     let mut run = start(store, "mlp");
     for round in 0.. {
-        while fs::read_to_string(store.path().join("round")).unwrap().parse::<u64>().unwrap() < round {
+        while fs::read_to_string(store.path().join("round")).unwrap().parse::<u64>().unwrap()
+            < round
+        {
             std::thread::sleep(Duration::from_micros(200));
         }
         if round % 3 == 2 {
@@ -335,7 +381,8 @@ fn collect(store: &Store) {
     }
 }
 
-/// Puts old garbage where there is nothing, as if a deleted run had left it: in one piece, as whoever deletes may look at it.
+/// Puts old garbage where there is nothing, as if a deleted run had left it: in one piece, as
+/// whoever deletes may look at it.
 fn plant(store: &Path, bytes: &[u8]) {
     let path = object_path(store, &ObjectId::of(bytes));
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -370,8 +417,11 @@ fn collecting_while_others_write_takes_garbage_and_nothing_else() {
     }
     writers.iter_mut().for_each(Other::kill);
     let deadline = Instant::now() + Duration::from_secs(60);
-    let is_there = |round, number| object_path(folder.path(), &ObjectId::of(&blob(round, number))).exists();
-    while (0..=ROUNDS).any(|round| (WANTED..WANTED + UNWANTED).any(|number| is_there(round, number))) {
+    let is_there =
+        |round, number| object_path(folder.path(), &ObjectId::of(&blob(round, number))).exists();
+    while (0..=ROUNDS)
+        .any(|round| (WANTED..WANTED + UNWANTED).any(|number| is_there(round, number)))
+    {
         assert!(Instant::now() < deadline, "garbage stays");
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -399,7 +449,8 @@ fn collecting_while_others_write_takes_garbage_and_nothing_else() {
     for object in needed {
         store.get_object(&object).unwrap();
     }
-    // Objects that were fought for were taken too, and came back: without that, this test would show nothing.
+    // Objects that were fought for were taken too, and came back: without that, this test would
+    // show nothing.
     assert!(collected > (ROUNDS + 1) * UNWANTED, "only {collected} files were collected");
 }
 
@@ -409,7 +460,8 @@ fn a_store_without_anything_is_clean() {
     let plan = store.plan_collection().unwrap();
     assert_eq!(plan.garbage, []);
     assert_eq!(plan.carry_out().unwrap().files, 0);
-    let empty = store.plan_cleanup(&Retention { keep_last: Some(1), ..Retention::default() }).unwrap();
+    let empty =
+        store.plan_cleanup(&Retention { keep_last: Some(1), ..Retention::default() }).unwrap();
     assert_eq!(empty.to_string(), "0 of 0 runs would be deleted, 0 bytes");
     let run = store.start_run(RunStart::default()).unwrap();
     run.log(1, &[Metric::new("loss", 1.0)]);

@@ -4,7 +4,9 @@
 mod common;
 
 use common::{finished, journal, new_store, start};
-use trainbook_store::{EndState, Metric, RunEnd, RunEvent, RunRecord, RunState, RunSummary, Store, StoreError};
+use trainbook_store::{
+    EndState, Metric, RunEnd, RunEvent, RunRecord, RunState, RunSummary, Store, StoreError,
+};
 
 /// A small run of several records, its id and its record.
 fn small_run(store: &Store) -> (String, RunRecord) {
@@ -26,12 +28,17 @@ fn small_run(store: &Store) -> (String, RunRecord) {
 /// Whether every value in `part` is one of `whole`, in the same order and from the start.
 fn assert_prefix(part: &RunRecord, whole: &RunRecord, what: &str) {
     for (name, series) in &part.series {
-        let bits =
-            |series: &[(u64, f64)]| series.iter().map(|(step, value)| (*step, value.to_bits())).collect::<Vec<_>>();
+        let bits = |series: &[(u64, f64)]| {
+            series.iter().map(|(step, value)| (*step, value.to_bits())).collect::<Vec<_>>()
+        };
         assert!(bits(&whole.series[name]).starts_with(&bits(series)), "{what}: {name}");
     }
     assert!(whole.events.starts_with(&part.events), "{what}");
-    assert_eq!((&part.plan, &part.environment, &part.data), (&whole.plan, &whole.environment, &whole.data), "{what}");
+    assert_eq!(
+        (&part.plan, &part.environment, &part.data),
+        (&whole.plan, &whole.environment, &whole.data),
+        "{what}"
+    );
     assert_eq!(
         (&part.summary.model, part.summary.started_at),
         (&whole.summary.model, whole.summary.started_at),
@@ -57,7 +64,9 @@ fn no_flipped_byte_gives_a_wrong_value() {
                     assert!(part.damage.is_some(), "byte {at} ^ {mask:#x} goes unnoticed");
                     assert_prefix(&part, &whole, &format!("byte {at} ^ {mask:#x}"));
                 }
-                Err(error) => assert!(matches!(error, StoreError::UnreadableRun { .. }), "byte {at}: {error}"),
+                Err(error) => {
+                    assert!(matches!(error, StoreError::UnreadableRun { .. }), "byte {at}: {error}")
+                }
             }
         }
     }
@@ -77,11 +86,15 @@ fn every_length_shows_what_was_whole() {
                 assert_prefix(&part, &whole, &format!("{length} bytes"));
                 (seen, clean) = (seen + 1, clean + usize::from(part.damage.is_none()));
             }
-            Err(error) => assert!(matches!(error, StoreError::UnreadableRun { .. }), "{length} bytes: {error}"),
+            Err(error) => assert!(
+                matches!(error, StoreError::UnreadableRun { .. }),
+                "{length} bytes: {error}"
+            ),
         }
     }
     assert!(seen > bytes.len() / 4, "most of the file is behind the start");
-    // Start, points, note with points (two records), points, end, warning: a cut between records is a clean end.
+    // Start, points, note with points (two records), points, end, warning: a cut between records is
+    // a clean end.
     assert_eq!(clean, 7, "records");
 }
 
@@ -97,9 +110,14 @@ fn one_damaged_run_leaves_the_list_whole_and_says_so() {
     std::fs::write(journal(folder.path(), &headless), b"not a journal at all").unwrap();
     for _ in 0..2 {
         let runs = store.runs().unwrap();
-        let damage = |id: &str| runs.iter().find(|run| run.id.as_str() == id).unwrap().damage.clone();
+        let damage =
+            |id: &str| runs.iter().find(|run| run.id.as_str() == id).unwrap().damage.clone();
         assert_eq!(damage(&good), None);
-        assert!(damage(&cut).unwrap().contains("bytes are not a whole record"), "{:?}", damage(&cut));
+        assert!(
+            damage(&cut).unwrap().contains("bytes are not a whole record"),
+            "{:?}",
+            damage(&cut)
+        );
         assert!(damage(&headless).unwrap().contains("damaged"), "{:?}", damage(&headless));
     }
     // A journal under the name of another run is not that run.
@@ -127,7 +145,8 @@ fn the_index_may_vanish_or_rot() {
         let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         entries.filter(|path| path.is_file()).collect::<Vec<_>>()
     };
-    let names: Vec<_> = files(&index).iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+    let names: Vec<_> =
+        files(&index).iter().map(|path| path.file_name().unwrap().to_owned()).collect();
     assert!(names.len() >= 2, "{names:?}");
     for name in names {
         for kind in 0..8 {
@@ -145,7 +164,11 @@ fn the_index_may_vanish_or_rot() {
             }
             std::fs::write(&path, bytes).unwrap();
             assert_eq!(fresh().runs().unwrap(), expected, "{name:?}, damage {kind}");
-            assert_eq!(fresh().runs().unwrap(), expected, "{name:?}, damage {kind}, the second time");
+            assert_eq!(
+                fresh().runs().unwrap(),
+                expected,
+                "{name:?}, damage {kind}, the second time"
+            );
         }
     }
     let aside = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());

@@ -15,13 +15,22 @@ const STORE: &str = "TRAINBOOK_TEST_STORE";
 fn child() {
     let Ok(store) = std::env::var(STORE) else { return };
     let run = Store::open(store).unwrap();
-    let run = run.start_run(RunStart { environment: Environment::capture(), ..RunStart::default() }).unwrap();
+    let run = run
+        .start_run(RunStart { environment: Environment::capture(), ..RunStart::default() })
+        .unwrap();
     run.finish(RunEnd::new(EndState::Finished, 0, 0)).unwrap();
 }
 
 fn git(folder: &Path, args: &[&str]) {
     let mut command = Command::new("git");
-    command.arg("-C").arg(folder).args(["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]);
+    command.arg("-C").arg(folder).args([
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@b",
+        "-c",
+        "commit.gpgsign=false",
+    ]);
     let output = command.args(args).output().unwrap();
     assert!(output.status.success(), "git {args:?}: {output:?}");
 }
@@ -47,7 +56,8 @@ fn holding(folder: &Path, text: &str) -> Vec<String> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(holding(&path, text));
-        } else if fs::read(&path).unwrap().windows(text.len()).any(|bytes| bytes == text.as_bytes()) {
+        } else if fs::read(&path).unwrap().windows(text.len()).any(|bytes| bytes == text.as_bytes())
+        {
             found.push(path.display().to_string());
         }
     }
@@ -58,7 +68,10 @@ fn holding(folder: &Path, text: &str) -> Vec<String> {
 fn secrets_are_nowhere_in_the_store() {
     let folder = tempfile::tempdir().unwrap();
     git(folder.path(), &["init", "-q"]);
-    git(folder.path(), &["remote", "add", "origin", "https://me:hunter2-remote@example.invalid/x.git"]);
+    git(
+        folder.path(),
+        &["remote", "add", "origin", "https://me:hunter2-remote@example.invalid/x.git"],
+    );
     git(folder.path(), &["config", "http.extraHeader", "hunter2-header"]);
     fs::write(folder.path().join("train.rs"), "one\n").unwrap();
     fs::write(folder.path().join(".env"), "TOKEN=hunter2-file\n").unwrap();
@@ -67,7 +80,11 @@ fn secrets_are_nowhere_in_the_store() {
     fs::write(folder.path().join("train.rs"), "two\n").unwrap();
     let (store, environment) = record(
         folder.path(),
-        &[("API_TOKEN", "hunter2-variable"), ("GIT_ASKPASS", "hunter2-askpass"), ("OMP_NUM_THREADS", "3")],
+        &[
+            ("API_TOKEN", "hunter2-variable"),
+            ("GIT_ASKPASS", "hunter2-askpass"),
+            ("OMP_NUM_THREADS", "3"),
+        ],
     );
     assert_eq!(holding(store.path(), "hunter2"), [] as [String; 0]);
 
@@ -77,7 +94,8 @@ fn secrets_are_nowhere_in_the_store() {
     assert_eq!(environment.variables["OMP_NUM_THREADS"], "3");
     assert!(environment.command_line.contains(&"--password=***".to_owned()), "{environment:?}");
     let opened = Store::open(store.path()).unwrap();
-    let diff = String::from_utf8(opened.get_object(&environment.git_diff.unwrap()).unwrap()).unwrap();
+    let diff =
+        String::from_utf8(opened.get_object(&environment.git_diff.unwrap()).unwrap()).unwrap();
     assert!(diff.contains("-one\n+two\n"), "{diff}");
     assert_eq!(holding(store.path(), "-one\n+two\n").len(), 1);
     assert!(!holding(store.path(), "OMP_NUM_THREADS").is_empty());
@@ -87,8 +105,15 @@ fn secrets_are_nowhere_in_the_store() {
 fn every_way_that_git_can_fail_leaves_a_run_that_says_so() {
     let plain = tempfile::tempdir().unwrap();
     let (_store, environment) = record(plain.path(), &[]);
-    assert_eq!((environment.git_commit, environment.git_dirty, environment.git_diff), (None, None, None));
-    assert!(environment.unknown.is_empty(), "there is no repository to know: {:?}", environment.unknown);
+    assert_eq!(
+        (environment.git_commit, environment.git_dirty, environment.git_diff),
+        (None, None, None)
+    );
+    assert!(
+        environment.unknown.is_empty(),
+        "there is no repository to know: {:?}",
+        environment.unknown
+    );
 
     let folder = tempfile::tempdir().unwrap();
     git(folder.path(), &["init", "-q"]);
@@ -106,7 +131,8 @@ fn every_way_that_git_can_fail_leaves_a_run_that_says_so() {
     let other = [("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")];
     assert!(why(&other).contains("safe.directory"), "{}", why(&other));
     // Inside a hook, git would name another repository.
-    let (_store, environment) = record(folder.path(), &[("GIT_DIR", empty.path().to_str().unwrap())]);
+    let (_store, environment) =
+        record(folder.path(), &[("GIT_DIR", empty.path().to_str().unwrap())]);
     assert_eq!(environment.git_dirty, Some(false), "{:?}", environment.unknown);
 }
 

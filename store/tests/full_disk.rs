@@ -10,16 +10,20 @@ use common::other::task;
 use common::start;
 use trainbook_store::{EndState, Metric, RunEnd, RunEvent, RunStart, RunState, Store};
 
-/// Runs this program's test `child` with a tmpfs of `size` mounted at `folder`; `None` where the system allows no namespaces.
+/// Runs this program's test `child` with a tmpfs of `size` mounted at `folder`; `None` where the
+/// system allows no namespaces.
 fn with_tmpfs(name: &str, size: &str) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     let mut shell = Command::new("unshare");
     shell.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
-    shell.arg("mount -t tmpfs -o size=$2 tmpfs \"$1\" || exit 77; exec \"$0\" --exact child --nocapture");
+    shell.arg(
+        "mount -t tmpfs -o size=$2 tmpfs \"$1\" || exit 77; exec \"$0\" --exact child --nocapture",
+    );
     shell.arg(std::env::current_exe().unwrap()).arg(folder.path()).arg(size);
     common::other::give_task(&mut shell, name, folder.path());
     let output = shell.output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
     if output.status.code() == Some(77) || text.contains("unshare failed") {
         assert!(std::env::var_os("CI").is_none(), "CI must be able to mount a tmpfs: {text}");
         eprintln!("not tested: this system lets nobody mount a tmpfs: {text}");
@@ -34,7 +38,9 @@ fn child() {
     let Some((task, store)) = task() else { return };
     match task.as_str() {
         "train" => train(&store),
-        "full-from-the-start" => assert!(full_from_the_start(&store).contains("No space left on device")),
+        "full-from-the-start" => {
+            assert!(full_from_the_start(&store).contains("No space left on device"))
+        }
         task => unreachable!("{task}"),
     }
     println!("child reached its end");
@@ -70,24 +76,40 @@ fn train(path: &str) {
     assert_eq!(record.damage, None);
     let kept = &record.series["loss"];
     assert!(kept.len() >= 1000 && (kept.len() as u64) < points, "{} of {points}", kept.len());
-    assert!(kept[..1000].iter().zip(1..).all(|(point, step)| point.0 == step), "what was flushed is there");
+    assert!(
+        kept[..1000].iter().zip(1..).all(|(point, step)| point.0 == step),
+        "what was flushed is there"
+    );
     // A later batch may fit where an earlier one did not.
-    assert!(kept.windows(2).all(|pair| pair[0].0 < pair[1].0) && kept.iter().all(|point| point.1 == point.0 as f64));
+    assert!(
+        kept.windows(2).all(|pair| pair[0].0 < pair[1].0)
+            && kept.iter().all(|point| point.1 == point.0 as f64)
+    );
     let warnings: Vec<&String> = record
         .events
         .iter()
-        .filter_map(|event| if let RunEvent::Warning { text } = &event.event { Some(text) } else { None })
+        .filter_map(
+            |event| if let RunEvent::Warning { text } = &event.event { Some(text) } else { None },
+        )
         .collect();
-    let told: u64 = warnings.iter().map(|text| text.split_once(' ').unwrap().0.parse::<u64>().unwrap()).sum();
+    let told: u64 =
+        warnings.iter().map(|text| text.split_once(' ').unwrap().0.parse::<u64>().unwrap()).sum();
     assert_eq!(told, points - kept.len() as u64, "{warnings:?}");
-    assert!(record.events.iter().any(|event| matches!(event.event, RunEvent::Note { .. })), "{:?}", record.events);
+    assert!(
+        record.events.iter().any(|event| matches!(event.event, RunEvent::Note { .. })),
+        "{:?}",
+        record.events
+    );
     // The index has no room either; the journals answer.
     assert_eq!(store.runs().unwrap()[0].state, RunState::Finished);
 }
 
 fn full_from_the_start(path: &str) -> String {
     std::fs::write(std::path::Path::new(path).join("ballast"), vec![7; 40 << 10]).unwrap();
-    Store::open(path).and_then(|store| store.start_run(RunStart::default())).unwrap_err().to_string()
+    Store::open(path)
+        .and_then(|store| store.start_run(RunStart::default()))
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]

@@ -31,8 +31,8 @@ fn kills() -> u64 {
     std::env::var("TRAINBOOK_KILLS").map_or(300, |number| number.parse().unwrap())
 }
 
-/// Writes one run after the other and says what was promised: the start, the points after each flush, that it is about to
-/// finish, and that it has.
+/// Writes one run after the other and says what was promised: the start, the points after each
+/// flush, that it is about to finish, and that it has.
 fn write_for_ever(store: &str) {
     let store = Store::open(store).unwrap();
     for round in 0_u64.. {
@@ -46,7 +46,13 @@ fn write_for_ever(store: &str) {
             }
             if step == 200 {
                 let object = store.put_object(format!("weights {}", run.id()).as_bytes()).unwrap();
-                run.event(RunEvent::Checkpoint { label: "last".into(), step, epoch: 1, object, metric: None });
+                run.event(RunEvent::Checkpoint {
+                    label: "last".into(),
+                    step,
+                    epoch: 1,
+                    object,
+                    metric: None,
+                });
             }
         }
         say("finishing");
@@ -75,7 +81,8 @@ fn a_kill_at_any_moment_loses_nothing_that_was_promised() {
         for _ in 0..remaining.min(50) {
             let mut other = Other::start("write", folder.path());
             let mut said = Vec::new();
-            // The first word tells that it is under way; then any moment of the next milliseconds, most of them early.
+            // The first word tells that it is under way; then any moment of the next milliseconds,
+            // most of them early.
             said.extend(other.hear());
             let spread = 1_u32 << (draw.next_u32() % 17);
             std::thread::sleep(Duration::from_micros(u64::from(draw.next_u32() % spread)));
@@ -133,7 +140,10 @@ fn check(store: &Store, promised: &BTreeMap<String, Promised>) -> bool {
         Err(error) => unreachable!("{error}"),
     };
     let series = record.series.get("loss").map(Vec::as_slice).unwrap_or_default();
-    let prefix = series.iter().zip(1..).all(|((step, value), expected)| *step == expected && *value == expected as f64);
+    let prefix = series
+        .iter()
+        .zip(1..)
+        .all(|((step, value), expected)| *step == expected && *value == expected as f64);
     assert!(prefix, "not a prefix of what was logged");
     for event in &record.events {
         let RunEvent::Checkpoint { object, .. } = &event.event else { continue };
@@ -188,7 +198,8 @@ fn a_kill_during_a_rebuild_or_a_recovery_costs_nothing() {
     drop(long);
     let mut draw = Pcg64::new(8, 11);
     for round in 0..kills() / 5 {
-        let mut other = Other::start(if round % 2 == 0 { "rebuild" } else { "recover" }, folder.path());
+        let mut other =
+            Other::start(if round % 2 == 0 { "rebuild" } else { "recover" }, folder.path());
         other.hear().unwrap();
         std::thread::sleep(Duration::from_micros(u64::from(draw.next_u32() % 40_000)));
         other.kill();

@@ -46,7 +46,8 @@ fn hold_run(store: &str) {
     std::thread::sleep(Duration::from_secs(600));
 }
 
-/// Writes runs until the time is over, and says each with the number of its points once it is finished.
+/// Writes runs until the time is over, and says each with the number of its points once it is
+/// finished.
 fn crowd_write(store: &str) {
     let store = Store::open(store).unwrap();
     let deadline = Instant::now() + Duration::from_secs(CROWD);
@@ -58,7 +59,10 @@ fn crowd_write(store: &str) {
         let points = 200 + round % 7 * 1000;
         for step in 1..=points {
             // Both belong to one record, so a reader sees both or neither.
-            run.log(step, &[Metric::new("loss", step as f64), Metric::new("twice", 2.0 * step as f64)]);
+            run.log(
+                step,
+                &[Metric::new("loss", step as f64), Metric::new("twice", 2.0 * step as f64)],
+            );
             if step % 500 == 0 {
                 run.event(RunEvent::Note { text: step.to_string() });
                 std::thread::sleep(Duration::from_millis(20));
@@ -79,7 +83,8 @@ fn crowd_ask(store: &str) {
         for run in store.runs().unwrap() {
             assert_eq!(run.damage, None, "{}", run.id);
             assert_ne!(run.state, RunState::Crashed, "{}", run.id);
-            let count = |name: &str| run.metrics.get(name).map(|metric| (metric.count, metric.last));
+            let count =
+                |name: &str| run.metrics.get(name).map(|metric| (metric.count, metric.last));
             if let (Some((losses, loss)), Some((others, twice))) = (count("loss"), count("twice")) {
                 assert_eq!((losses, 2.0 * loss), (others, twice), "half of a record of {}", run.id);
             }
@@ -88,7 +93,11 @@ fn crowd_ask(store: &str) {
         // Before there is a first run, no run has that metric.
         if let Some(run) = best.iter().flatten().next() {
             let record = store.run(run.id.as_str()).unwrap();
-            assert!(record.series["loss"].iter().zip(1..).all(|(point, step)| point.0 == step), "{}", run.id);
+            assert!(
+                record.series["loss"].iter().zip(1..).all(|(point, step)| point.0 == step),
+                "{}",
+                run.id
+            );
             assert_eq!(record.series["loss"].len(), record.series["twice"].len(), "{}", run.id);
             store.history(run.id.as_str(), "twice", 50).unwrap();
         }
@@ -100,8 +109,10 @@ fn crowd_ask(store: &str) {
 #[test]
 fn eight_writers_and_four_readers_lose_nothing() {
     let (folder, store) = new_store();
-    let mut writers: Vec<Other> = (0..8).map(|_| Other::start("crowd-write", folder.path())).collect();
-    let mut readers: Vec<Other> = (0..4).map(|_| Other::start("crowd-ask", folder.path())).collect();
+    let mut writers: Vec<Other> =
+        (0..8).map(|_| Other::start("crowd-write", folder.path())).collect();
+    let mut readers: Vec<Other> =
+        (0..4).map(|_| Other::start("crowd-ask", folder.path())).collect();
     let mut written = Vec::new();
     for writer in &mut writers {
         loop {
@@ -158,7 +169,10 @@ fn a_stopped_process_still_holds_its_run() {
     assert_eq!(store.run(&id).unwrap().stopped_writer(), None);
     signal("-STOP", other.id());
     let record = store.run(&id).unwrap();
-    assert_eq!((record.summary.state.clone(), record.stopped_writer()), (RunState::Running, Some(other.id())));
+    assert_eq!(
+        (record.summary.state.clone(), record.stopped_writer()),
+        (RunState::Running, Some(other.id()))
+    );
     assert_eq!(store.runs().unwrap()[0].state, RunState::Running);
     other.kill();
     assert_eq!(store.runs().unwrap()[0].state, RunState::Crashed);
@@ -169,7 +183,8 @@ fn signal(name: &str, process: u32) {
     assert!(Command::new("kill").args([name, &process.to_string()]).status().unwrap().success());
     // The signal takes effect when the process is next scheduled.
     let deadline = Instant::now() + Duration::from_secs(20);
-    let stopped = || std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap().contains(") T ");
+    let stopped =
+        || std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap().contains(") T ");
     while name == "-STOP" && !stopped() {
         assert!(Instant::now() < deadline, "it does not stop");
         std::thread::sleep(Duration::from_millis(5));

@@ -7,20 +7,26 @@ use std::time::Duration;
 
 use common::new_store;
 use trainbook_store::query::{Query, ago, field, metric, param, tag};
-use trainbook_store::{EndState, Metric, Result, RunEnd, RunEvent, RunStart, RunSummary, Store, StoreError};
+use trainbook_store::{
+    EndState, Metric, Result, RunEnd, RunEvent, RunStart, RunSummary, Store, StoreError,
+};
 
 /// Three runs of 100 steps, of which the last, with the highest learning rate, climbs to 100.
 fn sweep(store: &Store) {
     for (lr, kind) in [(1e-4, "mlp"), (1e-3, "cnn-2"), (1e-1, "CNN-4")] {
         let tags = [("model".into(), kind.to_owned())].into();
-        let start = RunStart { params: [("lr".into(), lr.into())].into(), tags, ..RunStart::default() };
+        let start =
+            RunStart { params: [("lr".into(), lr.into())].into(), tags, ..RunStart::default() };
         let run = store.start_run(start).unwrap();
         for step in 1..=100 {
             let loss = if lr > 0.01 { step as f64 } else { (-100.0 * lr * step as f64).exp() };
             run.log(step, &[Metric::new("val_loss", loss), Metric::new("lr", lr)]);
         }
         run.finish(RunEnd::new(EndState::Finished, 100, 1)).unwrap();
-        run.event(RunEvent::Evaluation { part: "test".into(), metrics: vec![Metric::new("test_loss", lr)] });
+        run.event(RunEvent::Evaluation {
+            part: "test".into(),
+            metrics: vec![Metric::new("test_loss", lr)],
+        });
         run.flush().unwrap();
     }
 }
@@ -55,7 +61,10 @@ fn points_and_times_are_asked_of_the_disk() {
         ("any(metrics.val_loss between 50.2 and 50.8)", vec![]),
         ("metrics.test_loss.at(99) is not null", vec![]),
         ("order by metrics.val_loss.at(50) desc", vec![0.1, 1e-4, 1e-3]),
-        ("started > now - 1h and metrics.test_loss.at(100) < 0.01 order by params.lr", vec![1e-4, 1e-3]),
+        (
+            "started > now - 1h and metrics.test_loss.at(100) < 0.01 order by params.lr",
+            vec![1e-4, 1e-3],
+        ),
         ("started > now", vec![]),
     ] {
         assert_eq!(rates(&store.query(text).unwrap()), expected, "{text}");
@@ -110,5 +119,8 @@ fn the_book_shows_what_works() {
     }
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let this = words(include_str!("query.rs"));
-    assert!(this.contains(&words(&block("store/tests/query.rs"))), "copy the body of `in_rust` into the book");
+    assert!(
+        this.contains(&words(&block("store/tests/query.rs"))),
+        "copy the body of `in_rust` into the book"
+    );
 }

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use common::{finished, journal, new_store, start};
 use trainbook_store::{
-    EndState, Environment, Metric, ObjectId, RunEnd, RunEvent, RunRecord, RunStart, RunState, Store, StoreError, Value,
+    EndState, Environment, Metric, ObjectId, RunEnd, RunEvent, RunRecord, RunStart, RunState,
+    Store, StoreError, Value,
 };
 
 #[test]
@@ -50,7 +51,10 @@ fn a_run_comes_back_as_it_was() {
 
     let check = |record: &RunRecord| {
         let summary = &record.summary;
-        assert_eq!((&summary.name, &summary.model, summary.seed), (&begin.name, &begin.model, begin.seed));
+        assert_eq!(
+            (&summary.name, &summary.model, summary.seed),
+            (&begin.name, &begin.model, begin.seed)
+        );
         assert_eq!(
             (&summary.params, &summary.tags, &record.environment),
             (&begin.params, &begin.tags, &begin.environment)
@@ -60,9 +64,13 @@ fn a_run_comes_back_as_it_was() {
         assert!(summary.seconds.is_some());
         let series: Vec<(u64, u64)> =
             record.series["loss"].iter().map(|(step, value)| (*step, value.to_bits())).collect();
-        let expected = values.iter().enumerate().map(|(step, value)| (step as u64, value.to_bits()));
+        let expected =
+            values.iter().enumerate().map(|(step, value)| (step as u64, value.to_bits()));
         assert_eq!(series, expected.chain([(4, 9.0_f64.to_bits())]).collect::<Vec<_>>());
-        assert_eq!(record.events.iter().map(|event| event.event.clone()).collect::<Vec<_>>(), events);
+        assert_eq!(
+            record.events.iter().map(|event| event.event.clone()).collect::<Vec<_>>(),
+            events
+        );
         assert_eq!(record.damage, None);
     };
     check(&store.run(run.id().as_str()).unwrap());
@@ -85,7 +93,8 @@ fn runs_come_newest_first_from_index_and_journals_alike() {
     let running = start(&store, "cnn");
     let from_index = store.runs().unwrap();
     // All within a second or two, so the ids alone would not tell.
-    let mut sorted: Vec<&str> = ids.iter().map(String::as_str).chain([running.id().as_str()]).collect();
+    let mut sorted: Vec<&str> =
+        ids.iter().map(String::as_str).chain([running.id().as_str()]).collect();
     sorted.reverse();
     assert_eq!(from_index.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), sorted);
     for summary in &from_index {
@@ -116,7 +125,9 @@ fn a_long_history_is_the_same_sealed_and_not() {
     let run = start(&store, "mlp");
     let id = run.id().to_string();
     let value = |step: u64| if step % 1000 == 7 { f64::NAN } else { (step as f64).sin() };
-    let bits = |points: &[(u64, f64)]| points.iter().map(|(step, value)| (*step, value.to_bits())).collect::<Vec<_>>();
+    let bits = |points: &[(u64, f64)]| {
+        points.iter().map(|(step, value)| (*step, value.to_bits())).collect::<Vec<_>>()
+    };
     let mut logged = 0;
     // Less than what is sealed, more than one block, a little more, and much more.
     for upto in [1000, 150_000, 150_100, 300_000] {
@@ -135,12 +146,18 @@ fn a_long_history_is_the_same_sealed_and_not() {
         }
         assert_eq!(store.index_problem(), None);
     }
-    run.event(RunEvent::Evaluation { part: "test".into(), metrics: vec![Metric::new("sine", 5.0)] });
+    run.event(RunEvent::Evaluation {
+        part: "test".into(),
+        metrics: vec![Metric::new("sine", 5.0)],
+    });
     drop(run);
     let fresh = Store::open_existing(folder.path()).unwrap();
     let history = fresh.history(&id, "sine", usize::MAX).unwrap();
     assert_eq!(history.points.last(), Some(&(300_000, 5.0)));
-    assert_eq!(bits(&history.points), bits(&store.history(&id, "sine", usize::MAX).unwrap().points));
+    assert_eq!(
+        bits(&history.points),
+        bits(&store.history(&id, "sine", usize::MAX).unwrap().points)
+    );
     assert_eq!(fresh.run(&id).unwrap().summary, fresh.runs().unwrap()[0]);
     let error = fresh.history(&id, "sin", 10).unwrap_err().to_string();
     assert!(error.contains("nearest is sine"), "{error}");
@@ -156,7 +173,10 @@ fn a_run_is_found_by_a_part_of_its_id() {
     let mut wrong = id.clone();
     wrong.replace_range(3..4, "x");
     let error = store.run(&wrong).unwrap_err();
-    assert!(matches!(&error, StoreError::UnknownRun { nearest: Some(near), .. } if near.as_str() == id), "{error}");
+    assert!(
+        matches!(&error, StoreError::UnknownRun { nearest: Some(near), .. } if near.as_str() == id),
+        "{error}"
+    );
     let other = finished(&store, "mlp", 0.1);
     let error = store.run("20").unwrap_err().to_string();
     assert!(error.contains(&id) && error.contains(&other), "{error}");
@@ -203,7 +223,10 @@ fn an_object_that_was_changed_is_an_error() {
     let text = id.to_string();
     std::fs::write(folder.path().join("objects").join(&text[..2]).join(&text), b"others").unwrap();
     assert!(matches!(store.get_object(&id), Err(StoreError::DamagedObject { .. })));
-    assert!(matches!(store.get_object(&ObjectId::of(b"never")), Err(StoreError::UnknownObject { .. })));
+    assert!(matches!(
+        store.get_object(&ObjectId::of(b"never")),
+        Err(StoreError::UnknownObject { .. })
+    ));
 }
 
 #[test]
@@ -213,17 +236,23 @@ fn a_store_of_format_1_still_reads() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1");
     copy(&fixture, folder.path());
     let store = Store::open_existing(folder.path()).unwrap();
-    let runs = store.query("params.lr = 1e-3 and metrics.loss.min = 0.05 and tags.kind = 'mlp'").unwrap();
+    let runs =
+        store.query("params.lr = 1e-3 and metrics.loss.min = 0.05 and tags.kind = 'mlp'").unwrap();
     let record = store.run(runs[0].id.as_str()).unwrap();
     assert_eq!(record.summary, store.run(runs[0].id.as_str()).unwrap().summary);
     assert_eq!(record.summary.state, RunState::Stopped { reason: "patience is over".into() });
-    assert_eq!((record.summary.seed, record.summary.steps, record.summary.epochs), (u64::MAX, 20, 2));
+    assert_eq!(
+        (record.summary.seed, record.summary.steps, record.summary.epochs),
+        (u64::MAX, 20, 2)
+    );
     assert_eq!(record.summary.params["one"], Value::Float(1.0));
     assert_eq!((record.data.rows, record.plan[0].writes[0].as_str()), (1797, "gradients"));
     assert_eq!(record.series["loss"].len(), 20);
     assert!(record.series["loss"][6].1.is_nan() && record.series["grad_norm"][0].1.is_infinite());
     assert_eq!(record.events.len(), 5);
-    let RunEvent::Checkpoint { object, .. } = &record.events[0].event else { unreachable!("{:?}", record.events[0]) };
+    let RunEvent::Checkpoint { object, .. } = &record.events[0].event else {
+        unreachable!("{:?}", record.events[0])
+    };
     assert_eq!(store.get_object(object).unwrap(), b"the weights");
     assert_eq!(record.damage, None);
 }

@@ -37,7 +37,8 @@ fn block(page: &str, name: &str) -> Option<String> {
     Some(code.split_once("\n```")?.0.to_owned())
 }
 
-/// Relative targets of `[text](target)` and `![text](target)`, without what follows a `#`, outside code.
+/// Relative targets of `[text](target)` and `![text](target)`, without what follows a `#`, outside
+/// code.
 fn links(page: &str) -> Vec<String> {
     let mut fenced = false;
     let mut found = Vec::new();
@@ -46,13 +47,16 @@ fn links(page: &str) -> Vec<String> {
         if fenced {
             continue;
         }
-        // Every second part stands between backticks, and a link around one keeps its closing bracket outside.
+        // Every second part stands between backticks, and a link around one keeps its closing
+        // bracket outside.
         let prose: Vec<_> = line.split('`').step_by(2).collect();
         let prose = prose.join("code");
         let targets = prose.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
         found.extend(targets.map(|(target, _)| target.split('#').next().unwrap().to_owned()));
     }
-    found.retain(|target| !target.is_empty() && !target.contains("://") && !target.starts_with("mailto:"));
+    found.retain(|target| {
+        !target.is_empty() && !target.contains("://") && !target.starts_with("mailto:")
+    });
     found
 }
 
@@ -63,8 +67,8 @@ fn words(text: &str) -> Vec<&str> {
 #[test]
 fn the_script_in_the_readme_is_the_example() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let shown =
-        block(&readme, SCRIPT).unwrap_or_else(|| panic!("README.md has no ```rust block under <!-- {SCRIPT} -->"));
+    let shown = block(&readme, SCRIPT)
+        .unwrap_or_else(|| panic!("README.md has no ```rust block under <!-- {SCRIPT} -->"));
     let script = fs::read_to_string(root().join(SCRIPT)).unwrap();
     assert_eq!(words(&shown), words(&script), "copy {SCRIPT} into README.md");
 }
@@ -88,11 +92,15 @@ fn every_page_of_the_book_is_in_its_summary() {
     let listed = links(&fs::read_to_string(book.join("SUMMARY.md")).unwrap());
     for page in pages().iter().filter_map(|page| page.strip_prefix(&book).ok()) {
         let name = page.to_str().unwrap();
-        assert!(name == "SUMMARY.md" || listed.iter().any(|link| link.trim_start_matches("./") == name), "{name}");
+        assert!(
+            name == "SUMMARY.md" || listed.iter().any(|link| link.trim_start_matches("./") == name),
+            "{name}"
+        );
     }
 }
 
-/// What a reader of the repository sees of each cell, who has no kernel: its outputs, as they were saved.
+/// What a reader of the repository sees of each cell, who has no kernel: its outputs, as they were
+/// saved.
 #[test]
 fn the_notebooks_show_what_their_cells_promise() {
     let mut promises = 0;
@@ -110,13 +118,14 @@ fn the_notebooks_show_what_their_cells_promise() {
         );
         let notebook: Value = serde_json::from_str(&text).unwrap();
         for cell in notebook["cells"].as_array().unwrap() {
-            for promise in cell["metadata"]["trainbook"]["expect"].as_array().into_iter().flatten() {
+            for promise in cell["metadata"]["trainbook"]["expect"].as_array().into_iter().flatten()
+            {
                 let promise = promise.as_str().unwrap();
                 let outputs = cell["outputs"].as_array().unwrap();
                 let kept = match promise.strip_prefix("stdout:") {
-                    Some(words) => {
-                        outputs.iter().any(|out| out["name"] == "stdout" && lines(&out["text"]).contains(words))
-                    }
+                    Some(words) => outputs
+                        .iter()
+                        .any(|out| out["name"] == "stdout" && lines(&out["text"]).contains(words)),
                     None => outputs.iter().any(|out| !lines(&out["data"][promise]).is_empty()),
                 };
                 assert!(
@@ -147,6 +156,9 @@ fn links_are_found_and_code_is_not() {
 
 #[test]
 fn a_marked_block_is_found() {
-    assert_eq!(block("x\n<!-- s -->\n\n```rust,no_run\nfn a() {\n}\n```\ny", "s").unwrap(), "fn a() {\n}");
+    assert_eq!(
+        block("x\n<!-- s -->\n\n```rust,no_run\nfn a() {\n}\n```\ny", "s").unwrap(),
+        "fn a() {\n}"
+    );
     assert_eq!(block("<!-- s -->\n```text\na\n```", "s"), None);
 }

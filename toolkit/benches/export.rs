@@ -1,5 +1,5 @@
-//! What the digits' network costs to export and to check: `cargo bench -p trainbook --bench export`. `book/src/figures.md` says what is
-//! asked of it.
+//! What the digits' network costs to export and to check:
+//! `cargo bench -p trainbook --bench export`. `book/src/figures.md` says what is asked of it.
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on should say where")]
 #![allow(missing_docs, reason = "criterion makes functions of its own")]
 
@@ -16,7 +16,13 @@ fn export(c: &mut Criterion) {
     let digits = Dataset::csv(digits).unwrap().target(Column::last()).unwrap();
     let digits = digits.normalize(Normalize::divide_by(16.0)).unwrap();
     let digits = digits.split(Split::stratified(0.8, 0.1, 0.1), Seed(1)).unwrap();
-    let run = Trainer::classifier::<Mlp>(&digits).seed(1).quiet().build().unwrap().fit(Epochs(1)).unwrap();
+    let run = Trainer::classifier::<Mlp>(&digits)
+        .seed(1)
+        .quiet()
+        .build()
+        .unwrap()
+        .fit(Epochs(1))
+        .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (file, whole) = (folder.path().join("digits.onnx"), folder.path().join("digits"));
     let verifier = Verifier::default();
@@ -28,7 +34,9 @@ fn export(c: &mut Criterion) {
     group.bench_function("the same as a folder with softmax and class", |bencher| {
         bencher.iter(|| run.export_with(&whole, Export::new().softmax().class().folder()).unwrap());
     });
-    group.bench_function("check of the file", |bencher| bencher.iter(|| onnx::check(&file, &verifier).unwrap()));
+    group.bench_function("check of the file", |bencher| {
+        bencher.iter(|| onnx::check(&file, &verifier).unwrap())
+    });
     group.finish();
 }
 

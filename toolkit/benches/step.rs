@@ -1,8 +1,13 @@
-//! One training step of the demo's network (64-128-64-10, batch 32, AdamW): a loop written by hand on dfdx, and the trainer under the demo's
-//! whole callback stack. An epoch of 2,025 steps is measured, so that what happens once per epoch (a checkpoint, a row of progress) counts as
-//! little as it does for a step.
+//! One training step of the demo's network (64-128-64-10, batch 32, AdamW): a loop written by hand
+//! on dfdx, and the trainer under the demo's whole callback stack. An epoch of 2,025 steps is
+//! measured, so that what happens once per epoch (a checkpoint, a row of progress) counts as little
+//! as it does for a step.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark that cannot go on should say where")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a benchmark that cannot go on should say where"
+)]
 
 use std::hint::black_box;
 use std::sync::{Arc, Mutex, mpsc};
@@ -11,8 +16,8 @@ use std::time::Instant;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dfdx::optim::{Adam, Optimizer, WeightDecay};
 use dfdx::prelude::{
-    AsArray, Backward, BuildOnDevice, Const, Cpu, Module, ModuleMut, Tensor, TensorFromVec, Trace, ZeroGrads,
-    cross_entropy_with_logits_loss,
+    AsArray, Backward, BuildOnDevice, Const, Cpu, Module, ModuleMut, Tensor, TensorFromVec, Trace,
+    ZeroGrads, cross_entropy_with_logits_loss,
 };
 use dfdx::tensor_ops::AdamConfig;
 use trainbook::callbacks::{FitEnd, FitStart};
@@ -37,13 +42,18 @@ fn data() -> Dataset {
     for row in 0..ROWS {
         let class = (row % 10) as u32;
         classes.push(class);
-        features.extend((0..64).map(|i| (draws.below(12) as u32 + if i % 10 == class { 4 } else { 0 }) as f32));
+        features.extend(
+            (0..64).map(|i| (draws.below(12) as u32 + if i % 10 == class { 4 } else { 0 }) as f32),
+        );
     }
-    let digits = Dataset::from_rows("made for the benchmark", 64, features, Targets::Classes(classes)).unwrap();
+    let digits =
+        Dataset::from_rows("made for the benchmark", 64, features, Targets::Classes(classes))
+            .unwrap();
     digits.normalize(Normalize::divide_by(16.0)).unwrap()
 }
 
-/// What somebody writes who needs nothing but the step: the loss is read, as every loop does, and nothing else.
+/// What somebody writes who needs nothing but the step: the loss is read, as every loop does, and
+/// nothing else.
 struct ByHand {
     device: Cpu,
     model: Built,
@@ -56,7 +66,11 @@ impl ByHand {
     fn new(data: &Dataset) -> Self {
         let device = Cpu::default();
         let model = Mlp::build_on_device(&device);
-        let config = AdamConfig { lr: 1e-3, weight_decay: Some(WeightDecay::Decoupled(1e-2)), ..AdamConfig::default() };
+        let config = AdamConfig {
+            lr: 1e-3,
+            weight_decay: Some(WeightDecay::Decoupled(1e-2)),
+            ..AdamConfig::default()
+        };
         let optimizer = Adam::new(&model, config);
         let loader = Loader::new(data, Part::Train, BATCH, Some(Stream::new(Seed(1), "shuffle")));
         Self { device, model, optimizer, loader, epoch: 0 }
@@ -72,19 +86,24 @@ impl ByHand {
             let rows = batch.samples.len();
             let Targets::Classes(classes) = &batch.targets else { unreachable!() };
             let mut hot = vec![0.0; rows * 10];
-            classes.iter().enumerate().for_each(|(row, class)| hot[row * 10 + *class as usize] = 1.0);
+            classes
+                .iter()
+                .enumerate()
+                .for_each(|(row, class)| hot[row * 10 + *class as usize] = 1.0);
             let x: Tensor<(usize, Const<64>), f32, Cpu> =
                 self.device.tensor_from_vec(batch.features.clone(), (rows, Const));
-            let y: Tensor<(usize, Const<10>), f32, Cpu> = self.device.tensor_from_vec(hot, (rows, Const));
-            let loss = cross_entropy_with_logits_loss(self.model.forward_mut(x.traced(gradients)), y);
+            let y: Tensor<(usize, Const<10>), f32, Cpu> =
+                self.device.tensor_from_vec(hot, (rows, Const));
+            let loss =
+                cross_entropy_with_logits_loss(self.model.forward_mut(x.traced(gradients)), y);
             sum += loss.array();
             gradients = loss.backward();
             self.optimizer.update(&mut self.model, &gradients).unwrap();
             self.model.zero_grads(&mut gradients);
         }
-        black_box(
-            self.model.forward(self.device.tensor_from_vec(batch.features.clone(), (batch.samples.len(), Const))),
-        );
+        black_box(self.model.forward(
+            self.device.tensor_from_vec(batch.features.clone(), (batch.samples.len(), Const)),
+        ));
         sum
     }
 }
@@ -124,8 +143,8 @@ fn step(c: &mut Criterion) {
     group.finish();
 }
 
-/// An epoch by hand after every epoch of the trainer, in one fit: a machine that grows slower does so for both, and the beginning and end of
-/// a run are in neither.
+/// An epoch by hand after every epoch of the trainer, in one fit: a machine that grows slower does
+/// so for both, and the beginning and end of a run are in neither.
 struct InTurn {
     /// Runs an epoch by hand and returns its seconds.
     by_hand: Box<dyn FnMut() -> f64 + Send>,
@@ -143,7 +162,8 @@ impl Callback for InTurn {
     }
 
     fn epoch_end(&mut self, _: &EpochEnd<'_>) -> Reply {
-        // What the trainer has others do in the background is its own work too, and must not fall into the other's turn.
+        // What the trainer has others do in the background is its own work too, and must not fall
+        // into the other's turn.
         self.run.as_ref().map_or(Ok(()), RunWriter::flush)?;
         let trainer = self.began.elapsed().as_secs_f64();
         self.pairs.lock().unwrap().push([trainer, (self.by_hand)()]);
@@ -157,7 +177,8 @@ impl Callback for InTurn {
     }
 }
 
-/// dfdx's optimiser cannot leave its thread, so the loop by hand gets one of its own, which rests while the trainer runs.
+/// dfdx's optimiser cannot leave its thread, so the loop by hand gets one of its own, which rests
+/// while the trainer runs.
 fn by_hand_elsewhere(data: &Dataset) -> Box<dyn FnMut() -> f64 + Send> {
     let (begin, begins) = mpsc::channel();
     let (end, ends) = mpsc::channel();
@@ -183,9 +204,20 @@ fn in_turn(_: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let pairs = Arc::new(Mutex::new(Vec::new()));
-    let in_turn = InTurn { by_hand: by_hand_elsewhere(&data), run: None, began: Instant::now(), pairs: pairs.clone() };
-    demo_stack(&data, &store).with(in_turn).build().unwrap().fit(Epochs((WARM_UP + PAIRS) as u64)).unwrap();
-    let mut ratios: Vec<f64> = pairs.lock().unwrap().drain(..).skip(WARM_UP).map(|[ours, base]| ours / base).collect();
+    let in_turn = InTurn {
+        by_hand: by_hand_elsewhere(&data),
+        run: None,
+        began: Instant::now(),
+        pairs: pairs.clone(),
+    };
+    demo_stack(&data, &store)
+        .with(in_turn)
+        .build()
+        .unwrap()
+        .fit(Epochs((WARM_UP + PAIRS) as u64))
+        .unwrap();
+    let mut ratios: Vec<f64> =
+        pairs.lock().unwrap().drain(..).skip(WARM_UP).map(|[ours, base]| ours / base).collect();
     ratios.sort_by(f64::total_cmp);
     let at = |share: f64| ratios[(share * (PAIRS - 1) as f64).round() as usize];
     // The order statistics between which the median lies with 95 %: n/2 ± 0.98 √n.

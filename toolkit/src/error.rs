@@ -8,7 +8,8 @@ use trainbook_nn::NnError;
 use trainbook_onnx::OnnxError;
 use trainbook_store::StoreError;
 
-/// Why something failed. Messages finish the sentence "failed to …", name the wrong value and say what would be right.
+/// Why something failed. Messages finish the sentence "failed to …", name the wrong value and say
+/// what would be right.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -9,7 +9,8 @@ use trainbook_store::{RunRecord, RunSummary};
 use crate::Error;
 use crate::display::{self, Bundle};
 
-/// A run store. Everything that [`trainbook_store::Store`] does, with answers that show themselves in a notebook.
+/// A run store. Everything that [`trainbook_store::Store`] does, with answers that show themselves
+/// in a notebook.
 #[derive(Clone)]
 pub struct Store(trainbook_store::Store);
 
@@ -31,12 +32,14 @@ impl Store {
     /// `metrics.val_accuracy.max > 0.95 and params.lr between 1e-4 and 1e-2 order by metrics.val_loss.min limit 10`.
     ///
     /// # Errors
-    /// The query cannot be read, compares things of different types, or names a field that no run has; the message shows where.
+    /// The query cannot be read, compares things of different types, or names a field that no run
+    /// has; the message shows where.
     pub fn query(&self, query: &str) -> Result<Runs, Error> {
         Ok(Runs(self.0.query(query)?))
     }
 
-    /// The runs that a query selects which was put together in Rust; see [`trainbook_store::query`].
+    /// The runs that a query selects which was put together in Rust; see
+    /// [`trainbook_store::query`].
     ///
     /// # Errors
     /// As [`query`](Self::query).

@@ -1,6 +1,8 @@
-//! `trainbook` trains neural networks the way the training playbook says, and can prove what it did.
+//! `trainbook` trains neural networks the way the training playbook says, and can prove what it
+//! did.
 //!
-//! The rooms, in the order in which a training run passes through them. Those with a crate of their own are re-exported here:
+//! The rooms, in the order in which a training run passes through them. Those with a crate of their
+//! own are re-exported here:
 //!
 //! | | |
 //! |---|---|
@@ -14,7 +16,8 @@
 //! | [`display`] | how values show themselves in a notebook |
 //! | [`random`] | the keyed streams from which all randomness comes |
 //!
-//! Callbacks live in [`trainbook_callbacks`], run history in [`trainbook_store`]; both are re-exported as [`callbacks`] and [`store`].
+//! Callbacks live in [`trainbook_callbacks`], run history in [`trainbook_store`]; both are
+//! re-exported as [`callbacks`] and [`store`].
 
 pub mod checks;
 pub mod display;

@@ -11,11 +11,14 @@ const HERTZ: u8 = 10;
 pub(super) struct Bar(ProgressBar);
 
 impl Bar {
-    /// `None` where a bar cannot be drawn: no terminal, or one that cannot move its cursor. indicatif would swallow the lines there.
+    /// `None` where a bar cannot be drawn: no terminal, or one that cannot move its cursor.
+    /// indicatif would swallow the lines there.
     pub(super) fn on_stderr() -> Option<Self> {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(HERTZ));
         // A template with a mistake leaves indicatif's own style.
-        if let Ok(style) = ProgressStyle::with_template("{prefix:>5}  {bar:30} {pos}/{len} {msg}  {eta} left") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{prefix:>5}  {bar:30} {pos}/{len} {msg}  {eta} left")
+        {
             bar.set_style(style);
         }
         (!bar.is_hidden()).then_some(Self(bar))

@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 
 use trainbook_store::{Metric, Name};
 
-use crate::{Callback, CallbackError, Effects, EpochEnd, EpochStart, FitEnd, FitStart, Flow, Phase, Reply, StepEnd};
+use crate::{
+    Callback, CallbackError, Effects, EpochEnd, EpochStart, FitEnd, FitStart, Flow, Phase, Reply,
+    StepEnd,
+};
 use bar::Bar;
 use table::Table;
 
@@ -19,11 +22,13 @@ const SILENCE: Duration = Duration::from_secs(10);
 const STRIDE: u32 = 16;
 const SLOW_STEP: Duration = Duration::from_millis(10);
 
-/// Shows a table with one row per epoch: its number (from 1, over the trainer's life), the trainer's metrics, the last learning rate and
-/// the seconds it took; and at the end why the fit ended.
+/// Shows a table with one row per epoch: its number (from 1, over the trainer's life), the
+/// trainer's metrics, the last learning rate and the seconds it took; and at the end why the fit
+/// ended.
 ///
-/// On a terminal a bar under the table shows the epoch that runs. Elsewhere (a notebook, a file, a pipe) only whole lines are written, and
-/// an epoch that takes long writes one every 10 seconds. Nothing that goes wrong with the output stops the training.
+/// On a terminal a bar under the table shows the epoch that runs. Elsewhere (a notebook, a file, a
+/// pipe) only whole lines are written, and an epoch that takes long writes one every 10 seconds.
+/// Nothing that goes wrong with the output stops the training.
 pub struct Progress {
     output: Output,
     clock: Box<dyn Fn() -> Duration + Send>,
@@ -39,9 +44,11 @@ enum Output {
 impl Output {
     fn line(&mut self, line: &str) {
         match self {
-            // One call for the whole line, so that lines of two writers do not mix. A closed pipe must not end the training.
+            // One call for the whole line, so that lines of two writers do not mix. A closed pipe
+            // must not end the training.
             Self::Lines(writer) => {
-                let _ = writer.write_all(format!("{line}\n").as_bytes()).and_then(|()| writer.flush());
+                let _ =
+                    writer.write_all(format!("{line}\n").as_bytes()).and_then(|()| writer.flush());
             }
             Self::Terminal(bar) => bar.line(line),
         }
@@ -66,7 +73,10 @@ struct Epoch {
 impl Progress {
     /// A bar when standard error is a terminal, else whole lines on standard output.
     pub fn auto() -> Self {
-        Bar::on_stderr().map_or_else(|| Self::to(Box::new(std::io::stdout())), |bar| Self::of(Output::Terminal(bar)))
+        Bar::on_stderr().map_or_else(
+            || Self::to(Box::new(std::io::stdout())),
+            |bar| Self::of(Output::Terminal(bar)),
+        )
     }
 
     /// Whole lines into `writer`.
@@ -90,10 +100,19 @@ impl Progress {
         let batch = batches_seen.saturating_sub(self.epoch.batches_before);
         match &mut self.output {
             Output::Terminal(bar) => bar.at(batch, loss),
-            Output::Lines(_) if now.saturating_sub(self.epoch.shown) >= SILENCE && batch < self.epoch.batches => {
+            Output::Lines(_)
+                if now.saturating_sub(self.epoch.shown) >= SILENCE
+                    && batch < self.epoch.batches =>
+            {
                 let seconds = now.saturating_sub(self.epoch.began).as_secs_f64();
                 self.epoch.shown = now;
-                self.output.line(&table::heartbeat(self.epoch.number, batch, self.epoch.batches, loss, seconds));
+                self.output.line(&table::heartbeat(
+                    self.epoch.number,
+                    batch,
+                    self.epoch.batches,
+                    loss,
+                    seconds,
+                ));
             }
             Output::Lines(_) => {}
         }
@@ -140,7 +159,12 @@ impl Callback for Progress {
     }
 
     fn epoch_end(&mut self, epoch: &EpochEnd<'_>) -> Reply {
-        let row = self.table.row(self.epoch.number, epoch.metrics, self.epoch.learning_rate, epoch.seconds);
+        let row = self.table.row(
+            self.epoch.number,
+            epoch.metrics,
+            self.epoch.learning_rate,
+            epoch.seconds,
+        );
         self.output.line(&row);
         Ok(Flow::Continue)
     }

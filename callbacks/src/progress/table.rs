@@ -19,17 +19,41 @@ impl Table {
     }
 
     pub(super) fn header(&self) -> String {
-        self.cells("epoch", self.metrics.iter().map(ToString::to_string), "learning_rate", "seconds")
+        self.cells(
+            "epoch",
+            self.metrics.iter().map(ToString::to_string),
+            "learning_rate",
+            "seconds",
+        )
     }
 
     /// A metric that this epoch lacks shows as `-`.
-    pub(super) fn row(&self, epoch: u64, metrics: &[Metric], learning_rate: Option<f64>, seconds: f64) -> String {
-        let shown = |name: &Name| metrics.iter().find(|m| m.name == *name).map_or("-".to_owned(), |m| short(m.value));
+    pub(super) fn row(
+        &self,
+        epoch: u64,
+        metrics: &[Metric],
+        learning_rate: Option<f64>,
+        seconds: f64,
+    ) -> String {
+        let shown = |name: &Name| {
+            metrics.iter().find(|m| m.name == *name).map_or("-".to_owned(), |m| short(m.value))
+        };
         let learning_rate = learning_rate.map_or("-".to_owned(), |rate| format!("{rate:.2e}"));
-        self.cells(&epoch.to_string(), self.metrics.iter().map(shown), &learning_rate, &format!("{seconds:.1}"))
+        self.cells(
+            &epoch.to_string(),
+            self.metrics.iter().map(shown),
+            &learning_rate,
+            &format!("{seconds:.1}"),
+        )
     }
 
-    fn cells(&self, epoch: &str, metrics: impl Iterator<Item = String>, learning_rate: &str, seconds: &str) -> String {
+    fn cells(
+        &self,
+        epoch: &str,
+        metrics: impl Iterator<Item = String>,
+        learning_rate: &str,
+        seconds: &str,
+    ) -> String {
         let mut line = format!("{epoch:>5}");
         for (cell, name) in metrics.zip(&self.metrics) {
             line += &format!("  {cell:>width$}", width = name.len().max(NUMBER_WIDTH));

@@ -83,7 +83,11 @@ fn every_ending_is_told() {
     let mut stack = Stack::new();
     stack.push(Progress::to(Box::new(page.clone())));
     stack.push(on_epoch_end(|epoch| {
-        if epoch.counters.epoch < 1 { Ok(Default::default()) } else { Err(CallbackError::custom("no")) }
+        if epoch.counters.epoch < 1 {
+            Ok(Default::default())
+        } else {
+            Err(CallbackError::custom("no"))
+        }
     }));
     let mut fake = Fake::new(stack).batches(1);
     fake.fit(1);
@@ -121,7 +125,11 @@ ended after 1 epoch, 7 updates: completed
 fn fast_steps_seldom_read_the_clock() {
     let (fake, page, reads) = timed(Duration::from_micros(500));
     fake.batches(1600).fit(1);
-    assert_eq!(reads.load(Ordering::Relaxed), 1 + 100, "at the epoch's start and at every 16th step");
+    assert_eq!(
+        reads.load(Ordering::Relaxed),
+        1 + 100,
+        "at the epoch's start and at every 16th step"
+    );
     assert_eq!(page.text().lines().count(), 3);
 }
 
@@ -130,7 +138,11 @@ fn slow_steps_read_it_every_time() {
     let (fake, page, reads) = timed(Duration::from_millis(20));
     fake.batches(600).fit(1);
     assert_eq!(reads.load(Ordering::Relaxed), 1 + 600);
-    assert!(page.text().contains("\n    1  … batch 500 of 600, loss 0.5000, 10 s\n"), "{}", page.text());
+    assert!(
+        page.text().contains("\n    1  … batch 500 of 600, loss 0.5000, 10 s\n"),
+        "{}",
+        page.text()
+    );
 }
 
 #[test]

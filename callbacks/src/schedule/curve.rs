@@ -37,7 +37,11 @@ fn one_cycle(step: u64, total: u64, max_lr: f64) -> f64 {
     let last = first / FINAL_DIV_FACTOR;
     let (step, end) = (step as f64, total as f64 - 1.0);
     let peak = PCT_START * total as f64 - 1.0;
-    if step <= peak { anneal(first, max_lr, step / peak) } else { anneal(max_lr, last, (step - peak) / (end - peak)) }
+    if step <= peak {
+        anneal(first, max_lr, step / peak)
+    } else {
+        anneal(max_lr, last, (step - peak) / (end - peak))
+    }
 }
 
 /// From `start` to `end` along a half cosine, `part` of the way.

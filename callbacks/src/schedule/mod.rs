@@ -5,15 +5,19 @@ mod curve;
 use trainbook_store::Value;
 
 use crate::setting::require;
-use crate::{BatchStart, Callback, CallbackError, Effects, Flow, Horizon, Phase, Reply, Resource, Setup};
+use crate::{
+    BatchStart, Callback, CallbackError, Effects, Flow, Horizon, Phase, Reply, Resource, Setup,
+};
 use curve::Curve;
 
 /// Sets the learning rate of every step.
 ///
-/// A schedule follows the number of updates *applied* since the fit began and ends with the fit; a skipped update does not move it. It has
-/// no state: the same counters give the same rate. A fit that goes beyond its horizon stays at the last rate.
+/// A schedule follows the number of updates *applied* since the fit began and ends with the fit; a
+/// skipped update does not move it. It has no state: the same counters give the same rate. A fit
+/// that goes beyond its horizon stays at the last rate.
 ///
-/// Only the learning rate is scheduled. PyTorch's `OneCycleLR` also cycles the momentum; here momentum stays as the optimiser has it.
+/// Only the learning rate is scheduled. PyTorch's `OneCycleLR` also cycles the momentum; here
+/// momentum stays as the optimiser has it.
 #[derive(Clone, Debug)]
 pub struct LrSchedule {
     curve: Curve,
@@ -27,21 +31,24 @@ impl LrSchedule {
         Self::of(Curve::Constant { lr })
     }
 
-    /// Up from `max_lr / 25` to `max_lr` in the first 30 % of the updates and down to `max_lr / 25 / 10_000` in the rest, both along a half
-    /// cosine: `torch.optim.lr_scheduler.OneCycleLR` with its defaults (Smith & Topin, "Super-Convergence", 2018).
+    /// Up from `max_lr / 25` to `max_lr` in the first 30 % of the updates and down to
+    /// `max_lr / 25 / 10_000` in the rest, both along a half cosine:
+    /// `torch.optim.lr_scheduler.OneCycleLR` with its defaults (Smith & Topin, "Super-Convergence",
+    /// 2018).
     pub fn one_cycle(max_lr: f64) -> Self {
         Self::of(Curve::OneCycle { max_lr })
     }
 
-    /// Down from `max_lr` to `min_lr` (default 0) along a half cosine, `min_lr + (max_lr − min_lr) (1 + cos(π step / total)) / 2`:
-    /// `torch.optim.lr_scheduler.CosineAnnealingLR` in closed form (Loshchilov & Hutter, "SGDR", 2017). The last step is one before the
-    /// minimum.
+    /// Down from `max_lr` to `min_lr` (default 0) along a half cosine,
+    /// `min_lr + (max_lr − min_lr) (1 + cos(π step / total)) / 2`:
+    /// `torch.optim.lr_scheduler.CosineAnnealingLR` in closed form (Loshchilov & Hutter, "SGDR",
+    /// 2017). The last step is one before the minimum.
     pub fn cosine(max_lr: f64) -> Self {
         Self::of(Curve::Cosine { max_lr })
     }
 
-    /// `lr gamma^⌊epoch / every_epochs⌋`: `torch.optim.lr_scheduler.StepLR`. An epoch is as many updates as it has batches, counted from
-    /// the beginning of the fit or the end of the warmup.
+    /// `lr gamma^⌊epoch / every_epochs⌋`: `torch.optim.lr_scheduler.StepLR`. An epoch is as many
+    /// updates as it has batches, counted from the beginning of the fit or the end of the warmup.
     pub fn step(lr: f64, every_epochs: u64, gamma: f64) -> Self {
         Self::of(Curve::Step { lr, every_epochs, gamma })
     }
@@ -53,8 +60,9 @@ impl LrSchedule {
         self
     }
 
-    /// Puts a linear rise in front: for `steps` updates the rate is `(i + 1) / (steps + 1)` of the schedule's first, for i = 0, 1, …; then
-    /// the whole schedule runs over the updates that remain. Default: 0. A tenth of the fit at most is usual; in a fit that is shorter than its
+    /// Puts a linear rise in front: for `steps` updates the rate is `(i + 1) / (steps + 1)` of the
+    /// schedule's first, for i = 0, 1, …; then the whole schedule runs over the updates that
+    /// remain. Default: 0. A tenth of the fit at most is usual; in a fit that is shorter than its
     /// warmup the rate only rises.
     #[must_use]
     pub fn warmup(mut self, steps: u64) -> Self {
@@ -66,11 +74,13 @@ impl LrSchedule {
         Self { curve, min_lr: None, warmup: 0 }
     }
 
-    /// The learning rate of the update with this number, counted from 0 in the fit, in a fit with this horizon. Pure: for plots, no trainer
-    /// is needed.
+    /// The learning rate of the update with this number, counted from 0 in the fit, in a fit with
+    /// this horizon. Pure: for plots, no trainer is needed.
     pub fn rate_at(&self, step: u64, horizon: Horizon) -> f64 {
         let total = horizon.updates().saturating_sub(self.warmup);
-        let at = |step| self.curve.rate_at(step, total, horizon.batches_per_epoch, self.min_lr.unwrap_or(0.0));
+        let at = |step| {
+            self.curve.rate_at(step, total, horizon.batches_per_epoch, self.min_lr.unwrap_or(0.0))
+        };
         match step.checked_sub(self.warmup) {
             Some(step) => at(step),
             None => at(0) * (step + 1) as f64 / (self.warmup + 1) as f64,

@@ -6,8 +6,8 @@ use super::CallbackError;
 
 /// The gradients of one step, wherever they live.
 ///
-/// On an accelerator every method that returns a number waits for the device, and [`edit`](Self::edit) copies back and forth; `scale` and
-/// `clamp` stay on the device.
+/// On an accelerator every method that returns a number waits for the device, and
+/// [`edit`](Self::edit) copies back and forth; `scale` and `clamp` stay on the device.
 pub trait Gradients {
     /// The trainable tensors, in a fixed order.
     fn tensors(&self) -> &[TensorInfo];
@@ -25,7 +25,10 @@ pub trait Gradients {
     fn clamp(&mut self, limit: f32) -> Result<(), CallbackError>;
 
     /// Hands every tensor's gradient to `change`, in row-major order.
-    fn edit(&mut self, change: &mut dyn FnMut(&TensorInfo, &mut [f32])) -> Result<(), CallbackError>;
+    fn edit(
+        &mut self,
+        change: &mut dyn FnMut(&TensorInfo, &mut [f32]),
+    ) -> Result<(), CallbackError>;
 }
 
 /// The weights of the model, wherever they live.
@@ -70,7 +73,9 @@ pub struct TensorStats {
 impl TensorStats {
     /// Of one tensor's elements.
     pub fn of(values: &[f32]) -> Self {
-        let count = |wanted: fn(f32) -> bool| values.iter().map(|&v| u32::from(wanted(v))).sum::<u32>() as usize;
+        let count = |wanted: fn(f32) -> bool| {
+            values.iter().map(|&v| u32::from(wanted(v))).sum::<u32>() as usize
+        };
         let norm = sum_of_squares(values).sqrt();
         // Rarely needed, so looked for only where the norm says that there is something.
         let finite = norm.is_finite();
@@ -85,13 +90,14 @@ impl TensorStats {
     }
 }
 
-/// Elements that are handled side by side, so that the compiler can vectorise; the order is fixed and never depends on threads.
+/// Elements that are handled side by side, so that the compiler can vectorise; the order is fixed
+/// and never depends on threads.
 const LANES: usize = 16;
 
 /// The sum of squares, NaN when an element is NaN.
 ///
-/// Summed in f32 over blocks of 256 elements, in 16 lanes, and over blocks in f64: a relative error below 2⁻¹⁹. A block that would leave the
-/// range of f32, to either side, is summed in f64.
+/// Summed in f32 over blocks of 256 elements, in 16 lanes, and over blocks in f64: a relative error
+/// below 2⁻¹⁹. A block that would leave the range of f32, to either side, is summed in f64.
 pub fn sum_of_squares(values: &[f32]) -> f64 {
     values.chunks(LANES * 16).map(block_of_squares).sum()
 }
@@ -108,7 +114,11 @@ fn block_of_squares(block: &[f32]) -> f64 {
         }
     }
     let sum: f32 = lanes.iter().sum();
-    if (1e-20..1e30).contains(&sum) { f64::from(sum) } else { block.iter().map(|&v| f64::from(v).powi(2)).sum() }
+    if (1e-20..1e30).contains(&sum) {
+        f64::from(sum)
+    } else {
+        block.iter().map(|&v| f64::from(v).powi(2)).sum()
+    }
 }
 
 /// The largest absolute value among elements that are not NaN; 0 when there are none.
@@ -134,7 +144,8 @@ mod tests {
     fn squares_are_summed_as_in_f64_over_the_whole_range_of_f32() {
         for scale in [1e-38_f32, 1e-20, 1e-11, 1.0, 1e14, 1e19, 3e37] {
             for len in [0, 1, 15, 16, 17, 255, 256, 257, 1000] {
-                let values: Vec<f32> = (0..len).map(|i| scale * ((i * 37 % 19) as f32 - 9.0)).collect();
+                let values: Vec<f32> =
+                    (0..len).map(|i| scale * ((i * 37 % 19) as f32 - 9.0)).collect();
                 let (got, expected) = (sum_of_squares(&values), plainly(&values));
                 assert!(
                     (got - expected).abs() <= expected * 2.0_f64.powi(-19),

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use trainbook_store::Value;
 
 use super::{
-    BatchStart, CallbackError, CallbackState, Effects, EpochEnd, EpochStart, FitEnd, FitStart, Flow, GradientEdit,
-    GradientView, Moment, Setup, StepEnd,
+    BatchStart, CallbackError, CallbackState, Effects, EpochEnd, EpochStart, FitEnd, FitStart,
+    Flow, GradientEdit, GradientView, Moment, Setup, StepEnd,
 };
 
 /// What a callback answers: how the loop should go on, or why it cannot.
@@ -14,7 +14,8 @@ pub type Reply = Result<Flow, CallbackError>;
 
 /// Something that is told about the moments of a training run (drawn in [`moment`](super::moment)).
 ///
-/// Every method has a default that does nothing, so a callback implements only the moments it cares about:
+/// Every method has a default that does nothing, so a callback implements only the moments it cares
+/// about:
 ///
 /// ```
 /// use trainbook_callbacks::{Callback, Flow, Reply, StepEnd};
@@ -28,28 +29,33 @@ pub type Reply = Result<Flow, CallbackError>;
 /// }
 /// ```
 ///
-/// **Contract.** Within one moment every callback of the stack is called, in the order of the [plan](super::Plan), even when an earlier
-/// one stopped the run, failed or panicked; then the strongest [`Flow`] wins, or the first panic or error ends the fit. Whatever ends it,
+/// **Contract.** Within one moment every callback of the stack is called, in the order of the
+/// [plan](super::Plan), even when an earlier one stopped the run, failed or panicked; then the
+/// strongest [`Flow`] wins, or the first panic or error ends the fit. Whatever ends it,
 /// [`fit_end`](Self::fit_end) still runs for every callback.
 pub trait Callback: Send {
-    /// The name shown in the plan, in errors and in the run. Default: the type's name without its path and parameters.
+    /// The name shown in the plan, in errors and in the run. Default: the type's name without its
+    /// path and parameters.
     fn name(&self) -> Cow<'static, str> {
         let full = std::any::type_name::<Self>();
         let bare = full.split('<').next().unwrap_or(full);
         Cow::Borrowed(bare.rsplit("::").next().unwrap_or(bare))
     }
 
-    /// What this callback reads and writes. Default: nothing, in [`Phase::Observe`](super::Phase::Observe).
+    /// What this callback reads and writes. Default: nothing, in
+    /// [`Phase::Observe`](super::Phase::Observe).
     fn effects(&self) -> Effects {
         Effects::default()
     }
 
-    /// Settings worth finding a run by, under the names they have in a query: `lr` here is `params.lr` there. Default: none.
+    /// Settings worth finding a run by, under the names they have in a query: `lr` here is
+    /// `params.lr` there. Default: none.
     fn params(&self) -> Vec<(&'static str, Value)> {
         Vec::new()
     }
 
-    /// Once, when the trainer is built and before weights exist. The only moment that may set the seed.
+    /// Once, when the trainer is built and before weights exist. The only moment that may set the
+    /// seed.
     fn setup(&mut self, _setup: &mut Setup) -> Result<(), CallbackError> {
         Ok(())
     }
@@ -69,17 +75,20 @@ pub trait Callback: Send {
         Ok(Flow::Continue)
     }
 
-    /// After the backward pass, before anything changed the gradients. [`Flow::SkipUpdate`] leaves weights and moments untouched.
+    /// After the backward pass, before anything changed the gradients. [`Flow::SkipUpdate`] leaves
+    /// weights and moments untouched.
     fn raw_gradients(&mut self, _gradients: &GradientView<'_>) -> Reply {
         Ok(Flow::Continue)
     }
 
-    /// The only moment that may change gradients. Not called when the update is already being skipped.
+    /// The only moment that may change gradients. Not called when the update is already being
+    /// skipped.
     fn change_gradients(&mut self, _gradients: &mut GradientEdit<'_>) -> Reply {
         Ok(Flow::Continue)
     }
 
-    /// The gradients as the optimiser will see them. Last chance to skip the update. Not called when it is already being skipped.
+    /// The gradients as the optimiser will see them. Last chance to skip the update. Not called
+    /// when it is already being skipped.
     fn final_gradients(&mut self, _gradients: &GradientView<'_>) -> Reply {
         Ok(Flow::Continue)
     }
@@ -94,14 +103,16 @@ pub trait Callback: Send {
         Ok(Flow::Continue)
     }
 
-    /// Once per fit, last, also after an error or a panic. The only moment that may replace weights.
+    /// Once per fit, last, also after an error or a panic. The only moment that may replace
+    /// weights.
     fn fit_end(&mut self, _fit: &mut FitEnd<'_>) -> Result<(), CallbackError> {
         Ok(())
     }
 
     /// Everything this callback would need to go on where it is. Default: nothing.
     ///
-    /// Law, tested for every callback here: `load(save())` followed by `save()` gives the same bytes.
+    /// Law, tested for every callback here: `load(save())` followed by `save()` gives the same
+    /// bytes.
     fn save(&self) -> Result<CallbackState, CallbackError> {
         Ok(CallbackState::empty())
     }

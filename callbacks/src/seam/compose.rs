@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 use trainbook_store::Value;
 
 use super::stack::{attribute, everyone};
-use super::{Callback, CallbackError, CallbackState, Effects, EpochEnd, Flow, Moment, Reply, StepEnd};
+use super::{
+    Callback, CallbackError, CallbackState, Effects, EpochEnd, Flow, Moment, Reply, StepEnd,
+};
 
-/// Passes per-step moments on only for every `n`th batch (the 1st, the `n+1`th, …); all other moments always. `n` = 0 counts as 1.
+/// Passes per-step moments on only for every `n`th batch (the 1st, the `n+1`th, …); all other
+/// moments always. `n` = 0 counts as 1.
 pub fn every<C: Callback>(n: u64, callback: C) -> Every<C> {
     Every { n: n.max(1), callback, open: true }
 }
@@ -46,7 +49,11 @@ impl<C: Callback> Callback for Every<C> {
         if let Moment::BatchStart(batch) = moment {
             self.open = batch.counters.batches_seen % self.n == 0;
         }
-        if moment.is_per_step() && !self.open { Ok(Flow::Continue) } else { self.callback.on(moment) }
+        if moment.is_per_step() && !self.open {
+            Ok(Flow::Continue)
+        } else {
+            self.callback.on(moment)
+        }
     }
 }
 
@@ -102,8 +109,8 @@ impl<C: Callback + ?Sized> Callback for Box<C> {
     }
 }
 
-/// Called in the order of the vector, in the earliest phase of any member; to the stack it is one callback, so members may write the same
-/// thing one after the other.
+/// Called in the order of the vector, in the earliest phase of any member; to the stack it is one
+/// callback, so members may write the same thing one after the other.
 impl<C: Callback> Callback for Vec<C> {
     fn name(&self) -> Cow<'static, str> {
         let names: Vec<_> = self.iter().map(Callback::name).collect();

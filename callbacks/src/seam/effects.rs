@@ -5,8 +5,8 @@ use trainbook_store::Name;
 
 /// What a callback reads and writes, and when within a moment it wants its turn.
 ///
-/// The stack uses it to order callbacks and to refuse, before the first step, two writers of one [`Resource`] and a metric that is read
-/// but that nothing produces.
+/// The stack uses it to order callbacks and to refuse, before the first step, two writers of one
+/// [`Resource`] and a metric that is read but that nothing produces.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Effects {
     /// When within each moment this callback is called.

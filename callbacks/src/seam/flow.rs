@@ -2,16 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A callback's wish for the loop, from weakest to strongest. Of several wishes in one moment the strongest wins; of several stops the
-/// first.
+/// A callback's wish for the loop, from weakest to strongest. Of several wishes in one moment the
+/// strongest wins; of several stops the first.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub enum Flow {
     /// Go on.
     #[default]
     Continue,
-    /// Do not apply this step's update. Only meaningful before the update; elsewhere it means `Continue`.
+    /// Do not apply this step's update. Only meaningful before the update; elsewhere it means
+    /// `Continue`.
     SkipUpdate,
-    /// End this epoch after this step; validation still runs. Before the update, it also leaves the update unapplied.
+    /// End this epoch after this step; validation still runs. Before the update, it also leaves the
+    /// update unapplied.
     EndEpoch,
     /// End the fit after this moment, for the reason given.
     Stop(StopReason),

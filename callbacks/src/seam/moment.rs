@@ -23,7 +23,8 @@
 //!   ▸ FitEnd                         always, also after an error or a panic; may replace the weights
 //! ```
 //!
-//! A context behind `&` can only be looked at (and logged to); one behind `&mut` may be changed in the ways it offers.
+//! A context behind `&` can only be looked at (and logged to); one behind `&mut` may be changed in
+//! the ways it offers.
 
 use std::cell::RefCell;
 
@@ -84,7 +85,8 @@ impl Moment<'_, '_> {
     }
 }
 
-/// Where the fit is. The three step counters are never the same thing: a skipped update is attempted but not applied.
+/// Where the fit is. The three step counters are never the same thing: a skipped update is
+/// attempted but not applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Epochs completed before this one, over the trainer's life; 0 in the first epoch.
@@ -273,7 +275,8 @@ impl<'a> StepEnd<'a> {
     }
 }
 
-/// A checkpoint that a callback asks for; written after the moment, when every callback has seen it.
+/// A checkpoint that a callback asks for; written after the moment, when every callback has seen
+/// it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckpointRequest {
     /// What it is called in the run, for example `best`.
@@ -290,7 +293,8 @@ pub struct EpochEnd<'a> {
     pub horizon: Horizon,
     /// Seconds since the epoch began, validation included.
     pub seconds: f64,
-    /// What the trainer measured: `train_loss`, and with a validation part `val_loss` and, for classifiers, `val_accuracy`.
+    /// What the trainer measured: `train_loss`, and with a validation part `val_loss` and, for
+    /// classifiers, `val_accuracy`.
     pub metrics: &'a [Metric],
     /// The weights, to copy.
     pub weights: &'a dyn Weights,
@@ -316,7 +320,8 @@ impl<'a> EpochEnd<'a> {
 
     /// A metric of this epoch by name: the trainer's, or one logged since the epoch began.
     pub fn metric(&self, name: &str) -> Option<f64> {
-        let find = |metrics: &[Metric]| metrics.iter().rev().find(|m| m.name == name).map(|m| m.value);
+        let find =
+            |metrics: &[Metric]| metrics.iter().rev().find(|m| m.name == name).map(|m| m.value);
         find(self.metrics).or_else(|| self.log.read(find))
     }
 

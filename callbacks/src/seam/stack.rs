@@ -44,17 +44,22 @@ impl Stack {
         self.entries.iter().any(|e| e.effects.writes.contains(resource))
     }
 
-    /// Checks the declared effects against each other and against what the trainer itself produces each epoch.
+    /// Checks the declared effects against each other and against what the trainer itself produces
+    /// each epoch.
     ///
     /// # Errors
-    /// Two writers of one resource; a metric that is read and that neither `produced` nor a callback writes; a callback that needs a store
-    /// when `has_store` is false. The message names the callbacks.
+    /// Two writers of one resource; a metric that is read and that neither `produced` nor a
+    /// callback writes; a callback that needs a store when `has_store` is false. The message names
+    /// the callbacks.
     pub fn plan(&self, produced: &[Name], has_store: bool) -> Result<Plan, CallbackError> {
         for (i, entry) in self.entries.iter().enumerate() {
             for resource in entry.effects.writes.iter().filter(|r| !r.allows_many_writers()) {
-                let earlier = self.entries[..i].iter().find(|e| e.effects.writes.contains(resource));
+                let earlier =
+                    self.entries[..i].iter().find(|e| e.effects.writes.contains(resource));
                 let trainer = matches!(resource, Resource::Metric(name) if produced.contains(name));
-                if let Some(first) = earlier.map(|e| e.name.as_ref()).or(trainer.then_some("the trainer")) {
+                if let Some(first) =
+                    earlier.map(|e| e.name.as_ref()).or(trainer.then_some("the trainer"))
+                {
                     return Err(CallbackError::TwoWriters {
                         resource: resource.to_string(),
                         first: first.to_owned(),
@@ -100,7 +105,9 @@ impl Stack {
         let mut known: Vec<&str> = produced.iter().chain(written).map(Name::as_str).collect();
         known.sort_by_key(|name| strsim::damerau_levenshtein(name, wanted));
         match known.first() {
-            Some(near) if strsim::jaro_winkler(near, wanted) > 0.8 => format!("did you mean {near:?}?"),
+            Some(near) if strsim::jaro_winkler(near, wanted) > 0.8 => {
+                format!("did you mean {near:?}?")
+            }
             Some(_) => format!("there are: {}", known.join(", ")),
             None => "there are no metrics at all".to_owned(),
         }
@@ -109,17 +116,23 @@ impl Stack {
     /// Tells every callback about a moment and returns the strongest wish.
     ///
     /// # Errors
-    /// The first callback's error, under its name; the callbacks behind it have seen the moment all the same.
+    /// The first callback's error, under its name; the callbacks behind it have seen the moment all
+    /// the same.
     ///
     /// # Panics
     /// With the first callback's panic, once the callbacks behind it have seen the moment too.
     pub fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
-        everyone(&mut self.entries, |entry| attribute(entry.callback.on(moment), || entry.name.to_string()))
+        everyone(&mut self.entries, |entry| {
+            attribute(entry.callback.on(moment), || entry.name.to_string())
+        })
     }
 
     /// The state of every callback, in order.
     pub fn save(&self) -> Result<Vec<NamedState>, CallbackError> {
-        self.entries.iter().map(|e| Ok(NamedState { name: e.name.to_string(), state: e.callback.save()? })).collect()
+        self.entries
+            .iter()
+            .map(|e| Ok(NamedState { name: e.name.to_string(), state: e.callback.save()? }))
+            .collect()
     }
 
     /// Takes back what [`save`](Self::save) returned.
@@ -127,9 +140,14 @@ impl Stack {
     /// # Errors
     /// The stack has other callbacks than the one that was saved, or a state does not fit.
     pub fn load(&mut self, states: &[NamedState]) -> Result<(), CallbackError> {
-        let mismatch = |reason: String| CallbackError::State { callback: "stack".to_owned(), reason };
+        let mismatch =
+            |reason: String| CallbackError::State { callback: "stack".to_owned(), reason };
         if states.len() != self.entries.len() {
-            return Err(mismatch(format!("{} callbacks were saved, {} are here", states.len(), self.entries.len())));
+            return Err(mismatch(format!(
+                "{} callbacks were saved, {} are here",
+                states.len(),
+                self.entries.len()
+            )));
         }
         for (entry, saved) in self.entries.iter_mut().zip(states) {
             if entry.name != saved.name {
@@ -141,12 +159,14 @@ impl Stack {
     }
 }
 
-/// Tells all members, whatever becomes of those before; then the strongest wish, the first error or the first panic counts.
+/// Tells all members, whatever becomes of those before; then the strongest wish, the first error or
+/// the first panic counts.
 pub(super) fn everyone<T>(members: &mut [T], mut tell: impl FnMut(&mut T) -> Reply) -> Reply {
     let mut flow = Flow::Continue;
     let (mut error, mut panic) = (None, None);
     for member in members {
-        // A member that panicked may be half-way through a change of its own; no other can see that.
+        // A member that panicked may be half-way through a change of its own; no other can see
+        // that.
         match catch_unwind(AssertUnwindSafe(|| tell(member))) {
             Ok(Ok(wish)) => flow = flow.or_stronger(wish),
             Ok(Err(e)) => {
@@ -170,7 +190,9 @@ pub(super) fn attribute(reply: Reply, name: impl FnOnce() -> String) -> Reply {
             reason.by = name();
             Ok(Flow::Stop(reason))
         }
-        Err(CallbackError::Custom(reason)) => Err(CallbackError::Failed { callback: name(), reason }),
+        Err(CallbackError::Custom(reason)) => {
+            Err(CallbackError::Failed { callback: name(), reason })
+        }
         other => other,
     }
 }

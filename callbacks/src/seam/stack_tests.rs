@@ -41,7 +41,11 @@ impl Callback for Listener {
         };
         let answer = (self.answer)(&what);
         self.state += 1;
-        self.heard.lock().unwrap().push(if self.name.is_empty() { what } else { format!("{}: {what}", self.name) });
+        self.heard.lock().unwrap().push(if self.name.is_empty() {
+            what
+        } else {
+            format!("{}: {what}", self.name)
+        });
         answer
     }
 
@@ -56,7 +60,13 @@ impl Callback for Listener {
 }
 
 fn listener(name: &'static str, heard: &Heard) -> Listener {
-    Listener { name, effects: Effects::default(), heard: heard.clone(), answer: |_| Ok(Flow::Continue), state: 0 }
+    Listener {
+        name,
+        effects: Effects::default(),
+        heard: heard.clone(),
+        answer: |_| Ok(Flow::Continue),
+        state: 0,
+    }
 }
 
 impl Listener {
@@ -101,11 +111,17 @@ fn the_order_is_by_phase_and_then_by_insertion() {
         ("b", Phase::Change),
         ("e", Phase::Save),
     ];
-    let mut stack = stack_of(phases.map(|(name, phase)| listener(name, &heard).effects(Effects::in_phase(phase))));
+    let mut stack = stack_of(
+        phases.map(|(name, phase)| listener(name, &heard).effects(Effects::in_phase(phase))),
+    );
     tell(&mut stack).unwrap();
-    assert_eq!(lines(&heard), ["a: setup", "b: setup", "c: setup", "d: setup", "e: setup", "f: setup"]);
+    assert_eq!(
+        lines(&heard),
+        ["a: setup", "b: setup", "c: setup", "d: setup", "e: setup", "f: setup"]
+    );
     let plan = stack.plan(&[], false).unwrap();
-    let planned: Vec<_> = plan.callbacks().iter().map(|c| format!("{} {}", c.name, c.phase)).collect();
+    let planned: Vec<_> =
+        plan.callbacks().iter().map(|c| format!("{} {}", c.name, c.phase)).collect();
     assert_eq!(planned, ["a configure", "b change", "c observe", "d observe", "e save", "f show"]);
 }
 
@@ -135,7 +151,10 @@ fn everyone_sees_the_moment_after_one_stopped_or_failed() {
     ]);
     let error = tell(&mut stack).unwrap_err();
     assert_eq!(error.to_string(), "run callback fails: broken");
-    assert_eq!(lines(&heard), ["stops: setup", "fails: setup", "fails later: setup", "sees: setup"]);
+    assert_eq!(
+        lines(&heard),
+        ["stops: setup", "fails: setup", "fails later: setup", "sees: setup"]
+    );
 }
 
 #[test]
@@ -167,10 +186,12 @@ fn the_strongest_flow_wins_and_of_stops_the_first() {
         |_| Ok(Flow::stop("first")),
         |_| Ok(Flow::stop("second")),
     ];
-    // Any two, in both orders: the later in this list wins, and of two stops the one that was called first.
+    // Any two, in both orders: the later in this list wins, and of two stops the one that was
+    // called first.
     for (i, &a) in wishes.iter().enumerate() {
         for (j, &b) in wishes.iter().enumerate() {
-            let mut stack = stack_of([listener("a", &heard).answer(a), listener("b", &heard).answer(b)]);
+            let mut stack =
+                stack_of([listener("a", &heard).answer(a), listener("b", &heard).answer(b)]);
             let winner = if i.min(j) >= 3 { i } else { i.max(j) };
             let (won, expected) = (tell(&mut stack).unwrap(), wishes[winner]("").unwrap());
             match (won, expected) {
@@ -187,9 +208,13 @@ fn the_strongest_flow_wins_and_of_stops_the_first() {
 #[test]
 fn two_writers_are_refused_by_name() {
     let heard = Heard::default();
-    let writes = |name, resource| listener(name, &heard).effects(Effects::default().writes(resource));
-    let refused =
-        |a, b| stack_of([writes("first", a), writes("second", b)]).plan(&[], false).map_err(|e| e.to_string());
+    let writes =
+        |name, resource| listener(name, &heard).effects(Effects::default().writes(resource));
+    let refused = |a, b| {
+        stack_of([writes("first", a), writes("second", b)])
+            .plan(&[], false)
+            .map_err(|e| e.to_string())
+    };
     for (resource, shown) in [
         (Resource::Seed, "seed"),
         (Resource::LearningRate, "learning rate"),
@@ -197,7 +222,9 @@ fn two_writers_are_refused_by_name() {
         (Resource::Weights, "weights"),
         (Resource::metric("x"), "metric x"),
     ] {
-        let message = format!("plan the callbacks: first and second both write the {shown}; keep one of them");
+        let message = format!(
+            "plan the callbacks: first and second both write the {shown}; keep one of them"
+        );
         assert_eq!(refused(resource.clone(), resource), Err(message));
     }
     assert!(refused(Resource::Stop, Resource::Stop).is_ok(), "any number may stop");
@@ -208,17 +235,25 @@ fn two_writers_are_refused_by_name() {
 #[test]
 fn a_metric_of_the_trainer_is_not_a_callbacks_to_write() {
     let heard = Heard::default();
-    let stack = stack_of([listener("mine", &heard).effects(Effects::default().writes(Resource::metric("val_loss")))]);
+    let stack =
+        stack_of([listener("mine", &heard)
+            .effects(Effects::default().writes(Resource::metric("val_loss")))]);
     let error = stack.plan(&metrics(&["val_loss"]), false).unwrap_err().to_string();
-    assert_eq!(error, "plan the callbacks: the trainer and mine both write the metric val_loss; keep one of them");
+    assert_eq!(
+        error,
+        "plan the callbacks: the trainer and mine both write the metric val_loss; keep one of them"
+    );
     assert!(stack.plan(&metrics(&["train_loss"]), false).is_ok());
 }
 
 #[test]
 fn an_unknown_metric_is_refused_with_the_nearest() {
     let heard = Heard::default();
-    let reads =
-        |metric| stack_of([listener("stopper", &heard).effects(Effects::default().reads(Resource::metric(metric)))]);
+    let reads = |metric| {
+        stack_of([
+            listener("stopper", &heard).effects(Effects::default().reads(Resource::metric(metric)))
+        ])
+    };
     let hint = |metric, known: &[&str]| match reads(metric).plan(&metrics(known), false) {
         Err(CallbackError::UnknownMetric { callback, hint, .. }) => {
             assert_eq!(callback, "stopper");
@@ -235,7 +270,10 @@ fn an_unknown_metric_is_refused_with_the_nearest() {
 
     // A metric that another callback writes is known, wherever that callback stands.
     let mut stack = reads("f1");
-    stack.push(listener("scorer", &heard).effects(Effects::in_phase(Phase::Show).writes(Resource::metric("f1"))));
+    stack.push(
+        listener("scorer", &heard)
+            .effects(Effects::in_phase(Phase::Show).writes(Resource::metric("f1"))),
+    );
     assert!(stack.plan(&[], false).is_ok());
 }
 
@@ -263,16 +301,25 @@ fn every_passes_on_whole_steps_and_everything_else() {
     assert_eq!(lines(&heard), passed);
     let mut fake = Fake::with(every(0, listener("", &heard))).batches(2);
     fake.fit(1);
-    assert_eq!(lines(&heard).iter().filter(|line| line.starts_with("step_end")).count(), 2, "0 counts as 1");
+    assert_eq!(
+        lines(&heard).iter().filter(|line| line.starts_with("step_end")).count(),
+        2,
+        "0 counts as 1"
+    );
 }
 
-/// Everything that can be seen of a callback in a stack: its plan, what it heard, how the fit ended, its state.
-fn seen(wrap: impl FnOnce(Listener) -> Box<dyn Callback>) -> (Plan, Vec<String>, Option<String>, u64) {
+/// Everything that can be seen of a callback in a stack: its plan, what it heard, how the fit
+/// ended, its state.
+fn seen(
+    wrap: impl FnOnce(Listener) -> Box<dyn Callback>,
+) -> (Plan, Vec<String>, Option<String>, u64) {
     let heard = Heard::default();
-    let effects = Effects::in_phase(Phase::Guard).writes(Resource::Weights).reads(Resource::metric("train_loss"));
-    let inner = listener("inner", &heard)
-        .effects(effects)
-        .answer(|what| Ok(if what == "step_end 2" { Flow::stop("enough") } else { Flow::Continue }));
+    let effects = Effects::in_phase(Phase::Guard)
+        .writes(Resource::Weights)
+        .reads(Resource::metric("train_loss"));
+    let inner = listener("inner", &heard).effects(effects).answer(|what| {
+        Ok(if what == "step_end 2" { Flow::stop("enough") } else { Flow::Continue })
+    });
     let mut fake = Fake::with(wrap(inner));
     let plan = fake.stack.plan(&metrics(&["train_loss"]), false).unwrap();
     let saved = fake.stack.save().unwrap();

@@ -16,15 +16,18 @@ impl CallbackState {
 
     /// Encodes `value`; `callback` names the owner in an error.
     pub fn of<T: Serialize>(callback: &str, value: &T) -> Result<Self, CallbackError> {
-        rmp_serde::to_vec_named(value)
-            .map(Self)
-            .map_err(|e| CallbackError::State { callback: callback.to_owned(), reason: e.to_string() })
+        rmp_serde::to_vec_named(value).map(Self).map_err(|e| CallbackError::State {
+            callback: callback.to_owned(),
+            reason: e.to_string(),
+        })
     }
 
     /// Decodes what [`of`](Self::of) encoded.
     pub fn get<T: DeserializeOwned>(&self, callback: &str) -> Result<T, CallbackError> {
-        rmp_serde::from_slice(&self.0)
-            .map_err(|e| CallbackError::State { callback: callback.to_owned(), reason: e.to_string() })
+        rmp_serde::from_slice(&self.0).map_err(|e| CallbackError::State {
+            callback: callback.to_owned(),
+            reason: e.to_string(),
+        })
     }
 
     /// The encoded bytes.

@@ -1,13 +1,14 @@
-//! A trainer without a model: the loop of `seam/moment.rs` over made-up losses, gradients and metrics.
+//! A trainer without a model: the loop of `seam/moment.rs` over made-up losses, gradients and
+//! metrics.
 
 #![allow(dead_code, clippy::expect_used)] // each test file uses a part; a failing test may panic
 
 use std::cell::{Cell, RefCell};
 
 use trainbook_callbacks::{
-    BatchStart, Callback, CallbackError, CheckpointRequest, Counters, EpochEnd, EpochStart, FitEnd, FitStart, Flow,
-    GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, Setup, Snapshot, Stack, StepEnd, StopKind,
-    StopReason, TensorInfo, TensorStats, Weights,
+    BatchStart, Callback, CallbackError, CheckpointRequest, Counters, EpochEnd, EpochStart, FitEnd,
+    FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, Setup,
+    Snapshot, Stack, StepEnd, StopKind, StopReason, TensorInfo, TensorStats, Weights,
 };
 use trainbook_store::{Metric, Name, RunWriter};
 
@@ -28,7 +29,13 @@ impl FakeGradients {
             .zip(&values)
             .map(|(n, v)| TensorInfo { name: (*n).to_owned(), shape: vec![v.len()] })
             .collect();
-        Self { infos, values, norm: Cell::new(None), norm_calls: Cell::new(0), stats_calls: Cell::new(0) }
+        Self {
+            infos,
+            values,
+            norm: Cell::new(None),
+            norm_calls: Cell::new(0),
+            stats_calls: Cell::new(0),
+        }
     }
 
     fn each(&mut self, change: impl Fn(f32) -> f32) {
@@ -65,7 +72,10 @@ impl Gradients for FakeGradients {
         Ok(())
     }
 
-    fn edit(&mut self, change: &mut dyn FnMut(&TensorInfo, &mut [f32])) -> Result<(), CallbackError> {
+    fn edit(
+        &mut self,
+        change: &mut dyn FnMut(&TensorInfo, &mut [f32]),
+    ) -> Result<(), CallbackError> {
         self.norm.set(None);
         self.infos.iter().zip(&mut self.values).for_each(|(info, values)| change(info, values));
         Ok(())
@@ -180,17 +190,23 @@ impl Fake {
         self.resume()
     }
 
-    /// The beginning of a fit that goes on where another left off: the horizon is the earlier one's.
+    /// The beginning of a fit that goes on where another left off: the horizon is the earlier
+    /// one's.
     pub fn resume(&mut self) -> Result<Option<StopReason>, String> {
         let names: Vec<Name> = (self.metrics)(0).iter().map(|(name, _)| Name::new(name)).collect();
-        let fit =
-            FitStart { counters: self.counters, horizon: self.horizon, run: self.run.as_ref(), epoch_metrics: &names };
+        let fit = FitStart {
+            counters: self.counters,
+            horizon: self.horizon,
+            run: self.run.as_ref(),
+            epoch_metrics: &names,
+        };
         stopped(self.stack.on(&mut Moment::FitStart(&fit)))
     }
 
     pub fn epoch(&mut self) -> Result<Option<StopReason>, String> {
         let mut end = {
-            let epoch = EpochStart { counters: self.counters, horizon: self.horizon, log: &self.log };
+            let epoch =
+                EpochStart { counters: self.counters, horizon: self.horizon, log: &self.log };
             stopped(self.stack.on(&mut Moment::EpochStart(&epoch)))?
         };
         for _ in 0..self.horizon.batches_per_epoch {
@@ -204,8 +220,15 @@ impl Fake {
             .collect();
         let requests = RefCell::default();
         let seconds = (self.seconds)(self.counters.epoch);
-        let context =
-            EpochEnd::new(self.counters, self.horizon, seconds, &metrics, &self.weights, &self.log, &requests);
+        let context = EpochEnd::new(
+            self.counters,
+            self.horizon,
+            seconds,
+            &metrics,
+            &self.weights,
+            &self.log,
+            &requests,
+        );
         let at_end = stopped(self.stack.on(&mut Moment::EpochEnd(&context)))?;
         self.counters.epoch += 1;
         self.seen.epoch_logs.push(self.log.read(<[_]>::to_vec));
@@ -217,8 +240,10 @@ impl Fake {
     fn step(&mut self) -> Result<Option<StopReason>, String> {
         let first = self.counters.batches_seen as usize * 3;
         let samples = [first, first + 1, first + 2];
-        let mut batch = BatchStart::new(self.counters, self.horizon, &samples, &self.log, self.learning_rate);
-        let mut flow = self.stack.on(&mut Moment::BatchStart(&mut batch)).map_err(|e| e.to_string())?;
+        let mut batch =
+            BatchStart::new(self.counters, self.horizon, &samples, &self.log, self.learning_rate);
+        let mut flow =
+            self.stack.on(&mut Moment::BatchStart(&mut batch)).map_err(|e| e.to_string())?;
         self.learning_rate = batch.learning_rate();
 
         self.counters.batches_seen += 1;
@@ -226,7 +251,13 @@ impl Fake {
         let mut gradients = FakeGradients::new((self.gradients)(counters.batches_seen));
         macro_rules! view {
             () => {
-                GradientView { counters, loss, samples: &samples, gradients: &gradients, log: &self.log }
+                GradientView {
+                    counters,
+                    loss,
+                    samples: &samples,
+                    gradients: &gradients,
+                    log: &self.log,
+                }
             };
         }
         let skips = |flow: &Flow| matches!(flow, Flow::SkipUpdate | Flow::Stop(_));
@@ -244,7 +275,15 @@ impl Fake {
         self.counters.updates_applied += u64::from(applied);
         self.weights.0 += if applied { 1.0 } else { 0.0 };
 
-        let step = StepEnd::new(self.counters, self.horizon, self.learning_rate, applied, &samples, &self.log, loss);
+        let step = StepEnd::new(
+            self.counters,
+            self.horizon,
+            self.learning_rate,
+            applied,
+            &samples,
+            &self.log,
+            loss,
+        );
         let wish = self.stack.on(&mut Moment::StepEnd(&step));
         self.seen.learning_rates.push(self.learning_rate);
         self.seen.applied.push(applied);
@@ -258,10 +297,13 @@ impl Fake {
 
     pub fn fit_end(&mut self, end: Result<Option<StopReason>, String>) {
         let (reason, error) = match end {
-            Ok(reason) => (Some(reason.unwrap_or_else(|| StopReason::new(StopKind::Completed, ""))), None),
+            Ok(reason) => {
+                (Some(reason.unwrap_or_else(|| StopReason::new(StopKind::Completed, ""))), None)
+            }
             Err(error) => (None, Some(error)),
         };
-        let mut fit = FitEnd::new(self.counters, reason.as_ref(), error.as_deref(), &mut self.weights);
+        let mut fit =
+            FitEnd::new(self.counters, reason.as_ref(), error.as_deref(), &mut self.weights);
         let after = self.stack.on(&mut Moment::FitEnd(&mut fit));
         self.seen.error = error.or(after.err().map(|e| e.to_string()));
         self.seen.reason = reason;

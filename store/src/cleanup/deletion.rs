@@ -16,7 +16,8 @@ use crate::run_id::RunId;
 use crate::store::Store;
 use crate::summary::RunSummary;
 
-/// Which runs are to be deleted, and why. Nothing is deleted before [`carry_out`](DeletionPlan::carry_out).
+/// Which runs are to be deleted, and why. Nothing is deleted before
+/// [`carry_out`](DeletionPlan::carry_out).
 ///
 /// As text, it is a table of the runs that were looked at.
 #[derive(Debug, Clone, Serialize)]
@@ -25,7 +26,8 @@ pub struct DeletionPlan {
     pub(super) store: Store,
     /// Every run that was looked at, newest first.
     pub runs: Vec<PlannedRun>,
-    /// The size of the journals that go, in bytes. What their objects take is freed by the collection of garbage.
+    /// The size of the journals that go, in bytes. What their objects take is freed by the
+    /// collection of garbage.
     pub bytes: u64,
 }
 
@@ -57,8 +59,8 @@ impl Store {
     /// Plans to delete these runs, given by their ids or beginnings of them that no other run has.
     ///
     /// # Errors
-    /// [`StoreError::UnknownRun`], [`StoreError::AmbiguousRun`], and [`StoreError::RunInUse`] for a run that is being
-    /// written: also one that has ended, as long as a process keeps its writer.
+    /// [`StoreError::UnknownRun`], [`StoreError::AmbiguousRun`], and [`StoreError::RunInUse`] for a
+    /// run that is being written: also one that has ended, as long as a process keeps its writer.
     pub fn plan_deletion<S: AsRef<str>>(&self, runs: &[S]) -> Result<DeletionPlan> {
         let mut ids = Vec::with_capacity(runs.len());
         for run in runs {
@@ -71,14 +73,21 @@ impl Store {
             let path = self.journals().path(&id);
             if is_in_use(&path).map_err(StoreError::io("read", &path))? {
                 let record = record::load(&id, &path).ok().flatten();
-                let process = record.map(|record| record.environment.process_id).filter(|process| *process != 0);
+                let process = record
+                    .map(|record| record.environment.process_id)
+                    .filter(|process| *process != 0);
                 return Err(StoreError::RunInUse { id, process });
             }
             let run = match self.summary(id.as_str()) {
                 Ok(run) => run,
                 Err(_) => record::unreadable(&id, "it never began".to_owned()),
             };
-            planned.push(PlannedRun { run, bytes: length(&path)?, goes: true, why: "it was named".to_owned() });
+            planned.push(PlannedRun {
+                run,
+                bytes: length(&path)?,
+                goes: true,
+                why: "it was named".to_owned(),
+            });
         }
         Ok(DeletionPlan::new(self, planned))
     }
@@ -95,11 +104,12 @@ impl DeletionPlan {
         self.runs.iter().filter(|run| run.goes)
     }
 
-    /// Deletes the journals of the runs that go. One that cannot be deleted, for example because somebody began to write it,
-    /// is left and told, and the others are deleted all the same.
+    /// Deletes the journals of the runs that go. One that cannot be deleted, for example because
+    /// somebody began to write it, is left and told, and the others are deleted all the same.
     ///
     /// # Errors
-    /// [`StoreError::Io`] if the folder of journals cannot be synced; the runs may come back after a power cut then.
+    /// [`StoreError::Io`] if the folder of journals cannot be synced; the runs may come back after
+    /// a power cut then.
     pub fn carry_out(&self) -> Result<Deleted> {
         let journals = self.store.journals();
         let mut deleted = Deleted { runs: Vec::new(), bytes: 0, left: Vec::new() };
@@ -145,7 +155,8 @@ fn delete(path: &Path) -> Result<(), String> {
         Ok(file) => file,
         Err(error) => return gone(error),
     };
-    // Held until it is removed. Shared, as readers hold it, so that no reader takes the run for a living one meanwhile.
+    // Held until it is removed. Shared, as readers hold it, so that no reader takes the run for a
+    // living one meanwhile.
     match file.try_lock_shared() {
         Ok(()) => std::fs::remove_file(path).or_else(gone),
         Err(TryLockError::WouldBlock) => Err("it is being written".to_owned()),
@@ -156,9 +167,12 @@ fn delete(path: &Path) -> Result<(), String> {
 impl fmt::Display for DeletionPlan {
     /// A line for each run, then the sum.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> = self.runs.iter().map(|run| shown(run.run.name.as_deref(), &run.run.model)).collect();
+        let names: Vec<String> =
+            self.runs.iter().map(|run| shown(run.run.name.as_deref(), &run.run.model)).collect();
         let sizes: Vec<String> = self.runs.iter().map(|run| size(run.bytes)).collect();
-        let width = |texts: &[String]| texts.iter().map(|text| text.chars().count()).max().unwrap_or_default();
+        let width = |texts: &[String]| {
+            texts.iter().map(|text| text.chars().count()).max().unwrap_or_default()
+        };
         let (name_width, size_width) = (width(&names), width(&sizes));
         for (run, (name, size)) in self.runs.iter().zip(names.iter().zip(&sizes)) {
             let what = if run.goes { "delete" } else { "keep  " };
@@ -172,13 +186,20 @@ impl fmt::Display for DeletionPlan {
             )?;
         }
         let going = self.going().count();
-        write!(f, "{} of {} would be deleted, {}", going, count(self.runs.len(), "run"), size(self.bytes))
+        write!(
+            f,
+            "{} of {} would be deleted, {}",
+            going,
+            count(self.runs.len(), "run"),
+            size(self.bytes)
+        )
     }
 }
 
 /// A name or a model that fits into a column.
 fn shown(name: Option<&str>, model: &str) -> String {
-    let text: String = name.unwrap_or(model).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text: String =
+        name.unwrap_or(model).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().count() <= 32 { text } else { text.chars().take(31).chain(['…']).collect() }
 }
 

@@ -1,20 +1,23 @@
 //! Files that nobody refers to.
 //!
-//! An object is garbage when no journal refers to it, and it is safe to delete when no run is about to. Why it is, while runs
-//! are being written by other processes:
+//! An object is garbage when no journal refers to it, and it is safe to delete when no run is about
+//! to. Why it is, while runs are being written by other processes:
 //!
-//! 1. A run's objects are put after its journal was created and before the record that refers to them is in it. Putting makes
-//!    the object's file young: a new one gets the time at which it was put, and so does one that was there already.
-//! 2. The collection notes the time, then lists the journals. Of each it asks first whether somebody holds it, then reads it.
-//!    What it finds in one that nobody holds is all that will ever be there.
-//! 3. It deletes no object that is younger than the start of the oldest journal that somebody holds: whatever those runs put
-//!    stays. Nor one that is younger than the time it noted: whatever runs put that it has not seen in the list stays.
-//! 4. It looks at the file's time and deletes the file under the lock of objects, alone; whoever puts an object holds that lock
-//!    while it makes the file young. So an object either is young when it is looked at, or is gone when it is put, and then is
-//!    written again.
+//! 1. A run's objects are put after its journal was created and before the record that refers to
+//!    them is in it. Putting makes the object's file young: a new one gets the time at which it was
+//!    put, and so does one that was there already.
+//! 2. The collection notes the time, then lists the journals. Of each it asks first whether
+//!    somebody holds it, then reads it. What it finds in one that nobody holds is all that will
+//!    ever be there.
+//! 3. It deletes no object that is younger than the start of the oldest journal that somebody
+//!    holds: whatever those runs put stays. Nor one that is younger than the time it noted:
+//!    whatever runs put that it has not seen in the list stays.
+//! 4. It looks at the file's time and deletes the file under the lock of objects, alone; whoever
+//!    puts an object holds that lock while it makes the file young. So an object either is young
+//!    when it is looked at, or is gone when it is put, and then is written again.
 //!
-//! Clocks are trusted to a minute: so much older than (3) says an object must be. It is more than file systems round, and
-//! covers machines that share a store and do not quite agree.
+//! Clocks are trusted to a minute: so much older than (3) says an object must be. It is more than
+//! file systems round, and covers machines that share a store and do not quite agree.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -38,7 +41,8 @@ use crate::store::Store;
 /// How much older an object must be than everything that could need it.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// How old a temporary file must be for its writer to be dead. A living one changes it every moment.
+/// How old a temporary file must be for its writer to be dead. A living one changes it every
+/// moment.
 const STALE: Duration = Duration::from_secs(3600);
 
 /// How many files are deleted under one lock. It takes milliseconds, which is how long others wait.
@@ -57,7 +61,8 @@ pub struct CollectionPlan {
     pub bytes: u64,
     /// How many objects runs refer to.
     pub needed: usize,
-    /// How many objects nobody refers to and are too young to go: a run that is being written may be about to.
+    /// How many objects nobody refers to and are too young to go: a run that is being written may
+    /// be about to.
     pub young: usize,
     /// The oldest run that is being written. Objects that were put since it started stay.
     pub oldest_in_use: Option<RunId>,
@@ -90,7 +95,8 @@ pub enum GarbageKind {
 }
 
 impl GarbageKind {
-    const ALL: [GarbageKind; 3] = [GarbageKind::Object, GarbageKind::TemporaryFile, GarbageKind::DamagedIndex];
+    const ALL: [GarbageKind; 3] =
+        [GarbageKind::Object, GarbageKind::TemporaryFile, GarbageKind::DamagedIndex];
 
     fn noun(self) -> &'static str {
         match self {
@@ -115,11 +121,12 @@ pub struct Collected {
 }
 
 impl Store {
-    /// Finds the files that nobody refers to. Safe while runs are being written, in this process and in others.
+    /// Finds the files that nobody refers to. Safe while runs are being written, in this process
+    /// and in others.
     ///
     /// # Errors
-    /// [`StoreError::UnknownReferences`] if a journal is damaged, because what it referred to cannot be known; and
-    /// [`StoreError::Io`].
+    /// [`StoreError::UnknownReferences`] if a journal is damaged, because what it referred to
+    /// cannot be known; and [`StoreError::Io`].
     pub fn plan_collection(&self) -> Result<CollectionPlan> {
         let now = SystemTime::now();
         let mut needed = HashSet::new();
@@ -141,15 +148,20 @@ impl Store {
                 (None, _) if bytes.is_empty() => Ok(false),
                 (None, None) if in_use => Ok(false),
                 (_, Some(damage)) => Err(damage),
-                (first, None) => Fold::begin(&id, &path, first, None).map(|_| true).map_err(|error| error.to_string()),
+                (first, None) => Fold::begin(&id, &path, first, None)
+                    .map(|_| true)
+                    .map_err(|error| error.to_string()),
             };
-            let is_whole = is_whole.map_err(|why| StoreError::UnknownReferences { id: id.clone(), why })?;
+            let is_whole =
+                is_whole.map_err(|why| StoreError::UnknownReferences { id: id.clone(), why })?;
             if (in_use || !is_whole) && oldest_in_use.as_ref().is_none_or(|oldest| id < *oldest) {
                 oldest_in_use = Some(id);
             }
         }
         let seconds = |id: &RunId| u64::try_from(id.started_at().as_second()).unwrap_or_default();
-        let started = oldest_in_use.as_ref().map(|id| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds(id)));
+        let started = oldest_in_use
+            .as_ref()
+            .map(|id| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds(id)));
         let before = started.map_or(now, |started| started.min(now)) - MARGIN;
         let mut plan = CollectionPlan {
             store: self.clone(),
@@ -188,7 +200,9 @@ impl CollectionPlan {
                         continue;
                     }
                     Ok(_) => GarbageKind::Object,
-                    Err(_) if name.starts_with(TEMPORARY) && modified < now - STALE => GarbageKind::TemporaryFile,
+                    Err(_) if name.starts_with(TEMPORARY) && modified < now - STALE => {
+                        GarbageKind::TemporaryFile
+                    }
                     // Whatever else there is was not put there by this crate.
                     Err(_) => continue,
                 };
@@ -216,26 +230,28 @@ impl CollectionPlan {
         Ok(())
     }
 
-    /// Deletes the garbage. What was put again since the plan was made stays, however long ago that is; what cannot be
-    /// deleted is told, and the rest goes all the same.
+    /// Deletes the garbage. What was put again since the plan was made stays, however long ago that
+    /// is; what cannot be deleted is told, and the rest goes all the same.
     ///
     /// # Errors
-    /// [`StoreError::ObjectsLocked`] if somebody held the lock on objects for longer than a second. What was deleted before
-    /// is gone.
+    /// [`StoreError::ObjectsLocked`] if somebody held the lock on objects for longer than a second.
+    /// What was deleted before is gone.
     pub fn carry_out(&self) -> Result<Collected> {
         let mut collected = Collected { files: 0, bytes: 0, renewed: 0, left: Vec::new() };
         for batch in self.garbage.chunks(BATCH) {
             let _lock = self.store.objects().lock_exclusive()?;
             for Garbage { kind, path, bytes } in batch {
                 let removed = match kind {
-                    GarbageKind::Object => match path.symlink_metadata().and_then(|metadata| metadata.modified()) {
-                        Ok(modified) if modified >= self.before => {
-                            collected.renewed += 1;
-                            continue;
+                    GarbageKind::Object => {
+                        match path.symlink_metadata().and_then(|metadata| metadata.modified()) {
+                            Ok(modified) if modified >= self.before => {
+                                collected.renewed += 1;
+                                continue;
+                            }
+                            Ok(_) => std::fs::remove_file(path),
+                            Err(error) => Err(error),
                         }
-                        Ok(_) => std::fs::remove_file(path),
-                        Err(error) => Err(error),
-                    },
+                    }
                     GarbageKind::TemporaryFile => std::fs::remove_file(path),
                     GarbageKind::DamagedIndex if path.is_dir() => std::fs::remove_dir_all(path),
                     GarbageKind::DamagedIndex => std::fs::remove_file(path),
@@ -268,7 +284,9 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>> {
 /// In bytes, with everything that is in it; what cannot be read counts nothing.
 fn size_of(path: &Path) -> u64 {
     match path.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => list(path).unwrap_or_default().iter().map(|path| size_of(path)).sum(),
+        Ok(metadata) if metadata.is_dir() => {
+            list(path).unwrap_or_default().iter().map(|path| size_of(path)).sum()
+        }
         Ok(metadata) => metadata.len(),
         Err(_) => 0,
     }
@@ -277,7 +295,8 @@ fn size_of(path: &Path) -> u64 {
 impl fmt::Display for CollectionPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for kind in GarbageKind::ALL {
-            let of_kind: Vec<_> = self.garbage.iter().filter(|garbage| garbage.kind == kind).collect();
+            let of_kind: Vec<_> =
+                self.garbage.iter().filter(|garbage| garbage.kind == kind).collect();
             if !of_kind.is_empty() {
                 let bytes = of_kind.iter().map(|garbage| garbage.bytes).sum();
                 let noun = if kind == GarbageKind::DamagedIndex && of_kind.len() > 1 {

@@ -7,11 +7,12 @@ use crate::object_id::ObjectId;
 /// As many digits as an id has.
 const DIGITS: usize = 64;
 
-/// Every object that the journal with these bytes may refer to: every run of 64 hexadecimal digits in it, whichever record and
-/// field it stands in.
+/// Every object that the journal with these bytes may refer to: every run of 64 hexadecimal digits
+/// in it, whichever record and field it stands in.
 ///
-/// So no field can be forgotten, not even one that only a later version of this crate knows. That a text which merely looks like
-/// an id (the hash of a data set) counts too keeps at worst a file that has that very hash.
+/// So no field can be forgotten, not even one that only a later version of this crate knows. That a
+/// text which merely looks like an id (the hash of a data set) counts too keeps at worst a file
+/// that has that very hash.
 pub(super) fn references(journal: &[u8], found: &mut HashSet<ObjectId>) {
     let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     for digits in journal.split(|byte| !is_digit(byte)).filter(|digits| digits.len() >= DIGITS) {
@@ -33,7 +34,9 @@ mod tests {
         match value {
             serde_json::Value::String(text) => found.extend(text.parse::<ObjectId>().ok()),
             serde_json::Value::Array(values) => values.iter().for_each(|value| ids(value, found)),
-            serde_json::Value::Object(values) => values.values().for_each(|value| ids(value, found)),
+            serde_json::Value::Object(values) => {
+                values.values().for_each(|value| ids(value, found))
+            }
             _ => {}
         }
     }
@@ -51,13 +54,20 @@ mod tests {
         };
         let tags = [("resumed_from".into(), id("resumed").to_string())].into();
         let data = DataFingerprint { hash: "0".repeat(70), ..DataFingerprint::default() };
-        let run = store.start_run(RunStart { environment, tags, data, ..RunStart::default() }).unwrap();
+        let run =
+            store.start_run(RunStart { environment, tags, data, ..RunStart::default() }).unwrap();
         for step in 0..300 {
             run.log(step, &[Metric::new("loss", 0.1 * step as f64)]);
         }
         for label in ["best", "last"] {
             let object = id(label);
-            run.event(RunEvent::Checkpoint { label: label.into(), step: 1, epoch: 1, object, metric: None });
+            run.event(RunEvent::Checkpoint {
+                label: label.into(),
+                step: 1,
+                epoch: 1,
+                object,
+                metric: None,
+            });
         }
         run.finish(RunEnd::new(EndState::Finished, 1, 1)).unwrap();
 

@@ -38,6 +38,9 @@ mod tests {
         ] {
             assert_eq!(size(bytes), text);
         }
-        assert_eq!([count(0, "run"), count(1, "run"), count(2, "run")], ["0 runs", "1 run", "2 runs"]);
+        assert_eq!(
+            [count(0, "run"), count(1, "run"), count(2, "run")],
+            ["0 runs", "1 run", "2 runs"]
+        );
     }
 }

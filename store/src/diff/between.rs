@@ -12,7 +12,8 @@ use crate::store::Store;
 use crate::value::Value;
 
 impl RunDiff {
-    /// Compares everything that two runs recorded. Two NaN are equal; other numbers are equal when their bits are.
+    /// Compares everything that two runs recorded. Two NaN are equal; other numbers are equal when
+    /// their bits are.
     pub fn between(a: &RunRecord, b: &RunRecord) -> RunDiff {
         let (fields_a, fields_b) = (flatten::fields(a), flatten::fields(b));
         let paths: BTreeSet<&(Group, String)> = fields_a.keys().chain(fields_b.keys()).collect();
@@ -25,11 +26,13 @@ impl RunDiff {
             }
         }
         drop_echoes(&mut differences, a, b);
-        let names: BTreeSet<&str> = a.series.keys().chain(b.series.keys()).map(|name| name.as_str()).collect();
+        let names: BTreeSet<&str> =
+            a.series.keys().chain(b.series.keys()).map(|name| name.as_str()).collect();
         let (not_compared, compared): (Vec<&str>, Vec<&str>) =
             names.into_iter().partition(|name| RunDiff::measures_time(name));
-        let divergences =
-            compared.into_iter().filter_map(|name| series::divergence(name, points(a, name), points(b, name)));
+        let divergences = compared
+            .into_iter()
+            .filter_map(|name| series::divergence(name, points(a, name), points(b, name)));
         let mut diff = RunDiff {
             a: a.summary.id.clone(),
             b: b.summary.id.clone(),
@@ -42,7 +45,9 @@ impl RunDiff {
         };
         for difference in differences {
             match difference.group {
-                Group::Settings | Group::Data | Group::Code | Group::Machine => diff.causes.push(difference),
+                Group::Settings | Group::Data | Group::Code | Group::Machine => {
+                    diff.causes.push(difference)
+                }
                 Group::Results => diff.results.push(difference),
                 Group::Circumstances => diff.circumstances.push(difference),
             }
@@ -68,9 +73,9 @@ fn drop_echoes(differences: &mut Vec<Difference>, a: &RunRecord, b: &RunRecord) 
         !difference.path.starts_with("plan.") || (difference.a.is_some() && difference.b.is_some())
     });
     let same_data = a.data.hash == b.data.hash && !a.data.hash.is_empty();
-    let diff_told = differences
-        .iter()
-        .any(|difference| matches!(difference.path.as_str(), "environment.git_diff" | "environment.unknown.git_diff"));
+    let diff_told = differences.iter().any(|difference| {
+        matches!(difference.path.as_str(), "environment.git_diff" | "environment.unknown.git_diff")
+    });
     for difference in differences.iter_mut() {
         match difference.path.as_str() {
             // The same samples from another place.
@@ -89,8 +94,9 @@ fn points<'a>(record: &'a RunRecord, metric: &str) -> &'a [(u64, f64)] {
 
 fn not_known(a: &RunRecord, b: &RunRecord) -> Vec<String> {
     let (a, b) = (&a.environment.unknown, &b.environment.unknown);
-    let of_code =
-        ["git_commit", "git_diff"].into_iter().filter(|field| a.contains_key(*field) && b.contains_key(*field));
+    let of_code = ["git_commit", "git_diff"]
+        .into_iter()
+        .filter(|field| a.contains_key(*field) && b.contains_key(*field));
     of_code.map(|field| format!("environment.{field}")).collect()
 }
 

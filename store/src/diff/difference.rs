@@ -11,7 +11,8 @@ pub struct Difference {
     pub path: String,
     /// What kind of thing it is.
     pub group: Group,
-    /// Its value in the first run; absent if it has none, which is not the same as any value. NaN is `null` in JSON.
+    /// Its value in the first run; absent if it has none, which is not the same as any value. NaN
+    /// is `null` in JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub a: Option<Value>,
     /// Its value in the second run.

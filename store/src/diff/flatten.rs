@@ -26,7 +26,12 @@ pub(super) fn fields(record: &RunRecord) -> Fields {
     nest(&mut fields, &|_| Group::Data, "data", data);
     nest(&mut fields, &group_of, "environment", environment);
     for (place, event) in events.iter().enumerate() {
-        put(&mut fields, Group::Circumstances, format!("events.{place}.at"), text(event.at.to_string()));
+        put(
+            &mut fields,
+            Group::Circumstances,
+            format!("events.{place}.at"),
+            text(event.at.to_string()),
+        );
         nest(&mut fields, &group_of_event, &format!("events.{place}"), &event.event);
     }
     fields
@@ -68,12 +73,17 @@ fn summary_fields(summary: &RunSummary, fields: &mut Fields) {
     put(fields, Group::Results, "warnings", whole(*warnings));
     put(fields, Group::Results, "damage", damage.clone().map(Value::Text));
     for (name, aggregate) in metrics {
-        let group = if RunDiff::measures_time(name) { Group::Circumstances } else { Group::Results };
+        let group =
+            if RunDiff::measures_time(name) { Group::Circumstances } else { Group::Results };
         let Aggregate { count, nan_count, first, last, min, max, mean, argmin, argmax } = aggregate;
-        for (part, value) in [("first", first), ("last", last), ("min", min), ("max", max), ("mean", mean)] {
+        for (part, value) in
+            [("first", first), ("last", last), ("min", min), ("max", max), ("mean", mean)]
+        {
             put(fields, group, format!("metrics.{name}.{part}"), Some(Value::Float(*value)));
         }
-        for (part, value) in [("count", count), ("nan_count", nan_count), ("argmin", argmin), ("argmax", argmax)] {
+        for (part, value) in
+            [("count", count), ("nan_count", nan_count), ("argmin", argmin), ("argmax", argmax)]
+        {
             put(fields, group, format!("metrics.{name}.{part}"), whole(*value));
         }
     }
@@ -85,17 +95,23 @@ fn plan_fields(plan: &[PlannedCallback], fields: &mut Fields) {
     put(fields, Group::Settings, "plan", text(names.join(", ")));
     let mut seen: Vec<&str> = Vec::new();
     for PlannedCallback { name, phase, reads, writes } in plan {
-        // By name and not by place: one callback more moves those behind it, which is no difference of theirs.
+        // By name and not by place: one callback more moves those behind it, which is no difference
+        // of theirs.
         let earlier = seen.iter().filter(|earlier| *earlier == name).count();
         seen.push(name);
-        let path = if earlier == 0 { format!("plan.{name}") } else { format!("plan.{name}.{}", earlier + 1) };
+        let path = if earlier == 0 {
+            format!("plan.{name}")
+        } else {
+            format!("plan.{name}.{}", earlier + 1)
+        };
         let declared = format!("{phase}; reads {}; writes {}", reads.join(", "), writes.join(", "));
         put(fields, Group::Settings, path, text(declared));
     }
 }
 
-/// An exported file holds the id of its run, so its place and hash differ between any two runs. What it computes is in the hash
-/// of the graph, which is a result like everything else that happens.
+/// An exported file holds the id of its run, so its place and hash differ between any two runs.
+/// What it computes is in the hash of the graph, which is a result like everything else that
+/// happens.
 fn group_of_event(path: &str) -> Group {
     if path.ends_with(".export.path") || path.ends_with(".export.sha256") {
         Group::Circumstances
@@ -108,10 +124,10 @@ fn group_of_event(path: &str) -> Group {
 fn group_of(path: &str) -> Group {
     let field = path.split('.').nth(1).unwrap_or_default();
     match field {
-        "git_commit" | "git_dirty" | "git_diff" | "cargo_lock_hash" | "toolkit_version" | "features" | "rustc"
-        | "target" | "target_features" | "build_profile" => Group::Code,
-        // Untracked files are, if git is used well, what runs leave behind. The command line, the notebook and its cell are how
-        // the settings came about, which are compared themselves.
+        "git_commit" | "git_dirty" | "git_diff" | "cargo_lock_hash" | "toolkit_version"
+        | "features" | "rustc" | "target" | "target_features" | "build_profile" => Group::Code,
+        // Untracked files are, if git is used well, what runs leave behind. The command line, the
+        // notebook and its cell are how the settings came about, which are compared themselves.
         "process_id"
         | "host_name"
         | "command_line"
@@ -120,7 +136,8 @@ fn group_of(path: &str) -> Group {
         | "notebook_cell"
         | "git_untracked"
         | "git_untracked_count" => Group::Circumstances,
-        // Not to know whether the code is the same is a difference of the code, unless neither run knows.
+        // Not to know whether the code is the same is a difference of the code, unless neither run
+        // knows.
         "unknown" if path.starts_with("environment.unknown.git_untracked") => Group::Circumstances,
         "unknown" if path.starts_with("environment.unknown.git") => Group::Code,
         "unknown" => Group::Circumstances,
@@ -128,7 +145,8 @@ fn group_of(path: &str) -> Group {
     }
 }
 
-/// Puts what a value holds under its path, and deeper values under longer paths. A list of texts is one value.
+/// Puts what a value holds under its path, and deeper values under longer paths. A list of texts is
+/// one value.
 fn nest(fields: &mut Fields, group: &dyn Fn(&str) -> Group, path: &str, value: &impl Serialize) {
     // Only values whose keys are no texts cannot be represented, and there are none in a record.
     if let Ok(json) = serde_json::to_value(value) {

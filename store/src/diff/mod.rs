@@ -1,11 +1,13 @@
 //! What differs between two runs.
 //!
-//! Every field of a record is compared, and each belongs to one [`Group`]. *Causes* are what was put into a run: settings,
-//! data, code, machine. *Results* are what came out. *Circumstances* differ between any two runs, or say again what the causes
-//! say; they are kept apart, so that "only `lr` differs" can be said of two runs of which that is true.
+//! Every field of a record is compared, and each belongs to one [`Group`]. *Causes* are what was
+//! put into a run: settings, data, code, machine. *Results* are what came out. *Circumstances*
+//! differ between any two runs, or say again what the causes say; they are kept apart, so that
+//! "only `lr` differs" can be said of two runs of which that is true.
 //!
-//! A field that nobody thought of cannot be missed: records are taken apart field by field, and a new field of
-//! [`Environment`](crate::Environment) belongs to the machine until `flatten.rs` says otherwise.
+//! A field that nobody thought of cannot be missed: records are taken apart field by field, and a
+//! new field of [`Environment`](crate::Environment) belongs to the machine until `flatten.rs` says
+//! otherwise.
 
 mod between;
 mod difference;

@@ -51,7 +51,10 @@ mod tests {
         assert_eq!(of(&[], &[]), None);
         assert_eq!(of(&[(1, 0.5), (2, nan)], &[(1, 0.5), (2, -nan)]), None);
         assert_eq!(of(&[(1, 0.0)], &[(1, -0.0)]), Some((1, Some(0.0), Some(-0.0))));
-        assert_eq!(of(&[(1, 0.5), (2, 0.1 + 0.2)], &[(1, 0.5), (2, 0.3)]), Some((2, Some(0.1 + 0.2), Some(0.3))));
+        assert_eq!(
+            of(&[(1, 0.5), (2, 0.1 + 0.2)], &[(1, 0.5), (2, 0.3)]),
+            Some((2, Some(0.1 + 0.2), Some(0.3)))
+        );
         assert_eq!(of(&[(1, 0.5), (3, 1.0)], &[(1, 0.5)]), Some((3, Some(1.0), None)));
         assert_eq!(of(&[], &[(1, 0.5)]), Some((1, None, Some(0.5))));
         assert_eq!(of(&[(1, 0.5), (3, 1.0)], &[(1, 0.5), (2, 2.0)]), Some((2, None, Some(2.0))));

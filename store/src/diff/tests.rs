@@ -1,11 +1,17 @@
 use super::*;
-use crate::event::{DataFingerprint, EndState, Metric, PlannedCallback, RunEnd, RunEvent, RunStart, TimedEvent};
+use crate::event::{
+    DataFingerprint, EndState, Metric, PlannedCallback, RunEnd, RunEvent, RunStart, TimedEvent,
+};
 use crate::record::RunRecord;
 use crate::value::Value;
 use crate::{Environment, ObjectId, Store};
 
 fn start() -> RunStart {
-    let callback = |name: &str| PlannedCallback { name: name.into(), phase: "change".into(), ..Default::default() };
+    let callback = |name: &str| PlannedCallback {
+        name: name.into(),
+        phase: "change".into(),
+        ..Default::default()
+    };
     RunStart {
         name: Some("one".into()),
         params: [("lr".into(), 0.1.into()), ("epochs".into(), 3.into())].into(),
@@ -35,7 +41,10 @@ fn record(start: RunStart, losses: &[f64]) -> RunRecord {
     for (step, loss) in (1..).zip(losses) {
         run.log(
             step,
-            &[Metric::new("loss", *loss), Metric::new("epoch_seconds", run.id().started_at().as_second() as f64)],
+            &[
+                Metric::new("loss", *loss),
+                Metric::new("epoch_seconds", run.id().started_at().as_second() as f64),
+            ],
         );
     }
     run.event(RunEvent::Checkpoint {
@@ -70,7 +79,15 @@ fn a_repetition_differs_in_circumstances_alone() {
         start.data.source = "/data/digits.csv".into();
     });
     assert!(diff.is_same() && diff.one_variable().is_none(), "{diff:?}");
-    for path in ["id", "name", "started_at", "seconds", "events.0.at", "environment.process_id", "data.source"] {
+    for path in [
+        "id",
+        "name",
+        "started_at",
+        "seconds",
+        "events.0.at",
+        "environment.process_id",
+        "data.source",
+    ] {
         assert!(paths(&diff.circumstances).contains(&path), "{path}: {diff:?}");
     }
     assert_eq!(diff.not_compared, ["epoch_seconds"]);
@@ -86,10 +103,16 @@ fn whatever_is_changed_is_the_one_variable() {
     type Change = fn(&mut RunStart);
     let changes: [(&str, Group, Change); 20] = [
         ("params.lr", Group::Settings, |start| drop(start.params.insert("lr".into(), 0.2.into()))),
-        ("params.momentum", Group::Settings, |start| drop(start.params.insert("momentum".into(), 0.9.into()))),
-        ("params.epochs", Group::Settings, |start| drop(start.params.insert("epochs".into(), 3.0.into()))),
+        ("params.momentum", Group::Settings, |start| {
+            drop(start.params.insert("momentum".into(), 0.9.into()))
+        }),
+        ("params.epochs", Group::Settings, |start| {
+            drop(start.params.insert("epochs".into(), 3.0.into()))
+        }),
         ("params.lr", Group::Settings, |start| drop(start.params.remove("lr"))),
-        ("tags.role", Group::Settings, |start| drop(start.tags.insert("role".into(), "other".into()))),
+        ("tags.role", Group::Settings, |start| {
+            drop(start.tags.insert("role".into(), "other".into()))
+        }),
         ("seed", Group::Settings, |start| start.seed = 8),
         ("model", Group::Settings, |start| start.model = "cnn".into()),
         ("plan", Group::Settings, |start| drop(start.plan.remove(0))),
@@ -107,7 +130,9 @@ fn whatever_is_changed_is_the_one_variable() {
             start.environment.unknown.insert("git_diff".into(), "late".into());
             start.environment.git_dirty = None;
         }),
-        ("environment.features", Group::Code, |start| start.environment.features.push("cuda".into())),
+        ("environment.features", Group::Code, |start| {
+            start.environment.features.push("cuda".into())
+        }),
         ("environment.rustc", Group::Code, |start| start.environment.rustc = "rustc 1.96".into()),
         ("environment.threads", Group::Machine, |start| start.environment.threads = 4),
         ("environment.variables.OMP_NUM_THREADS", Group::Machine, |start| {
@@ -145,15 +170,19 @@ fn every_field_of_the_environment_is_compared() {
         git_diff: Some(ObjectId::of(b"c")),
         ..Environment::capture()
     };
-    let serde_json::Value::Object(fields) = serde_json::to_value(&full).unwrap() else { panic!("no fields") };
+    let serde_json::Value::Object(fields) = serde_json::to_value(&full).unwrap() else {
+        panic!("no fields")
+    };
     let diff = changed(|start| start.environment = full.clone());
     let all: Vec<&Difference> = diff.causes.iter().chain(&diff.circumstances).collect();
     for (field, value) in fields {
         let path = format!("environment.{field}");
-        let is_there =
-            |difference: &&Difference| difference.path == path || difference.path.starts_with(&format!("{path}."));
-        let empty =
-            value.is_null() || value.as_object().is_some_and(|map| map.is_empty()) || value == serde_json::json!([]);
+        let is_there = |difference: &&Difference| {
+            difference.path == path || difference.path.starts_with(&format!("{path}."))
+        };
+        let empty = value.is_null()
+            || value.as_object().is_some_and(|map| map.is_empty())
+            || value == serde_json::json!([]);
         let same = ["os", "arch", "git_dirty", "threads"].contains(&field.as_str());
         assert!(empty || same || all.iter().any(is_there), "{path}: {diff:?}");
     }
@@ -163,18 +192,30 @@ fn every_field_of_the_environment_is_compared() {
 fn results_are_told_from_causes_and_part_at_a_step() {
     let mut other = start();
     other.params.insert("lr".into(), 0.2.into());
-    let diff = RunDiff::between(&record(start(), &[0.5, 0.4, 0.3]), &record(other, &[0.5, 0.4, 0.2, 0.1]));
+    let diff =
+        RunDiff::between(&record(start(), &[0.5, 0.4, 0.3]), &record(other, &[0.5, 0.4, 0.2, 0.1]));
     assert_eq!(diff.one_variable().unwrap().path, "params.lr");
     assert_eq!(
         paths(&diff.results),
-        ["metrics.loss.argmin", "metrics.loss.count", "metrics.loss.last", "metrics.loss.mean", "metrics.loss.min"]
+        [
+            "metrics.loss.argmin",
+            "metrics.loss.count",
+            "metrics.loss.last",
+            "metrics.loss.mean",
+            "metrics.loss.min"
+        ]
     );
     let first = diff.first_divergence().unwrap();
-    assert_eq!((first.metric.as_str(), first.step, first.a, first.b), ("loss", 3, Some(0.3), Some(0.2)));
+    assert_eq!(
+        (first.metric.as_str(), first.step, first.a, first.b),
+        ("loss", 3, Some(0.3), Some(0.2))
+    );
     let text = diff.to_string();
-    for part in
-        ["only params.lr differs", "settings\n  params.lr  0.1  0.2\n", "the metrics part at step 3:\n  loss at step 3"]
-    {
+    for part in [
+        "only params.lr differs",
+        "settings\n  params.lr  0.1  0.2\n",
+        "the metrics part at step 3:\n  loss at step 3",
+    ] {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
     assert!(text.contains("  metrics.loss.last  0.3  0.1\n\n4 more values"), "{text}");
@@ -219,7 +260,10 @@ fn what_neither_run_knows_is_no_proof() {
     let unknown = |lr: f64| {
         let mut start = start();
         start.params.insert("lr".into(), lr.into());
-        start.environment.unknown.insert("git_diff".into(), "it has more than 1048576 bytes".into());
+        start
+            .environment
+            .unknown
+            .insert("git_diff".into(), "it has more than 1048576 bytes".into());
         start.environment.command_line.push(lr.to_string());
         record(start, &[0.5])
     };
@@ -235,10 +279,13 @@ fn what_neither_run_knows_is_no_proof() {
 
 #[test]
 fn metrics_that_measure_time_are_known_by_a_word() {
-    for name in ["seconds", "epoch_seconds", "samples_per_second", "time/step", "Step-Time", "load ms"] {
+    for name in
+        ["seconds", "epoch_seconds", "samples_per_second", "time/step", "Step-Time", "load ms"]
+    {
         assert!(RunDiff::measures_time(name), "{name}");
     }
-    for name in ["loss", "val_loss", "timestep_loss", "sometimes", "learning_rate", "clipped_share"] {
+    for name in ["loss", "val_loss", "timestep_loss", "sometimes", "learning_rate", "clipped_share"]
+    {
         assert!(!RunDiff::measures_time(name), "{name}");
     }
 }

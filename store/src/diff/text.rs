@@ -11,7 +11,8 @@ use crate::value::Value;
 const WIDEST: usize = 40;
 
 impl fmt::Display for RunDiff {
-    /// A sentence, then a table of the causes and the most important results, then where the metrics part.
+    /// A sentence, then a table of the causes and the most important results, then where the
+    /// metrics part.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "a  {}\nb  {}\n", self.a, self.b)?;
         writeln!(f, "{}", self.sentence())?;
@@ -20,7 +21,11 @@ impl fmt::Display for RunDiff {
         let shown: Vec<&Difference> = self.causes.iter().chain(results).collect();
         table(f, &shown)?;
         if !more.is_empty() {
-            writeln!(f, "\n{} more values of metrics and events differ; JSON lists them", more.len())?;
+            writeln!(
+                f,
+                "\n{} more values of metrics and events differ; JSON lists them",
+                more.len()
+            )?;
         }
         if let Some(first) = self.first_divergence() {
             writeln!(f, "\nthe metrics part at step {}:", first.step)?;
@@ -28,7 +33,11 @@ impl fmt::Display for RunDiff {
             columns(f, &rows)?;
         }
         if !self.not_compared.is_empty() {
-            writeln!(f, "\nnot compared, because they measure time: {}", self.not_compared.join(", "))?;
+            writeln!(
+                f,
+                "\nnot compared, because they measure time: {}",
+                self.not_compared.join(", ")
+            )?;
         }
         Ok(())
     }
@@ -42,19 +51,30 @@ impl RunDiff {
             .filter(|path| self.circumstances.iter().any(|difference| difference.path == *path))
             .map(|path| if path.ends_with("cell") { "cells" } else { "command lines" })
             .collect();
-        let also =
-            if invoked.is_empty() { String::new() } else { format!(" (their {} differ too)", invoked.join(" and ")) };
+        let also = if invoked.is_empty() {
+            String::new()
+        } else {
+            format!(" (their {} differ too)", invoked.join(" and "))
+        };
         let also = if self.not_known.is_empty() {
             also
         } else {
-            format!("{also}, as far as can be told: {} of neither run is known", self.not_known.join(" and "))
+            format!(
+                "{also}, as far as can be told: {} of neither run is known",
+                self.not_known.join(" and ")
+            )
         };
         match self.causes.as_slice() {
-            [] if self.is_same() => format!("nothing differs: the results are the same bit for bit{also}"),
-            [] => format!("the results differ, and yet settings, data, code and machine are the same{also}"),
+            [] if self.is_same() => {
+                format!("nothing differs: the results are the same bit for bit{also}")
+            }
+            [] => format!(
+                "the results differ, and yet settings, data, code and machine are the same{also}"
+            ),
             [one] => format!("only {} differs{also}", one.path),
             several => {
-                let mut groups: Vec<Group> = several.iter().map(|difference| difference.group).collect();
+                let mut groups: Vec<Group> =
+                    several.iter().map(|difference| difference.group).collect();
                 groups.dedup();
                 let groups: Vec<&str> = groups.into_iter().map(Group::name).collect();
                 format!("{} causes differ, in {}{also}", several.len(), groups.join(", "))
@@ -85,8 +105,9 @@ fn table(f: &mut fmt::Formatter<'_>, differences: &[&Difference]) -> fmt::Result
     for group in differences.chunk_by(|a, b| a.group == b.group) {
         let Some(first) = group.first() else { continue };
         writeln!(f, "\n{}", first.group.name())?;
-        let value =
-            |value: &Option<Value>| value.as_ref().map_or("absent".to_owned(), |value| short(&value.to_string()));
+        let value = |value: &Option<Value>| {
+            value.as_ref().map_or("absent".to_owned(), |value| short(&value.to_string()))
+        };
         let rows: Vec<_> = group
             .iter()
             .map(|difference| [difference.path.clone(), value(&difference.a), value(&difference.b)])
@@ -97,12 +118,19 @@ fn table(f: &mut fmt::Formatter<'_>, differences: &[&Difference]) -> fmt::Result
 }
 
 fn row(divergence: &Divergence) -> [String; 3] {
-    let value = |value: Option<f64>| value.map_or("absent".to_owned(), |value| format!("{value:?}"));
-    [format!("{} at step {}", divergence.metric, divergence.step), value(divergence.a), value(divergence.b)]
+    let value =
+        |value: Option<f64>| value.map_or("absent".to_owned(), |value| format!("{value:?}"));
+    [
+        format!("{} at step {}", divergence.metric, divergence.step),
+        value(divergence.a),
+        value(divergence.b),
+    ]
 }
 
 fn columns(f: &mut fmt::Formatter<'_>, rows: &[[String; 3]]) -> fmt::Result {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let width = |column: usize| {
+        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
+    };
     let (first, second) = (width(0), width(1));
     for [path, a, b] in rows {
         writeln!(f, "  {path:<first$}  {a:<second$}  {b}")?;
@@ -113,5 +141,9 @@ fn columns(f: &mut fmt::Formatter<'_>, rows: &[[String; 3]]) -> fmt::Result {
 /// One line, of at most [`WIDEST`] characters.
 fn short(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if line.chars().count() <= WIDEST { line } else { line.chars().take(WIDEST - 1).chain(['…']).collect() }
+    if line.chars().count() <= WIDEST {
+        line
+    } else {
+        line.chars().take(WIDEST - 1).chain(['…']).collect()
+    }
 }

@@ -13,7 +13,8 @@ impl Environment {
         self.attachments.0.push((what, Arc::new(bytes)));
     }
 
-    /// Puts the attachments into the store. One that cannot be stored becomes unknown: a run starts nevertheless.
+    /// Puts the attachments into the store. One that cannot be stored becomes unknown: a run starts
+    /// nevertheless.
     pub(crate) fn store_attachments(&mut self, objects: &Objects) {
         for (what, bytes) in std::mem::take(&mut self.attachments).0 {
             if let Err(error) = objects.put(&bytes) {

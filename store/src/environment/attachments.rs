@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-/// Bytes that a captured [`Environment`](super::Environment) refers to by their ids and that are not in a store yet.
+/// Bytes that a captured [`Environment`](super::Environment) refers to by their ids and that are
+/// not in a store yet.
 ///
 /// Equal to any other: they say nothing that the ids do not say.
 #[derive(Debug, Clone, Default)]

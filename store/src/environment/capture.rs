@@ -18,8 +18,9 @@ const VARIABLES: [&str; 7] = [
 ];
 
 impl Environment {
-    /// Looks round. Nothing fails: what cannot be found out is absent, and [`unknown`](Environment::unknown) says why
-    /// where there is something to say. Git is given up after half a second.
+    /// Looks round. Nothing fails: what cannot be found out is absent, and
+    /// [`unknown`](Environment::unknown) says why where there is something to say. Git is given up
+    /// after half a second.
     pub fn capture() -> Environment {
         let folder = std::env::current_dir().ok();
         let lock_file = folder.as_deref().and_then(|folder| nearest(folder, "Cargo.lock"));
@@ -36,13 +37,18 @@ impl Environment {
             rayon_num_threads: variable("RAYON_NUM_THREADS"),
             gpu_driver: gpu::driver(),
             gpus: gpu::cards(),
-            variables: VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?))).collect(),
+            variables: VARIABLES
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), variable(name)?)))
+                .collect(),
             toolkit_version: env!("CARGO_PKG_VERSION").to_owned(),
             rustc: env!("TRAINBOOK_RUSTC").to_owned(),
             target: env!("TRAINBOOK_TARGET").to_owned(),
             target_features: names(env!("TRAINBOOK_TARGET_FEATURES")),
             build_profile: env!("TRAINBOOK_PROFILE").to_owned(),
-            command_line: secrets::masked(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned())),
+            command_line: secrets::masked(
+                std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()),
+            ),
             cargo_lock_hash: lock_file
                 .and_then(|path| std::fs::read(path).ok())
                 .map(|bytes| blake3::hash(&bytes).to_string()),
@@ -63,7 +69,8 @@ fn nearest(folder: &Path, name: &str) -> Option<PathBuf> {
 
 /// Sorted, from a list with commas.
 fn names(list: &str) -> Vec<String> {
-    let mut names: Vec<String> = list.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let mut names: Vec<String> =
+        list.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
     names.sort();
     names
 }
@@ -83,10 +90,17 @@ mod tests {
         assert!(environment.rustc.starts_with("rustc 1."), "{}", environment.rustc);
         assert!(environment.target.starts_with(std::env::consts::ARCH), "{}", environment.target);
         let opt_level = environment.build_profile.split_once(", opt-level ").unwrap();
-        assert_eq!((opt_level.0, opt_level.1.len()), (if cfg!(debug_assertions) { "debug" } else { "release" }, 1));
+        assert_eq!(
+            (opt_level.0, opt_level.1.len()),
+            (if cfg!(debug_assertions) { "debug" } else { "release" }, 1)
+        );
         // Every processor has what the program was built to need.
-        let needed = environment.target_features.iter().filter(|name| cpu::NAMES.contains(&name.as_str()));
-        assert!(needed.clone().all(|name| environment.cpu_features.contains(name)), "{environment:?}");
+        let needed =
+            environment.target_features.iter().filter(|name| cpu::NAMES.contains(&name.as_str()));
+        assert!(
+            needed.clone().all(|name| environment.cpu_features.contains(name)),
+            "{environment:?}"
+        );
     }
 
     #[test]

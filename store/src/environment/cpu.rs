@@ -93,17 +93,28 @@ mod tests {
             let flags: Vec<_> = field(&text, "flags").unwrap().split_whitespace().collect();
             let found = features();
             // The kernel's names for the same things.
-            for (name, flag) in
-                [("avx2", "avx2"), ("fma", "fma"), ("sse4.1", "sse4_1"), ("sse4.2", "sse4_2"), ("avx512f", "avx512f")]
-            {
-                assert_eq!(found.iter().any(|feature| feature == name), flags.contains(&flag), "{name}");
+            for (name, flag) in [
+                ("avx2", "avx2"),
+                ("fma", "fma"),
+                ("sse4.1", "sse4_1"),
+                ("sse4.2", "sse4_2"),
+                ("avx512f", "avx512f"),
+            ] {
+                assert_eq!(
+                    found.iter().any(|feature| feature == name),
+                    flags.contains(&flag),
+                    "{name}"
+                );
             }
         }
     }
 
     #[test]
     fn memory_is_read_in_bytes() {
-        assert_eq!(field("MemTotal:       16314136 kB\nMemFree:  1 kB\n", "MemTotal"), Some("16314136 kB"));
+        assert_eq!(
+            field("MemTotal:       16314136 kB\nMemFree:  1 kB\n", "MemTotal"),
+            Some("16314136 kB")
+        );
         assert_eq!(kibibytes("16314136 kB"), Some(16_314_136));
         assert_eq!(kibibytes("much"), None);
         assert!(!cfg!(target_os = "linux") || memory().unwrap() > 1 << 20);

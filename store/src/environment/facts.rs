@@ -10,15 +10,17 @@ use crate::object_id::ObjectId;
 
 /// Where a run ran and with which code: enough to explain why another machine got other numbers.
 ///
-/// **Secrets.** Of the environment's variables only a fixed list is recorded, those that change numbers and hold no
-/// secrets (see [`variables`](Environment::variables)). In the command line, the values of options that look secret
-/// (`--token X`, `--password=X`, `--api-key X`) and the names and passwords in addresses are replaced by `***`. Of git,
-/// neither addresses nor settings nor the contents of untracked files are recorded. What a person wrote into tracked
-/// source files, into a notebook or into a cell is recorded as it is, because it is the code that ran.
+/// **Secrets.** Of the environment's variables only a fixed list is recorded, those that change
+/// numbers and hold no secrets (see [`variables`](Environment::variables)). In the command line,
+/// the values of options that look secret (`--token X`, `--password=X`, `--api-key X`) and the
+/// names and passwords in addresses are replaced by `***`. Of git, neither addresses nor settings
+/// nor the contents of untracked files are recorded. What a person wrote into tracked source files,
+/// into a notebook or into a cell is recorded as it is, because it is the code that ran.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Environment {
-    /// The process that recorded the run. It tells who holds a lock, and nothing once that process is gone.
+    /// The process that recorded the run. It tells who holds a lock, and nothing once that process
+    /// is gone.
     pub process_id: u32,
     /// The name of the machine, where the system tells it.
     pub host_name: Option<String>,
@@ -28,7 +30,8 @@ pub struct Environment {
     pub arch: String,
     /// The processor's name, where the system tells it.
     pub cpu_model: Option<String>,
-    /// Those abilities of the processor that decide how numbers are computed, for example `avx2` and `fma`; sorted.
+    /// Those abilities of the processor that decide how numbers are computed, for example `avx2`
+    /// and `fma`; sorted.
     pub cpu_features: Vec<String>,
     /// The machine's memory, in bytes, where the system tells it.
     pub memory: Option<u64>,
@@ -41,8 +44,8 @@ pub struct Environment {
     /// The NVIDIA cards that the driver shows, in the order of their place on the bus.
     pub gpus: Vec<Gpu>,
     /// The other variables that change numbers and were set: `OMP_NUM_THREADS`, `MKL_NUM_THREADS`,
-    /// `OPENBLAS_NUM_THREADS`, `CUDA_VISIBLE_DEVICES`, `CUDA_LAUNCH_BLOCKING`, `CUBLAS_WORKSPACE_CONFIG`,
-    /// `NVIDIA_TF32_OVERRIDE`. Each value is cut after 200 characters.
+    /// `OPENBLAS_NUM_THREADS`, `CUDA_VISIBLE_DEVICES`, `CUDA_LAUNCH_BLOCKING`,
+    /// `CUBLAS_WORKSPACE_CONFIG`, `NVIDIA_TF32_OVERRIDE`. Each value is cut after 200 characters.
     pub variables: BTreeMap<String, String>,
     /// The version of trainbook.
     pub toolkit_version: String,
@@ -62,8 +65,8 @@ pub struct Environment {
     pub git_commit: Option<String>,
     /// Whether a tracked file differs from that commit.
     pub git_dirty: Option<bool>,
-    /// How the tracked files differ from that commit, as `git apply` takes it; `None` when they do not, and when that is
-    /// [unknown](Environment::unknown). At most 1 MiB.
+    /// How the tracked files differ from that commit, as `git apply` takes it; `None` when they do
+    /// not, and when that is [unknown](Environment::unknown). At most 1 MiB.
     pub git_diff: Option<ObjectId>,
     /// Files and folders that git neither tracks nor ignores: the first hundred names, sorted.
     pub git_untracked: Vec<String>,
@@ -75,13 +78,13 @@ pub struct Environment {
     pub notebook: Option<String>,
     /// That notebook's file as it was last saved before the run. At most 16 MiB.
     pub notebook_file: Option<ObjectId>,
-    /// The source of the notebook's cell, as the evcxr kernel compiled it: the cell, and the items that earlier cells
-    /// defined.
+    /// The source of the notebook's cell, as the evcxr kernel compiled it: the cell, and the items
+    /// that earlier cells defined.
     pub notebook_cell: Option<ObjectId>,
     /// Why a field is not known that would be known otherwise, by the field's name.
     pub unknown: BTreeMap<String, String>,
-    /// The bytes of the objects above. They are not recorded here: [`Store::start_run`](crate::Store::start_run) puts them
-    /// into the store.
+    /// The bytes of the objects above. They are not recorded here:
+    /// [`Store::start_run`](crate::Store::start_run) puts them into the store.
     #[serde(skip)]
     pub attachments: Attachments,
 }

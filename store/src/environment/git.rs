@@ -1,8 +1,8 @@
 //! The code, as git knows it.
 //!
-//! Nothing that git may do can hold up or break a run. All commands run at once and share half a second; their output is
-//! read by threads, so that a full pipe blocks nobody, and only as far as its limit. A command that is late or says too
-//! much is killed.
+//! Nothing that git may do can hold up or break a run. All commands run at once and share half a
+//! second; their output is read by threads, so that a full pipe blocks nobody, and only as far as
+//! its limit. A command that is late or says too much is killed.
 
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
@@ -22,7 +22,8 @@ const LARGEST_DIFF: usize = 1 << 20;
 /// How many names of untracked files are kept.
 const MOST_UNTRACKED: usize = 100;
 
-/// Options that make a diff the same for every user, whatever they have configured, and keep git from starting programs.
+/// Options that make a diff the same for every user, whatever they have configured, and keep git
+/// from starting programs.
 const DIFF: [&str; 12] = [
     "diff",
     "--binary",
@@ -45,14 +46,21 @@ pub(super) fn look(root: &Path, environment: &mut Environment) {
 
 fn look_within(root: &Path, environment: &mut Environment, patience: Duration) {
     let deadline = Instant::now() + patience;
-    let commit = Running::start(root, &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], 1 << 10);
+    let commit =
+        Running::start(root, &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], 1 << 10);
     let diff = Running::start(root, &DIFF, LARGEST_DIFF);
-    // A folder without a tracked file is one name, so that a data set beside the code costs nothing.
-    let untracked =
-        Running::start(root, &["ls-files", "--others", "--exclude-standard", "--directory", "-z"], LARGEST_DIFF);
+    // A folder without a tracked file is one name, so that a data set beside the code costs
+    // nothing.
+    let untracked = Running::start(
+        root,
+        &["ls-files", "--others", "--exclude-standard", "--directory", "-z"],
+        LARGEST_DIFF,
+    );
 
     match commit.and_then(|running| running.finish(deadline)) {
-        Ok(output) => environment.git_commit = Some(String::from_utf8_lossy(&output).trim().to_owned()),
+        Ok(output) => {
+            environment.git_commit = Some(String::from_utf8_lossy(&output).trim().to_owned())
+        }
         Err(GitError::Refused { code: 1 }) => {
             environment.is_unknown("git_commit", "the repository has no commit yet");
         }
@@ -75,7 +83,8 @@ fn look_within(root: &Path, environment: &mut Environment, patience: Duration) {
     match untracked.and_then(|running| running.finish(deadline)) {
         Ok(output) => {
             let names = output.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-            let mut names: Vec<String> = names.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+            let mut names: Vec<String> =
+                names.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
             names.sort();
             environment.git_untracked_count = Some(names.len() as u64);
             names.truncate(MOST_UNTRACKED);
@@ -116,7 +125,10 @@ impl Running {
     fn start(root: &Path, args: &[&str], limit: usize) -> Result<Running, GitError> {
         let mut command = Command::new("git");
         // No daemon that would inherit our pipes, and nothing is written to the repository.
-        command.args(["-c", "core.fsmonitor=false", "--no-optional-locks", "-C"]).arg(root).args(args);
+        command
+            .args(["-c", "core.fsmonitor=false", "--no-optional-locks", "-C"])
+            .arg(root)
+            .args(args);
         // Set inside a hook of git, they would name another repository.
         for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"] {
             command.env_remove(name);
@@ -167,14 +179,15 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail for one that has ended, which is all the same. Without the wait the child would stay a zombie as long
-        // as the notebook lives.
+        // Both fail for one that has ended, which is all the same. Without the wait the child would
+        // stay a zombie as long as the notebook lives.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Reads a pipe in a thread of its own, which ends when the pipe does, and gives its first `limit` bytes.
+/// Reads a pipe in a thread of its own, which ends when the pipe does, and gives its first `limit`
+/// bytes.
 fn read(pipe: Option<impl Read + Send + 'static>, limit: usize) -> Receiver<io::Result<Vec<u8>>> {
     let (sender, receiver) = mpsc::channel();
     if let Some(pipe) = pipe {
@@ -184,7 +197,8 @@ fn read(pipe: Option<impl Read + Send + 'static>, limit: usize) -> Receiver<io::
             let outcome = pipe.read_to_end(&mut bytes).map(|_| bytes);
             // Nobody listens any more when it was given up.
             let _ = sender.send(outcome);
-            // A long complaint must not kill git before it gives its exit code. What is too long is killed by whoever waits.
+            // A long complaint must not kill git before it gives its exit code. What is too long is
+            // killed by whoever waits.
             let _ = io::copy(&mut pipe.into_inner(), &mut io::sink());
         });
     }

@@ -30,7 +30,8 @@ pub(super) fn cards() -> Vec<Gpu> {
 
 fn cards_in(folder: &Path) -> Vec<Gpu> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path().join("information")).collect();
+    let mut files: Vec<_> =
+        entries.flatten().map(|entry| entry.path().join("information")).collect();
     // The folders are named after the place on the bus.
     files.sort();
     files.iter().filter_map(|file| card(&std::fs::read_to_string(file).ok()?)).collect()
@@ -76,7 +77,9 @@ mod tests {
     #[test]
     fn cards_come_in_the_order_of_the_bus() {
         let folder = tempfile::tempdir().unwrap();
-        for (place, model) in [("0000:84:00.0", "NVIDIA A100"), ("0000:04:00.0", "NVIDIA H100 80GB HBM3")] {
+        for (place, model) in
+            [("0000:84:00.0", "NVIDIA A100"), ("0000:04:00.0", "NVIDIA H100 80GB HBM3")]
+        {
             std::fs::create_dir(folder.path().join(place)).unwrap();
             let text = INFORMATION.replace("NVIDIA H100 80GB HBM3", model);
             std::fs::write(folder.path().join(place).join("information"), text).unwrap();
@@ -89,7 +92,10 @@ mod tests {
         );
         assert_eq!(cards[0].firmware.as_deref(), Some("96.00.74.00.11"));
         assert_eq!(cards_in(&folder.path().join("none")), []);
-        assert_eq!(card(&INFORMATION.replace("96.00.74.00.11", "??.??.??")).unwrap().firmware, None);
+        assert_eq!(
+            card(&INFORMATION.replace("96.00.74.00.11", "??.??.??")).unwrap().firmware,
+            None
+        );
         assert_eq!(card("IRQ: 3"), None);
     }
 }

@@ -1,12 +1,13 @@
 //! A command line without what should not be written down.
 
 /// A word in the name of an option whose value nobody should see.
-const SECRET: [&str; 8] = ["token", "passw", "secret", "key", "credential", "auth", "pwd", "cookie"];
+const SECRET: [&str; 8] =
+    ["token", "passw", "secret", "key", "credential", "auth", "pwd", "cookie"];
 
 const MASK: &str = "***";
 
-/// The arguments, with `***` for every value that looks secret: `--token X`, `--password=X`, `API_KEY=X`, and what stands
-/// before the `@` of an address.
+/// The arguments, with `***` for every value that looks secret: `--token X`, `--password=X`,
+/// `API_KEY=X`, and what stands before the `@` of an address.
 pub(super) fn masked(arguments: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut hide_next = false;
     let mut masked = Vec::new();
@@ -23,7 +24,9 @@ pub(super) fn masked(arguments: impl IntoIterator<Item = String>) -> Vec<String>
             continue;
         }
         match argument.split_once('=') {
-            Some((name, value)) if is_secret(name) && !value.is_empty() => masked.push(format!("{name}={MASK}")),
+            Some((name, value)) if is_secret(name) && !value.is_empty() => {
+                masked.push(format!("{name}={MASK}"))
+            }
             Some(_) => masked.push(without_credentials(&argument)),
             None => {
                 hide_next = is_option && is_secret(&argument);

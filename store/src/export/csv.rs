@@ -1,7 +1,8 @@
-//! CSV: a table of runs, or their points. UTF-8, comma, a header line, quotes only where they are needed.
+//! CSV: a table of runs, or their points. UTF-8, comma, a header line, quotes only where they are
+//! needed.
 //!
-//! Numbers are the shortest decimals that read back as the same number. NaN is `NaN`, the infinities are `inf` and `-inf`;
-//! a missing value is empty. Times are RFC 3339 in UTC.
+//! Numbers are the shortest decimals that read back as the same number. NaN is `NaN`, the
+//! infinities are `inf` and `-inf`; a missing value is empty. Times are RFC 3339 in UTC.
 
 use std::io::Write;
 
@@ -20,7 +21,9 @@ pub fn runs(runs: &[RunSummary], out: impl Write) -> Result<()> {
     let mut writer = ::csv::Writer::from_writer(out);
     writer.write_record(columns.iter().map(|column| &column.name)).map_err(failed("CSV"))?;
     for row in 0..runs.len() {
-        writer.write_record(columns.iter().map(|column| cell(&column.cells, row))).map_err(failed("CSV"))?;
+        writer
+            .write_record(columns.iter().map(|column| cell(&column.cells, row)))
+            .map_err(failed("CSV"))?;
     }
     writer.flush().map_err(failed("CSV"))
 }
@@ -28,7 +31,8 @@ pub fn runs(runs: &[RunSummary], out: impl Write) -> Result<()> {
 /// Writes the points of runs, one in a row, run by run and metric by metric.
 ///
 /// # Errors
-/// The first error of `records`, and [`StoreError::Export`](crate::StoreError::Export) when `out` refuses.
+/// The first error of `records`, and [`StoreError::Export`](crate::StoreError::Export) when `out`
+/// refuses.
 pub fn points(records: impl IntoIterator<Item = Result<RunRecord>>, out: impl Write) -> Result<()> {
     let mut writer = ::csv::Writer::from_writer(out);
     writer.write_record(["run", "metric", "step", "value"]).map_err(failed("CSV"))?;
@@ -37,7 +41,9 @@ pub fn points(records: impl IntoIterator<Item = Result<RunRecord>>, out: impl Wr
         for (name, series) in &record.series {
             for (step, value) in series {
                 let (step, value) = (step.to_string(), number(*value));
-                writer.write_record([record.summary.id.as_str(), name, &step, &value]).map_err(failed("CSV"))?;
+                writer
+                    .write_record([record.summary.id.as_str(), name, &step, &value])
+                    .map_err(failed("CSV"))?;
             }
         }
     }
@@ -75,13 +81,17 @@ mod tests {
 
     #[test]
     fn a_table_of_runs_reads_back() {
-        let (a, b) = (samples::odd().summary, samples::record(2, &[("lr", 1e-5.into())], &[]).summary);
+        let (a, b) =
+            (samples::odd().summary, samples::record(2, &[("lr", 1e-5.into())], &[]).summary);
         let mut bytes = Vec::new();
         runs(&[a, b], &mut bytes).unwrap();
         let rows = read(&bytes);
         assert_eq!(rows.len(), 3);
         let of = |row: usize, name: &str| {
-            let column = rows[0].iter().position(|column| column == name).unwrap_or_else(|| panic!("{name}"));
+            let column = rows[0]
+                .iter()
+                .position(|column| column == name)
+                .unwrap_or_else(|| panic!("{name}"));
             rows[row][column].as_str()
         };
         assert_eq!(of(1, "id"), "20261123-230412-000001");
@@ -106,11 +116,15 @@ mod tests {
         assert_eq!(rows[0], ["run", "metric", "step", "value"]);
         let found: Vec<(String, u64, u64)> = rows[1..]
             .iter()
-            .map(|row| (row[1].clone(), row[2].parse().unwrap(), row[3].parse::<f64>().unwrap().to_bits()))
+            .map(|row| {
+                (row[1].clone(), row[2].parse().unwrap(), row[3].parse::<f64>().unwrap().to_bits())
+            })
             .collect();
         let series = record.series.iter();
         let expected: Vec<_> = series
-            .flat_map(|(name, points)| points.iter().map(|(step, value)| (name.to_string(), *step, value.to_bits())))
+            .flat_map(|(name, points)| {
+                points.iter().map(|(step, value)| (name.to_string(), *step, value.to_bits()))
+            })
             .collect();
         assert_eq!(found, expected);
         assert!(rows[1..].iter().all(|row| row[0] == "20261123-230412-000001"));

@@ -1,7 +1,7 @@
 //! JSON: whole runs, with every point and event.
 //!
-//! The documents are those of [`RunRecord`]'s `Serialize`. JSON has no NaN and no infinity; [`NonFinite`] says what stands
-//! in their place.
+//! The documents are those of [`RunRecord`]'s `Serialize`. JSON has no NaN and no infinity;
+//! [`NonFinite`] says what stands in their place.
 
 use std::io::{self, Write};
 
@@ -15,8 +15,8 @@ use crate::record::RunRecord;
 /// How a number that JSON does not have is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum NonFinite {
-    /// As the text `"NaN"`, `"Infinity"` or `"-Infinity"`, as Protocol Buffers do; `float()` of Python reads all three.
-    /// Nothing is lost.
+    /// As the text `"NaN"`, `"Infinity"` or `"-Infinity"`, as Protocol Buffers do; `float()` of
+    /// Python reads all three. Nothing is lost.
     #[default]
     Text,
     /// As `null`, as everywhere else in trainbook. What it was is lost.
@@ -35,7 +35,8 @@ pub fn run(record: &RunRecord, non_finite: NonFinite, mut out: impl Write) -> Re
 /// Writes runs as one JSON array, a run on each line.
 ///
 /// # Errors
-/// The first error of `records`, and [`StoreError::Export`](crate::StoreError::Export) when `out` refuses.
+/// The first error of `records`, and [`StoreError::Export`](crate::StoreError::Export) when `out`
+/// refuses.
 pub fn runs(
     records: impl IntoIterator<Item = Result<RunRecord>>,
     non_finite: NonFinite,
@@ -94,7 +95,8 @@ mod tests {
 
     #[test]
     fn apart_from_them_both_ways_write_the_same() {
-        let record = samples::record(1, &[("lr", 1.0.into()), ("n", 3.into())], &[("loss", 1, 0.25)]);
+        let record =
+            samples::record(1, &[("lr", 1.0.into()), ("n", 3.into())], &[("loss", 1, 0.25)]);
         let text = read(|out| run(&record, NonFinite::Text, out));
         assert_eq!(text, read(|out| run(&record, NonFinite::Null, out)));
         assert_eq!(text, serde_json::to_value(&record).unwrap());
@@ -114,7 +116,8 @@ mod tests {
     #[test]
     fn an_error_of_the_store_and_one_of_the_disk_come_through() {
         let missing = || StoreError::BadRunId { text: "x".into() };
-        let error = runs([Ok(samples::odd()), Err(missing())], NonFinite::Text, Vec::new()).unwrap_err();
+        let error =
+            runs([Ok(samples::odd()), Err(missing())], NonFinite::Text, Vec::new()).unwrap_err();
         assert_eq!(error.to_string(), missing().to_string());
         let error = run(&samples::odd(), NonFinite::Text, &mut [0; 10][..]).unwrap_err();
         assert!(error.to_string().starts_with("write the JSON export: "), "{error}");

@@ -8,14 +8,15 @@
 //! | [`tensorboard`] | an event file for each run | | | yes | kept |
 //! | `mlflow` (feature) | runs on a tracking server | | | yes | NaN kept; MLflow stores an infinity as the largest number |
 //!
-//! All of them are functions of what the store returned. Those that write take any [`std::io::Write`] and know nothing of
-//! files; where something is to be written is the caller's affair. Those that write points take records from an iterator
-//! and hold one at a time.
+//! All of them are functions of what the store returned. Those that write take any
+//! [`std::io::Write`] and know nothing of files; where something is to be written is the caller's
+//! affair. Those that write points take records from an iterator and hold one at a time.
 //!
-//! A table of runs has a row for each run, and these columns: `id`, `name`, `state`, `reason` (why it was stopped or failed),
-//! `started_at`, `seconds`, `seed`, `model`, `steps`, `epochs`, `warnings`, `damage`; then `params.NAME`, `tags.NAME` and
-//! `metrics.NAME.AGGREGATE` for every name that any of the runs has, sorted. What a run lacks is empty. A table of points
-//! has the columns `run`, `metric`, `step` and `value`, and a row for each point in the order of logging.
+//! A table of runs has a row for each run, and these columns: `id`, `name`, `state`, `reason` (why
+//! it was stopped or failed), `started_at`, `seconds`, `seed`, `model`, `steps`, `epochs`,
+//! `warnings`, `damage`; then `params.NAME`, `tags.NAME` and `metrics.NAME.AGGREGATE` for every
+//! name that any of the runs has, sorted. What a run lacks is empty. A table of points has the
+//! columns `run`, `metric`, `step` and `value`, and a row for each point in the order of logging.
 //!
 //! ```
 //! use trainbook_store::{EndState, Metric, RunEnd, RunStart, Store, export};

@@ -1,4 +1,5 @@
-//! Parquet: a table of runs, or their points, with the types of their values. Needs the cargo feature `parquet`.
+//! Parquet: a table of runs, or their points, with the types of their values. Needs the cargo
+//! feature `parquet`.
 //!
 //! | | column type |
 //! |---|---|
@@ -39,17 +40,25 @@ pub fn runs(runs: &[RunSummary], out: impl Write + Send) -> Result<()> {
 }
 
 fn write_runs(columns: &[Column], out: impl Write + Send) -> ParquetResult<()> {
-    let fields = columns.iter().map(|column| field(&column.name, Kind::of(&column.cells), Repetition::OPTIONAL));
+    let fields = columns
+        .iter()
+        .map(|column| field(&column.name, Kind::of(&column.cells), Repetition::OPTIONAL));
     let mut file = open(fields.collect::<ParquetResult<_>>()?, out)?;
     let mut group = file.next_row_group()?;
     for column in columns {
         match &column.cells {
             Cells::Bool(cells) => optional::<BoolType, _>(&mut group, cells, |value| *value)?,
             Cells::Int(cells) => optional::<Int64Type, _>(&mut group, cells, |value| *value)?,
-            Cells::Count(cells) => optional::<Int64Type, _>(&mut group, cells, |value| value.cast_signed())?,
+            Cells::Count(cells) => {
+                optional::<Int64Type, _>(&mut group, cells, |value| value.cast_signed())?
+            }
             Cells::Float(cells) => optional::<DoubleType, _>(&mut group, cells, |value| *value)?,
-            Cells::Text(cells) => optional::<ByteArrayType, _>(&mut group, cells, |value| value.as_str().into())?,
-            Cells::Time(cells) => optional::<Int64Type, _>(&mut group, cells, |value| value.as_microsecond())?,
+            Cells::Text(cells) => {
+                optional::<ByteArrayType, _>(&mut group, cells, |value| value.as_str().into())?
+            }
+            Cells::Time(cells) => {
+                optional::<Int64Type, _>(&mut group, cells, |value| value.as_microsecond())?
+            }
         }
     }
     group.close()?;
@@ -60,8 +69,16 @@ fn write_runs(columns: &[Column], out: impl Write + Send) -> ParquetResult<()> {
 ///
 /// # Errors
 /// The first error of `records`, and [`StoreError::Export`] when `out` refuses.
-pub fn points(records: impl IntoIterator<Item = Result<RunRecord>>, out: impl Write + Send) -> Result<()> {
-    let fields = [("run", Kind::Text), ("metric", Kind::Text), ("step", Kind::Count), ("value", Kind::Float)];
+pub fn points(
+    records: impl IntoIterator<Item = Result<RunRecord>>,
+    out: impl Write + Send,
+) -> Result<()> {
+    let fields = [
+        ("run", Kind::Text),
+        ("metric", Kind::Text),
+        ("step", Kind::Count),
+        ("value", Kind::Float),
+    ];
     let fields = fields.map(|(name, kind)| field(name, kind, Repetition::REQUIRED));
     let fields = fields.into_iter().collect::<ParquetResult<_>>().map_err(refused)?;
     let mut file = open(fields, out).map_err(refused)?;
@@ -175,7 +192,9 @@ fn column<D: DataType, W: Write + Send>(
     present: Option<&[i16]>,
 ) -> ParquetResult<()> {
     let Some(mut column) = group.next_column()? else {
-        return Err(ParquetError::General("the schema has fewer columns than the table".to_owned()));
+        return Err(ParquetError::General(
+            "the schema has fewer columns than the table".to_owned(),
+        ));
     };
     column.typed::<D>().write_batch(values, present, None)?;
     column.close()
@@ -220,8 +239,14 @@ mod tests {
         assert_eq!(get(&rows[0], "id"), Field::Str("20261123-230412-000001".into()));
         assert_eq!(get(&rows[0], "seed"), Field::ULong(u64::MAX));
         assert_eq!(get(&rows[0], "started_at"), Field::TimestampMicros(1_795_475_052_250_000));
-        assert_eq!((get(&rows[0], "params.on"), get(&rows[1], "params.on")), (Field::Bool(true), Field::Null));
-        assert_eq!((get(&rows[0], "params.n"), get(&rows[1], "params.n")), (Field::Null, Field::Long(3)));
+        assert_eq!(
+            (get(&rows[0], "params.on"), get(&rows[1], "params.on")),
+            (Field::Bool(true), Field::Null)
+        );
+        assert_eq!(
+            (get(&rows[0], "params.n"), get(&rows[1], "params.n")),
+            (Field::Null, Field::Long(3))
+        );
         assert_eq!(get(&rows[0], "params.lr"), Field::Double(f64::INFINITY));
         assert_eq!(get(&rows[1], "params.lr"), Field::Double(1.0));
         assert_eq!(get(&rows[0], "metrics.loss.nan_count"), Field::ULong(1));
@@ -236,7 +261,8 @@ mod tests {
         let rows = read(bytes);
         assert_eq!(rows.len(), 6 + GROUP + 10);
         let of = |row: &Row| {
-            let (Field::ULong(step), Field::Double(value)) = (get(row, "step"), get(row, "value")) else {
+            let (Field::ULong(step), Field::Double(value)) = (get(row, "step"), get(row, "value"))
+            else {
                 panic!("{row:?}");
             };
             (get(row, "metric").to_string(), step, value.to_bits())
@@ -254,6 +280,9 @@ mod tests {
     #[test]
     fn a_full_disk_is_told_as_such() {
         let error = runs(&[samples::odd().summary], &mut [0; 100][..]).unwrap_err().to_string();
-        assert!(error.starts_with("write the Parquet export: ") && error.contains("failed to write"), "{error}");
+        assert!(
+            error.starts_with("write the Parquet export: ") && error.contains("failed to write"),
+            "{error}"
+        );
     }
 }

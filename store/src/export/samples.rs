@@ -9,7 +9,11 @@ use crate::summary::{Aggregate, RunState, RunSummary};
 use crate::value::Value;
 
 /// A run with these parameters and points, in the order of logging.
-pub(crate) fn record(digit: u8, params: &[(&str, Value)], points: &[(&str, u64, f64)]) -> RunRecord {
+pub(crate) fn record(
+    digit: u8,
+    params: &[(&str, Value)],
+    points: &[(&str, u64, f64)],
+) -> RunRecord {
     let mut series: BTreeMap<Name, Vec<_>> = BTreeMap::new();
     for &(name, step, value) in points {
         series.entry(name.into()).or_default().push((step, value));
@@ -24,7 +28,10 @@ pub(crate) fn record(digit: u8, params: &[(&str, Value)], points: &[(&str, u64, 
         model: "mlp".into(),
         params: params.iter().map(|(name, value)| ((*name).into(), value.clone())).collect(),
         tags: [("kind".into(), "é".to_owned())].into(),
-        metrics: series.iter().map(|(name, points)| (name.clone(), Aggregate::of(points).unwrap())).collect(),
+        metrics: series
+            .iter()
+            .map(|(name, points)| (name.clone(), Aggregate::of(points).unwrap()))
+            .collect(),
         steps: 2,
         epochs: 1,
         warnings: 0,
@@ -51,7 +58,8 @@ pub(crate) fn odd() -> RunRecord {
         ("loss", 4, 1e300),
         ("val, loss", 4, -0.0),
     ];
-    let mut record = record(1, &[("lr", Value::Float(f64::INFINITY)), ("on", Value::Bool(true))], &points);
+    let mut record =
+        record(1, &[("lr", Value::Float(f64::INFINITY)), ("on", Value::Bool(true))], &points);
     let metrics = vec![Metric::new("accuracy", f64::NAN)];
     let event = RunEvent::Evaluation { part: "test".into(), metrics };
     record.events.push(TimedEvent { at: record.summary.started_at, event });

@@ -102,8 +102,8 @@ pub(crate) fn of_runs(runs: &[RunSummary]) -> Vec<Column> {
     columns
 }
 
-/// The type that all values have. Whole numbers beside others are floats where a float holds every one of them exactly.
-/// Any other mixture is text.
+/// The type that all values have. Whole numbers beside others are floats where a float holds every
+/// one of them exactly. Any other mixture is text.
 fn of_values(values: &[Option<&Value>]) -> Cells {
     let bools = values.iter().map(|value| match value {
         None => Some(None),
@@ -139,7 +139,10 @@ mod tests {
     use super::*;
 
     fn column(columns: &[Column], name: &str) -> usize {
-        columns.iter().position(|column| column.name == name).unwrap_or_else(|| panic!("no column {name}"))
+        columns
+            .iter()
+            .position(|column| column.name == name)
+            .unwrap_or_else(|| panic!("no column {name}"))
     }
 
     #[test]
@@ -147,25 +150,38 @@ mod tests {
         let a = samples::record(1, &[("b", 1.into())], &[("z", 1, 1.0)]).summary;
         let b = samples::record(2, &[("a", 1.into())], &[("m", 1, 2.0), ("m", 2, 4.0)]).summary;
         let columns = of_runs(&[a, b]);
-        let names: Vec<_> = columns.iter().skip(FIXED.len()).map(|column| column.name.as_str()).collect();
+        let names: Vec<_> =
+            columns.iter().skip(FIXED.len()).map(|column| column.name.as_str()).collect();
         assert_eq!(names[..4], ["params.a", "params.b", "tags.kind", "metrics.m.last"]);
         assert_eq!(names.len(), 3 + 2 * AGGREGATES.len());
         assert_eq!(columns[column(&columns, "params.a")].cells, Cells::Int(vec![None, Some(1)]));
-        assert_eq!(columns[column(&columns, "metrics.m.mean")].cells, Cells::Float(vec![None, Some(3.0)]));
-        assert_eq!(columns[column(&columns, "metrics.m.argmax")].cells, Cells::Count(vec![None, Some(2)]));
+        assert_eq!(
+            columns[column(&columns, "metrics.m.mean")].cells,
+            Cells::Float(vec![None, Some(3.0)])
+        );
+        assert_eq!(
+            columns[column(&columns, "metrics.m.argmax")].cells,
+            Cells::Count(vec![None, Some(2)])
+        );
     }
 
     #[test]
     fn a_parameter_keeps_the_type_that_all_runs_agree_on() {
-        let cells = |values: &[Value]| of_values(&values.iter().map(Some).chain([None]).collect::<Vec<_>>());
+        let cells = |values: &[Value]| {
+            of_values(&values.iter().map(Some).chain([None]).collect::<Vec<_>>())
+        };
         assert_eq!(cells(&[true.into()]), Cells::Bool(vec![Some(true), None]));
         assert_eq!(cells(&[1.into(), 2.into()]), Cells::Int(vec![Some(1), Some(2), None]));
         assert_eq!(cells(&[1.into(), 0.5.into()]), Cells::Float(vec![Some(1.0), Some(0.5), None]));
-        let text =
-            |texts: [&str; 2]| Cells::Text(texts.iter().map(|text| Some((*text).to_owned())).chain([None]).collect());
+        let text = |texts: [&str; 2]| {
+            Cells::Text(texts.iter().map(|text| Some((*text).to_owned())).chain([None]).collect())
+        };
         assert_eq!(cells(&[1.into(), "adam".into()]), text(["1", "adam"]));
         assert_eq!(cells(&[true.into(), 1.into()]), text(["true", "1"]));
         // 2^53 + 1 is no float.
-        assert_eq!(cells(&[((1_i64 << 53) + 1).into(), 0.5.into()]), text(["9007199254740993", "0.5"]));
+        assert_eq!(
+            cells(&[((1_i64 << 53) + 1).into(), 0.5.into()]),
+            text(["9007199254740993", "0.5"])
+        );
     }
 }

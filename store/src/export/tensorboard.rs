@@ -1,13 +1,16 @@
 //! TensorBoard: an event file with a run's points and parameters.
 //!
-//! TensorBoard takes each folder for a run, so the file of a run goes into a folder of its own, under [`file_name`].
+//! TensorBoard takes each folder for a run, so the file of a run goes into a folder of its own,
+//! under [`file_name`].
 //!
-//! - A point is a scalar in TensorBoard's present form, a tensor of type double, so that no digit is lost; NaN and the
-//!   infinities are kept. In Python, `EventAccumulator(…).Tensors(name)` reads it.
+//! - A point is a scalar in TensorBoard's present form, a tensor of type double, so that no digit
+//!   is lost; NaN and the infinities are kept. In Python, `EventAccumulator(…).Tensors(name)` reads
+//!   it.
 //! - Parameters are there for the HPARAMS page.
-//! - A journal has no time for each point, so none is made up: the wall time of every point is that of the run's start.
-//!   Read curves by step; TensorBoard's RELATIVE and WALL axes show nothing.
-//! - Where a metric was logged twice at a step, both points are in the file; TensorBoard's page shows the later one.
+//! - A journal has no time for each point, so none is made up: the wall time of every point is that
+//!   of the run's start. Read curves by step; TensorBoard's RELATIVE and WALL axes show nothing.
+//! - Where a metric was logged twice at a step, both points are in the file; TensorBoard's page
+//!   shows the later one.
 
 mod messages;
 
@@ -16,8 +19,8 @@ use std::io::{self, Write};
 use prost::Message;
 
 use self::messages::{
-    Event, HParams, Kind, Metadata, ParamValue, PluginData, SessionEnd, SessionStart, Shape, Summary, SummaryValue,
-    Tensor,
+    Event, HParams, Kind, Metadata, ParamValue, PluginData, SessionEnd, SessionStart, Shape,
+    Summary, SummaryValue, Tensor,
 };
 use super::failed;
 use super::tree::non_finite;
@@ -42,10 +45,25 @@ pub fn events(record: &RunRecord, out: impl Write) -> Result<()> {
 fn write_events(record: &RunRecord, mut out: impl Write) -> io::Result<()> {
     let summary = &record.summary;
     let wall_time = summary.started_at.as_duration().as_secs_f64();
-    let event =
-        |step, value| Event { wall_time, step, file_version: None, summary: Some(Summary { value: vec![value] }) };
-    frame(&Event { wall_time, step: 0, file_version: Some("brain.Event:2".to_owned()), summary: None }, &mut out)?;
-    frame(&event(0, hparams("_hparams_/session_start_info", &session_start(summary, wall_time))), &mut out)?;
+    let event = |step, value| Event {
+        wall_time,
+        step,
+        file_version: None,
+        summary: Some(Summary { value: vec![value] }),
+    };
+    frame(
+        &Event {
+            wall_time,
+            step: 0,
+            file_version: Some("brain.Event:2".to_owned()),
+            summary: None,
+        },
+        &mut out,
+    )?;
+    frame(
+        &event(0, hparams("_hparams_/session_start_info", &session_start(summary, wall_time))),
+        &mut out,
+    )?;
     for (name, series) in &record.series {
         for (at, (step, value)) in series.iter().enumerate() {
             let value = SummaryValue {
@@ -57,7 +75,10 @@ fn write_events(record: &RunRecord, mut out: impl Write) -> io::Result<()> {
             frame(&event(i64::try_from(*step).unwrap_or(i64::MAX), value), &mut out)?;
         }
     }
-    frame(&event(0, hparams("_hparams_/session_end_info", &session_end(summary, wall_time))), &mut out)?;
+    frame(
+        &event(0, hparams("_hparams_/session_end_info", &session_end(summary, wall_time))),
+        &mut out,
+    )?;
     out.flush()
 }
 
@@ -71,7 +92,8 @@ fn frame(event: &Event, out: &mut impl Write) -> io::Result<()> {
     out.write_all(&masked(&message))
 }
 
-/// The checksum as TFRecord files have it, changed so that the sum of data that holds sums is no trap.
+/// The checksum as TFRecord files have it, changed so that the sum of data that holds sums is no
+/// trap.
 fn masked(bytes: &[u8]) -> [u8; 4] {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }
@@ -81,7 +103,10 @@ fn double(value: f64) -> Tensor {
 }
 
 fn metadata(plugin: &str, data_class: i32, content: Vec<u8>) -> Metadata {
-    Metadata { plugin_data: Some(PluginData { plugin_name: plugin.to_owned(), content }), data_class }
+    Metadata {
+        plugin_data: Some(PluginData { plugin_name: plugin.to_owned(), content }),
+        data_class,
+    }
 }
 
 fn hparams(tag: &str, data: &HParams) -> SummaryValue {
@@ -106,7 +131,10 @@ fn session_start(run: &RunSummary, start_time_secs: f64) -> HParams {
         };
         (name.to_string(), ParamValue { kind: Some(kind) })
     });
-    HParams { session_start: Some(SessionStart { hparams: hparams.collect(), start_time_secs }), session_end: None }
+    HParams {
+        session_start: Some(SessionStart { hparams: hparams.collect(), start_time_secs }),
+        session_end: None,
+    }
 }
 
 fn session_end(run: &RunSummary, start: f64) -> HParams {
@@ -157,7 +185,12 @@ mod tests {
             for value in event.summary.iter().flat_map(|summary| &summary.value) {
                 if !value.tag.starts_with("_hparams_/") {
                     let number = value.tensor.as_ref().unwrap().double_val[0];
-                    found.push((value.tag.clone(), event.step, number.to_bits(), value.metadata.is_some()));
+                    found.push((
+                        value.tag.clone(),
+                        event.step,
+                        number.to_bits(),
+                        value.metadata.is_some(),
+                    ));
                 }
             }
         }
@@ -172,11 +205,19 @@ mod tests {
 
     #[test]
     fn parameters_keep_their_types() {
-        let params = [("lr", 0.5.into()), ("n", 3.into()), ("on", true.into()), ("opt", "adam".into())];
-        let record = samples::record(1, &[&params[..], &[("inf", f64::INFINITY.into())]].concat(), &[]);
+        let params =
+            [("lr", 0.5.into()), ("n", 3.into()), ("on", true.into()), ("opt", "adam".into())];
+        let record =
+            samples::record(1, &[&params[..], &[("inf", f64::INFINITY.into())]].concat(), &[]);
         let start = session_start(&record.summary, 7.0).session_start.unwrap();
         let of = |name: &str| start.hparams[name].kind.clone().unwrap();
-        assert_eq!((of("lr"), of("n"), of("on")), (Kind::Number(0.5), Kind::Number(3.0), Kind::Bool(true)));
-        assert_eq!((of("opt"), of("inf")), (Kind::Text("adam".into()), Kind::Text("Infinity".into())));
+        assert_eq!(
+            (of("lr"), of("n"), of("on")),
+            (Kind::Number(0.5), Kind::Number(3.0), Kind::Bool(true))
+        );
+        assert_eq!(
+            (of("opt"), of("inf")),
+            (Kind::Text("adam".into()), Kind::Text("Infinity".into()))
+        );
     }
 }

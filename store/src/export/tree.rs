@@ -1,7 +1,8 @@
 //! A value of any shape, between what serialises it and what writes it.
 //!
-//! serde_json writes `null` for a number that JSON does not have, and asks nobody. So a record goes through MessagePack,
-//! which has all numbers, into a tree, and the tree says how each number is written.
+//! serde_json writes `null` for a number that JSON does not have, and asks nobody. So a record goes
+//! through MessagePack, which has all numbers, into a tree, and the tree says how each number is
+//! written.
 
 use std::fmt;
 

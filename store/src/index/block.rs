@@ -1,7 +1,9 @@
-//! A sealed block: some thousand points of one metric, compressed, with what can be known without unpacking them.
+//! A sealed block: some thousand points of one metric, compressed, with what can be known without
+//! unpacking them.
 //!
-//! Steps and values are two columns, each compressed by pcodec: steps, whose differences are mostly equal, take next to
-//! nothing, and a loss that was computed in `f32` takes little more than its random bits.
+//! Steps and values are two columns, each compressed by pcodec: steps, whose differences are mostly
+//! equal, take next to nothing, and a loss that was computed in `f32` takes little more than its
+//! random bits.
 
 use pco::ChunkConfig;
 use pco::standalone::{simple_compress, simple_decompress};
@@ -38,8 +40,10 @@ impl Block {
             nan_count: (points.len() - numbers().count()) as u32,
             min: numbers().fold(f64::NAN, f64::min),
             max: numbers().fold(f64::NAN, f64::max),
-            steps: simple_compress(&steps, &ChunkConfig::default()).map_err(|error| error.to_string())?,
-            values: simple_compress(&values, &ChunkConfig::default()).map_err(|error| error.to_string())?,
+            steps: simple_compress(&steps, &ChunkConfig::default())
+                .map_err(|error| error.to_string())?,
+            values: simple_compress(&values, &ChunkConfig::default())
+                .map_err(|error| error.to_string())?,
         })
     }
 
@@ -49,7 +53,11 @@ impl Block {
         let values = simple_decompress::<f64>(&self.values).map_err(|error| error.to_string())?;
         let count = self.count as usize;
         if (steps.len(), values.len()) != (count, count) {
-            return Err(format!("a block of {count} points has {} steps and {} values", steps.len(), values.len()));
+            return Err(format!(
+                "a block of {count} points has {} steps and {} values",
+                steps.len(),
+                values.len()
+            ));
         }
         points.extend(steps.into_iter().zip(values));
         Ok(())
@@ -72,7 +80,14 @@ mod tests {
             (0.0..10.0_f32).prop_map(f64::from),
             any::<f64>(),
             any::<u64>().prop_map(f64::from_bits),
-            prop::sample::select(vec![f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 0.0]),
+            prop::sample::select(vec![
+                f64::NAN,
+                -f64::NAN,
+                f64::INFINITY,
+                f64::NEG_INFINITY,
+                -0.0,
+                0.0
+            ]),
         ]
     }
 

@@ -1,4 +1,5 @@
-//! The index: what the journals say, in sled, so that a list need not read every journal and a curve not a whole one.
+//! The index: what the journals say, in sled, so that a list need not read every journal and a
+//! curve not a whole one.
 //!
 //! ```text
 //! r/<run>                     summary of a settled run, and the length of the journal that it is of
@@ -6,9 +7,10 @@
 //! b/<run>/<metric>/<number>   a sealed block of points
 //! ```
 //!
-//! Nothing is in the index that the journals do not say; it may be deleted at any time. It is open only as long as one
-//! operation takes, under a lock file of our own: sled allows one process at a time, and one that finds sled damaged must be
-//! alone when it sets the folder aside. Whoever cannot have it within a second reads the journals instead.
+//! Nothing is in the index that the journals do not say; it may be deleted at any time. It is open
+//! only as long as one operation takes, under a lock file of our own: sled allows one process at a
+//! time, and one that finds sled damaged must be alone when it sets the folder aside. Whoever
+//! cannot have it within a second reads the journals instead.
 
 pub(crate) mod block;
 
@@ -31,7 +33,8 @@ use crate::name::Name;
 use crate::run_id::RunId;
 use crate::summary::RunSummary;
 
-/// The version of what the values hold. Values of any other version are damage, and damage is rebuilt.
+/// The version of what the values hold. Values of any other version are damage, and damage is
+/// rebuilt.
 const VERSION: u8 = 2;
 
 /// How much of the index may be in memory, in bytes.
@@ -85,8 +88,9 @@ impl Index {
         Index { folder: store.join("index"), lock_file: store.join("index.lock") }
     }
 
-    /// Does something with the open index. Waits no longer than `patience` for another process. A damaged index is renamed to
-    /// `index.damaged-<time>`, and the same is done once more with an empty one.
+    /// Does something with the open index. Waits no longer than `patience` for another process. A
+    /// damaged index is renamed to `index.damaged-<time>`, and the same is done once more with an
+    /// empty one.
     pub(crate) fn with<T>(
         &self,
         patience: Duration,
@@ -95,8 +99,10 @@ impl Index {
         let _lock = self.lock(patience)?;
         match self.session(patience, &mut work) {
             Err(IndexError::Damaged(_)) => {
-                let name = format!("index.damaged-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S%.6f"));
-                std::fs::rename(&self.folder, self.folder.with_file_name(name)).map_err(unavailable)?;
+                let name =
+                    format!("index.damaged-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S%.6f"));
+                std::fs::rename(&self.folder, self.folder.with_file_name(name))
+                    .map_err(unavailable)?;
                 self.session(patience, &mut work)
             }
             answer => answer,
@@ -122,7 +128,8 @@ impl Index {
     }
 
     fn lock(&self, patience: Duration) -> Result<LockFile, IndexError> {
-        LockFile::exclusive(&self.lock_file, patience).map_err(|error| IndexError::Unavailable(error.to_string()))
+        LockFile::exclusive(&self.lock_file, patience)
+            .map_err(|error| IndexError::Unavailable(error.to_string()))
     }
 
     fn session<T>(
@@ -130,9 +137,11 @@ impl Index {
         patience: Duration,
         work: &mut impl FnMut(&Session) -> Result<T, IndexError>,
     ) -> Result<T, IndexError> {
-        // sled panics on some kinds of damage. Nothing that was in use during the panic is looked at afterwards.
+        // sled panics on some kinds of damage. Nothing that was in use during the panic is looked
+        // at afterwards.
         catch_unwind(AssertUnwindSafe(|| {
-            let config = sled::Config::new().path(&self.folder).cache_capacity(CACHE).flush_every_ms(None);
+            let config =
+                sled::Config::new().path(&self.folder).cache_capacity(CACHE).flush_every_ms(None);
             // After sled was closed, its threads may hold its own lock for a moment longer.
             let db = retry(patience, || config.open().map_err(IndexError::from))?;
             work(&Session { db })
@@ -158,11 +167,18 @@ impl Session {
                 let settled = values.iter().map(|value| decode(value));
                 settled.collect::<Result<Vec<Settled>, IndexError>>()
             };
-            let threads: Vec<_> = values.chunks(share).map(|values| scope.spawn(move || decode_all(values))).collect();
+            let threads: Vec<_> = values
+                .chunks(share)
+                .map(|values| scope.spawn(move || decode_all(values)))
+                .collect();
             let mut all = HashMap::with_capacity(values.len());
             for thread in threads {
-                let decoded = thread.join().unwrap_or_else(|_| Err(IndexError::Damaged("a value".to_owned())))?;
-                all.extend(decoded.into_iter().map(|settled| (settled.summary.id.clone(), settled)));
+                let decoded = thread
+                    .join()
+                    .unwrap_or_else(|_| Err(IndexError::Damaged("a value".to_owned())))?;
+                all.extend(
+                    decoded.into_iter().map(|settled| (settled.summary.id.clone(), settled)),
+                );
             }
             Ok(all)
         })
@@ -184,8 +200,14 @@ impl Session {
         self.db.get(format!("s/{run}"))?.map(|value| decode(&value)).transpose()
     }
 
-    /// Adds blocks behind those that there are, and how far the journal is sealed now: all or nothing.
-    pub(crate) fn seal(&self, run: &RunId, sealed: &Sealed, blocks: &[(Name, u32, Block)]) -> Result<(), IndexError> {
+    /// Adds blocks behind those that there are, and how far the journal is sealed now: all or
+    /// nothing.
+    pub(crate) fn seal(
+        &self,
+        run: &RunId,
+        sealed: &Sealed,
+        blocks: &[(Name, u32, Block)],
+    ) -> Result<(), IndexError> {
         let mut batch = sled::Batch::default();
         for (metric, number, block) in blocks {
             batch.insert(block_key(run, metric, *number), encode(block)?);
@@ -196,11 +218,18 @@ impl Session {
     }
 
     /// Unpacks the first `count` blocks of a metric.
-    pub(crate) fn points(&self, run: &RunId, metric: &str, count: u32) -> Result<Vec<(u64, f64)>, IndexError> {
+    pub(crate) fn points(
+        &self,
+        run: &RunId,
+        metric: &str,
+        count: u32,
+    ) -> Result<Vec<(u64, f64)>, IndexError> {
         let mut points = Vec::new();
         for number in 0..count {
             let value = self.db.get(block_key(run, metric, number))?;
-            let value = value.ok_or_else(|| IndexError::Damaged(format!("block {number} of {metric} is missing")))?;
+            let value = value.ok_or_else(|| {
+                IndexError::Damaged(format!("block {number} of {metric} is missing"))
+            })?;
             decode::<Block>(&value)?.unseal(&mut points).map_err(IndexError::Damaged)?;
         }
         Ok(points)
@@ -224,7 +253,8 @@ impl Session {
         for prefix in ["r/", "s/"] {
             for key in self.db.scan_prefix(prefix).keys() {
                 let key = key?;
-                let run = std::str::from_utf8(&key[2..]).map_err(|error| IndexError::Damaged(error.to_string()))?;
+                let run = std::str::from_utf8(&key[2..])
+                    .map_err(|error| IndexError::Damaged(error.to_string()))?;
                 if !runs.contains(run) {
                     gone.insert(run.to_owned());
                 }
@@ -252,7 +282,8 @@ fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, IndexError> {
     let unencodable = |error: rmp_serde::encode::Error| IndexError::Unavailable(error.to_string());
     let mut bytes = vec![0; 4];
     bytes.push(VERSION);
-    // Without names: the version says what the values are, and there may be ten thousand of them to read.
+    // Without names: the version says what the values are, and there may be ten thousand of them to
+    // read.
     value.serialize(&mut rmp_serde::Serializer::new(&mut bytes)).map_err(unencodable)?;
     let check = crc32c::crc32c(&bytes[4..]).to_le_bytes();
     bytes[..4].copy_from_slice(&check);
@@ -261,7 +292,8 @@ fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, IndexError> {
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, IndexError> {
     let damaged = |why: &str| IndexError::Damaged(why.to_owned());
-    let (check, rest) = bytes.split_first_chunk::<4>().ok_or_else(|| damaged("a value is too short"))?;
+    let (check, rest) =
+        bytes.split_first_chunk::<4>().ok_or_else(|| damaged("a value is too short"))?;
     if crc32c::crc32c(rest) != u32::from_le_bytes(*check) {
         return Err(damaged("a value has a wrong checksum"));
     }
@@ -274,7 +306,10 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, IndexError> {
 }
 
 /// Repeats what fails with [`IndexError::Unavailable`] until it works or `patience` is over.
-fn retry<T>(patience: Duration, mut attempt: impl FnMut() -> Result<T, IndexError>) -> Result<T, IndexError> {
+fn retry<T>(
+    patience: Duration,
+    mut attempt: impl FnMut() -> Result<T, IndexError>,
+) -> Result<T, IndexError> {
     let started = Instant::now();
     loop {
         match attempt() {
@@ -295,7 +330,10 @@ impl From<sled::Error> for IndexError {
         use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull, WouldBlock};
         match &error {
             sled::Error::Io(io)
-                if matches!(io.kind(), PermissionDenied | ReadOnlyFilesystem | StorageFull | WouldBlock) =>
+                if matches!(
+                    io.kind(),
+                    PermissionDenied | ReadOnlyFilesystem | StorageFull | WouldBlock
+                ) =>
             {
                 IndexError::Unavailable(error.to_string())
             }

@@ -44,20 +44,23 @@ impl Block {
     }
 
     /// Each metric with its points.
-    pub(crate) fn columns(&self) -> impl Iterator<Item = (&Name, impl Iterator<Item = (u64, f64)>)> {
-        self.columns
-            .iter()
-            .map(|(name, column)| (name, column.steps.iter().zip(column.values.iter().map(f64::from_bits))))
+    pub(crate) fn columns(
+        &self,
+    ) -> impl Iterator<Item = (&Name, impl Iterator<Item = (u64, f64)>)> {
+        self.columns.iter().map(|(name, column)| {
+            (name, column.steps.iter().zip(column.values.iter().map(f64::from_bits)))
+        })
     }
 
-    /// Whether every metric has as many steps as values; another block was not written by this crate.
+    /// Whether every metric has as many steps as values; another block was not written by this
+    /// crate.
     pub(crate) fn is_whole(&self) -> bool {
         self.columns.values().all(|column| column.steps.0.len() == column.values.0.len())
     }
 }
 
-/// 64-bit words, little endian, as one byte string: the bits of a value survive whatever they are, and a point costs 16
-/// bytes instead of a tag for each number.
+/// 64-bit words, little endian, as one byte string: the bits of a value survive whatever they are,
+/// and a point costs 16 bytes instead of a tag for each number.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Words(Vec<[u8; 8]>);
 
@@ -90,7 +93,11 @@ impl<'de> Deserialize<'de> for Words {
 
             fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Words, E> {
                 let (words, rest) = bytes.as_chunks::<8>();
-                if rest.is_empty() { Ok(Words(words.to_vec())) } else { Err(E::invalid_length(bytes.len(), &self)) }
+                if rest.is_empty() {
+                    Ok(Words(words.to_vec()))
+                } else {
+                    Err(E::invalid_length(bytes.len(), &self))
+                }
             }
         }
 

@@ -12,7 +12,8 @@ pub(crate) const HEADER: usize = 16;
 /// Length in bytes of what precedes a payload.
 const PREFIX: usize = 8;
 
-/// No payload is longer, in bytes. A longer length in a file is damage, and nothing is allocated for it.
+/// No payload is longer, in bytes. A longer length in a file is damage, and nothing is allocated
+/// for it.
 pub(crate) const MAX_PAYLOAD: usize = 16 << 20;
 
 /// The check of the newest frame; the next frame's check builds on it.
@@ -63,7 +64,8 @@ pub(crate) fn write_frame(chain: Chain, payload: &[u8], out: &mut Vec<u8>) -> Ch
     check
 }
 
-/// The payload of the frame at the start of `bytes`, how many bytes the frame takes, and the chain behind it.
+/// The payload of the frame at the start of `bytes`, how many bytes the frame takes, and the chain
+/// behind it.
 pub(crate) fn read_frame(chain: Chain, bytes: &[u8]) -> Result<(&[u8], usize, Chain), FrameError> {
     let length = u32_at(bytes, 0)?;
     if length as usize > MAX_PAYLOAD {

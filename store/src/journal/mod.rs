@@ -6,14 +6,15 @@
 //! frame    …
 //! ```
 //!
-//! All integers are little endian. `check` is crc32c over the check of the frame before (the header's crc for the first),
-//! the length and the payload. Because the checks form a chain, a frame that was changed, left out, repeated or moved breaks
-//! it. A reader stops at the first frame that is not whole and right, so what it shows is always a prefix of what was
-//! written.
+//! All integers are little endian. `check` is crc32c over the check of the frame before (the
+//! header's crc for the first), the length and the payload. Because the checks form a chain, a
+//! frame that was changed, left out, repeated or moved breaks it. A reader stops at the first frame
+//! that is not whole and right, so what it shows is always a prefix of what was written.
 //!
-//! Rejected: resynchronising after a damaged frame (the part behind it could then be shown without the part that explains
-//! it), a checksum per file (says nothing about a file that is still growing), a database file (one writer at a time over
-//! all runs, and one damaged page may take every run with it).
+//! Rejected: resynchronising after a damaged frame (the part behind it could then be shown without
+//! the part that explains it), a checksum per file (says nothing about a file that is still
+//! growing), a database file (one writer at a time over all runs, and one damaged page may take
+//! every run with it).
 
 pub(crate) mod block;
 pub(crate) mod frame;

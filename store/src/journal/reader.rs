@@ -38,13 +38,14 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<Part>> {
     read_from(path, Position::default())
 }
 
-/// Reads what is behind a position that an earlier reading gave. A file that has become shorter than that is an error of the
-/// kind `InvalidData`: it is not the journal that it was.
+/// Reads what is behind a position that an earlier reading gave. A file that has become shorter
+/// than that is an error of the kind `InvalidData`: it is not the journal that it was.
 pub(crate) fn read_from(path: &Path, from: Position) -> io::Result<Option<Part>> {
     let mut file = File::open(path)?;
-    // The order of these three steps is what makes the answer true. The writer locks the empty file before it writes, so
-    // once there are bytes a free lock means that the writer is gone, and what is read after that is all there will ever
-    // be. Reading first would call a run crashed that ended in between.
+    // The order of these three steps is what makes the answer true. The writer locks the empty file
+    // before it writes, so once there are bytes a free lock means that the writer is gone, and what
+    // is read after that is all there will ever be. Reading first would call a run crashed that
+    // ended in between.
     let length = file.metadata()?.len();
     if length == 0 && from.offset == 0 {
         return Ok(None);
@@ -73,14 +74,14 @@ pub(crate) fn is_locked(file: &File) -> io::Result<bool> {
     }
 }
 
-/// The records at the start of `bytes`, which are a whole file. `live` says whether its writer still held it before they were
-/// read.
+/// The records at the start of `bytes`, which are a whole file. `live` says whether its writer
+/// still held it before they were read.
 pub(crate) fn decode(bytes: &[u8], live: bool) -> Part {
     decode_from(bytes, Position::default(), live)
 }
 
-/// The records in `bytes`, which lie behind `from`, and what is wrong behind the records. A record that is still being
-/// written is no damage.
+/// The records in `bytes`, which lie behind `from`, and what is wrong behind the records. A record
+/// that is still being written is no damage.
 fn decode_from(bytes: &[u8], from: Position, live: bool) -> Part {
     let length = from.offset + bytes.len() as u64;
     let mut part = Part { entries: Vec::new(), end: from, length, live, damage: None };
@@ -109,11 +110,13 @@ fn decode_from(bytes: &[u8], from: Position, live: bool) -> Part {
         match rmp_serde::from_slice::<Entry>(payload) {
             Ok(entry) if is_in_place(&entry, first) => part.entries.push(entry),
             Ok(_) => {
-                part.damage = Some(format!("the record at byte {offset} is not one that belongs there"));
+                part.damage =
+                    Some(format!("the record at byte {offset} is not one that belongs there"));
                 return part;
             }
             Err(error) => {
-                part.damage = Some(format!("the record at byte {offset} has an unknown form: {error}"));
+                part.damage =
+                    Some(format!("the record at byte {offset} has an unknown form: {error}"));
                 return part;
             }
         }
@@ -135,12 +138,12 @@ fn explain(error: FrameError, at: u64, length: u64, live: bool) -> Option<String
     let rest = length - at;
     match error {
         FrameError::Short if live => None,
-        FrameError::Short => {
-            Some(format!("the last {rest} bytes are not a whole record; what was recorded ends at byte {at}"))
-        }
-        FrameError::Damaged => {
-            Some(format!("the record at byte {at} is damaged; it and the {rest} bytes from there on are not shown"))
-        }
+        FrameError::Short => Some(format!(
+            "the last {rest} bytes are not a whole record; what was recorded ends at byte {at}"
+        )),
+        FrameError::Damaged => Some(format!(
+            "the record at byte {at} is damaged; it and the {rest} bytes from there on are not shown"
+        )),
         FrameError::Newer(found) => Some(format!(
             "it has format {found}, this trainbook reads up to {}; use a newer trainbook",
             FormatVersion::NEWEST.0

@@ -1,10 +1,11 @@
 //! Appending to a journal, on storage that may fail.
 //!
-//! Three things can go wrong, and each has its answer. **An append fails half way**: the file is cut back to the last whole
-//! frame, at once or, if that fails too, before the next append. **A sync fails**: the system may have thrown the bytes away
-//! and may say so only once, so asking again proves nothing; everything since the last good sync is kept in memory, cut off,
-//! written again and synced. **The disk is full**: a little room behind the end of the file is reserved beforehand, and the
-//! records that say what is missing and how the run ended go there.
+//! Three things can go wrong, and each has its answer. **An append fails half way**: the file is
+//! cut back to the last whole frame, at once or, if that fails too, before the next append. **A
+//! sync fails**: the system may have thrown the bytes away and may say so only once, so asking
+//! again proves nothing; everything since the last good sync is kept in memory, cut off, written
+//! again and synced. **The disk is full**: a little room behind the end of the file is reserved
+//! beforehand, and the records that say what is missing and how the run ended go there.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -26,8 +27,8 @@ pub(crate) trait Storage: Send {
     fn truncate(&mut self, length: u64) -> io::Result<()>;
     /// Returns once everything is on disk.
     fn sync(&mut self) -> io::Result<()>;
-    /// Sees to it that the first `length` bytes have room on the disk, without making the file longer. Storage that cannot
-    /// do so says that it did.
+    /// Sees to it that the first `length` bytes have room on the disk, without making the file
+    /// longer. Storage that cannot do so says that it did.
     fn reserve(&mut self, length: u64) -> io::Result<()>;
 }
 
@@ -49,7 +50,12 @@ impl Storage for File {
     fn reserve(&mut self, length: u64) -> io::Result<()> {
         use rustix::fs::{FallocateFlags, fallocate};
         match fallocate(&*self, FallocateFlags::KEEP_SIZE, 0, length).map_err(io::Error::from) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+                ) =>
+            {
                 Err(error)
             }
             // Not every file system can.
@@ -83,8 +89,14 @@ impl JournalWriter {
         let (header, chain) = frame::header();
         let mut bytes = header.to_vec();
         let chain = frame::write_frame(chain, start, &mut bytes);
-        let mut writer =
-            JournalWriter { storage, length: 0, chain, unsynced: Vec::new(), doubtful: false, reserved: 0 };
+        let mut writer = JournalWriter {
+            storage,
+            length: 0,
+            chain,
+            unsynced: Vec::new(),
+            doubtful: false,
+            reserved: 0,
+        };
         writer.make_room(bytes.len())?;
         writer.storage.append(&bytes)?;
         writer.length = bytes.len() as u64;
@@ -92,20 +104,34 @@ impl JournalWriter {
         Ok(writer)
     }
 
-    /// Appends the records, all or none: after an error the journal is as it was. Keeps the reserved room free.
-    pub(crate) fn append<'a>(&mut self, payloads: impl IntoIterator<Item = &'a [u8]>) -> io::Result<()> {
+    /// Appends the records, all or none: after an error the journal is as it was. Keeps the
+    /// reserved room free.
+    pub(crate) fn append<'a>(
+        &mut self,
+        payloads: impl IntoIterator<Item = &'a [u8]>,
+    ) -> io::Result<()> {
         self.write(payloads, false)
     }
 
-    /// As [`append`](JournalWriter::append), and may use the reserved room: for what must be said on a full disk.
-    pub(crate) fn append_last_words<'a>(&mut self, payloads: impl IntoIterator<Item = &'a [u8]>) -> io::Result<()> {
+    /// As [`append`](JournalWriter::append), and may use the reserved room: for what must be said
+    /// on a full disk.
+    pub(crate) fn append_last_words<'a>(
+        &mut self,
+        payloads: impl IntoIterator<Item = &'a [u8]>,
+    ) -> io::Result<()> {
         self.write(payloads, true)
     }
 
-    fn write<'a>(&mut self, payloads: impl IntoIterator<Item = &'a [u8]>, last_words: bool) -> io::Result<()> {
+    fn write<'a>(
+        &mut self,
+        payloads: impl IntoIterator<Item = &'a [u8]>,
+        last_words: bool,
+    ) -> io::Result<()> {
         let (start, mut chain) = (self.unsynced.len(), self.chain);
         if start > MAX_UNSYNCED {
-            return Err(io::Error::other(format!("the disk has not confirmed the {start} bytes before")));
+            return Err(io::Error::other(format!(
+                "the disk has not confirmed the {start} bytes before"
+            )));
         }
         for payload in payloads {
             chain = frame::write_frame(chain, payload, &mut self.unsynced);
@@ -146,7 +172,8 @@ impl JournalWriter {
 
     /// Returns once everything that was appended is on disk.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
-        let synced = if self.doubtful { Err(io::ErrorKind::Other.into()) } else { self.storage.sync() };
+        let synced =
+            if self.doubtful { Err(io::ErrorKind::Other.into()) } else { self.storage.sync() };
         let synced = synced.or_else(|_: io::Error| self.write_again_and_sync());
         match synced {
             Ok(()) => self.unsynced.clear(),

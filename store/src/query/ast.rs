@@ -26,7 +26,8 @@ pub(crate) enum Condition {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Points {
     pub(crate) path: Path,
-    /// Whether a `not` stands before `between`, `in` and their like. It turns the answer for a point, not that for the run.
+    /// Whether a `not` stands before `between`, `in` and their like. It turns the answer for a
+    /// point, not that for the run.
     pub(crate) negated: bool,
     pub(crate) check: Check,
 }

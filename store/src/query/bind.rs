@@ -1,4 +1,5 @@
-//! Whether the comparisons of a query make sense in this store, and the query in the form in which it is evaluated.
+//! Whether the comparisons of a query make sense in this store, and the query in the form in which
+//! it is evaluated.
 
 use std::sync::Arc;
 
@@ -36,8 +37,12 @@ pub(super) fn bind<'q>(
     now: Timestamp,
 ) -> Result<Parts<'q>, QueryError> {
     let binder = Binder { catalogue: Catalogue { text, runs }, now };
-    let condition = query.condition.as_ref().map(|condition| binder.condition(condition)).transpose()?;
-    let order = query.order.iter().map(|(path, direction)| Ok((binder.catalogue.column(path)?, *direction)));
+    let condition =
+        query.condition.as_ref().map(|condition| binder.condition(condition)).transpose()?;
+    let order = query
+        .order
+        .iter()
+        .map(|(path, direction)| Ok((binder.catalogue.column(path)?, *direction)));
     Ok((condition, order.collect::<Result<_, QueryError>>()?))
 }
 
@@ -48,7 +53,8 @@ impl Bound<'_> {
             Bound::And(all) => all_of(all.iter().map(|condition| condition.truth(view))),
             // By De Morgan, which holds for three values too.
             Bound::Or(all) => {
-                all_of(all.iter().map(|condition| condition.truth(view).map(|truth| !truth))).map(|none| !none)
+                all_of(all.iter().map(|condition| condition.truth(view).map(|truth| !truth)))
+                    .map(|none| !none)
             }
             Bound::Not(condition) => condition.truth(view).map(|truth| !truth),
             Bound::Test(column, Test::IsNull) => Some(column.of(view).is_none()),
@@ -96,16 +102,23 @@ enum Type {
 }
 
 impl Type {
-    const ALL: [(Type, &'static str); 4] =
-        [(Type::Number, "a number"), (Type::Text, "text"), (Type::Bool, "true or false"), (Type::Time, "a time")];
+    const ALL: [(Type, &'static str); 4] = [
+        (Type::Number, "a number"),
+        (Type::Text, "text"),
+        (Type::Bool, "true or false"),
+        (Type::Time, "a time"),
+    ];
 }
 
 impl<'q> Binder<'q> {
     fn condition(&self, condition: &'q Condition) -> Result<Bound<'q>, QueryError> {
         let all = |conditions: &'q [Condition]| -> Result<Vec<Bound<'q>>, QueryError> {
-            let mut all =
-                conditions.iter().map(|condition| self.condition(condition)).collect::<Result<Vec<_>, _>>()?;
-            // The order changes no truth, and what the summary tells may spare the reading of points.
+            let mut all = conditions
+                .iter()
+                .map(|condition| self.condition(condition))
+                .collect::<Result<Vec<_>, _>>()?;
+            // The order changes no truth, and what the summary tells may spare the reading of
+            // points.
             all.sort_by_key(Bound::reads_points);
             Ok(all)
         };
@@ -121,11 +134,18 @@ impl<'q> Binder<'q> {
             Condition::Any(Points { path, negated, check }) => {
                 let metric = self.catalogue.points(path)?;
                 if matches!(check, Check::IsNull) {
-                    let message = format!("a point is never null; `{}` without `any` may be", joined(&path.parts));
+                    let message = format!(
+                        "a point is never null; `{}` without `any` may be",
+                        joined(&path.parts)
+                    );
                     return Err(self.catalogue.error(path.span.clone(), message));
                 }
                 let column = Column::At(metric.clone(), 0);
-                Bound::Any(AnyPoint { metric, negated: *negated, test: self.test(&column, path, check)? })
+                Bound::Any(AnyPoint {
+                    metric,
+                    negated: *negated,
+                    test: self.test(&column, path, check)?,
+                })
             }
         })
     }
@@ -135,7 +155,10 @@ impl<'q> Binder<'q> {
         let exact = |literal: &'q Literal| {
             let cell = self.cell(column, path, literal)?;
             if let Cell::Time(_) = cell {
-                return Err(self.refuse(literal, "two times are hardly ever equal; use `<`, `>` or `between`"));
+                return Err(self.refuse(
+                    literal,
+                    "two times are hardly ever equal; use `<`, `>` or `between`",
+                ));
             }
             Ok(cell)
         };
@@ -153,7 +176,9 @@ impl<'q> Binder<'q> {
             Check::Compare(operator, literal) => Test::Compare(*operator, ordered(literal)?),
             Check::Between(low, high) => Test::Between(ordered(low)?, ordered(high)?),
             Check::In(literals) if literals.is_empty() => {
-                return Err(self.catalogue.error(path.span.clone(), "`in` needs at least one value"));
+                return Err(self
+                    .catalogue
+                    .error(path.span.clone(), "`in` needs at least one value"));
             }
             Check::In(literals) => Test::In(literals.iter().map(exact).collect::<Result<_, _>>()?),
             Check::Like(literal) => Test::Like(self.pattern(column, path, literal)?),
@@ -173,9 +198,14 @@ impl<'q> Binder<'q> {
             Check::Compare(Operator::Equal | Operator::NotEqual, literal) => self.state(literal),
             Check::In(literals) => literals.iter().try_for_each(|literal| self.state(literal)),
             Check::Like(literal) | Check::Ilike(literal) | Check::Contains(literal)
-                if !RunState::NAMES.iter().any(|state| test.of(Cell::Text(state)) == Some(true)) =>
+                if !RunState::NAMES
+                    .iter()
+                    .any(|state| test.of(Cell::Text(state)) == Some(true)) =>
             {
-                Err(self.refuse(literal, &format!("no state is like this; there are {}", RunState::NAMES.join(", "))))
+                Err(self.refuse(
+                    literal,
+                    &format!("no state is like this; there are {}", RunState::NAMES.join(", ")),
+                ))
             }
             _ => Ok(()),
         }
@@ -185,23 +215,38 @@ impl<'q> Binder<'q> {
         match &literal.value {
             Constant::Text(state) if !RunState::NAMES.contains(&state.as_str()) => {
                 let near = nearest(state, RunState::NAMES).unwrap_or_default();
-                Err(self.refuse(literal, &format!("unknown state '{state}'; the nearest is '{near}'")))
+                Err(self
+                    .refuse(literal, &format!("unknown state '{state}'; the nearest is '{near}'")))
             }
             _ => Ok(()),
         }
     }
 
     /// The text behind `like` and its relatives.
-    fn pattern(&self, column: &Column, path: &Path, literal: &'q Literal) -> Result<&'q str, QueryError> {
+    fn pattern(
+        &self,
+        column: &Column,
+        path: &Path,
+        literal: &'q Literal,
+    ) -> Result<&'q str, QueryError> {
         let Constant::Text(text) = &literal.value else {
             self.cell(column, path, literal)?;
             return Err(self.refuse(literal, "`like`, `ilike` and `contains` need a text"));
         };
-        if self.has(column, Type::Text) { Ok(text) } else { Err(self.mismatch(column, path, literal, Type::Text)) }
+        if self.has(column, Type::Text) {
+            Ok(text)
+        } else {
+            Err(self.mismatch(column, path, literal, Type::Text))
+        }
     }
 
     /// The value in the type of the field.
-    fn cell(&self, column: &Column, path: &Path, literal: &'q Literal) -> Result<Cell<'q>, QueryError> {
+    fn cell(
+        &self,
+        column: &Column,
+        path: &Path,
+        literal: &'q Literal,
+    ) -> Result<Cell<'q>, QueryError> {
         let is_time = self.has(column, Type::Time);
         let (cell, found) = match &literal.value {
             Constant::Int(value) => (Cell::Int(*value), Type::Number),
@@ -212,7 +257,10 @@ impl<'q> Binder<'q> {
                 Some(time) => (Cell::Time(time), Type::Time),
                 None => {
                     let example = "'2026-11-25', '2026-11-25 10:00' (UTC), '2026-11-25T10:00:00+01:00' or now - 2d";
-                    return Err(self.refuse(literal, &format!("'{text}' is not a date; dates look like {example}")));
+                    return Err(self.refuse(
+                        literal,
+                        &format!("'{text}' is not a date; dates look like {example}"),
+                    ));
                 }
             },
             Constant::Text(text) => (Cell::Text(text), Type::Text),
@@ -221,44 +269,60 @@ impl<'q> Binder<'q> {
                 None => return Err(self.refuse(literal, "the calendar does not go back that far")),
             },
         };
-        if self.has(column, found) { Ok(cell) } else { Err(self.mismatch(column, path, literal, found)) }
+        if self.has(column, found) {
+            Ok(cell)
+        } else {
+            Err(self.mismatch(column, path, literal, found))
+        }
     }
 
     /// Whether some run has a value of this type there.
     fn has(&self, column: &Column, wanted: Type) -> bool {
         match column {
-            Column::Param(name) => self.catalogue.runs.iter().any(|run| match run.params.get(name.as_str()) {
-                Some(Value::Int(_) | Value::Float(_)) => wanted == Type::Number,
-                Some(Value::Text(_)) => wanted == Type::Text,
-                Some(Value::Bool(_)) => wanted == Type::Bool,
-                None => false,
-            }),
+            Column::Param(name) => {
+                self.catalogue.runs.iter().any(|run| match run.params.get(name.as_str()) {
+                    Some(Value::Int(_) | Value::Float(_)) => wanted == Type::Number,
+                    Some(Value::Text(_)) => wanted == Type::Text,
+                    Some(Value::Bool(_)) => wanted == Type::Bool,
+                    None => false,
+                })
+            }
             Column::Metric(..) | Column::At(..) => wanted == Type::Number,
             Column::Tag(_) => wanted == Type::Text,
-            Column::Plain(Plain::Id | Plain::Name | Plain::Model | Plain::State | Plain::Damage) => {
-                wanted == Type::Text
-            }
-            Column::Plain(Plain::Seed | Plain::Seconds | Plain::Steps | Plain::Epochs | Plain::Warnings) => {
-                wanted == Type::Number
-            }
+            Column::Plain(
+                Plain::Id | Plain::Name | Plain::Model | Plain::State | Plain::Damage,
+            ) => wanted == Type::Text,
+            Column::Plain(
+                Plain::Seed | Plain::Seconds | Plain::Steps | Plain::Epochs | Plain::Warnings,
+            ) => wanted == Type::Number,
             Column::Plain(Plain::StartedAt) => wanted == Type::Time,
         }
     }
 
     fn mismatch(&self, column: &Column, path: &Path, literal: &Literal, found: Type) -> QueryError {
-        let is: Vec<&str> =
-            Type::ALL.into_iter().filter(|(is, _)| self.has(column, *is)).map(|(_, name)| name).collect();
+        let is: Vec<&str> = Type::ALL
+            .into_iter()
+            .filter(|(is, _)| self.has(column, *is))
+            .map(|(_, name)| name)
+            .collect();
         let hint = match found {
             Type::Number if self.has(column, Type::Text) => "; a number in quotes is text",
-            Type::Number if self.has(column, Type::Time) => "; a date in quotes is a time, as in '2026-11-25'",
+            Type::Number if self.has(column, Type::Time) => {
+                "; a date in quotes is a time, as in '2026-11-25'"
+            }
             _ => "",
         };
         let found = match found {
             Type::Text => "a text",
-            other => Type::ALL.into_iter().find(|(is, _)| *is == other).map_or("", |(_, name)| name),
+            other => {
+                Type::ALL.into_iter().find(|(is, _)| *is == other).map_or("", |(_, name)| name)
+            }
         };
         let field = joined(&path.parts);
-        self.refuse(literal, &format!("`{field}` is {}, and this is {found}{hint}", is.join(" or ")))
+        self.refuse(
+            literal,
+            &format!("`{field}` is {}, and this is {found}{hint}", is.join(" or ")),
+        )
     }
 
     fn refuse(&self, literal: &Literal, message: &str) -> QueryError {

@@ -1,7 +1,7 @@
 //! What the names of a query mean in this store.
 //!
-//! Only the names that a query mentions are looked up, and the first run that has one is enough. The list of all names is
-//! put together for an error message alone.
+//! Only the names that a query mentions are looked up, and the first run that has one is enough.
+//! The list of all names is put together for an error message alone.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -132,15 +132,23 @@ impl<'a> Catalogue<'a> {
         let has = |parts: &[Part]| self.has(Family::Metric, &joined(parts));
         // The name without a last part that may be, or was meant as, a statistic.
         let shorter = match parts {
-            [name @ .., last] if !name.is_empty() && !last.quoted && has(name) => Some((joined(name), last)),
+            [name @ .., last] if !name.is_empty() && !last.quoted && has(name) => {
+                Some((joined(name), last))
+            }
             _ => None,
         };
         let statistic = shorter.as_ref().and_then(|(_, last)| {
-            STATISTICS.iter().find(|(name, _)| last.text.eq_ignore_ascii_case(name)).map(|(_, statistic)| *statistic)
+            STATISTICS
+                .iter()
+                .find(|(name, _)| last.text.eq_ignore_ascii_case(name))
+                .map(|(_, statistic)| *statistic)
         });
         if let Some(step) = &path.at {
             if let (Some((_, last)), false) = (&shorter, has(parts)) {
-                let message = format!("`at` stands right behind the name of a metric; leave `.{}` away", last.text);
+                let message = format!(
+                    "`at` stands right behind the name of a metric; leave `.{}` away",
+                    last.text
+                );
                 return Err(self.error(last.span.clone(), message));
             }
             let name = self.known(Family::Metric, parts)?;
@@ -148,7 +156,10 @@ impl<'a> Catalogue<'a> {
                 Constant::Int(at) if u64::try_from(*at).is_ok() => Ok(Column::At(name, *at as u64)),
                 _ => {
                     let found = &self.text[step.span.clone()];
-                    let message = format!("a step is a whole number from 0 to {}, and this is {found}", u64::MAX);
+                    let message = format!(
+                        "a step is a whole number from 0 to {}, and this is {found}",
+                        u64::MAX
+                    );
                     Err(self.error(step.span.clone(), message))
                 }
             };
@@ -159,7 +170,8 @@ impl<'a> Catalogue<'a> {
                 let message = if last.text.eq_ignore_ascii_case("at") {
                     "`at` needs a step, as in `metrics.loss.at(100)`".to_owned()
                 } else {
-                    let near = nearest(&last.text, STATISTICS.map(|(name, _)| name)).unwrap_or_default();
+                    let near =
+                        nearest(&last.text, STATISTICS.map(|(name, _)| name)).unwrap_or_default();
                     format!("unknown statistic `{}`; the nearest is `{near}`", last.text)
                 };
                 Err(self.error(last.span.clone(), message))
@@ -167,7 +179,9 @@ impl<'a> Catalogue<'a> {
             _ => {
                 // `metrics.los.min` is a mistyped `loss`, not a mistyped `los.min`.
                 let name = match parts {
-                    [name @ .., last] if !name.is_empty() && !has(parts) && is_statistic(last) => name,
+                    [name @ .., last] if !name.is_empty() && !has(parts) && is_statistic(last) => {
+                        name
+                    }
                     _ => parts,
                 };
                 self.known(Family::Metric, name).map(|name| Column::Metric(name, Statistic::Last))
@@ -205,12 +219,19 @@ impl<'a> Catalogue<'a> {
     fn unknown_field(&self, path: &Path) -> QueryError {
         let text = joined(&path.parts);
         let meant = match path.parts.as_slice() {
-            [first, name] if matches!(first.text.to_ascii_lowercase().as_str(), "attribute" | "attributes") => {
+            [first, name]
+                if matches!(
+                    first.text.to_ascii_lowercase().as_str(),
+                    "attribute" | "attributes"
+                ) =>
+            {
                 &name.text
             }
             _ => &text,
         };
-        let of = |family: Family| self.names(family).into_iter().map(move |name| format!("{}.{name}", family.prefix()));
+        let of = |family: Family| {
+            self.names(family).into_iter().map(move |name| format!("{}.{name}", family.prefix()))
+        };
         let mut all: Vec<String> = Family::ALL.into_iter().flat_map(of).collect();
         all.extend(PLAIN.map(|(name, _)| name.to_owned()));
         // `loss` alone most probably is the metric, which spelling alone would not find.

@@ -56,9 +56,12 @@ impl Test<'_> {
                     Operator::GreaterOrEqual => ordering.is_ge(),
                 })
             }
-            Test::Between(low, high) => Some(compare(cell, *low)?.is_ge() && compare(cell, *high)?.is_le()),
+            Test::Between(low, high) => {
+                Some(compare(cell, *low)?.is_ge() && compare(cell, *high)?.is_le())
+            }
             Test::In(others) => {
-                let mut comparisons = others.iter().filter_map(|other| compare(cell, *other)).peekable();
+                let mut comparisons =
+                    others.iter().filter_map(|other| compare(cell, *other)).peekable();
                 comparisons.peek()?;
                 Some(comparisons.any(Ordering::is_eq))
             }
@@ -91,7 +94,8 @@ pub(super) fn compare(a: Cell<'_>, b: Cell<'_>) -> Option<Ordering> {
     }
 }
 
-/// Exact: a rounded comparison would call two different numbers equal to a third, and no sorting survives that.
+/// Exact: a rounded comparison would call two different numbers equal to a third, and no sorting
+/// survives that.
 fn compare_mixed(a: i128, b: f64) -> Option<Ordering> {
     if b.is_infinite() {
         return 0.0.partial_cmp(&b);
@@ -102,8 +106,13 @@ fn compare_mixed(a: i128, b: f64) -> Option<Ordering> {
     if by_whole.is_eq() { whole.partial_cmp(&b) } else { (!b.is_nan()).then_some(by_whole) }
 }
 
-/// A total order for sorting: values, then NaN, then null, whatever the direction; numbers before truths before texts.
-pub(super) fn compare_nullable(a: Option<Cell<'_>>, b: Option<Cell<'_>>, direction: Direction) -> Ordering {
+/// A total order for sorting: values, then NaN, then null, whatever the direction; numbers before
+/// truths before texts.
+pub(super) fn compare_nullable(
+    a: Option<Cell<'_>>,
+    b: Option<Cell<'_>>,
+    direction: Direction,
+) -> Ordering {
     let rank = |cell| match cell {
         Some(Cell::Float(value)) if f64::is_nan(value) => 4,
         Some(Cell::Int(_) | Cell::Float(_)) => 0,
@@ -135,7 +144,9 @@ fn like(text: &str, pattern: &str, same: impl Fn(char, char) -> bool) -> bool {
                 retry = Some((text.clone(), pattern.clone()));
             }
             (None, None) => return true,
-            (Some(a), Some(b)) if b == '_' || same(a, b) => (text, pattern) = (text_behind, pattern_behind),
+            (Some(a), Some(b)) if b == '_' || same(a, b) => {
+                (text, pattern) = (text_behind, pattern_behind)
+            }
             _ => {
                 let Some((from, behind)) = &mut retry else { return false };
                 if from.next().is_none() {
@@ -192,7 +203,11 @@ mod tests {
             (1, f64::NAN, None),
         ] {
             assert_eq!(compare(Cell::Int(a), Cell::Float(b)), expected, "{a} and {b}");
-            assert_eq!(compare(Cell::Float(b), Cell::Int(a)), expected.map(Ordering::reverse), "{b} and {a}");
+            assert_eq!(
+                compare(Cell::Float(b), Cell::Int(a)),
+                expected.map(Ordering::reverse),
+                "{b} and {a}"
+            );
         }
     }
 }

@@ -4,7 +4,8 @@ use std::ops::Not;
 
 use super::ast;
 
-/// What a run must fulfil, made from a [`Field`](super::Field). Its `Display` is its text in the query language.
+/// What a run must fulfil, made from a [`Field`](super::Field). Its `Display` is its text in the
+/// query language.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Condition(pub(super) ast::Condition);

@@ -7,7 +7,8 @@ use super::ast::Span;
 /// How many characters of a line are shown.
 const WIDTH: usize = 160;
 
-/// What is wrong with a query. Its text is one line that says it, the line of the query, and a caret under the place.
+/// What is wrong with a query. Its text is one line that says it, the line of the query, and a
+/// caret under the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryError {
     query: String,
@@ -18,11 +19,17 @@ pub struct QueryError {
 impl QueryError {
     pub(crate) fn new(query: &str, span: Span, message: impl Into<String>) -> QueryError {
         // A name may hold a line break.
-        let one_line = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-        QueryError { query: query.to_owned(), span, message: message.into().chars().map(one_line).collect() }
+        let one_line =
+            |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+        QueryError {
+            query: query.to_owned(),
+            span,
+            message: message.into().chars().map(one_line).collect(),
+        }
     }
 
-    /// The place that is wrong, in bytes of the query; empty at the end of the query when something is missing there.
+    /// The place that is wrong, in bytes of the query; empty at the end of the query when something
+    /// is missing there.
     pub fn span(&self) -> Span {
         self.span.clone()
     }
@@ -44,7 +51,8 @@ impl fmt::Display for QueryError {
             .get(self.span.clone())
             .map_or(0, |place| place.lines().next().unwrap_or_default().chars().count());
         // Of a line that no terminal holds, what is around the place.
-        let skipped = if line.chars().count() > WIDTH { indent.saturating_sub(WIDTH / 2) } else { 0 };
+        let skipped =
+            if line.chars().count() > WIDTH { indent.saturating_sub(WIDTH / 2) } else { 0 };
         let shown = line.chars().skip(skipped).take(WIDTH);
         // A tab is as wide as the terminal likes; a space keeps the caret under its character.
         let shown: String = shown.map(|c| if c == '\t' { ' ' } else { c }).collect();
@@ -52,7 +60,11 @@ impl fmt::Display for QueryError {
         let behind = if line.chars().count() > skipped + WIDTH { "…" } else { "" };
         let indent = indent - skipped + before.chars().count();
         let caret = "^".repeat(width.clamp(1, WIDTH));
-        write!(f, "read the query: {}\n  {before}{shown}{behind}\n  {:indent$}{caret}", self.message, "")
+        write!(
+            f,
+            "read the query: {}\n  {before}{shown}{behind}\n  {:indent$}{caret}",
+            self.message, ""
+        )
     }
 }
 

@@ -16,7 +16,8 @@ use crate::summary::RunSummary;
 /// With fewer it costs more to start a thread than it saves.
 const RUNS_PER_THREAD: usize = if cfg!(test) { 2 } else { 1_000 };
 
-/// The runs that `query` selects from `runs`, which come newest first. Its places are those of `text`.
+/// The runs that `query` selects from `runs`, which come newest first. Its places are those of
+/// `text`.
 pub(crate) fn select(
     text: &str,
     query: &Query,
@@ -35,8 +36,8 @@ fn select_at(
 ) -> Result<Vec<Arc<RunSummary>>, QueryError> {
     let (condition, order) = bind(text, query, runs, now)?;
     let limit = query.limit.unwrap_or(usize::MAX);
-    let reads_points =
-        condition.as_ref().is_some_and(Bound::reads_points) || order.iter().any(|(column, _)| column.reads_points());
+    let reads_points = condition.as_ref().is_some_and(Bound::reads_points)
+        || order.iter().any(|(column, _)| column.reads_points());
     let threads = match runs.len() / RUNS_PER_THREAD {
         // The newest runs will do, or the points may have to come from one file after the other.
         _ if order.is_empty() && limit < runs.len() || reads_points => 1,
@@ -48,7 +49,8 @@ fn select_at(
     } else {
         thread::scope(|scope| {
             let parts = runs.chunks(runs.len().div_ceil(threads));
-            let parts: Vec<_> = parts.map(|part| scope.spawn(move || pick(part, &nothing))).collect();
+            let parts: Vec<_> =
+                parts.map(|part| scope.spawn(move || pick(part, &nothing))).collect();
             parts.into_iter().fold(Picked::default(), |mut all, part| {
                 let part = part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                 all.found.extend(part.found);
@@ -60,7 +62,11 @@ fn select_at(
     let mut places: Vec<usize> = (0..found.len()).collect();
     let compare = |a: &usize, b: &usize| {
         let mut fields = order.iter().enumerate().map(|(field, (_, direction))| {
-            compare_nullable(keys[a * order.len() + field], keys[b * order.len() + field], *direction)
+            compare_nullable(
+                keys[a * order.len() + field],
+                keys[b * order.len() + field],
+                *direction,
+            )
         });
         // Runs that are equal stay newest first.
         fields.find(|ordering| ordering.is_ne()).unwrap_or_else(|| a.cmp(b))

@@ -8,7 +8,8 @@ use crate::value::Value;
 
 const NAN: f64 = f64::NAN;
 
-/// The points that a run logged under each of its metrics. Those of `c` are not in the order of their steps.
+/// The points that a run logged under each of its metrics. Those of `c` are not in the order of
+/// their steps.
 pub(super) fn points(run: &RunSummary, _: &str) -> Vec<(u64, f64)> {
     series(run.name.as_deref().unwrap_or_default()).to_vec()
 }
@@ -22,11 +23,13 @@ fn series(run: &str) -> &'static [(u64, f64)] {
     }
 }
 
-/// Four runs, newest first, one a day. `d` diverged and is damaged, `c` has no learning rate, `b` none of the metrics.
+/// Four runs, newest first, one a day. `d` diverged and is damaged, `c` has no learning rate, `b`
+/// none of the metrics.
 pub(super) fn runs() -> Vec<Arc<RunSummary>> {
     let run = |name: &str, state: RunState, params: &[(&str, Value)], tags: &[(&str, &str)]| {
-        let metrics = Aggregate::of(series(name))
-            .map(|aggregate| [(Name::from("val_loss"), aggregate.clone()), ("val.odd name".into(), aggregate)].into());
+        let metrics = Aggregate::of(series(name)).map(|aggregate| {
+            [(Name::from("val_loss"), aggregate.clone()), ("val.odd name".into(), aggregate)].into()
+        });
         let length = name.len();
         Arc::new(RunSummary {
             id: format!("2026010{length}-000000-00000{length}").parse().unwrap(),
@@ -46,9 +49,29 @@ pub(super) fn runs() -> Vec<Arc<RunSummary>> {
         })
     };
     vec![
-        run("dddd", RunState::Crashed, &[("lr", 1.into()), ("opt", "sgd".into())], &[("kind", "rnn")]),
-        run("ccc", RunState::Finished, &[("opt", "adamw".into()), ("nesterov", true.into())], &[("kind", "cnn-2")]),
-        run("bb", RunState::Failed { error: "x".into() }, &[("lr", 1e-3.into()), ("opt", 3.into())], &[]),
-        run("a", RunState::Finished, &[("lr", 1e-4.into()), ("nesterov", false.into())], &[("kind", "cnn")]),
+        run(
+            "dddd",
+            RunState::Crashed,
+            &[("lr", 1.into()), ("opt", "sgd".into())],
+            &[("kind", "rnn")],
+        ),
+        run(
+            "ccc",
+            RunState::Finished,
+            &[("opt", "adamw".into()), ("nesterov", true.into())],
+            &[("kind", "cnn-2")],
+        ),
+        run(
+            "bb",
+            RunState::Failed { error: "x".into() },
+            &[("lr", 1e-3.into()), ("opt", 3.into())],
+            &[],
+        ),
+        run(
+            "a",
+            RunState::Finished,
+            &[("lr", 1e-4.into()), ("nesterov", false.into())],
+            &[("kind", "cnn")],
+        ),
     ]
 }

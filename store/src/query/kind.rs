@@ -12,7 +12,8 @@ pub enum Text {}
 #[derive(Debug, Clone, Copy)]
 pub enum Time {}
 
-/// What the runs hold: numbers, texts or truths. A query that compares with what no run holds is refused when it runs.
+/// What the runs hold: numbers, texts or truths. A query that compares with what no run holds is
+/// refused when it runs.
 #[derive(Debug, Clone, Copy)]
 pub enum Setting {}
 

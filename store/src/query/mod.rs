@@ -15,42 +15,48 @@
 //! | `seed`, `seconds`, `steps`, `epochs`, `warnings` | number |
 //! | `started_at` (or `started`) | time |
 //!
-//! `metric`, `param` and `tag` mean the same, and before the fields of the last three rows `attribute.` or `attributes.` may
-//! stand. A name with other characters than letters, digits, `_`, `-`, `/` and dots goes into backticks:
-//! ``metrics.`top 5`.max``. A backtick inside is doubled. Upper and lower case differ in names of metrics, parameters and
-//! tags, and nowhere else in the language.
+//! `metric`, `param` and `tag` mean the same, and before the fields of the last three rows
+//! `attribute.` or `attributes.` may stand. A name with other characters than letters, digits, `_`,
+//! `-`, `/` and dots goes into backticks: ``metrics.`top 5`.max``. A backtick inside is doubled.
+//! Upper and lower case differ in names of metrics, parameters and tags, and nowhere else in the
+//! language.
 //!
-//! **Conditions**: `=` (or `==`), `!=` (or `<>`), `<`, `<=`, `>`, `>=`, `between A and B` (both included), `in (A, B)`,
-//! `like 'cnn%'` (`%` any text, `_` any character, upper and lower case differ), `ilike 'CNN%'` (they do not),
-//! `contains 'text'`, `is null` (or `is undefined`), `is not null`; before `between`, `in`, `like`, `ilike` and `contains` a
-//! `not` may stand. Conditions are joined by `and`, `or`, `not` and parentheses; `not` binds strongest, then `and`.
+//! **Conditions**: `=` (or `==`), `!=` (or `<>`), `<`, `<=`, `>`, `>=`, `between A and B` (both
+//! included), `in (A, B)`, `like 'cnn%'` (`%` any text, `_` any character, upper and lower case
+//! differ), `ilike 'CNN%'` (they do not), `contains 'text'`, `is null` (or `is undefined`),
+//! `is not null`; before `between`, `in`, `like`, `ilike` and `contains` a `not` may stand.
+//! Conditions are joined by `and`, `or`, `not` and parentheses; `not` binds strongest, then `and`.
 //!
-//! **Values**: `3`, `1e-4`, `inf`, `-inf`, `'text'` or `"text"` (a quote inside is doubled), `true`, `false`. Times are texts
-//! such as `'2026-11-25'` (the first moment of that day), `'2026-11-25 10:00'` or `'2026-11-25T10:00:00+01:00'`, in UTC where
-//! they name no offset, and `now`, `now - 2d` or `now - 1d12h` with the units `s`, `m` (minutes), `h`, `d` and `w`. Every
+//! **Values**: `3`, `1e-4`, `inf`, `-inf`, `'text'` or `"text"` (a quote inside is doubled),
+//! `true`, `false`. Times are texts such as `'2026-11-25'` (the first moment of that day),
+//! `'2026-11-25 10:00'` or `'2026-11-25T10:00:00+01:00'`, in UTC where they name no offset, and
+//! `now`, `now - 2d` or `now - 1d12h` with the units `s`, `m` (minutes), `h`, `d` and `w`. Every
 //! `now` in a query is the same moment. Times have an order but are never asked to be equal.
 //!
-//! **Points**: `any(metrics.loss > 10)` is true when some point of the metric is, unknown when the run lacks the metric, and
-//! false otherwise. Inside stands a metric without a part, and a comparison, `[not] between` or `[not] in`. NaN fulfils
-//! none of them. What the summary of a run tells is answered from there; `=`, `between`, `in` and `at(STEP)` may have to read
-//! the points of runs that the rest of the condition leaves open.
+//! **Points**: `any(metrics.loss > 10)` is true when some point of the metric is, unknown when the
+//! run lacks the metric, and false otherwise. Inside stands a metric without a part, and a
+//! comparison, `[not] between` or `[not] in`. NaN fulfils none of them. What the summary of a run
+//! tells is answered from there; `=`, `between`, `in` and `at(STEP)` may have to read the points of
+//! runs that the rest of the condition leaves open.
 //!
-//! Then **`order by`** `FIELD [asc|desc], …` and **`limit`** `N`, each optional, also without a condition. Without `order by`
-//! the newest run comes first; with it, runs that lack the field come last in either direction, and NaN just before them.
+//! Then **`order by`** `FIELD [asc|desc], …` and **`limit`** `N`, each optional, also without a
+//! condition. Without `order by` the newest run comes first; with it, runs that lack the field come
+//! last in either direction, and NaN just before them.
 //!
-//! **Missing fields** are null as in SQL: every comparison with null is unknown, `not` leaves unknown unknown, and only runs
-//! whose condition is true are selected. So neither `params.lr > 1` nor `not params.lr > 1` selects a run without `lr`;
-//! `params.lr is null` does. A comparison with NaN is unknown as well, but NaN is not null; `metrics.loss.nan_count > 0`
-//! finds it.
+//! **Missing fields** are null as in SQL: every comparison with null is unknown, `not` leaves
+//! unknown unknown, and only runs whose condition is true are selected. So neither `params.lr > 1`
+//! nor `not params.lr > 1` selects a run without `lr`; `params.lr is null` does. A comparison with
+//! NaN is unknown as well, but NaN is not null; `metrics.loss.nan_count > 0` finds it.
 //!
-//! **Mistakes** are errors with the place and, for a name, the nearest one that exists: a field that no run of the store
-//! has, a comparison of a number with a text, a state that does not exist. A mistyped name never gives an empty list.
+//! **Mistakes** are errors with the place and, for a name, the nearest one that exists: a field
+//! that no run of the store has, a comparison of a number with a text, a state that does not exist.
+//! A mistyped name never gives an empty list.
 //!
 //! # The same in Rust
 //!
 //! [`metric`], [`param`], [`tag`] and the functions of [`field`] begin a condition, and
-//! [`Store::select`](crate::Store::select) runs it. Names and values need no quoting, and what makes no sense for a field is
-//! no method of it. `Display` gives the text of the query.
+//! [`Store::select`](crate::Store::select) runs it. Names and values need no quoting, and what
+//! makes no sense for a field is no method of it. `Display` gives the text of the query.
 //!
 //! ```
 //! use std::time::Duration;

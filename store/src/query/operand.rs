@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::ast::{Constant, Literal};
 use super::kind::{Number, Points, Setting, Text, Time};
 
-/// What a [`Field`](super::Field) of kind `K` is compared with. Numbers, texts and truths become one by themselves where
-/// they fit.
+/// What a [`Field`](super::Field) of kind `K` is compared with. Numbers, texts and truths become
+/// one by themselves where they fit.
 #[derive(Debug, Clone)]
 pub struct Operand<K> {
     constant: Constant,
@@ -26,7 +26,8 @@ impl<K> Operand<K> {
     }
 }
 
-/// The moment so long before the query runs, in whole seconds: `ago(Duration::from_hours(36))` is `now - 36h`.
+/// The moment so long before the query runs, in whole seconds: `ago(Duration::from_hours(36))` is
+/// `now - 36h`.
 pub fn ago(duration: Duration) -> Operand<Time> {
     Operand::new(Constant::Ago(duration.as_secs()))
 }

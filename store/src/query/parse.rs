@@ -19,7 +19,8 @@ mod word;
 
 use winnow::ascii::multispace0;
 use winnow::combinator::{
-    alt, cut_err, delimited, eof, opt, peek, preceded, repeat, separated, separated_pair, terminated,
+    alt, cut_err, delimited, eof, opt, peek, preceded, repeat, separated, separated_pair,
+    terminated,
 };
 use winnow::error::ErrMode;
 use winnow::prelude::*;
@@ -30,7 +31,8 @@ use self::mistake::{Input, Mistake, Parsed, refuse, refuse_word};
 use self::value::{quoted, value};
 use self::word::word;
 use super::ast::{
-    Check, Condition, Direction, Literal, MAX_DEPTH, Operator, Part, Path, Points, Query, RESERVED, TOO_DEEP, is_word,
+    Check, Condition, Direction, Literal, MAX_DEPTH, Operator, Part, Path, Points, Query, RESERVED,
+    TOO_DEEP, is_word,
 };
 use super::column::STATISTICS;
 use super::error::QueryError;
@@ -44,10 +46,18 @@ const MAX_LENGTH: usize = 1 << 14;
 /// Reads a query.
 pub(crate) fn parse(text: &str) -> Result<Query, QueryError> {
     if text.trim().is_empty() {
-        return Err(QueryError::new(text, 0..0, "it is empty; try `metrics.loss.min < 0.1` or `order by id limit 5`"));
+        return Err(QueryError::new(
+            text,
+            0..0,
+            "it is empty; try `metrics.loss.min < 0.1` or `order by id limit 5`",
+        ));
     }
     if text.len() > MAX_LENGTH {
-        return Err(QueryError::new(text, 0..0, format!("it has {} bytes, and {MAX_LENGTH} is the most", text.len())));
+        return Err(QueryError::new(
+            text,
+            0..0,
+            format!("it has {} bytes, and {MAX_LENGTH} is the most", text.len()),
+        ));
     }
     query.parse(LocatingSlice::new(text)).map_err(|error| error.into_inner().into_error(text))
 }
@@ -103,7 +113,11 @@ fn negation(input: &mut Input<'_>, depth: usize) -> Parsed<Condition> {
     let not = |input: &mut Input<'_>| negation(input, depth + 1);
     let inner = |input: &mut Input<'_>| condition(input, depth + 1);
     let tested = || (path.context("a field"), cut_err(check));
-    let any = delimited((keyword("any"), symbol("(")), cut_err(tested()), cut_err(symbol(")").context("`)`")));
+    let any = delimited(
+        (keyword("any"), symbol("(")),
+        cut_err(tested()),
+        cut_err(symbol(")").context("`)`")),
+    );
     alt((
         preceded(keyword("not"), cut_err(not)).map(|inner| Condition::Not(Box::new(inner))),
         delimited(symbol("("), cut_err(inner), cut_err(symbol(")").context("`)`"))),
@@ -121,9 +135,13 @@ fn check(input: &mut Input<'_>) -> Parsed<(bool, Check)> {
     let null = alt((keyword("null"), keyword("undefined"))).context("`null` or `not null`");
     let null = preceded(keyword("is"), cut_err((not, null)));
     let between = separated_pair(value, keyword("and").context("`and`"), value);
-    let values =
-        delimited(symbol("(").context("`(`"), separated(1.., value, symbol(",")), symbol(")").context("`,` or `)`"));
-    let compare = (operator, cut_err(value)).map(|(operator, value)| Check::Compare(operator, value));
+    let values = delimited(
+        symbol("(").context("`(`"),
+        separated(1.., value, symbol(",")),
+        symbol(")").context("`,` or `)`"),
+    );
+    let compare =
+        (operator, cut_err(value)).map(|(operator, value)| Check::Compare(operator, value));
     let negatable = alt((
         preceded(keyword("between"), cut_err(between)).map(|(low, high)| Check::Between(low, high)),
         preceded(keyword("in"), cut_err(values)).map(Check::In),
@@ -131,9 +149,13 @@ fn check(input: &mut Input<'_>) -> Parsed<(bool, Check)> {
         preceded(keyword("ilike"), cut_err(value)).map(Check::Ilike),
         preceded(keyword("contains"), cut_err(value)).map(Check::Contains),
     ));
-    alt((compare.map(|check| (false, check)), null.map(|(negated, ())| (negated, Check::IsNull)), (not, negatable)))
-        .context("a comparison such as `<`, `between`, `in`, `like` or `is null`")
-        .parse_next(input)
+    alt((
+        compare.map(|check| (false, check)),
+        null.map(|(negated, ())| (negated, Check::IsNull)),
+        (not, negatable),
+    ))
+    .context("a comparison such as `<`, `between`, `in`, `like` or `is null`")
+    .parse_next(input)
 }
 
 /// Whether there is a `not`.
@@ -156,7 +178,8 @@ fn operator(input: &mut Input<'_>) -> Parsed<Operator> {
 fn order(input: &mut Input<'_>) -> Parsed<(Path, Direction)> {
     let ascending = keyword("asc").value(Direction::Ascending);
     let direction = opt(alt((ascending, keyword("desc").value(Direction::Descending))));
-    (path.context("a field"), direction.map(|direction| direction.unwrap_or(Direction::Ascending))).parse_next(input)
+    (path.context("a field"), direction.map(|direction| direction.unwrap_or(Direction::Ascending)))
+        .parse_next(input)
 }
 
 fn limit(input: &mut Input<'_>) -> Parsed<usize> {
@@ -174,7 +197,8 @@ fn path(input: &mut Input<'_>) -> Parsed<Path> {
 fn steps(input: &mut Input<'_>) -> Parsed<(Vec<Part>, Option<Literal>)> {
     // Behind a dot a word can be nothing but a name.
     let behind_dot = preceded(".", cut_err(part(false).context("a name")));
-    let (first, mut parts): (_, Vec<Part>) = (part(true), repeat(0.., behind_dot)).parse_next(input)?;
+    let (first, mut parts): (_, Vec<Part>) =
+        (part(true), repeat(0.., behind_dot)).parse_next(input)?;
     parts.insert(0, first);
     let called = opt(symbol("(")).parse_next(input)?.is_some();
     if called && let Some(name) = parts.pop() {
@@ -193,7 +217,9 @@ fn function(name: &Part, alone: bool) -> Parsed<()> {
         "at" => "`at` stands behind a metric, as in `metrics.loss.at(100)`".to_owned(),
         "any" => "`any` stands before a metric, as in `any(metrics.loss > 10)`".to_owned(),
         word if STATISTICS.iter().any(|(statistic, _)| *statistic == word) => {
-            format!("`{word}` has no parentheses; it stands behind a metric, as in `metrics.loss.{word}`")
+            format!(
+                "`{word}` has no parentheses; it stands behind a metric, as in `metrics.loss.{word}`"
+            )
         }
         word => format!(
             "unknown function `{}`; the nearest is `{}`",
@@ -207,7 +233,9 @@ fn function(name: &Part, alone: bool) -> Parsed<()> {
 /// A name, which is none of the language's words where it is the `first` of a path.
 fn part<'a>(first: bool) -> impl Parser<Input<'a>, Part, ErrMode<Mistake>> {
     let word = take_while(1.., is_word)
-        .verify(move |word: &str| !first || !RESERVED.iter().any(|reserved| word.eq_ignore_ascii_case(reserved)))
+        .verify(move |word: &str| {
+            !first || !RESERVED.iter().any(|reserved| word.eq_ignore_ascii_case(reserved))
+        })
         .map(|word: &str| (word.to_owned(), false));
     let name = quoted('`', "this backtick is never closed").map(|name| (name, true));
     alt((name, word)).with_span().map(|((text, quoted), span)| Part { text, quoted, span })

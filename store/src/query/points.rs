@@ -15,10 +15,14 @@ pub(super) struct AnyPoint<'q> {
 }
 
 impl AnyPoint<'_> {
-    /// `None`, which is unknown, where the run lacks the metric. Points are read only where the summary does not tell.
+    /// `None`, which is unknown, where the run lacks the metric. Points are read only where the
+    /// summary does not tell.
     pub(super) fn truth(&self, view: &mut View<'_>) -> Option<bool> {
         let aggregate = view.run.metrics.get(self.metric.as_str())?;
-        if [aggregate.min, aggregate.max, aggregate.first, aggregate.last].into_iter().any(|value| self.fits(value)) {
+        if [aggregate.min, aggregate.max, aggregate.first, aggregate.last]
+            .into_iter()
+            .any(|value| self.fits(value))
+        {
             return Some(true);
         }
         if self.excluded(aggregate) {
@@ -47,7 +51,9 @@ impl AnyPoint<'_> {
             // The least or the greatest would have told.
             (Test::Compare(..), false) | (Test::Between(..), true) => true,
             (Test::Between(low, high), false) => {
-                !inside(*low) || !inside(*high) || compare(*low, *high).is_none_or(|ordering| ordering.is_gt())
+                !inside(*low)
+                    || !inside(*high)
+                    || compare(*low, *high).is_none_or(|ordering| ordering.is_gt())
             }
             (Test::In(values), false) => !values.iter().any(|value| inside(*value)),
             _ => false,

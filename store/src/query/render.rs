@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::ast::{
-    Check, Condition, Constant, Direction, Literal, MAX_DEPTH, Operator, Part, Path, Points, Query, Span, TOO_DEEP,
+    Check, Condition, Constant, Direction, Literal, MAX_DEPTH, Operator, Part, Path, Points, Query,
+    Span, TOO_DEEP,
 };
 use super::error::QueryError;
 
@@ -69,9 +70,13 @@ impl Writer {
 
     fn condition(&mut self, condition: &mut Condition, within: Within) {
         match condition {
-            Condition::And(all) if within == Within::Tight => self.nested("(", ")", |writer| writer.and(all)),
+            Condition::And(all) if within == Within::Tight => {
+                self.nested("(", ")", |writer| writer.and(all))
+            }
             Condition::And(all) => self.and(all),
-            Condition::Or(all) if within != Within::Nothing => self.nested("(", ")", |writer| writer.or(all)),
+            Condition::Or(all) if within != Within::Nothing => {
+                self.nested("(", ")", |writer| writer.or(all))
+            }
             Condition::Or(all) => self.or(all),
             Condition::Not(inner) => match &mut **inner {
                 Condition::Test(path, check) if !matches!(check, Check::Compare(..)) => {
@@ -222,7 +227,12 @@ impl Writer {
         self.text.push(quote);
     }
 
-    fn list<T>(&mut self, all: &mut [T], separator: &str, mut write: impl FnMut(&mut Writer, &mut T)) {
+    fn list<T>(
+        &mut self,
+        all: &mut [T],
+        separator: &str,
+        mut write: impl FnMut(&mut Writer, &mut T),
+    ) {
         for (at, item) in all.iter_mut().enumerate() {
             if at > 0 {
                 self.push(separator);
@@ -250,7 +260,8 @@ impl Writer {
 }
 
 /// Units of time with their length in seconds, the longest first.
-pub(super) const UNITS: [(char, u64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
+pub(super) const UNITS: [(char, u64); 5] =
+    [('w', 604_800), ('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
 
 #[cfg(test)]
 mod tests;

@@ -11,10 +11,11 @@ use super::eval::select;
 use super::parse::parse;
 use crate::summary::RunSummary;
 
-/// A query for [`Store::select`](crate::Store::select): a condition, an order and a limit, each of them optional.
+/// A query for [`Store::select`](crate::Store::select): a condition, an order and a limit, each of
+/// them optional.
 ///
-/// Its `Display` is its text in the [query language](super), which errors show and `parse` reads back; that of
-/// [`Query::all`] is empty.
+/// Its `Display` is its text in the [query language](super), which errors show and `parse` reads
+/// back; that of [`Query::all`] is empty.
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct Query(pub(super) ast::Query);
@@ -30,8 +31,9 @@ impl Query {
         Query::default()
     }
 
-    /// Sorts the runs. Each further call decides between runs that are equal by those before it. Runs that lack the field
-    /// come last in either direction, and NaN just before them. Default: the newest run first.
+    /// Sorts the runs. Each further call decides between runs that are equal by those before it.
+    /// Runs that lack the field come last in either direction, and NaN just before them. Default:
+    /// the newest run first.
     pub fn order_by(mut self, order: Order) -> Query {
         self.0.order.push((order.0, order.1));
         self
@@ -43,12 +45,14 @@ impl Query {
         self
     }
 
-    /// Selects from summaries that the caller has, newest first, instead of a store's. `points` gives the points of a run's
-    /// metric as (step, value) in the order of logging; it is asked only for what `at(…)` and `any(…)` cannot do without,
-    /// and at most once for each run and metric.
+    /// Selects from summaries that the caller has, newest first, instead of a store's. `points`
+    /// gives the points of a run's metric as (step, value) in the order of logging; it is asked
+    /// only for what `at(…)` and `any(…)` cannot do without, and at most once for each run and
+    /// metric.
     ///
     /// # Errors
-    /// A name that none of the runs has, or a comparison that makes no sense; the places are those of the query's text.
+    /// A name that none of the runs has, or a comparison that makes no sense; the places are those
+    /// of the query's text.
     pub fn select_from(
         &self,
         runs: &[Arc<RunSummary>],

@@ -7,7 +7,9 @@ use proptest::prelude::*;
 use proptest::sample::select as one_of;
 use proptest::test_runner::TestRunner;
 
-use super::ast::{Check, Condition, Constant, Direction, Literal, Operator, Part, Path, Points, is_word};
+use super::ast::{
+    Check, Condition, Constant, Direction, Literal, Operator, Part, Path, Points, is_word,
+};
 use super::fixture::{points, runs};
 use super::*;
 use crate::summary::{Aggregate, RunSummary};
@@ -23,7 +25,8 @@ fn cases(cases: u32) -> ProptestConfig {
 fn run(text: &str) -> Result<bool, TestCaseError> {
     let answer = parse(text).and_then(|query| select(text, &query, &runs(), &points));
     let Err(error) = answer else { return Ok(true) };
-    // The place is one of characters of the text, the message one line, and the picture can be drawn.
+    // The place is one of characters of the text, the message one line, and the picture can be
+    // drawn.
     prop_assert!(text.get(error.span()).is_some(), "{:?} in {text:?}", error.span());
     prop_assert!(
         !error.message().is_empty()
@@ -161,15 +164,28 @@ fn any_sentence_of_the_language_gives_an_answer() {
         "< '2026-13-01'",
     ];
     let joints = vec![" and ", " or ", " and not ", ") or (", " and (", ") and "];
-    let ends =
-        vec!["", ")", "))", " order by seed", " limit 2", " order by metrics.val_loss.at(2) desc, name limit 3", " é"];
+    let ends = vec![
+        "",
+        ")",
+        "))",
+        " order by seed",
+        " limit 2",
+        " order by metrics.val_loss.at(2) desc, name limit 3",
+        " é",
+    ];
     let test = (one_of(fields), one_of(checks)).prop_map(|(field, check)| {
         let close = if field.starts_with("any(") { ")" } else { "" };
         format!("{field} {check}{close}")
     });
-    let sentence = (one_of(vec!["", "(", "not ", "(("]), test.clone(), vec((one_of(joints), test), 0..3), one_of(ends))
+    let sentence = (
+        one_of(vec!["", "(", "not ", "(("]),
+        test.clone(),
+        vec((one_of(joints), test), 0..3),
+        one_of(ends),
+    )
         .prop_map(|(start, first, rest, end)| {
-            let rest: String = rest.into_iter().map(|(joint, test)| format!("{joint}{test}")).collect();
+            let rest: String =
+                rest.into_iter().map(|(joint, test)| format!("{joint}{test}")).collect();
             format!("{start}{first}{rest}{end}")
         });
     // In every third text one character is another.
@@ -177,7 +193,10 @@ fn any_sentence_of_the_language_gives_an_answer() {
     let slipped = (sentence, slip).prop_map(|(text, slip)| match slip {
         Some((at, instead)) => {
             let at = at.index(text.chars().count());
-            text.chars().enumerate().map(|(place, c)| if place == at { instead } else { c }).collect()
+            text.chars()
+                .enumerate()
+                .map(|(place, c)| if place == at { instead } else { c })
+                .collect()
         }
         None => text,
     });
@@ -188,8 +207,8 @@ fn any_sentence_of_the_language_gives_an_answer() {
 /// Names that need backticks, and names that do not.
 fn name() -> impl Strategy<Value = String> {
     let odd = vec![
-        "", "val_loss", "a.b", "min", "order", "AT", "any", "it's", "`", "``", "a`b`", "\"", "top 5", "é", "\n", "-",
-        "1e5",
+        "", "val_loss", "a.b", "min", "order", "AT", "any", "it's", "`", "``", "a`b`", "\"",
+        "top 5", "é", "\n", "-", "1e5",
     ];
     prop_oneof![one_of(odd).prop_map(str::to_owned), "[a-zäß0-9_/-]{1,8}", "\\PC{0,8}"]
 }
@@ -200,8 +219,10 @@ fn path() -> impl Strategy<Value = Path> {
         text,
         span: 0..0,
     };
-    let first =
-        prop_oneof![one_of(vec!["metrics", "params", "tags", "Seed", "any", "now", "asc"]).prop_map(str::to_owned)];
+    let first = prop_oneof![
+        one_of(vec!["metrics", "params", "tags", "Seed", "any", "now", "asc"])
+            .prop_map(str::to_owned)
+    ];
     let at = prop::option::weighted(0.2, literal());
     (first, vec((name(), any::<bool>()), 0..4), at).prop_map(move |(first, rest, at)| {
         let mut parts = vec![part(first, false)];
@@ -211,11 +232,17 @@ fn path() -> impl Strategy<Value = Path> {
 }
 
 fn literal() -> impl Strategy<Value = Literal> {
-    let float =
-        prop_oneof![any::<f64>(), any::<i16>().prop_map(f64::from), Just(f64::INFINITY), Just(f64::NEG_INFINITY)];
+    let float = prop_oneof![
+        any::<f64>(),
+        any::<i16>().prop_map(f64::from),
+        Just(f64::INFINITY),
+        Just(f64::NEG_INFINITY)
+    ];
     prop_oneof![
         prop_oneof![any::<i128>(), -9_i128..10].prop_map(Constant::Int),
-        float.prop_filter("nothing compares with NaN", |value| !value.is_nan()).prop_map(Constant::Float),
+        float
+            .prop_filter("nothing compares with NaN", |value| !value.is_nan())
+            .prop_map(Constant::Float),
         any::<bool>().prop_map(Constant::Bool),
         name().prop_map(Constant::Text),
         prop_oneof![any::<u64>(), 0..2_000_000_u64].prop_map(Constant::Ago),
@@ -233,7 +260,8 @@ fn check() -> impl Strategy<Value = Check> {
         Operator::GreaterOrEqual,
     ];
     prop_oneof![
-        (one_of(operators), literal()).prop_map(|(operator, value)| Check::Compare(operator, value)),
+        (one_of(operators), literal())
+            .prop_map(|(operator, value)| Check::Compare(operator, value)),
         (literal(), literal()).prop_map(|(low, high)| Check::Between(low, high)),
         vec(literal(), 1..4).prop_map(Check::In),
         literal().prop_map(Check::Like),
@@ -248,7 +276,10 @@ fn condition() -> impl Strategy<Value = Condition> {
         let negated = negated && !matches!(check, Check::Compare(..));
         Condition::Any(Points { path, negated, check })
     });
-    let leaf = prop_oneof![(path(), check()).prop_map(|(path, check)| Condition::Test(path, check)), points];
+    let leaf = prop_oneof![
+        (path(), check()).prop_map(|(path, check)| Condition::Test(path, check)),
+        points
+    ];
     leaf.prop_recursive(4, 12, 3, |inner| {
         prop_oneof![
             vec(inner.clone(), 2..4).prop_map(Condition::And),
@@ -265,11 +296,14 @@ fn query() -> impl Strategy<Value = ast::Query> {
         .prop_filter("an empty text is no query", |query| *query != ast::Query::default())
 }
 
-/// Whatever a metric, a parameter or a tag is called, Rust finds it under its name, and nothing else.
+/// Whatever a metric, a parameter or a tag is called, Rust finds it under its name, and nothing
+/// else.
 #[test]
 fn names_mean_themselves() {
-    let names =
-        ["", "loss", "loss.min", "min", "at", "any", "order", "it's", "a`b`", "\"", "top 5", "\n", "now", "is null"];
+    let names = [
+        "", "loss", "loss.min", "min", "at", "any", "order", "it's", "a`b`", "\"", "top 5", "\n",
+        "now", "is null",
+    ];
     let run = |name: &str| {
         let mut run = (*runs()[0]).clone();
         let aggregate = Aggregate::of(&[(3, name.len() as f64)]).unwrap();
@@ -290,7 +324,9 @@ fn names_mean_themselves() {
             tag(name).equals(name),
         ];
         for question in questions {
-            let points = |run: &RunSummary, _: &str| vec![(3, run.metrics.keys().next().unwrap().len() as f64)];
+            let points = |run: &RunSummary, _: &str| {
+                vec![(3, run.metrics.keys().next().unwrap().len() as f64)]
+            };
             let found = Query::from(&question).select_from(&runs, points);
             let found = found.unwrap_or_else(|error| panic!("{name:?}: {error}"));
             assert_eq!(found.len(), 1, "{question}");

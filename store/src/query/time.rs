@@ -4,7 +4,8 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-/// The moment that a text means: a date, a date and a time, or RFC 3339 with its offset. UTC where no offset is given.
+/// The moment that a text means: a date, a date and a time, or RFC 3339 with its offset. UTC where
+/// no offset is given.
 pub(super) fn read(text: &str) -> Option<Timestamp> {
     // A time zone's name in brackets is read over by the second way.
     if text.contains('[') {

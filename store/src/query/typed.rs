@@ -64,7 +64,8 @@ impl Metric {
         Field::new(self.0)
     }
 
-    /// Every point: a check is true when it is true of one of them, and unknown where the run lacks the metric.
+    /// Every point: a check is true when it is true of one of them, and unknown where the run lacks
+    /// the metric.
     pub fn any(self) -> Field<Points> {
         Field { points: true, ..Field::new(self.0) }
     }
@@ -203,7 +204,8 @@ fn text(text: &str) -> Literal {
     Operand::<Text>::from(text).into_literal()
 }
 
-/// The path of these names, in backticks where they are no words. Behind a dot even a word of the language is a name.
+/// The path of these names, in backticks where they are no words. Behind a dot even a word of the
+/// language is a name.
 pub(super) fn path<const N: usize>(names: [String; N]) -> Path {
     let parts = names.into_iter().enumerate().map(|(at, text)| Part {
         quoted: at > 0 && (text.is_empty() || !text.chars().all(is_word)),

@@ -8,7 +8,8 @@ use crate::journal::writer::Storage;
 use crate::record::{self, RunRecord};
 use crate::summary::RunState;
 
-/// A file whose operations fail as long as their bit in `broken` is set. Half of a failing append reaches the file.
+/// A file whose operations fail as long as their bit in `broken` is set. Half of a failing append
+/// reaches the file.
 struct Breakable {
     file: std::fs::File,
     broken: Arc<AtomicU64>,
@@ -70,9 +71,12 @@ impl Fixture {
         let path = folder.path().join(format!("runs/{id}.log"));
         let file = std::fs::OpenOptions::new().append(true).create_new(true).open(path).unwrap();
         file.try_lock().unwrap();
-        let start = encode(&Entry::Start { id: id.clone(), at, start: Box::new(RunStart::default()) }).unwrap();
+        let start =
+            encode(&Entry::Start { id: id.clone(), at, start: Box::new(RunStart::default()) })
+                .unwrap();
         let storage = Box::new(Breakable { file, broken: Arc::clone(&broken) });
-        let run = RunWriter::start(id, store, JournalWriter::create(storage, &start).unwrap()).unwrap();
+        let run =
+            RunWriter::start(id, store, JournalWriter::create(storage, &start).unwrap()).unwrap();
         Fixture { folder, broken, run }
     }
 
@@ -101,7 +105,9 @@ fn warnings(record: &RunRecord) -> Vec<&str> {
     let text = |event: &'_ TimedEvent| matches!(event.event, RunEvent::Warning { .. });
     let events = record.events.iter().filter(|event| text(event));
     events
-        .filter_map(|event| if let RunEvent::Warning { text } = &event.event { Some(text.as_str()) } else { None })
+        .filter_map(|event| {
+            if let RunEvent::Warning { text } = &event.event { Some(text.as_str()) } else { None }
+        })
         .collect()
 }
 
@@ -153,7 +159,10 @@ fn on_a_disk_that_stays_full_the_end_and_what_is_missing_are_recorded_all_the_sa
     let kept = steps(&record).len() as u64;
     assert!(kept >= 1 && kept < step, "{kept} of {step}");
     let told = warnings(&record).join("\n");
-    assert!(told.starts_with(&format!("{} metric points", step - kept)), "{told}; {kept} of {step} are there");
+    assert!(
+        told.starts_with(&format!("{} metric points", step - kept)),
+        "{told}; {kept} of {step} are there"
+    );
     assert!(record.events.iter().any(|event| matches!(event.event, RunEvent::Note { .. })));
 }
 
@@ -236,7 +245,10 @@ fn many_threads_may_log() {
                 for step in 0..30_000 {
                     run.log(
                         step,
-                        &[Metric::new(format!("m{thread}"), 0.5), Metric::new("a_name_longer_than_inline", 1.0)],
+                        &[
+                            Metric::new(format!("m{thread}"), 0.5),
+                            Metric::new("a_name_longer_than_inline", 1.0),
+                        ],
                     );
                 }
             });

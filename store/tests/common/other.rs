@@ -1,4 +1,5 @@
-//! Another process: this test program itself, in which the test `child` does what the environment names.
+//! Another process: this test program itself, in which the test `child` does what the environment
+//! names.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -37,7 +38,10 @@ impl Other {
     pub fn start(task: &str, store: &Path) -> Other {
         let mut command = Command::new(std::env::current_exe().expect("the path of this program"));
         give_task(&mut command, task, store);
-        let command = command.args(["--exact", "child", "--nocapture"]).stdout(Stdio::piped()).stderr(Stdio::null());
+        let command = command
+            .args(["--exact", "child", "--nocapture"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut child = command.spawn().expect("another process");
         let output = BufReader::new(child.stdout.take().expect("its output"));
         Other { child, output }

@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: what the trainer's step costs over a hand-written loop, what an export costs, and what the
-//! store costs.
+//! `cargo xtask bench`: what the trainer's step costs over a hand-written loop, what an export
+//! costs, and what the store costs.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -19,11 +19,15 @@ const GROUPS: [(&str, &str); 7] = [
     ("10,000 runs/", "in a store of 10,000 runs"),
 ];
 
-/// Runs the benchmarks and prints criterion's medians, then the ratio of trainer and hand-written loop measured in turn: their medians
-/// are minutes apart, too far for a ratio on a machine that others use too.
+/// Runs the benchmarks and prints criterion's medians, then the ratio of trainer and hand-written
+/// loop measured in turn: their medians are minutes apart, too far for a ratio on a machine that
+/// others use too.
 pub fn run() -> Result<()> {
     let mut bench = shell::cargo();
-    let kept = shell::run_keeping(bench.args(["bench", "--package", "trainbook", "--bench", "step"]), is_ratio)?;
+    let kept = shell::run_keeping(
+        bench.args(["bench", "--package", "trainbook", "--bench", "step"]),
+        is_ratio,
+    )?;
     let [ratio] = kept.as_slice() else {
         bail!("the benchmark should print one ratio, but printed {}", kept.len());
     };
@@ -50,9 +54,12 @@ struct Median {
     high: f64,
 }
 
-/// Finds every `new/benchmark.json` of a group that is shown under the folder, with the estimates beside it.
+/// Finds every `new/benchmark.json` of a group that is shown under the folder, with the estimates
+/// beside it.
 fn collect(folder: &Path, found: &mut Vec<Median>) -> Result<()> {
-    for entry in fs::read_dir(folder).with_context(|| format!("failed to read {}", folder.display()))? {
+    for entry in
+        fs::read_dir(folder).with_context(|| format!("failed to read {}", folder.display()))?
+    {
         let path = entry.with_context(|| format!("failed to read {}", folder.display()))?.path();
         if path.is_dir() {
             collect(&path, found)?;
@@ -67,16 +74,22 @@ fn collect(folder: &Path, found: &mut Vec<Median>) -> Result<()> {
 }
 
 fn read(path: &PathBuf) -> Result<Value> {
-    let text = fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
+    let text =
+        fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("failed to read {}", path.display()))
 }
 
 fn median(id: String, estimates: &Value) -> Result<Median> {
     let median = &estimates["median"];
     let interval = &median["confidence_interval"];
-    let number = |value: &Value| value.as_f64().with_context(|| format!("the estimates of {id} hold no median"));
-    let (at, low, high) =
-        (number(&median["point_estimate"])?, number(&interval["lower_bound"])?, number(&interval["upper_bound"])?);
+    let number = |value: &Value| {
+        value.as_f64().with_context(|| format!("the estimates of {id} hold no median"))
+    };
+    let (at, low, high) = (
+        number(&median["point_estimate"])?,
+        number(&interval["lower_bound"])?,
+        number(&interval["upper_bound"])?,
+    );
     Ok(Median { id, at, low, high })
 }
 
@@ -84,12 +97,14 @@ fn median(id: String, estimates: &Value) -> Result<Median> {
 fn table(medians: &[Median]) -> String {
     let mut table = String::from("\n  medians (95 % interval)\n");
     for (group, what) in GROUPS {
-        let of_group: Vec<_> = medians.iter().filter(|median| median.id.starts_with(group)).collect();
+        let of_group: Vec<_> =
+            medians.iter().filter(|median| median.id.starts_with(group)).collect();
         if !of_group.is_empty() {
             table += &format!("\n  {what}\n");
         }
         for Median { id, at, low, high } in of_group {
-            table += &format!("    {id:<48} {:>10}  ({} to {})\n", time(*at), time(*low), time(*high));
+            table +=
+                &format!("    {id:<48} {:>10}  ({} to {})\n", time(*at), time(*low), time(*high));
         }
     }
     table
@@ -112,11 +127,15 @@ mod tests {
     #[test]
     fn criterions_files_are_read() {
         let folder = std::env::temp_dir().join(format!("xtask-bench-{}", std::process::id()));
-        for (name, at) in [("step/handwritten", 1000.0), ("step/trainer", 1100.0), ("other/thing", 5.0)] {
+        for (name, at) in
+            [("step/handwritten", 1000.0), ("step/trainer", 1100.0), ("other/thing", 5.0)]
+        {
             let new = folder.join(name).join("new");
             fs::create_dir_all(&new).unwrap();
-            let interval = json!({"confidence_level": 0.95, "lower_bound": at * 0.9, "upper_bound": at * 1.1});
-            let estimates = json!({"median": {"confidence_interval": interval, "point_estimate": at}});
+            let interval =
+                json!({"confidence_level": 0.95, "lower_bound": at * 0.9, "upper_bound": at * 1.1});
+            let estimates =
+                json!({"median": {"confidence_interval": interval, "point_estimate": at}});
             fs::write(new.join("estimates.json"), estimates.to_string()).unwrap();
             fs::write(new.join("benchmark.json"), json!({"full_id": name}).to_string()).unwrap();
         }
@@ -124,14 +143,19 @@ mod tests {
         collect(&folder, &mut medians).unwrap();
         assert_eq!(medians.len(), 2);
         let table = table(&medians);
-        let words: Vec<_> = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let words: Vec<_> = table
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
         assert!(words.contains(&"step/trainer 1.1 µs (990.0 ns to 1.2 µs)".to_owned()), "{table}");
         fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
     fn the_ratio_is_found_among_what_criterion_prints() {
-        assert!(is_ratio("in turn, 60 pairs of 2025 steps: trainer / by hand 1.041 (95 % interval 1.023 to 1.060)"));
+        assert!(is_ratio(
+            "in turn, 60 pairs of 2025 steps: trainer / by hand 1.041 (95 % interval 1.023 to 1.060)"
+        ));
         assert!(!is_ratio("step/trainer            time:   [373.47 ms 392.74 ms 412.23 ms]"));
     }
 }

@@ -1,4 +1,5 @@
-//! The project's cache folder, `.cache` in the repository: everything that xtask installs, and nothing else.
+//! The project's cache folder, `.cache` in the repository: everything that xtask installs, and
+//! nothing else.
 
 use anyhow::{Context, Result};
 use std::fs::{self, File, TryLockError};
@@ -6,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::shell;
 
-/// The cache folder. Whatever stands in it under its final name is complete: it was made beside it and renamed.
+/// The cache folder. Whatever stands in it under its final name is complete: it was made beside it
+/// and renamed.
 pub struct Cache {
     folder: PathBuf,
 }
@@ -18,7 +20,8 @@ impl Cache {
     }
 
     fn at(folder: PathBuf) -> Result<Self> {
-        fs::create_dir_all(&folder).with_context(|| format!("failed to create {}", folder.display()))?;
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("failed to create {}", folder.display()))?;
         Ok(Self { folder })
     }
 
@@ -30,25 +33,30 @@ impl Cache {
     /// Keeps other xtasks from installing at the same time, until the returned file is dropped.
     pub fn lock(&self) -> Result<File> {
         let path = self.path("lock");
-        let file = File::create(&path).with_context(|| format!("failed to create {}", path.display()))?;
+        let file =
+            File::create(&path).with_context(|| format!("failed to create {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) => eprintln!("waiting for another cargo xtask to finish installing"),
+            Err(TryLockError::WouldBlock) => {
+                eprintln!("waiting for another cargo xtask to finish installing")
+            }
             Err(TryLockError::Error(_)) => {}
         }
         file.lock().with_context(|| format!("failed to lock {}", path.display()))?;
         Ok(file)
     }
 
-    /// Makes the folder `name` with `fill`, which gets an empty folder to work in. Only when `fill` succeeds does the
-    /// folder get its name; an older one of that name is replaced.
+    /// Makes the folder `name` with `fill`, which gets an empty folder to work in. Only when `fill`
+    /// succeeds does the folder get its name; an older one of that name is replaced.
     pub fn make(&self, name: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         let (partial, done) = (self.path(&format!("{name}.partial")), self.path(name));
         remove(&partial)?;
-        fs::create_dir(&partial).with_context(|| format!("failed to create {}", partial.display()))?;
+        fs::create_dir(&partial)
+            .with_context(|| format!("failed to create {}", partial.display()))?;
         fill(&partial)?;
         remove(&done)?;
-        fs::rename(&partial, &done).with_context(|| format!("failed to rename {} to its name", partial.display()))
+        fs::rename(&partial, &done)
+            .with_context(|| format!("failed to rename {} to its name", partial.display()))
     }
 }
 

@@ -27,7 +27,9 @@ pub fn run(args: &[OsString]) -> Result<ExitCode> {
 
 /// Builds the release `trainbook` and returns its path.
 pub fn build() -> Result<PathBuf> {
-    let program = shell::target_folder()?.join("release").join(format!("trainbook{}", std::env::consts::EXE_SUFFIX));
+    let program = shell::target_folder()?
+        .join("release")
+        .join(format!("trainbook{}", std::env::consts::EXE_SUFFIX));
     let mut build = shell::cargo();
     build.args(["build", "--release", "--package", "trainbook-cli"]);
     if !std::io::stderr().is_terminal() {
@@ -45,12 +47,17 @@ pub fn build() -> Result<PathBuf> {
 fn hand_over(mut command: Command) -> Result<ExitCode> {
     use std::os::unix::process::CommandExt;
     let error = command.exec(); // returns only when it fails
-    Err(error).with_context(|| format!("failed to start {}", command.get_program().to_string_lossy()))
+    Err(error)
+        .with_context(|| format!("failed to start {}", command.get_program().to_string_lossy()))
 }
 
 #[cfg(not(unix))]
 fn hand_over(mut command: Command) -> Result<ExitCode> {
-    let status =
-        command.status().with_context(|| format!("failed to start {}", command.get_program().to_string_lossy()))?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+    let status = command
+        .status()
+        .with_context(|| format!("failed to start {}", command.get_program().to_string_lossy()))?;
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from))
 }

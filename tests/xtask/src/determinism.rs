@@ -1,5 +1,5 @@
-//! The demo's promises: the same seed gives the same network, another seed another one, on any number of threads, and
-//! the exported file computes what was trained.
+//! The demo's promises: the same seed gives the same network, another seed another one, on any
+//! number of threads, and the exported file computes what was trained.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -14,12 +14,16 @@ const SAME: [&str; 3] = ["weights_sha256", "test_accuracy", "onnx_graph_sha256"]
 /// The largest difference between a logit of the trainer and of ONNX Runtime.
 const LOGITS: f64 = 1e-5;
 
-/// Runs the demo five times with stores under `scratch`. Returns the path of the first run's exported file.
+/// Runs the demo five times with stores under `scratch`. Returns the path of the first run's
+/// exported file.
 pub fn check(cache: &Cache, program: &Path, scratch: &Path) -> Result<PathBuf> {
     let root = shell::root();
     let demo = |folder: &Path, name: &str, seed: &str, threads: Option<&str>| -> Result<Value> {
         let mut command = shell::command(program);
-        command.args(["demo", "--json", "--seed", seed, "--store"]).arg(scratch.join(name)).current_dir(folder);
+        command
+            .args(["demo", "--json", "--seed", seed, "--store"])
+            .arg(scratch.join(name))
+            .current_dir(folder);
         onnxruntime::show(cache, &mut command);
         if let Some(threads) = threads {
             command.env("RAYON_NUM_THREADS", threads);
@@ -40,10 +44,14 @@ pub fn check(cache: &Cache, program: &Path, scratch: &Path) -> Result<PathBuf> {
     agree(&first, &again).context("two runs with seed 1 differ")?;
     for threads in ["1", "2"] {
         let other = demo(&root, &format!("threads-{threads}"), "1", Some(threads))?;
-        agree(&first, &other).with_context(|| format!("a run with RAYON_NUM_THREADS={threads} differs"))?;
+        agree(&first, &other)
+            .with_context(|| format!("a run with RAYON_NUM_THREADS={threads} differs"))?;
     }
     let other = demo(&root, "other", "2", None)?;
-    ensure!(first["weights_sha256"] != other["weights_sha256"], "seeds 1 and 2 gave the same weights");
+    ensure!(
+        first["weights_sha256"] != other["weights_sha256"],
+        "seeds 1 and 2 gave the same weights"
+    );
 
     let path = root.join(text(&first, "onnx_path")?);
     ensure!(path.is_file(), "the demo's onnx_path does not exist: {}", path.display());
@@ -52,7 +60,8 @@ pub fn check(cache: &Cache, program: &Path, scratch: &Path) -> Result<PathBuf> {
 
 /// Reads standard output, which must be one JSON object and nothing else.
 fn parse(stdout: &str) -> Result<Value> {
-    let report: Value = serde_json::from_str(stdout).context("the demo's --json output is not one JSON value")?;
+    let report: Value =
+        serde_json::from_str(stdout).context("the demo's --json output is not one JSON value")?;
     ensure!(report.is_object(), "the demo's --json output is not an object");
     Ok(report)
 }
@@ -60,7 +69,10 @@ fn parse(stdout: &str) -> Result<Value> {
 fn verified(report: &Value) -> Result<()> {
     let difference = number(report, "ort_max_abs_diff")?;
     // Also refuses NaN.
-    ensure!((0.0..LOGITS).contains(&difference), "ort_max_abs_diff is {difference}, but should be under {LOGITS:e}");
+    ensure!(
+        (0.0..LOGITS).contains(&difference),
+        "ort_max_abs_diff is {difference}, but should be under {LOGITS:e}"
+    );
     let (ort, ours) = (number(report, "ort_test_accuracy")?, number(report, "test_accuracy")?);
     ensure!(ort == ours, "ort_test_accuracy is {ort}, but test_accuracy is {ours}");
     text(report, "weights_sha256")?;
@@ -76,7 +88,9 @@ fn agree(one: &Value, other: &Value) -> Result<()> {
 }
 
 fn number(report: &Value, key: &str) -> Result<f64> {
-    report[key].as_f64().with_context(|| format!("the demo's {key} is not a number: {}", report[key]))
+    report[key]
+        .as_f64()
+        .with_context(|| format!("the demo's {key} is not a number: {}", report[key]))
 }
 
 fn text<'a>(report: &'a Value, key: &str) -> Result<&'a str> {

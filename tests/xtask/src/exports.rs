@@ -6,7 +6,8 @@ use std::path::Path;
 use crate::cache::Cache;
 use crate::{python, shell};
 
-/// What the workspace is built with for the tests: everything that the command can have without leaving this machine.
+/// What the workspace is built with for the tests: everything that the command can have without
+/// leaving this machine.
 pub const FEATURES: [&str; 2] = ["--features", "trainbook-cli/parquet,trainbook-cli/tract"];
 
 /// Runs `check_exports.py` with the programs that the step `tests` built.
@@ -15,12 +16,22 @@ pub fn check(cache: &Cache) -> Result<()> {
     let mut build = shell::cargo();
     shell::run(
         build
-            .args(["test", "--quiet", "--workspace", "--lib", "--bins", "--tests", "--examples", "--no-run"])
+            .args([
+                "test",
+                "--quiet",
+                "--workspace",
+                "--lib",
+                "--bins",
+                "--tests",
+                "--examples",
+                "--no-run",
+            ])
             .args(FEATURES),
     )?;
     let folder = shell::target_folder()?.join("debug");
     let program = folder.join(format!("trainbook{}", std::env::consts::EXE_SUFFIX));
-    let samples = folder.join("examples").join(format!("write_samples{}", std::env::consts::EXE_SUFFIX));
+    let samples =
+        folder.join("examples").join(format!("write_samples{}", std::env::consts::EXE_SUFFIX));
     for path in [&program, &samples] {
         ensure!(Path::new(path).exists(), "cargo built no {}", path.display());
     }

@@ -1,4 +1,5 @@
-//! The Jupyter kernel for Rust, built into the cache and announced there, not in the user's own folders.
+//! The Jupyter kernel for Rust, built into the cache and announced there, not in the user's own
+//! folders.
 
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -9,10 +10,11 @@ use crate::cache::Cache;
 use crate::shell;
 use crate::tool::Tool;
 
-const EVCXR: Tool = Tool { name: "evcxr_jupyter", version: "0.22.0", options: &[], minutes: "6 to 10" };
+const EVCXR: Tool =
+    Tool { name: "evcxr_jupyter", version: "0.22.0", options: &[], minutes: "6 to 10" };
 
-/// Builds the kernel unless it is there, and writes its kernelspec (which holds an absolute path: a moved repository
-/// gets a new one).
+/// Builds the kernel unless it is there, and writes its kernelspec (which holds an absolute path: a
+/// moved repository gets a new one).
 pub fn install(cache: &Cache) -> Result<()> {
     rust_sources()?;
     EVCXR.install(cache)?;
@@ -22,7 +24,8 @@ pub fn install(cache: &Cache) -> Result<()> {
         return Ok(());
     }
     cache.make("jupyter", |partial| {
-        shell::output(shell::command(&program).arg("--install").env("JUPYTER_PATH", partial)).map(drop)
+        shell::output(shell::command(&program).arg("--install").env("JUPYTER_PATH", partial))
+            .map(drop)
     })
 }
 
@@ -41,9 +44,14 @@ fn rust_sources() -> Result<()> {
     if sources.exists() {
         return Ok(());
     }
-    shell::run(shell::command("rustup").args(["component", "add", "rust-src"])).with_context(|| {
-        format!("the notebook kernel needs Rust's sources in {}; `rustup component add rust-src`", sources.display())
-    })?;
+    shell::run(shell::command("rustup").args(["component", "add", "rust-src"])).with_context(
+        || {
+            format!(
+                "the notebook kernel needs Rust's sources in {}; `rustup component add rust-src`",
+                sources.display()
+            )
+        },
+    )?;
     if !sources.exists() {
         bail!("the component rust-src is installed, but {} is not there", sources.display());
     }

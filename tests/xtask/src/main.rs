@@ -1,4 +1,5 @@
-//! `cargo xtask`: the project's own commands. Everything they install goes into `.cache` in the repository.
+//! `cargo xtask`: the project's own commands. Everything they install goes into `.cache` in the
+//! repository.
 
 mod bench;
 mod cache;
@@ -77,11 +78,15 @@ fn setup() -> Result<()> {
     let installed = install(&cache, &mut steps, true);
     steps.print();
     installed?;
-    println!("\nto open the notebooks: JUPYTER_PATH='{}' jupyter lab notebooks", cache.path("jupyter").display());
+    println!(
+        "\nto open the notebooks: JUPYTER_PATH='{}' jupyter lab notebooks",
+        cache.path("jupyter").display()
+    );
     Ok(())
 }
 
-/// Installs what the tests need. Without `notebooks`, the Jupyter kernel (minutes to build) is left out.
+/// Installs what the tests need. Without `notebooks`, the Jupyter kernel (minutes to build) is left
+/// out.
 fn install(cache: &Cache, steps: &mut Steps, notebooks: bool) -> Result<()> {
     let _lock = cache.lock()?;
     steps.run("install ONNX Runtime", || onnxruntime::install(cache))?;
@@ -105,7 +110,9 @@ fn flag(command: &str, args: &[OsString], known: &str) -> Result<bool> {
 
 fn no_options(command: &str, args: &[OsString]) -> Result<()> {
     match args.first() {
-        Some(arg) => bail!("`cargo xtask {command}` takes no options, but got `{}`", arg.to_string_lossy()),
+        Some(arg) => {
+            bail!("`cargo xtask {command}` takes no options, but got `{}`", arg.to_string_lossy())
+        }
         None => Ok(()),
     }
 }
@@ -115,7 +122,10 @@ fn nearest(word: &str, known: &[&str]) -> String {
     let best = known.iter().map(|k| (strsim::damerau_levenshtein(word, k), k)).min();
     match best {
         Some((distance, k)) if distance <= 1 + k.len() / 3 => format!("did you mean `{k}`?"),
-        _ => format!("there is {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")),
+        _ => format!(
+            "there is {}",
+            known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")
+        ),
     }
 }
 
@@ -127,14 +137,18 @@ mod tests {
     fn a_mistyped_name_gets_the_nearest_one() {
         assert_eq!(nearest("tset", &COMMANDS), "did you mean `test`?");
         assert_eq!(nearest("--quik", &["--quick"]), "did you mean `--quick`?");
-        assert_eq!(nearest("deploy", &COMMANDS), "there is `demo`, `test`, `notebooks`, `bench`, `peers`, `setup`");
+        assert_eq!(
+            nearest("deploy", &COMMANDS),
+            "there is `demo`, `test`, `notebooks`, `bench`, `peers`, `setup`"
+        );
     }
 
     #[test]
     fn unknown_words_are_refused_by_name() {
         let error = dispatch(vec!["benhc".into()]).unwrap_err().to_string();
         assert_eq!(error, "no command `benhc`; did you mean `bench`?");
-        let error = flag("test", &["--quick".into(), "--fast".into()], "--quick").unwrap_err().to_string();
+        let error =
+            flag("test", &["--quick".into(), "--fast".into()], "--quick").unwrap_err().to_string();
         assert!(error.contains("has no option `--fast`"), "{error}");
         assert!(flag("test", &["--quick".into()], "--quick").unwrap());
         assert!(!flag("test", &[], "--quick").unwrap());

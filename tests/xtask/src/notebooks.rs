@@ -11,8 +11,8 @@ use crate::{install, onnxruntime, python, shell};
 pub fn run(save: bool) -> Result<()> {
     let cache = Cache::open()?;
     let mut steps = Steps::default();
-    let done =
-        install(&cache, &mut steps, true).and_then(|()| steps.run("notebooks", || execute(&cache, &all()?, save)));
+    let done = install(&cache, &mut steps, true)
+        .and_then(|()| steps.run("notebooks", || execute(&cache, &all()?, save)));
     steps.print();
     done
 }
@@ -35,7 +35,9 @@ fn execute(cache: &Cache, notebooks: &[PathBuf], save: bool) -> Result<()> {
 fn all() -> Result<Vec<PathBuf>> {
     let folder = shell::root().join("notebooks");
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(&folder).with_context(|| format!("failed to read {}", folder.display()))? {
+    for entry in std::fs::read_dir(&folder)
+        .with_context(|| format!("failed to read {}", folder.display()))?
+    {
         let path = entry.with_context(|| format!("failed to read {}", folder.display()))?.path();
         if path.extension().is_some_and(|extension| extension == "ipynb") {
             found.push(path);

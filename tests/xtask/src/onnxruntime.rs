@@ -17,7 +17,8 @@ use pinned::{Pinned, VERSION};
 /// The variable that names the library to whoever loads it.
 const VARIABLE: &str = "ORT_DYLIB_PATH";
 
-/// Whether nothing is left to install: the library is in the cache, or the user names another one in `ORT_DYLIB_PATH`.
+/// Whether nothing is left to install: the library is in the cache, or the user names another one
+/// in `ORT_DYLIB_PATH`.
 pub fn installed(cache: &Cache) -> bool {
     named_by_user() || library(cache).is_some_and(|library| library.exists())
 }

@@ -1,7 +1,8 @@
-//! `cargo xtask peers`: logging and queries of the run store beside those of MLflow with SQLite, in one table.
+//! `cargo xtask peers`: logging and queries of the run store beside those of MLflow with SQLite, in
+//! one table.
 //!
-//! Both sides do the same work on the same values and print one JSON object: `tests/python/measure_mlflow.py` and
-//! `store/examples/measure_peer.rs`. Times are medians.
+//! Both sides do the same work on the same values and print one JSON object:
+//! `tests/python/measure_mlflow.py` and `store/examples/measure_peer.rs`. Times are medians.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -37,7 +38,17 @@ pub fn run(quick: bool) -> Result<()> {
     }
     let runs = if quick { "1000" } else { "1000,10000" };
     let mut ours = shell::cargo();
-    ours.args(["run", "--quiet", "--release", "--package", "trainbook-store", "--example", "measure_peer", "--", runs]);
+    ours.args([
+        "run",
+        "--quiet",
+        "--release",
+        "--package",
+        "trainbook-store",
+        "--example",
+        "measure_peer",
+        "--",
+        runs,
+    ]);
     let ours = measure(&mut ours)?;
     let mlflow = measure(python::script(&cache, "measure_mlflow.py").arg(runs))?;
     ensure!(
@@ -58,10 +69,16 @@ fn measure(command: &mut Command) -> Result<Value> {
 
 fn table(ours: &Value, mlflow: &Value) -> String {
     let width = ROWS.iter().map(|row| row.1.len()).max().unwrap_or(0);
-    let mut table = format!("  {:<width$}  {:>10}  {:>10}  {:>9}\n", "median", "trainbook", "MLflow", "ratio");
+    let mut table =
+        format!("  {:<width$}  {:>10}  {:>10}  {:>9}\n", "median", "trainbook", "MLflow", "ratio");
     for (name, words, unit) in ROWS {
         let (Some(a), Some(b)) = (ours[name].as_f64(), mlflow[name].as_f64()) else { continue };
-        table += &format!("  {words:<width$}  {:>10}  {:>10}  {:>9}\n", unit.show(a), unit.show(b), ratio(b / a));
+        table += &format!(
+            "  {words:<width$}  {:>10}  {:>10}  {:>9}\n",
+            unit.show(a),
+            unit.show(b),
+            ratio(b / a)
+        );
     }
     table
 }
@@ -90,15 +107,27 @@ mod tests {
 
     #[test]
     fn the_table_has_a_line_for_what_both_measured() {
-        let ours =
-            json!({"each_on_disk": 2e-7, "bytes_a_point": 4.0, "query_1000_warm": 1e-3, "query_10000_warm": 1.0});
-        let mlflow = json!({"each_on_disk": 4e-3, "bytes_a_point": 413.0, "query_1000_warm": 1.5e-3});
+        let ours = json!({"each_on_disk": 2e-7, "bytes_a_point": 4.0, "query_1000_warm": 1e-3, "query_10000_warm": 1.0});
+        let mlflow =
+            json!({"each_on_disk": 4e-3, "bytes_a_point": 413.0, "query_1000_warm": 1.5e-3});
         let table = table(&ours, &mlflow);
-        let lines: Vec<_> =
-            table.lines().map(|line| line.split("  ").map(str::trim).collect::<Vec<_>>().join("|")).collect();
+        let lines: Vec<_> = table
+            .lines()
+            .map(|line| line.split("  ").map(str::trim).collect::<Vec<_>>().join("|"))
+            .collect();
         assert_eq!(lines.len(), 4, "{table}");
-        assert!(lines[1].contains("200 ns") && lines[1].contains("4.0 ms") && lines[1].contains("20000 ×"), "{table}");
-        assert!(lines[2].contains("4.0 B") && lines[2].contains("413.0 B") && lines[2].contains("103 ×"), "{table}");
+        assert!(
+            lines[1].contains("200 ns")
+                && lines[1].contains("4.0 ms")
+                && lines[1].contains("20000 ×"),
+            "{table}"
+        );
+        assert!(
+            lines[2].contains("4.0 B")
+                && lines[2].contains("413.0 B")
+                && lines[2].contains("103 ×"),
+            "{table}"
+        );
         assert!(lines[3].contains("1.5 ×"), "{table}");
     }
 }

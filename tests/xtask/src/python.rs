@@ -1,4 +1,5 @@
-//! Python: the one on the machine, and the virtual environments with the pinned packages of the tests.
+//! Python: the one on the machine, and the virtual environments with the pinned packages of the
+//! tests.
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
@@ -13,12 +14,16 @@ const OLDEST: (u32, u32) = (3, 11);
 
 /// The machine's own Python, checked to have pip.
 pub fn system() -> Result<Command> {
-    let Ok(version) = shell::output(shell::command("python3").args(["-c", "import sys; print(*sys.version_info[:2])"]))
-    else {
+    let Ok(version) = shell::output(
+        shell::command("python3").args(["-c", "import sys; print(*sys.version_info[:2])"]),
+    ) else {
         bail!("python3 was not found; install Python {}.{} or newer", OLDEST.0, OLDEST.1);
     };
     if shell::output(shell::command("python3").args(["-m", "pip", "--version"])).is_err() {
-        bail!("python3 ({}) has no pip; on Debian and Ubuntu: apt install python3-pip python3-venv", dotted(&version));
+        bail!(
+            "python3 ({}) has no pip; on Debian and Ubuntu: apt install python3-pip python3-venv",
+            dotted(&version)
+        );
     }
     Ok(shell::command("python3"))
 }
@@ -58,8 +63,10 @@ pub fn install(cache: &Cache) -> Result<()> {
 
 fn install_one(cache: &Cache, packages: Packages) -> Result<()> {
     let path = shell::root().join("tests/python").join(packages.requirements());
-    let requirements = fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
-    let wanted: String = Sha256::digest(&requirements).iter().map(|byte| format!("{byte:02x}")).collect();
+    let requirements =
+        fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
+    let wanted: String =
+        Sha256::digest(&requirements).iter().map(|byte| format!("{byte:02x}")).collect();
     let folder = cache.path(packages.folder());
     // The interpreter is a link to the machine's own, which may have gone.
     if fs::read_to_string(folder.join("requirements.sha256")).is_ok_and(|found| found == wanted)
@@ -68,21 +75,31 @@ fn install_one(cache: &Cache, packages: Packages) -> Result<()> {
         return Ok(());
     }
     let mut python = system()?;
-    let version = shell::output(shell::command("python3").args(["-c", "import sys; print(*sys.version_info[:2])"]))?;
+    let version = shell::output(
+        shell::command("python3").args(["-c", "import sys; print(*sys.version_info[:2])"]),
+    )?;
     if numbers(&version) < Some(OLDEST) {
-        bail!("python3 is version {}; the tests need {}.{} or newer", dotted(&version), OLDEST.0, OLDEST.1);
+        bail!(
+            "python3 is version {}; the tests need {}.{} or newer",
+            dotted(&version),
+            OLDEST.0,
+            OLDEST.1
+        );
     }
     cache.make(packages.folder(), |partial| {
-        shell::run(python.args(["-m", "venv"]).arg(partial))
-            .context("failed to make a virtual environment (on Debian and Ubuntu: apt install python3-venv)")?;
+        shell::run(python.args(["-m", "venv"]).arg(partial)).context(
+            "failed to make a virtual environment (on Debian and Ubuntu: apt install python3-venv)",
+        )?;
         let mut pip = shell::command(partial.join("bin/python"));
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
         shell::run(pip.args(["--require-hashes", "--only-binary=:all:", "-r"]).arg(&path))?;
-        fs::write(partial.join("requirements.sha256"), &wanted).context("failed to write the stamp of the packages")
+        fs::write(partial.join("requirements.sha256"), &wanted)
+            .context("failed to write the stamp of the packages")
     })
 }
 
-/// The environment's Python, about to run a script of `tests/python`; it sees the cache's notebook kernel and no other.
+/// The environment's Python, about to run a script of `tests/python`; it sees the cache's notebook
+/// kernel and no other.
 pub fn script(cache: &Cache, name: &str) -> Command {
     script_with(cache, Packages::Newest, name)
 }

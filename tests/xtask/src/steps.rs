@@ -21,7 +21,11 @@ impl Steps {
         eprintln!("\n== {name}");
         let begin = Instant::now();
         let result = step();
-        self.done.push(Step { name: name.to_owned(), took: begin.elapsed(), failed: result.is_err() });
+        self.done.push(Step {
+            name: name.to_owned(),
+            took: begin.elapsed(),
+            failed: result.is_err(),
+        });
         result.with_context(|| format!("step `{name}`"))
     }
 
@@ -31,11 +35,18 @@ impl Steps {
     }
 
     fn table(&self) -> String {
-        let width = self.done.iter().map(|step| step.name.chars().count()).max().unwrap_or(0).max("total".len());
+        let width = self
+            .done
+            .iter()
+            .map(|step| step.name.chars().count())
+            .max()
+            .unwrap_or(0)
+            .max("total".len());
         let mut table = String::new();
         for step in &self.done {
             let mark = if step.failed { "  FAILED" } else { "" };
-            table += &format!("  {:<width$}  {:>7.1} s{mark}\n", step.name, step.took.as_secs_f64());
+            table +=
+                &format!("  {:<width$}  {:>7.1} s{mark}\n", step.name, step.took.as_secs_f64());
         }
         let total: Duration = self.done.iter().map(|step| step.took).sum();
         table + &format!("  {:<width$}  {:>7.1} s\n", "total", total.as_secs_f64())
@@ -50,10 +61,12 @@ mod tests {
     fn the_table_names_every_step_and_marks_the_failed_one() {
         let mut steps = Steps::default();
         assert_eq!(steps.run("first", || Ok(7)).unwrap(), 7);
-        let error = steps.run("the second", || -> Result<()> { anyhow::bail!("no luck") }).unwrap_err();
+        let error =
+            steps.run("the second", || -> Result<()> { anyhow::bail!("no luck") }).unwrap_err();
         assert_eq!(format!("{error:#}"), "step `the second`: no luck");
         let table = steps.table();
-        let lines: Vec<_> = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+        let lines: Vec<_> =
+            table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
         assert_eq!(lines[0][..1], ["first"]);
         assert_eq!((lines[1][0], lines[1][1], lines[1].last()), ("the", "second", Some(&"FAILED")));
         assert_eq!(lines[2][0], "total");

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: everything that CI checks, in the order in which a failure is cheapest to meet.
+//! `cargo xtask test`: everything that CI checks, in the order in which a failure is cheapest to
+//! meet.
 
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
@@ -38,7 +39,9 @@ fn check(cache: &Cache, steps: &mut Steps, closing: &mut Closing, quick: bool) -
             tests.args(["nextest", "run", "--workspace"]).args(exports::FEATURES);
         } else {
             // the doctests have a step of their own
-            tests.args(["test", "--workspace", "--lib", "--bins", "--tests", "--examples"]).args(exports::FEATURES);
+            tests
+                .args(["test", "--workspace", "--lib", "--bins", "--tests", "--examples"])
+                .args(exports::FEATURES);
         }
         closing.run(cache, tests)
     })?;
@@ -50,11 +53,19 @@ fn check(cache: &Cache, steps: &mut Steps, closing: &mut Closing, quick: bool) -
     })?;
     steps.run("Python reads the exports", || exports::check(cache))?;
     steps.run("the CUDA path compiles", || {
-        shell::run(shell::cargo().args(["check", "--quiet", "--package", "trainbook", "--features", "cuda,ci-check"]))
+        shell::run(shell::cargo().args([
+            "check",
+            "--quiet",
+            "--package",
+            "trainbook",
+            "--features",
+            "cuda,ci-check",
+        ]))
     })?;
     let program = steps.run("release build", demo::build)?;
     let scratch = Scratch::new(cache)?;
-    let exported = steps.run("the demo repeats itself", || determinism::check(cache, &program, &scratch.0))?;
+    let exported =
+        steps.run("the demo repeats itself", || determinism::check(cache, &program, &scratch.0))?;
     steps.run("Python checks the exported file", || {
         shell::run(python::script(cache, "check_onnx.py").arg(&exported))?;
         shell::run(python::script(cache, "check_onnx.py").arg("--refuses"))
@@ -77,7 +88,11 @@ fn check(cache: &Cache, steps: &mut Steps, closing: &mut Closing, quick: bool) -
     }
     steps.run("the book", || {
         let book = shell::target_folder()?.join("book");
-        shell::run(shell::command(tool::MDBOOK.program(cache)).args(["build", "book", "--dest-dir"]).arg(book))
+        shell::run(
+            shell::command(tool::MDBOOK.program(cache))
+                .args(["build", "book", "--dest-dir"])
+                .arg(book),
+        )
     })?;
     steps.run("the repository is as it was", || {
         let after = git_status();
@@ -92,8 +107,11 @@ fn git_status() -> String {
 }
 
 fn changes(before: &str, after: &str) -> String {
-    let only = |a: &str, b: &str| a.lines().filter(|l| !b.lines().any(|m| m == *l)).map(str::to_owned).collect();
-    let lines: Vec<String> = [only(after, before), only(before, after)].into_iter().flat_map(|l: Vec<_>| l).collect();
+    let only = |a: &str, b: &str| {
+        a.lines().filter(|l| !b.lines().any(|m| m == *l)).map(str::to_owned).collect()
+    };
+    let lines: Vec<String> =
+        [only(after, before), only(before, after)].into_iter().flat_map(|l: Vec<_>| l).collect();
     lines.join(", ")
 }
 
@@ -118,8 +136,8 @@ impl Closing {
     }
 }
 
-/// How many tests passed, if this is a runner's closing line: nextest's "Summary […] 9 tests run: 9 passed, …" or
-/// cargo's "test result: ok. 9 passed; …".
+/// How many tests passed, if this is a runner's closing line: nextest's "Summary […] 9 tests run: 9
+/// passed, …" or cargo's "test result: ok. 9 passed; …".
 fn passed(line: &str) -> Option<usize> {
     let line = line.trim_start();
     if !line.starts_with("Summary [") && !line.starts_with("test result: ") {
@@ -158,7 +176,8 @@ mod tests {
 
     #[test]
     fn closing_lines_are_counted() {
-        let nextest = "     Summary [   0.123s] 14 tests run: 12 passed (1 slow), 2 failed, 3 skipped";
+        let nextest =
+            "     Summary [   0.123s] 14 tests run: 12 passed (1 slow), 2 failed, 3 skipped";
         assert_eq!(passed(nextest), Some(12));
         assert_eq!(passed("test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured"), Some(5));
         assert_eq!(passed("running 3 tests"), None);

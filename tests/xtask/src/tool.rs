@@ -38,7 +38,9 @@ impl Tool {
         let target = cache.path(&format!("{name}-target"));
         cache.make(&self.folder(), |partial| {
             let mut install = shell::cargo();
-            install.args(["install", "--locked", "--quiet", &format!("{name}@{version}")]).args(*options);
+            install
+                .args(["install", "--locked", "--quiet", &format!("{name}@{version}")])
+                .args(*options);
             shell::run(install.arg("--root").arg(partial).env("CARGO_TARGET_DIR", &target))
         })?;
         cache::remove(&target)

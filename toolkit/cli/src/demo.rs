@@ -70,7 +70,9 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
     let csv = data.unwrap_or_else(shipped_digits);
     let digits = Dataset::csv(&csv)?.target(Column::last())?;
     check_shape(&csv, &digits)?;
-    let digits = digits.normalize(Normalize::divide_by(16.0))?.split(Split::stratified(0.8, 0.1, 0.1), Seed(seed))?;
+    let digits = digits
+        .normalize(Normalize::divide_by(16.0))?
+        .split(Split::stratified(0.8, 0.1, 0.1), Seed(seed))?;
     let folder = store_folder::resolve(store);
     let store = Store::open(&folder)?;
 
@@ -122,7 +124,8 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
 
     say("6. Does ONNX Runtime compute the same?")?;
     let run_id = run.id().map(ToString::to_string).unwrap_or_default();
-    let onnx_path = onnx_path.unwrap_or_else(|| folder.join("exports").join(format!("{run_id}.onnx")));
+    let onnx_path =
+        onnx_path.unwrap_or_else(|| folder.join("exports").join(format!("{run_id}.onnx")));
     output::make_folder_of(&onnx_path)?;
     let export = run.export(&onnx_path)?;
     let ort_test_accuracy = accuracy_in_runtime(&onnx_path, &digits)?;
@@ -163,7 +166,8 @@ fn shipped_digits() -> PathBuf {
     here.ancestors().nth(2).unwrap_or(here).join("notebooks/data/digits.csv.gz")
 }
 
-/// The networks of the demo are made for digits; other data should be told so before there is a store.
+/// The networks of the demo are made for digits; other data should be told so before there is a
+/// store.
 fn check_shape(csv: &Path, digits: &Dataset) -> Result<(), Error> {
     let (width, classes) = (digits.width(), digits.classes().unwrap_or_default());
     if (width, classes) == (64, 10) {
@@ -191,11 +195,14 @@ fn accuracy_in_runtime(path: &Path, digits: &Dataset) -> Result<f64, Error> {
 }
 
 fn summary(report: &Report) -> String {
-    let Report { run_id, epochs, seconds_training, stopped_because, test_correct, test_rows, .. } = report;
+    let Report {
+        run_id, epochs, seconds_training, stopped_because, test_correct, test_rows, ..
+    } = report;
     let program = shell::program();
     let default = store_folder::resolve(None).canonicalize().ok();
     let is_default = default.is_some() && report.store.canonicalize().ok() == default;
-    let store = if is_default { String::new() } else { format!(" --store {}", shell::path(&report.store)) };
+    let store =
+        if is_default { String::new() } else { format!(" --store {}", shell::path(&report.store)) };
     format!(
         "Run {run_id} is in {}: {epochs} epochs in {seconds_training:.2} s ({stopped_because}), \
          {test_correct} of {test_rows} test rows right.\n\n\

@@ -14,7 +14,8 @@ use crate::output;
 /// What can be asked about ONNX Runtime.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Fetch the ONNX Runtime that trainbook was tested with, once for all projects, with python3 and pip
+    /// Fetch the ONNX Runtime that trainbook was tested with, once for all projects, with python3
+    /// and pip
     Install {
         /// Fetch it even if it is there
         #[arg(long)]
@@ -38,7 +39,9 @@ pub fn run(command: Command) -> Result<(), Error> {
             output::line(&onnx::install(force)?.to_string())
         }
         // Loaded, because only the library itself knows whether it serves, and its version.
-        Command::Show { json } => output::print(json, &Used::from(onnx::load(None)?), ToString::to_string),
+        Command::Show { json } => {
+            output::print(json, &Used::from(onnx::load(None)?), ToString::to_string)
+        }
     }
 }
 
@@ -68,7 +71,11 @@ impl fmt::Display for Used<'_> {
         writeln!(f, "ONNX Runtime {} ({})", self.version, self.path.display())?;
         writeln!(f, "from {}; looked for in this order:", self.source)?;
         for (at, source) in self.order.into_iter().enumerate() {
-            let reason = self.passed.iter().find(|passed| passed.source == source).map(|passed| &passed.reason);
+            let reason = self
+                .passed
+                .iter()
+                .find(|passed| passed.source == source)
+                .map(|passed| &passed.reason);
             write!(f, "{}. {source}: ", at + 1)?;
             match reason {
                 Some(reason) => writeln!(f, "{reason}")?,

@@ -1,4 +1,5 @@
-//! What the command writes: lines on standard output, one line about an error, and files that the user named.
+//! What the command writes: lines on standard output, one line about an error, and files that the
+//! user named.
 
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -8,14 +9,20 @@ use tempfile::NamedTempFile;
 use trainbook::Error;
 
 /// Prints `value` as one JSON document, or as text.
-pub fn print<T: Serialize>(json: bool, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Error> {
+pub fn print<T: Serialize>(
+    json: bool,
+    value: &T,
+    text: impl FnOnce(&T) -> String,
+) -> Result<(), Error> {
     if json { line(&document(value)?) } else { line(text(value).trim_end()) }
 }
 
 /// A value as one JSON document in one line.
 pub fn document<T: Serialize>(value: &T) -> Result<String, Error> {
-    serde_json::to_string(value)
-        .map_err(|e| Error::Diagnostic { diagnostic: "print the result as JSON", reason: e.to_string() })
+    serde_json::to_string(value).map_err(|e| Error::Diagnostic {
+        diagnostic: "print the result as JSON",
+        reason: e.to_string(),
+    })
 }
 
 /// Prints a line. A closed pipe is not an error of ours: whoever reads has seen enough.
@@ -38,7 +45,8 @@ pub fn live_line(text: &str) -> Result<bool, Error> {
     }
 }
 
-/// Prints what a person should know and a program need not. Where this fails nobody is left to tell.
+/// Prints what a person should know and a program need not. Where this fails nobody is left to
+/// tell.
 pub fn note(text: &str) {
     let _ = writeln!(io::stderr(), "note: {text}");
 }
@@ -48,13 +56,17 @@ pub fn error(text: &str) {
     let _ = writeln!(io::stderr(), "error: {text}");
 }
 
-/// Whether a file can be written at `path`, found out without leaving a trace: missing folders are not made yet.
+/// Whether a file can be written at `path`, found out without leaving a trace: missing folders are
+/// not made yet.
 pub fn check_file(path: &Path) -> Result<(), Error> {
-    let refuse = |reason: String| Err(Error::Write { path: path.to_owned(), source: io::Error::other(reason) });
+    let refuse = |reason: String| {
+        Err(Error::Write { path: path.to_owned(), source: io::Error::other(reason) })
+    };
     if path.is_dir() {
         return refuse("it is a folder; name a file in it".to_owned());
     }
-    let there = folder_of(path).ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    let there =
+        folder_of(path).ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
     if !there.is_dir() {
         return refuse(format!("{} is a file, not a folder; name another folder", there.display()));
     }
@@ -72,7 +84,8 @@ pub fn check_file(path: &Path) -> Result<(), Error> {
 /// Makes the folder that a file is to be in.
 pub fn make_folder_of(path: &Path) -> Result<(), Error> {
     let folder = folder_of(path);
-    std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.to_owned(), source })
+    std::fs::create_dir_all(folder)
+        .map_err(|source| Error::Write { path: folder.to_owned(), source })
 }
 
 /// A new file in the folder of `path`, which must exist. It goes away unless it is given that name.

@@ -11,27 +11,44 @@ pub fn program() -> String {
 /// A path, relative to the current folder where that is shorter.
 pub fn path(path: &Path) -> String {
     let short = std::env::current_dir().ok().and_then(|here| relative(path, &here));
-    quoted(short.as_deref().filter(|short| short.as_os_str().len() < path.as_os_str().len()).unwrap_or(path))
+    quoted(
+        short
+            .as_deref()
+            .filter(|short| short.as_os_str().len() < path.as_os_str().len())
+            .unwrap_or(path),
+    )
 }
 
-/// An absolute path as seen from an absolute folder. Both without links and dots, else there may be none.
+/// An absolute path as seen from an absolute folder. Both without links and dots, else there may be
+/// none.
 fn relative(path: &Path, here: &Path) -> Option<PathBuf> {
-    let plain = |path: &Path| path.is_absolute() && !path.components().any(|part| part == Component::ParentDir);
+    let plain = |path: &Path| {
+        path.is_absolute() && !path.components().any(|part| part == Component::ParentDir)
+    };
     if !plain(path) || !plain(here) {
         return None;
     }
     let (ups, base) = here.ancestors().enumerate().find(|(_, folder)| path.starts_with(folder))?;
     let below = path.strip_prefix(base).ok()?;
-    let short: PathBuf = std::iter::repeat_n(Component::ParentDir, ups).chain(below.components()).collect();
+    let short: PathBuf =
+        std::iter::repeat_n(Component::ParentDir, ups).chain(below.components()).collect();
     // A bare name would be looked for in PATH, or be taken for an option.
-    Some(if ups == 0 && below.components().count() <= 1 { Path::new(".").join(short) } else { short })
+    Some(if ups == 0 && below.components().count() <= 1 {
+        Path::new(".").join(short)
+    } else {
+        short
+    })
 }
 
 /// In single quotes where a shell would see more than one plain word.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "_@%+=:,./-".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 const NAME: &str = ".trainbook";
 
-/// The folder named, or the nearest `.trainbook` in this folder or above it, or the one that belongs at the root of this repository, or in
-/// this folder.
+/// The folder named, or the nearest `.trainbook` in this folder or above it, or the one that
+/// belongs at the root of this repository, or in this folder.
 pub fn resolve(named: Option<PathBuf>) -> PathBuf {
-    named.unwrap_or_else(|| std::env::current_dir().map_or_else(|_| NAME.into(), |here| nearest(&here)))
+    named.unwrap_or_else(|| {
+        std::env::current_dir().map_or_else(|_| NAME.into(), |here| nearest(&here))
+    })
 }
 
 fn nearest(here: &Path) -> PathBuf {

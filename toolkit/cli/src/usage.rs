@@ -6,7 +6,8 @@ use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 use crate::output;
 
-/// Prints help where it was asked for, else one line that names the mistake and the nearest right thing.
+/// Prints help where it was asked for, else one line that names the mistake and the nearest right
+/// thing.
 pub fn report(error: &Error) -> ExitCode {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         // A closed pipe leaves nobody to tell.
@@ -25,15 +26,18 @@ fn line(error: &Error) -> String {
         Some(ContextValue::Strings(names)) if missing => format!("missing {}", names.join(", ")),
         _ => first,
     };
-    let suggestion = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
-        .into_iter()
-        .find_map(|kind| match error.get(kind)? {
-            ContextValue::String(name) => Some(name.clone()),
-            ContextValue::Strings(names) => names.first().cloned(),
-            _ => None,
-        });
+    let suggestion =
+        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
+            .into_iter()
+            .find_map(|kind| match error.get(kind)? {
+                ContextValue::String(name) => Some(name.clone()),
+                ContextValue::Strings(names) => names.first().cloned(),
+                _ => None,
+            });
     let choice = match error.get(ContextKind::ValidValue) {
-        Some(ContextValue::Strings(names)) if error.kind() == ErrorKind::InvalidValue && !names.is_empty() => {
+        Some(ContextValue::Strings(names))
+            if error.kind() == ErrorKind::InvalidValue && !names.is_empty() =>
+        {
             Some(names)
         }
         _ => None,

@@ -1,7 +1,7 @@
 //! What one training step sees.
 
-/// Some rows of a data set, ready for the model. Made once with `Batch::default()` and filled again and again by a
-/// loader, so that a step allocates nothing.
+/// Some rows of a data set, ready for the model. Made once with `Batch::default()` and filled again
+/// and again by a loader, so that a step allocates nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     /// Normalised features, rows × [`width`](Self::width), row-major.
@@ -56,13 +56,18 @@ impl Targets {
         targets
     }
 
-    /// Replaces the content by the entries of `all` at `rows`, and keeps the buffer when the kind is the same.
+    /// Replaces the content by the entries of `all` at `rows`, and keeps the buffer when the kind
+    /// is the same.
     pub fn gather(&mut self, all: &Self, rows: &[usize]) {
         match (&mut *self, all) {
             (Self::Classes(mine), Self::Classes(all)) => refill(mine, all, rows),
             (Self::Values(mine), Self::Values(all)) => refill(mine, all, rows),
-            (mine, Self::Classes(all)) => *mine = Self::Classes(rows.iter().map(|&row| all[row]).collect()),
-            (mine, Self::Values(all)) => *mine = Self::Values(rows.iter().map(|&row| all[row]).collect()),
+            (mine, Self::Classes(all)) => {
+                *mine = Self::Classes(rows.iter().map(|&row| all[row]).collect())
+            }
+            (mine, Self::Values(all)) => {
+                *mine = Self::Values(rows.iter().map(|&row| all[row]).collect())
+            }
         }
     }
 }

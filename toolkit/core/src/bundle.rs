@@ -41,13 +41,15 @@ impl Bundle {
     }
 }
 
-/// Text whose columns stay in line. Jupyter's own style gives such text within HTML a proportional font.
+/// Text whose columns stay in line. Jupyter's own style gives such text within HTML a proportional
+/// font.
 pub fn preformatted(text: &str) -> String {
     format!("<pre style=\"font-family:monospace;line-height:1.25\">{}</pre>", escape(text))
 }
 
-/// For types whose text is all there is to show: as the result of a notebook cell they are that text. A macro, because a notebook looks for
-/// methods of the type itself, and only a type's own crate can give it those.
+/// For types whose text is all there is to show: as the result of a notebook cell they are that
+/// text. A macro, because a notebook looks for methods of the type itself, and only a type's own
+/// crate can give it those.
 #[macro_export]
 macro_rules! shown_as_text {
     ($($kind:ty),*) => { $(

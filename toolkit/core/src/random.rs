@@ -1,9 +1,10 @@
 //! Counter-based randomness: every draw is keyed, none depends on how many came before it.
 //!
-//! A [`Stream`] is named by what it is for (`weights`, `shuffle`, `split`, …). Together with the seed, an epoch and an index that name keys a
-//! fresh [`Pcg64`]; so no generator state is ever saved, and asking for one more draw in one place shifts nobody else's.
-//! The conversions from bits to numbers are written out here, because a library's may change between releases and the bits are a
-//! promise.
+//! A [`Stream`] is named by what it is for (`weights`, `shuffle`, `split`, …). Together with the
+//! seed, an epoch and an index that name keys a fresh [`Pcg64`]; so no generator state is ever
+//! saved, and asking for one more draw in one place shifts nobody else's. The conversions from bits
+//! to numbers are written out here, because a library's may change between releases and the bits
+//! are a promise.
 
 use rand_core::Rng;
 use rand_pcg::Pcg64;
@@ -26,11 +27,16 @@ impl Stream {
         Self { seed, name }
     }
 
-    /// The generator for one epoch and index. Equal keys give equal generators, different keys unrelated ones: the generator's state and
-    /// increment are the BLAKE3 hash of the key.
+    /// The generator for one epoch and index. Equal keys give equal generators, different keys
+    /// unrelated ones: the generator's state and increment are the BLAKE3 hash of the key.
     pub fn at(&self, epoch: u64, index: u64) -> Draws {
         let mut hasher = blake3::Hasher::new();
-        for part in [&self.seed.0.to_le_bytes()[..], &epoch.to_le_bytes(), &index.to_le_bytes(), self.name.as_bytes()] {
+        for part in [
+            &self.seed.0.to_le_bytes()[..],
+            &epoch.to_le_bytes(),
+            &index.to_le_bytes(),
+            self.name.as_bytes(),
+        ] {
             hasher.update(part);
         }
         let hash = *hasher.finalize().as_bytes();
@@ -60,7 +66,8 @@ impl Draws {
         radius * (std::f64::consts::TAU * self.unit()).cos()
     }
 
-    /// Uniform in `0..n`, without bias, by Lemire's method (arXiv:1805.10941). `n` must not be 0; 0 gives 0.
+    /// Uniform in `0..n`, without bias, by Lemire's method (arXiv:1805.10941). `n` must not be 0; 0
+    /// gives 0.
     pub fn below(&mut self, n: u64) -> u64 {
         loop {
             let wide = u128::from(self.0.next_u64()) * u128::from(n);
@@ -87,8 +94,12 @@ mod tests {
     fn equal_keys_give_equal_draws_and_other_keys_do_not() {
         let draw = |seed, name, epoch, index| Stream::new(Seed(seed), name).at(epoch, index).unit();
         assert_eq!(draw(7, "weights", 1, 2), draw(7, "weights", 1, 2));
-        let all =
-            [draw(7, "weights", 1, 2), draw(8, "weights", 1, 2), draw(7, "shuffle", 1, 2), draw(7, "weights", 2, 1)];
+        let all = [
+            draw(7, "weights", 1, 2),
+            draw(8, "weights", 1, 2),
+            draw(7, "shuffle", 1, 2),
+            draw(7, "weights", 2, 1),
+        ];
         for (i, a) in all.iter().enumerate() {
             assert!(all[i + 1..].iter().all(|b| a != b), "{all:?}");
         }
@@ -98,7 +109,8 @@ mod tests {
     fn draws_are_a_promise() {
         let mut draws = Stream::new(Seed(7), "weights").at(0, 0);
         let first: Vec<f64> = (0..3).map(|_| draws.unit()).collect();
-        // Computed apart from this code: the key hashed with the reference BLAKE3, then PCG64 (XSL RR 128/64) in Python's integers.
+        // Computed apart from this code: the key hashed with the reference BLAKE3, then PCG64 (XSL
+        // RR 128/64) in Python's integers.
         assert_eq!(first, [0.2958758241385645, 0.007417465871800588, 0.14898824831494628]);
     }
 

@@ -23,7 +23,10 @@ pub enum Align {
 impl Table {
     /// A table without rows.
     pub fn new(columns: &[(&str, Align)]) -> Self {
-        Self { columns: columns.iter().map(|&(name, align)| (name.into(), align)).collect(), rows: Vec::new() }
+        Self {
+            columns: columns.iter().map(|&(name, align)| (name.into(), align)).collect(),
+            rows: Vec::new(),
+        }
     }
 
     /// One line per row under a line of names, every line ended; two spaces between columns.
@@ -33,8 +36,14 @@ impl Table {
             .chain(&self.rows)
             .map(|row| row.iter().map(|cell| one_line(cell)).collect())
             .collect();
-        let width =
-            |c: usize| lines.iter().filter_map(|row| row.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+        let width = |c: usize| {
+            lines
+                .iter()
+                .filter_map(|row| row.get(c))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        };
         let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
         let mut text = String::new();
         for row in &lines {
@@ -62,7 +71,10 @@ impl Table {
                 let side = if *align == Align::Left { "left" } else { "right" };
                 let cell = cells.get(c).map_or(String::new(), |cell| escape(&one_line(cell)));
                 // GitHub removes `style` and keeps `align`; JupyterLab has it the other way round.
-                let _ = write!(html, "<{tag} align=\"{side}\" style=\"text-align:{side}\">{cell}</{tag}>");
+                let _ = write!(
+                    html,
+                    "<{tag} align=\"{side}\" style=\"text-align:{side}\">{cell}</{tag}>"
+                );
             }
             html + "</tr>"
         };
@@ -76,7 +88,8 @@ fn one_line(cell: &str) -> String {
     cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// `text` with the characters that mean something in HTML written as entities. Right within elements and in quoted attributes.
+/// `text` with the characters that mean something in HTML written as entities. Right within
+/// elements and in quoted attributes.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -108,7 +121,10 @@ mod tests {
 
     #[test]
     fn text_is_aligned() {
-        assert_eq!(table().text(), "name         value\ngröße            1\n<script>   12345.6\ntwo lines\n");
+        assert_eq!(
+            table().text(),
+            "name         value\ngröße            1\n<script>   12345.6\ntwo lines\n"
+        );
     }
 
     #[test]
@@ -116,6 +132,9 @@ mod tests {
         let html = table().html();
         assert!(html.contains("&lt;script&gt;") && !html.contains("<script"));
         assert_eq!(html.matches("<td").count(), 6);
-        assert_eq!(escape(r#"<a href="x" id='y'>&"#), "&lt;a href=&quot;x&quot; id=&#39;y&#39;&gt;&amp;");
+        assert_eq!(
+            escape(r#"<a href="x" id='y'>&"#),
+            "&lt;a href=&quot;x&quot; id=&#39;y&#39;&gt;&amp;"
+        );
     }
 }

@@ -10,15 +10,18 @@ use super::{Batch, Dataset, Loader, Part, Targets, fingerprint::Fold};
 
 /// The largest class may have this many times the rows of the smallest before that is a warning.
 const IMBALANCE: f64 = 10.0;
-/// The probe counts as weak when it gains less than this part of what lies between shuffled labels and perfection.
+/// The probe counts as weak when it gains less than this part of what lies between shuffled labels
+/// and perfection.
 const WEAK: f64 = 0.2;
-/// A normalised feature's standard deviation over the training part may be this large before it counts as unscaled.
+/// A normalised feature's standard deviation over the training part may be this large before it
+/// counts as unscaled.
 const UNSCALED_STD: f64 = 3.0;
 /// A normalised feature's values may be this far from 0 before it counts as unscaled.
 const UNSCALED_VALUE: f64 = 100.0;
 
 impl Dataset {
-    /// Looks for what commonly goes wrong with data. Takes milliseconds for thousands of rows, seconds for tens of thousands of images.
+    /// Looks for what commonly goes wrong with data. Takes milliseconds for thousands of rows,
+    /// seconds for tens of thousands of images.
     pub fn check(&self) -> DataReport {
         look(self)
     }
@@ -29,7 +32,8 @@ fn look(data: &Dataset) -> DataReport {
     let groups = Duplicates::new(data);
     let classes = count(data);
     let rows = || classes.iter().map(|class| class.rows as f64);
-    let imbalance = (!classes.is_empty()).then(|| rows().fold(0.0, f64::max) / rows().fold(f64::INFINITY, f64::min));
+    let imbalance = (!classes.is_empty())
+        .then(|| rows().fold(0.0, f64::max) / rows().fold(f64::INFINITY, f64::min));
     let mut report = DataReport {
         source: data.source().to_owned(),
         fingerprint: data.fingerprint().hash,
@@ -53,7 +57,8 @@ fn judge(report: &DataReport) -> Vec<Finding> {
     if !report.deterministic {
         add(
             Severity::Error,
-            "two passes over the data differ; preprocessing must give the same values every time".to_owned(),
+            "two passes over the data differ; preprocessing must give the same values every time"
+                .to_owned(),
         );
     }
     if report.classes.len() == 1 {
@@ -61,22 +66,30 @@ fn judge(report: &DataReport) -> Vec<Finding> {
     }
     if let Some(probe) = report.probe {
         let Probe { accuracy, shuffled_mean: mean, shuffled_std: std } = probe;
-        let text =
-            format!("a simple classifier reaches {accuracy:.3} with them and {mean:.3} ± {std:.3} with shuffled ones");
+        let text = format!(
+            "a simple classifier reaches {accuracy:.3} with them and {mean:.3} ± {std:.3} with shuffled ones"
+        );
         if !probe.is_aligned() {
             add(
                 Severity::Warning,
-                format!("labels may not belong to their rows: {text}; look at some rows and their labels"),
+                format!(
+                    "labels may not belong to their rows: {text}; look at some rows and their labels"
+                ),
             );
         } else if accuracy - mean < WEAK * (1.0 - mean) {
-            add(Severity::Note, format!("labels are hard to predict, or some belong to other rows: {text}"));
+            add(
+                Severity::Note,
+                format!("labels are hard to predict, or some belong to other rows: {text}"),
+            );
         }
     }
     for SharedRows { part, rows, also_in } in &report.shared {
         let text = format!("{rows} rows of {part} have the same features as rows of {also_in}");
         add(
             Severity::Warning,
-            format!("{text}; results on {part} will look too good, remove the copies before the split"),
+            format!(
+                "{text}; results on {part} will look too good, remove the copies before the split"
+            ),
         );
     }
     if let Some(imbalance) = report.imbalance.filter(|&ratio| ratio > IMBALANCE) {
@@ -84,25 +97,42 @@ fn judge(report: &DataReport) -> Vec<Finding> {
         add(Severity::Warning, format!("{text}; accuracy will hide how the small ones do"));
     }
     let far = |x: f32| f64::from(x.abs()) > UNSCALED_VALUE;
-    let unscaled = |f: &&FeatureSummary| f.std > UNSCALED_STD || far(f.normalized_min) || far(f.normalized_max);
+    let unscaled = |f: &&FeatureSummary| {
+        f.std > UNSCALED_STD || far(f.normalized_min) || far(f.normalized_max)
+    };
     if let Some(text) = list(report.features.iter().filter(unscaled)) {
-        let limits =
-            format!("a standard deviation above {UNSCALED_STD} or values beyond ±{UNSCALED_VALUE} after normalisation");
-        add(Severity::Warning, format!("unscaled features: {text} ({limits}); use Normalize::standard() or divide_by"));
+        let limits = format!(
+            "a standard deviation above {UNSCALED_STD} or values beyond ±{UNSCALED_VALUE} after normalisation"
+        );
+        add(
+            Severity::Warning,
+            format!("unscaled features: {text} ({limits}); use Normalize::standard() or divide_by"),
+        );
     }
     if let Some(text) = list(report.features.iter().filter(|feature| feature.constant)) {
-        add(Severity::Note, format!("constant in train, so nothing can be learnt from them: features {text}"));
+        add(
+            Severity::Note,
+            format!("constant in train, so nothing can be learnt from them: features {text}"),
+        );
     }
     if report.duplicates > 0 {
-        add(Severity::Note, format!("{} rows have the same features as an earlier row", report.duplicates));
+        add(
+            Severity::Note,
+            format!("{} rows have the same features as an earlier row", report.duplicates),
+        );
     }
     if report.parts[Part::Validation as usize] == 0 {
         add(
             Severity::Note,
-            "there is no validation part, so whether labels belong to their rows was not checked".to_owned(),
+            "there is no validation part, so whether labels belong to their rows was not checked"
+                .to_owned(),
         );
     } else if report.classes.is_empty() {
-        add(Severity::Note, "targets are real numbers; whether they belong to their rows was not checked".to_owned());
+        add(
+            Severity::Note,
+            "targets are real numbers; whether they belong to their rows was not checked"
+                .to_owned(),
+        );
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings

@@ -11,8 +11,9 @@ use super::{Normalization, Normalize, Part, Split, Table, Targets, fingerprint};
 use crate::DataError;
 use trainbook_core::random::Seed;
 
-/// Samples in memory: features as rows × width, one target for each row. Every value is finite, and classes are counted from 0 without
-/// gaps; whoever holds a data set need not check either. A clone shares the data.
+/// Samples in memory: features as rows × width, one target for each row. Every value is finite, and
+/// classes are counted from 0 without gaps; whoever holds a data set need not check either. A clone
+/// shares the data.
 ///
 /// Until it is split, every row is in [`Part::Train`].
 #[derive(Clone)]
@@ -35,41 +36,65 @@ pub(super) struct Rows {
 }
 
 impl Dataset {
-    /// Reads a CSV file of numbers, also gzipped (recognised by content, not by name). The first line is a header if none of its fields
-    /// is a number; without a header columns are called "0", "1", ….
+    /// Reads a CSV file of numbers, also gzipped (recognised by content, not by name). The first
+    /// line is a header if none of its fields is a number; without a header columns are called "0",
+    /// "1", ….
     ///
     /// # Errors
-    /// The file cannot be read, is not (gzipped) UTF-8 text, has no rows, rows of unequal length, two columns of one name, or a field that
-    /// is not a finite number. The message names line and column.
+    /// The file cannot be read, is not (gzipped) UTF-8 text, has no rows, rows of unequal length,
+    /// two columns of one name, or a field that is not a finite number. The message names line and
+    /// column.
     pub fn csv(path: impl AsRef<Path>) -> Result<Table, DataError> {
         Table::read(path.as_ref())
     }
 
-    /// A data set from `features` (rows × `width`, row-major) and one target for each row. `source` says where they come from.
+    /// A data set from `features` (rows × `width`, row-major) and one target for each row. `source`
+    /// says where they come from.
     ///
     /// # Errors
-    /// There are no rows, the lengths do not fit, a number is not finite, or classes are not counted from 0 without gaps.
-    pub fn from_rows(source: &str, width: usize, features: Vec<f32>, targets: Targets) -> Result<Self, DataError> {
+    /// There are no rows, the lengths do not fit, a number is not finite, or classes are not
+    /// counted from 0 without gaps.
+    pub fn from_rows(
+        source: &str,
+        width: usize,
+        features: Vec<f32>,
+        targets: Targets,
+    ) -> Result<Self, DataError> {
         let refuse = |reason| Err(DataError::Refused { action: "use", reason });
         let (values, rows) = (features.len(), targets.len());
         if width == 0 || rows == 0 || width.checked_mul(rows) != Some(values) {
-            let reason = format!("{values} features do not make {rows} rows (one for each target) of width {width}");
-            return refuse(format!("{reason}; there must be rows × width of them, and both must be at least 1"));
+            let reason = format!(
+                "{values} features do not make {rows} rows (one for each target) of width {width}"
+            );
+            return refuse(format!(
+                "{reason}; there must be rows × width of them, and both must be at least 1"
+            ));
         }
         if let Some(at) = features.iter().position(|x| !x.is_finite()) {
-            let reason = format!("feature {} of row {} is {}", at % width, at / width, features[at]);
-            return refuse(format!("{reason}; replace it or leave the row out (rows and features are counted from 0)"));
+            let reason =
+                format!("feature {} of row {} is {}", at % width, at / width, features[at]);
+            return refuse(format!(
+                "{reason}; replace it or leave the row out (rows and features are counted from 0)"
+            ));
         }
         let classes = match &targets {
             Targets::Values(values) => match values.iter().position(|x| !x.is_finite()) {
                 Some(row) => {
-                    return refuse(format!("the target of row {row} is {}; it must be a finite number", values[row]));
+                    return refuse(format!(
+                        "the target of row {row} is {}; it must be a finite number",
+                        values[row]
+                    ));
                 }
                 None => None,
             },
             Targets::Classes(labels) => match count_classes(labels) {
                 Ok(classes) => Some(classes),
-                Err(gap) => return refuse(format!("the target of row {} is {}{gap}", gap.row, labels[gap.row])),
+                Err(gap) => {
+                    return refuse(format!(
+                        "the target of row {} is {}{gap}",
+                        gap.row, labels[gap.row]
+                    ));
+                }
             },
         };
         let names = (0..width).map(|column| column.to_string()).collect();
@@ -81,29 +106,34 @@ impl Dataset {
         Self {
             parts: Arc::new([(0..rows.targets.len()).collect(), Vec::new(), Vec::new()]),
             normalize: Normalize::None,
-            normalization: Arc::new(Normalization { offset: vec![0.0; width], scale: vec![1.0; width] }),
+            normalization: Arc::new(Normalization {
+                offset: vec![0.0; width],
+                scale: vec![1.0; width],
+            }),
             rows: Arc::new(rows),
             fingerprint: Arc::default(),
         }
     }
 
-    /// The same data with its features normalised. Replaces an earlier normalisation; [`Normalize::standard`] is fitted again by a split
-    /// that follows.
+    /// The same data with its features normalised. Replaces an earlier normalisation;
+    /// [`Normalize::standard`] is fitted again by a split that follows.
     ///
     /// # Errors
     /// The divisor makes no sense, or a normalised feature would not be finite.
     pub fn normalize(mut self, normalize: Normalize) -> Result<Self, DataError> {
-        self.normalization = Arc::new(normalize.fit(&self.rows.features, self.width(), self.part(Part::Train))?);
+        self.normalization =
+            Arc::new(normalize.fit(&self.rows.features, self.width(), self.part(Part::Train))?);
         self.normalize = normalize;
         self.fingerprint = Arc::default();
         Ok(self)
     }
 
-    /// The same data with its rows divided into parts, by the stream "split" under `seed`. Replaces an earlier split.
+    /// The same data with its rows divided into parts, by the stream "split" under `seed`. Replaces
+    /// an earlier split.
     ///
     /// # Errors
-    /// The fractions make no sense, the targets do not allow the split, there are too few rows for a part that was asked for, or a class
-    /// would be missing from the training part.
+    /// The fractions make no sense, the targets do not allow the split, there are too few rows for
+    /// a part that was asked for, or a class would be missing from the training part.
     pub fn split(mut self, split: Split, seed: Seed) -> Result<Self, DataError> {
         self.parts = Arc::new(split.divide(self.targets(), self.classes(), seed)?);
         let normalize = self.normalize;
@@ -140,7 +170,8 @@ impl Dataset {
         (0..self.classes().unwrap_or(0)).map(|class| class.to_string()).collect()
     }
 
-    /// Where the data comes from: the file as it was named, or what [`Dataset::from_rows`] was told.
+    /// Where the data comes from: the file as it was named, or what [`Dataset::from_rows`] was
+    /// told.
     pub fn source(&self) -> &str {
         &self.rows.source
     }

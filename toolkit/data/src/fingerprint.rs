@@ -4,9 +4,10 @@ use trainbook_store::DataFingerprint;
 
 use super::{Batch, Dataset, Part, Targets};
 
-/// BLAKE3 over a format tag, the width, the raw features' bits, the targets, the rows of each part and the normalisation. Each list is
-/// preceded by its length, so that nothing can move from one to the next unnoticed. The source's name is not part of the hash: a copy
-/// of the file is the same data.
+/// BLAKE3 over a format tag, the width, the raw features' bits, the targets, the rows of each part
+/// and the normalisation. Each list is preceded by its length, so that nothing can move from one to
+/// the next unnoticed. The source's name is not part of the hash: a copy of the file is the same
+/// data.
 pub(super) fn of_dataset(data: &Dataset) -> DataFingerprint {
     let mut hash = Fold::new("trainbook data 1");
     hash.number(data.width() as u64);
@@ -16,7 +17,11 @@ pub(super) fn of_dataset(data: &Dataset) -> DataFingerprint {
     Part::ALL.iter().for_each(|&part| hash.rows(data.part(part)));
     hash.floats(&data.normalization().offset);
     hash.floats(&data.normalization().scale);
-    DataFingerprint { source: data.source().to_owned(), rows: data.len() as u64, hash: hash.finish() }
+    DataFingerprint {
+        source: data.source().to_owned(),
+        rows: data.len() as u64,
+        hash: hash.finish(),
+    }
 }
 
 /// A hash over typed lists.

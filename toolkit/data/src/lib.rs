@@ -1,8 +1,9 @@
 //! Data: from a file to batches, and proof that it is what it should be.
 //!
-//! Open `dataset.rs` first. The way of the data is `Dataset::csv` → [`Table`] → [`Dataset`] (normalised, split) → [`Loader`] → [`Batch`],
-//! and [`Dataset::check`] gives the [`DataReport`]. Values are `f32` in row-major order, rows × features; a row keeps its number, its
-//! place in the file counted from 0, through everything.
+//! Open `dataset.rs` first. The way of the data is `Dataset::csv` → [`Table`] → [`Dataset`]
+//! (normalised, split) → [`Loader`] → [`Batch`], and [`Dataset::check`] gives the [`DataReport`].
+//! Values are `f32` in row-major order, rows × features; a row keeps its number, its place in the
+//! file counted from 0, through everything.
 
 mod check;
 mod dataset;

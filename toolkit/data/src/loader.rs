@@ -3,7 +3,8 @@
 use super::{Batch, Dataset, Part};
 use trainbook_core::random::Stream;
 
-/// Hands out the rows of one [`Part`] in batches. An epoch sees each row exactly once; its last batch may be smaller.
+/// Hands out the rows of one [`Part`] in batches. An epoch sees each row exactly once; its last
+/// batch may be smaller.
 ///
 /// ```text
 /// loader.start(epoch);
@@ -20,9 +21,10 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// A loader over `part` in batches of `batch_size` rows (0 counts as 1). With a stream the rows are shuffled by `stream.at(epoch, 0)`,
-    /// so an epoch's order follows from the seed and the epoch's number alone; without one they come in ascending order. An empty part
-    /// gives no batches.
+    /// A loader over `part` in batches of `batch_size` rows (0 counts as 1). With a stream the rows
+    /// are shuffled by `stream.at(epoch, 0)`, so an epoch's order follows from the seed and the
+    /// epoch's number alone; without one they come in ascending order. An empty part gives no
+    /// batches.
     pub fn new(data: &Dataset, part: Part, batch_size: usize, shuffle: Option<Stream>) -> Self {
         let order = data.part(part).to_vec();
         let at = order.len();
@@ -34,7 +36,8 @@ impl Loader {
         self.order.len().div_ceil(self.batch_size)
     }
 
-    /// Begins epoch number `epoch`, wherever the last one stopped. Before the first call there is no batch.
+    /// Begins epoch number `epoch`, wherever the last one stopped. Before the first call there is
+    /// no batch.
     pub fn start(&mut self, epoch: u64) {
         self.order.copy_from_slice(self.data.part(self.part));
         if let Some(stream) = &self.shuffle {
@@ -43,7 +46,8 @@ impl Loader {
         self.at = 0;
     }
 
-    /// Fills `batch` with the epoch's next rows, normalised. At the end of the epoch `batch` is left as it is and the answer is false.
+    /// Fills `batch` with the epoch's next rows, normalised. At the end of the epoch `batch` is
+    /// left as it is and the answer is false.
     pub fn next(&mut self, batch: &mut Batch) -> bool {
         let rows = &self.order[self.at..self.order.len().min(self.at + self.batch_size)];
         if rows.is_empty() {

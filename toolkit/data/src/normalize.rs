@@ -19,20 +19,29 @@ impl Normalize {
         Self::DivideBy(divisor)
     }
 
-    /// Every feature gets mean 0 and standard deviation 1 (of the population, divisor n) *over the training part only*, so that nothing
-    /// of the other parts leaks into training. A split that follows fits it again. A constant feature is centred and keeps scale 1.
+    /// Every feature gets mean 0 and standard deviation 1 (of the population, divisor n) *over the
+    /// training part only*, so that nothing of the other parts leaks into training. A split that
+    /// follows fits it again. A constant feature is centred and keeps scale 1.
     pub fn standard() -> Self {
         Self::Standard
     }
 
-    /// The numbers that follow for these rows. `features` holds all rows, `train` the numbers of those that may be looked at.
-    pub(super) fn fit(self, features: &[f32], width: usize, train: &[usize]) -> Result<Normalization, DataError> {
+    /// The numbers that follow for these rows. `features` holds all rows, `train` the numbers of
+    /// those that may be looked at.
+    pub(super) fn fit(
+        self,
+        features: &[f32],
+        width: usize,
+        train: &[usize],
+    ) -> Result<Normalization, DataError> {
         let fitted = match self {
             Self::None => Normalization { offset: vec![0.0; width], scale: vec![1.0; width] },
             Self::DivideBy(divisor) => {
                 let scale = 1.0 / divisor;
                 if !scale.is_finite() || scale == 0.0 {
-                    let expected = "a number other than 0 whose inverse is finite, for example 16.0".to_owned();
+                    let expected =
+                        "a number other than 0 whose inverse is finite, for example 16.0"
+                            .to_owned();
                     return Err(DataError::Setting {
                         setting: "Normalize::divide_by",
                         value: divisor.to_string(),
@@ -75,18 +84,24 @@ impl Normalization {
 
     /// Writes the normalised form of the row `raw` to `out`. Both have one number for each feature.
     pub fn apply(&self, raw: &[f32], out: &mut [f32]) {
-        for (((out, x), offset), scale) in out.iter_mut().zip(raw).zip(&self.offset).zip(&self.scale) {
+        for (((out, x), offset), scale) in
+            out.iter_mut().zip(raw).zip(&self.offset).zip(&self.scale)
+        {
             *out = (x - offset) * scale;
         }
     }
 }
 
 fn standard(features: &[f32], width: usize, train: &[usize]) -> Normalization {
-    let moments = moments(width, train.iter().map(|&row| &features[row * width..(row + 1) * width]));
+    let moments =
+        moments(width, train.iter().map(|&row| &features[row * width..(row + 1) * width]));
     let offset = moments.iter().map(|m| m.mean as f32).collect();
     // A deviation below f32's resolution at the mean is rounding, not signal.
-    let varies = |m: &Moments| m.std > m.mean.abs() * f64::from(f32::EPSILON) && (1.0 / m.std) < f64::from(f32::MAX);
-    let scale = moments.iter().map(|m| if varies(m) { (1.0 / m.std) as f32 } else { 1.0 }).collect();
+    let varies = |m: &Moments| {
+        m.std > m.mean.abs() * f64::from(f32::EPSILON) && (1.0 / m.std) < f64::from(f32::MAX)
+    };
+    let scale =
+        moments.iter().map(|m| if varies(m) { (1.0 / m.std) as f32 } else { 1.0 }).collect();
     Normalization { offset, scale }
 }
 
@@ -98,7 +113,10 @@ pub(super) struct Moments {
 }
 
 /// Moments of every feature, in two passes (the one-pass formula cancels).
-pub(super) fn moments<'a>(width: usize, rows: impl Iterator<Item = &'a [f32]> + Clone) -> Vec<Moments> {
+pub(super) fn moments<'a>(
+    width: usize,
+    rows: impl Iterator<Item = &'a [f32]> + Clone,
+) -> Vec<Moments> {
     let mut moments = vec![Moments::default(); width];
     let count = rows.clone().count().max(1) as f64;
     for row in rows.clone() {

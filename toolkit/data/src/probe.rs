@@ -9,14 +9,18 @@ const SHUFFLES: u64 = 20;
 
 /// `None` for real-valued targets, fewer than two classes or no validation part.
 pub(super) fn probe(data: &Dataset, features: &[FeatureSummary]) -> Option<Probe> {
-    let (Targets::Classes(labels), Some(classes)) = (data.targets(), data.classes()) else { return None };
+    let (Targets::Classes(labels), Some(classes)) = (data.targets(), data.classes()) else {
+        return None;
+    };
     let (train, validation) = (data.part(Part::Train), data.part(Part::Validation));
     if classes < 2 || validation.is_empty() {
         return None;
     }
     // A constant's deviation is rounding, and its inverse would drown all signal.
-    let weight =
-        features.iter().map(|feature| if feature.constant { 0.0 } else { (1.0 / feature.std) as f32 }).collect();
+    let weight = features
+        .iter()
+        .map(|feature| if feature.constant { 0.0 } else { (1.0 / feature.std) as f32 })
+        .collect();
     let mut rows = Rows { data, weight, train: Vec::new(), validation: Vec::new() };
     rows.train = rows.scaled(train);
     rows.validation = rows.scaled(validation);
@@ -31,8 +35,13 @@ pub(super) fn probe(data: &Dataset, features: &[FeatureSummary]) -> Option<Probe
         })
         .collect();
     let shuffled_mean = shuffled.iter().sum::<f64>() / SHUFFLES as f64;
-    let variance = shuffled.iter().map(|x| (x - shuffled_mean).powi(2)).sum::<f64>() / (SHUFFLES - 1) as f64;
-    Some(Probe { accuracy: rows.accuracy(&original, &real, classes), shuffled_mean, shuffled_std: variance.sqrt() })
+    let variance =
+        shuffled.iter().map(|x| (x - shuffled_mean).powi(2)).sum::<f64>() / (SHUFFLES - 1) as f64;
+    Some(Probe {
+        accuracy: rows.accuracy(&original, &real, classes),
+        shuffled_mean,
+        shuffled_std: variance.sqrt(),
+    })
 }
 
 /// Rows × width of both parts, each feature with standard deviation 1.
@@ -63,11 +72,19 @@ impl Rows<'_> {
             // A running mean does not grow out of f32's resolution as a sum would.
             counts[class] += 1.0;
             let share = 1.0 / counts[class];
-            means[class * width..][..width].iter_mut().zip(row).for_each(|(mean, x)| *mean += (x - *mean) * share);
+            means[class * width..][..width]
+                .iter_mut()
+                .zip(row)
+                .for_each(|(mean, x)| *mean += (x - *mean) * share);
         }
         let right = self.validation.chunks_exact(width).zip(validation).filter(|&(row, &label)| {
-            let distance = |mean: &[f32]| mean.iter().zip(row).map(|(m, x)| (m - x) * (m - x)).sum::<f32>();
-            let nearest = means.chunks_exact(width).map(distance).enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
+            let distance =
+                |mean: &[f32]| mean.iter().zip(row).map(|(m, x)| (m - x) * (m - x)).sum::<f32>();
+            let nearest = means
+                .chunks_exact(width)
+                .map(distance)
+                .enumerate()
+                .min_by(|a, b| a.1.total_cmp(&b.1));
             nearest.is_some_and(|(class, _)| class == label as usize)
         });
         right.count() as f64 / validation.len() as f64

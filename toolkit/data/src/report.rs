@@ -78,10 +78,12 @@ pub struct SharedRows {
 
 /// A simple classifier's accuracy with the labels as they are and with shuffled ones.
 ///
-/// The classifier assigns a row to the nearest class mean, after each feature is divided by its standard deviation. It is fitted to the
-/// training part and judged on the validation part. What it learns of labels that belong to other rows is chance; so real labels must do
-/// clearly better than shuffled ones (a permutation test; Good, *Permutation Tests*, 2000). It sees what is simple: labels of the next row
-/// in a file whose rows have an order can pass it with a low accuracy, and a target that is hard (parity, say) can fail it.
+/// The classifier assigns a row to the nearest class mean, after each feature is divided by its
+/// standard deviation. It is fitted to the training part and judged on the validation part. What it
+/// learns of labels that belong to other rows is chance; so real labels must do clearly better than
+/// shuffled ones (a permutation test; Good, *Permutation Tests*, 2000). It sees what is simple:
+/// labels of the next row in a file whose rows have an order can pass it with a low accuracy, and a
+/// target that is hard (parity, say) can fail it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Probe {
     /// Accuracy on the validation part, 0 to 1.
@@ -136,19 +138,29 @@ impl fmt::Display for DataReport {
             self.features.iter().map(value).reduce(pick).unwrap_or_default()
         };
         let raw = (over(|x| x.min, f32::min), over(|x| x.max, f32::max));
-        let normalized = (over(|x| x.normalized_min, f32::min), over(|x| x.normalized_max, f32::max));
+        let normalized =
+            (over(|x| x.normalized_min, f32::min), over(|x| x.normalized_max, f32::max));
         let std = over(|x| x.std as f32, f32::max);
         writeln!(f, "data         {}", self.source)?;
         writeln!(f, "fingerprint  {}", self.fingerprint)?;
-        writeln!(f, "rows         {}: train {train}, validation {validation}, test {test}", train + validation + test)?;
+        writeln!(
+            f,
+            "rows         {}: train {train}, validation {validation}, test {test}",
+            train + validation + test
+        )?;
         let width = self.features.len();
         writeln!(f, "features     {width}, all values finite")?;
         writeln!(f, "  raw        {} to {}", raw.0, raw.1)?;
-        writeln!(f, "  normalised {:.4} to {:.4}, standard deviations up to {std:.3}", normalized.0, normalized.1)?;
+        writeln!(
+            f,
+            "  normalised {:.4} to {:.4}, standard deviations up to {std:.3}",
+            normalized.0, normalized.1
+        )?;
         match self.imbalance {
             Some(imbalance) => {
                 writeln!(f, "classes      {}, imbalance {imbalance:.2}", self.classes.len())?;
-                let name_width = self.classes.iter().map(|class| class.name.chars().count()).max().unwrap_or(0);
+                let name_width =
+                    self.classes.iter().map(|class| class.name.chars().count()).max().unwrap_or(0);
                 let most = self.classes.iter().map(|class| class.rows).max().unwrap_or(1).max(1);
                 let row_width = most.to_string().len();
                 for ClassCount { name, rows } in &self.classes {
@@ -163,15 +175,27 @@ impl fmt::Display for DataReport {
         }
         let shared: usize = self.shared.iter().map(|shared| shared.rows).sum();
         writeln!(f, "duplicates   {}, shared between parts {shared}", self.duplicates)?;
-        writeln!(f, "two passes   {}", if self.deterministic { "the same bits" } else { "differ" })?;
+        writeln!(
+            f,
+            "two passes   {}",
+            if self.deterministic { "the same bits" } else { "differ" }
+        )?;
         if let Some(probe) = self.probe {
             let (mean, std) = (probe.shuffled_mean, probe.shuffled_std);
-            writeln!(f, "probe        accuracy {:.3}, with shuffled labels {mean:.3} ± {std:.3}", probe.accuracy)?;
+            writeln!(
+                f,
+                "probe        accuracy {:.3}, with shuffled labels {mean:.3} ± {std:.3}",
+                probe.accuracy
+            )?;
         }
         for Finding { severity, text } in &self.findings {
             writeln!(f, "{:<12} {text}", severity.to_string())?;
         }
-        write!(f, "verdict      {}", if self.is_ok() { "ok" } else { "look at the findings before training" })
+        write!(
+            f,
+            "verdict      {}",
+            if self.is_ok() { "ok" } else { "look at the findings before training" }
+        )
     }
 }
 

@@ -47,7 +47,8 @@ impl fmt::Display for Part {
 /// The rows of each part, ascending, in the order of [`Part::ALL`].
 pub(super) type Parts = [Vec<usize>; 3];
 
-/// How to divide rows among training, validation and test. The sizes are the fractions of all rows, rounded by largest remainder.
+/// How to divide rows among training, validation and test. The sizes are the fractions of all rows,
+/// rounded by largest remainder.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Split {
     fractions: [f64; 3],
@@ -55,7 +56,8 @@ pub struct Split {
 }
 
 impl Split {
-    /// Each class is divided in the same proportions: a part's number of rows of a class differs from its exact share by at most 1.
+    /// Each class is divided in the same proportions: a part's number of rows of a class differs
+    /// from its exact share by at most 1.
     pub fn stratified(train: f64, validation: f64, test: f64) -> Self {
         Self { fractions: [train, validation, test], stratified: true }
     }
@@ -65,8 +67,14 @@ impl Split {
         Self { fractions: [train, validation, test], stratified: false }
     }
 
-    /// Divides the rows by the stream "split": index c shuffles class c when stratified, index 0 all rows otherwise.
-    pub(super) fn divide(&self, targets: &Targets, classes: Option<usize>, seed: Seed) -> Result<Parts, DataError> {
+    /// Divides the rows by the stream "split": index c shuffles class c when stratified, index 0
+    /// all rows otherwise.
+    pub(super) fn divide(
+        &self,
+        targets: &Targets,
+        classes: Option<usize>,
+        seed: Seed,
+    ) -> Result<Parts, DataError> {
         let fractions = self.exact_fractions()?;
         let refuse = |reason| Err(DataError::Refused { action: "split", reason });
         let rows = targets.len();
@@ -82,7 +90,10 @@ impl Split {
             (false, _) => vec![(0..rows).collect()],
             (true, Targets::Classes(labels)) => {
                 let mut groups = vec![Vec::new(); classes.unwrap_or(0)];
-                labels.iter().enumerate().for_each(|(row, &label)| groups[label as usize].push(row));
+                labels
+                    .iter()
+                    .enumerate()
+                    .for_each(|(row, &label)| groups[label as usize].push(row));
                 groups
             }
             (true, Targets::Values(_)) => {
@@ -94,7 +105,9 @@ impl Split {
         let group_sizes: Vec<usize> = groups.iter().map(Vec::len).collect();
         let stream = Stream::new(seed, "split");
         let mut parts = Parts::default();
-        for ((index, group), counts) in groups.iter_mut().enumerate().zip(share_out(&group_sizes, fractions, sizes)) {
+        for ((index, group), counts) in
+            groups.iter_mut().enumerate().zip(share_out(&group_sizes, fractions, sizes))
+        {
             stream.at(0, index as u64).shuffle(group);
             let mut rest = &group[..];
             for (part, count) in parts.iter_mut().zip(counts) {
@@ -106,10 +119,13 @@ impl Split {
         parts.iter_mut().for_each(|part| part.sort_unstable());
         if let (Targets::Classes(labels), Some(classes)) = (targets, classes) {
             let mut trained = vec![false; classes];
-            parts[Part::Train as usize].iter().for_each(|&row| trained[labels[row] as usize] = true);
+            parts[Part::Train as usize]
+                .iter()
+                .for_each(|&row| trained[labels[row] as usize] = true);
             if let Some(class) = trained.iter().position(|&trained| !trained) {
                 let rows = labels.iter().filter(|&&label| label as usize == class).count();
-                let reason = format!("none of the rows of class {class} ({rows} of them) falls to train");
+                let reason =
+                    format!("none of the rows of class {class} ({rows} of them) falls to train");
                 return refuse(format!(
                     "{reason}; add rows of it, give train a larger fraction or leave the class out"
                 ));
@@ -141,11 +157,13 @@ fn whole(rows: usize, fraction: f64) -> usize {
     (rows as f64 * fraction + 1e-9).floor() as usize
 }
 
-/// Whole numbers in the proportions of `fractions` that sum to `rows` (Hamilton's method): each share is rounded down, and what is left goes
-/// to the largest remainders, the earlier part first where they are equal.
+/// Whole numbers in the proportions of `fractions` that sum to `rows` (Hamilton's method): each
+/// share is rounded down, and what is left goes to the largest remainders, the earlier part first
+/// where they are equal.
 fn largest_remainder(rows: usize, fractions: [f64; 3]) -> [usize; 3] {
     let mut sizes = fractions.map(|fraction| whole(rows, fraction));
-    let remainder = |part: usize| rows as f64 * fractions[part] - whole(rows, fractions[part]) as f64;
+    let remainder =
+        |part: usize| rows as f64 * fractions[part] - whole(rows, fractions[part]) as f64;
     let mut order = [0, 1, 2];
     order.sort_by(|&a, &b| remainder(b).total_cmp(&remainder(a)));
     let left = rows.saturating_sub(sizes.iter().sum());
@@ -153,17 +171,19 @@ fn largest_remainder(rows: usize, fractions: [f64; 3]) -> [usize; 3] {
     sizes
 }
 
-/// How many rows of each group go to each part, such that the parts' totals are `sizes` and no group is more than 1 away from its exact
-/// share.
+/// How many rows of each group go to each part, such that the parts' totals are `sizes` and no
+/// group is more than 1 away from its exact share.
 ///
-/// Rounding each group by itself would give other totals. Instead each share is rounded down, and the rows left of a group (at most 2) go
-/// to the parts that still lack most, at most one to each: Ryser's construction of a 0-1 matrix with given row and column sums
-/// (Canad. J. Math. 9, 1957), which always succeeds here. Small groups choose first, so that a rare class reaches train.
+/// Rounding each group by itself would give other totals. Instead each share is rounded down, and
+/// the rows left of a group (at most 2) go to the parts that still lack most, at most one to each:
+/// Ryser's construction of a 0-1 matrix with given row and column sums (Canad. J. Math. 9, 1957),
+/// which always succeeds here. Small groups choose first, so that a rare class reaches train.
 fn share_out(groups: &[usize], fractions: [f64; 3], sizes: [usize; 3]) -> Vec<[usize; 3]> {
     let mut shares: Vec<[usize; 3]> =
         groups.iter().map(|&rows| fractions.map(|fraction| whole(rows, fraction))).collect();
-    let mut lacking: [usize; 3] =
-        std::array::from_fn(|part| sizes[part].saturating_sub(shares.iter().map(|share| share[part]).sum()));
+    let mut lacking: [usize; 3] = std::array::from_fn(|part| {
+        sizes[part].saturating_sub(shares.iter().map(|share| share[part]).sum())
+    });
     let mut order: Vec<usize> = (0..groups.len()).collect();
     order.sort_by_key(|&group| groups[group]);
     for group in order {

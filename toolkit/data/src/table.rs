@@ -57,7 +57,12 @@ impl From<usize> for Column {
 impl Table {
     pub(super) fn read(path: &Path) -> Result<Self, DataError> {
         let text = read_text(path)?;
-        let mut table = Self { path: path.to_owned(), names: Vec::new(), values: Vec::new(), lines: Vec::new() };
+        let mut table = Self {
+            path: path.to_owned(),
+            names: Vec::new(),
+            values: Vec::new(),
+            lines: Vec::new(),
+        };
         table.parse(&text)?;
         Ok(table)
     }
@@ -75,7 +80,8 @@ impl Table {
     /// A data set whose targets are the classes in `column`; all other columns are features.
     ///
     /// # Errors
-    /// There is no such column or no other, or its values are not the integers from 0 to C − 1 with every class present.
+    /// There is no such column or no other, or its values are not the integers from 0 to C − 1 with
+    /// every class present.
     pub fn target(self, column: impl Into<Column>) -> Result<Dataset, DataError> {
         let column = self.find(&column.into())?;
         let refuse = |row: usize, reason| Err(self.wrong(self.lines[row], Some(column), reason));
@@ -110,19 +116,26 @@ impl Table {
 
     fn find(&self, column: &Column) -> Result<usize, DataError> {
         let count = self.names.len();
-        let refuse = |place, reason| Err(DataError::File { path: self.path.clone(), place, reason });
+        let refuse =
+            |place, reason| Err(DataError::File { path: self.path.clone(), place, reason });
         let found = match &column.0 {
             Which::Last => count - 1,
             &Which::Number(number) if number < count => number,
             Which::Number(number) => {
-                let reason = format!("there is no such column; there are {count}, counted from 0 to {}", count - 1);
+                let reason = format!(
+                    "there is no such column; there are {count}, counted from 0 to {}",
+                    count - 1
+                );
                 return refuse(format!("column {number}"), reason);
             }
             Which::Name(name) => match self.names.iter().position(|known| known == name) {
                 Some(found) => found,
                 None => {
-                    let similarity = |known: &String| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
-                    let nearest = self.names.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+                    let similarity = |known: &String| {
+                        strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase())
+                    };
+                    let nearest =
+                        self.names.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
                     let nearest = nearest.map_or("", String::as_str);
                     return refuse(
                         format!("column {name:?}"),
@@ -152,13 +165,15 @@ impl Table {
     }
 
     fn parse(&mut self, text: &str) -> Result<(), DataError> {
-        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+        let mut reader =
+            ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
         let mut lines = Lines { text, at: 0, line: 1 };
         let mut record = StringRecord::new();
         let mut first_line = None;
         loop {
             let more = reader.read_record(&mut record);
-            let line = lines.line_of(record.position().map_or(0, |position| position.byte() as usize));
+            let line =
+                lines.line_of(record.position().map_or(0, |position| position.byte() as usize));
             if !more.map_err(|e| self.wrong(line, None, e.to_string()))? {
                 break;
             }
@@ -180,20 +195,23 @@ impl Table {
             if !is_header {
                 self.lines.push(line);
                 for (column, field) in record.iter().enumerate() {
-                    let number = number(field).map_err(|reason| self.wrong(line, Some(column), reason))?;
+                    let number =
+                        number(field).map_err(|reason| self.wrong(line, Some(column), reason))?;
                     self.values.push(number);
                 }
             }
         }
         match (self.lines.is_empty(), first_line) {
             (false, _) => Ok(()),
-            (true, Some(line)) => {
-                Err(self.wrong(line, None, "there is only a header; add at least one row of numbers".to_owned()))
-            }
-            (true, None) => {
-                Err(self
-                    .unreadable(ErrorKind::InvalidData, "it is empty; it must hold a row of numbers for each sample"))
-            }
+            (true, Some(line)) => Err(self.wrong(
+                line,
+                None,
+                "there is only a header; add at least one row of numbers".to_owned(),
+            )),
+            (true, None) => Err(self.unreadable(
+                ErrorKind::InvalidData,
+                "it is empty; it must hold a row of numbers for each sample",
+            )),
         }
     }
 
@@ -205,9 +223,11 @@ impl Table {
         if numbers == 0 {
             self.names = record.iter().map(|name| name.trim().to_owned()).collect();
             for (column, name) in self.names.iter().enumerate() {
-                if let Some(first) = self.names[..column].iter().position(|earlier| earlier == name) {
-                    let reason =
-                        format!("columns {first} and {column}, counted from 0, have the same name; rename one");
+                if let Some(first) = self.names[..column].iter().position(|earlier| earlier == name)
+                {
+                    let reason = format!(
+                        "columns {first} and {column}, counted from 0, have the same name; rename one"
+                    );
                     return Err(self.wrong(line, Some(column), reason));
                 }
             }
@@ -245,7 +265,8 @@ impl fmt::Debug for Table {
     }
 }
 
-/// Numbers lines while offsets only grow. The CSV reader's own count is that of the empty lines before a record, if there are any.
+/// Numbers lines while offsets only grow. The CSV reader's own count is that of the empty lines
+/// before a record, if there are any.
 struct Lines<'a> {
     text: &'a str,
     at: usize,
@@ -265,14 +286,23 @@ impl Lines<'_> {
 }
 
 fn read_text(path: &Path) -> Result<String, DataError> {
-    let refuse = |kind, reason: String| DataError::Read { path: path.to_owned(), source: IoError::new(kind, reason) };
+    let refuse = |kind, reason: String| DataError::Read {
+        path: path.to_owned(),
+        source: IoError::new(kind, reason),
+    };
     if path.is_dir() {
-        return Err(refuse(ErrorKind::IsADirectory, "it is a folder; name a CSV file in it".to_owned()));
+        return Err(refuse(
+            ErrorKind::IsADirectory,
+            "it is a folder; name a CSV file in it".to_owned(),
+        ));
     }
     let bytes = std::fs::read(path).map_err(|source| match source.kind() {
         ErrorKind::NotFound => {
             let here = std::env::current_dir().unwrap_or_default();
-            let hint = format!("there is no such file; correct the path (the current folder is {})", here.display());
+            let hint = format!(
+                "there is no such file; correct the path (the current folder is {})",
+                here.display()
+            );
             refuse(ErrorKind::NotFound, hint)
         }
         _ => DataError::Read { path: path.to_owned(), source },

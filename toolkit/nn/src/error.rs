@@ -2,7 +2,8 @@
 
 use trainbook_onnx::OnnxError;
 
-/// Why something failed. Messages finish the sentence "failed to …", name the wrong value and say what would be right.
+/// Why something failed. Messages finish the sentence "failed to …", name the wrong value and say
+/// what would be right.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NnError {

@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use trainbook_callbacks::TensorInfo;
 use trainbook_core::random::{Seed, Stream};
 
-/// How the weights of linear layers are drawn. Biases begin at zero; scales and shifts of normalisation layers begin at one and zero.
+/// How the weights of linear layers are drawn. Biases begin at zero; scales and shifts of
+/// normalisation layers begin at one and zero.
 ///
-/// With fan-in and fan-out the numbers of inputs and outputs of a layer, drawn from the stream `weights`, one index per tensor:
+/// With fan-in and fan-out the numbers of inputs and outputs of a layer, drawn from the stream
+/// `weights`, one index per tensor:
 ///
 /// | | bound of the uniform | deviation of the normal | source |
 /// |---|---|---|---|
@@ -27,7 +29,8 @@ pub enum Init {
 }
 
 impl Init {
-    /// The first values of the network's tensor number `index`, or `None` where the layer's own are right.
+    /// The first values of the network's tensor number `index`, or `None` where the layer's own are
+    /// right.
     pub(crate) fn draw(self, seed: Seed, index: u64, tensor: &TensorInfo) -> Option<Vec<f32>> {
         match tensor.shape.as_slice() {
             [outputs, rest @ ..] if !rest.is_empty() => {
@@ -39,8 +42,12 @@ impl Init {
                 };
                 let bound = (3.0 * variance).sqrt();
                 let draw = |_| match self {
-                    Self::KaimingUniform | Self::XavierUniform => draws.uniform(-bound, bound) as f32,
-                    Self::KaimingNormal | Self::XavierNormal => (variance.sqrt() * draws.normal()) as f32,
+                    Self::KaimingUniform | Self::XavierUniform => {
+                        draws.uniform(-bound, bound) as f32
+                    }
+                    Self::KaimingNormal | Self::XavierNormal => {
+                        (variance.sqrt() * draws.normal()) as f32
+                    }
                 };
                 Some((0..outputs * fan_in).map(draw).collect())
             }
@@ -56,7 +63,10 @@ mod tests {
 
     #[test]
     fn weights_have_the_stated_deviation_and_biases_are_zero() {
-        let tensor = |name: &str, shape: &[usize]| TensorInfo { name: name.to_owned(), shape: shape.to_vec() };
+        let tensor = |name: &str, shape: &[usize]| TensorInfo {
+            name: name.to_owned(),
+            shape: shape.to_vec(),
+        };
         let kaiming = (2.0_f64 / 300.0).sqrt();
         let xavier = (2.0_f64 / 500.0).sqrt();
         for (init, expected) in [
@@ -66,8 +76,13 @@ mod tests {
             (Init::XavierNormal, xavier),
         ] {
             let values = init.draw(Seed(1), 0, &tensor("0.weight", &[200, 300])).unwrap();
-            let square = values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / values.len() as f64;
-            assert!((square.sqrt() / expected - 1.0).abs() < 0.01, "{init:?}: {} for {expected}", square.sqrt());
+            let square =
+                values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / values.len() as f64;
+            assert!(
+                (square.sqrt() / expected - 1.0).abs() < 0.01,
+                "{init:?}: {} for {expected}",
+                square.sqrt()
+            );
         }
         assert_eq!(Init::default().draw(Seed(1), 1, &tensor("0.bias", &[3])), Some(vec![0.0; 3]));
         assert_eq!(Init::default().draw(Seed(1), 1, &tensor("1.gamma", &[3])), None);

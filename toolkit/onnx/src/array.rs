@@ -51,16 +51,24 @@ impl Array {
     /// The numbers, little-endian.
     pub(super) fn bytes(&self) -> Vec<u8> {
         match &self.numbers {
-            Numbers::F32(numbers) => numbers.iter().flat_map(|number| number.to_le_bytes()).collect(),
-            Numbers::I64(numbers) => numbers.iter().flat_map(|number| number.to_le_bytes()).collect(),
+            Numbers::F32(numbers) => {
+                numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+            }
+            Numbers::I64(numbers) => {
+                numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+            }
         }
     }
 
     /// What [`bytes`](Self::bytes) gave; `None` if they do not fill the shape.
     pub(super) fn from_bytes(element: Element, shape: Vec<usize>, bytes: &[u8]) -> Option<Self> {
         let numbers = match element {
-            Element::F32 => Numbers::F32(bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
-            Element::I64 => Numbers::I64(bytes.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect()),
+            Element::F32 => Numbers::F32(
+                bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+            ),
+            Element::I64 => Numbers::I64(
+                bytes.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect(),
+            ),
         };
         let array = Self { shape, numbers };
         let len = array.shape.iter().try_fold(1_usize, |len, size| len.checked_mul(*size))?;
@@ -116,14 +124,19 @@ impl Array {
     /// # Errors
     /// [`Error::Setting`] if these are not what a model with such inputs takes.
     pub(super) fn expect(inputs: &[Self], values: &[Value]) -> Result<(), Error> {
-        let shown = |shape: &[usize]| Value::shown(&shape.iter().map(|&size| Dim::Fixed(size)).collect::<Vec<_>>());
-        let refuse = |value: String, expected| Err(Error::Setting { setting: "the model's input", value, expected });
+        let shown = |shape: &[usize]| {
+            Value::shown(&shape.iter().map(|&size| Dim::Fixed(size)).collect::<Vec<_>>())
+        };
+        let refuse = |value: String, expected| {
+            Err(Error::Setting { setting: "the model's input", value, expected })
+        };
         if inputs.len() != values.len() {
             return refuse(format!("{} arrays", inputs.len()), format!("{} arrays", values.len()));
         }
         let mut sizes: Vec<(&str, usize)> = Vec::new();
         for (input, value) in inputs.iter().zip(values) {
-            let product = input.shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
+            let product =
+                input.shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
             let fills = product == Some(input.len()) && !input.shape.contains(&0);
             let fits = input.shape.len() == value.shape.len()
                 && input.shape.iter().zip(&value.shape).all(|(&size, dim)| match dim {
@@ -137,7 +150,12 @@ impl Array {
                     },
                 });
             if !fills || !fits || input.element() != value.element {
-                let found = format!("{} numbers ({:?}) of shape {}", input.len(), input.element(), shown(&input.shape));
+                let found = format!(
+                    "{} numbers ({:?}) of shape {}",
+                    input.len(),
+                    input.element(),
+                    shown(&input.shape)
+                );
                 return refuse(found, format!("{value}, and at least one row"));
             }
         }

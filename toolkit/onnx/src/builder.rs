@@ -43,7 +43,13 @@ impl GraphBuilder {
     ///
     /// # Errors
     /// [`Error::NoOnnxForm`] if the name is taken or `data` does not fill `shape`.
-    pub fn weight(&mut self, scope: &str, name: &str, shape: &[usize], data: Vec<f32>) -> Result<String, Error> {
+    pub fn weight(
+        &mut self,
+        scope: &str,
+        name: &str,
+        shape: &[usize],
+        data: Vec<f32>,
+    ) -> Result<String, Error> {
         let name = join(scope, name);
         self.check_new(&name, shape, data.len())?;
         let dims = shape.iter().copied().map(Dim::Fixed).collect();
@@ -52,14 +58,18 @@ impl GraphBuilder {
         Ok(name)
     }
 
-    /// Stores a row of integers, such as a shape or indices, under the name `scope.name` and returns that name.
+    /// Stores a row of integers, such as a shape or indices, under the name `scope.name` and
+    /// returns that name.
     ///
     /// # Errors
     /// [`Error::NoOnnxForm`] if the name is taken.
     pub fn integers(&mut self, scope: &str, name: &str, data: Vec<i64>) -> Result<String, Error> {
         let name = join(scope, name);
         self.check_new(&name, &[data.len()], data.len())?;
-        self.known.insert(name.clone(), Known::Integers(self.integers.len(), vec![Dim::Fixed(data.len())]));
+        self.known.insert(
+            name.clone(),
+            Known::Integers(self.integers.len(), vec![Dim::Fixed(data.len())]),
+        );
         self.integers.push(Integers { name: name.clone(), data });
         Ok(name)
     }
@@ -75,12 +85,12 @@ impl GraphBuilder {
         Ok(())
     }
 
-    /// Adds an ONNX operator (opset 17) on weights and values that exist, and returns its output. The node is named after scope and
-    /// operator. An input that is left out has the empty name.
+    /// Adds an ONNX operator (opset 17) on weights and values that exist, and returns its output.
+    /// The node is named after scope and operator. An input that is left out has the empty name.
     ///
     /// # Errors
-    /// [`Error::NoOnnxForm`] if an input does not exist, the operator does not fit its inputs, or the f64 evaluation does not know it:
-    /// what it cannot evaluate cannot be checked.
+    /// [`Error::NoOnnxForm`] if an input does not exist, the operator does not fit its inputs, or
+    /// the f64 evaluation does not know it: what it cannot evaluate cannot be checked.
     pub fn node(
         &mut self,
         scope: &str,
@@ -90,12 +100,16 @@ impl GraphBuilder {
     ) -> Result<Value, Error> {
         let base = join(scope, &op.to_lowercase());
         let no_form = |reason| Error::NoOnnxForm { layer: format!("the node {base}"), reason };
-        let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let attributes =
+            attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         let operator = Operator::parse(op, &attributes).map_err(no_form)?;
         let inputs: Vec<String> = inputs.iter().map(|&input| input.to_owned()).collect();
         let mut operands = Vec::with_capacity(inputs.len());
         for input in operator.given(&inputs).map_err(no_form)? {
-            operands.push(self.operand(input).ok_or_else(|| no_form(format!("its input {input:?} does not exist")))?);
+            operands.push(
+                self.operand(input)
+                    .ok_or_else(|| no_form(format!("its input {input:?} does not exist")))?,
+            );
         }
         let shape = operator.output_shape(&operands).map_err(no_form)?;
         let mut name = base.clone();
@@ -106,12 +120,23 @@ impl GraphBuilder {
         }
         let output = Value { name: name.clone(), element: operator.output_element(), shape };
         self.input(&output);
-        self.nodes.push(Node { name, op: op.to_owned(), inputs, output: output.clone(), attributes });
+        self.nodes.push(Node {
+            name,
+            op: op.to_owned(),
+            inputs,
+            output: output.clone(),
+            attributes,
+        });
         Ok(output)
     }
 
     /// The graph from `inputs` to what was `returned`, which gets these names.
-    pub(super) fn finish(mut self, inputs: Vec<Value>, returned: Vec<Value>, names: &[&str]) -> Result<Graph, Error> {
+    pub(super) fn finish(
+        mut self,
+        inputs: Vec<Value>,
+        returned: Vec<Value>,
+        names: &[&str],
+    ) -> Result<Graph, Error> {
         if names.len() != returned.len() || inputs.is_empty() {
             return Err(Error::Setting {
                 setting: if inputs.is_empty() { "inputs" } else { "output names" },
@@ -127,15 +152,21 @@ impl GraphBuilder {
         let mut taken = BTreeSet::new();
         for (&name, mut value) in names.iter().zip(returned) {
             // An input, or one tensor under two names, is no node's own output.
-            if !taken.insert(value.name.clone()) || inputs.iter().any(|input| input.name == value.name) {
+            if !taken.insert(value.name.clone())
+                || inputs.iter().any(|input| input.name == value.name)
+            {
                 value = self.node("", "Identity", &[&value.name], &[])?;
                 taken.insert(value.name.clone());
             }
-            if name.is_empty() || self.has(name) || names.iter().filter(|other| **other == name).count() > 1 {
+            if name.is_empty()
+                || self.has(name)
+                || names.iter().filter(|other| **other == name).count() > 1
+            {
                 return Err(Error::Setting {
                     setting: "output name",
                     value: format!("{name:?}"),
-                    expected: "a name that nothing else in the graph has, for example \"logits\"".into(),
+                    expected: "a name that nothing else in the graph has, for example \"logits\""
+                        .into(),
                 });
             }
             outputs.push((value, name));
@@ -150,21 +181,33 @@ impl GraphBuilder {
                 }
             }
         }
-        let outputs = outputs.into_iter().map(|(value, name)| Value { name: name.to_owned(), ..value }).collect();
+        let outputs = outputs
+            .into_iter()
+            .map(|(value, name)| Value { name: name.to_owned(), ..value })
+            .collect();
         let graph = Graph { inputs, outputs, nodes, weights, integers };
-        structure::verify(&graph).map_err(|reason| Error::NoOnnxForm { layer: "the model".into(), reason })?;
+        structure::verify(&graph)
+            .map_err(|reason| Error::NoOnnxForm { layer: "the model".into(), reason })?;
         Ok(graph)
     }
 
     fn operand(&self, name: &str) -> Option<Operand<'_>> {
         Some(match self.known.get(name)? {
-            Known::Value(element, shape) => Operand { element: *element, shape, floats: &[], integers: &[] },
-            Known::Weight(at, shape) => {
-                Operand { element: Element::F32, shape, floats: &self.weights[*at].data, integers: &[] }
+            Known::Value(element, shape) => {
+                Operand { element: *element, shape, floats: &[], integers: &[] }
             }
-            Known::Integers(at, shape) => {
-                Operand { element: Element::I64, shape, floats: &[], integers: &self.integers[*at].data }
-            }
+            Known::Weight(at, shape) => Operand {
+                element: Element::F32,
+                shape,
+                floats: &self.weights[*at].data,
+                integers: &[],
+            },
+            Known::Integers(at, shape) => Operand {
+                element: Element::I64,
+                shape,
+                floats: &[],
+                integers: &self.integers[*at].data,
+            },
         })
     }
 }

@@ -35,11 +35,13 @@ pub struct CheckReport {
     pub ir_version: i64,
     /// What it takes and returns: "input [batch, 5] → logits [batch, 3]".
     pub signature: String,
-    /// Numbers per row of the first input; 0 if that depends on a length that is chosen at every run.
+    /// Numbers per row of the first input; 0 if that depends on a length that is chosen at every
+    /// run.
     pub input_width: usize,
     /// The first output's name.
     pub output_name: String,
-    /// Numbers per row of the first output; 0 if that depends on a length that is chosen at every run.
+    /// Numbers per row of the first output; 0 if that depends on a length that is chosen at every
+    /// run.
     pub output_width: usize,
     /// How many numbers the file stores.
     pub parameters: usize,
@@ -54,25 +56,30 @@ pub struct CheckReport {
     pub golden: Vec<GoldenReport>,
 }
 
-/// Checks a file that [`export`](super::export()) wrote, or the folder around it: it is whole and unchanged, ONNX Runtime computes from it
-/// what its graph says in f64, on the same batches, optimisation levels and inputs as at the export (random in place of training-like
-/// rows), and it still gives the outputs that were recorded with it. Files of other tools are refused.
+/// Checks a file that [`export`](super::export()) wrote, or the folder around it: it is whole and
+/// unchanged, ONNX Runtime computes from it what its graph says in f64, on the same batches,
+/// optimisation levels and inputs as at the export (random in place of training-like rows), and it
+/// still gives the outputs that were recorded with it. Files of other tools are refused.
 ///
 /// # Errors
-/// [`Error::Read`] if the file cannot be read, [`Error::OnnxFile`] with what is wrong with it, [`Error::Runtime`] without ONNX Runtime.
+/// [`Error::Read`] if the file cannot be read, [`Error::OnnxFile`] with what is wrong with it,
+/// [`Error::Runtime`] without ONNX Runtime.
 pub fn check(path: impl AsRef<Path>, verifier: &Verifier) -> Result<CheckReport, Error> {
     let path = path.as_ref();
     let refuse = |reason| Error::OnnxFile { path: path.into(), reason };
     let is_folder = path.is_dir();
     if is_folder && !path.join(SUMS).is_file() {
-        return Err(refuse(format!("it is a folder without a {SUMS}, so it was not written by trainbook")));
+        return Err(refuse(format!(
+            "it is a folder without a {SUMS}, so it was not written by trainbook"
+        )));
     }
     let model = model_of(path);
     let bytes = file::read(&model)?;
     let Opened { graph, metadata, changed } = decode::open(&bytes).map_err(refuse)?;
     let kept = metadata.get(GOLDEN).map(|text| Golden::from_metadata(text, &graph));
     if let Some(changed) = changed {
-        let effect = kept.and_then(Result::ok).map_or_else(String::new, |golden| effect(&golden, &graph));
+        let effect =
+            kept.and_then(Result::ok).map_or_else(String::new, |golden| effect(&golden, &graph));
         return Err(refuse(format!("{changed}{effect}")));
     }
     let mut recorded: Vec<(String, Golden)> = Vec::new();
@@ -80,11 +87,13 @@ pub fn check(path: impl AsRef<Path>, verifier: &Verifier) -> Result<CheckReport,
         recorded.push(("metadata".into(), golden.map_err(refuse)?));
     }
     if is_folder {
-        recorded.extend(Intact::read(path).and_then(|folder| folder.golden(&graph)).map_err(refuse)?);
+        recorded
+            .extend(Intact::read(path).and_then(|folder| folder.golden(&graph)).map_err(refuse)?);
     }
 
     let (engines, checked_in) = verifier.engines()?;
-    let subject = Subject { graph: &graph, bytes: &bytes, path: &model, engines: &engines, refuse: &refuse };
+    let subject =
+        Subject { graph: &graph, bytes: &bytes, path: &model, engines: &engines, refuse: &refuse };
     let comparison = compare(subject, None, &[])?;
     let mut golden = Vec::new();
     if let Some(engine) = engines.first() {
@@ -132,7 +141,13 @@ trainbook_core::shown_as_text!(CheckReport);
 
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "file          {} ({} bytes, {} numbers)", self.path.display(), self.bytes, self.parameters)?;
+        writeln!(
+            f,
+            "file          {} ({} bytes, {} numbers)",
+            self.path.display(),
+            self.bytes,
+            self.parameters
+        )?;
         writeln!(f, "format        ONNX opset {}, IR {}", self.opset, self.ir_version)?;
         writeln!(f, "computes      {}", self.signature)?;
         writeln!(f, "graph SHA-256 {} (unchanged since the export)", self.graph_sha256)?;
@@ -142,7 +157,10 @@ impl fmt::Display for CheckReport {
         writeln!(f, "checked in    {}", self.checked_in)?;
         write!(f, "{}", self.comparison)?;
         for GoldenReport { place, rows, max_abs_diff } in &self.golden {
-            write!(f, "\nrecorded      {rows} rows in its {place}: {max_abs_diff:.3e} from what was recorded at most")?;
+            write!(
+                f,
+                "\nrecorded      {rows} rows in its {place}: {max_abs_diff:.3e} from what was recorded at most"
+            )?;
         }
         Ok(())
     }

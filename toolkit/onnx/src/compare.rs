@@ -1,4 +1,5 @@
-//! The comparison behind export and check: trainer, engines and the f64 evaluation, on batches × engines × inputs.
+//! The comparison behind export and check: trainer, engines and the f64 evaluation, on batches ×
+//! engines × inputs.
 
 use super::array::Array;
 use super::comparison::{Comparison, SecondOpinion};
@@ -12,8 +13,8 @@ use super::reference::{self, Margined, outputs_of, widen};
 use super::subject::{Side, Subject, Worst};
 use crate::Error;
 
-/// Proves that the file computes in the engines what `forward` (if there is one) and the f64 evaluation compute. `samples` are rows like
-/// those of training, or empty.
+/// Proves that the file computes in the engines what `forward` (if there is one) and the f64
+/// evaluation compute. `samples` are rows like those of training, or empty.
 ///
 /// # Errors
 /// What [`Subject::refuse`] makes of the reason, or what `forward` or an engine fail with.
@@ -23,8 +24,13 @@ pub(super) fn compare(
     samples: &[f32],
 ) -> Result<Comparison, Error> {
     let Subject { graph, refuse, .. } = subject;
-    let mut tally =
-        Tally { subject, loaded: Vec::new(), result: Comparison::default(), worst: None, second_worst: None };
+    let mut tally = Tally {
+        subject,
+        loaded: Vec::new(),
+        result: Comparison::default(),
+        worst: None,
+        second_worst: None,
+    };
     tally.load()?;
     let sets = input_sets(graph, samples)?;
     for InputSet { kind, usual, arrays } in &sets {
@@ -45,7 +51,8 @@ pub(super) fn compare(
     }
     if let Some(worst) = &tally.second_worst {
         let reason = mismatch::describe(subject, worst).unwrap_or_else(|error| error.to_string());
-        tally.result.second_opinion = Some(SecondOpinion::Differs { engine: worst.side.name(), reason });
+        tally.result.second_opinion =
+            Some(SecondOpinion::Differs { engine: worst.side.name(), reason });
     }
     if let Some(forward) = forward
         && let Some(set) = sets.first()
@@ -79,7 +86,8 @@ impl Tally<'_> {
             match engine.load(path, bytes) {
                 Ok(loaded) => self.loaded.push((*engine, loaded)),
                 Err(Error::OnnxFile { reason, .. }) if i > 0 && engine.is_second() => {
-                    self.result.second_opinion = Some(SecondOpinion::Declined { engine: engine.name(), reason });
+                    self.result.second_opinion =
+                        Some(SecondOpinion::Declined { engine: engine.name(), reason });
                 }
                 Err(error) => return Err(error),
             }
@@ -98,15 +106,20 @@ impl Tally<'_> {
         let Subject { graph, refuse, .. } = self.subject;
         let batch = inputs.first().map_or(0, |input| input.shape[0]);
         let wanted: Vec<usize> = exact.iter().map(|exact| exact.values.len()).collect();
-        let check_lens = |who: &str, found: Vec<usize>| check_lens(who, graph, batch, &found, &wanted).map_err(refuse);
+        let check_lens = |who: &str, found: Vec<usize>| {
+            check_lens(who, graph, batch, &found, &wanted).map_err(refuse)
+        };
         let trainer = forward.map(|forward| forward(inputs)).transpose()?;
         let trainer: Option<Vec<Vec<f64>>> = trainer.map(|outputs| {
-            let widened = outputs.iter().map(|output| output.iter().map(|&number| f64::from(number)).collect());
+            let widened = outputs
+                .iter()
+                .map(|output| output.iter().map(|&number| f64::from(number)).collect());
             widened.collect()
         });
         if let Some(outputs) = &trainer {
             check_lens("the trainer gives", outputs.iter().map(Vec::len).collect())?;
-            let Judged { error, used } = self.judge((Side::Trainer, false), (kind, inputs), outputs, exact);
+            let Judged { error, used } =
+                self.judge((Side::Trainer, false), (kind, inputs), outputs, exact);
             self.result.margin_used = self.result.margin_used.max(used);
             self.result.max_trainer_error = self.result.max_trainer_error.max(error);
         }
@@ -116,7 +129,10 @@ impl Tally<'_> {
             let second = i > 0 && engine.is_second();
             let found = loaded.run(inputs).and_then(|found| {
                 let found: Vec<Vec<f64>> = found.iter().map(Array::widen).collect();
-                check_lens(&format!("{} gives", engine.name()), found.iter().map(Vec::len).collect())?;
+                check_lens(
+                    &format!("{} gives", engine.name()),
+                    found.iter().map(Vec::len).collect(),
+                )?;
                 Ok(found)
             });
             let found = match found {
@@ -140,8 +156,10 @@ impl Tally<'_> {
             self.result.max_runtime_error = self.result.max_runtime_error.max(error);
             let mut largest = 0.0_f64;
             for (output, found) in found.iter().enumerate() {
-                let other = trainer.as_ref().map_or(&exact[output].values, |trainer| &trainer[output]);
-                largest = found.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(largest, f64::max);
+                let other =
+                    trainer.as_ref().map_or(&exact[output].values, |trainer| &trainer[output]);
+                largest =
+                    found.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(largest, f64::max);
             }
             self.result.max_abs_diff = self.result.max_abs_diff.max(largest);
             if usual {
@@ -159,7 +177,12 @@ impl Tally<'_> {
             (*max_error, *margin_used) = (max_error.max(error), margin_used.max(used));
         } else {
             let engine = engine.name();
-            *opinion = Some(SecondOpinion::Agrees { engine, comparisons: 1, max_error: error, margin_used: used });
+            *opinion = Some(SecondOpinion::Agrees {
+                engine,
+                comparisons: 1,
+                max_error: error,
+                margin_used: used,
+            });
         }
     }
 
@@ -182,12 +205,27 @@ impl Tally<'_> {
                 let (exact, margin) = exact[output].number(at);
                 let difference = (found - exact).abs();
                 // NaN counts as infinitely far.
-                let used = if found.is_finite() { difference / margin.max(f64::MIN_POSITIVE) } else { f64::INFINITY };
-                judged = Judged { error: judged.error.max(difference), used: judged.used.max(used) };
+                let used = if found.is_finite() {
+                    difference / margin.max(f64::MIN_POSITIVE)
+                } else {
+                    f64::INFINITY
+                };
+                judged =
+                    Judged { error: judged.error.max(difference), used: judged.used.max(used) };
                 let (margin, excess) = (patience * margin, used / patience);
                 if excess > 1.0 && worst.as_ref().is_none_or(|worst| excess > worst.excess) {
                     let (kind, inputs) = (kind.to_owned(), inputs.to_vec());
-                    *worst = Some(Worst { side, kind, inputs, output, at, found, exact, margin, excess });
+                    *worst = Some(Worst {
+                        side,
+                        kind,
+                        inputs,
+                        output,
+                        at,
+                        found,
+                        exact,
+                        margin,
+                        excess,
+                    });
                 }
             }
         }
@@ -200,7 +238,10 @@ fn check_exact(graph: &Graph, kind: &str, exact: &[Margined]) -> Result<(), Stri
     for (output, exact) in graph.outputs.iter().zip(exact) {
         if let Some(at) = exact.values.iter().position(|number| !number.is_finite()) {
             let (name, place) = (&output.name, index(at, &exact.shape));
-            return Err(format!("on {kind} inputs, {name}[{place}] is {} even in f64", exact.values[at]));
+            return Err(format!(
+                "on {kind} inputs, {name}[{place}] is {} even in f64",
+                exact.values[at]
+            ));
         }
         if let Some(at) = exact.margins.iter().position(|margin| !margin.is_finite()) {
             let (name, place) = (&output.name, index(at, &exact.shape));
@@ -213,12 +254,21 @@ fn check_exact(graph: &Graph, kind: &str, exact: &[Margined]) -> Result<(), Stri
     Ok(())
 }
 
-fn check_lens(who: &str, graph: &Graph, batch: usize, found: &[usize], wanted: &[usize]) -> Result<(), String> {
+fn check_lens(
+    who: &str,
+    graph: &Graph,
+    batch: usize,
+    found: &[usize],
+    wanted: &[usize],
+) -> Result<(), String> {
     if found == wanted {
         return Ok(());
     }
     if let ([found], [wanted]) = (found, wanted) {
         return Err(format!("{who} {found} numbers for {batch} rows, the graph {wanted}"));
     }
-    Err(format!("{who} {found:?} numbers for {batch} rows, the graph {wanted:?} ({})", graph.signature()))
+    Err(format!(
+        "{who} {found:?} numbers for {batch} rows, the graph {wanted:?} ({})",
+        graph.signature()
+    ))
 }

@@ -1,7 +1,7 @@
 //! Bytes → graph, for files that this crate wrote.
 //!
-//! A check is worth nothing if the file holds something that the checker does not see but ONNX Runtime obeys. So a file is accepted only
-//! if encoding what was read gives the same bytes again.
+//! A check is worth nothing if the file holds something that the checker does not see but ONNX
+//! Runtime obeys. So a file is accepted only if encoding what was read gives the same bytes again.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,8 +12,9 @@ use super::encode::{self, FILE_SHA256, GRAPH_SHA256, IR_VERSION, OPSET};
 use super::graph::{Attribute, Dim, Graph, Integers, Node, Value, Weight};
 use super::operator::Operator;
 use super::proto::{
-    ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS, ATTRIBUTE_STRING, AttributeProto, GraphProto, ModelProto,
-    NodeProto, OperatorSetIdProto, TENSOR_FLOAT, TENSOR_INT64, TensorProto, ValueInfoProto,
+    ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS, ATTRIBUTE_STRING, AttributeProto, GraphProto,
+    ModelProto, NodeProto, OperatorSetIdProto, TENSOR_FLOAT, TENSOR_INT64, TensorProto,
+    ValueInfoProto,
 };
 use super::structure;
 use super::value::Element;
@@ -30,11 +31,15 @@ pub(super) struct Opened {
 }
 
 impl Graph {
-    /// Reads the bytes of a file that [`to_bytes`](Self::to_bytes) wrote: the graph and the metadata. `path` is for messages.
+    /// Reads the bytes of a file that [`to_bytes`](Self::to_bytes) wrote: the graph and the
+    /// metadata. `path` is for messages.
     ///
     /// # Errors
     /// [`Error::OnnxFile`] if the bytes are anything else.
-    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<(Self, BTreeMap<String, String>), Error> {
+    pub fn from_bytes(
+        path: &Path,
+        bytes: &[u8],
+    ) -> Result<(Self, BTreeMap<String, String>), Error> {
         model(bytes).map_err(|reason| Error::OnnxFile { path: path.into(), reason })
     }
 }
@@ -46,7 +51,8 @@ pub(super) fn model(bytes: &[u8]) -> Result<(Graph, BTreeMap<String, String>), S
     changed.map_or(Ok((graph, metadata)), Err)
 }
 
-/// Reads a file even if it was changed after the export, as long as it still is one that this crate might have written.
+/// Reads a file even if it was changed after the export, as long as it still is one that this crate
+/// might have written.
 ///
 /// # Errors
 /// The reason, in one line.
@@ -54,14 +60,24 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened, String> {
     if bytes.is_empty() {
         return Err("it is empty".into());
     }
-    let model = ModelProto::decode(bytes).map_err(|e| format!("it is not an ONNX model, or damaged: {e}"))?;
-    let Some(proto) = &model.graph else { return Err("it is not an ONNX model, or damaged: it has no graph".into()) };
+    let model = ModelProto::decode(bytes)
+        .map_err(|e| format!("it is not an ONNX model, or damaged: {e}"))?;
+    let Some(proto) = &model.graph else {
+        return Err("it is not an ONNX model, or damaged: it has no graph".into());
+    };
     if model.ir_version != IR_VERSION {
-        return Err(format!("its IR version is {}; only {IR_VERSION} can be checked", model.ir_version));
+        return Err(format!(
+            "its IR version is {}; only {IR_VERSION} can be checked",
+            model.ir_version
+        ));
     }
     if model.opset_import != [OperatorSetIdProto { domain: String::new(), version: OPSET }] {
-        let found: Vec<_> = model.opset_import.iter().map(|o| format!("{:?} {}", o.domain, o.version)).collect();
-        return Err(format!("its operator sets are [{}]; only \"\" {OPSET} can be checked", found.join(", ")));
+        let found: Vec<_> =
+            model.opset_import.iter().map(|o| format!("{:?} {}", o.domain, o.version)).collect();
+        return Err(format!(
+            "its operator sets are [{}]; only \"\" {OPSET} can be checked",
+            found.join(", ")
+        ));
     }
     let graph = graph(proto)?;
     let changed = changed(&model, proto);
@@ -85,7 +101,9 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened, String> {
 /// # Errors
 /// The reason why it cannot be told: the file is not ours.
 fn changed(model: &ModelProto, proto: &GraphProto) -> Result<Option<String>, String> {
-    let stated = |key: &str| model.metadata_props.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
+    let stated = |key: &str| {
+        model.metadata_props.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
+    };
     let Some(graph) = stated(GRAPH_SHA256) else {
         return Err(format!(
             "it has no metadata entry {GRAPH_SHA256}, so it was not written by trainbook; {OTHER_TOOLS}"
@@ -98,7 +116,9 @@ fn changed(model: &ModelProto, proto: &GraphProto) -> Result<Option<String>, Str
         match (stated(FILE_SHA256), encode::expected_seal(model)) {
             (Some(stated), Some(actual)) if *stated == actual => return Ok(None),
             (Some(stated), Some(actual)) => {
-                format!("what is before its last entry has the SHA-256 {actual}, that entry says {stated:?}")
+                format!(
+                    "what is before its last entry has the SHA-256 {actual}, that entry says {stated:?}"
+                )
             }
             _ => format!("its last metadata entry is not {FILE_SHA256}"),
         }
@@ -109,7 +129,8 @@ fn changed(model: &ModelProto, proto: &GraphProto) -> Result<Option<String>, Str
 fn graph(proto: &GraphProto) -> Result<Graph, String> {
     let values = |infos: &[ValueInfoProto]| infos.iter().map(value).collect::<Result<Vec<_>, _>>();
     let (inputs, outputs) = (values(&proto.input)?, values(&proto.output)?);
-    let mut values: BTreeMap<_, _> = outputs.iter().map(|output| (output.name.clone(), output.clone())).collect();
+    let mut values: BTreeMap<_, _> =
+        outputs.iter().map(|output| (output.name.clone(), output.clone())).collect();
     for info in &proto.value_info {
         let value = value(info)?;
         values.insert(value.name.clone(), value);
@@ -125,7 +146,12 @@ fn graph(proto: &GraphProto) -> Result<Graph, String> {
             .filter(|tensor| !is_integers(tensor))
             .map(weight)
             .collect::<Result<_, _>>()?,
-        integers: proto.initializer.iter().filter(is_integers).map(integers).collect::<Result<_, _>>()?,
+        integers: proto
+            .initializer
+            .iter()
+            .filter(is_integers)
+            .map(integers)
+            .collect::<Result<_, _>>()?,
     })
 }
 
@@ -135,21 +161,30 @@ fn value(info: &ValueInfoProto) -> Result<Value, String> {
     let (element, shape) = match tensor.map(|tensor| (tensor.elem_type, tensor.shape.as_ref())) {
         Some((TENSOR_FLOAT, Some(shape))) => (Element::F32, shape),
         Some((TENSOR_INT64, Some(shape))) => (Element::I64, shape),
-        _ => return Err(format!("the value {name:?} is not a tensor of floats or int64 with a shape")),
+        _ => {
+            return Err(format!(
+                "the value {name:?} is not a tensor of floats or int64 with a shape"
+            ));
+        }
     };
     let dims = shape.dim.iter().map(|dim| match (dim.dim_value, &dim.dim_param) {
         (Some(size), None) => usize::try_from(size).ok().map(Dim::Fixed),
         (None, Some(name)) => Some(Dim::Named(name.clone())),
         _ => None,
     });
-    let shape = dims.collect::<Option<_>>().ok_or_else(|| format!("the value {name:?} has an unknown dimension"))?;
+    let shape = dims
+        .collect::<Option<_>>()
+        .ok_or_else(|| format!("the value {name:?} has an unknown dimension"))?;
     Ok(Value { name: name.clone(), element, shape })
 }
 
 fn node(proto: &NodeProto, values: &BTreeMap<String, Value>) -> Result<Node, String> {
     let name = &proto.name;
     if !proto.domain.is_empty() {
-        return Err(format!("node {name:?} uses {} of the domain {:?}; {OTHER_TOOLS}", proto.op_type, proto.domain));
+        return Err(format!(
+            "node {name:?} uses {} of the domain {:?}; {OTHER_TOOLS}",
+            proto.op_type, proto.domain
+        ));
     }
     let [output] = proto.output.as_slice() else {
         return Err(format!("node {name:?} has {} outputs; {OTHER_TOOLS}", proto.output.len()));
@@ -159,9 +194,13 @@ fn node(proto: &NodeProto, values: &BTreeMap<String, Value>) -> Result<Node, Str
         .iter()
         .map(|proto| Ok((proto.name.clone(), attribute(name, proto)?)))
         .collect::<Result<_, String>>()?;
-    // Before the shapes are needed, so that a file of another tool is told by the operator that stands in the way.
-    Operator::parse(&proto.op_type, &attributes).map_err(|reason| format!("node {name:?}: {reason}; {OTHER_TOOLS}"))?;
-    let output = values.get(output).ok_or_else(|| format!("the output {output:?} of node {name:?} has no shape"))?;
+    // Before the shapes are needed, so that a file of another tool is told by the operator that
+    // stands in the way.
+    Operator::parse(&proto.op_type, &attributes)
+        .map_err(|reason| format!("node {name:?}: {reason}; {OTHER_TOOLS}"))?;
+    let output = values
+        .get(output)
+        .ok_or_else(|| format!("the output {output:?} of node {name:?} has no shape"))?;
     Ok(Node {
         name: name.clone(),
         op: proto.op_type.clone(),
@@ -173,7 +212,10 @@ fn node(proto: &NodeProto, values: &BTreeMap<String, Value>) -> Result<Node, Str
 
 fn attribute(node: &str, proto: &AttributeProto) -> Result<Attribute, String> {
     let wrong = || {
-        format!("the attribute {:?} of node {node:?} is none of a float, an integer, integers and a text", proto.name)
+        format!(
+            "the attribute {:?} of node {node:?} is none of a float, an integer, integers and a text",
+            proto.name
+        )
     };
     match (proto.r#type, proto.f, proto.i, &proto.s, proto.ints.as_slice()) {
         (ATTRIBUTE_FLOAT, Some(value), None, None, []) => Ok(Attribute::Float(value)),
@@ -196,13 +238,21 @@ fn weight(proto: &TensorProto) -> Result<Weight, String> {
     }
     let shape = filled(proto, 4)?;
     let (numbers, _) = proto.raw_data.as_chunks::<4>();
-    Ok(Weight { name: name.clone(), shape, data: numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect() })
+    Ok(Weight {
+        name: name.clone(),
+        shape,
+        data: numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+    })
 }
 
 fn integers(proto: &TensorProto) -> Result<Integers, String> {
     let shape = filled(proto, 8)?;
     if shape.len() != 1 {
-        return Err(format!("the tensor {:?} of int64 has {} dimensions; it must have one", proto.name, shape.len()));
+        return Err(format!(
+            "the tensor {:?} of int64 has {} dimensions; it must have one",
+            proto.name,
+            shape.len()
+        ));
     }
     let (numbers, _) = proto.raw_data.as_chunks::<8>();
     let data = numbers.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect();
@@ -212,18 +262,27 @@ fn integers(proto: &TensorProto) -> Result<Integers, String> {
 /// The shape of a tensor whose data is in the file and fills it.
 fn filled(proto: &TensorProto, bytes: usize) -> Result<Vec<usize>, String> {
     let name = &proto.name;
-    if proto.data_location.is_some_and(|location| location != 0) || !proto.external_data.is_empty() {
-        let location =
-            proto.external_data.iter().find(|entry| entry.key == "location").map(|entry| entry.value.as_str());
+    if proto.data_location.is_some_and(|location| location != 0) || !proto.external_data.is_empty()
+    {
+        let location = proto
+            .external_data
+            .iter()
+            .find(|entry| entry.key == "location")
+            .map(|entry| entry.value.as_str());
         return Err(format!(
             "the tensor {name:?} keeps its data in another file, {location:?}; it must be in this file"
         ));
     }
     let dims = proto.dims.iter().map(|&size| usize::try_from(size).ok());
-    let shape = dims.collect::<Option<Vec<_>>>().ok_or_else(|| format!("the tensor {name:?} has a negative size"))?;
+    let shape = dims
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| format!("the tensor {name:?} has a negative size"))?;
     let size = shape.iter().try_fold(bytes, |bytes, size| bytes.checked_mul(*size));
     if size != Some(proto.raw_data.len()) {
-        return Err(format!("the tensor {name:?} of shape {shape:?} has {} bytes of raw data", proto.raw_data.len()));
+        return Err(format!(
+            "the tensor {name:?} of shape {shape:?} has {} bytes of raw data",
+            proto.raw_data.len()
+        ));
     }
     Ok(shape)
 }

@@ -7,9 +7,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::graph::{Attribute, Dim, Graph, Integers, Node, Value, Weight};
 use super::proto::{
-    ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS, ATTRIBUTE_STRING, AttributeProto, DimensionProto, GraphProto,
-    ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TENSOR_FLOAT, TENSOR_INT64, TensorProto,
-    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
+    ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS, ATTRIBUTE_STRING, AttributeProto,
+    DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    TENSOR_FLOAT, TENSOR_INT64, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto,
+    ValueInfoProto,
 };
 use super::value::Element;
 
@@ -17,9 +18,11 @@ use super::value::Element;
 pub const IR_VERSION: i64 = 8;
 /// The version of the operators. 17 is the first with LayerNormalization.
 pub const OPSET: i64 = 17;
-/// The metadata entry that holds [`Graph::sha256`], so that a damaged file can be told from an intact one.
+/// The metadata entry that holds [`Graph::sha256`], so that a damaged file can be told from an
+/// intact one.
 pub const GRAPH_SHA256: &str = "trainbook.graph_sha256";
-/// The metadata entry with which a file ends: the SHA-256 of everything before it, so that metadata that was changed can be told, too.
+/// The metadata entry with which a file ends: the SHA-256 of everything before it, so that metadata
+/// that was changed can be told, too.
 pub const FILE_SHA256: &str = "trainbook.sha256";
 /// What the export alone writes into the metadata.
 pub(super) const RESERVED: [&str; 2] = [GRAPH_SHA256, FILE_SHA256];
@@ -27,12 +30,14 @@ pub(super) const RESERVED: [&str; 2] = [GRAPH_SHA256, FILE_SHA256];
 pub(super) const PRODUCER: &str = "trainbook";
 
 impl Graph {
-    /// SHA-256, in hexadecimal, of the graph's bytes in the file: structure and weights, without metadata.
+    /// SHA-256, in hexadecimal, of the graph's bytes in the file: structure and weights, without
+    /// metadata.
     pub fn sha256(&self) -> String {
         sha256(&graph_bytes(self))
     }
 
-    /// The bytes of an ONNX file with these metadata entries and one that is added: [`GRAPH_SHA256`](super::GRAPH_SHA256).
+    /// The bytes of an ONNX file with these metadata entries and one that is added:
+    /// [`GRAPH_SHA256`](super::GRAPH_SHA256).
     pub fn to_bytes(&self, metadata: &BTreeMap<String, String>) -> Vec<u8> {
         model_bytes(self, metadata)
     }
@@ -45,11 +50,14 @@ pub(super) fn model_bytes(graph: &Graph, metadata: &BTreeMap<String, String>) ->
     sealed(&model(proto, others.chain([(&hash.0, &hash.1)])))
 }
 
-/// The model with the hash of its bytes as its last entry. Messages that follow each other are one message, by protobuf's rules.
+/// The model with the hash of its bytes as its last entry. Messages that follow each other are one
+/// message, by protobuf's rules.
 fn sealed(model: &ModelProto) -> Vec<u8> {
     let mut bytes = model.encode_to_vec();
     let entry = StringStringEntryProto { key: FILE_SHA256.into(), value: sha256(&bytes) };
-    bytes.extend(ModelProto { metadata_props: vec![entry], ..ModelProto::default() }.encode_to_vec());
+    bytes.extend(
+        ModelProto { metadata_props: vec![entry], ..ModelProto::default() }.encode_to_vec(),
+    );
     bytes
 }
 
@@ -76,7 +84,10 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn model<'a>(graph: GraphProto, metadata: impl Iterator<Item = (&'a String, &'a String)>) -> ModelProto {
+fn model<'a>(
+    graph: GraphProto,
+    metadata: impl Iterator<Item = (&'a String, &'a String)>,
+) -> ModelProto {
     ModelProto {
         ir_version: IR_VERSION,
         producer_name: PRODUCER.into(),
@@ -90,12 +101,18 @@ fn model<'a>(graph: GraphProto, metadata: impl Iterator<Item = (&'a String, &'a 
 }
 
 fn graph_proto(graph: &Graph) -> GraphProto {
-    let between = graph.nodes.iter().map(|node| &node.output).filter(|value| !graph.outputs.contains(value));
+    let between =
+        graph.nodes.iter().map(|node| &node.output).filter(|value| !graph.outputs.contains(value));
     GraphProto {
         node: graph.nodes.iter().map(node_proto).collect(),
         // Not the run's or the file's name: the graph's bytes must not depend on them.
         name: PRODUCER.into(),
-        initializer: graph.weights.iter().map(weight_proto).chain(graph.integers.iter().map(integers_proto)).collect(),
+        initializer: graph
+            .weights
+            .iter()
+            .map(weight_proto)
+            .chain(graph.integers.iter().map(integers_proto))
+            .collect(),
         input: graph.inputs.iter().map(value_proto).collect(),
         output: graph.outputs.iter().map(value_proto).collect(),
         value_info: between.map(value_proto).collect(),
@@ -108,7 +125,11 @@ fn node_proto(node: &Node) -> NodeProto {
         output: vec![node.output.name.clone()],
         name: node.name.clone(),
         op_type: node.op.clone(),
-        attribute: node.attributes.iter().map(|(name, attribute)| attribute_proto(name, attribute)).collect(),
+        attribute: node
+            .attributes
+            .iter()
+            .map(|(name, attribute)| attribute_proto(name, attribute))
+            .collect(),
         domain: String::new(),
     }
 }
@@ -116,12 +137,16 @@ fn node_proto(node: &Node) -> NodeProto {
 fn attribute_proto(name: &str, attribute: &Attribute) -> AttributeProto {
     let empty = AttributeProto { name: name.to_owned(), ..AttributeProto::default() };
     match attribute {
-        Attribute::Float(value) => AttributeProto { f: Some(*value), r#type: ATTRIBUTE_FLOAT, ..empty },
+        Attribute::Float(value) => {
+            AttributeProto { f: Some(*value), r#type: ATTRIBUTE_FLOAT, ..empty }
+        }
         Attribute::Int(value) => AttributeProto { i: Some(*value), r#type: ATTRIBUTE_INT, ..empty },
         Attribute::Text(text) => {
             AttributeProto { s: Some(text.clone().into_bytes()), r#type: ATTRIBUTE_STRING, ..empty }
         }
-        Attribute::Ints(values) => AttributeProto { ints: values.clone(), r#type: ATTRIBUTE_INTS, ..empty },
+        Attribute::Ints(values) => {
+            AttributeProto { ints: values.clone(), r#type: ATTRIBUTE_INTS, ..empty }
+        }
     }
 }
 
@@ -136,7 +161,12 @@ fn weight_proto(weight: &Weight) -> TensorProto {
 }
 
 /// A tensor of little-endian numbers.
-pub(super) fn tensor_proto(name: &str, shape: &[usize], element: Element, raw_data: Vec<u8>) -> TensorProto {
+pub(super) fn tensor_proto(
+    name: &str,
+    shape: &[usize],
+    element: Element,
+    raw_data: Vec<u8>,
+) -> TensorProto {
     TensorProto {
         dims: shape.iter().map(|&size| as_i64(size)).collect(),
         data_type: data_type(element),
@@ -160,8 +190,12 @@ fn value_proto(value: &Value) -> ValueInfoProto {
         Dim::Named(name) => DimensionProto { dim_value: None, dim_param: Some(name.clone()) },
     });
     let elem_type = data_type(value.element);
-    let tensor_type = TensorTypeProto { elem_type, shape: Some(TensorShapeProto { dim: dim.collect() }) };
-    ValueInfoProto { name: value.name.clone(), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
+    let tensor_type =
+        TensorTypeProto { elem_type, shape: Some(TensorShapeProto { dim: dim.collect() }) };
+    ValueInfoProto {
+        name: value.name.clone(),
+        r#type: Some(TypeProto { tensor_type: Some(tensor_type) }),
+    }
 }
 
 /// No tensor that fits in memory has a dimension above `i64::MAX`.

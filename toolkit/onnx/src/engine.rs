@@ -36,8 +36,8 @@ impl Engine {
         }
     }
 
-    /// The share of a margin that this engine may use. tract computes tanh, sigmoid, exp and others by shorter series than a
-    /// mathematics library does, which rounding does not explain.
+    /// The share of a margin that this engine may use. tract computes tanh, sigmoid, exp and others
+    /// by shorter series than a mathematics library does, which rounding does not explain.
     pub fn patience(self) -> f64 {
         match self {
             Self::Runtime(..) => 1.0,
@@ -52,7 +52,8 @@ impl Engine {
     }
 
     /// # Errors
-    /// [`Error::OnnxFile`] with the engine's reason, which for a second engine may be that it does not support the graph.
+    /// [`Error::OnnxFile`] with the engine's reason, which for a second engine may be that it does
+    /// not support the graph.
     pub fn load(self, path: &Path, bytes: &[u8]) -> Result<Loaded, Error> {
         match self {
             Self::Runtime(runtime, optimize) => {

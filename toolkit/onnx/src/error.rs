@@ -5,7 +5,8 @@ use std::path::PathBuf;
 /// What a forward pass that somebody else wrote may fail with.
 pub type ForwardError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why something failed. Messages finish the sentence "failed to …", name the wrong value and say what would be right.
+/// Why something failed. Messages finish the sentence "failed to …", name the wrong value and say
+/// what would be right.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnnxError {

@@ -29,15 +29,18 @@ pub const PROOF: &str = "trainbook.proof";
 /// What an export may be given beside the graph.
 #[derive(Clone, Debug, Default)]
 pub struct ExportOptions {
-    /// Entries for the file's metadata: run id, labels, whatever the deployer should know. None of them changes [`Graph::sha256`].
+    /// Entries for the file's metadata: run id, labels, whatever the deployer should know. None of
+    /// them changes [`Graph::sha256`].
     pub metadata: BTreeMap<String, String>,
     /// What the file is checked in.
     pub verifier: Verifier,
-    /// Rows like those of training, row-major, whole rows; at most 33 of them are used. May be empty, and must be unless the graph takes
-    /// nothing but one array of floats whose rows have a fixed length.
+    /// Rows like those of training, row-major, whole rows; at most 33 of them are used. May be
+    /// empty, and must be unless the graph takes nothing but one array of floats whose rows have a
+    /// fixed length.
     pub samples: Vec<f32>,
-    /// Instead of a file, a folder in ONNX's own layout: `model.onnx`; `test_data_set_0/` with 33 rows of input and what the trainer
-    /// computes for them, as `input_0.pb` and `output_0.pb`; and `SHA256SUMS`.
+    /// Instead of a file, a folder in ONNX's own layout: `model.onnx`; `test_data_set_0/` with 33
+    /// rows of input and what the trainer computes for them, as `input_0.pb` and `output_0.pb`; and
+    /// `SHA256SUMS`.
     pub folder: bool,
 }
 
@@ -65,19 +68,23 @@ pub struct ExportReport {
     pub comparison: Comparison,
 }
 
-/// Writes `graph` to `path`, if ONNX Runtime computes from the written bytes what `predict` computes.
+/// Writes `graph` to `path`, if ONNX Runtime computes from the written bytes what `predict`
+/// computes.
 ///
-/// The bytes go to a temporary file beside `path`, are read back, loaded in ONNX Runtime and run on batches of 1, 2, 3, 7 and 33 rows,
-/// with optimisations off and on, on training-like (or random), zero, large, tiny and constant rows, and on each with the rows in reverse
-/// order. Every output of the trainer and of ONNX Runtime must be finite and within the margin of the graph's f64 evaluation. Then the
-/// file is made durable and takes its name. Else nothing is left behind, and an older file under that name stays as it was.
+/// The bytes go to a temporary file beside `path`, are read back, loaded in ONNX Runtime and run on
+/// batches of 1, 2, 3, 7 and 33 rows, with optimisations off and on, on training-like (or random),
+/// zero, large, tiny and constant rows, and on each with the rows in reverse order. Every output of
+/// the trainer and of ONNX Runtime must be finite and within the margin of the graph's f64
+/// evaluation. Then the file is made durable and takes its name. Else nothing is left behind, and
+/// an older file under that name stays as it was.
 ///
-/// How close it was stands in the file's metadata ([`PROOF`]), so it is compared before, in memory; the file's own proof has to come to the
-/// same numbers.
+/// How close it was stands in the file's metadata ([`PROOF`]), so it is compared before, in memory;
+/// the file's own proof has to come to the same numbers.
 ///
 /// # Errors
-/// [`Error::Export`] if the numbers differ, with the largest difference and the first node that differs; [`Error::Runtime`] without ONNX
-/// Runtime; [`Error::Write`] if the file cannot be written; [`Error::Setting`] for unusable samples or metadata; what `predict` returns.
+/// [`Error::Export`] if the numbers differ, with the largest difference and the first node that
+/// differs; [`Error::Runtime`] without ONNX Runtime; [`Error::Write`] if the file cannot be
+/// written; [`Error::Setting`] for unusable samples or metadata; what `predict` returns.
 pub fn export(
     path: &Path,
     graph: &Graph,
@@ -89,7 +96,11 @@ pub fn export(
     } else {
         let outputs = graph.outputs().len();
         let expected = "1, or a call of export_with".into();
-        return Err(Error::Setting { setting: "the number of outputs", value: outputs.to_string(), expected });
+        return Err(Error::Setting {
+            setting: "the number of outputs",
+            value: outputs.to_string(),
+            expected,
+        });
     }
     let forward = |inputs: &[Array]| match inputs {
         [Array { shape, numbers: Numbers::F32(rows) }] => Ok(vec![predict(rows, shape[0])?]),
@@ -99,8 +110,8 @@ pub fn export(
     export_with(path, graph, &forward, options)
 }
 
-/// [`export`] for a graph with several inputs or outputs, with integers, or with sequences whose length is chosen at every run: those are
-/// compared at three lengths.
+/// [`export`] for a graph with several inputs or outputs, with integers, or with sequences whose
+/// length is chosen at every run: those are compared at three lengths.
 ///
 /// # Errors
 /// As [`export`].
@@ -114,7 +125,9 @@ pub fn export_with(
     let job = Job { path, graph, forward, engines: &engines, samples: &options.samples };
     structure::verify(graph).map_err(|reason| job.refuse(reason))?;
     let mut metadata = options.metadata.clone();
-    if let Some(key) = RESERVED.iter().chain(&[GOLDEN, PROOF]).find(|key| metadata.contains_key(**key)) {
+    if let Some(key) =
+        RESERVED.iter().chain(&[GOLDEN, PROOF]).find(|key| metadata.contains_key(**key))
+    {
         let expected = "left to the export, which writes it".into();
         return Err(Error::Setting { setting: "metadata", value: (*key).into(), expected });
     }
@@ -133,7 +146,9 @@ pub fn export_with(
     let (written, _) = decode::model(&bytes).map_err(|reason| job.refuse(reason))?;
     let proved = job.compare(&written, &bytes)?;
     if proof_text(&checked_in, &proved) != proof_text(&checked_in, &comparison) {
-        return Err(job.refuse("the file, once written, gives other numbers than before it was written".into()));
+        return Err(job.refuse(
+            "the file, once written, gives other numbers than before it was written".into(),
+        ));
     }
 
     file.as_file().sync_all().map_err(|e| job.write_error(e))?;
@@ -178,7 +193,8 @@ impl Job<'_> {
 
     fn compare(&self, graph: &Graph, bytes: &[u8]) -> Result<Comparison, Error> {
         let refuse = |reason| self.refuse(reason);
-        let subject = Subject { graph, bytes, path: self.path, engines: self.engines, refuse: &refuse };
+        let subject =
+            Subject { graph, bytes, path: self.path, engines: self.engines, refuse: &refuse };
         compare(subject, Some(self.forward), self.samples)
     }
 
@@ -219,7 +235,13 @@ trainbook_core::shown_as_text!(ExportReport);
 
 impl fmt::Display for ExportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "file          {} ({} bytes, {} numbers)", self.path.display(), self.bytes, self.parameters)?;
+        writeln!(
+            f,
+            "file          {} ({} bytes, {} numbers)",
+            self.path.display(),
+            self.bytes,
+            self.parameters
+        )?;
         writeln!(f, "format        ONNX opset {}, IR {}", self.opset, self.ir_version)?;
         writeln!(f, "file SHA-256  {}", self.file_sha256)?;
         writeln!(f, "graph SHA-256 {}", self.graph_sha256)?;

@@ -20,7 +20,10 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
         return Err(refuse("it is not a file".into()));
     }
     if about.len() > MAX_BYTES {
-        return Err(refuse(format!("it has {} bytes; an ONNX file has at most {MAX_BYTES}", about.len())));
+        return Err(refuse(format!(
+            "it has {} bytes; an ONNX file has at most {MAX_BYTES}",
+            about.len()
+        )));
     }
     fs::read(path).map_err(read_error)
 }

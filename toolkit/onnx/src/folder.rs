@@ -30,9 +30,15 @@ pub(super) const MODEL: &str = "model.onnx";
 pub(super) const SUMS: &str = "SHA256SUMS";
 const SET: &str = "test_data_set_";
 
-/// Moves a proved file into a folder of its own, which takes its name only when it is whole. An older folder of that name is replaced if
-/// it is one like this.
-pub(super) fn write(path: &Path, graph: &Graph, file: NamedTempFile, bytes: &[u8], golden: &Golden) -> io::Result<()> {
+/// Moves a proved file into a folder of its own, which takes its name only when it is whole. An
+/// older folder of that name is replaced if it is one like this.
+pub(super) fn write(
+    path: &Path,
+    graph: &Graph,
+    file: NamedTempFile,
+    bytes: &[u8],
+    golden: &Golden,
+) -> io::Result<()> {
     if path.exists() && !path.join(SUMS).is_file() {
         let reason = format!("there is something else under that name, without a {SUMS}");
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, reason));
@@ -51,7 +57,9 @@ pub(super) fn write(path: &Path, graph: &Graph, file: NamedTempFile, bytes: &[u8
     {
         for (i, (value, array)) in values.iter().zip(arrays).enumerate() {
             let name = format!("{set}/{kind}_{i}.pb");
-            let bytes = encode::tensor_proto(&value.name, &array.shape, array.element(), array.bytes()).encode_to_vec();
+            let bytes =
+                encode::tensor_proto(&value.name, &array.shape, array.element(), array.bytes())
+                    .encode_to_vec();
             put(&folder.path().join(&name), &bytes)?;
             sums += &format!("{}  {name}\n", sha256(&bytes));
         }
@@ -95,14 +103,17 @@ pub(super) struct Intact {
 
 impl Intact {
     /// # Errors
-    /// The reason, if a file is missing, cannot be read, was changed, or would lie outside the folder.
+    /// The reason, if a file is missing, cannot be read, was changed, or would lie outside the
+    /// folder.
     pub fn read(folder: &Path) -> Result<Self, String> {
         let unreadable = |name: &str, e: io::Error| format!("{name} cannot be read: {e}");
         let sums = fs::read_to_string(folder.join(SUMS)).map_err(|e| unreadable(SUMS, e))?;
         let mut files = BTreeMap::new();
         for (number, line) in (1..).zip(sums.lines()) {
             let Some((hash, name)) = line.split_once("  ") else {
-                return Err(format!("line {number} of {SUMS} is not a hash, two spaces and a name"));
+                return Err(format!(
+                    "line {number} of {SUMS} is not a hash, two spaces and a name"
+                ));
             };
             if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
                 return Err(format!("{name:?} in {SUMS} lies outside the folder"));
@@ -137,7 +148,8 @@ impl Intact {
                 let one = |(i, _)| self.array(&format!("{set}/{kind}_{i}.pb"));
                 values.iter().enumerate().map(one).collect::<Result<Vec<_>, _>>()
             };
-            let (inputs, outputs) = (arrays("input", graph.inputs())?, arrays("output", graph.outputs())?);
+            let (inputs, outputs) =
+                (arrays("input", graph.inputs())?, arrays("output", graph.outputs())?);
             let golden = Golden { inputs, outputs };
             golden.fits(graph).map_err(|reason| format!("{set}: {reason}"))?;
             sets.push((set, golden));
@@ -147,15 +159,23 @@ impl Intact {
 
     fn array(&self, name: &str) -> Result<Array, String> {
         let bytes = self.files.get(name).ok_or_else(|| format!("{name} is not in {SUMS}"))?;
-        let proto = TensorProto::decode(&bytes[..]).map_err(|e| format!("{name} is not a tensor, or damaged: {e}"))?;
+        let proto = TensorProto::decode(&bytes[..])
+            .map_err(|e| format!("{name} is not a tensor, or damaged: {e}"))?;
         let element = match proto.data_type {
             TENSOR_FLOAT => Element::F32,
             TENSOR_INT64 => Element::I64,
-            other => return Err(format!("{name} has the element type {other}; it must be float (1) or int64 (7)")),
+            other => {
+                return Err(format!(
+                    "{name} has the element type {other}; it must be float (1) or int64 (7)"
+                ));
+            }
         };
-        let shape = proto.dims.iter().map(|&size| usize::try_from(size).ok()).collect::<Option<Vec<_>>>();
+        let shape =
+            proto.dims.iter().map(|&size| usize::try_from(size).ok()).collect::<Option<Vec<_>>>();
         let array = shape.and_then(|shape| Array::from_bytes(element, shape, &proto.raw_data));
-        array.ok_or_else(|| format!("{name} does not hold as many numbers as its shape {:?} says", proto.dims))
+        array.ok_or_else(|| {
+            format!("{name} does not hold as many numbers as its shape {:?} says", proto.dims)
+        })
     }
 }
 

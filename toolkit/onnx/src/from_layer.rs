@@ -6,14 +6,15 @@ use super::value::{BATCH, MAX_WIDTH, Value, Values};
 use crate::Error;
 
 impl Graph {
-    /// The graph of what `layer` adds for inputs of `width` features, with its output named `output_name`.
+    /// The graph of what `layer` adds for inputs of `width` features, with its output named
+    /// `output_name`.
     ///
-    /// With `normalization` = `(offset, scale)`, each of length `width`, the graph takes raw features and begins with
-    /// `(input − offset) · scale`.
+    /// With `normalization` = `(offset, scale)`, each of length `width`, the graph takes raw
+    /// features and begins with `(input − offset) · scale`.
     ///
     /// # Errors
-    /// [`Error::NoOnnxForm`] if a layer cannot be expressed; [`Error::Setting`] for a width of 0, an output name that is empty or
-    /// already in use, or a normalisation of the wrong length.
+    /// [`Error::NoOnnxForm`] if a layer cannot be expressed; [`Error::Setting`] for a width of 0,
+    /// an output name that is empty or already in use, or a normalisation of the wrong length.
     pub fn build(
         width: usize,
         output_name: &str,
@@ -32,7 +33,9 @@ impl Graph {
         builder.input(&input);
         let mut value = input.clone();
         if let Some((offset, scale)) = normalization {
-            for (setting, statistic) in [("normalization offset", offset), ("normalization scale", scale)] {
+            for (setting, statistic) in
+                [("normalization offset", offset), ("normalization scale", scale)]
+            {
                 if statistic.len() != width {
                     return Err(Error::Setting {
                         setting,
@@ -51,8 +54,8 @@ impl Graph {
         builder.finish(vec![input], vec![output], &[output_name])
     }
 
-    /// The graph of what `layer` adds for inputs of any rank: `inputs` has one value, or as many as the tuple of tensors that the layer
-    /// takes, and `outputs` names what it returns.
+    /// The graph of what `layer` adds for inputs of any rank: `inputs` has one value, or as many as
+    /// the tuple of tensors that the layer takes, and `outputs` names what it returns.
     ///
     /// ```
     /// use trainbook_onnx::{BATCH, Graph, OnnxError, SEQUENCE, Value, Values};
@@ -68,8 +71,8 @@ impl Graph {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NoOnnxForm`] if a layer cannot be expressed; [`Error::Setting`] for no input, input names that are equal or empty, or
-    /// output names that are too few, too many, empty or in use.
+    /// [`Error::NoOnnxForm`] if a layer cannot be expressed; [`Error::Setting`] for no input, input
+    /// names that are equal or empty, or output names that are too few, too many, empty or in use.
     pub fn build_on(
         inputs: &[Value],
         outputs: &[&str],

@@ -76,13 +76,16 @@ impl Golden {
         let exact = outputs_of(graph, reference::evaluate(graph, widen(&inputs)).map_err(no_form)?);
         let found = forward(&inputs)?;
         #[allow(clippy::cast_possible_truncation, reason = "classes are small whole numbers")]
-        let outputs = graph.outputs().iter().zip(exact).zip(found).map(|((output, exact), numbers)| Array {
-            shape: exact.shape,
-            numbers: match output.element {
-                Element::F32 => Numbers::F32(numbers),
-                Element::I64 => Numbers::I64(numbers.iter().map(|&number| number as i64).collect()),
-            },
-        });
+        let outputs =
+            graph.outputs().iter().zip(exact).zip(found).map(|((output, exact), numbers)| Array {
+                shape: exact.shape,
+                numbers: match output.element {
+                    Element::F32 => Numbers::F32(numbers),
+                    Element::I64 => {
+                        Numbers::I64(numbers.iter().map(|&number| number as i64).collect())
+                    }
+                },
+            });
         let outputs = outputs.collect();
         Ok(Self { inputs, outputs })
     }
@@ -90,8 +93,14 @@ impl Golden {
     /// As many of the first rows as a file's metadata has room for; `None` if not one fits.
     pub fn for_metadata(&self, graph: &Graph) -> Option<String> {
         let arrays = || self.inputs.iter().chain(&self.outputs);
-        let bytes_of_row: usize = arrays().map(|array| array.bytes().len() / array.shape[0].max(1)).sum();
-        let rows = arrays().map(|array| array.shape[0]).min().unwrap_or(0).min(ROWS).min(BYTES / bytes_of_row.max(1));
+        let bytes_of_row: usize =
+            arrays().map(|array| array.bytes().len() / array.shape[0].max(1)).sum();
+        let rows = arrays()
+            .map(|array| array.shape[0])
+            .min()
+            .unwrap_or(0)
+            .min(ROWS)
+            .min(BYTES / bytes_of_row.max(1));
         if rows == 0 {
             return None;
         }
@@ -107,10 +116,14 @@ impl Golden {
     }
 
     /// # Errors
-    /// The reason, if the text is not what [`for_metadata`](Self::for_metadata) gives for such a graph.
+    /// The reason, if the text is not what [`for_metadata`](Self::for_metadata) gives for such a
+    /// graph.
     pub fn from_metadata(text: &str, graph: &Graph) -> Result<Self, String> {
-        let stored: StoredGolden = serde_json::from_str(text).map_err(|e| format!("{GOLDEN} cannot be read: {e}"))?;
-        let arrays = |stored: Vec<Stored>| stored.into_iter().map(Stored::array).collect::<Result<Vec<_>, _>>();
+        let stored: StoredGolden =
+            serde_json::from_str(text).map_err(|e| format!("{GOLDEN} cannot be read: {e}"))?;
+        let arrays = |stored: Vec<Stored>| {
+            stored.into_iter().map(Stored::array).collect::<Result<Vec<_>, _>>()
+        };
         let golden = Self { inputs: arrays(stored.inputs)?, outputs: arrays(stored.outputs)? };
         golden.fits(graph)?;
         Ok(golden)
@@ -120,14 +133,17 @@ impl Golden {
     /// The reason, if these are not inputs and outputs of such a graph.
     pub fn fits(&self, graph: &Graph) -> Result<(), String> {
         let fits = |arrays: &[Array], values: &[Value]| {
-            Array::expect(arrays, values).map_err(|e| format!("what was recorded does not fit the graph: {e}"))
+            Array::expect(arrays, values)
+                .map_err(|e| format!("what was recorded does not fit the graph: {e}"))
         };
         fits(&self.inputs, graph.inputs())?;
         fits(&self.outputs, graph.outputs())?;
         let rows = self.inputs[0].shape[0];
         match self.outputs.iter().find(|output| output.shape[0] != rows) {
             None => Ok(()),
-            Some(output) => Err(format!("{rows} rows were recorded, but {} of outputs", output.shape[0])),
+            Some(output) => {
+                Err(format!("{rows} rows were recorded, but {} of outputs", output.shape[0]))
+            }
         }
     }
 
@@ -148,15 +164,18 @@ impl Golden {
             for (at, (recorded, &found)) in recorded.widen().into_iter().zip(values).enumerate() {
                 let here = Farthest { place: String::new(), recorded, found };
                 if farthest.as_ref().is_none_or(|far| here.difference() > far.difference()) {
-                    farthest = Some(Farthest { place: format!("{}[{}]", output.name, index(at, shape)), ..here });
+                    farthest = Some(Farthest {
+                        place: format!("{}[{}]", output.name, index(at, shape)),
+                        ..here
+                    });
                 }
             }
         }
         Ok(farthest)
     }
 
-    /// Runs the recorded inputs again: every output must be within the margin of the f64 evaluation both as it was recorded and as the
-    /// engine gives it now. `place` is where they were recorded.
+    /// Runs the recorded inputs again: every output must be within the margin of the f64 evaluation
+    /// both as it was recorded and as the engine gives it now. `place` is where they were recorded.
     ///
     /// # Errors
     /// What `refuse` makes of the reason, or what the engine fails with.
@@ -167,7 +186,8 @@ impl Golden {
         (engine, patience): (&Loaded, f64),
         refuse: &dyn Fn(String) -> Error,
     ) -> Result<GoldenReport, Error> {
-        let exact = outputs_of(graph, reference::evaluate(graph, widen(&self.inputs)).map_err(refuse)?);
+        let exact =
+            outputs_of(graph, reference::evaluate(graph, widen(&self.inputs)).map_err(refuse)?);
         let found = engine.run(&self.inputs)?;
         let mut max_abs_diff = 0.0_f64;
         for (output, recorded) in self.outputs.iter().enumerate() {
@@ -183,7 +203,8 @@ impl Golden {
             }
             for (at, (recorded, now)) in recorded.iter().zip(&now).enumerate() {
                 let (exact_value, margin) = exact[output].number(at);
-                let inside = (recorded - exact_value).abs() <= margin && (now - exact_value).abs() <= patience * margin;
+                let inside = (recorded - exact_value).abs() <= margin
+                    && (now - exact_value).abs() <= patience * margin;
                 if !inside {
                     let index = index(at, &exact[output].shape);
                     return Err(refuse(format!(
@@ -207,8 +228,11 @@ impl Stored {
 
     fn array(self) -> Result<Array, String> {
         let Self { name, element, shape, data } = self;
-        let bytes = BASE64_STANDARD.decode(data).map_err(|e| format!("the numbers of {name:?} cannot be read: {e}"))?;
-        Array::from_bytes(element, shape, &bytes)
-            .ok_or_else(|| format!("{} bytes of {element:?} do not fill the shape of {name:?}", bytes.len()))
+        let bytes = BASE64_STANDARD
+            .decode(data)
+            .map_err(|e| format!("the numbers of {name:?} cannot be read: {e}"))?;
+        Array::from_bytes(element, shape, &bytes).ok_or_else(|| {
+            format!("{} bytes of {element:?} do not fill the shape of {name:?}", bytes.len())
+        })
     }
 }

@@ -1,4 +1,5 @@
-//! A computation as plain data: nodes in the order in which they run, the values between them, and the weights.
+//! A computation as plain data: nodes in the order in which they run, the values between them, and
+//! the weights.
 
 use std::collections::BTreeMap;
 
@@ -58,16 +59,20 @@ impl Graph {
 
     /// Both in one line: "input [batch, 5] → logits [batch, 3]".
     pub fn signature(&self) -> String {
-        let list = |values: &[Value]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let list = |values: &[Value]| {
+            values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        };
         format!("{} → {}", list(&self.inputs), list(&self.outputs))
     }
 
-    /// How many numbers one row of the first input has; 0 if that depends on a length that is chosen at every run.
+    /// How many numbers one row of the first input has; 0 if that depends on a length that is
+    /// chosen at every run.
     pub fn input_width(&self) -> usize {
         self.inputs.first().and_then(Value::row_len).unwrap_or_default()
     }
 
-    /// How many numbers one row of the first output has; 0 if that depends on a length that is chosen at every run.
+    /// How many numbers one row of the first output has; 0 if that depends on a length that is
+    /// chosen at every run.
     pub fn output_width(&self) -> usize {
         self.outputs.first().and_then(Value::row_len).unwrap_or_default()
     }
@@ -82,13 +87,15 @@ impl Graph {
         self.weights.iter().map(|w| (w.name.as_str(), w.shape.as_slice(), w.data.as_slice()))
     }
 
-    /// How many floats are stored in the graph: parameters, running statistics, normalisation and constants.
+    /// How many floats are stored in the graph: parameters, running statistics, normalisation and
+    /// constants.
     pub fn parameters(&self) -> usize {
         self.weights.iter().map(|w| w.data.len()).sum()
     }
 }
 
-/// The shape of `rows` rows, for a graph that takes nothing but one array of floats whose rows have a fixed length.
+/// The shape of `rows` rows, for a graph that takes nothing but one array of floats whose rows have
+/// a fixed length.
 pub(super) fn rows_shape(inputs: &[Value], len: usize, rows: usize) -> Result<Vec<usize>, Error> {
     let setting = "the model's input";
     let row = match inputs {

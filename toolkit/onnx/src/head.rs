@@ -17,7 +17,8 @@ pub const CLASS: &str = "class";
 pub struct Head {
     /// Instead of the logits, their softmax: [`PROBABILITIES`], `[batch, classes]`.
     pub softmax: bool,
-    /// A further output: the place of the largest logit, the first of equal ones: [`CLASS`], `[batch]` of int64.
+    /// A further output: the place of the largest logit, the first of equal ones: [`CLASS`],
+    /// `[batch]` of int64.
     pub class: bool,
 }
 
@@ -25,25 +26,37 @@ impl Graph {
     /// The graph with `head` behind its only output.
     ///
     /// # Errors
-    /// [`Error::NoOnnxForm`] unless the graph has one output of floats, `[batch, classes]`, or if a name is taken.
+    /// [`Error::NoOnnxForm`] unless the graph has one output of floats, `[batch, classes]`, or if a
+    /// name is taken.
     pub fn with_head(mut self, head: Head) -> Result<Self, Error> {
         if head == Head::default() {
             return Ok(self);
         }
         let no_form = |reason| Error::NoOnnxForm { layer: "the head".into(), reason };
         let [logits] = self.outputs.as_slice() else {
-            return Err(no_form(format!("it needs one output, but there are {}", self.outputs.len())));
+            return Err(no_form(format!(
+                "it needs one output, but there are {}",
+                self.outputs.len()
+            )));
         };
         let logits = logits.clone();
         let Some(batch) = logits.width().and(logits.shape.first()) else {
-            return Err(no_form(format!("it needs an output of the shape [batch, classes], but there is {logits}")));
+            return Err(no_form(format!(
+                "it needs an output of the shape [batch, classes], but there is {logits}"
+            )));
         };
         let batch = batch.clone();
         let last = |axis| ("axis".to_owned(), Attribute::Int(axis));
         let mut outputs = Vec::new();
         if head.softmax {
             let output = Value::f32(PROBABILITIES, logits.shape.clone());
-            self.nodes.push(node("head.softmax", "Softmax", &logits, output.clone(), [last(-1)].into()));
+            self.nodes.push(node(
+                "head.softmax",
+                "Softmax",
+                &logits,
+                output.clone(),
+                [last(-1)].into(),
+            ));
             outputs.push(output);
         } else {
             outputs.push(logits.clone());
@@ -60,7 +73,13 @@ impl Graph {
     }
 }
 
-fn node(name: &str, op: &str, input: &Value, output: Value, attributes: BTreeMap<String, Attribute>) -> Node {
+fn node(
+    name: &str,
+    op: &str,
+    input: &Value,
+    output: Value,
+    attributes: BTreeMap<String, Attribute>,
+) -> Node {
     Node { name: name.into(), op: op.into(), inputs: vec![input.name.clone()], output, attributes }
 }
 
@@ -76,7 +95,10 @@ impl Head {
 
 fn softmax(row: &[f32]) -> Vec<f32> {
     // Not `f32::max`, which would leave a NaN out.
-    let top = row.iter().copied().fold(f32::NEG_INFINITY, |top, x| if x > top || x.is_nan() { x } else { top });
+    let top = row
+        .iter()
+        .copied()
+        .fold(f32::NEG_INFINITY, |top, x| if x > top || x.is_nan() { x } else { top });
     let powers: Vec<f32> = row.iter().map(|x| (x - top).exp()).collect();
     let sum: f32 = powers.iter().sum();
     powers.iter().map(|power| power / sum).collect()
@@ -94,10 +116,15 @@ mod tests {
     #[test]
     fn heads_compute_what_they_say() {
         let logits = vec![0.0, f32::NEG_INFINITY, 1000.0, 1000.0];
-        let [p, class] = &Head { softmax: true, class: true }.apply(logits.clone(), 2)[..] else { panic!() };
+        let [p, class] = &Head { softmax: true, class: true }.apply(logits.clone(), 2)[..] else {
+            panic!()
+        };
         assert_eq!((p[0], p[1], p[2], p[3]), (1.0, 0.0, 0.5, 0.5));
         assert_eq!(class, &[0.0, 0.0]);
-        assert_eq!(Head { softmax: false, class: true }.apply(vec![1.0, 2.0, 3.0, 2.0], 2)[1], [1.0, 0.0]);
+        assert_eq!(
+            Head { softmax: false, class: true }.apply(vec![1.0, 2.0, 3.0, 2.0], 2)[1],
+            [1.0, 0.0]
+        );
         assert_eq!(Head::default().apply(logits.clone(), 2), [logits]);
     }
 }

@@ -1,4 +1,5 @@
-//! The inputs on which a model is compared: like those of training, and as they are not, because a model meets both.
+//! The inputs on which a model is compared: like those of training, and as they are not, because a
+//! model meets both.
 
 use std::collections::BTreeMap;
 
@@ -23,34 +24,49 @@ pub(super) struct InputSet {
     pub arrays: Vec<Array>,
 }
 
-/// Floats: training-like (or random), zero, large, tiny and constant rows. Integers, which must be in the vocabulary: random, all 0, all
-/// the last, the first two in turn, and constant rows.
+/// Floats: training-like (or random), zero, large, tiny and constant rows. Integers, which must be
+/// in the vocabulary: random, all 0, all the last, the first two in turn, and constant rows.
 ///
 /// # Errors
-/// [`Error::Setting`] if `samples` is neither empty nor whole finite rows of the graph's only input.
+/// [`Error::Setting`] if `samples` is neither empty nor whole finite rows of the graph's only
+/// input.
 pub(super) fn input_sets(graph: &Graph, samples: &[f32]) -> Result<Vec<InputSet>, Error> {
     let scale = check_samples(graph, samples)?;
-    let free =
-        graph.inputs.iter().flat_map(|input| &input.shape).any(|dim| *dim != BATCH.into() && dim.size().is_none());
+    let free = graph
+        .inputs
+        .iter()
+        .flat_map(|input| &input.shape)
+        .any(|dim| *dim != BATCH.into() && dim.size().is_none());
     let lengths = if free { &LENGTHS[..] } else { &LENGTHS[..1] };
-    let kinds = [if samples.is_empty() { "random" } else { "training-like" }, "zero", "large", "tiny", "constant-row"];
+    let kinds = [
+        if samples.is_empty() { "random" } else { "training-like" },
+        "zero",
+        "large",
+        "tiny",
+        "constant-row",
+    ];
     let stream = Stream::new(Seed(0), "onnx comparison");
     let mut sets = Vec::new();
     for (epoch, &(sequence, memory)) in lengths.iter().enumerate() {
         for (set, kind) in kinds.into_iter().enumerate() {
             let mut arrays = Vec::with_capacity(graph.inputs.len());
             for (i, input) in graph.inputs.iter().enumerate() {
-                // Constant rows have drawn from the second key, and large and tiny ones from the next two, since the first release.
+                // Constant rows have drawn from the second key, and large and tiny ones from the
+                // next two, since the first release.
                 let key = [0, 0, 2, 3, 1][set] + 4 * i as u64;
                 let shape = concrete(input, &[(SEQUENCE, sequence), (MEMORY, memory)].into());
                 let row = shape[1..].iter().product();
                 let mut draws = stream.at(epoch as u64, key);
                 let numbers = match input.element {
-                    Element::F32 if set == 0 && !samples.is_empty() => Numbers::F32(picked(samples, row)),
+                    Element::F32 if set == 0 && !samples.is_empty() => {
+                        Numbers::F32(picked(samples, row))
+                    }
                     Element::F32 => Numbers::F32(floats(&mut draws, set, row, scale)),
                     Element::I64 => {
-                        let refused = |reason| Error::NoOnnxForm { layer: "the model".into(), reason };
-                        let vocabulary = structure::vocabulary(graph, &input.name).map_err(refused)?;
+                        let refused =
+                            |reason| Error::NoOnnxForm { layer: "the model".into(), reason };
+                        let vocabulary =
+                            structure::vocabulary(graph, &input.name).map_err(refused)?;
                         Numbers::I64(indices(&mut draws, set, row, vocabulary))
                     }
                 };
@@ -84,10 +100,19 @@ fn check_samples(graph: &Graph, samples: &[f32]) -> Result<f64, Error> {
         return Ok(1.0);
     }
     let width = graph.input_width().max(1);
-    let shape = rows_shape(&graph.inputs, samples.len() / width * width, (samples.len() / width).max(1));
+    let shape =
+        rows_shape(&graph.inputs, samples.len() / width * width, (samples.len() / width).max(1));
     let whole_rows = samples.len().is_multiple_of(width) && shape.is_ok();
-    if let Some(bad) = samples.iter().find(|number| !number.is_finite()).or(samples.first().filter(|_| !whole_rows)) {
-        let value = if whole_rows { format!("rows with {bad}") } else { format!("{} numbers", samples.len()) };
+    if let Some(bad) = samples
+        .iter()
+        .find(|number| !number.is_finite())
+        .or(samples.first().filter(|_| !whole_rows))
+    {
+        let value = if whole_rows {
+            format!("rows with {bad}")
+        } else {
+            format!("{} numbers", samples.len())
+        };
         let expected = match shape {
             Ok(_) => format!("finite rows of {width} features"),
             Err(_) => format!("empty, because the model takes {}", graph.signature()),
@@ -101,11 +126,15 @@ fn check_samples(graph: &Graph, samples: &[f32]) -> Result<f64, Error> {
 /// Spread over all rows, and over again if there are fewer than 33.
 fn picked(samples: &[f32], width: usize) -> Vec<f32> {
     let count = samples.len() / width;
-    let picked = (0..MOST_ROWS).map(|i| if count > MOST_ROWS { i * count / MOST_ROWS } else { i % count });
+    let picked =
+        (0..MOST_ROWS).map(|i| if count > MOST_ROWS { i * count / MOST_ROWS } else { i % count });
     picked.flat_map(|row| &samples[row * width..][..width]).copied().collect()
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "inputs are f32, any rounding of a random number is as good")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "inputs are f32, any rounding of a random number is as good"
+)]
 fn floats(draws: &mut Draws, set: usize, row: usize, scale: f64) -> Vec<f32> {
     let scale = [scale, 0.0, 100.0 * scale, 1e-6 * scale, scale][set];
     let mut random = || (draws.uniform(-1.0, 1.0) * scale) as f32;

@@ -1,5 +1,6 @@
-//! Ways to plant a bug in a graph. The tests that do it export dfdx's networks, so they stand in `trainbook-nn`, from where a graph cannot be
-//! changed otherwise. No part of the interface: this changes without notice.
+//! Ways to plant a bug in a graph. The tests that do it export dfdx's networks, so they stand in
+//! `trainbook-nn`, from where a graph cannot be changed otherwise. No part of the interface: this
+//! changes without notice.
 
 use std::collections::BTreeMap;
 
@@ -20,8 +21,17 @@ pub struct NodeMut<'a> {
 /// There is no such node.
 #[allow(clippy::panic, reason = "for tests")]
 pub fn node<'a>(graph: &'a mut Graph, name: &str) -> NodeMut<'a> {
-    let node = graph.nodes.iter_mut().find(|node| node.name == name).unwrap_or_else(|| panic!("no node {name}"));
-    NodeMut { op: &mut node.op, inputs: &mut node.inputs, output: &mut node.output, attributes: &mut node.attributes }
+    let node = graph
+        .nodes
+        .iter_mut()
+        .find(|node| node.name == name)
+        .unwrap_or_else(|| panic!("no node {name}"));
+    NodeMut {
+        op: &mut node.op,
+        inputs: &mut node.inputs,
+        output: &mut node.output,
+        attributes: &mut node.attributes,
+    }
 }
 
 /// Every node's name and that of its output.
@@ -78,11 +88,15 @@ pub fn insert(graph: &mut Graph, name: &str, op: &str) {
 
 #[allow(clippy::panic, reason = "for tests")]
 fn position(graph: &Graph, name: &str) -> usize {
-    graph.nodes.iter().position(|node| node.name == name).unwrap_or_else(|| panic!("no node {name}"))
+    graph
+        .nodes
+        .iter()
+        .position(|node| node.name == name)
+        .unwrap_or_else(|| panic!("no node {name}"))
 }
 
-/// How far what the graph of a file computes is from the rows in its metadata, even if it was changed after the export; `None` for a file
-/// that cannot be read or has none.
+/// How far what the graph of a file computes is from the rows in its metadata, even if it was
+/// changed after the export; `None` for a file that cannot be read or has none.
 pub fn golden_difference(bytes: &[u8]) -> Option<f64> {
     let opened = decode::open(bytes).ok()?;
     let golden = Golden::from_metadata(opened.metadata.get(GOLDEN)?, &opened.graph).ok()?;

@@ -38,8 +38,8 @@ pub struct LatencyOptions {
     pub threads: Vec<usize>,
     /// How often each combination runs at least, after a warm-up; 100. The time comes before it.
     pub runs: usize,
-    /// How long each combination runs at least; 0.2 s. After two and a half times as long it ends with the runs that it has, if they are
-    /// at least five.
+    /// How long each combination runs at least; 0.2 s. After two and a half times as long it ends
+    /// with the runs that it has, if they are at least five.
     pub time: Duration,
     /// Where ONNX Runtime is; `None` searches it as [`find`](super::find) says.
     pub runtime: Option<PathBuf>,
@@ -47,7 +47,13 @@ pub struct LatencyOptions {
 
 impl Default for LatencyOptions {
     fn default() -> Self {
-        Self { batches: Vec::new(), threads: Vec::new(), runs: 100, time: Duration::from_millis(200), runtime: None }
+        Self {
+            batches: Vec::new(),
+            threads: Vec::new(),
+            runs: 100,
+            time: Duration::from_millis(200),
+            runtime: None,
+        }
     }
 }
 
@@ -64,11 +70,13 @@ pub struct LatencyReport {
     pub flops: u64,
     /// How many nodes have unknown FLOPs. If there are any, `flops` is a lower bound.
     pub flops_unknown: usize,
-    /// The processor, where the system tells it. [`latency()`] leaves it open; `trainbook::onnx::latency` asks the system.
+    /// The processor, where the system tells it. [`latency()`] leaves it open;
+    /// `trainbook::onnx::latency` asks the system.
     pub cpu_model: Option<String>,
     /// What ran it.
     pub measured_in: EngineUsed,
-    /// The sizes that the file leaves free beside the batch, and what was put there. A size without a name is called "?".
+    /// The sizes that the file leaves free beside the batch, and what was put there. A size without
+    /// a name is called "?".
     pub lengths: BTreeMap<String, usize>,
     /// One for each batch size and number of threads.
     pub latencies: Vec<Latency>,
@@ -85,23 +93,27 @@ pub struct Latency {
     pub runs: usize,
     /// Half of the runs took no longer, in microseconds.
     pub p50_us: f64,
-    /// 99 of 100 runs took no longer, in microseconds. The slowest run, if there were fewer than 100.
+    /// 99 of 100 runs took no longer, in microseconds. The slowest run, if there were fewer than
+    /// 100.
     pub p99_us: f64,
     /// At the median.
     pub rows_per_second: f64,
 }
 
-/// Measures how long ONNX Runtime takes for the file at `path`, of any tool, whose inputs are tensors of floats or int64: floats between
-/// −1 and 1, integers 0. The time is that from the inputs in memory to the outputs in memory.
+/// Measures how long ONNX Runtime takes for the file at `path`, of any tool, whose inputs are
+/// tensors of floats or int64: floats between −1 and 1, integers 0. The time is that from the
+/// inputs in memory to the outputs in memory.
 ///
 /// # Errors
-/// [`Error::Read`] and [`Error::OnnxFile`] as [`overview()`](super::overview()) has them, and for inputs of other types, for data in
-/// other files and for what ONNX Runtime refuses; [`Error::Setting`] for batch sizes and threads that cannot be;
-/// [`Error::Runtime`] without ONNX Runtime.
+/// [`Error::Read`] and [`Error::OnnxFile`] as [`overview()`](super::overview()) has them, and for
+/// inputs of other types, for data in other files and for what ONNX Runtime refuses;
+/// [`Error::Setting`] for batch sizes and threads that cannot be; [`Error::Runtime`] without ONNX
+/// Runtime.
 pub fn latency(path: impl AsRef<Path>, options: &LatencyOptions) -> Result<LatencyReport, Error> {
     let path = path.as_ref();
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let threads = if options.threads.is_empty() { distinct(&[1, cores]) } else { distinct(&options.threads) };
+    let threads =
+        if options.threads.is_empty() { distinct(&[1, cores]) } else { distinct(&options.threads) };
     for &threads in &threads {
         if threads == 0 || threads > MOST_THREADS {
             return Err(setting("threads", threads, format!("between 1 and {MOST_THREADS}")));
@@ -144,9 +156,11 @@ fn distinct(numbers: &[usize]) -> Vec<usize> {
     numbers.iter().enumerate().filter_map(first).collect()
 }
 
-/// A size is the batch if it is called so, or, in a file that calls none so, if it is the first of an input.
+/// A size is the batch if it is called so, or, in a file that calls none so, if it is the first of
+/// an input.
 fn is_batch(inputs: &[Value], axis: usize, dim: &Dim) -> bool {
-    let called = |dim: &Dim| matches!(dim, Dim::Named(name) if name.to_lowercase().contains("batch"));
+    let called =
+        |dim: &Dim| matches!(dim, Dim::Named(name) if name.to_lowercase().contains("batch"));
     let any = inputs.iter().flat_map(|input| &input.shape).any(called);
     if any { called(dim) } else { axis == 0 && dim.size().is_none() }
 }
@@ -163,7 +177,9 @@ fn free_lengths(inputs: &[Value]) -> BTreeMap<String, usize> {
 
 /// Those that were asked for, if the file takes them.
 fn batches(inputs: &[Value], asked: &[usize]) -> Result<Vec<usize>, Error> {
-    let free = inputs.iter().any(|input| input.shape.iter().enumerate().any(|(i, dim)| is_batch(inputs, i, dim)));
+    let free = inputs
+        .iter()
+        .any(|input| input.shape.iter().enumerate().any(|(i, dim)| is_batch(inputs, i, dim)));
     let fixed = inputs.iter().filter_map(|input| input.shape.first()?.size()).next().unwrap_or(1);
     let batches = match (asked, free) {
         ([], true) => BATCHES.to_vec(),
@@ -172,16 +188,22 @@ fn batches(inputs: &[Value], asked: &[usize]) -> Result<Vec<usize>, Error> {
     };
     for &batch in &batches {
         let fits = |input: &Value| {
-            let numbers =
-                shape(inputs, input, batch).iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
+            let numbers = shape(inputs, input, batch)
+                .iter()
+                .try_fold(1_usize, |product, &size| product.checked_mul(size));
             numbers.is_some_and(|numbers| numbers <= MOST_NUMBERS)
         };
         if batch == 0 || (!free && batch != fixed) {
-            let expected = if free { "at least 1".into() } else { format!("{fixed}, because the file fixes it") };
+            let expected = if free {
+                "at least 1".into()
+            } else {
+                format!("{fixed}, because the file fixes it")
+            };
             return Err(setting("the batch size", batch, expected));
         }
         if let Some(input) = inputs.iter().find(|input| !fits(input)) {
-            let expected = format!("so small that the input {input} has at most {MOST_NUMBERS} numbers");
+            let expected =
+                format!("so small that the input {input} has at most {MOST_NUMBERS} numbers");
             return Err(setting("the batch size", batch, expected));
         }
     }
@@ -204,7 +226,9 @@ fn arrays(inputs: &[Value], batch: usize) -> Vec<Array> {
         let shape = shape(inputs, input, batch);
         let (len, mut draws) = (shape.iter().product(), stream.at(0, i as u64));
         let numbers = match input.element {
-            Element::F32 => Numbers::F32((0..len).map(|_| draws.uniform(-1.0, 1.0) as f32).collect()),
+            Element::F32 => {
+                Numbers::F32((0..len).map(|_| draws.uniform(-1.0, 1.0) as f32).collect())
+            }
             Element::I64 => Numbers::I64(vec![0; len]),
         };
         Array { shape, numbers }
@@ -213,7 +237,12 @@ fn arrays(inputs: &[Value], batch: usize) -> Vec<Array> {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "no batch has 2^53 rows")]
-fn measure(session: &Session, batch: usize, threads: usize, options: &LatencyOptions) -> Result<Latency, Error> {
+fn measure(
+    session: &Session,
+    batch: usize,
+    threads: usize,
+    options: &LatencyOptions,
+) -> Result<Latency, Error> {
     let arrays = arrays(session.inputs(), batch);
     let began = Instant::now();
     for _ in 0..10 {
@@ -246,7 +275,8 @@ fn measure(session: &Session, batch: usize, threads: usize, options: &LatencyOpt
     })
 }
 
-/// The smallest of the times that is as long as `percent` of them, or longer (nearest rank). The times are sorted.
+/// The smallest of the times that is as long as `percent` of them, or longer (nearest rank). The
+/// times are sorted.
 fn percentile(times: &[Duration], percent: usize) -> Duration {
     let rank = (times.len() * percent).div_ceil(100).max(1);
     times.get(rank - 1).copied().unwrap_or_default()
@@ -256,7 +286,8 @@ trainbook_core::shown_as_text!(LatencyReport);
 
 impl fmt::Display for LatencyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns = ["batch", "threads", "runs", "p50 µs", "p99 µs", "rows/s"].map(|name| (name, Align::Right));
+        let columns = ["batch", "threads", "runs", "p50 µs", "p99 µs", "rows/s"]
+            .map(|name| (name, Align::Right));
         let mut table = Table::new(&columns);
         for Latency { batch, threads, runs, p50_us, p99_us, rows_per_second } in &self.latencies {
             table.rows.push(vec![
@@ -276,7 +307,11 @@ impl fmt::Display for LatencyReport {
         for (name, size) in &self.lengths {
             writeln!(f, "length      {name} = {size}")?;
         }
-        writeln!(f, "processor   {}", self.cpu_model.as_deref().unwrap_or("the system does not say"))?;
+        writeln!(
+            f,
+            "processor   {}",
+            self.cpu_model.as_deref().unwrap_or("the system does not say")
+        )?;
         writeln!(f, "measured in {}", self.measured_in)
     }
 }

@@ -9,20 +9,23 @@
 //!                   equal: rename ┴ not equal: no file, and the first node that differs
 //! ```
 //!
-//! Open [`GraphBuilder`] first: whoever has a model adds its nodes there (`trainbook-nn` does it for dfdx's layers). [`Graph`] is the result,
-//! plain data, with a [`Head`] behind it on request.
-//! [`export()`] writes and proves it, [`check()`] proves a file again, [`Session`] runs one; [`overview()`] says what is in a file of any tool
-//! and [`latency()`] how fast it is. What "equal" means is said in `reference`: each number may be as far from the f64 evaluation as f32
-//! rounding explains, and no farther.
+//! Open [`GraphBuilder`] first: whoever has a model adds its nodes there (`trainbook-nn` does it
+//! for dfdx's layers). [`Graph`] is the result, plain data, with a [`Head`] behind it on request.
+//! [`export()`] writes and proves it, [`check()`] proves a file again, [`Session`] runs one;
+//! [`overview()`] says what is in a file of any tool and [`latency()`] how fast it is. What "equal"
+//! means is said in `reference`: each number may be as far from the f64 evaluation as f32 rounding
+//! explains, and no farther.
 //!
-//! A [`Verifier`] chooses what a file is proved in: an `engine`, which is ONNX Runtime (`runtime` finds and installs it), and, with the feature
-//! `tract`, tract beside it or alone. What ships with a file so that anybody can prove it again is in `golden` (recorded rows), `folder`
-//! (ONNX's own layout) and `encode` (two hashes).
+//! A [`Verifier`] chooses what a file is proved in: an `engine`, which is ONNX Runtime (`runtime`
+//! finds and installs it), and, with the feature `tract`, tract beside it or alone. What ships with
+//! a file so that anybody can prove it again is in `golden` (recorded rows), `folder` (ONNX's own
+//! layout) and `encode` (two hashes).
 //!
-//! A [`Value`] is of any rank, its first dimension the batch: rows of features
-//! ([`Graph::build`], [`export()`]), or sequences, images, indices, and several of them ([`Graph::build_on`], [`export_with`]). Nothing that
-//! is not known here is written, read or checked: an operator needs its attributes and shapes (`operator`) and its f64 evaluation with
-//! margins (`reference`) before a layer can use it.
+//! A [`Value`] is of any rank, its first dimension the batch: rows of features ([`Graph::build`],
+//! [`export()`]), or sequences, images, indices, and several of them ([`Graph::build_on`],
+//! [`export_with`]). Nothing that is not known here is written, read or checked: an operator needs
+//! its attributes and shapes (`operator`) and its f64 evaluation with margins (`reference`) before
+//! a layer can use it.
 
 mod array;
 mod attribute;

@@ -46,11 +46,13 @@ fn first_difference(
         Side::Engine(engine) => Some(engine),
     };
     let Some(engine) = engine else { return Ok(String::new()) };
-    let found = engine.load(path, &encode::model_bytes_with_all_outputs(graph))?.run(&worst.inputs)?;
+    let found =
+        engine.load(path, &encode::model_bytes_with_all_outputs(graph))?.run(&worst.inputs)?;
     for (node, found) in graph.nodes.iter().zip(found.iter().map(Array::widen)) {
         let Some(Margined { values, margins, .. }) = exact.get(&node.output.name) else { continue };
-        let inside =
-            |((found, exact), margin): ((&f64, &f64), &f64)| (found - exact).abs() <= engine.patience() * margin;
+        let inside = |((found, exact), margin): ((&f64, &f64), &f64)| {
+            (found - exact).abs() <= engine.patience() * margin
+        };
         if found.len() != values.len() || !found.iter().zip(values).zip(margins).all(inside) {
             return Ok(format!("the first node that differs is {:?} ({})", node.name, node.op));
         }

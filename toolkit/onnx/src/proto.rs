@@ -1,7 +1,8 @@
 //! The part of ONNX's protobuf messages that this crate reads and writes.
 //!
-//! Field numbers are those of `onnx.proto` (proto2; repeated integers are not packed there). Reading drops every field that is not
-//! listed here, which is why [`decode`](super::decode) compares the bytes with what it would have written.
+//! Field numbers are those of `onnx.proto` (proto2; repeated integers are not packed there).
+//! Reading drops every field that is not listed here, which is why [`decode`](super::decode)
+//! compares the bytes with what it would have written.
 
 /// A whole file.
 #[derive(Clone, PartialEq, prost::Message)]

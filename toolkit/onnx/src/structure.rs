@@ -10,14 +10,20 @@ use super::value::{BATCH, Dim, Element, MAX_WIDTH, MEMORY, SEQUENCE, Value};
 /// The reason, in one line.
 pub(super) fn verify(graph: &Graph) -> Result<(), String> {
     if graph.inputs.is_empty() || graph.outputs.is_empty() {
-        return Err(format!("it has {} inputs and {} outputs", graph.inputs.len(), graph.outputs.len()));
+        return Err(format!(
+            "it has {} inputs and {} outputs",
+            graph.inputs.len(),
+            graph.outputs.len()
+        ));
     }
     let mut shapes: BTreeMap<&str, (Element, Vec<Dim>)> = BTreeMap::new();
     let mut floats: BTreeMap<&str, &[f32]> = BTreeMap::new();
     let mut integers: BTreeMap<&str, &[i64]> = BTreeMap::new();
     for input in &graph.inputs {
         size(input)?;
-        if input.name.is_empty() || shapes.insert(&input.name, (input.element, input.shape.clone())).is_some() {
+        if input.name.is_empty()
+            || shapes.insert(&input.name, (input.element, input.shape.clone())).is_some()
+        {
             return Err(format!("the input's name {:?} is empty or taken", input.name));
         }
     }
@@ -25,10 +31,17 @@ pub(super) fn verify(graph: &Graph) -> Result<(), String> {
         let name = &weight.name;
         let size = weight.shape.iter().try_fold(1_usize, |size, dim| size.checked_mul(*dim));
         if size != Some(weight.data.len()) {
-            return Err(format!("{} numbers do not fill the shape {:?} of {name:?}", weight.data.len(), weight.shape));
+            return Err(format!(
+                "{} numbers do not fill the shape {:?} of {name:?}",
+                weight.data.len(),
+                weight.shape
+            ));
         }
         if let Some(at) = weight.data.iter().position(|number| !number.is_finite()) {
-            return Err(format!("{name}[{at}] is {}; every weight must be finite", weight.data[at]));
+            return Err(format!(
+                "{name}[{at}] is {}; every weight must be finite",
+                weight.data[at]
+            ));
         }
         let shape = weight.shape.iter().copied().map(Dim::Fixed).collect();
         if shapes.insert(name, (Element::F32, shape)).is_some() {
@@ -47,7 +60,9 @@ pub(super) fn verify(graph: &Graph) -> Result<(), String> {
         let operator = Operator::parse(&node.op, &node.attributes).map_err(at_node)?;
         let mut operands = Vec::with_capacity(node.inputs.len());
         for input in operator.given(&node.inputs).map_err(at_node)? {
-            let known = shapes.get(input).ok_or_else(|| at_node(format!("nothing before it is named {input:?}")))?;
+            let known = shapes
+                .get(input)
+                .ok_or_else(|| at_node(format!("nothing before it is named {input:?}")))?;
             operands.push(Operand {
                 element: known.0,
                 shape: &known.1,
@@ -57,21 +72,34 @@ pub(super) fn verify(graph: &Graph) -> Result<(), String> {
         }
         let shape = operator.output_shape(&operands).map_err(at_node)?;
         if shape != node.output.shape || node.output.element != operator.output_element() {
-            let output = Value { name: node.output.name.clone(), element: operator.output_element(), shape };
+            let output =
+                Value { name: node.output.name.clone(), element: operator.output_element(), shape };
             return Err(at_node(format!("its output is {output}, not {}", node.output)));
         }
         if node.output.row_len().is_some_and(|len| len > MAX_WIDTH) {
-            return Err(at_node(format!("one row of its output has more than {MAX_WIDTH} numbers")));
+            return Err(at_node(format!(
+                "one row of its output has more than {MAX_WIDTH} numbers"
+            )));
         }
-        if node.output.name.is_empty() || shapes.insert(&node.output.name, (node.output.element, shape)).is_some() {
-            return Err(at_node(format!("its output's name {:?} is empty or taken", node.output.name)));
+        if node.output.name.is_empty()
+            || shapes.insert(&node.output.name, (node.output.element, shape)).is_some()
+        {
+            return Err(at_node(format!(
+                "its output's name {:?} is empty or taken",
+                node.output.name
+            )));
         }
     }
     for (i, output) in graph.outputs.iter().enumerate() {
         size(output)?;
-        if graph.nodes.iter().all(|node| node.output != *output) || graph.outputs[..i].contains(output) {
+        if graph.nodes.iter().all(|node| node.output != *output)
+            || graph.outputs[..i].contains(output)
+        {
             let shape = Value::shown(&output.shape);
-            return Err(format!("no node gives the output {:?} of shape {shape} alone", output.name));
+            return Err(format!(
+                "no node gives the output {:?} of shape {shape} alone",
+                output.name
+            ));
         }
     }
     for input in graph.inputs.iter().filter(|input| input.element == Element::I64) {
@@ -88,7 +116,10 @@ fn size(value: &Value) -> Result<(), String> {
     };
     let rest = value.shape.get(1..).unwrap_or_default();
     let small = value.row_len().is_none_or(|len| len <= MAX_WIDTH);
-    let many = rest.iter().filter_map(Dim::size).try_fold(1_usize, |product, size| product.checked_mul(size));
+    let many = rest
+        .iter()
+        .filter_map(Dim::size)
+        .try_fold(1_usize, |product, size| product.checked_mul(size));
     if Value::is_batched(&value.shape) && small && many.is_some() && rest.iter().all(usable) {
         return Ok(());
     }
@@ -105,10 +136,13 @@ fn size(value: &Value) -> Result<(), String> {
 /// # Errors
 /// The reason, if no node looks anything up by them.
 pub(super) fn vocabulary(graph: &Graph, input: &str) -> Result<usize, String> {
-    let looked_up =
-        graph.nodes.iter().filter(|node| node.op == "Gather" && node.inputs.get(1).is_some_and(|i| i == input));
-    let tables =
-        looked_up.filter_map(|node| graph.weights.iter().find(|weight| node.inputs.first() == Some(&weight.name)));
+    let looked_up = graph
+        .nodes
+        .iter()
+        .filter(|node| node.op == "Gather" && node.inputs.get(1).is_some_and(|i| i == input));
+    let tables = looked_up.filter_map(|node| {
+        graph.weights.iter().find(|weight| node.inputs.first() == Some(&weight.name))
+    });
     let sizes = tables.filter_map(|table| table.shape.first().copied());
     match sizes.min() {
         Some(size) if size > 0 => Ok(size),

@@ -11,8 +11,9 @@ use crate::Error;
 
 /// With the version that the workspace pins.
 pub(super) const NAME: &str = "tract 0.23.9";
-/// How many times the margin of a careful f32 evaluation tract may use. Over the models of `toolkit/nn/tests/layers` it used up to 3.0 where a
-/// function is computed by a short series, and less than 1 elsewhere.
+/// How many times the margin of a careful f32 evaluation tract may use. Over the models of
+/// `toolkit/nn/tests/layers` it used up to 3.0 where a function is computed by a short series, and
+/// less than 1 elsewhere.
 pub(super) const PATIENCE: f64 = 8.0;
 
 /// A model file loaded in tract.
@@ -25,8 +26,9 @@ impl Model {
     /// # Errors
     /// [`Error::OnnxFile`] if tract does not support the graph.
     pub fn load(path: &Path, mut bytes: &[u8]) -> Result<Self, Error> {
-        let plan =
-            tract_onnx::onnx().model_for_read(&mut bytes).and_then(|model| model.into_optimized()?.into_runnable());
+        let plan = tract_onnx::onnx()
+            .model_for_read(&mut bytes)
+            .and_then(|model| model.into_optimized()?.into_runnable());
         let plan = plan.map_err(|e| Error::OnnxFile { path: path.into(), reason: one_line(&e) })?;
         Ok(Self { plan, path: path.into() })
     }
@@ -34,8 +36,13 @@ impl Model {
     /// All outputs, which are floats or int64.
     pub fn run(&self, inputs: &[Array]) -> Result<Vec<Array>, Error> {
         let run = || {
-            let tensors = inputs.iter().map(|input| Ok(tensor(input)?.into())).collect::<TractResult<_>>()?;
-            self.plan.run(tensors)?.iter().map(|output| array(output)).collect::<TractResult<Vec<_>>>()
+            let tensors =
+                inputs.iter().map(|input| Ok(tensor(input)?.into())).collect::<TractResult<_>>()?;
+            self.plan
+                .run(tensors)?
+                .iter()
+                .map(|output| array(output))
+                .collect::<TractResult<Vec<_>>>()
         };
         run().map_err(|e| Error::OnnxFile { path: self.path.clone(), reason: one_line(&e) })
     }
@@ -51,7 +58,10 @@ fn tensor(input: &Array) -> TractResult<Tensor> {
 fn array(output: &Tensor) -> TractResult<Array> {
     let shape = output.shape().to_vec();
     if output.datum_type() == DatumType::F32 {
-        return Ok(Array::f32(shape, output.to_plain_array_view::<f32>()?.iter().copied().collect()));
+        return Ok(Array::f32(
+            shape,
+            output.to_plain_array_view::<f32>()?.iter().copied().collect(),
+        ));
     }
     let integers = output.cast_to::<i64>()?;
     Ok(Array::i64(shape, integers.to_plain_array_view::<i64>()?.iter().copied().collect()))

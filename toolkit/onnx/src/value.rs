@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 pub const BATCH: &str = "batch";
 /// The name of the length of sequences, chosen at every run.
 pub const SEQUENCE: &str = "sequence";
-/// The name of the length of a second kind of sequence, such as what a transformer's decoder attends to.
+/// The name of the length of a second kind of sequence, such as what a transformer's decoder
+/// attends to.
 pub const MEMORY: &str = "memory";
 
-/// The largest number of numbers in one row of a value. A file that asks for more is damaged or hostile: a check would run out of memory.
+/// The largest number of numbers in one row of a value. A file that asks for more is damaged or
+/// hostile: a check would run out of memory.
 pub(super) const MAX_WIDTH: usize = 1 << 20;
 
 /// One dimension of a value.
@@ -71,7 +73,8 @@ pub struct Value {
     pub name: String,
     /// What its numbers are.
     pub element: Element,
-    /// `[batch, …]`: `[batch, features]`, `[batch, sequence, features]`, `[batch, channels, height, width]`, …
+    /// `[batch, …]`: `[batch, features]`, `[batch, sequence, features]`,
+    /// `[batch, channels, height, width]`, …
     pub shape: Vec<Dim>,
 }
 

@@ -12,12 +12,14 @@ use crate::Error;
 /// What a file is checked in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Verifier {
-    /// ONNX Runtime, searched as [`find`](runtime::find) says. With the feature `tract`, tract is asked for a second opinion.
+    /// ONNX Runtime, searched as [`find`](runtime::find) says. With the feature `tract`, tract is
+    /// asked for a second opinion.
     #[default]
     OnnxRuntime,
     /// The same, with ONNX Runtime's shared library here.
     OnnxRuntimeAt(PathBuf),
-    /// tract alone, where there is no ONNX Runtime. A file that was checked so says so, and a graph that tract does not support is refused.
+    /// tract alone, where there is no ONNX Runtime. A file that was checked so says so, and a graph
+    /// that tract does not support is refused.
     #[cfg(feature = "tract")]
     TractOnly,
 }
@@ -53,7 +55,12 @@ impl Verifier {
                 let (engine, version) = super::tract::NAME.split_once(' ').unwrap_or_default();
                 return Ok((
                     vec![Engine::Tract],
-                    EngineUsed { engine: engine.into(), version: version.into(), path: None, source: None },
+                    EngineUsed {
+                        engine: engine.into(),
+                        version: version.into(),
+                        path: None,
+                        source: None,
+                    },
                 ));
             }
         };

@@ -27,7 +27,8 @@ pub struct LrPoint {
     pub learning_rate: f64,
     /// The batch's mean loss before its update.
     pub loss: f64,
-    /// The bias-corrected exponential average of the loss, β = 0.98: for looking at, since it lags behind.
+    /// The bias-corrected exponential average of the loss, β = 0.98: for looking at, since it lags
+    /// behind.
     pub smoothed: f64,
 }
 
@@ -43,8 +44,8 @@ pub struct LrSuggestions {
 }
 
 const BETA: f64 = 0.98;
-/// Losses whose mean says whether the search has diverged. The exponential average would say so a decade too late: by then a network of
-/// ReLUs may be dead and its loss flat again.
+/// Losses whose mean says whether the search has diverged. The exponential average would say so a
+/// decade too late: by then a network of ReLUs may be dead and its loss flat again.
 const RECENT: usize = 5;
 /// The loss must fall to this share of where it began, or the curve says nothing.
 const CLEAR_FALL: f64 = 0.9;
@@ -68,10 +69,15 @@ impl LrCurve {
 
     /// Reads the finished curve.
     pub(super) fn conclude(&mut self) -> Result<(), Error> {
-        let refuse = |reason: String| Err(Error::Diagnostic { diagnostic: "find a learning rate", reason });
+        let refuse =
+            |reason: String| Err(Error::Diagnostic { diagnostic: "find a learning rate", reason });
         let losses = centred(&self.points.iter().map(|p| p.loss).collect::<Vec<_>>());
-        let Some(lowest) = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])) else {
-            return refuse("the loss is not a number from the first batch on; look for NaN in the data".to_owned());
+        let Some(lowest) = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b]))
+        else {
+            return refuse(
+                "the loss is not a number from the first batch on; look for NaN in the data"
+                    .to_owned(),
+            );
         };
         let first = losses[0];
         if losses[lowest] > CLEAR_FALL * first {
@@ -120,7 +126,9 @@ impl LrCurve {
 
     /// The curve as a notebook shows it.
     pub fn view(&self) -> Bundle {
-        let points = |value: fn(&LrPoint) -> f64| self.points.iter().map(|p| (p.learning_rate, value(p))).collect();
+        let points = |value: fn(&LrPoint) -> f64| {
+            self.points.iter().map(|p| (p.learning_rate, value(p))).collect()
+        };
         let s = self.suggestions;
         let panel = Panel::new(Axis::log("learning rate"), Axis::linear("loss"))
             .with("each batch", Style::Faint, points(|p| p.loss))
@@ -151,8 +159,9 @@ impl std::fmt::Display for LrCurve {
     }
 }
 
-/// A moving average with a triangular window over a sixteenth of the curve to each side; unlike an exponential average it does not shift
-/// features towards higher rates. Near the ends the window shrinks, symmetrically.
+/// A moving average with a triangular window over a sixteenth of the curve to each side; unlike an
+/// exponential average it does not shift features towards higher rates. Near the ends the window
+/// shrinks, symmetrically.
 fn centred(values: &[f64]) -> Vec<f64> {
     let reach = (values.len() / 16).max(1);
     let at = |i: usize| {
@@ -164,7 +173,8 @@ fn centred(values: &[f64]) -> Vec<f64> {
     (0..values.len()).map(at).collect()
 }
 
-/// The indices of the longest decreasing subsequence, which need not be contiguous; of equally long ones, the one that ends first.
+/// The indices of the longest decreasing subsequence, which need not be contiguous; of equally long
+/// ones, the one that ends first.
 fn longest_fall(values: &[f64]) -> Vec<usize> {
     // for each index, the length of the longest fall that ends there and the index before it
     let mut best: Vec<(usize, Option<usize>)> = Vec::with_capacity(values.len());
@@ -184,7 +194,8 @@ fn longest_fall(values: &[f64]) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    /// A curve as networks give it: flat, a sigmoid fall centred at `centre`, then a blow-up past `edge`.
+    /// A curve as networks give it: flat, a sigmoid fall centred at `centre`, then a blow-up past
+    /// `edge`.
     fn curve(centre: f64, edge: f64, noise: f64) -> LrCurve {
         let mut curve = LrCurve::default();
         let mut draws = crate::random::Stream::new(crate::random::Seed(3), "test").at(0, 0);

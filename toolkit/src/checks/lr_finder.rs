@@ -12,25 +12,31 @@ const LOWEST: f64 = 1e-7;
 const HIGHEST: f64 = 10.0;
 /// Batches, one per rate. Fewer where the data have fewer: the part is then gone through again.
 const STEPS: usize = 200;
-/// The search ends where the mean of a few losses exceeds this many times the least such mean; fastai's factor.
+/// The search ends where the mean of a few losses exceeds this many times the least such mean;
+/// fastai's factor.
 const DIVERGED: f64 = 4.0;
 
 impl Trainer {
-    /// Finds a learning rate: 200 batches at rates rising exponentially from 1e-7 to 10, ending early where the loss diverges (Smith 2015,
-    /// arXiv:1506.01186).
+    /// Finds a learning rate: 200 batches at rates rising exponentially from 1e-7 to 10, ending
+    /// early where the loss diverges (Smith 2015, arXiv:1506.01186).
     ///
-    /// It runs on a copy. Before it returns it asserts that weights, moments, counters and every callback's state hash to what they did
-    /// before.
+    /// It runs on a copy. Before it returns it asserts that weights, moments, counters and every
+    /// callback's state hash to what they did before.
     ///
     /// # Errors
-    /// The loss never fell clearly, so that no rate can be told from another; the message says what it did instead.
+    /// The loss never fell clearly, so that no rate can be told from another; the message says what
+    /// it did instead.
     pub fn find_lr(&self) -> Result<LrCurve, Error> {
         let before = self.state_hash()?;
         let mut probe = (self.make)(&self.recipe)?;
         probe.load_state(&self.task.state()?)?;
 
-        let mut loader =
-            Loader::new(&self.data, Part::Train, self.batch_size, Some(Stream::new(self.recipe.seed, "find_lr")));
+        let mut loader = Loader::new(
+            &self.data,
+            Part::Train,
+            self.batch_size,
+            Some(Stream::new(self.recipe.seed, "find_lr")),
+        );
         let mut batch = Batch::default();
         let mut curve = LrCurve::default();
         let mut epoch = 0;
@@ -52,7 +58,8 @@ impl Trainer {
         if self.state_hash()? != before {
             return Err(Error::Diagnostic {
                 diagnostic: "find a learning rate",
-                reason: "the trainer changed meanwhile, which must not happen; please report it".to_owned(),
+                reason: "the trainer changed meanwhile, which must not happen; please report it"
+                    .to_owned(),
             });
         }
         curve.conclude()?;

@@ -1,6 +1,8 @@
-//! Diagnostics: questions that the playbook asks before and during training, answered with evidence.
+//! Diagnostics: questions that the playbook asks before and during training, answered with
+//! evidence.
 //!
-//! Each runs on a copy of the trainer's task and asserts, by hash, that the trainer itself has not changed.
+//! Each runs on a copy of the trainer's task and asserts, by hash, that the trainer itself has not
+//! changed.
 
 mod lr_curve;
 mod lr_finder;

@@ -2,7 +2,8 @@
 
 use super::chart::{Axis, Panel};
 
-/// What is shown of an axis, in drawn units: values, or their decimal logarithms on a logarithmic axis.
+/// What is shown of an axis, in drawn units: values, or their decimal logarithms on a logarithmic
+/// axis.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct View {
     pub low: f64,
@@ -11,29 +12,40 @@ pub(super) struct View {
     pub ticks: Vec<(f64, String)>,
 }
 
-/// The horizontal and the vertical view that show every point and marker of `panel`, with about as many ticks as given.
+/// The horizontal and the vertical view that show every point and marker of `panel`, with about as
+/// many ticks as given.
 pub(super) fn views(panel: &Panel, x_ticks: usize, y_ticks: usize) -> (View, View) {
     let points = || {
         let shown = |p: &&(f64, f64)| panel.x.shows(p.0) && panel.y.shows(p.1);
         panel.series.iter().flat_map(move |s| s.points.iter().filter(shown))
     };
     let xs = points().map(|p| p.0).chain(panel.shown_markers().map(|m| m.at));
-    (View::over(xs, &panel.x, x_ticks, 0.02), View::over(points().map(|p| p.1), &panel.y, y_ticks, 0.06))
+    (
+        View::over(xs, &panel.x, x_ticks, 0.02),
+        View::over(points().map(|p| p.1), &panel.y, y_ticks, 0.06),
+    )
 }
 
-/// How far the texts of neighbouring markers stand apart, in pixels: one under the other, lest they overlap.
+/// How far the texts of neighbouring markers stand apart, in pixels: one under the other, lest they
+/// overlap.
 pub(super) const LABEL_ROW: i32 = 14;
 
-/// Whether the label of a marker at `at` is better placed at the lower end of its line, because what is drawn near it lies high.
+/// Whether the label of a marker at `at` is better placed at the lower end of its line, because
+/// what is drawn near it lies high.
 pub(super) fn label_below(panel: &Panel, at: f64, x: &View, y: &View) -> bool {
     let reach = (x.high - x.low) / 4.0;
     let near = |p: &&(f64, f64)| {
-        panel.x.shows(p.0) && panel.y.shows(p.1) && (panel.x.position(p.0) - panel.x.position(at)).abs() < reach
+        panel.x.shows(p.0)
+            && panel.y.shows(p.1)
+            && (panel.x.position(p.0) - panel.x.position(at)).abs() < reach
     };
     let points = panel.series.iter().flat_map(|s| s.points.iter().filter(near));
-    let (upper, lower) = points
-        .map(|p| (panel.y.position(p.1) - y.low) / (y.high - y.low))
-        .fold((0, 0), |(upper, lower), share| (upper + usize::from(share > 0.75), lower + usize::from(share < 0.25)));
+    let (upper, lower) = points.map(|p| (panel.y.position(p.1) - y.low) / (y.high - y.low)).fold(
+        (0, 0),
+        |(upper, lower), share| {
+            (upper + usize::from(share > 0.75), lower + usize::from(share < 0.25))
+        },
+    );
     upper > lower
 }
 
@@ -44,7 +56,8 @@ impl View {
             Some(ends.map_or((v, v), |(low, high)| (low.min(v), high.max(v))))
         });
         let (low, high) = ends.unwrap_or((0.0, 1.0));
-        // Values that are equal but for rounding are shown as one level in the middle, not as a zigzag over the whole height.
+        // Values that are equal but for rounding are shown as one level in the middle, not as a
+        // zigzag over the whole height.
         let smallest = if axis.log { 0.1 } else { (low.abs().max(high.abs()) * 1e-6).max(1e-290) };
         let (low, high) = if high - low >= smallest {
             let pad = (high - low) * margin;
@@ -60,7 +73,8 @@ impl View {
             };
             (middle - pad, middle + pad)
         };
-        let ticks = if axis.log { log_ticks(low, high, ticks) } else { linear_ticks(low, high, ticks) };
+        let ticks =
+            if axis.log { log_ticks(low, high, ticks) } else { linear_ticks(low, high, ticks) };
         Self { low, high, ticks }
     }
 }
@@ -93,18 +107,29 @@ fn log_ticks(low: f64, high: f64, about: usize) -> Vec<(f64, String)> {
         let every = (decades as usize).div_ceil(about.max(2)) as i64;
         let plain = (-2..=4).contains(&first) && (-2..=4).contains(&last);
         let label = |e: i64| if plain { number(10f64.powi(e as i32)) } else { format!("1e{e}") };
-        return (first..=last).filter(|e| e.rem_euclid(every) == 0).map(|e| (e as f64, label(e))).collect();
+        return (first..=last)
+            .filter(|e| e.rem_euclid(every) == 0)
+            .map(|e| (e as f64, label(e)))
+            .collect();
     }
     let parts = (low.floor() as i64..=high.floor() as i64).flat_map(|e| [1, 2, 5].map(|m| (m, e)));
     let position = |m: i64, e: i64| (m as f64).log10() + e as f64;
     let ticks: Vec<(f64, String)> = parts
         .filter(|&(m, e)| (low..=high).contains(&position(m, e)))
-        .map(|(m, e)| (position(m, e), if (-2..=4).contains(&e) { power_label(m, e) } else { format!("{m}e{e}") }))
+        .map(|(m, e)| {
+            (
+                position(m, e),
+                if (-2..=4).contains(&e) { power_label(m, e) } else { format!("{m}e{e}") },
+            )
+        })
         .collect();
     if ticks.len() >= 2 {
         return ticks;
     }
-    linear_ticks(10f64.powf(low), 10f64.powf(high), about).into_iter().map(|(v, label)| (v.log10(), label)).collect()
+    linear_ticks(10f64.powf(low), 10f64.powf(high), about)
+        .into_iter()
+        .map(|(v, label)| (v.log10(), label))
+        .collect()
 }
 
 /// `m · 10^e` written out.
@@ -116,7 +141,8 @@ fn power_label(m: i64, e: i64) -> String {
     }
 }
 
-/// `value` with as many digits as ticks `step` apart need, in a form that suits an axis that reaches to `largest`.
+/// `value` with as many digits as ticks `step` apart need, in a form that suits an axis that
+/// reaches to `largest`.
 fn tick_label(value: f64, step: f64, largest: f64) -> String {
     // `first * step` can miss zero by a rounding error, which would be written as 1e-17.
     let value = if value.abs() < step * 1e-6 { 0.0 } else { value };
@@ -143,7 +169,8 @@ pub(super) fn number(value: f64) -> String {
         return format!("{}e{exponent}", trim_zeros(digits));
     }
     let whole_digits = if size < 1.0 { 0 } else { size.log10().floor() as usize + 1 };
-    let leading_zeros = if size == 0.0 || size >= 0.1 { 0 } else { (-size.log10()).ceil() as usize - 1 };
+    let leading_zeros =
+        if size == 0.0 || size >= 0.1 { 0 } else { (-size.log10()).ceil() as usize - 1 };
     let decimals = (5 + leading_zeros).saturating_sub(whole_digits);
     let text = format!("{value:.decimals$}");
     trim_zeros(&text).to_owned()
@@ -166,10 +193,19 @@ mod tests {
     fn ticks_are_round_numbers() {
         let linear = Axis::default();
         assert_eq!(labels(&[0.0, 1.0], &linear), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
-        assert_eq!(labels(&[0.0, 1350.0], &linear), ["0", "200", "400", "600", "800", "1000", "1200"]);
+        assert_eq!(
+            labels(&[0.0, 1350.0], &linear),
+            ["0", "200", "400", "600", "800", "1000", "1200"]
+        );
         assert_eq!(labels(&[-1.0, 1.0], &linear), ["-1.0", "-0.5", "0.0", "0.5", "1.0"]);
-        assert_eq!(labels(&[0.0, 3e-5], &linear), ["0", "5e-6", "1.0e-5", "1.5e-5", "2.0e-5", "2.5e-5", "3.0e-5"]);
-        assert_eq!(labels(&[0.93, 0.985], &linear), ["0.93", "0.94", "0.95", "0.96", "0.97", "0.98"]);
+        assert_eq!(
+            labels(&[0.0, 3e-5], &linear),
+            ["0", "5e-6", "1.0e-5", "1.5e-5", "2.0e-5", "2.5e-5", "3.0e-5"]
+        );
+        assert_eq!(
+            labels(&[0.93, 0.985], &linear),
+            ["0.93", "0.94", "0.95", "0.96", "0.97", "0.98"]
+        );
     }
 
     #[test]
@@ -195,10 +231,16 @@ mod tests {
             for axis in [Axis::default(), Axis::log("")] {
                 let shown: Vec<f64> = values.iter().copied().filter(|&v| axis.shows(v)).collect();
                 let view = View::over(shown.iter().copied(), &axis, 5, 0.05);
-                assert!(view.low.is_finite() && view.high.is_finite() && view.low < view.high, "{values:?} {view:?}");
+                assert!(
+                    view.low.is_finite() && view.high.is_finite() && view.low < view.high,
+                    "{values:?} {view:?}"
+                );
                 assert!(view.ticks.len() <= 12, "{values:?} {view:?}");
                 for v in shown {
-                    assert!((view.low..=view.high).contains(&axis.position(v)), "{values:?} {view:?}");
+                    assert!(
+                        (view.low..=view.high).contains(&axis.position(v)),
+                        "{values:?} {view:?}"
+                    );
                 }
             }
         }

@@ -11,10 +11,15 @@ use super::table::escape;
 
 /// `chart` with `summary_text` under it.
 ///
-/// The HTML begins with the static picture, which every viewer can show, GitHub too, and ends with the script that replaces it by
-/// an interactive chart where scripts run. The text is `summary_text` alone.
+/// The HTML begins with the static picture, which every viewer can show, GitHub too, and ends with
+/// the script that replaces it by an interactive chart where scripts run. The text is
+/// `summary_text` alone.
 pub fn chart(chart: &Chart, summary_text: &str) -> Bundle {
-    let below = if summary_text.trim().is_empty() { String::new() } else { preformatted(summary_text.trim_end()) };
+    let below = if summary_text.trim().is_empty() {
+        String::new()
+    } else {
+        preformatted(summary_text.trim_end())
+    };
     Bundle { html: illustrated(chart, &below), text: format!("{}\n", summary_text.trim_end()) }
 }
 
@@ -22,7 +27,8 @@ pub fn chart(chart: &Chart, summary_text: &str) -> Bundle {
 pub(super) fn illustrated(chart: &Chart, below: &str) -> String {
     let svg = svg(chart);
     let figure = figure(chart);
-    // The same content may appear twice on a page; the script then serves both, so the id need not tell them apart.
+    // The same content may appear twice on a page; the script then serves both, so the id need not
+    // tell them apart.
     let mut hash = blake3::Hasher::new();
     hash.update(svg.as_bytes()).update(figure.as_deref().unwrap_or_default().as_bytes());
     let id = format!("trainbook-{}", &hash.finalize().to_hex()[..16]);
@@ -37,7 +43,8 @@ pub(super) fn illustrated(chart: &Chart, below: &str) -> String {
 /// A complete HTML page that shows `bundles` one under the other.
 pub fn html_page(title: &str, bundles: &[Bundle]) -> String {
     let title = escape(title);
-    let sections: String = bundles.iter().map(|b| format!("<section>\n{}\n</section>\n", b.html)).collect();
+    let sections: String =
+        bundles.iter().map(|b| format!("<section>\n{}\n</section>\n", b.html)).collect();
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n<style>\n\
@@ -57,23 +64,33 @@ mod tests {
 
     fn curve(name: &str) -> Chart {
         let points = (0..100).map(|i| (i as f64, 1.0 / (1.0 + i as f64))).collect();
-        Chart::single("curve", Panel::new(Axis::linear("batch"), Axis::linear("loss")).with(name, Style::Line, points))
+        Chart::single(
+            "curve",
+            Panel::new(Axis::linear("batch"), Axis::linear("loss")).with(name, Style::Line, points),
+        )
     }
 
     #[test]
     fn the_picture_comes_first_and_the_script_last() {
         let html = chart(&curve("loss"), "suggested: 3e-3").html;
         assert!(html.starts_with("<div id=\"trainbook-"));
-        let (picture, summary, script) =
-            (html.find("<img").unwrap(), html.find("suggested").unwrap(), html.find("<script").unwrap());
+        let (picture, summary, script) = (
+            html.find("<img").unwrap(),
+            html.find("suggested").unwrap(),
+            html.find("<script").unwrap(),
+        );
         assert!(picture < summary && summary < script);
     }
 
     #[test]
     fn columns_of_text_stay_in_line() {
-        for html in [Bundle::from_text("a  1\nbb 2").html, chart(&curve("loss"), "a  1\nbb 2").html] {
+        for html in [Bundle::from_text("a  1\nbb 2").html, chart(&curve("loss"), "a  1\nbb 2").html]
+        {
             let (before, text) = html.split_once("a  1\nbb 2").unwrap();
-            assert!(before[before.rfind("<pre").unwrap()..].contains("font-family:monospace"), "{html}");
+            assert!(
+                before[before.rfind("<pre").unwrap()..].contains("font-family:monospace"),
+                "{html}"
+            );
             assert!(text.starts_with("</pre>"), "{html}");
         }
     }

@@ -1,4 +1,5 @@
-//! What a chart shows, as plain data. `svg` and `interactive` turn the same data into a picture and into plotly's form.
+//! What a chart shows, as plain data. `svg` and `interactive` turn the same data into a picture and
+//! into plotly's form.
 
 /// A picture of one or more panels, laid out in columns of equal width.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -38,7 +39,8 @@ pub struct Axis {
 pub struct Series {
     /// Shown in the legend.
     pub name: String,
-    /// `(x, y)`. A point with a NaN, an infinity or a magnitude above [`LARGEST`] is a gap in the line.
+    /// `(x, y)`. A point with a NaN, an infinity or a magnitude above [`LARGEST`] is a gap in the
+    /// line.
     pub points: Vec<(f64, f64)>,
     /// How it is drawn.
     pub style: Style,
@@ -47,7 +49,8 @@ pub struct Series {
 /// How a series is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
-    /// A thin pale line in the colour of the series after it: the raw values behind a smoothed line.
+    /// A thin pale line in the colour of the series after it: the raw values behind a smoothed
+    /// line.
     Faint,
     /// A line.
     Line,
@@ -67,7 +70,8 @@ pub struct Marker {
 /// The most points of one series that reach a picture; see [`Series::thinned`].
 pub const MOST_POINTS: usize = 1_000;
 
-/// Magnitudes above this are treated like infinities, so that the difference of two values is always finite.
+/// Magnitudes above this are treated like infinities, so that the difference of two values is
+/// always finite.
 pub const LARGEST: f64 = 1e300;
 
 /// Where a panel lies, as shares of the whole: `0.0` is left and top, `1.0` right and bottom.
@@ -91,12 +95,16 @@ impl Chart {
         let width = 1.0 / columns.len().max(1) as f64;
         let mut places = Vec::new();
         for (i, column) in columns.iter().enumerate() {
-            let share = |p: &Panel| if p.height.is_finite() { p.height.clamp(0.1, 10.0) } else { 1.0 };
+            let share =
+                |p: &Panel| if p.height.is_finite() { p.height.clamp(0.1, 10.0) } else { 1.0 };
             let total: f64 = column.iter().map(share).sum();
             let mut top = 0.0;
             for panel in column.iter() {
                 let bottom = top + share(panel) / total;
-                places.push((panel, Place { left: i as f64 * width, right: (i + 1) as f64 * width, top, bottom }));
+                places.push((
+                    panel,
+                    Place { left: i as f64 * width, right: (i + 1) as f64 * width, top, bottom },
+                ));
                 top = bottom;
             }
         }
@@ -153,8 +161,9 @@ impl Axis {
 impl Series {
     /// The points that are drawn: at most [`MOST_POINTS`], `None` for a gap.
     ///
-    /// A longer series is cut into stretches of equal count. Of each, the lowest and the highest point remain, and a gap if it
-    /// holds one, so no spike, dip or interruption is lost. The first and the last point always remain.
+    /// A longer series is cut into stretches of equal count. Of each, the lowest and the highest
+    /// point remain, and a gap if it holds one, so no spike, dip or interruption is lost. The first
+    /// and the last point always remain.
     pub fn thinned(&self, x: &Axis, y: &Axis) -> Vec<Option<(f64, f64)>> {
         let shown = |&(a, b): &(f64, f64)| (x.shows(a) && y.shows(b)).then_some((a, b));
         let all: Vec<Option<(f64, f64)>> = self.points.iter().map(shown).collect();
@@ -176,8 +185,8 @@ impl Series {
     }
 }
 
-/// The colour of each series of each panel, as an index that never repeats within a chart: a faint series shares the index of the
-/// one after it.
+/// The colour of each series of each panel, as an index that never repeats within a chart: a faint
+/// series shares the index of the one after it.
 pub(super) fn colour_indices(chart: &Chart) -> Vec<Vec<usize>> {
     let mut next = 0;
     let mut index_of = |s: &Series| {
@@ -209,7 +218,8 @@ mod tests {
 
     #[test]
     fn a_long_series_is_thinned_and_keeps_ends_extremes_and_gaps() {
-        let mut points: Vec<(f64, f64)> = (0..50_000).map(|i| (i as f64, (i as f64 * 0.01).sin())).collect();
+        let mut points: Vec<(f64, f64)> =
+            (0..50_000).map(|i| (i as f64, (i as f64 * 0.01).sin())).collect();
         points[12_345].1 = 99.0;
         points[23_456].1 = -99.0;
         points[34_567].1 = f64::NAN;
@@ -232,16 +242,25 @@ mod tests {
 
     #[test]
     fn values_that_an_axis_cannot_show_are_gaps() {
-        let thin = series(vec![(0.0, 1.0), (1.0, 0.0), (2.0, -1.0), (3.0, f64::INFINITY), (4.0, 1e301), (5.0, 2.0)])
-            .thinned(&Axis::default(), &Axis::log(""));
+        let thin = series(vec![
+            (0.0, 1.0),
+            (1.0, 0.0),
+            (2.0, -1.0),
+            (3.0, f64::INFINITY),
+            (4.0, 1e301),
+            (5.0, 2.0),
+        ])
+        .thinned(&Axis::default(), &Axis::log(""));
         assert_eq!(thin, [Some((0.0, 1.0)), None, None, None, None, Some((5.0, 2.0))]);
     }
 
     #[test]
     fn panels_fill_the_picture_without_overlap() {
         let panel = |height| Panel { height, ..Panel::new(Axis::default(), Axis::default()) };
-        let chart =
-            Chart { title: String::new(), columns: vec![vec![panel(1.0)], vec![], vec![panel(3.0), panel(1.0)]] };
+        let chart = Chart {
+            title: String::new(),
+            columns: vec![vec![panel(1.0)], vec![], vec![panel(3.0), panel(1.0)]],
+        };
         let places: Vec<Place> = chart.places().into_iter().map(|(_, p)| p).collect();
         assert_eq!(places[0], Place { left: 0.0, right: 0.5, top: 0.0, bottom: 1.0 });
         assert_eq!(places[1], Place { left: 0.5, right: 1.0, top: 0.0, bottom: 0.75 });

@@ -8,9 +8,15 @@ use super::table::{Align, Table};
 /// Step and value, a row each, and a line that says how many there are if not all are shown.
 pub fn history(metric: &str, history: &History) -> String {
     let mut table = Table::new(&[("step", Align::Right), (metric, Align::Right)]);
-    table.rows.extend(history.points.iter().map(|(step, value)| vec![step.to_string(), number(*value)]));
+    table
+        .rows
+        .extend(history.points.iter().map(|(step, value)| vec![step.to_string(), number(*value)]));
     let (shown, total) = (history.points.len() as u64, history.total);
-    let rest = if shown < total { format!("{shown} of {total} points, extremes kept\n") } else { String::new() };
+    let rest = if shown < total {
+        format!("{shown} of {total} points, extremes kept\n")
+    } else {
+        String::new()
+    };
     table.text() + &rest
 }
 

@@ -1,9 +1,12 @@
 //! The same chart in plotly's form, and the script that puts it in the place of the static picture.
 
-use plotly::common::{Anchor, AxisSide, DashType, ExponentFormat, Font, Line, Marker as Dot, Mode, Orientation, Title};
+use plotly::common::{
+    Anchor, AxisSide, DashType, ExponentFormat, Font, Line, Marker as Dot, Mode, Orientation, Title,
+};
 use plotly::configuration::DisplayModeBar;
 use plotly::layout::{
-    Annotation, Axis as PlotlyAxis, AxisRange, AxisType, HoverMode, Layout, Legend, Margin, Shape, ShapeLine, ShapeType,
+    Annotation, Axis as PlotlyAxis, AxisRange, AxisType, HoverMode, Layout, Legend, Margin, Shape,
+    ShapeLine, ShapeType,
 };
 use plotly::{Configuration, Plot, Scatter};
 use serde::{Serialize, Serializer};
@@ -13,7 +16,8 @@ use super::chart::{Axis, Chart, Panel, Place, Style, colour, colour_indices};
 use super::svg::{MOST_DOTS, size};
 use super::table::escape;
 
-/// The version that the `plotly` crate is written for, and the hash of the file, so that no page runs anything else.
+/// The version that the `plotly` crate is written for, and the hash of the file, so that no page
+/// runs anything else.
 const PLOTLY_JS: &str = "https://cdn.plot.ly/plotly-3.0.1.min.js";
 const PLOTLY_JS_INTEGRITY: &str = "sha256-oy6Be7Eh6eiQFs5M7oXuPxxm9qbJXEtTpfSI93dW16Q=";
 
@@ -30,7 +34,8 @@ impl Serialize for Coordinate {
             None => to.serialize_none(),
             Some(value) => {
                 let rounded = format!("{value:.5e}").parse().unwrap_or(value);
-                // Whole numbers are exact, as batch numbers must be, and are written without a decimal point.
+                // Whole numbers are exact, as batch numbers must be, and are written without a
+                // decimal point.
                 if value.fract() == 0.0 && value.abs() < 1e15 {
                     to.serialize_i64(value as i64)
                 } else {
@@ -41,7 +46,8 @@ impl Serialize for Coordinate {
     }
 }
 
-/// `chart` as plotly's JSON object of `data`, `layout` and `config`; `None` if it has more panels than plotly's layout can name.
+/// `chart` as plotly's JSON object of `data`, `layout` and `config`; `None` if it has more panels
+/// than plotly's layout can name.
 pub(super) fn figure(chart: &Chart) -> Option<String> {
     let places = chart.places();
     if places.is_empty() || places.len() > MOST_PANELS {
@@ -49,7 +55,8 @@ pub(super) fn figure(chart: &Chart) -> Option<String> {
     }
     let (width, height) = size(chart);
     // Under the axes, in place of the headings, plotly has one legend for all panels.
-    let legend = Legend::new().orientation(Orientation::Horizontal).x(0.0).y(-0.16).y_anchor(Anchor::Top);
+    let legend =
+        Legend::new().orientation(Orientation::Horizontal).x(0.0).y(-0.16).y_anchor(Anchor::Top);
     let mut layout = Layout::new()
         .width(width as usize)
         .height(height as usize + 30)
@@ -59,19 +66,32 @@ pub(super) fn figure(chart: &Chart) -> Option<String> {
         .hover_mode(HoverMode::Closest)
         .show_legend(true)
         .legend(legend)
-        .margin(Margin::new().left(12).right(16).top(if chart.title.is_empty() { 24 } else { 56 }).bottom(60));
+        .margin(
+            Margin::new()
+                .left(12)
+                .right(16)
+                .top(if chart.title.is_empty() { 24 } else { 56 })
+                .bottom(60),
+        );
     if !chart.title.is_empty() {
         let title = Title::with_text(format!("<b>{}</b>", escape(&chart.title)));
         layout = layout.title(title.font(Font::new().size(14)).x(0.015).x_anchor(Anchor::Left));
     }
     let mut plot = Plot::new();
     let mut annotations = Vec::new();
-    for (i, ((panel, place), colours)) in places.into_iter().zip(colour_indices(chart)).enumerate() {
+    for (i, ((panel, place), colours)) in places.into_iter().zip(colour_indices(chart)).enumerate()
+    {
         let n = if i == 0 { String::new() } else { (i + 1).to_string() };
         let (x, y) = views(panel, 6, 6);
         let (across, down) = domains(place);
-        let x_axis = axis(&panel.x, &x, across, &format!("y{n}")).title(Title::with_text(escape(&panel.x.label)));
-        layout = with_axes(layout, i, x_axis, axis(&panel.y, &y, down, &format!("x{n}")).side(AxisSide::Left));
+        let x_axis = axis(&panel.x, &x, across, &format!("y{n}"))
+            .title(Title::with_text(escape(&panel.x.label)));
+        layout = with_axes(
+            layout,
+            i,
+            x_axis,
+            axis(&panel.y, &y, down, &format!("x{n}")).side(AxisSide::Left),
+        );
         annotations.push(heading(panel, across[0], down[1]));
         for (row, marker) in panel.shown_markers().enumerate() {
             let below = label_below(panel, marker.at, &x, &y);
@@ -127,13 +147,17 @@ pub(super) fn figure(chart: &Chart) -> Option<String> {
         }
     }
     plot.set_layout(layout.annotations(annotations));
-    plot.set_configuration(Configuration::new().display_logo(false).display_mode_bar(DisplayModeBar::Hover));
+    plot.set_configuration(
+        Configuration::new().display_logo(false).display_mode_bar(DisplayModeBar::Hover),
+    );
     Some(plot.to_json())
 }
 
-/// What the panel's axes take of the picture: less than its place by the room for labels and heading.
+/// What the panel's axes take of the picture: less than its place by the room for labels and
+/// heading.
 fn domains(place: Place) -> ([f64; 2], [f64; 2]) {
-    let (left, right) = (place.left + 0.05, place.right - if place.right < 1.0 { 0.02 } else { 0.0 });
+    let (left, right) =
+        (place.left + 0.05, place.right - if place.right < 1.0 { 0.02 } else { 0.0 });
     let (bottom, top) = (1.0 - place.bottom, 1.0 - place.top);
     ([left, right], [bottom + if bottom > 0.0 { 0.16 } else { 0.0 }, top - 0.02])
 }
@@ -179,11 +203,13 @@ fn with_axes(layout: Layout, panel: usize, x: PlotlyAxis, y: PlotlyAxis) -> Layo
     }
 }
 
-/// A script that draws `figure` in the place of the picture in each element with this id, if plotly.js is there or can be loaded.
+/// A script that draws `figure` in the place of the picture in each element with this id, if
+/// plotly.js is there or can be loaded.
 ///
-/// It keeps nothing between outputs but the `<script>` element that loads plotly.js, which the outputs of a page share. If that
-/// fails, or plotly fails, the picture stays. The chart is drawn out of sight and shown when complete. An element that already holds a
-/// chart, as in a page saved from a browser, gets a new one in its place.
+/// It keeps nothing between outputs but the `<script>` element that loads plotly.js, which the
+/// outputs of a page share. If that fails, or plotly fails, the picture stays. The chart is drawn
+/// out of sight and shown when complete. An element that already holds a chart, as in a page saved
+/// from a browser, gets a new one in its place.
 pub(super) fn script(id: &str, figure: &str) -> String {
     // Within a script, nothing but `<` can end it or open a comment.
     let figure = figure.replace('<', "\\u003c");
@@ -227,17 +253,28 @@ mod tests {
     #[test]
     fn the_texts_of_neighbouring_markers_stand_one_under_the_other() {
         let points = (0..10).map(|i| (f64::from(i), f64::from(i))).collect();
-        let panel = Panel::new(Axis::linear("batch"), Axis::linear("y")).with("s", Style::Line, points);
+        let panel =
+            Panel::new(Axis::linear("batch"), Axis::linear("y")).with("s", Style::Line, points);
         let json = parsed(&Chart::single("t", panel.mark(2.0, "first").mark(2.1, "second")));
         let annotations = json["layout"]["annotations"].as_array().unwrap();
-        let shift = |label: &str| annotations.iter().find(|a| a["text"] == label).unwrap()["yshift"].as_f64().unwrap();
-        assert_eq!((shift("first") - shift("second")).abs(), f64::from(LABEL_ROW), "{annotations:?}");
+        let shift = |label: &str| {
+            annotations.iter().find(|a| a["text"] == label).unwrap()["yshift"].as_f64().unwrap()
+        };
+        assert_eq!(
+            (shift("first") - shift("second")).abs(),
+            f64::from(LABEL_ROW),
+            "{annotations:?}"
+        );
     }
 
     #[test]
     fn the_figure_holds_the_points_with_gaps_and_the_log_axis() {
         let panel = Panel::new(Axis::log("lr"), Axis::linear("loss"))
-            .with("raw", Style::Line, vec![(1e-4, 2.123_456_789), (1e-3, f64::NAN), (0.0, 1.0), (1e-2, 100_000_001.0)])
+            .with(
+                "raw",
+                Style::Line,
+                vec![(1e-4, 2.123_456_789), (1e-3, f64::NAN), (0.0, 1.0), (1e-2, 100_000_001.0)],
+            )
             .mark(1e-3, "here");
         let json = parsed(&Chart::single("", panel));
         assert_eq!(json["data"][0]["x"], serde_json::json!([0.0001, null, null, 0.01]));
@@ -252,26 +289,39 @@ mod tests {
 
     #[test]
     fn every_panel_has_its_own_axes() {
-        let panel = || Panel::new(Axis::default(), Axis::default()).with("s", Style::Line, vec![(0.0, 0.0)]);
-        let json = parsed(&Chart { title: String::new(), columns: vec![vec![panel()], vec![panel(), panel()]] });
+        let panel = || {
+            Panel::new(Axis::default(), Axis::default()).with("s", Style::Line, vec![(0.0, 0.0)])
+        };
+        let json = parsed(&Chart {
+            title: String::new(),
+            columns: vec![vec![panel()], vec![panel(), panel()]],
+        });
         assert_eq!(json["data"][0]["xaxis"], "x");
         assert_eq!(json["data"][2]["yaxis"], "y3");
         assert_eq!(json["layout"]["xaxis3"]["anchor"], "y3");
-        let (upper, lower) = (&json["layout"]["yaxis2"]["domain"], &json["layout"]["yaxis3"]["domain"]);
+        let (upper, lower) =
+            (&json["layout"]["yaxis2"]["domain"], &json["layout"]["yaxis3"]["domain"]);
         assert!(upper[0].as_f64() > lower[1].as_f64());
     }
 
     #[test]
     fn what_plotly_cannot_name_stays_static() {
         let panel = Panel::new(Axis::default(), Axis::default());
-        assert!(figure(&Chart { title: String::new(), columns: vec![vec![panel.clone(); 8]] }).is_some());
+        assert!(
+            figure(&Chart { title: String::new(), columns: vec![vec![panel.clone(); 8]] })
+                .is_some()
+        );
         assert!(figure(&Chart { title: String::new(), columns: vec![vec![panel; 9]] }).is_none());
         assert!(figure(&Chart::default()).is_none());
     }
 
     #[test]
     fn a_name_cannot_end_the_script() {
-        let panel = Panel::new(Axis::default(), Axis::default()).with("</script><script>alert(1)", Style::Line, vec![]);
+        let panel = Panel::new(Axis::default(), Axis::default()).with(
+            "</script><script>alert(1)",
+            Style::Line,
+            vec![],
+        );
         let figure = figure(&Chart::single("<!--", panel)).unwrap();
         assert!(!figure.contains("<script"), "plotly shows some tags in names as markup");
         let script = script("tb-1", &(figure + "</script><script><!--"));

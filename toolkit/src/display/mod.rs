@@ -1,7 +1,8 @@
 //! How values show themselves: in a notebook, in a report file, on GitHub and in a terminal.
 //!
-//! Everything here is a pure function from data to a [`Bundle`] of HTML and text, and equal data gives equal bytes: a live run and a stored
-//! one look the same, and a notebook that is run again does not change. Only [`Bundle::emit`] prints.
+//! Everything here is a pure function from data to a [`Bundle`] of HTML and text, and equal data
+//! gives equal bytes: a live run and a stored one look the same, and a notebook that is run again
+//! does not change. Only [`Bundle::emit`] prints.
 //!
 //! ```text
 //! RunRecord ─ run ─┐               ┌─ svg ───────── picture ─┐
@@ -12,8 +13,9 @@
 //! Update ─ update ─ lines of a run that is being followed
 //! ```
 //!
-//! The HTML begins with a static picture, because that is all that GitHub, a viewer without scripts and a machine without a network can
-//! show. Where scripts run and plotly.js is on the page or can be fetched, an interactive chart takes its place.
+//! The HTML begins with a static picture, because that is all that GitHub, a viewer without scripts
+//! and a machine without a network can show. Where scripts run and plotly.js is on the page or can
+//! be fetched, an interactive chart takes its place.
 
 mod axis;
 mod bundle;

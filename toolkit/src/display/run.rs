@@ -1,4 +1,5 @@
-//! How a run shows itself: a live one and a stored one alike, because both are shown from the record.
+//! How a run shows itself: a live one and a stored one alike, because both are shown from the
+//! record.
 
 use std::fmt::Write;
 
@@ -12,8 +13,15 @@ use super::svg::svg;
 use super::table::{Align, Table, escape};
 
 /// These come first in the table of metrics, in this order.
-const FIRST: [&str; 7] =
-    ["val_accuracy", "val_loss", "train_accuracy", "train_loss", "loss", "learning_rate", "gradient_norm"];
+const FIRST: [&str; 7] = [
+    "val_accuracy",
+    "val_loss",
+    "train_accuracy",
+    "train_loss",
+    "loss",
+    "learning_rate",
+    "gradient_norm",
+];
 const MOST_METRICS: usize = 12;
 const MOST_WARNINGS: usize = 5;
 /// A smoothed line needs no more points than this to look the same.
@@ -21,15 +29,19 @@ const SMOOTH_POINTS: usize = 300;
 
 /// A run: its curves, a line that says how it went, its metrics, and what went wrong.
 ///
-/// The curves are the loss of each batch with its running mean and the validation loss, the validation accuracy, and the learning
-/// rate, each where it was recorded. A run without any of them is shown without a picture.
+/// The curves are the loss of each batch with its running mean and the validation loss, the
+/// validation accuracy, and the learning rate, each where it was recorded. A run without any of
+/// them is shown without a picture.
 pub fn run(record: &RunRecord) -> Bundle {
     let heading = heading(&record.summary);
     let details = details(record);
     let (table, left_out) = metrics(&record.summary);
-    let text = [heading.clone(), details.clone(), table.text(), left_out.clone()].map(|part| ended(&part)).concat();
+    let text = [heading.clone(), details.clone(), table.text(), left_out.clone()]
+        .map(|part| ended(&part))
+        .concat();
     let lines = |text: &str| text.lines().map(escape).collect::<Vec<_>>().join("<br>");
-    let mut below = format!("<p><b>{}</b><br>{}</p>\n{}", escape(&heading), lines(&details), table.html());
+    let mut below =
+        format!("<p><b>{}</b><br>{}</p>\n{}", escape(&heading), lines(&details), table.html());
     if !left_out.is_empty() {
         let _ = write!(below, "<p>{}</p>", escape(&left_out));
     }
@@ -73,7 +85,8 @@ fn details(record: &RunRecord) -> String {
         lines.push(format!("model: {}", summary.model));
     }
     if !summary.params.is_empty() {
-        let params: Vec<String> = summary.params.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let params: Vec<String> =
+            summary.params.iter().map(|(name, value)| format!("{name} = {value}")).collect();
         lines.push(format!("params: {}", params.join(", ")));
     }
     if !record.data.source.is_empty() {
@@ -101,15 +114,27 @@ fn metrics(summary: &RunSummary) -> (Table, String) {
     let all: Vec<_> = known.chain(others).collect();
     let any_nan = all.iter().any(|(_, aggregate)| aggregate.nan_count > 0);
     use Align::{Left, Right};
-    let mut table =
-        Table::new(&[("metric", Left), ("last", Right), ("min", Right), ("at", Right), ("max", Right), ("at", Right)]);
+    let mut table = Table::new(&[
+        ("metric", Left),
+        ("last", Right),
+        ("min", Right),
+        ("at", Right),
+        ("max", Right),
+        ("at", Right),
+    ]);
     if any_nan {
         table.columns.push(("NaN".into(), Right));
     }
     for (name, aggregate) in all.iter().take(MOST_METRICS) {
         let Aggregate { last, min, argmin, max, argmax, nan_count, .. } = aggregate;
-        let mut row =
-            vec![name.to_string(), number(*last), number(*min), argmin.to_string(), number(*max), argmax.to_string()];
+        let mut row = vec![
+            name.to_string(),
+            number(*last),
+            number(*min),
+            argmin.to_string(),
+            number(*max),
+            argmax.to_string(),
+        ];
         if any_nan {
             row.push(nan_count.to_string());
         }
@@ -129,7 +154,8 @@ fn curves(record: &RunRecord) -> Chart {
     match (series("loss"), series("train_loss")) {
         (Some(batches), _) if batches.len() > 2 => {
             let smooth = smoothed(&batches);
-            loss = loss.with("per batch", Style::Faint, batches).with("smoothed", Style::Line, smooth);
+            loss =
+                loss.with("per batch", Style::Faint, batches).with("smoothed", Style::Line, smooth);
         }
         (Some(few), None) => loss = loss.with("per batch", Style::Dots, few),
         (_, Some(epochs)) => loss = loss.with("train_loss", Style::Dots, epochs),
@@ -148,8 +174,11 @@ fn curves(record: &RunRecord) -> Chart {
     }
     let mut right = Vec::new();
     if let Some(points) = series("val_accuracy") {
-        let mut panel =
-            Panel::new(Axis::linear(""), Axis::linear("val_accuracy")).with("val_accuracy", Style::Dots, points);
+        let mut panel = Panel::new(Axis::linear(""), Axis::linear("val_accuracy")).with(
+            "val_accuracy",
+            Style::Dots,
+            points,
+        );
         if let Some(best) = best("val_accuracy") {
             panel = panel.mark(best.argmax as f64, format!("highest {}", number(best.max)));
         }
@@ -169,19 +198,27 @@ fn curves(record: &RunRecord) -> Chart {
     Chart { title: format!("run {}", record.summary.id), columns }
 }
 
-/// Whether a linear axis would hide what matters: all values are positive, and the smooth ones span two decades or more.
+/// Whether a linear axis would hide what matters: all values are positive, and the smooth ones span
+/// two decades or more.
 fn spans_decades(panel: &Panel) -> bool {
-    let values =
-        || panel.series.iter().flat_map(|s| s.points.iter().map(move |p| (s.style, p.1))).filter(|v| v.1.is_finite());
+    let values = || {
+        panel
+            .series
+            .iter()
+            .flat_map(|s| s.points.iter().map(move |p| (s.style, p.1)))
+            .filter(|v| v.1.is_finite())
+    };
     let smooth = || values().filter(|v| v.0 != Style::Faint).map(|v| v.1);
     let (low, high) = (smooth().fold(f64::INFINITY, f64::min), smooth().fold(0.0, f64::max));
     values().all(|v| v.1 > 0.0) && high >= 100.0 * low
 }
 
-/// The exponentially weighted mean of the finite values so far, at up to about [`SMOOTH_POINTS`] of the points.
+/// The exponentially weighted mean of the finite values so far, at up to about [`SMOOTH_POINTS`] of
+/// the points.
 ///
-/// `m_t = β·m_{t-1} + (1-β)·x_t`, shown as `m_t / (1-β^t)` so that the start is not drawn towards zero (Kingma and Ba, 2015,
-/// section 3), with `β = 1 - 1/w` and a window `w` of a fiftieth of the points, at least 2 and at most 100 points.
+/// `m_t = β·m_{t-1} + (1-β)·x_t`, shown as `m_t / (1-β^t)` so that the start is not drawn towards
+/// zero (Kingma and Ba, 2015, section 3), with `β = 1 - 1/w` and a window `w` of a fiftieth of the
+/// points, at least 2 and at most 100 points.
 fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let beta = 1.0 - 1.0 / (points.len() as f64 / 50.0).clamp(2.0, 100.0);
     let every = points.len().div_ceil(SMOOTH_POINTS);
@@ -217,7 +254,10 @@ pub(super) mod tests {
     /// A finished run with these series.
     pub fn record(series: &[(&str, Vec<(u64, f64)>)]) -> RunRecord {
         let id: RunId = "20261123-230412-7f3a9c".parse().unwrap();
-        let metrics = series.iter().map(|(name, points)| ((*name).into(), Aggregate::of(points).unwrap())).collect();
+        let metrics = series
+            .iter()
+            .map(|(name, points)| ((*name).into(), Aggregate::of(points).unwrap()))
+            .collect();
         let summary = RunSummary {
             id,
             name: None,
@@ -238,7 +278,11 @@ pub(super) mod tests {
             summary,
             plan: Vec::new(),
             environment: Environment::default(),
-            data: DataFingerprint { source: "digits.csv.gz".into(), rows: 1797, hash: String::new() },
+            data: DataFingerprint {
+                source: "digits.csv.gz".into(),
+                rows: 1797,
+                hash: String::new(),
+            },
             series: series.iter().map(|(name, points)| ((*name).into(), points.clone())).collect(),
             events: Vec::new(),
             damage: None,
@@ -271,7 +315,11 @@ pub(super) mod tests {
     fn each_curve_is_there_when_it_was_recorded() {
         let shown = |names: &[&str]| -> Vec<Vec<String>> {
             let series: Vec<_> = names.iter().map(|&name| (name, falling(100))).collect();
-            curves(&record(&series)).columns.iter().map(|c| c.iter().map(|p| p.y.label.clone()).collect()).collect()
+            curves(&record(&series))
+                .columns
+                .iter()
+                .map(|c| c.iter().map(|p| p.y.label.clone()).collect())
+                .collect()
         };
         assert_eq!(
             shown(&["loss", "val_accuracy", "learning_rate"]),
@@ -301,7 +349,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_loss_over_decades_gets_a_log_axis_unless_it_is_ever_zero() {
-        let log = |points: Vec<(u64, f64)>| curves(&record(&[("val_loss", points)])).columns[0][0].y.log;
+        let log =
+            |points: Vec<(u64, f64)>| curves(&record(&[("val_loss", points)])).columns[0][0].y.log;
         assert!(log(vec![(1, 2.0), (2, 0.02)]));
         assert!(!log(vec![(1, 2.0), (2, 0.03)]));
         assert!(!log(vec![(1, 2.0), (2, 0.02), (3, 0.0)]));
@@ -318,7 +367,12 @@ pub(super) mod tests {
         let warning = RunEvent::Warning { text: "<b>disk</b> full".into() };
         record.events = vec![TimedEvent { at: record.summary.started_at, event: warning }; 7];
         let bundle = run(&record);
-        for part in ["failed (loss is NaN at step 2)", "damaged: cut at byte 12", "and 2 more warnings", "NaN"] {
+        for part in [
+            "failed (loss is NaN at step 2)",
+            "damaged: cut at byte 12",
+            "and 2 more warnings",
+            "NaN",
+        ] {
             assert!(bundle.text.contains(part), "{part}\n{}", bundle.text);
         }
         assert!(!bundle.html.contains("<script>alert") && !bundle.html.contains("<b>disk"));

@@ -35,11 +35,16 @@ pub fn runs(runs: &[RunSummary]) -> Bundle {
     if runs.is_empty() {
         return Bundle { html: format!("<p>{count}</p>"), text: format!("{count}\n") };
     }
-    Bundle { html: format!("{}<p>{}</p>", table.html(), escape(&count)), text: format!("{}{count}\n", table.text()) }
+    Bundle {
+        html: format!("{}<p>{}</p>", table.html(), escape(&count)),
+        text: format!("{}{count}\n", table.text()),
+    }
 }
 
 fn row(run: &RunSummary) -> Vec<String> {
-    let metric = |name: &str, of: fn(&Aggregate) -> f64| run.metrics.get(name).map(of).map(number).unwrap_or_default();
+    let metric = |name: &str, of: fn(&Aggregate) -> f64| {
+        run.metrics.get(name).map(of).map(number).unwrap_or_default()
+    };
     vec![
         run.id.to_string(),
         run.name.as_deref().map(|name| shorten(name, 24)).unwrap_or_default(),

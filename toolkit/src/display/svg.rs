@@ -1,20 +1,23 @@
 //! A chart as a static SVG picture, drawn by plotters.
 //!
-//! The background is white and everything on it dark, so that the picture reads the same on a light and on a dark page.
+//! The background is white and everything on it dark, so that the picture reads the same on a light
+//! and on a dark page.
 
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::{
-    ChartBuilder, Color, DrawingArea, DrawingAreaErrorKind, FontDesc, FontFamily, FontStyle, IntoDrawingArea,
-    LineSeries, PathElement, RGBColor, Rectangle, SVGBackend, ShapeStyle, TRANSPARENT, TextStyle, WHITE,
+    ChartBuilder, Color, DrawingArea, DrawingAreaErrorKind, FontDesc, FontFamily, FontStyle,
+    IntoDrawingArea, LineSeries, PathElement, RGBColor, Rectangle, SVGBackend, ShapeStyle,
+    TRANSPARENT, TextStyle, WHITE,
 };
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::{LABEL_ROW, View, label_below, views};
 use super::chart::{Chart, Panel, Place, Series, Style, colour, colour_indices};
 
-/// plotters places everything on whole pixels. Drawing larger and letting the viewer scale down makes them half pixels.
+/// plotters places everything on whole pixels. Drawing larger and letting the viewer scale down
+/// makes them half pixels.
 const SCALE: i32 = 2;
 const TITLE_HEIGHT: i32 = 28;
 const ROW_HEIGHT: i32 = 18;
@@ -28,7 +31,8 @@ pub(super) const MOST_DOTS: usize = 60;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn<T = ()> = Result<T, DrawingAreaErrorKind<std::io::Error>>;
 
-/// Width and height of a chart in pixels: 720 × 360, or more where its panels would become too small.
+/// Width and height of a chart in pixels: 720 × 360, or more where its panels would become too
+/// small.
 pub(super) fn size(chart: &Chart) -> (i32, i32) {
     let places = chart.places();
     let lowest = places.iter().map(|(_, p)| p.bottom - p.top).fold(1.0, f64::min);
@@ -44,7 +48,8 @@ pub fn svg(chart: &Chart) -> String {
     let mut document = String::new();
     {
         let root =
-            SVGBackend::with_string(&mut document, (drawn_width as u32, drawn_height as u32)).into_drawing_area();
+            SVGBackend::with_string(&mut document, (drawn_width as u32, drawn_height as u32))
+                .into_drawing_area();
         // Writing to a string cannot fail; if it could, the picture would lack what comes after.
         let _ = draw(chart, &root).and_then(|()| root.present());
     }
@@ -75,13 +80,19 @@ fn draw(chart: &Chart, root: &Area) -> Drawn {
     };
     for ((panel, place), colours) in places.iter().zip(colour_indices(chart)) {
         // Panels one above the other have equally wide labels, so that their axes are in line.
-        let labels = places.iter().filter(|(_, other)| other.left == place.left).map(|(panel, other)| {
-            let (_, (width, height)) = extent(other);
-            let (_, y) = drawn_views(panel, width, height);
-            y.ticks.iter().map(|t| text_width(&t.1, 11.0)).fold(20.0, f64::max) as i32 + 12
-        });
+        let labels =
+            places.iter().filter(|(_, other)| other.left == place.left).map(|(panel, other)| {
+                let (_, (width, height)) = extent(other);
+                let (_, y) = drawn_views(panel, width, height);
+                y.ticks.iter().map(|t| text_width(&t.1, 11.0)).fold(20.0, f64::max) as i32 + 12
+            });
         let ((left, upper), extent) = extent(place);
-        draw_panel(panel, &colours, labels.max().unwrap_or(0), &root.clone().shrink((left, top + upper), extent))?;
+        draw_panel(
+            panel,
+            &colours,
+            labels.max().unwrap_or(0),
+            &root.clone().shrink((left, top + upper), extent),
+        )?;
     }
     Ok(())
 }
@@ -121,14 +132,19 @@ fn draw_panel(panel: &Panel, colours: &[usize], labels_width: i32, area: &Area) 
     for marker in panel.shown_markers() {
         let at = panel.x.position(marker.at);
         let line = vec![(at, y.low), (at, y.high)];
-        context.draw_series([PathElement::new(line, FAINT_TEXT.mix(0.6).stroke_width(SCALE as u32))])?;
+        context.draw_series([PathElement::new(
+            line,
+            FAINT_TEXT.mix(0.6).stroke_width(SCALE as u32),
+        )])?;
     }
     for (row, marker) in panel.shown_markers().enumerate() {
         let at = panel.x.position(marker.at);
         let below = label_below(panel, marker.at, &x, &y);
-        let (column, end) = context.plotting_area().map_coordinate(&(at, if below { y.low } else { y.high }));
+        let (column, end) =
+            context.plotting_area().map_coordinate(&(at, if below { y.low } else { y.high }));
         let (left, upper) = area.get_base_pixel();
-        let middle = end - upper + (8 + LABEL_ROW * row as i32) * if below { -SCALE } else { SCALE };
+        let middle =
+            end - upper + (8 + LABEL_ROW * row as i32) * if below { -SCALE } else { SCALE };
         let label = shorten(&marker.label, 40);
         let width = text_width(&label, 11.0) as i32 * SCALE;
         let line = column - left;
@@ -146,8 +162,10 @@ fn draw_panel(panel: &Panel, colours: &[usize], labels_width: i32, area: &Area) 
     for (series, &index) in panel.series.iter().zip(colours) {
         let style = line_style(series, index);
         for line in unbroken(panel, series) {
-            let dots = line.len() == 1 || series.style == Style::Dots && series.points.len() <= MOST_DOTS;
-            let drawn = LineSeries::new(line, style).point_size(if dots { 3 * SCALE as u32 } else { 0 });
+            let dots =
+                line.len() == 1 || series.style == Style::Dots && series.points.len() <= MOST_DOTS;
+            let drawn =
+                LineSeries::new(line, style).point_size(if dots { 3 * SCALE as u32 } else { 0 });
             context.draw_series(drawn)?;
         }
     }
@@ -177,8 +195,15 @@ fn draw_heading(panel: &Panel, colours: &[usize], area: &Area, width: i32) -> Dr
         }
         let middle = ((row * ROW_HEIGHT + ROW_HEIGHT / 2) + 3) * SCALE;
         let ends = vec![(left * SCALE, middle), ((left + 16) * SCALE, middle)];
-        area.draw(&PathElement::new(ends, line_style(series, index).stroke_width(3 * SCALE as u32)))?;
-        area.draw_text(&name, &font(11.0, FontStyle::Normal, &TEXT, HPos::Left), ((left + 20) * SCALE, middle))?;
+        area.draw(&PathElement::new(
+            ends,
+            line_style(series, index).stroke_width(3 * SCALE as u32),
+        ))?;
+        area.draw_text(
+            &name,
+            &font(11.0, FontStyle::Normal, &TEXT, HPos::Left),
+            ((left + 20) * SCALE, middle),
+        )?;
         left += needed + 12;
     }
     Ok((row + 1) * ROW_HEIGHT)
@@ -186,7 +211,8 @@ fn draw_heading(panel: &Panel, colours: &[usize], area: &Area, width: i32) -> Dr
 
 fn line_style(series: &Series, index: usize) -> ShapeStyle {
     let (red, green, blue) = colour(index);
-    let (opacity, width) = if series.style == Style::Faint { (FAINT_OPACITY, SCALE) } else { (1.0, 2 * SCALE) };
+    let (opacity, width) =
+        if series.style == Style::Faint { (FAINT_OPACITY, SCALE) } else { (1.0, 2 * SCALE) };
     RGBColor(red, green, blue).mix(opacity).filled().stroke_width(width as u32)
 }
 
@@ -194,10 +220,15 @@ fn line_style(series: &Series, index: usize) -> ShapeStyle {
 fn unbroken(panel: &Panel, series: &Series) -> Vec<Vec<(f64, f64)>> {
     let points = series.thinned(&panel.x, &panel.y);
     let stretches = points.split(Option::is_none).filter(|s| !s.is_empty());
-    stretches.map(|s| s.iter().flatten().map(|p| (panel.x.position(p.0), panel.y.position(p.1))).collect()).collect()
+    stretches
+        .map(|s| {
+            s.iter().flatten().map(|p| (panel.x.position(p.0), panel.y.position(p.1))).collect()
+        })
+        .collect()
 }
 
-/// A view as plotters' coordinate: plotters picks ticks of its own, which know nothing of logarithms drawn on a linear axis.
+/// A view as plotters' coordinate: plotters picks ticks of its own, which know nothing of
+/// logarithms drawn on a linear axis.
 #[derive(Clone)]
 struct Scale {
     range: RangedCoordf64,
@@ -206,7 +237,10 @@ struct Scale {
 
 impl Scale {
     fn of(view: &View) -> Self {
-        Self { range: (view.low..view.high).into(), ticks: view.ticks.iter().map(|t| t.0).collect() }
+        Self {
+            range: (view.low..view.high).into(),
+            ticks: view.ticks.iter().map(|t| t.0).collect(),
+        }
     }
 }
 
@@ -234,7 +268,9 @@ fn label_at(view: &View, at: f64) -> String {
 fn font<'a>(pixels: f64, style: FontStyle, colour: &'a RGBColor, side: HPos) -> TextStyle<'a> {
     // plotters' SVG backend divides a font's size by 1.24.
     let size = pixels * 1.24 * f64::from(SCALE);
-    FontDesc::new(FontFamily::SansSerif, size, style).color(colour).pos(Pos::new(side, VPos::Center))
+    FontDesc::new(FontFamily::SansSerif, size, style)
+        .color(colour)
+        .pos(Pos::new(side, VPos::Center))
 }
 
 /// A generous guess, in pixels: the viewer picks the font.
@@ -260,7 +296,10 @@ mod tests {
     use super::*;
 
     fn of(points: Vec<(f64, f64)>, y: Axis) -> String {
-        svg(&Chart::single("t", Panel::new(Axis::linear("batch"), y).with("s", Style::Line, points)))
+        svg(&Chart::single(
+            "t",
+            Panel::new(Axis::linear("batch"), y).with("s", Style::Line, points),
+        ))
     }
 
     #[test]
@@ -281,20 +320,27 @@ mod tests {
             }
         }
         let empty = svg(&Chart::default());
-        assert!(empty.starts_with("<svg width=\"720\" height=\"360\" viewBox=\"0 0 1440 720\""), "{empty}");
+        assert!(
+            empty.starts_with("<svg width=\"720\" height=\"360\" viewBox=\"0 0 1440 720\""),
+            "{empty}"
+        );
     }
 
     #[test]
     fn a_markers_text_stands_on_white_over_the_lines_of_all_markers() {
         let points = (0..10).map(|i| (f64::from(i), f64::from(i))).collect();
-        let panel = Panel::new(Axis::linear("batch"), Axis::linear("y")).with("s", Style::Line, points);
+        let panel =
+            Panel::new(Axis::linear("batch"), Axis::linear("y")).with("s", Style::Line, points);
         let svg = svg(&Chart::single("t", panel.mark(2.0, "first").mark(2.1, "second")));
         let line = "opacity=\"0.6\" stroke=\"#57606A\"";
         assert_eq!(svg.matches(line).count(), 2, "{svg}");
         let drawn: Vec<&str> = svg[svg.rfind(line).unwrap()..].split('<').collect();
         for label in ["first", "second"] {
             let text = drawn.iter().position(|element| element.contains(label)).unwrap();
-            assert!(drawn[text - 1].starts_with("rect ") && drawn[text - 1].contains("#FFFFFF"), "{drawn:?}");
+            assert!(
+                drawn[text - 1].starts_with("rect ") && drawn[text - 1].contains("#FFFFFF"),
+                "{drawn:?}"
+            );
         }
     }
 

@@ -14,7 +14,8 @@ use crate::optim::Optimizer;
 use crate::random::Seed;
 use crate::task::{Device, Loss, Network, Recipe, Task};
 
-/// A trainer being put together. Every setting has a default; the last call is [`build`](Self::build).
+/// A trainer being put together. Every setting has a default; the last call is
+/// [`build`](Self::build).
 pub struct TrainerBuilder {
     data: Dataset,
     make: fn(&Recipe) -> Result<Box<dyn Task>, NnError>,
@@ -34,7 +35,8 @@ pub struct TrainerBuilder {
 }
 
 impl Trainer {
-    /// Trains the network type `N` to tell the classes of `data` apart, by cross-entropy. Its outputs are logits, one per class.
+    /// Trains the network type `N` to tell the classes of `data` apart, by cross-entropy. Its
+    /// outputs are logits, one per class.
     pub fn classifier<N: Network>(data: &Dataset) -> TrainerBuilder {
         TrainerBuilder::new::<N>(data, Loss::CrossEntropy)
     }
@@ -66,8 +68,8 @@ impl TrainerBuilder {
         }
     }
 
-    /// Fixes every random draw: the same seed gives the same bits. Short for `.with(FixSeed::new(seed))`. Without it a seed is drawn from
-    /// the system and recorded.
+    /// Fixes every random draw: the same seed gives the same bits. Short for
+    /// `.with(FixSeed::new(seed))`. Without it a seed is drawn from the system and recorded.
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         self.with(FixSeed::new(seed))
@@ -80,7 +82,8 @@ impl TrainerBuilder {
         self
     }
 
-    /// The learning rate where no schedule sets one. Default: 1e-3 for the Adam family, 1e-1 for SGD.
+    /// The learning rate where no schedule sets one. Default: 1e-3 for the Adam family, 1e-1 for
+    /// SGD.
     #[must_use]
     pub fn learning_rate(mut self, learning_rate: f64) -> Self {
         self.learning_rate = Some(learning_rate);
@@ -147,7 +150,8 @@ impl TrainerBuilder {
     /// Checks everything, draws the weights, and returns the trainer.
     ///
     /// # Errors
-    /// A setting makes no sense; the network does not fit the data; the callbacks contradict each other.
+    /// A setting makes no sense; the network does not fit the data; the callbacks contradict each
+    /// other.
     pub fn build(mut self) -> Result<Trainer, Error> {
         if !self.quiet {
             self.stack.push(Progress::auto());
@@ -159,9 +163,16 @@ impl TrainerBuilder {
         self.stack.on(&mut Moment::Setup(&mut setup))?;
         let seed = Seed(setup.seed().unwrap_or_else(|| RandomState::new().build_hasher().finish()));
 
-        let learning_rate = self.learning_rate.unwrap_or_else(|| self.optimizer.default_learning_rate());
+        let learning_rate =
+            self.learning_rate.unwrap_or_else(|| self.optimizer.default_learning_rate());
         self.check(learning_rate)?;
-        let recipe = Recipe { device: self.device, loss: self.loss, optimizer: self.optimizer, init: self.init, seed };
+        let recipe = Recipe {
+            device: self.device,
+            loss: self.loss,
+            optimizer: self.optimizer,
+            init: self.init,
+            seed,
+        };
         let task = (self.make)(&recipe)?;
         self.check_fit(task.model().inputs(), task.model().outputs())?;
 
@@ -176,7 +187,8 @@ impl TrainerBuilder {
             ("init", Value::from(format!("{:?}", self.init))),
             ("loss", Value::from(format!("{:?}", self.loss))),
         ];
-        let mut params: BTreeMap<Name, Value> = set.map(|(name, value)| (name.into(), value)).into();
+        let mut params: BTreeMap<Name, Value> =
+            set.map(|(name, value)| (name.into(), value)).into();
         params.extend(self.params);
         Ok(Trainer {
             data: self.data,
@@ -217,23 +229,26 @@ impl TrainerBuilder {
     fn check_fit(&self, inputs: usize, outputs: usize) -> Result<(), Error> {
         let wrong = |reason: String| Err(DataError::Refused { action: "train on", reason }.into());
         if inputs != self.data.width() {
-            return wrong(format!("the network takes {inputs} inputs, and a row has {} features", self.data.width()));
+            return wrong(format!(
+                "the network takes {inputs} inputs, and a row has {} features",
+                self.data.width()
+            ));
         }
         match (self.loss, self.data.classes()) {
             (Loss::CrossEntropy, Some(classes)) if classes == outputs => Ok(()),
-            (Loss::CrossEntropy, Some(classes)) => {
-                wrong(format!("the network has {outputs} outputs, and the data have {classes} classes"))
-            }
-            (Loss::CrossEntropy, None) => {
-                wrong("a classifier needs classes; `.target(…)` makes a column the class".to_owned())
-            }
+            (Loss::CrossEntropy, Some(classes)) => wrong(format!(
+                "the network has {outputs} outputs, and the data have {classes} classes"
+            )),
+            (Loss::CrossEntropy, None) => wrong(
+                "a classifier needs classes; `.target(…)` makes a column the class".to_owned(),
+            ),
             (Loss::MeanSquaredError, None) if outputs == 1 => Ok(()),
             (Loss::MeanSquaredError, None) => {
                 wrong(format!("the network has {outputs} outputs, and a row has one value"))
             }
-            (Loss::MeanSquaredError, Some(_)) => {
-                wrong("a regressor needs values; `.target_values(…)` makes a column the value".to_owned())
-            }
+            (Loss::MeanSquaredError, Some(_)) => wrong(
+                "a regressor needs values; `.target_values(…)` makes a column the value".to_owned(),
+            ),
         }
     }
 

@@ -10,7 +10,8 @@ use crate::Error;
 use crate::random::Seed;
 use crate::task::TaskState;
 
-/// What a checkpoint holds, in MessagePack with named fields; the BLAKE3 hash of that comes behind it.
+/// What a checkpoint holds, in MessagePack with named fields; the BLAKE3 hash of that comes behind
+/// it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Checkpoint {
     model: String,
@@ -34,8 +35,8 @@ impl Trainer {
             callbacks: self.stack.save()?,
             task: self.task.state()?,
         };
-        let mut bytes =
-            rmp_serde::to_vec_named(&checkpoint).map_err(|e| Error::State(format!("it cannot be encoded: {e}")))?;
+        let mut bytes = rmp_serde::to_vec_named(&checkpoint)
+            .map_err(|e| Error::State(format!("it cannot be encoded: {e}")))?;
         bytes.extend_from_slice(blake3::hash(&bytes).as_bytes());
         Ok(bytes)
     }
@@ -43,18 +44,20 @@ impl Trainer {
     /// Goes on from a checkpoint of a trainer that was built the same way.
     ///
     /// # Errors
-    /// The bytes are damaged, or another seed, other callbacks or another network wrote them. The trainer is then as it was.
+    /// The bytes are damaged, or another seed, other callbacks or another network wrote them. The
+    /// trainer is then as it was.
     pub fn load_checkpoint(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let (content, hash) = bytes
             .split_last_chunk::<{ blake3::OUT_LEN }>()
             .ok_or_else(|| Error::State("it is too short for a checkpoint".to_owned()))?;
         if blake3::hash(content) != *hash {
             return Err(Error::State(
-                "it is damaged, or not a checkpoint: its hash is not that of its content".to_owned(),
+                "it is damaged, or not a checkpoint: its hash is not that of its content"
+                    .to_owned(),
             ));
         }
-        let saved: Checkpoint =
-            rmp_serde::from_slice(content).map_err(|e| Error::State(format!("it is not a checkpoint: {e}")))?;
+        let saved: Checkpoint = rmp_serde::from_slice(content)
+            .map_err(|e| Error::State(format!("it is not a checkpoint: {e}")))?;
         if saved.model != self.model {
             return Err(Error::State(format!(
                 "it is of the network {}, this trainer's is {}",
@@ -62,7 +65,10 @@ impl Trainer {
             )));
         }
         if saved.seed != self.recipe.seed {
-            return Err(Error::State(format!("it has seed {}, this trainer {}", saved.seed.0, self.recipe.seed.0)));
+            return Err(Error::State(format!(
+                "it has seed {}, this trainer {}",
+                saved.seed.0, self.recipe.seed.0
+            )));
         }
         let (task, callbacks) = (self.task.state()?, self.stack.save()?);
         let loaded = self.task.load_state(&saved.task).map_err(Error::from);
@@ -78,8 +84,13 @@ impl Trainer {
         Ok(())
     }
 
-    /// Writes a checkpoint that a callback asked for. A store that cannot take it does not end training: it becomes a warning of the run.
-    pub(super) fn write_checkpoint(&self, run: Option<&RunWriter>, request: CheckpointRequest) -> Result<(), Error> {
+    /// Writes a checkpoint that a callback asked for. A store that cannot take it does not end
+    /// training: it becomes a warning of the run.
+    pub(super) fn write_checkpoint(
+        &self,
+        run: Option<&RunWriter>,
+        request: CheckpointRequest,
+    ) -> Result<(), Error> {
         let Some(run) = run else { return Ok(()) };
         let bytes = self.checkpoint()?;
         run.event(match run.store().put_object(&bytes) {
@@ -90,7 +101,9 @@ impl Trainer {
                 object,
                 metric: request.metric,
             },
-            Err(error) => RunEvent::Warning { text: format!("checkpoint {} was not written: {error}", request.label) },
+            Err(error) => RunEvent::Warning {
+                text: format!("checkpoint {} was not written: {error}", request.label),
+            },
         });
         Ok(())
     }

@@ -25,7 +25,12 @@ const ROWS_AT_ONCE: usize = 256;
 
 impl Evaluation {
     /// Of `model` on one part of `data`. The loss is summed in f64, in the order of the rows.
-    pub(crate) fn of(model: &dyn Model, loss: Loss, data: &Dataset, part: Part) -> Result<Self, Error> {
+    pub(crate) fn of(
+        model: &dyn Model,
+        loss: Loss,
+        data: &Dataset,
+        part: Part,
+    ) -> Result<Self, Error> {
         let rows = data.part(part).len();
         if rows == 0 {
             let reason = format!("the {part} part is empty");
@@ -70,7 +75,8 @@ impl std::fmt::Display for Evaluation {
     }
 }
 
-/// The rows whose largest output is that of their class; the first of equal outputs counts, NaN never does.
+/// The rows whose largest output is that of their class; the first of equal outputs counts, NaN
+/// never does.
 pub fn count_correct(outputs: &[f32], width: usize, targets: &Targets) -> usize {
     let Targets::Classes(classes) = targets else { return 0 };
     let right = |row: &[f32], class: u32| argmax(row) == Some(class as usize);

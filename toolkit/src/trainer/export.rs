@@ -11,7 +11,9 @@ use super::evaluation::Evaluation;
 use crate::Error;
 use crate::data::Part;
 use crate::nn::DFDX;
-use crate::onnx::{self, Array, Element, ExportOptions, ExportReport, Graph, Head, Value, Verifier};
+use crate::onnx::{
+    self, Array, Element, ExportOptions, ExportReport, Graph, Head, Value, Verifier,
+};
 
 /// What stands in a run's ONNX file beside the network, and in which form it ships.
 ///
@@ -31,7 +33,8 @@ pub struct Export {
 }
 
 impl Export {
-    /// A file that takes rows as they stand in the data file and returns `logits` (or `values`), as [`Run::export`] writes it.
+    /// A file that takes rows as they stand in the data file and returns `logits` (or `values`), as
+    /// [`Run::export`] writes it.
     pub fn new() -> Self {
         Self::default()
     }
@@ -43,7 +46,8 @@ impl Export {
         self
     }
 
-    /// Returns a second output, `class`, `[batch]` of int64: the place of the largest logit. For classifiers.
+    /// Returns a second output, `class`, `[batch]` of int64: the place of the largest logit. For
+    /// classifiers.
     #[must_use]
     pub fn class(mut self) -> Self {
         self.head.class = true;
@@ -57,14 +61,16 @@ impl Export {
         self
     }
 
-    /// Leaves the normalisation out of the graph: the file takes rows that were normalised already. Its metadata still has the numbers.
+    /// Leaves the normalisation out of the graph: the file takes rows that were normalised already.
+    /// Its metadata still has the numbers.
     #[must_use]
     pub fn normalized_input(mut self) -> Self {
         self.normalized_input = true;
         self
     }
 
-    /// Writes a folder instead of a file: `model.onnx`, `test_data_set_0/` with inputs and the trainer's outputs, and `SHA256SUMS`.
+    /// Writes a folder instead of a file: `model.onnx`, `test_data_set_0/` with inputs and the
+    /// trainer's outputs, and `SHA256SUMS`.
     #[must_use]
     pub fn folder(mut self) -> Self {
         self.folder = true;
@@ -78,7 +84,8 @@ impl Export {
         self
     }
 
-    /// One more entry for the file's metadata. Keys that begin with `trainbook.` are the export's own.
+    /// One more entry for the file's metadata. Keys that begin with `trainbook.` are the export's
+    /// own.
     #[must_use]
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.metadata.insert(key.into(), value.into());
@@ -100,23 +107,33 @@ impl Run {
         Ok(self.model.graph(output, in_front)?.with_head(export.head)?)
     }
 
-    /// Writes the network to an ONNX file, which exists only if ONNX Runtime computed the same from its bytes. Recorded with the run.
+    /// Writes the network to an ONNX file, which exists only if ONNX Runtime computed the same from
+    /// its bytes. Recorded with the run.
     ///
     /// # Errors
-    /// ONNX Runtime is missing; the network has no exact ONNX form; the file cannot be written; ONNX Runtime computes something else. In
-    /// every case no new file is there under `path`, and an old one is as it was.
+    /// ONNX Runtime is missing; the network has no exact ONNX form; the file cannot be written;
+    /// ONNX Runtime computes something else. In every case no new file is there under `path`, and
+    /// an old one is as it was.
     pub fn export(&self, path: impl AsRef<Path>) -> Result<ExportReport, Error> {
         self.export_with(path, Export::new())
     }
 
-    /// [`export`](Self::export) with a head, other labels, without the normalisation, or as a folder.
+    /// [`export`](Self::export) with a head, other labels, without the normalisation, or as a
+    /// folder.
     ///
     /// # Errors
-    /// As [`export`](Self::export), and [`Error::Setting`] for labels that are not one for each class, or a head behind a regression.
-    pub fn export_with(&self, path: impl AsRef<Path>, export: Export) -> Result<ExportReport, Error> {
+    /// As [`export`](Self::export), and [`Error::Setting`] for labels that are not one for each
+    /// class, or a head behind a regression.
+    pub fn export_with(
+        &self,
+        path: impl AsRef<Path>,
+        export: Export,
+    ) -> Result<ExportReport, Error> {
         if export.head != Head::default() && self.data.classes().is_none() {
-            let (value, expected) =
-                ("softmax or class".into(), "left out, because the targets are values, not classes".into());
+            let (value, expected) = (
+                "softmax or class".into(),
+                "left out, because the targets are values, not classes".into(),
+            );
             return Err(Error::Setting { setting: "the head", value, expected });
         }
         let graph = self.graph_of(&export)?;
@@ -156,7 +173,8 @@ impl Run {
     fn metadata(&self, export: &Export, graph: &Graph) -> Result<BTreeMap<String, String>, Error> {
         let mut metadata = export.metadata.clone();
         if let Some(key) = metadata.keys().find(|key| key.starts_with("trainbook.")) {
-            let expected = "a key that does not begin with \"trainbook.\", as the export's own do".into();
+            let expected =
+                "a key that does not begin with \"trainbook.\", as the export's own do".into();
             return Err(Error::Setting { setting: "metadata", value: key.clone(), expected });
         }
         let normalization = self.data.normalization();
@@ -172,7 +190,10 @@ impl Run {
         if !normalization.is_identity() {
             let in_graph = !export.normalized_input;
             let (offset, scale) = (&normalization.offset, &normalization.scale);
-            put("normalization", json!({"in_graph": in_graph, "offset": offset, "scale": scale}).to_string());
+            put(
+                "normalization",
+                json!({"in_graph": in_graph, "offset": offset, "scale": scale}).to_string(),
+            );
         }
         if let Some(classes) = self.data.classes() {
             let labels = export.labels.clone().unwrap_or_else(|| self.data.class_names());
@@ -181,12 +202,20 @@ impl Run {
             different.dedup();
             if different.len() != classes {
                 let expected = format!("{classes} different ones, one for each class");
-                return Err(Error::Setting { setting: "labels", value: format!("{labels:?}"), expected });
+                return Err(Error::Setting {
+                    setting: "labels",
+                    value: format!("{labels:?}"),
+                    expected,
+                });
             }
             put("labels", json!(labels).to_string());
         } else if let Some(labels) = &export.labels {
             let expected = "left out, because the targets are values, not classes".into();
-            return Err(Error::Setting { setting: "labels", value: format!("{labels:?}"), expected });
+            return Err(Error::Setting {
+                setting: "labels",
+                value: format!("{labels:?}"),
+                expected,
+            });
         }
         Ok(metadata)
     }
@@ -204,13 +233,22 @@ impl Run {
         json!({"inputs": shown(graph.inputs()), "outputs": shown(graph.outputs()), "features": self.data.feature_names()})
     }
 
-    /// Of the weights that are exported, which early stopping may have restored: on the validation part, else on the training part. Never on
-    /// the test part, which is looked at when somebody asks.
+    /// Of the weights that are exported, which early stopping may have restored: on the validation
+    /// part, else on the training part. Never on the test part, which is looked at when somebody
+    /// asks.
     fn metrics(&self) -> Result<Json, Error> {
-        let part = if self.data.part(Part::Validation).is_empty() { Part::Train } else { Part::Validation };
+        let part = if self.data.part(Part::Validation).is_empty() {
+            Part::Train
+        } else {
+            Part::Validation
+        };
         let evaluation = Evaluation::of(&*self.model, self.loss, &self.data, part)?;
         let metrics = evaluation.metrics();
-        Ok(metrics.iter().map(|metric| (metric.name.to_string(), json!(metric.value))).collect::<Map<_, _>>().into())
+        Ok(metrics
+            .iter()
+            .map(|metric| (metric.name.to_string(), json!(metric.value)))
+            .collect::<Map<_, _>>()
+            .into())
     }
 
     /// Rows as the network takes them.

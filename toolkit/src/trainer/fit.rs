@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use trainbook_callbacks::{
-    BatchStart, EpochEnd, EpochStart, FitEnd, FitStart, Flow, GradientEdit, GradientView, Horizon, MetricLog, Moment,
-    StepEnd, StopKind, StopReason,
+    BatchStart, EpochEnd, EpochStart, FitEnd, FitStart, Flow, GradientEdit, GradientView, Horizon,
+    MetricLog, Moment, StepEnd, StopKind, StopReason,
 };
 use trainbook_store::{EndState, Environment, Metric, RunEnd, RunStart, RunWriter, Value};
 
@@ -37,19 +37,28 @@ impl Trainer {
     /// Calling it again goes on from there, as a run of its own.
     ///
     /// # Errors
-    /// A callback, the device or the store failed, or code called by the loop panicked. The run is then recorded as failed, every callback
-    /// has seen [`FitEnd`](Moment::FitEnd), and the trainer can still be used.
+    /// A callback, the device or the store failed, or code called by the loop panicked. The run is
+    /// then recorded as failed, every callback has seen [`FitEnd`](Moment::FitEnd), and the trainer
+    /// can still be used.
     pub fn fit(&mut self, epochs: Epochs) -> Result<Run, Error> {
-        let mut loader =
-            Loader::new(&self.data, Part::Train, self.batch_size, Some(Stream::new(self.recipe.seed, "shuffle")));
+        let mut loader = Loader::new(
+            &self.data,
+            Part::Train,
+            self.batch_size,
+            Some(Stream::new(self.recipe.seed, "shuffle")),
+        );
         let horizon = Horizon {
             epochs: epochs.0,
             batches_per_epoch: loader.batches_per_epoch() as u64,
             first_update: self.counters.updates_applied,
         };
         let writer = self.start_run(epochs)?;
-        let mut progress =
-            Progress { horizon, batch: Batch::default(), history: Vec::new(), step_log: MetricLog::default() };
+        let mut progress = Progress {
+            horizon,
+            batch: Batch::default(),
+            history: Vec::new(),
+            step_log: MetricLog::default(),
+        };
         let first_epoch = self.counters.epoch;
         let started = Instant::now();
         let mut outcome = unwound(|| self.train(&mut loader, &mut progress, writer.as_ref()));
@@ -97,10 +106,12 @@ impl Trainer {
         progress: &mut Progress,
         run: Option<&RunWriter>,
     ) -> Result<StopReason, Error> {
-        // A fit that failed in the middle of a step left its gradients there, and the first batch would add to them.
+        // A fit that failed in the middle of a step left its gradients there, and the first batch
+        // would add to them.
         self.task.clear_gradients()?;
         let horizon = progress.horizon;
-        let start = FitStart { counters: self.counters, horizon, run, epoch_metrics: &self.epoch_metrics };
+        let start =
+            FitStart { counters: self.counters, horizon, run, epoch_metrics: &self.epoch_metrics };
         if let Flow::Stop(reason) = self.stack.on(&mut Moment::FitStart(&start))? {
             return Ok(reason);
         }
@@ -112,7 +123,8 @@ impl Trainer {
         Ok(StopReason::new(StopKind::Completed, format!("{} epochs", horizon.epochs)))
     }
 
-    /// One pass over the training part; a reason when the fit is to end. A stop inside the epoch ends it there, without validation.
+    /// One pass over the training part; a reason when the fit is to end. A stop inside the epoch
+    /// ends it there, without validation.
     fn epoch(
         &mut self,
         loader: &mut Loader,
@@ -150,7 +162,11 @@ impl Trainer {
             &requests,
         );
         let flow = self.stack.on(&mut Moment::EpochEnd(&end))?;
-        progress.history.push(EpochRow { epoch: self.counters.epoch, step: self.counters.batches_seen, metrics });
+        progress.history.push(EpochRow {
+            epoch: self.counters.epoch,
+            step: self.counters.batches_seen,
+            metrics,
+        });
         self.counters.epoch += 1;
         for request in requests.into_inner() {
             self.write_checkpoint(run, request)?;
@@ -165,19 +181,27 @@ impl Trainer {
     fn epoch_values(&self, train_loss: f64) -> Result<Vec<Metric>, Error> {
         let mut values = vec![train_loss];
         if !self.data.part(Part::Validation).is_empty() {
-            let validation = Evaluation::of(self.task.model(), self.recipe.loss, &self.data, Part::Validation)?;
+            let validation =
+                Evaluation::of(self.task.model(), self.recipe.loss, &self.data, Part::Validation)?;
             values.push(validation.loss);
             if self.recipe.loss == Loss::CrossEntropy {
                 values.extend(validation.accuracy());
             }
         }
-        Ok(self.epoch_metrics.iter().cloned().zip(values).map(|(name, value)| Metric { name, value }).collect())
+        Ok(self
+            .epoch_metrics
+            .iter()
+            .cloned()
+            .zip(values)
+            .map(|(name, value)| Metric { name, value })
+            .collect())
     }
 
     fn step(&mut self, progress: &mut Progress) -> Result<(f32, Flow), Error> {
         let Progress { horizon, batch, step_log: log, .. } = progress;
         let horizon = *horizon;
-        let mut start = BatchStart::new(self.counters, horizon, &batch.samples, log, self.learning_rate);
+        let mut start =
+            BatchStart::new(self.counters, horizon, &batch.samples, log, self.learning_rate);
         let mut flow = self.stack.on(&mut Moment::BatchStart(&mut start))?;
         self.learning_rate = start.learning_rate();
 
@@ -203,7 +227,8 @@ impl Trainer {
             self.task.clear_gradients()?;
         }
 
-        let end = StepEnd::new(self.counters, horizon, self.learning_rate, applied, samples, log, loss);
+        let end =
+            StepEnd::new(self.counters, horizon, self.learning_rate, applied, samples, log, loss);
         flow = flow.or_stronger(self.stack.on(&mut Moment::StepEnd(&end))?);
         log.clear();
         Ok((loss, flow))
@@ -211,14 +236,16 @@ impl Trainer {
 
     fn end(&mut self, outcome: &Result<StopReason, Error>) -> Result<(), Error> {
         let error = outcome.as_ref().err().map(ToString::to_string);
-        let mut end = FitEnd::new(self.counters, outcome.as_ref().ok(), error.as_deref(), &mut *self.task);
+        let mut end =
+            FitEnd::new(self.counters, outcome.as_ref().ok(), error.as_deref(), &mut *self.task);
         self.stack.on(&mut Moment::FitEnd(&mut end))?;
         Ok(())
     }
 }
 
-/// Whether the wishes made before the update leave it to be applied. The strongest wish hides weaker ones, so a step that anybody wants to be
-/// something else than an ordinary one is not applied: nobody's `SkipUpdate` is overruled by another's `EndEpoch`.
+/// Whether the wishes made before the update leave it to be applied. The strongest wish hides
+/// weaker ones, so a step that anybody wants to be something else than an ordinary one is not
+/// applied: nobody's `SkipUpdate` is overruled by another's `EndEpoch`.
 fn updates(flow: &Flow) -> bool {
     matches!(flow, Flow::Continue)
 }
@@ -234,8 +261,10 @@ fn end_state(outcome: &Result<StopReason, Error>) -> EndState {
 /// Runs `f` and turns a panic into an error.
 fn unwound<R>(f: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
-        let message =
-            panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+        let message = panic
+            .downcast_ref::<&str>()
+            .map(|s| (*s).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned());
         Err(Error::Panicked(message.unwrap_or_else(|| "no message".to_owned())))
     })
 }

@@ -1,7 +1,7 @@
 //! The trainer: one loop, told by callbacks what else to do.
 //!
-//! `builder.rs` is where a trainer is put together, `fit.rs` the loop, `run.rs` what a fit leaves in the user's hand, and
-//! `export.rs` how that becomes an ONNX file.
+//! `builder.rs` is where a trainer is put together, `fit.rs` the loop, `run.rs` what a fit leaves
+//! in the user's hand, and `export.rs` how that becomes an ONNX file.
 
 mod builder;
 mod checkpoint;
@@ -29,7 +29,8 @@ use crate::task::{Recipe, Task};
 
 /// Trains one network on one data set.
 ///
-/// It is not generic: network, device and loss are values behind [`Task`], so a trainer can be kept in a notebook variable.
+/// It is not generic: network, device and loss are values behind [`Task`], so a trainer can be kept
+/// in a notebook variable.
 pub struct Trainer {
     pub(crate) data: Dataset,
     pub(crate) make: fn(&Recipe) -> Result<Box<dyn Task>, NnError>,
@@ -64,13 +65,19 @@ impl Trainer {
         self.counters
     }
 
-    /// A hash over everything that decides how training goes on: weights, moments, counters, learning rate, and the state of every
-    /// callback.
+    /// A hash over everything that decides how training goes on: weights, moments, counters,
+    /// learning rate, and the state of every callback.
     pub fn state_hash(&self) -> Result<blake3::Hash, Error> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(self.task.state()?.hash().as_bytes());
         let c = self.counters;
-        for count in [c.epoch, c.batches_seen, c.updates_attempted, c.updates_applied, self.learning_rate.to_bits()] {
+        for count in [
+            c.epoch,
+            c.batches_seen,
+            c.updates_attempted,
+            c.updates_applied,
+            self.learning_rate.to_bits(),
+        ] {
             hasher.update(&count.to_le_bytes());
         }
         for saved in self.stack.save()? {

@@ -13,7 +13,8 @@ use crate::display::{self, Bundle};
 use crate::random::Seed;
 use crate::task::{Loss, Model};
 
-/// A finished fit: its numbers, and the network exactly as the fit left it. Training the trainer further does not change it.
+/// A finished fit: its numbers, and the network exactly as the fit left it. Training the trainer
+/// further does not change it.
 #[derive(Clone)]
 pub struct Run {
     pub(super) writer: Option<RunWriter>,
@@ -112,7 +113,9 @@ impl Run {
 
     /// Shows the run as the result of a notebook cell.
     pub fn evcxr_display(&self) {
-        self.view().unwrap_or_else(|error| Bundle::from_text(&format!("{self}\nfailed to {error}"))).emit();
+        self.view()
+            .unwrap_or_else(|error| Bundle::from_text(&format!("{self}\nfailed to {error}")))
+            .emit();
     }
 }
 
@@ -122,7 +125,11 @@ impl std::fmt::Display for Run {
             Some(id) => write!(f, "run {id}")?,
             None => write!(f, "a run that was not recorded")?,
         }
-        write!(f, ", seed {}: {} epochs in {:.2} s, {}", self.seed.0, self.epochs, self.seconds, self.reason)?;
+        write!(
+            f,
+            ", seed {}: {} epochs in {:.2} s, {}",
+            self.seed.0, self.epochs, self.seconds, self.reason
+        )?;
         for metric in self.history.last().iter().flat_map(|row| &row.metrics) {
             write!(f, ", {} {:.4}", metric.name, metric.value)?;
         }
@@ -130,7 +137,8 @@ impl std::fmt::Display for Run {
     }
 }
 
-/// Says loudly that a run is not fully recorded. Recording must not break training, so this is not an error.
+/// Says loudly that a run is not fully recorded. Recording must not break training, so this is not
+/// an error.
 pub(super) fn warn(recorded: Result<(), StoreError>) {
     if let Err(error) = recorded {
         eprintln!("warning: the run goes on, but the store failed to {error}");

@@ -1,4 +1,5 @@
-//! What cannot work is refused before the first step, in one line that says what is wrong and what would be right.
+//! What cannot work is refused before the first step, in one line that says what is wrong and what
+//! would be right.
 
 use trainbook::data::Targets;
 use trainbook::prelude::*;
@@ -26,7 +27,8 @@ fn networks_that_do_not_fit_the_data() {
     type FourClasses = (Linear<4, 8>, ReLU, Linear<8, 4>);
     type OneValue = (Linear<4, 8>, ReLU, Linear<8, 1>);
     let (classes, values) = (clouds(), values());
-    let classifier = |message: &str, builder: TrainerBuilder| assert_eq!(refused(builder.quiet()), message);
+    let classifier =
+        |message: &str, builder: TrainerBuilder| assert_eq!(refused(builder.quiet()), message);
     classifier(
         "train on the data: the network takes 5 inputs, and a row has 4 features",
         Trainer::classifier::<Narrow>(&classes),
@@ -91,7 +93,8 @@ fn callbacks_that_contradict_each_other_or_the_trainer() {
     );
     // without a validation part there is no loss on it
     let unsplit = values();
-    let regressor = Trainer::regressor::<(Linear<4, 8>, ReLU, Linear<8, 1>)>(&unsplit).seed(1).quiet();
+    let regressor =
+        Trainer::regressor::<(Linear<4, 8>, ReLU, Linear<8, 1>)>(&unsplit).seed(1).quiet();
     assert_eq!(
         refused(regressor.with(EarlyStopping::on("val_loss"))),
         r#"plan the callbacks: EarlyStopping monitors "val_loss", which nothing produces; there are: train_loss"#

@@ -20,7 +20,9 @@ fn the_seed_decides_everything() {
 #[test]
 fn without_a_seed_one_is_drawn_and_told() {
     let data = clouds();
-    let drawn = || Trainer::classifier::<crate::support::Mlp>(&data).batch_size(16).quiet().build().unwrap();
+    let drawn = || {
+        Trainer::classifier::<crate::support::Mlp>(&data).batch_size(16).quiet().build().unwrap()
+    };
     let (mut one, other) = (drawn(), drawn());
     assert_ne!(one.seed(), other.seed());
     let run = one.fit(Epochs(2)).unwrap();
@@ -52,7 +54,13 @@ fn looking_on_changes_nothing() {
 #[test]
 fn finding_a_learning_rate_leaves_no_trace() {
     let data = clouds();
-    let with = || builder(&data, 1).with(Clip::global_norm(1.0)).with(EarlyStopping::on("val_loss")).build().unwrap();
+    let with = || {
+        builder(&data, 1)
+            .with(Clip::global_norm(1.0))
+            .with(EarlyStopping::on("val_loss"))
+            .build()
+            .unwrap()
+    };
     let mut trainer = with();
     trainer.fit(Epochs(1)).unwrap();
     let before = trainer.state_hash().unwrap();

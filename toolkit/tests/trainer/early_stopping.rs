@@ -25,7 +25,9 @@ fn the_best_epoch_is_what_remains() {
     assert_eq!(run.stopped_because().kind, StopKind::EarlyStopping);
     assert_eq!(run.stopped_because().by, "EarlyStopping");
 
-    let loss = |epoch: usize| run.history()[epoch].metrics.iter().find(|m| m.name == "val_loss").unwrap().value;
+    let loss = |epoch: usize| {
+        run.history()[epoch].metrics.iter().find(|m| m.name == "val_loss").unwrap().value
+    };
     let epochs = run.history().len();
     let best = (0..epochs).min_by(|a, b| loss(*a).total_cmp(&loss(*b))).unwrap();
     assert_eq!((run.epochs() as usize, best + 3), (epochs, epochs - 1), "patience is 3");
@@ -38,8 +40,11 @@ fn the_best_epoch_is_what_remains() {
 
     // and that is what would be exported
     let graph = run.graph().unwrap();
-    let exported: Vec<&[f32]> =
-        graph.weights().filter(|(name, ..)| !name.starts_with("normalize")).map(|(_, _, values)| values).collect();
+    let exported: Vec<&[f32]> = graph
+        .weights()
+        .filter(|(name, ..)| !name.starts_with("normalize"))
+        .map(|(_, _, values)| values)
+        .collect();
     assert_eq!(exported, snapshots[best].0);
 }
 
@@ -47,7 +52,13 @@ fn the_best_epoch_is_what_remains() {
 fn without_restore_the_last_epoch_remains() {
     let data = clouds();
     let fit = |stopping: EarlyStopping| {
-        builder(&data, 1).learning_rate(0.03).with(stopping).build().unwrap().fit(Epochs(100)).unwrap()
+        builder(&data, 1)
+            .learning_rate(0.03)
+            .with(stopping)
+            .build()
+            .unwrap()
+            .fit(Epochs(100))
+            .unwrap()
     };
     let run = fit(EarlyStopping::on("val_loss").patience(3));
     let last = run.history().last().unwrap().metrics[1].value;

@@ -18,7 +18,9 @@ fn the_file_answers_as_the_run_does() {
     let data = Dataset::csv(path).unwrap().target(Column::last()).unwrap();
     let data = data.split(Split::stratified(0.8, 0.1, 0.1), Seed(7)).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    for (file, normalize) in [("standard.onnx", Normalize::standard()), ("divided.onnx", Normalize::divide_by(16.0))] {
+    for (file, normalize) in
+        [("standard.onnx", Normalize::standard()), ("divided.onnx", Normalize::divide_by(16.0))]
+    {
         let data = data.clone().normalize(normalize).unwrap();
         let mut trainer = Trainer::classifier::<Digits>(&data).seed(1).quiet().build().unwrap();
         let run = trainer.fit(Epochs(2)).unwrap();
@@ -35,7 +37,10 @@ fn the_file_answers_as_the_run_does() {
         assert_eq!(ours.len(), 10 * data.len());
         let difference = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(difference < 1e-5, "{difference}");
-        assert!(f64::from(difference) <= report.comparison.max_abs_diff.max(1e-5), "{difference}, {report}");
+        assert!(
+            f64::from(difference) <= report.comparison.max_abs_diff.max(1e-5),
+            "{difference}, {report}"
+        );
         assert!(ours.chunks(10).zip(theirs.chunks(10)).all(|(a, b)| argmax(a) == argmax(b)));
     }
     let files = std::fs::read_dir(folder.path()).unwrap().count();
@@ -55,7 +60,8 @@ fn the_name_decides_nothing_but_where() {
 fn broken_run() -> Run {
     let spoil = probe(|moment| {
         if let Moment::FitEnd(end) = moment {
-            let mut weights = Snapshot(vec![vec![0.5; 32], vec![0.5; 8], vec![0.5; 24], vec![0.5; 3]]);
+            let mut weights =
+                Snapshot(vec![vec![0.5; 32], vec![0.5; 8], vec![0.5; 24], vec![0.5; 3]]);
             weights.0[2][7] = f32::NAN;
             end.restore(&weights)?;
         }
@@ -86,7 +92,11 @@ fn what_is_refused_leaves_everything_as_it_was() {
     let missing = folder.path().join("missing").join("net.onnx");
     refuse(&run, &missing, &missing.display().to_string());
     assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0);
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "a temporary file was left behind");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        2,
+        "a temporary file was left behind"
+    );
 }
 
 /// The outputs of the file for the rows of a part, and those rows.
@@ -130,15 +140,22 @@ fn exports_what_it_evaluates(run: &Run, data: &Dataset) -> trainbook::onnx::Expo
 fn after_early_stopping_the_best_weights_are_exported() {
     let data = clouds();
     let fit = |stopping: EarlyStopping| {
-        builder(&data, 1).learning_rate(0.03).with(stopping).build().unwrap().fit(Epochs(100)).unwrap()
+        builder(&data, 1)
+            .learning_rate(0.03)
+            .with(stopping)
+            .build()
+            .unwrap()
+            .fit(Epochs(100))
+            .unwrap()
     };
     let restored = fit(EarlyStopping::on("val_loss").patience(5).restore_best());
     let last = fit(EarlyStopping::on("val_loss").patience(5));
     let best = exports_what_it_evaluates(&restored, &data);
     let at_the_end = exports_what_it_evaluates(&last, &data);
     assert_ne!(best.graph_sha256, at_the_end.graph_sha256);
-    let val_loss =
-        |row: &trainbook::trainer::EpochRow| row.metrics.iter().find(|m| m.name == "val_loss").unwrap().value;
+    let val_loss = |row: &trainbook::trainer::EpochRow| {
+        row.metrics.iter().find(|m| m.name == "val_loss").unwrap().value
+    };
     let least = restored.history().iter().map(val_loss).fold(f64::INFINITY, f64::min);
     assert_eq!(restored.evaluate(Part::Validation).unwrap().loss, least);
     assert!(last.evaluate(Part::Validation).unwrap().loss > least);
@@ -154,7 +171,8 @@ fn after_resuming_the_same_file_is_exported() {
     let mut resumed = builder(&data, 1).build().unwrap();
     resumed.load_checkpoint(&bytes).unwrap();
     let run = resumed.fit(Epochs(5)).unwrap();
-    let (a, b) = (exports_what_it_evaluates(&expected, &data), exports_what_it_evaluates(&run, &data));
+    let (a, b) =
+        (exports_what_it_evaluates(&expected, &data), exports_what_it_evaluates(&run, &data));
     assert_eq!(a.graph_sha256, b.graph_sha256);
     // A run keeps its weights while its trainer goes on.
     resumed.fit(Epochs(9)).unwrap();
@@ -179,7 +197,8 @@ fn the_metadata_tell_a_deployer_what_to_know() {
     assert_eq!(json("trainbook.labels"), serde_json::json!(["red", "green", "blue, mostly"]));
     assert_eq!(json("trainbook.metrics")["val_loss"], run.evaluate(Part::Validation).unwrap().loss);
     assert_eq!(json("trainbook.normalization")["in_graph"], true);
-    let scale: Vec<f32> = serde_json::from_value(json("trainbook.normalization")["scale"].clone()).unwrap();
+    let scale: Vec<f32> =
+        serde_json::from_value(json("trainbook.normalization")["scale"].clone()).unwrap();
     assert_eq!(scale, data.normalization().scale);
     assert_eq!(json("trainbook.schema")["inputs"][0]["shape"], serde_json::json!(["batch", "4"]));
     assert_eq!(json("trainbook.schema")["features"], serde_json::json!(["0", "1", "2", "3"]));
@@ -190,7 +209,8 @@ fn the_metadata_tell_a_deployer_what_to_know() {
     assert_eq!(report.golden[0].rows, 3);
 
     for labels in [&["a", "b"][..], &["a", "b", "b"], &["a", "b", "c", "d"]] {
-        let error = run.export_with(&path, Export::new().labels(labels.iter().copied())).unwrap_err();
+        let error =
+            run.export_with(&path, Export::new().labels(labels.iter().copied())).unwrap_err();
         assert!(matches!(error, Error::Setting { setting: "labels", .. }), "{error}");
     }
     for key in ["trainbook.proof", "trainbook.seed", "trainbook.mine"] {
@@ -208,19 +228,27 @@ fn heads_and_folders_are_as_asked() {
     let report = run.export_with(&path, Export::new().softmax().class().folder()).unwrap();
     assert_eq!(report.path, path);
     let checked = trainbook::onnx::check(&path, &Verifier::default()).unwrap();
-    assert_eq!(checked.signature, "input [batch, 4] → probabilities [batch, 3], class [batch] of int64");
-    let places: Vec<_> = checked.golden.iter().map(|golden| (golden.place.as_str(), golden.rows)).collect();
+    assert_eq!(
+        checked.signature,
+        "input [batch, 4] → probabilities [batch, 3], class [batch] of int64"
+    );
+    let places: Vec<_> =
+        checked.golden.iter().map(|golden| (golden.place.as_str(), golden.rows)).collect();
     assert_eq!(places, [("metadata", 3), ("test_data_set_0", 33)]);
 
     let rows = data.part(Part::Test);
     let features: Vec<f32> = rows.iter().flat_map(|&row| data.features(row)).copied().collect();
     let session = Session::open(&path.join("model.onnx"), None).unwrap();
-    let outputs = session.run(&[trainbook::onnx::Array::f32([rows.len(), 4], features.clone())]).unwrap();
+    let outputs =
+        session.run(&[trainbook::onnx::Array::f32([rows.len(), 4], features.clone())]).unwrap();
     let logits = run.predict(&features, rows.len()).unwrap();
     for (i, logits) in logits.chunks_exact(3).enumerate() {
         let sum: f64 = logits.iter().map(|&x| f64::from(x).exp()).sum();
         for (j, &logit) in logits.iter().enumerate() {
-            assert!((f64::from(outputs[0].floats()[3 * i + j]) - f64::from(logit).exp() / sum).abs() < 1e-6);
+            assert!(
+                (f64::from(outputs[0].floats()[3 * i + j]) - f64::from(logit).exp() / sum).abs()
+                    < 1e-6
+            );
         }
         assert_eq!(outputs[1].integers()[i], argmax(logits) as i64);
     }
@@ -248,8 +276,15 @@ fn heads_and_folders_are_as_asked() {
 #[test]
 fn a_regression_has_neither_head_nor_labels() {
     let features: Vec<f32> = (0..40).map(|i| i as f32 / 40.0).collect();
-    let data = Dataset::from_rows("a line", 1, features.clone(), Targets::Values(features)).unwrap();
-    let run = Trainer::regressor::<Linear<1, 1>>(&data).seed(1).quiet().build().unwrap().fit(Epochs(1)).unwrap();
+    let data =
+        Dataset::from_rows("a line", 1, features.clone(), Targets::Values(features)).unwrap();
+    let run = Trainer::regressor::<Linear<1, 1>>(&data)
+        .seed(1)
+        .quiet()
+        .build()
+        .unwrap()
+        .fit(Epochs(1))
+        .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("line.onnx");
     for export in [Export::new().softmax(), Export::new().class(), Export::new().labels(["a"])] {

@@ -20,10 +20,14 @@ fn loss_on_host(task: &mut dyn Task, weights: &Snapshot, batch: &Batch) -> f64 {
     let rows = outputs.chunks_exact(task.model().outputs());
     let sum: f64 = match &batch.targets {
         Targets::Classes(classes) => {
-            let loss = |row: &[f64], class: u32| row.iter().map(|x| x.exp()).sum::<f64>().ln() - row[class as usize];
+            let loss = |row: &[f64], class: u32| {
+                row.iter().map(|x| x.exp()).sum::<f64>().ln() - row[class as usize]
+            };
             rows.zip(classes).map(|(row, class)| loss(row, *class)).sum()
         }
-        Targets::Values(values) => rows.zip(values).map(|(row, value)| (row[0] - f64::from(*value)).powi(2)).sum(),
+        Targets::Values(values) => {
+            rows.zip(values).map(|(row, value)| (row[0] - f64::from(*value)).powi(2)).sum()
+        }
     };
     sum / batch.len() as f64
 }
@@ -72,12 +76,25 @@ fn compare_with_finite_differences<N: Network>(loss: Loss, batch: &Batch) {
 #[test]
 fn gradients_are_those_of_finite_differences() {
     let classes = &batches(&clouds(), 1, 0)[0];
-    compare_with_finite_differences::<(Linear<4, 5>, ReLU, Linear<5, 3>)>(Loss::CrossEntropy, classes);
-    compare_with_finite_differences::<(Linear<4, 5>, Tanh, Linear<5, 3>)>(Loss::CrossEntropy, classes);
-    compare_with_finite_differences::<(Linear<4, 5>, LayerNorm1D<5>, Tanh, Linear<5, 3>)>(Loss::CrossEntropy, classes);
-    let values = Targets::Values(classes.features.chunks(4).map(|row| row[0] - row[1] * row[2]).collect());
+    compare_with_finite_differences::<(Linear<4, 5>, ReLU, Linear<5, 3>)>(
+        Loss::CrossEntropy,
+        classes,
+    );
+    compare_with_finite_differences::<(Linear<4, 5>, Tanh, Linear<5, 3>)>(
+        Loss::CrossEntropy,
+        classes,
+    );
+    compare_with_finite_differences::<(Linear<4, 5>, LayerNorm1D<5>, Tanh, Linear<5, 3>)>(
+        Loss::CrossEntropy,
+        classes,
+    );
+    let values =
+        Targets::Values(classes.features.chunks(4).map(|row| row[0] - row[1] * row[2]).collect());
     let values = Batch { targets: values, ..classes.clone() };
-    compare_with_finite_differences::<(Linear<4, 5>, Sigmoid, Linear<5, 1>)>(Loss::MeanSquaredError, &values);
+    compare_with_finite_differences::<(Linear<4, 5>, Sigmoid, Linear<5, 1>)>(
+        Loss::MeanSquaredError,
+        &values,
+    );
 }
 
 #[test]
@@ -90,7 +107,10 @@ fn a_second_batch_adds_to_the_gradients() {
     let twice = read(&mut *task);
     for (once, twice) in once.iter().flatten().zip(twice.iter().flatten()) {
         // Not to the bit: rows are added one by one to what is there.
-        assert!((once + once - twice).abs() <= 1e-6 * twice.abs().max(0.01), "{once}, then {twice}");
+        assert!(
+            (once + once - twice).abs() <= 1e-6 * twice.abs().max(0.01),
+            "{once}, then {twice}"
+        );
     }
 }
 
@@ -99,7 +119,11 @@ fn checked_norm(task: &mut dyn Task) -> f64 {
     let stated = task.global_norm().unwrap();
     let square: f64 = read(task).iter().flatten().map(|v| f64::from(*v).powi(2)).sum();
     // what `sum_of_squares` promises
-    assert!((stated - square.sqrt()).abs() <= 2.0_f64.powi(-19) * stated, "stated {stated}, is {}", square.sqrt());
+    assert!(
+        (stated - square.sqrt()).abs() <= 2.0_f64.powi(-19) * stated,
+        "stated {stated}, is {}",
+        square.sqrt()
+    );
     task.global_norm().unwrap() // `read` itself may have changed something, for all the task knows
 }
 
@@ -146,7 +170,10 @@ fn scale_and_clamp_do_to_every_element_what_they_say() {
     task.forward_backward(batch).unwrap();
     let raw = read(&mut *task);
     let limit = 0.05;
-    assert!(raw.iter().flatten().any(|v| v.abs() > 3.0 * limit) && raw.iter().flatten().any(|v| v.abs() < limit));
+    assert!(
+        raw.iter().flatten().any(|v| v.abs() > 3.0 * limit)
+            && raw.iter().flatten().any(|v| v.abs() < limit)
+    );
     task.scale(3.0).unwrap();
     let scaled: Vec<Vec<f32>> = raw.iter().map(|g| g.iter().map(|v| v * 3.0).collect()).collect();
     assert_eq!(read(&mut *task), scaled);
@@ -175,9 +202,14 @@ fn stats_are_of_each_tensor() {
     let shapes: Vec<Vec<usize>> = task.tensors().iter().map(|t| t.shape.clone()).collect();
     assert_eq!(shapes, [vec![8, 4], vec![8], vec![3, 8], vec![3]]);
     let stats = task.stats().unwrap();
-    let seen: Vec<_> = stats.iter().map(|s| (s.len, s.norm, s.max_abs, s.zeros, s.nans, s.infs)).collect();
-    let expected =
-        [(32, 5.0, 4.0, 30, 0, 0), (8, 10.0, 8.0, 6, 0, 0), (24, 15.0, 12.0, 22, 0, 0), (3, 20.0, 16.0, 1, 0, 0)];
+    let seen: Vec<_> =
+        stats.iter().map(|s| (s.len, s.norm, s.max_abs, s.zeros, s.nans, s.infs)).collect();
+    let expected = [
+        (32, 5.0, 4.0, 30, 0, 0),
+        (8, 10.0, 8.0, 6, 0, 0),
+        (24, 15.0, 12.0, 22, 0, 0),
+        (3, 20.0, 16.0, 1, 0, 0),
+    ];
     assert_eq!(seen, expected);
     task.edit(&mut |info, values| {
         if info.shape == [3] {

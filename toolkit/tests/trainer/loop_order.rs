@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex};
 use trainbook::callbacks::{Moment, StopKind};
 use trainbook::prelude::*;
 
-use crate::support::{BATCHES, batches, builder, clouds, counts, name, probe, task, task_state, weight_bits};
+use crate::support::{
+    BATCHES, batches, builder, clouds, counts, name, probe, task, task_state, weight_bits,
+};
 
-/// What a listener saw: each moment with its counters (epoch, batches seen, updates attempted, updates applied).
+/// What a listener saw: each moment with its counters (epoch, batches seen, updates attempted,
+/// updates applied).
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<Vec<(&'static str, [u64; 4])>>>);
 
@@ -31,7 +34,8 @@ impl Seen {
     }
 }
 
-const STEP: [&str; 5] = ["BatchStart", "RawGradients", "ChangeGradients", "FinalGradients", "StepEnd"];
+const STEP: [&str; 5] =
+    ["BatchStart", "RawGradients", "ChangeGradients", "FinalGradients", "StepEnd"];
 
 /// `STEP` this many times.
 fn steps(n: usize) -> Vec<&'static str> {
@@ -41,14 +45,23 @@ fn steps(n: usize) -> Vec<&'static str> {
 /// Does `what` whenever the moment called `at` comes and `on` is set.
 fn at(at: &'static str, on: &Arc<AtomicBool>, what: fn() -> Reply) -> impl Callback + use<> {
     let on = on.clone();
-    probe(move |moment| if name(moment) == at && on.load(Ordering::SeqCst) { what() } else { Ok(Flow::Continue) })
+    probe(
+        move |moment| {
+            if name(moment) == at && on.load(Ordering::SeqCst) {
+                what()
+            } else {
+                Ok(Flow::Continue)
+            }
+        },
+    )
 }
 
 #[test]
 fn two_epochs_in_full() {
     // 5 rows in batches of 4: two batches in an epoch, the second of one row
     let features = (0..20).map(|i| i as f32).collect();
-    let data = Dataset::from_rows("a few rows", 4, features, Targets::Classes(vec![0, 1, 2, 0, 1])).unwrap();
+    let data = Dataset::from_rows("a few rows", 4, features, Targets::Classes(vec![0, 1, 2, 0, 1]))
+        .unwrap();
     let seen = Seen::default();
     let mut trainer = builder(&data, 1).batch_size(4).with(seen.listener()).build().unwrap();
     trainer.fit(Epochs(2)).unwrap();
@@ -95,7 +108,8 @@ const BEFORE_THE_END: [&str; 8] = [
     "EpochEnd",
 ];
 
-/// Breaks a fit at every moment in turn, and asserts that it ends in order and that the next fit is as if nothing had been left behind.
+/// Breaks a fit at every moment in turn, and asserts that it ends in order and that the next fit is
+/// as if nothing had been left behind.
 fn breaks(what: fn() -> Reply, message: &str) {
     let data = clouds();
     for moment in BEFORE_THE_END {
@@ -106,16 +120,23 @@ fn breaks(what: fn() -> Reply, message: &str) {
         let (note_norm, note_end) = (norms.clone(), ends.clone());
         let observer = probe(move |moment| {
             match moment {
-                Moment::RawGradients(view) => note_norm.lock().unwrap().push(view.gradients.global_norm()?),
-                Moment::FitEnd(end) => {
-                    note_end.lock().unwrap().push((end.reason.cloned(), end.error.map(str::to_owned)))
+                Moment::RawGradients(view) => {
+                    note_norm.lock().unwrap().push(view.gradients.global_norm()?)
                 }
+                Moment::FitEnd(end) => note_end
+                    .lock()
+                    .unwrap()
+                    .push((end.reason.cloned(), end.error.map(str::to_owned))),
                 _ => {}
             }
             Ok(Flow::Continue)
         });
-        let mut trainer =
-            builder(&data, 1).with(seen.listener()).with(observer).with(at(moment, &on, what)).build().unwrap();
+        let mut trainer = builder(&data, 1)
+            .with(seen.listener())
+            .with(observer)
+            .with(at(moment, &on, what))
+            .build()
+            .unwrap();
         let error = trainer.fit(Epochs(2)).map(|_| ()).unwrap_err();
         assert_eq!(error.to_string(), message, "at {moment}");
         assert_eq!(matches!(error, Error::Panicked(_)), message.contains("panic"));
@@ -131,7 +152,11 @@ fn breaks(what: fn() -> Reply, message: &str) {
         let run = trainer.fit(Epochs(1)).unwrap();
         assert_eq!(run.stopped_because().kind, StopKind::Completed);
         twin.forward_backward(&batches(&data, 1, epoch)[0]).unwrap();
-        assert_eq!(norms.lock().unwrap()[0], twin.global_norm().unwrap(), "gradients were left behind at {moment}");
+        assert_eq!(
+            norms.lock().unwrap()[0],
+            twin.global_norm().unwrap(),
+            "gradients were left behind at {moment}"
+        );
     }
 }
 
@@ -156,7 +181,8 @@ fn an_error_or_a_panic_at_the_very_end_is_an_error_of_the_fit() {
     for (what, message) in cases {
         let on = Arc::new(AtomicBool::new(true));
         let seen = Seen::default();
-        let mut trainer = builder(&data, 1).with(at("FitEnd", &on, what)).with(seen.listener()).build().unwrap();
+        let mut trainer =
+            builder(&data, 1).with(at("FitEnd", &on, what)).with(seen.listener()).build().unwrap();
         assert_eq!(trainer.fit(Epochs(1)).map(|_| ()).unwrap_err().to_string(), message);
         assert_eq!(seen.names().last(), Some(&"FitEnd"), "those behind it still get their turn");
         on.store(false, Ordering::SeqCst);
@@ -178,25 +204,34 @@ fn a_stop_goes_straight_to_the_end() {
         ("RawGradients", vec!["FitStart", "EpochStart", "BatchStart", "RawGradients", "StepEnd"]),
         ("FinalGradients", [vec!["FitStart", "EpochStart"], steps(1)].concat()),
         ("StepEnd", [vec!["FitStart", "EpochStart"], steps(1)].concat()),
-        ("EpochEnd", [vec!["FitStart", "EpochStart"], steps(BATCHES as usize), vec!["EpochEnd"]].concat()),
+        (
+            "EpochEnd",
+            [vec!["FitStart", "EpochStart"], steps(BATCHES as usize), vec!["EpochEnd"]].concat(),
+        ),
     ] {
         let seen = Seen::default();
-        let mut trainer = builder(&data, 1).with(at(moment, &on, stop)).with(seen.listener()).build().unwrap();
+        let mut trainer =
+            builder(&data, 1).with(at(moment, &on, stop)).with(seen.listener()).build().unwrap();
         let run = trainer.fit(Epochs(3)).unwrap();
         assert_eq!(seen.names(), [expected, vec!["FitEnd"]].concat(), "at {moment}");
         assert_eq!(run.stopped_because().to_string(), "requested (Probe): enough");
         let finished = u64::from(moment == "EpochEnd");
         assert_eq!((run.epochs(), run.history().len() as u64), (finished, finished));
         let applied = trainer.counters().updates_applied;
-        assert_eq!(applied, [0, 1, BATCHES][usize::from(moment.ends_with("End")) + finished as usize], "at {moment}");
+        assert_eq!(
+            applied,
+            [0, 1, BATCHES][usize::from(moment.ends_with("End")) + finished as usize],
+            "at {moment}"
+        );
     }
 }
 
 #[test]
 fn a_stop_in_the_middle_of_an_epoch_leaves_it_unfinished() {
     let seen = Seen::default();
-    let stop =
-        on_step_end(|step| Ok(if step.counters.batches_seen == 7 { Flow::stop("enough") } else { Flow::Continue }));
+    let stop = on_step_end(|step| {
+        Ok(if step.counters.batches_seen == 7 { Flow::stop("enough") } else { Flow::Continue })
+    });
     let mut trainer = builder(&clouds(), 1).with(stop).with(seen.listener()).build().unwrap();
     let run = trainer.fit(Epochs(3)).unwrap();
     let first = [vec!["FitStart", "EpochStart"], steps(5), vec!["EpochEnd", "EpochStart"]].concat();
@@ -232,9 +267,19 @@ fn an_epoch_that_is_ended_is_still_validated() {
 #[test]
 fn a_wish_to_skip_is_not_overruled_by_one_to_end_the_epoch() {
     let wish = |flow: Flow| {
-        probe(move |moment| Ok(if matches!(moment, Moment::RawGradients(_)) { flow.clone() } else { Flow::Continue }))
+        probe(move |moment| {
+            Ok(if matches!(moment, Moment::RawGradients(_)) {
+                flow.clone()
+            } else {
+                Flow::Continue
+            })
+        })
     };
-    let mut trainer = builder(&clouds(), 1).with(wish(Flow::SkipUpdate)).with(wish(Flow::EndEpoch)).build().unwrap();
+    let mut trainer = builder(&clouds(), 1)
+        .with(wish(Flow::SkipUpdate))
+        .with(wish(Flow::EndEpoch))
+        .build()
+        .unwrap();
     let before = task_state(&trainer);
     trainer.fit(Epochs(1)).unwrap();
     assert_eq!(counts(trainer.counters()), [1, 1, 1, 0]);
@@ -260,9 +305,13 @@ fn a_skipped_update_changes_neither_weights_nor_moments() {
         trainer.fit(Epochs(1)).unwrap();
         assert_eq!(task_state(&trainer).hash(), before.hash(), "at {moment}");
         assert_eq!(counts(trainer.counters()), [2, 2 * BATCHES, 2 * BATCHES, BATCHES]);
-        assert_eq!(*applied.lock().unwrap(), [[true; BATCHES as usize], [false; BATCHES as usize]].concat());
+        assert_eq!(
+            *applied.lock().unwrap(),
+            [[true; BATCHES as usize], [false; BATCHES as usize]].concat()
+        );
 
-        // and nothing of the skipped gradients is left: the next epoch is that of a twin which never saw them
+        // and nothing of the skipped gradients is left: the next epoch is that of a twin which
+        // never saw them
         on.store(false, Ordering::SeqCst);
         trainer.fit(Epochs(1)).unwrap();
         let mut twin = task(1, AdamW::default());
@@ -283,7 +332,10 @@ fn after_a_skip_nobody_changes_gradients() {
     let mut trainer = builder(&clouds(), 1).with(skip).with(seen.listener()).build().unwrap();
     trainer.fit(Epochs(1)).unwrap();
     let step = ["BatchStart", "RawGradients", "StepEnd"].repeat(BATCHES as usize);
-    assert_eq!(seen.names(), [vec!["FitStart", "EpochStart"], step, vec!["EpochEnd", "FitEnd"]].concat());
+    assert_eq!(
+        seen.names(),
+        [vec!["FitStart", "EpochStart"], step, vec!["EpochEnd", "FitEnd"]].concat()
+    );
 }
 
 #[test]
@@ -311,6 +363,7 @@ fn a_rate_set_before_a_batch_is_the_rate_of_its_update() {
         twin.forward_backward(&batch).unwrap();
         twin.update(rate).unwrap();
     }
-    let by_hand: Vec<u32> = twin.model().weights().0.iter().flatten().map(|w| w.to_bits()).collect();
+    let by_hand: Vec<u32> =
+        twin.model().weights().0.iter().flatten().map(|w| w.to_bits()).collect();
     assert_eq!(weight_bits(&run), by_hand);
 }

@@ -1,6 +1,11 @@
-//! The trainer from outside, one module per promise. All in one program, because every test program links dfdx, plotters and ort anew.
+//! The trainer from outside, one module per promise. All in one program, because every test program
+//! links dfdx, plotters and ort anew.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "clippy excuses only the test functions themselves")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy excuses only the test functions themselves"
+)]
 #![allow(clippy::type_complexity, reason = "tables of cases are spelled out where they are used")]
 
 mod building;

@@ -39,15 +39,21 @@ fn every_number_is_there() {
     let series = record(&store, &run).series;
     assert_eq!(series["loss"], *losses.lock().unwrap());
     assert_eq!(series["loss"].len() as u64, 4 * BATCHES);
-    let rates = |step: u64| 0.02 * (1.0 + (std::f64::consts::PI * step as f64 / (4 * BATCHES) as f64).cos()) / 2.0;
+    let rates = |step: u64| {
+        0.02 * (1.0 + (std::f64::consts::PI * step as f64 / (4 * BATCHES) as f64).cos()) / 2.0
+    };
     assert_eq!(series["learning_rate"].len() as u64, 4 * BATCHES);
     for (i, (step, rate)) in series["learning_rate"].iter().enumerate() {
         assert_eq!(*step, i as u64 + 1);
         assert!((rate - rates(i as u64)).abs() < 1e-12, "step {step}: {rate}");
     }
-    assert_eq!(series["gradient_norm"].iter().map(|p| p.0).collect::<Vec<_>>(), [1, 3, 5, 7, 9, 11, 13, 15, 17, 19]);
+    assert_eq!(
+        series["gradient_norm"].iter().map(|p| p.0).collect::<Vec<_>>(),
+        [1, 3, 5, 7, 9, 11, 13, 15, 17, 19]
+    );
     for (i, name) in ["train_loss", "val_loss", "val_accuracy"].into_iter().enumerate() {
-        let history: Vec<_> = run.history().iter().map(|row| (row.step, row.metrics[i].value)).collect();
+        let history: Vec<_> =
+            run.history().iter().map(|row| (row.step, row.metrics[i].value)).collect();
         assert_eq!(series[name], history);
     }
     assert_eq!(series["epoch"], [(5, 1.0), (10, 2.0), (15, 3.0), (20, 4.0)]);
@@ -125,13 +131,17 @@ fn every_fit_is_a_run_of_its_own() {
     let steps = |run| record(&store, run).series["loss"].iter().map(|p| p.0).collect::<Vec<_>>();
     assert_eq!(steps(&first), [1, 2, 3, 4, 5]);
     assert_eq!(steps(&second), (6..=15).collect::<Vec<_>>());
-    assert_eq!((record(&store, &first).summary.epochs, record(&store, &second).summary.epochs), (1, 2));
+    assert_eq!(
+        (record(&store, &first).summary.epochs, record(&store, &second).summary.epochs),
+        (1, 2)
+    );
 }
 
 #[test]
 fn what_is_done_with_a_run_is_recorded_with_it() {
     let (folder, store) = store();
-    let mut trainer = builder(&clouds(), 1).with(Checkpoint::best("val_loss")).store(&store).build().unwrap();
+    let mut trainer =
+        builder(&clouds(), 1).with(Checkpoint::best("val_loss")).store(&store).build().unwrap();
     let run = trainer.fit(Epochs(2)).unwrap();
     let evaluation = run.evaluate(Part::Test).unwrap();
     let report = run.export(folder.path().join("net.onnx")).unwrap();
@@ -147,21 +157,40 @@ fn what_is_done_with_a_run_is_recorded_with_it() {
                 evaluated = true;
             }
             RunEvent::Export {
-                path, sha256, graph_sha256, runtime, max_abs_diff, comparisons, margin_used, ..
+                path,
+                sha256,
+                graph_sha256,
+                runtime,
+                max_abs_diff,
+                comparisons,
+                margin_used,
+                ..
             } => {
                 assert_eq!(path, report.path.display().to_string());
-                assert_eq!((sha256, graph_sha256), (report.file_sha256.clone(), report.graph_sha256.clone()));
+                assert_eq!(
+                    (sha256, graph_sha256),
+                    (report.file_sha256.clone(), report.graph_sha256.clone())
+                );
                 assert_eq!(runtime, format!("ONNX Runtime {}", report.checked_in.version));
                 let compared = &report.comparison;
-                assert_eq!((comparisons, max_abs_diff), (compared.comparisons as u64, compared.max_abs_diff));
+                assert_eq!(
+                    (comparisons, max_abs_diff),
+                    (compared.comparisons as u64, compared.max_abs_diff)
+                );
                 assert_eq!(margin_used, compared.margin_used);
                 exported = true;
             }
             RunEvent::Checkpoint { label, epoch, step, object, metric } => {
                 assert_eq!((label.as_str(), step), ("best", epoch * BATCHES));
-                assert_eq!(metric.unwrap().value, run.history()[epoch as usize - 1].metrics[1].value);
-                let mut trainer =
-                    builder(&clouds(), 1).with(Checkpoint::best("val_loss")).store(&store).build().unwrap();
+                assert_eq!(
+                    metric.unwrap().value,
+                    run.history()[epoch as usize - 1].metrics[1].value
+                );
+                let mut trainer = builder(&clouds(), 1)
+                    .with(Checkpoint::best("val_loss"))
+                    .store(&store)
+                    .build()
+                    .unwrap();
                 trainer.load_checkpoint(&store.get_object(&object).unwrap()).unwrap();
                 checkpoints += 1;
             }
@@ -188,13 +217,17 @@ fn training_goes_on_when_the_store_is_gone() {
         }
         Ok(Flow::Continue)
     });
-    let mut trainer = builder(&data, 1).with(vandal).with(Checkpoint::last()).store(&store).build().unwrap();
+    let mut trainer =
+        builder(&data, 1).with(vandal).with(Checkpoint::last()).store(&store).build().unwrap();
     let run = trainer.fit(Epochs(4)).unwrap();
     assert_eq!(weight_bits(&run), weight_bits(&expected));
     assert_eq!(run.history(), expected.history());
     run.evaluate(Part::Validation).unwrap();
     assert!(run.view().is_err());
-    assert!(trainer.fit(Epochs(1)).is_err(), "a new run cannot begin without a store, and must say so");
+    assert!(
+        trainer.fit(Epochs(1)).is_err(),
+        "a new run cannot begin without a store, and must say so"
+    );
     drop((run, trainer, store));
     std::fs::remove_file(folder.keep()).unwrap();
 }

@@ -39,10 +39,14 @@ fn a_checkpoint_from_the_middle_of_a_fit_goes_on_to_the_same_end() {
     let data = clouds();
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
-    let mut uninterrupted = stopping(&data, 1).with(Checkpoint::last()).store(&store).build().unwrap();
+    let mut uninterrupted =
+        stopping(&data, 1).with(Checkpoint::last()).store(&store).build().unwrap();
     let expected = uninterrupted.fit(Epochs(50)).unwrap();
     let stopped_after = expected.epochs();
-    assert!((6..50).contains(&stopped_after), "the fit should stop early, and did after {stopped_after} epochs");
+    assert!(
+        (6..50).contains(&stopped_after),
+        "the fit should stop early, and did after {stopped_after} epochs"
+    );
     let record = store.run(&expected.id().unwrap().to_string()).unwrap();
     let checkpoints: Vec<_> = record
         .events
@@ -115,9 +119,15 @@ fn what_another_trainer_wrote_is_refused() {
         trainer.batch_size(16).quiet().with(LrSchedule::constant(0.03)).with(Clip::global_norm(1.0))
     };
     let early = || EarlyStopping::on("val_loss").patience(4).restore_best();
-    let message = refused(&mut trainer, &bytes(like(Trainer::classifier::<Other>(&data).seed(1)).with(early())));
+    let message = refused(
+        &mut trainer,
+        &bytes(like(Trainer::classifier::<Other>(&data).seed(1)).with(early())),
+    );
     assert!(message.contains("Linear<4, 9>"), "{message}");
-    let message = refused(&mut trainer, &bytes(like(Trainer::classifier::<SameShapes>(&data).seed(1)).with(early())));
+    let message = refused(
+        &mut trainer,
+        &bytes(like(Trainer::classifier::<SameShapes>(&data).seed(1)).with(early())),
+    );
     assert!(message.contains("Tanh") && message.contains("ReLU"), "{message}");
 
     let message = refused(&mut trainer, &bytes(stopping(&data, 1).optimizer(Sgd::default())));

@@ -41,14 +41,19 @@ pub fn task(seed: u64, optimizer: impl Into<Optimizer>) -> Box<dyn Task> {
 }
 
 /// A task of any network.
-pub fn task_of<N: Network>(seed: u64, loss: Loss, optimizer: impl Into<Optimizer>) -> Box<dyn Task> {
+pub fn task_of<N: Network>(
+    seed: u64,
+    loss: Loss,
+    optimizer: impl Into<Optimizer>,
+) -> Box<dyn Task> {
     let (device, init) = (Device::Cpu, Init::default());
     N::task(&Recipe { device, loss, optimizer: optimizer.into(), init, seed: Seed(seed) }).unwrap()
 }
 
 /// The batches that [`builder`]'s trainer sees in an epoch.
 pub fn batches(data: &Dataset, seed: u64, epoch: u64) -> Vec<Batch> {
-    let mut loader = Loader::new(data, Part::Train, BATCH, Some(Stream::new(Seed(seed), "shuffle")));
+    let mut loader =
+        Loader::new(data, Part::Train, BATCH, Some(Stream::new(Seed(seed), "shuffle")));
     loader.start(epoch);
     let mut batch = Batch::default();
     std::iter::from_fn(|| loader.next(&mut batch).then(|| batch.clone())).collect()

@@ -21,7 +21,9 @@ impl Repository {
     fn git(&self, args: &[&str]) {
         let mut command = Command::new("git");
         command.arg("-C").arg(self.folder.path());
-        command.args(["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]).args(args);
+        command
+            .args(["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"])
+            .args(args);
         let output = command.output().unwrap();
         assert!(output.status.success(), "git {args:?}: {output:?}");
     }
@@ -71,7 +73,9 @@ fn commit_changes_and_new_files_are_told() {
     assert!(environment.unknown.is_empty(), "{:?}", environment.unknown);
 
     // Whatever the user has configured, the diff is the same and can be applied.
-    for setting in [["diff.noprefix", "true"], ["color.ui", "always"], ["diff.external", "/bin/false"]] {
+    for setting in
+        [["diff.noprefix", "true"], ["color.ui", "always"], ["diff.external", "/bin/false"]]
+    {
         repository.git(&["config", setting[0], setting[1]]);
     }
     repository.write("a", "two\n");
@@ -151,5 +155,9 @@ fn a_folder_that_is_no_repository_is_no_failure() {
     let mut environment = Environment::default();
     look_within(folder.path(), &mut environment, AMPLE);
     assert_eq!((environment.git_commit, environment.git_dirty), (None, None));
-    assert!(environment.unknown["git_diff"].starts_with("git ended with exit code"), "{:?}", environment.unknown);
+    assert!(
+        environment.unknown["git_diff"].starts_with("git ended with exit code"),
+        "{:?}",
+        environment.unknown
+    );
 }

@@ -42,22 +42,34 @@ pub(super) enum Refusal {
 
 impl Client {
     pub(super) fn new(url: &str, credentials: Option<Credentials>) -> Result<Client> {
-        let refuse = |url: &str, why: &str| Err(StoreError::Push { url: url.to_owned(), why: why.to_owned() });
+        let refuse = |url: &str, why: &str| {
+            Err(StoreError::Push { url: url.to_owned(), why: why.to_owned() })
+        };
         if let Some((_, host)) = url.rsplit_once('@') {
             // The part before it may be a password, which belongs into no message.
             let why = "it names a user; give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead";
             return refuse(&format!("…@{host}"), why);
         }
         let uri = url.parse::<Uri>().ok();
-        let scheme =
-            uri.as_ref().filter(|uri| uri.host().is_some_and(|host| !host.is_empty())).and_then(Uri::scheme_str);
+        let scheme = uri
+            .as_ref()
+            .filter(|uri| uri.host().is_some_and(|host| !host.is_empty()))
+            .and_then(Uri::scheme_str);
         match scheme {
             Some("http") => {}
             Some("https") if cfg!(feature = "mlflow-https") => {}
             Some("https") => {
-                return refuse(url, "this trainbook speaks http only; build it with the cargo feature mlflow-https");
+                return refuse(
+                    url,
+                    "this trainbook speaks http only; build it with the cargo feature mlflow-https",
+                );
             }
-            _ => return refuse(url, "it is no address of a server; one looks like http://127.0.0.1:5000"),
+            _ => {
+                return refuse(
+                    url,
+                    "it is no address of a server; one looks like http://127.0.0.1:5000",
+                );
+            }
         }
         let agent = Agent::config_builder()
             .timeout_connect(Some(CONNECT))
@@ -72,7 +84,8 @@ impl Client {
         let authorization = credentials.map(|credentials| match credentials {
             Credentials::Token(token) => format!("Bearer {token}"),
             Credentials::Password { user, password } => {
-                let both = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+                let both =
+                    base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
                 format!("Basic {both}")
             }
         });
@@ -97,7 +110,9 @@ impl Client {
 
     pub(super) fn error(&self, refusal: Refusal) -> StoreError {
         let why = match refusal {
-            Refusal::Server { status, code, message } => format!("it says {status} {code}: {}", one_line(&message)),
+            Refusal::Server { status, code, message } => {
+                format!("it says {status} {code}: {}", one_line(&message))
+            }
             Refusal::Other(why) => why,
         };
         StoreError::Push { url: self.url.clone(), why }
@@ -111,8 +126,10 @@ impl Client {
 fn answer(call: &str, outcome: Result<Response<Body>, ureq::Error>) -> Result<Value, Refusal> {
     let mut response = outcome.map_err(|error| Refusal::Other(unanswered(error)))?;
     let status = response.status().as_u16();
-    let location = response.headers().get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let text = response.body_mut().read_to_string().map_err(|error| Refusal::Other(unanswered(error)))?;
+    let location =
+        response.headers().get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let text =
+        response.body_mut().read_to_string().map_err(|error| Refusal::Other(unanswered(error)))?;
     let document = serde_json::from_str::<Value>(&text).ok().filter(Value::is_object);
     match (status, document) {
         (200, Some(document)) => Ok(document),
@@ -122,12 +139,17 @@ fn answer(call: &str, outcome: Result<Response<Body>, ureq::Error>) -> Result<Va
         }
         (300..=399, _) => {
             let to = location.unwrap_or_else(|| "another address".to_owned());
-            Err(Refusal::Other(format!("it redirects to {}; give the address where MLflow answers", one_line(&to))))
+            Err(Refusal::Other(format!(
+                "it redirects to {}; give the address where MLflow answers",
+                one_line(&to)
+            )))
         }
         (401 | 403, _) => Err(Refusal::Other(format!(
             "it answers {status}; set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         ))),
-        (429 | 500..=599, _) => Err(Refusal::Other(format!("it answers {status} to {call}; try again later"))),
+        (429 | 500..=599, _) => {
+            Err(Refusal::Other(format!("it answers {status} to {call}; try again later")))
+        }
         _ => Err(Refusal::Other(format!(
             "it answers {status} to {call}, but not as MLflow does; give the address under which MLflow's page opens"
         ))),

@@ -22,7 +22,8 @@ const LONGEST_TAG: usize = 8_000;
 const MOST_METRICS: usize = 1_000;
 const MOST_PARAMS: usize = 100;
 const MOST_TAGS: usize = 100;
-/// A request may have a million characters. This is where a batch is closed, which one more item cannot fill up.
+/// A request may have a million characters. This is where a batch is closed, which one more item
+/// cannot fill up.
 const LARGEST: usize = 500_000;
 
 /// What is sent, apart from the points.
@@ -57,11 +58,15 @@ impl Content {
             if length <= longest {
                 return (key, value);
             }
-            notes.push(format!("{what} {name:?} has {length} characters; the first {longest} are there"));
+            notes.push(format!(
+                "{what} {name:?} has {length} characters; the first {longest} are there"
+            ));
             (key, value.chars().take(longest).collect())
         };
         let params = run.params.iter();
-        let params = params.map(|(name, value)| entry("parameter", name, value.to_string(), LONGEST_PARAM)).collect();
+        let params = params
+            .map(|(name, value)| entry("parameter", name, value.to_string(), LONGEST_PARAM))
+            .collect();
         let own = own_tags(record);
         let given = run.tags.iter().filter(|(name, _)| own.iter().all(|(own, _)| own != name));
         let given = given.map(|(name, value)| (name.as_str(), value.clone()));
@@ -96,9 +101,12 @@ impl Content {
             fingerprint: String::new(),
             notes,
         };
-        let infinite = record.series.values().flatten().filter(|point| point.1.is_infinite()).count();
+        let infinite =
+            record.series.values().flatten().filter(|point| point.1.is_infinite()).count();
         if infinite > 0 {
-            content.notes.push(format!("{infinite} infinite points are stored as the largest number there"));
+            content
+                .notes
+                .push(format!("{infinite} infinite points are stored as the largest number there"));
         }
         content.fingerprint = content.hash(record);
         content
@@ -106,7 +114,14 @@ impl Content {
 
     fn hash(&self, record: &RunRecord) -> String {
         let mut hasher = blake3::Hasher::new();
-        let rest = json!([self.run_name, self.status, self.start_time, self.end_time, self.params, self.tags]);
+        let rest = json!([
+            self.run_name,
+            self.status,
+            self.start_time,
+            self.end_time,
+            self.params,
+            self.tags
+        ]);
         hasher.update(rest.to_string().as_bytes());
         for (name, series) in &record.series {
             hasher.update(format!("\n{name}\n{}\n", series.len()).as_bytes());
@@ -118,7 +133,8 @@ impl Content {
         hasher.finalize().to_hex().to_string()
     }
 
-    /// Hands the requests that carry everything to `send`, one after the other, and stops at its first error.
+    /// Hands the requests that carry everything to `send`, one after the other, and stops at its
+    /// first error.
     pub(super) fn batches(
         &self,
         record: &RunRecord,
@@ -222,14 +238,17 @@ mod tests {
         let points: Vec<_> = (0..2_500).map(|step| ("loss", step, step as f64)).collect();
         let names: Vec<_> = (0..250).map(|at| format!("p{at:03}")).collect();
         let long = "é".repeat(5_999);
-        let params: Vec<_> = names.iter().map(|name| (name.as_str(), long.as_str().into())).collect();
+        let params: Vec<_> =
+            names.iter().map(|name| (name.as_str(), long.as_str().into())).collect();
         let requests = requests(&samples::record(1, &params, &points));
         for (field, most, all) in [("metrics", 1_000, 2_500), ("params", 100, 250)] {
-            let sizes: Vec<_> = requests.iter().filter_map(|r| r[field].as_array()).map(Vec::len).collect();
+            let sizes: Vec<_> =
+                requests.iter().filter_map(|r| r[field].as_array()).map(Vec::len).collect();
             assert!(sizes.iter().all(|size| *size <= most), "{field}: {sizes:?}");
             assert_eq!(sizes.iter().sum::<usize>(), all);
         }
-        let steps: Vec<_> = items(&requests, "metrics").iter().map(|item| item["step"].as_u64().unwrap()).collect();
+        let steps: Vec<_> =
+            items(&requests, "metrics").iter().map(|item| item["step"].as_u64().unwrap()).collect();
         assert_eq!(steps, (0..2_500).collect::<Vec<_>>());
         assert!(requests.iter().all(|request| request["run_id"] == "r"));
     }
@@ -239,7 +258,9 @@ mod tests {
         let requests = requests(&samples::odd());
         let metrics = items(&requests, "metrics");
         let start = 1_795_475_052_250_i64;
-        let loss = |at: usize| (metrics[at]["value"].clone(), metrics[at]["timestamp"].as_i64().unwrap() - start);
+        let loss = |at: usize| {
+            (metrics[at]["value"].clone(), metrics[at]["timestamp"].as_i64().unwrap() - start)
+        };
         assert_eq!(loss(1), ("NaN".into(), 0));
         assert_eq!(loss(2), ("Infinity".into(), 1));
         assert_eq!(loss(3), ("-Infinity".into(), 0));
@@ -248,11 +269,18 @@ mod tests {
     #[test]
     fn what_mlflow_does_not_take_is_changed_and_told() {
         let long = "x".repeat(6_001);
-        let record = samples::record(1, &[("a%", 1.into()), ("long", long.into())], &[("loss (val)", 1, 1.0)]);
+        let record = samples::record(
+            1,
+            &[("a%", 1.into()), ("long", long.into())],
+            &[("loss (val)", 1, 1.0)],
+        );
         let content = Content::of(&record);
         let notes = content.notes.join("\n");
         assert!(notes.contains("parameter \"a%\" is called \"a__"), "{notes}");
-        assert!(notes.contains("parameter \"long\" has 6001 characters; the first 6000 are there"), "{notes}");
+        assert!(
+            notes.contains("parameter \"long\" has 6001 characters; the first 6000 are there"),
+            "{notes}"
+        );
         assert!(notes.contains("metric \"loss (val)\" is called \"loss _val__"), "{notes}");
         assert_eq!(content.params[1].1.len(), 6_000);
         assert!(Content::of(&samples::odd()).notes.concat().contains("2 infinite points"));
@@ -263,7 +291,8 @@ mod tests {
         let mut record = samples::odd();
         record.summary.tags.insert(RUN_ID.into(), "mine".to_owned());
         let requests = requests(&record);
-        let tags: Vec<_> = items(&requests, "tags").into_iter().filter(|tag| tag["key"] == RUN_ID).collect();
+        let tags: Vec<_> =
+            items(&requests, "tags").into_iter().filter(|tag| tag["key"] == RUN_ID).collect();
         assert_eq!(tags.len(), 1);
         assert_eq!(tags[0]["value"], record.summary.id.as_str());
     }

@@ -3,17 +3,21 @@
 /// The most characters of a name.
 const LONGEST: usize = 250;
 
-/// The name itself if MLflow takes it, else one like it with six digits of its hash, which no other name becomes.
+/// The name itself if MLflow takes it, else one like it with six digits of its hash, which no other
+/// name becomes.
 ///
-/// It depends on nothing but the name, so a run that is pushed again, with more metrics, finds its names again.
+/// It depends on nothing but the name, so a run that is pushed again, with more metrics, finds its
+/// names again.
 pub(super) fn acceptable(name: &str) -> String {
     if is_acceptable(name) {
         return name.to_owned();
     }
     let characters = name.chars().take(LONGEST - 7).map(|c| if is_character(c) { c } else { '_' });
     let characters: String = characters.collect();
-    let parts: Vec<_> =
-        characters.split('/').map(|part| if matches!(part, "" | "." | "..") { "_" } else { part }).collect();
+    let parts: Vec<_> = characters
+        .split('/')
+        .map(|part| if matches!(part, "" | "." | "..") { "_" } else { part })
+        .collect();
     let parts = parts.join("/");
     let hash = blake3::hash(name.as_bytes()).to_hex();
     let digits = hash.get(..6).unwrap_or_default();
@@ -25,7 +29,8 @@ pub(super) fn acceptable(name: &str) -> String {
 fn is_acceptable(name: &str) -> bool {
     name.chars().all(is_character)
         && name.chars().count() <= LONGEST
-        // "." is the name of the folder itself, and an empty part or "a/.." would be read as another path.
+        // "." is the name of the folder itself, and an empty part or "a/.." would be read as
+        // another path.
         && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
@@ -40,7 +45,9 @@ mod tests {
 
     #[test]
     fn good_names_stay() {
-        for name in ["loss", "val/loss", "grad norm", "a.b-c_d:e", "größe", "...", ".a", &"x".repeat(250)] {
+        for name in
+            ["loss", "val/loss", "grad norm", "a.b-c_d:e", "größe", "...", ".a", &"x".repeat(250)]
+        {
             assert_eq!(acceptable(name), name);
         }
     }

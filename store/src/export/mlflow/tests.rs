@@ -1,4 +1,5 @@
-//! Against a server that says what the test tells it to. A real MLflow server is in `tests/python/check_exports.py`.
+//! Against a server that says what the test tells it to. A real MLflow server is in
+//! `tests/python/check_exports.py`.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -30,13 +31,19 @@ fn server(answers: Vec<(u16, String)>) -> (String, Receiver<Request>) {
             }
             let length = headers.lines().filter_map(|header| header.split_once(": "));
             let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-            let length = length.map(|(_, value)| value.parse::<usize>().unwrap()).next().unwrap_or(0);
+            let length =
+                length.map(|(_, value)| value.parse::<usize>().unwrap()).next().unwrap_or(0);
             let mut content = vec![0; length];
             reader.read_exact(&mut content).unwrap();
-            sender.send(Request { line, headers, body: String::from_utf8(content).unwrap() }).unwrap();
-            let location = if (300..400).contains(&status) { "location: http://elsewhere/\r\n" } else { "" };
-            let head =
-                format!("HTTP/1.1 {status} X\r\n{location}connection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            sender
+                .send(Request { line, headers, body: String::from_utf8(content).unwrap() })
+                .unwrap();
+            let location =
+                if (300..400).contains(&status) { "location: http://elsewhere/\r\n" } else { "" };
+            let head = format!(
+                "HTTP/1.1 {status} X\r\n{location}connection: close\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
             stream.write_all(head.as_bytes()).unwrap();
             stream.write_all(body.as_bytes()).unwrap();
         }
@@ -61,31 +68,45 @@ fn experiment() -> (u16, String) {
 }
 
 fn found(fingerprint: &str) -> (u16, String) {
-    let tags = json!([{"key": "a", "value": "b"}, {"key": content::FINGERPRINT, "value": fingerprint}]);
+    let tags =
+        json!([{"key": "a", "value": "b"}, {"key": content::FINGERPRINT, "value": fingerprint}]);
     ok(json!({"runs": [{"info": {"run_id": "there"}, "data": {"tags": tags}}]}))
 }
 
 #[test]
 fn a_new_run_is_made_filled_ended_and_marked_in_this_order() {
     let missing = json!({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no"});
-    let mut answers = vec![(404, missing.to_string()), ok(json!({"experiment_id": "7"})), ok(json!({}))];
+    let mut answers =
+        vec![(404, missing.to_string()), ok(json!({"experiment_id": "7"})), ok(json!({}))];
     answers.push(ok(json!({"run": {"info": {"run_id": "new"}}})));
     answers.extend(std::iter::repeat_n(ok(json!({})), 5));
     let (pushed, requests) = push(answers);
     let pushed = pushed.unwrap();
-    assert_eq!((pushed.mlflow_run_id.as_str(), pushed.outcome, pushed.points), ("new", Outcome::New, 6));
-    let calls: Vec<_> =
-        requests.iter().map(|r| r.line.split(['/', ' ', '?']).collect::<Vec<_>>()[5..7].join("/")).collect();
+    assert_eq!(
+        (pushed.mlflow_run_id.as_str(), pushed.outcome, pushed.points),
+        ("new", Outcome::New, 6)
+    );
+    let calls: Vec<_> = requests
+        .iter()
+        .map(|r| r.line.split(['/', ' ', '?']).collect::<Vec<_>>()[5..7].join("/"))
+        .collect();
     let expected = ["experiments/get-by-name", "experiments/create", "runs/search", "runs/create"];
     assert_eq!(calls[..4], expected);
-    assert_eq!(calls[4..], ["runs/log-batch", "runs/log-batch", "runs/log-batch", "runs/update", "runs/set-tag"]);
+    assert_eq!(
+        calls[4..],
+        ["runs/log-batch", "runs/log-batch", "runs/log-batch", "runs/update", "runs/set-tag"]
+    );
     assert!(requests[3].body.contains("trainbook.run_id"), "{}", requests[3].body);
     assert!(requests[7].body.contains("\"status\":\"FINISHED\""), "{}", requests[7].body);
-    assert!(requests[7].body.contains("1795475053750"), "1.5 s after the start: {}", requests[7].body);
-    // base64 of me:secret
     assert!(
-        requests.iter().all(|request| request.headers.to_lowercase().contains("authorization: basic bwu6c2vjcmv0"))
+        requests[7].body.contains("1795475053750"),
+        "1.5 s after the start: {}",
+        requests[7].body
     );
+    // base64 of me:secret
+    assert!(requests.iter().all(|request| {
+        request.headers.to_lowercase().contains("authorization: basic bwu6c2vjcmv0")
+    }));
 }
 
 #[test]
@@ -105,8 +126,12 @@ fn a_run_that_is_there_is_brought_up_to_date_or_left_alone() {
 #[test]
 fn every_refusal_is_one_line_that_says_what_to_do() {
     let says = |status: u16, body: &str| push(vec![(status, body.to_owned())]).0.unwrap_err();
-    let server = json!({"error_code": "INVALID_PARAMETER_VALUE", "message": "no\nsuch thing"}).to_string();
-    assert_eq!(says(400, &server), "push to the MLflow server URL: it says 400 INVALID_PARAMETER_VALUE: no such thing");
+    let server =
+        json!({"error_code": "INVALID_PARAMETER_VALUE", "message": "no\nsuch thing"}).to_string();
+    assert_eq!(
+        says(400, &server),
+        "push to the MLflow server URL: it says 400 INVALID_PARAMETER_VALUE: no such thing"
+    );
     for (status, body, words) in [
         (404, "<html>", "not as MLflow does"),
         (200, "<html>", "not as MLflow does"),

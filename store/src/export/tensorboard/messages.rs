@@ -1,5 +1,6 @@
-//! The Protocol Buffers messages of an event file, as far as we write them. Numbers are those of TensorFlow's `event.proto`,
-//! `summary.proto` and `tensor.proto`, and of the hparams plugin's `plugin_data.proto` and `api.proto`.
+//! The Protocol Buffers messages of an event file, as far as we write them. Numbers are those of
+//! TensorFlow's `event.proto`, `summary.proto` and `tensor.proto`, and of the hparams plugin's
+//! `plugin_data.proto` and `api.proto`.
 
 use std::collections::BTreeMap;
 

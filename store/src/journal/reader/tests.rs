@@ -16,7 +16,10 @@ fn journal() -> (Vec<u8>, Vec<usize>) {
         Entry::Event(TimedEvent { at, event: RunEvent::Note { text: "half".into() } }),
         Entry::Event(TimedEvent {
             at,
-            event: RunEvent::Evaluation { part: "test".into(), metrics: vec![Metric::new("accuracy", 0.5)] },
+            event: RunEvent::Evaluation {
+                part: "test".into(),
+                metrics: vec![Metric::new("accuracy", 0.5)],
+            },
         }),
         Entry::Metrics(Block::new(&[point(3)])),
         Entry::End { at, seconds: 1.5, end: RunEnd::new(EndState::Finished, 3, 1) },

@@ -1,4 +1,5 @@
-//! The journal on storage that fails at operation k, for every k, in every way, and then loses its power.
+//! The journal on storage that fails at operation k, for every k, in every way, and then loses its
+//! power.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,8 +13,8 @@ use crate::run_id::RunId;
 struct Disk {
     /// What reads give: the cache of the system.
     seen: Vec<u8>,
-    /// For each byte of `seen`, whether the next good sync writes it out. A failed sync makes all of them clean, which is
-    /// what Linux does.
+    /// For each byte of `seen`, whether the next good sync writes it out. A failed sync makes all
+    /// of them clean, which is what Linux does.
     dirty: Vec<bool>,
     /// What is there after a power cut.
     durable: Vec<u8>,
@@ -52,7 +53,8 @@ impl Faulty {
 
 impl Storage for Faulty {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let part = match (self.fails(&[Fault::ShortWrite, Fault::Full, Fault::Broken]), self.fault) {
+        let part = match (self.fails(&[Fault::ShortWrite, Fault::Full, Fault::Broken]), self.fault)
+        {
             (false, _) => bytes.len(),
             (true, Fault::Full) => 0,
             (true, _) => bytes.len() / 2,
@@ -89,7 +91,11 @@ impl Storage for Faulty {
     }
 
     fn reserve(&mut self, _length: u64) -> io::Result<()> {
-        if self.fails(&[Fault::Full, Fault::Broken]) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        if self.fails(&[Fault::Full, Fault::Broken]) {
+            Err(io::ErrorKind::StorageFull.into())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -115,8 +121,8 @@ fn notes(bytes: &[u8]) -> Vec<usize> {
 /// Records of the script. With their syncs they are more than 200 operations of the storage.
 const RECORDS: usize = 160;
 
-/// Appends the records and syncs after every third; gives the disk, the records that an append took, and how many of them a sync
-/// confirmed.
+/// Appends the records and syncs after every third; gives the disk, the records that an append
+/// took, and how many of them a sync confirmed.
 fn play(fault: Fault, from: usize, to: usize) -> Option<(Arc<Mutex<Disk>>, Vec<usize>, usize)> {
     let disk = Arc::new(Mutex::new(Disk::default()));
     let storage = Faulty { disk: Arc::clone(&disk), operation: 0, fault, from, to };
@@ -130,13 +136,21 @@ fn play(fault: Fault, from: usize, to: usize) -> Option<(Arc<Mutex<Disk>>, Vec<u
         if number % 3 == 2 && journal.sync().is_ok() {
             confirmed = taken.len();
         }
-        // Only a sync changes what is durable; every fifth look is enough over all the places of the fault.
+        // Only a sync changes what is durable; every fifth look is enough over all the places of
+        // the fault.
         if number % 15 != 14 && number + 1 < RECORDS {
             continue;
         }
         let durable = notes(&disk.lock().unwrap().durable);
-        assert!(taken.starts_with(&durable), "{fault:?} {from}..{to} after {number}: {durable:?} of {taken:?}");
-        assert!(durable.len() >= confirmed, "{fault:?} {from}..{to} after {number}: {} of {confirmed}", durable.len());
+        assert!(
+            taken.starts_with(&durable),
+            "{fault:?} {from}..{to} after {number}: {durable:?} of {taken:?}"
+        );
+        assert!(
+            durable.len() >= confirmed,
+            "{fault:?} {from}..{to} after {number}: {} of {confirmed}",
+            durable.len()
+        );
     }
     Some((disk, taken, confirmed))
 }
@@ -151,7 +165,9 @@ fn every_operation_may_fail_and_what_was_confirmed_is_there() {
         for from in 0..220 {
             for length in [1, 2, 7, 1000] {
                 // A journal whose first record fails is none.
-                let Some((disk, taken, confirmed)) = play(fault, from, from + length) else { continue };
+                let Some((disk, taken, confirmed)) = play(fault, from, from + length) else {
+                    continue;
+                };
                 lost += RECORDS - taken.len();
                 if length < 1000 && from < 120 {
                     assert!(
@@ -234,6 +250,10 @@ impl Storage for Arc<Mutex<FullFrom>> {
     }
 
     fn reserve(&mut self, length: u64) -> io::Result<()> {
-        if length > self.lock().unwrap().room { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        if length > self.lock().unwrap().room {
+            Err(io::ErrorKind::StorageFull.into())
+        } else {
+            Ok(())
+        }
     }
 }

@@ -166,7 +166,11 @@ fn the_order_puts_missing_values_last() {
 #[test]
 fn mistakes_name_the_place_and_the_nearest_name() {
     let table = [
-        ("metrics.val_los < 1", "val_los", "no run has a metric `val_los`; the nearest is `val_loss`"),
+        (
+            "metrics.val_los < 1",
+            "val_los",
+            "no run has a metric `val_los`; the nearest is `val_loss`",
+        ),
         ("metrics.val_loss.mim < 1", "mim", "unknown statistic `mim`; the nearest is `min`"),
         ("steps > 0 or params.ir > 1", "ir", "no run has a parameter `ir`; the nearest is `lr`"),
         ("order by tags.knd", "knd", "no run has a tag `knd`; the nearest is `kind`"),
@@ -184,13 +188,25 @@ fn mistakes_name_the_place_and_the_nearest_name() {
         ("params.opt = true", "true", "a number or text"),
         ("metrics.val_loss like 'x'", "'x'", "this is a text"),
         ("params.opt like 3", "3", "need a text"),
-        ("tags.kind like 3", "3", "`tags.kind` is text, and this is a number; a number in quotes is text"),
+        (
+            "tags.kind like 3",
+            "3",
+            "`tags.kind` is text, and this is a number; a number in quotes is text",
+        ),
         ("params.lr ilike 'x'", "'x'", "`params.lr` is a number, and this is a text"),
-        ("attributes.stat = 'x'", "attributes.stat", "unknown field `attributes.stat`; the nearest is `state`"),
+        (
+            "attributes.stat = 'x'",
+            "attributes.stat",
+            "unknown field `attributes.stat`; the nearest is `state`",
+        ),
         ("attributes = 'x'", "attributes", "unknown field"),
         ("warning > 0", "warning", "the nearest is `warnings`"),
         // Points and steps.
-        ("metrics.val_los.min < 1", "val_los", "no run has a metric `val_los`; the nearest is `val_loss`"),
+        (
+            "metrics.val_los.min < 1",
+            "val_los",
+            "no run has a metric `val_los`; the nearest is `val_loss`",
+        ),
         ("metrics.val_los.at(3) < 1", "val_los", "the nearest is `val_loss`"),
         ("metrics.val_loss.at < 1", "at", "`at` needs a step, as in `metrics.loss.at(100)`"),
         (
@@ -205,13 +221,21 @@ fn mistakes_name_the_place_and_the_nearest_name() {
         ("metrics.val_loss.min.at(1) < 1", "min", "leave `.min` away"),
         ("params.lr.at(1) < 1", "params.lr.at(1)", "only a metric has values at steps"),
         ("metrics.at(1) < 1", "metrics.at(1)", "needs a name"),
-        ("metrics.val_loss.at(1) = 'x'", "'x'", "`metrics.val_loss` is a number, and this is a text"),
+        (
+            "metrics.val_loss.at(1) = 'x'",
+            "'x'",
+            "`metrics.val_loss` is a number, and this is a text",
+        ),
         ("any(metrics.val_los > 1)", "val_los", "the nearest is `val_loss`"),
         ("any(metrics.val_loss.min > 1)", "min", "`any` looks at every point; leave `.min` away"),
         ("any(metrics.val_loss.last > 1)", "last", "leave `.last` away"),
         ("any(metrics.val_loss.mim > 1)", "mim", "unknown statistic `mim`"),
         ("any(metrics.val_loss.at(2) > 1)", "metrics.val_loss.at(2)", "all points of a metric"),
-        ("any(params.lr > 1)", "params.lr", "all points of a metric, as in `any(metrics.loss > 10)`"),
+        (
+            "any(params.lr > 1)",
+            "params.lr",
+            "all points of a metric, as in `any(metrics.loss > 10)`",
+        ),
         ("any(seed > 1)", "seed", "all points of a metric"),
         ("any(sed > 1)", "sed", "the nearest is `seed`"),
         ("any(metrics.val_loss is null)", "metrics.val_loss", "a point is never null"),
@@ -222,9 +246,17 @@ fn mistakes_name_the_place_and_the_nearest_name() {
         ("started_at = '2026-01-01'", "'2026-01-01'", "use `<`, `>` or `between`"),
         ("started != now", "now", "use `<`, `>` or `between`"),
         ("started in ('2026-01-01', now)", "'2026-01-01'", "use `<`, `>` or `between`"),
-        ("started > '2026-13-01'", "'2026-13-01'", "'2026-13-01' is not a date; dates look like '2026-11-25', "),
+        (
+            "started > '2026-13-01'",
+            "'2026-13-01'",
+            "'2026-13-01' is not a date; dates look like '2026-11-25', ",
+        ),
         ("started between '2026-01-01' and 'x'", "'x'", "'x' is not a date"),
-        ("started > 1767225600", "1767225600", "`started` is a time, and this is a number; a date in quotes is a time"),
+        (
+            "started > 1767225600",
+            "1767225600",
+            "`started` is a time, and this is a number; a date in quotes is a time",
+        ),
         ("started like '2026%'", "'2026%'", "`started` is a time, and this is a text"),
         ("started > true", "true", "this is true or false"),
         ("started > now - 999999w", "now - 999999w", "does not go back that far"),
@@ -234,7 +266,11 @@ fn mistakes_name_the_place_and_the_nearest_name() {
         ("state = 'finishd'", "'finishd'", "unknown state 'finishd'; the nearest is 'finished'"),
         ("state in ('running', 'done')", "'done'", "unknown state"),
         ("state != 'FINISHED'", "'FINISHED'", "the nearest is 'finished'"),
-        ("state like 'finishd%'", "'finishd%'", "no state is like this; there are running, finished, stopped, "),
+        (
+            "state like 'finishd%'",
+            "'finishd%'",
+            "no state is like this; there are running, finished, stopped, ",
+        ),
         ("not state contains 'X'", "'X'", "no state is like this"),
     ];
     for (text, place, message) in table {
@@ -265,7 +301,10 @@ fn points_are_read_only_where_the_summary_does_not_tell_and_once() {
         ("any(metrics.val_loss != 0.3) and not any(metrics.val_loss > 0.3)", ""),
         ("any(metrics.val_loss not between 0.1 and 0.5)", ""),
         // Outside of what there is, or at one of its ends.
-        ("any(metrics.val_loss = 0.1) or any(metrics.val_loss = 0.3) or any(metrics.val_loss = 7)", ""),
+        (
+            "any(metrics.val_loss = 0.1) or any(metrics.val_loss = 0.3) or any(metrics.val_loss = 7)",
+            "",
+        ),
         ("any(metrics.val_loss between 0.25 and 0.6)", ""),
         ("any(metrics.val_loss between 0.6 and 2)", ""),
         ("any(metrics.val_loss in (0.05, 0.7))", ""),
@@ -279,8 +318,14 @@ fn points_are_read_only_where_the_summary_does_not_tell_and_once() {
         ("any(metrics.val_loss = 0.25) or name = 'ccc'", ""),
         ("metrics.val_loss.at(2) > 0 and state = 'finished'", "ca"),
         // Once, and only of runs that have the metric and are selected.
-        ("metrics.val_loss.at(2) > 0 and any(metrics.val_loss = 0.21) or metrics.val_loss.at(3) > 9", "dca"),
-        ("metrics.val_loss.at(2) > 0 order by metrics.val_loss.at(3), metrics.val_loss.at(4) desc", "dca"),
+        (
+            "metrics.val_loss.at(2) > 0 and any(metrics.val_loss = 0.21) or metrics.val_loss.at(3) > 9",
+            "dca",
+        ),
+        (
+            "metrics.val_loss.at(2) > 0 order by metrics.val_loss.at(3), metrics.val_loss.at(4) desc",
+            "dca",
+        ),
         ("name = 'ccc' order by metrics.val_loss.at(3)", "c"),
         ("metrics.val_loss.at(0) is null limit 2", "dc"),
     ] {
@@ -288,7 +333,9 @@ fn points_are_read_only_where_the_summary_does_not_tell_and_once() {
         let runs: String = reads.iter().map(|(run, _)| run.as_str()).collect();
         assert_eq!(runs, expected, "{text}");
     }
-    let two = reads("metrics.val_loss.at(3) > 9 or metrics.`val.odd name`.at(2) > 9 or metrics.val_loss.at(2) > 9");
+    let two = reads(
+        "metrics.val_loss.at(3) > 9 or metrics.`val.odd name`.at(2) > 9 or metrics.val_loss.at(2) > 9",
+    );
     assert_eq!(two.len(), 6, "{two:?}");
     assert_eq!(two.iter().collect::<BTreeSet<_>>().len(), 6, "{two:?}");
 }
@@ -320,9 +367,12 @@ fn pruning_changes_no_answer() {
             let run = Arc::new(run);
             for check in checks.iter().skip(asked % 7).step_by(7) {
                 let text = format!("any(metrics.x {check})");
-                let found = select(&text, &parse(&text).unwrap(), &[Arc::clone(&run)], &|_: &RunSummary, _: &str| {
-                    series.clone()
-                });
+                let found = select(
+                    &text,
+                    &parse(&text).unwrap(),
+                    &[Arc::clone(&run)],
+                    &|_: &RunSummary, _: &str| series.clone(),
+                );
                 // Each point as a run of its own, whose last value is the point.
                 let each = series.iter().filter(|(_, value)| !value.is_nan()).map(|point| {
                     let mut run = (*run).clone();
@@ -331,8 +381,8 @@ fn pruning_changes_no_answer() {
                 });
                 let each: Vec<_> = each.collect();
                 let text = format!("metrics.x {check}");
-                let expected =
-                    !each.is_empty() && !select(&text, &parse(&text).unwrap(), &each, &points).unwrap().is_empty();
+                let expected = !each.is_empty()
+                    && !select(&text, &parse(&text).unwrap(), &each, &points).unwrap().is_empty();
                 assert_eq!(!found.unwrap().is_empty(), expected, "{check} of {series:?}");
                 asked += 1;
             }

@@ -32,8 +32,13 @@ impl Mistake {
             Some((span, remark)) => QueryError::new(text, span, remark),
             None => {
                 let span = self.at..self.at + found.len();
-                let found = if found.is_empty() { "the end".to_owned() } else { format!("`{found}`") };
-                QueryError::new(text, span, format!("expected {}, found {found}", self.expected.join(" or ")))
+                let found =
+                    if found.is_empty() { "the end".to_owned() } else { format!("`{found}`") };
+                QueryError::new(
+                    text,
+                    span,
+                    format!("expected {}, found {found}", self.expected.join(" or ")),
+                )
             }
         }
     }
@@ -72,7 +77,12 @@ impl ParserError<Input<'_>> for Mistake {
 }
 
 impl AddContext<Input<'_>, &'static str> for Mistake {
-    fn add_context(mut self, _: &Input<'_>, _: &<Input<'_> as Stream>::Checkpoint, expected: &'static str) -> Mistake {
+    fn add_context(
+        mut self,
+        _: &Input<'_>,
+        _: &<Input<'_> as Stream>::Checkpoint,
+        expected: &'static str,
+    ) -> Mistake {
         if self.expected.is_empty() {
             self.expected.push(expected);
         }
@@ -82,7 +92,11 @@ impl AddContext<Input<'_>, &'static str> for Mistake {
 
 /// Fails for good with a remark about this place.
 pub(super) fn refuse<T>(span: Span, remark: impl Into<Cow<'static, str>>) -> Parsed<T> {
-    Err(ErrMode::Cut(Mistake { at: span.start, remark: Some((span, remark.into())), ..Mistake::default() }))
+    Err(ErrMode::Cut(Mistake {
+        at: span.start,
+        remark: Some((span, remark.into())),
+        ..Mistake::default()
+    }))
 }
 
 /// Fails for good with a remark about the word, or else the character, at this byte of the input.

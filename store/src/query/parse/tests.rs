@@ -10,7 +10,10 @@ fn error(text: &str) -> (std::ops::Range<usize>, String) {
 fn the_precedence_is_not_and_or() {
     let short = parse("not seed = 1 and seed = 2 or seed = 3").unwrap().condition.unwrap();
     let Condition::Or(parts) = short else { panic!("{short:?}") };
-    assert!(matches!(&parts[0], Condition::And(all) if matches!(all[0], Condition::Not(_))), "{parts:?}");
+    assert!(
+        matches!(&parts[0], Condition::And(all) if matches!(all[0], Condition::Not(_))),
+        "{parts:?}"
+    );
     assert!(matches!(parts[1], Condition::Test(..)));
 }
 
@@ -37,13 +40,18 @@ fn the_forms_of_one_thing_are_the_same() {
         assert_eq!(strip(a), strip(b), "{a} and {b}");
     }
     let between = parse("seed between 1 and 2 and seed = 3").unwrap().condition.unwrap();
-    assert!(matches!(between, Condition::And(all) if all.len() == 2), "the first `and` belongs to `between`");
+    assert!(
+        matches!(between, Condition::And(all) if all.len() == 2),
+        "the first `and` belongs to `between`"
+    );
 }
 
 /// The debug text without the spans.
 fn regex_free_debug(query: &Query) -> String {
     let text = format!("{query:?}");
-    text.split("span: ").map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')).collect()
+    text.split("span: ")
+        .map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.'))
+        .collect()
 }
 
 #[test]
@@ -145,7 +153,9 @@ fn mistakes_are_shown_where_they_are() {
 #[test]
 fn depth_and_length_have_an_end() {
     assert!(parse(&format!("{}seed = 1{}", "(".repeat(60), ")".repeat(60))).is_ok());
-    for text in [format!("{}seed = 1", "(".repeat(5000)), format!("{}seed = 1", "not ".repeat(3000))] {
+    for text in
+        [format!("{}seed = 1", "(".repeat(5000)), format!("{}seed = 1", "not ".repeat(3000))]
+    {
         let (span, message) = error(&text);
         assert!(message.contains("nested"), "{message}");
         assert!(["(", "not"].contains(&&text[span.clone()]), "{span:?}");

@@ -13,22 +13,31 @@ use crate::query::ast::{Constant, Literal, is_word};
 use crate::query::render::UNITS;
 
 /// What a NaN in a query is answered with.
-pub(crate) const NAN: &str = "nothing compares with nan; `metrics.loss.nan_count > 0` finds runs that logged it";
+pub(crate) const NAN: &str =
+    "nothing compares with nan; `metrics.loss.nan_count > 0` finds runs that logged it";
 
 const NO_TIME: &str = "this is not a length of time; examples are 30m, 36h, 2d and 1d12h";
 
 /// A value and the space behind it.
 pub(super) fn value(input: &mut Input<'_>) -> Parsed<Literal> {
-    let text = alt((quoted('\'', "this quote is never closed"), quoted('"', "this quote is never closed")));
+    let text = alt((
+        quoted('\'', "this quote is never closed"),
+        quoted('"', "this quote is never closed"),
+    ));
     let boolean = alt((word("true").value(true), word("false").value(false)));
-    let value = alt((text.map(Constant::Text), now, number, boolean.map(Constant::Bool), bare_word)).with_span();
+    let value =
+        alt((text.map(Constant::Text), now, number, boolean.map(Constant::Bool), bare_word))
+            .with_span();
     let value = value.map(|(value, span)| Literal { value, span });
-    terminated(value, multispace0).context("a value: a number, 'text', true or false").parse_next(input)
+    terminated(value, multispace0)
+        .context("a value: a number, 'text', true or false")
+        .parse_next(input)
 }
 
 fn number(input: &mut Input<'_>) -> Parsed<Constant> {
     peek(one_of(|c: char| c.is_ascii_digit() || "+-.".contains(c))).parse_next(input)?;
-    let mut number = take_while(1.., |c: char| c.is_alphanumeric() || "+-._".contains(c)).with_span();
+    let mut number =
+        take_while(1.., |c: char| c.is_alphanumeric() || "+-._".contains(c)).with_span();
     let (text, span) = number.parse_next(input)?;
     match (text.parse(), text.parse::<f64>()) {
         (Ok(number), _) => Ok(Constant::Int(number)),
@@ -44,7 +53,8 @@ fn number(input: &mut Input<'_>) -> Parsed<Constant> {
 /// `now`, or `now - 2d`.
 fn now(input: &mut Input<'_>) -> Parsed<Constant> {
     // `now-2d` would be one word.
-    let end = peek(opt(any).verify(|next: &Option<char>| next.is_none_or(|c| c == '-' || !is_word(c))));
+    let end =
+        peek(opt(any).verify(|next: &Option<char>| next.is_none_or(|c| c == '-' || !is_word(c))));
     let minus = preceded((multispace0, '-', multispace0), winnow::combinator::cut_err(ago));
     let seconds = preceded((keyword_letters("now"), end), opt(minus)).parse_next(input)?;
     Ok(Constant::Ago(seconds.unwrap_or(0)))
@@ -80,13 +90,18 @@ fn bare_word(input: &mut Input<'_>) -> Parsed<Constant> {
     match word.to_ascii_lowercase().as_str() {
         "inf" | "infinity" => Ok(Constant::Float(f64::INFINITY)),
         "nan" => refuse(span, NAN),
-        "null" | "none" | "undefined" => refuse(span, "nothing compares with null; use `is null` or `is not null`"),
+        "null" | "none" | "undefined" => {
+            refuse(span, "nothing compares with null; use `is null` or `is not null`")
+        }
         _ => refuse(span, "expected a value: a number, 'text', true or false; text needs quotes"),
     }
 }
 
 /// Text between two quotes, in which the quote itself is doubled.
-pub(super) fn quoted<'a>(mut quote: char, unclosed: &'static str) -> impl Parser<Input<'a>, String, ErrMode<Mistake>> {
+pub(super) fn quoted<'a>(
+    mut quote: char,
+    unclosed: &'static str,
+) -> impl Parser<Input<'a>, String, ErrMode<Mistake>> {
     move |input: &mut Input<'a>| {
         let start = input.current_token_start();
         quote.parse_next(input)?;

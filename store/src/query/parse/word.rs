@@ -13,6 +13,8 @@ pub(super) fn word<'a>(expected: &'static str) -> impl Parser<Input<'a>, (), Err
 }
 
 /// The letters of a word of the language, whatever follows them.
-pub(super) fn keyword_letters<'a>(expected: &'static str) -> impl Parser<Input<'a>, (), ErrMode<Mistake>> {
+pub(super) fn keyword_letters<'a>(
+    expected: &'static str,
+) -> impl Parser<Input<'a>, (), ErrMode<Mistake>> {
     literal(winnow::ascii::Caseless(expected)).void()
 }

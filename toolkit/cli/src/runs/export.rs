@@ -24,7 +24,8 @@ pub struct Arguments {
     /// The file; for tensorboard, the folder that gets a folder for each run
     #[arg(long, value_name = "PATH")]
     out: PathBuf,
-    /// csv and parquet: a row for each point (run, metric, step, value) instead of a row for each run
+    /// csv and parquet: a row for each point (run, metric, step, value) instead of a row for each
+    /// run
     #[arg(long)]
     points: bool,
     /// json: write NaN and the infinities as null instead of "NaN", "Infinity" and "-Infinity"
@@ -59,12 +60,20 @@ struct Report {
     bytes: u64,
 }
 
-pub fn run(Arguments { selection, format, out, points, null, force, shared }: Arguments) -> Result<(), Error> {
+pub fn run(
+    Arguments { selection, format, out, points, null, force, shared }: Arguments,
+) -> Result<(), Error> {
     if points && !matches!(format, Format::Csv | Format::Parquet) {
-        return Err(refusal(&out, "--points is for csv and parquet; json and tensorboard hold all points anyway"));
+        return Err(refusal(
+            &out,
+            "--points is for csv and parquet; json and tensorboard hold all points anyway",
+        ));
     }
     if null && format != Format::Json {
-        return Err(refusal(&out, "--null is for json; the other formats have NaN and the infinities"));
+        return Err(refusal(
+            &out,
+            "--null is for json; the other formats have NaN and the infinities",
+        ));
     }
     if format == Format::Parquet && !cfg!(feature = "parquet") {
         let cure = "this trainbook was built without Parquet; add --features parquet where you build or install it";
@@ -106,15 +115,21 @@ pub fn run(Arguments { selection, format, out, points, null, force, shared }: Ar
 /// The files that will be written.
 fn files(format: Format, out: &Path, runs: &[RunSummary]) -> Vec<PathBuf> {
     match format {
-        Format::Tensorboard => {
-            runs.iter().map(|run| out.join(run.id.as_str()).join(tensorboard::file_name(run))).collect()
-        }
+        Format::Tensorboard => runs
+            .iter()
+            .map(|run| out.join(run.id.as_str()).join(tensorboard::file_name(run)))
+            .collect(),
         Format::Json | Format::Csv | Format::Parquet => vec![out.to_owned()],
     }
 }
 
 #[cfg(feature = "parquet")]
-fn parquet(store: &Store, runs: &[RunSummary], points: bool, file: impl Write + Send) -> Result<(), StoreError> {
+fn parquet(
+    store: &Store,
+    runs: &[RunSummary],
+    points: bool,
+    file: impl Write + Send,
+) -> Result<(), StoreError> {
     use trainbook::store::export::parquet;
     if points {
         return parquet::points(runs.iter().map(|run| store.run(run.id.as_str())), file);

@@ -12,7 +12,8 @@ pub struct Arguments {
     run: String,
     /// The metric, for example `val_loss`
     metric: String,
-    /// Keep at most so many points: the first, the last, and the extremes of equal stretches between them
+    /// Keep at most so many points: the first, the last, and the extremes of equal stretches
+    /// between them
     #[arg(long, value_name = "N", default_value_t = 2000)]
     points: usize,
     #[command(flatten)]

@@ -6,8 +6,9 @@ use trainbook::store::export::mlflow::{Credentials, Outcome, Pushed, Server};
 use super::selection::Selection;
 use crate::{Shared, output};
 
-/// Runs that are there already are brought up to date, never made twice. A server that asks for it gets the token in
-/// MLFLOW_TRACKING_TOKEN, or the user and password in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
+/// Runs that are there already are brought up to date, never made twice. A server that asks for it
+/// gets the token in MLFLOW_TRACKING_TOKEN, or the user and password in MLFLOW_TRACKING_USERNAME
+/// and MLFLOW_TRACKING_PASSWORD.
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -46,7 +47,8 @@ fn credentials() -> Option<Credentials> {
     if let Some(token) = variable("MLFLOW_TRACKING_TOKEN") {
         return Some(Credentials::Token(token));
     }
-    let (user, password) = (variable("MLFLOW_TRACKING_USERNAME")?, variable("MLFLOW_TRACKING_PASSWORD")?);
+    let (user, password) =
+        (variable("MLFLOW_TRACKING_USERNAME")?, variable("MLFLOW_TRACKING_PASSWORD")?);
     Some(Credentials::Password { user, password })
 }
 

@@ -7,7 +7,8 @@ use crate::{Shared, output, tell_of_index};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// For example: "metrics.val_accuracy.max > 0.95 and params.lr < 1e-2 order by metrics.val_loss.min limit 10"
+    /// For example: "metrics.val_accuracy.max > 0.95 and params.lr < 1e-2 order by
+    /// metrics.val_loss.min limit 10"
     query: String,
     /// Print a short table for people; this is the default
     #[arg(long, conflicts_with_all = ["csv", "json"])]

@@ -24,7 +24,8 @@ pub fn run(Arguments { run, svg, shared }: Arguments) -> Result<(), Error> {
     if let Some(path) = svg {
         output::check_file(&path)?;
         output::make_folder_of(&path)?;
-        std::fs::write(&path, display::run_svg(&record)).map_err(|source| Error::Write { path, source })?;
+        std::fs::write(&path, display::run_svg(&record))
+            .map_err(|source| Error::Write { path, source })?;
     }
     if let Some(process) = record.stopped_writer() {
         output::note(&format!(

@@ -22,8 +22,8 @@ pub struct Arguments {
     shared: Shared,
 }
 
-/// Prints what there is and what comes, until the run's writer is gone or nobody reads any more. As JSON, one document for each look
-/// that finds something new.
+/// Prints what there is and what comes, until the run's writer is gone or nobody reads any more. As
+/// JSON, one document for each look that finds something new.
 pub fn run(Arguments { run, metric, shared }: Arguments) -> Result<(), Error> {
     let mut tail = shared.open_store()?.tail(&run)?;
     loop {

@@ -19,6 +19,9 @@ struct Rebuilt {
 pub fn run(Arguments { shared }: Arguments) -> Result<(), Error> {
     let rebuilt = Rebuilt { runs: shared.open_store()?.rebuild_index()? };
     output::print(shared.json, &rebuilt, |Rebuilt { runs }| {
-        format!("the index was built anew; it holds {runs} {}", if *runs == 1 { "run" } else { "runs" })
+        format!(
+            "the index was built anew; it holds {runs} {}",
+            if *runs == 1 { "run" } else { "runs" }
+        )
     })
 }

@@ -23,14 +23,30 @@ const KEYS: [&str; 14] = [
 
 /// What must not change when nothing that matters changes.
 fn result(report: &Value) -> [&Value; 6] {
-    ["learning_rate", "epochs", "test_accuracy", "baseline_accuracy", "weights_sha256", "onnx_graph_sha256"]
-        .map(|key| &report[key])
+    [
+        "learning_rate",
+        "epochs",
+        "test_accuracy",
+        "baseline_accuracy",
+        "weights_sha256",
+        "onnx_graph_sha256",
+    ]
+    .map(|key| &report[key])
 }
 
 #[test]
 fn the_report_holds_what_is_promised() {
     let place = Place::new();
-    let report = place.json(&["demo", "--json", "--seed", "1", "--store", "store", "--onnx", "out/digits.onnx"]);
+    let report = place.json(&[
+        "demo",
+        "--json",
+        "--seed",
+        "1",
+        "--store",
+        "store",
+        "--onnx",
+        "out/digits.onnx",
+    ]);
     for key in KEYS {
         assert!(!report[key].is_null(), "{key} is missing in {report}");
     }
@@ -42,7 +58,8 @@ fn the_report_holds_what_is_promised() {
     for key in ["weights_sha256", "onnx_graph_sha256"] {
         assert_eq!(report[key].as_str().unwrap().len(), 64, "{key}");
     }
-    let left: Vec<_> = place.path("out").read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        place.path("out").read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["digits.onnx"]);
 }
 
@@ -86,10 +103,19 @@ fn the_text_tells_the_same_story() {
         "is in store",
         "Next:",
     ] {
-        rest = rest.split_once(part).unwrap_or_else(|| panic!("{part:?} is not where it should be in\n{story}")).1;
+        rest = rest
+            .split_once(part)
+            .unwrap_or_else(|| panic!("{part:?} is not where it should be in\n{story}"))
+            .1;
     }
     assert!(!story.contains("/.."), "a path is shown with a detour:\n{story}");
-    assert!(story.lines().filter(|line| line.trim_start().starts_with(|c: char| c.is_ascii_digit())).count() > 20);
+    assert!(
+        story
+            .lines()
+            .filter(|line| line.trim_start().starts_with(|c: char| c.is_ascii_digit()))
+            .count()
+            > 20
+    );
 }
 
 #[test]

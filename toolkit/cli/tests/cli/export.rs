@@ -14,7 +14,9 @@ fn with_runs() -> (Place, [String; 2]) {
     let store = Store::open(place.path("store")).unwrap();
     let run = |lr: f64, losses: &[f64]| {
         let params = [("lr".into(), lr.into())].into();
-        let run = store.start_run(RunStart { model: "mlp".into(), params, seed: 7, ..RunStart::default() }).unwrap();
+        let run = store
+            .start_run(RunStart { model: "mlp".into(), params, seed: 7, ..RunStart::default() })
+            .unwrap();
         for (step, loss) in (1..).zip(losses) {
             run.log(step, &[Metric::new("loss", *loss)]);
         }
@@ -34,16 +36,28 @@ fn export<'a>(rest: &[&'a str]) -> Vec<&'a str> {
 fn a_query_prints_a_csv_table() {
     let (place, [a, b]) = with_runs();
     let query = |how: &[&str]| {
-        place.text(&[&["runs", "query", "seed = 7 order by params.lr", "--store", "store"], how].concat())
+        place.text(
+            &[&["runs", "query", "seed = 7 order by params.lr", "--store", "store"], how].concat(),
+        )
     };
     let csv = query(&["--csv"]);
     let rows: Vec<Vec<_>> = csv.lines().map(|line| line.split(',').collect()).collect();
     assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), ["id", &b, &a]);
     let at = |name: &str| rows[0].iter().position(|column| *column == name).unwrap();
     assert_eq!([rows[1][at("params.lr")], rows[2][at("params.lr")]], ["1e-5", "0.5"]);
-    assert_eq!([rows[1][at("metrics.loss.last")], rows[2][at("metrics.loss.last")]], ["0.25", "inf"]);
+    assert_eq!(
+        [rows[1][at("metrics.loss.last")], rows[2][at("metrics.loss.last")]],
+        ["0.25", "inf"]
+    );
     assert_eq!(query(&["--table"]), query(&[]));
-    place.text(&export(&["--query", "seed = 7 order by params.lr", "--format", "csv", "--out", "runs.csv"]));
+    place.text(&export(&[
+        "--query",
+        "seed = 7 order by params.lr",
+        "--format",
+        "csv",
+        "--out",
+        "runs.csv",
+    ]));
     assert_eq!(fs::read_to_string(place.path("runs.csv")).unwrap(), csv);
     for (one, other) in [("--csv", "--json"), ("--csv", "--table"), ("--table", "--json")] {
         place.refuses(
@@ -56,7 +70,9 @@ fn a_query_prints_a_csv_table() {
 #[test]
 fn json_is_one_document_or_an_array_and_keeps_every_number() {
     let (place, [a, b]) = with_runs();
-    let read = |name: &str| -> Value { serde_json::from_slice(&fs::read(place.path(name)).unwrap()).unwrap() };
+    let read = |name: &str| -> Value {
+        serde_json::from_slice(&fs::read(place.path(name)).unwrap()).unwrap()
+    };
     let report = place.json(&export(&[&a, "--format", "json", "--out", "new/one.json", "--json"]));
     assert_eq!((&report["runs"], &report["files"]), (&json!(1), &json!(["new/one.json"])));
     assert_eq!(report["bytes"], fs::metadata(place.path("new/one.json")).unwrap().len());
@@ -67,9 +83,20 @@ fn json_is_one_document_or_an_array_and_keeps_every_number() {
     let two = read("two.json");
     assert_eq!(two.as_array().map(Vec::len), Some(2));
     assert_eq!((&two[0]["summary"]["id"], &two[1]), (&json!(b), &one));
-    place.text(&export(&["--query", "params.lr = 0.5", "--format", "json", "--null", "--out", "null.json"]));
+    place.text(&export(&[
+        "--query",
+        "params.lr = 0.5",
+        "--format",
+        "json",
+        "--null",
+        "--out",
+        "null.json",
+    ]));
     assert_eq!(read("null.json")[0]["series"]["loss"], json!([[1, 1.0], [2, null], [3, null]]));
-    assert_eq!(read("null.json")[0], place.json(&["runs", "show", &a, "--store", "store", "--json"]));
+    assert_eq!(
+        read("null.json")[0],
+        place.json(&["runs", "show", &a, "--store", "store", "--json"])
+    );
     place.text(&export(&["--query", "seed = 8", "--format", "json", "--out", "none.json"]));
     assert_eq!(read("none.json"), json!([]));
 }
@@ -79,30 +106,44 @@ fn points_and_event_files() {
     let (place, [a, b]) = with_runs();
     place.text(&export(&[&a, &b, "--format", "csv", "--points", "--out", "points.csv"]));
     let points = fs::read_to_string(place.path("points.csv")).unwrap();
-    let expected = format!("run,metric,step,value\n{a},loss,1,1.0\n{a},loss,2,NaN\n{a},loss,3,inf\n{b},loss,1,0.25\n");
+    let expected = format!(
+        "run,metric,step,value\n{a},loss,1,1.0\n{a},loss,2,NaN\n{a},loss,3,inf\n{b},loss,1,0.25\n"
+    );
     assert_eq!(points, expected);
     place.text(&export(&[&a, &b, "--format", "tensorboard", "--out", "board"]));
     for id in [&a, &b] {
-        let files: Vec<_> = fs::read_dir(place.path("board").join(id)).unwrap().map(|f| f.unwrap().path()).collect();
+        let files: Vec<_> = fs::read_dir(place.path("board").join(id))
+            .unwrap()
+            .map(|f| f.unwrap().path())
+            .collect();
         assert_eq!(files.len(), 1);
-        assert!(files[0].file_name().unwrap().to_str().unwrap().starts_with("events.out.tfevents."));
+        assert!(
+            files[0].file_name().unwrap().to_str().unwrap().starts_with("events.out.tfevents.")
+        );
         assert!(fs::metadata(&files[0]).unwrap().len() > 100);
     }
-    place.refuses(&export(&[&a, "--format", "tensorboard", "--out", "board"]), &["tfevents", "it exists", "--force"]);
+    place.refuses(
+        &export(&[&a, "--format", "tensorboard", "--out", "board"]),
+        &["tfevents", "it exists", "--force"],
+    );
 }
 
 #[test]
 fn a_file_that_exists_is_left_alone_unless_forced() {
     let (place, [a, b]) = with_runs();
     fs::write(place.path("kept.json"), "mine").unwrap();
-    place.refuses(&export(&[&a, "--format", "json", "--out", "kept.json"]), &["kept.json", "it exists", "--force"]);
+    place.refuses(
+        &export(&[&a, "--format", "json", "--out", "kept.json"]),
+        &["kept.json", "it exists", "--force"],
+    );
     assert_eq!(fs::read_to_string(place.path("kept.json")).unwrap(), "mine");
     place.text(&export(&[&a, "--format", "json", "--out", "kept.json", "--force"]));
     let text = fs::read_to_string(place.path("kept.json")).unwrap();
     assert!(text.contains(&a), "{text}");
     // Also when what should be written cannot be read.
     fs::write(place.path("store/runs").join(format!("{b}.log")), "no journal").unwrap();
-    let both = export(&["--query", "id is not null", "--format", "json", "--out", "kept.json", "--force"]);
+    let both =
+        export(&["--query", "id is not null", "--format", "json", "--out", "kept.json", "--force"]);
     place.refuses(&both, &["read the journal", &b]);
     assert_eq!(fs::read_to_string(place.path("kept.json")).unwrap(), text);
 }
@@ -110,14 +151,22 @@ fn a_file_that_exists_is_left_alone_unless_forced() {
 #[test]
 fn exports_that_cannot_be() {
     let (place, [a, _]) = with_runs();
-    let one = |rest: &[&str], words: &[&str]| place.refuses(&export(&[&[a.as_str()], rest].concat()), words);
+    let one = |rest: &[&str], words: &[&str]| {
+        place.refuses(&export(&[&[a.as_str()], rest].concat()), words)
+    };
     one(&["--format", "json", "--out", "store"], &["store", "it is a folder"]);
-    one(&["--format", "json", "--out", "x.json", "--points"], &["x.json", "--points", "csv and parquet"]);
+    one(
+        &["--format", "json", "--out", "x.json", "--points"],
+        &["x.json", "--points", "csv and parquet"],
+    );
     one(&["--format", "csv", "--out", "x.csv", "--null"], &["x.csv", "--null", "json"]);
     one(&["--format", "cvs", "--out", "x"], &["'cvs'", "there is json, csv, parquet, tensorboard"]);
     one(&["--format", "csv"], &["missing --out"]);
     one(&["--out", "x"], &["missing --format"]);
-    one(&["--query", "seed = 7", "--format", "csv", "--out", "x"], &["--query", "cannot be used with"]);
+    one(
+        &["--query", "seed = 7", "--format", "csv", "--out", "x"],
+        &["--query", "cannot be used with"],
+    );
     place.refuses(&export(&["--format", "csv", "--out", "x"]), &["missing", "RUN"]);
     place.refuses(&export(&["nope", "--format", "csv", "--out", "x"]), &["\"nope\"", "nearest id"]);
     fs::write(place.path("file"), "").unwrap();
@@ -128,7 +177,10 @@ fn exports_that_cannot_be() {
 #[test]
 fn parquet_says_how_to_get_it() {
     let (place, [a, _]) = with_runs();
-    place.refuses(&export(&[&a, "--format", "parquet", "--out", "x"]), &["without Parquet", "--features parquet"]);
+    place.refuses(
+        &export(&[&a, "--format", "parquet", "--out", "x"]),
+        &["without Parquet", "--features parquet"],
+    );
 }
 
 #[cfg(feature = "parquet")]

@@ -33,7 +33,10 @@ fn a_tail_shows_what_comes_and_ends_with_the_run() {
 
     let again = place.json(&["runs", "tail", &id, "--json", "--store", "store"]);
     assert_eq!(again["points"].as_array().unwrap().len(), 4);
-    assert_eq!((&again["live"], &again["summary"]["state"]["kind"]), (&false.into(), &"finished".into()));
+    assert_eq!(
+        (&again["live"], &again["summary"]["state"]["kind"]),
+        (&false.into(), &"finished".into())
+    );
 }
 
 #[test]
@@ -48,15 +51,24 @@ fn a_history_is_thinned_out_and_keeps_its_peak() {
     run.finish(RunEnd::new(EndState::Finished, 100_000, 1)).unwrap();
     let id = run.id().to_string();
     drop(run);
-    let history = |more: &[&str]| place.text(&[&["runs", "history", &id, "loss", "--store", "store"], more].concat());
+    let history = |more: &[&str]| {
+        place.text(&[&["runs", "history", &id, "loss", "--store", "store"], more].concat())
+    };
     for _ in 0..2 {
         let text = history(&["--points", "20"]);
-        let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
-        assert!(rows.contains(&vec!["4321", "99"]) && rows.contains(&vec!["100000", "1e-5"]), "{text}");
+        let rows: Vec<Vec<&str>> =
+            text.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert!(
+            rows.contains(&vec!["4321", "99"]) && rows.contains(&vec!["100000", "1e-5"]),
+            "{text}"
+        );
         assert!(text.contains("of 100000 points, extremes kept"), "{text}");
     }
     let all = crate::json(&history(&["--points", "1000000", "--json"]));
     assert_eq!(all["points"].as_array().unwrap().len(), 100_000);
-    place.refuses(&["runs", "history", &id, "los", "--store", "store"], &["\"los\"", "nearest is loss"]);
+    place.refuses(
+        &["runs", "history", &id, "los", "--store", "store"],
+        &["\"los\"", "nearest is loss"],
+    );
     place.refuses(&["runs", "tail", "nope", "--store", "store"], &["\"nope\"", "nearest id is 20"]);
 }

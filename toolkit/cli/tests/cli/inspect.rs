@@ -11,7 +11,8 @@ fn list_show_and_query_agree_with_the_demo() {
     let place = Place::new();
     let report = place.json(&["demo", "--json", "--store", "store"]);
     let id = report["run_id"].as_str().unwrap();
-    let runs = |args: &[&str]| place.json(&[&["runs"], args, &["--json", "--store", "store"]].concat());
+    let runs =
+        |args: &[&str]| place.json(&[&["runs"], args, &["--json", "--store", "store"]].concat());
 
     let list = runs(&["list"]);
     let of = |role: &str| -> Value {
@@ -30,7 +31,10 @@ fn list_show_and_query_agree_with_the_demo() {
 
     let record = runs(&["show", id]);
     assert_eq!(record["summary"], summary);
-    assert_eq!(record["series"]["val_loss"].as_array().unwrap().len() as u64, report["epochs"].as_u64().unwrap());
+    assert_eq!(
+        record["series"]["val_loss"].as_array().unwrap().len() as u64,
+        report["epochs"].as_u64().unwrap()
+    );
     assert!(record["events"].to_string().contains(report["onnx_graph_sha256"].as_str().unwrap()));
 
     let found = runs(&["query", "tags.role = 'demo' and metrics.val_accuracy.max > 0.9"]);
@@ -43,10 +47,16 @@ fn list_show_and_query_agree_with_the_demo() {
     }
 
     let other = report["baseline_run_id"].as_str().unwrap();
-    let prefix = (1..=id.len()).map(|length| &id[..length]).find(|prefix| !other.starts_with(prefix)).unwrap();
+    let prefix = (1..=id.len())
+        .map(|length| &id[..length])
+        .find(|prefix| !other.starts_with(prefix))
+        .unwrap();
     assert_eq!(runs(&["show", prefix]), record);
     let ambiguous = &prefix[..prefix.len() - 1];
-    place.refuses(&["runs", "show", ambiguous, "--store", "store"], &[ambiguous, id, other, "give more of the id"]);
+    place.refuses(
+        &["runs", "show", ambiguous, "--store", "store"],
+        &[ambiguous, id, other, "give more of the id"],
+    );
     place.refuses(&["runs", "show", "nope", "--store", "store"], &["\"nope\"", "nearest id is 20"]);
     let typo = format!("{}x", &id[..id.len() - 1]);
     place.refuses(&["runs", "show", &typo, "--store", "store"], &[&typo, "nearest", id]);
@@ -54,8 +64,14 @@ fn list_show_and_query_agree_with_the_demo() {
 
     place.text(&["runs", "show", id, "--store", "store", "--svg", "pictures/run.svg"]);
     let svg = fs::read_to_string(place.path("pictures/run.svg")).unwrap();
-    assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>") && svg.contains("val_loss"), "{svg}");
-    place.refuses(&["runs", "show", id, "--store", "store", "--svg", "pictures"], &["pictures", "folder"]);
+    assert!(
+        svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>") && svg.contains("val_loss"),
+        "{svg}"
+    );
+    place.refuses(
+        &["runs", "show", id, "--store", "store", "--svg", "pictures"],
+        &["pictures", "folder"],
+    );
 
     // A query may add the place: its line and a caret.
     for (query, words) in [
@@ -63,10 +79,14 @@ fn list_show_and_query_agree_with_the_demo() {
         ("params.lrr < 1", ["no run has a parameter `lrr`", "nearest is `lr`"]),
         ("stat = 'finished'", ["stat", "state"]),
     ] {
-        let output = place.trainbook(&["runs", "query", query, "--store", "store"]).output().unwrap();
+        let output =
+            place.trainbook(&["runs", "query", query, "--store", "store"]).output().unwrap();
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{error}");
-        assert!(error.starts_with("error: ") && error.lines().count() <= 3 && error.contains('^'), "{error}");
+        assert!(
+            error.starts_with("error: ") && error.lines().count() <= 3 && error.contains('^'),
+            "{error}"
+        );
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     }
 }
@@ -85,7 +105,10 @@ fn an_onnx_file_with_one_wrong_bit_is_refused() {
         let mut bad = good.clone();
         bad[place_of_bit] ^= 1;
         fs::write(place.path("bad.onnx"), bad).unwrap();
-        place.refuses(&["onnx", "check", "bad.onnx"], &["bad.onnx", "SHA-256", "the largest difference is"]);
+        place.refuses(
+            &["onnx", "check", "bad.onnx"],
+            &["bad.onnx", "SHA-256", "the largest difference is"],
+        );
         place.refuses(&["onnx", "check", "bad.onnx", "--json"], &["bad.onnx"]);
     }
     fs::write(place.path("half.onnx"), &good[..good.len() / 2]).unwrap();
@@ -94,5 +117,8 @@ fn an_onnx_file_with_one_wrong_bit_is_refused() {
     place.refuses(&["onnx", "check", "text.onnx"], &["text.onnx"]);
     place.refuses(&["onnx", "check", "none.onnx"], &["none.onnx"]);
     place.refuses(&["onnx", "check", "store"], &["store", "a folder without a SHA256SUMS"]);
-    place.refuses(&["onnx", "check", "digits.onnx", "--runtime", "no.so"], &["ONNX Runtime", "no.so"]);
+    place.refuses(
+        &["onnx", "check", "digits.onnx", "--runtime", "no.so"],
+        &["ONNX Runtime", "no.so"],
+    );
 }

@@ -1,4 +1,5 @@
-//! The `trainbook` command as a user meets it: started as a process, judged by what it prints, returns and leaves behind.
+//! The `trainbook` command as a user meets it: started as a process, judged by what it prints,
+//! returns and leaves behind.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod clean;
@@ -54,7 +55,8 @@ impl Place {
         json(&self.text(args))
     }
 
-    /// Asserts that the command refuses in one line that holds all of `words`, prints nothing else and leaves nothing behind.
+    /// Asserts that the command refuses in one line that holds all of `words`, prints nothing else
+    /// and leaves nothing behind.
     fn refuses(&self, args: &[&str], words: &[&str]) {
         self.refuses_as(self.trainbook(args), words);
     }
@@ -66,7 +68,10 @@ impl Place {
         assert!(matches!(output.status.code(), Some(1 | 2)), "{shown}");
         assert!(output.stdout.is_empty(), "{shown}");
         let error = String::from_utf8(output.stderr).unwrap();
-        assert!(error.starts_with("error: ") && error.ends_with('\n') && error.lines().count() == 1, "{shown}");
+        assert!(
+            error.starts_with("error: ") && error.ends_with('\n') && error.lines().count() == 1,
+            "{shown}"
+        );
         for word in words {
             assert!(error.contains(word), "{word:?} is not in {error}");
         }
@@ -90,7 +95,8 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// Every file and folder with its size. A store's index is left out, because reading may bring it up to date.
+/// Every file and folder with its size. A store's index is left out, because reading may bring it
+/// up to date.
 fn files(folder: &Path) -> BTreeMap<PathBuf, u64> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -108,14 +114,17 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, u64> {
     found
 }
 
-/// Rows that the demo takes: 64 pixels from 0 to 16 that look noisily like their class, and the class from 0 to 9.
+/// Rows that the demo takes: 64 pixels from 0 to 16 that look noisily like their class, and the
+/// class from 0 to 9.
 fn digits_like(rows: usize) -> String {
     let mut state = 1_u64;
     let mut csv = String::new();
     for row in 0..rows {
         let class = row % 10;
         for pixel in 0..64 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             let noise = (state >> 33) % 9;
             let ink = if (pixel * 7 + class * 13) % 10 < 3 { 8 } else { 0 };
             write!(csv, "{},", noise + ink).unwrap();

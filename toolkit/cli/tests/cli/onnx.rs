@@ -24,8 +24,12 @@ fn show_and_bench_say_what_is_in_the_file_and_how_fast_it_is() {
     for key in ["path", "bytes", "file_sha256", "ir_version", "parameters", "metadata"] {
         assert_eq!(show[key], check[key], "{key}");
     }
-    let operators: Vec<_> =
-        show["nodes"].as_array().unwrap().iter().map(|node| node["operator"].as_str().unwrap()).collect();
+    let operators: Vec<_> = show["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["operator"].as_str().unwrap())
+        .collect();
     assert_eq!(operators, ["Sub", "Mul", "Gemm", "Relu", "Gemm", "Relu", "Gemm"]);
     assert_eq!(show["nodes"][2]["parameters"], 64 * 128 + 128);
     assert_eq!(show["nodes"][2]["shape"], json!(["batch", 128]));
@@ -40,13 +44,26 @@ fn show_and_bench_say_what_is_in_the_file_and_how_fast_it_is() {
     assert_eq!(header, ["node", "operator", "output", "parameters", "FLOPs"]);
     let total: Vec<_> = text.lines().nth(8).unwrap().split_whitespace().collect();
     assert_eq!(total, ["total", &show["parameters"].to_string(), &flops.to_string()]);
-    for part in
-        ["[batch, 128]", "with batch = 1", "opsets: ai.onnx 17", "float32 [batch, 64]", "trainbook.graph_sha256"]
-    {
+    for part in [
+        "[batch, 128]",
+        "with batch = 1",
+        "opsets: ai.onnx 17",
+        "float32 [batch, 64]",
+        "trainbook.graph_sha256",
+    ] {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
     }
 
-    let bench = place.json(&["onnx", "bench", "digits.onnx", "--batch", "2,1,2", "--threads", "1,2", "--json"]);
+    let bench = place.json(&[
+        "onnx",
+        "bench",
+        "digits.onnx",
+        "--batch",
+        "2,1,2",
+        "--threads",
+        "1,2",
+        "--json",
+    ]);
     for key in ["bytes", "parameters", "flops"] {
         assert_eq!(bench[key], show[key], "{key}");
     }
@@ -56,20 +73,35 @@ fn show_and_bench_say_what_is_in_the_file_and_how_fast_it_is() {
     assert_eq!((of("batch"), of("threads")), (vec![2, 1, 2, 1], vec![1, 1, 2, 2]));
     for row in rows {
         let number = |key: &str| row[key].as_f64().unwrap();
-        assert!(number("p50_us") > 0.0 && number("p99_us") >= number("p50_us") && number("runs") >= 5.0, "{row}");
-        assert!((number("rows_per_second") * number("p50_us") / number("batch") - 1e6).abs() < 1.0, "{row}");
+        assert!(
+            number("p50_us") > 0.0 && number("p99_us") >= number("p50_us") && number("runs") >= 5.0,
+            "{row}"
+        );
+        assert!(
+            (number("rows_per_second") * number("p50_us") / number("batch") - 1e6).abs() < 1.0,
+            "{row}"
+        );
     }
     let text = place.text(&["onnx", "bench", "digits.onnx", "--batch", "4", "--threads", "1"]);
     let header: Vec<_> = text.lines().next().unwrap().split_whitespace().collect();
     assert_eq!(header, ["batch", "threads", "runs", "p50", "µs", "p99", "µs", "rows/s"]);
-    assert!(text.contains("measured in ONNX Runtime") && text.contains(&format!("{flops} per row")), "{text}");
+    assert!(
+        text.contains("measured in ONNX Runtime") && text.contains(&format!("{flops} per row")),
+        "{text}"
+    );
 
     place.refuses(
         &["onnx", "bench", "digits.onnx", "--batch", "99999999999"],
         &["batch size", "99999999999", "so small"],
     );
-    place.refuses(&["onnx", "bench", "digits.onnx", "--threads", "5000"], &["threads", "5000", "between 1 and 1024"]);
-    place.refuses(&["onnx", "bench", "digits.onnx", "--runtime", "no.so"], &["ONNX Runtime", "no.so"]);
+    place.refuses(
+        &["onnx", "bench", "digits.onnx", "--threads", "5000"],
+        &["threads", "5000", "between 1 and 1024"],
+    );
+    place.refuses(
+        &["onnx", "bench", "digits.onnx", "--runtime", "no.so"],
+        &["ONNX Runtime", "no.so"],
+    );
     let half = &fs::read(place.path("digits.onnx")).unwrap()[..5000];
     fs::write(place.path("half.onnx"), half).unwrap();
     refuses(&place, "half.onnx", &["half.onnx", "damaged"]);
@@ -94,7 +126,8 @@ fn what_is_no_onnx_file_is_refused() {
     refuses(&place, "text.onnx", &["text.onnx", "not an ONNX model"]);
     refuses(&place, "folder", &["folder", "it is not a file"]);
     refuses(&place, "none.onnx", &["read none.onnx"]);
-    let output = place.trainbook(&["onnx", "bench", "empty.onnx", "--batch", "0"]).output().unwrap();
+    let output =
+        place.trainbook(&["onnx", "bench", "empty.onnx", "--batch", "0"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
 
@@ -102,13 +135,29 @@ fn what_is_no_onnx_file_is_refused() {
 fn a_folder_is_checked_and_refused_as_a_whole() {
     let place = Place::new();
     let features: Vec<f32> = (0..120).map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
-    let data = Dataset::from_rows("test", 4, features, Targets::Classes((0..30).map(|row| row % 3).collect())).unwrap();
-    let run = Trainer::classifier::<Linear<4, 3>>(&data).seed(1).quiet().build().unwrap().fit(Epochs(1)).unwrap();
+    let data = Dataset::from_rows(
+        "test",
+        4,
+        features,
+        Targets::Classes((0..30).map(|row| row % 3).collect()),
+    )
+    .unwrap();
+    let run = Trainer::classifier::<Linear<4, 3>>(&data)
+        .seed(1)
+        .quiet()
+        .build()
+        .unwrap()
+        .fit(Epochs(1))
+        .unwrap();
     run.export_with(place.path("net"), Export::new().softmax().class().folder()).unwrap();
 
     let check = place.json(&["onnx", "check", "net", "--json"]);
-    assert_eq!(check["signature"], "input [batch, 4] → probabilities [batch, 3], class [batch] of int64");
-    let places: Vec<_> = check["golden"].as_array().unwrap().iter().map(|golden| &golden["place"]).collect();
+    assert_eq!(
+        check["signature"],
+        "input [batch, 4] → probabilities [batch, 3], class [batch] of int64"
+    );
+    let places: Vec<_> =
+        check["golden"].as_array().unwrap().iter().map(|golden| &golden["place"]).collect();
     assert_eq!(places, ["metadata", "test_data_set_0"]);
     let text = place.text(&["onnx", "check", "net"]);
     assert!(text.contains("33 rows in its test_data_set_0"), "{text}");
@@ -124,7 +173,10 @@ fn a_folder_is_checked_and_refused_as_a_whole() {
     let mut bytes = fs::read(&output).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&output, bytes).unwrap();
-    place.refuses(&["onnx", "check", "net"], &["net", "output_0.pb was changed after the export", "SHA-256"]);
+    place.refuses(
+        &["onnx", "check", "net"],
+        &["net", "output_0.pb was changed after the export", "SHA-256"],
+    );
     fs::remove_file(place.path("net").join("SHA256SUMS")).unwrap();
     place.refuses(&["onnx", "check", "net"], &["net", "a folder without a SHA256SUMS"]);
 }
@@ -137,7 +189,10 @@ fn tract_alone_needs_no_onnx_runtime() {
     let output = place.trainbook(&args).env("ORT_DYLIB_PATH", "/no/such/library").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let check: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&check["checked_in"]["engine"], &check["comparisons"]), (&json!("tract"), &json!(30)));
+    assert_eq!(
+        (&check["checked_in"]["engine"], &check["comparisons"]),
+        (&json!("tract"), &json!(30))
+    );
     let text = place.text(&["onnx", "check", "digits.onnx", "--tract-only"]);
     assert!(text.contains("tract 0.23.9 alone, not in ONNX Runtime"), "{text}");
     let both = ["onnx", "check", "digits.onnx", "--tract-only", "--runtime", "a.so"];

@@ -14,7 +14,8 @@ fn a_closed_pipe_is_no_error() {
         &["runs", "query", "seed = 1", "--json", "--store", "store"],
         &["--help"],
     ] {
-        let mut child = place.trainbook(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            place.trainbook(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
         assert!(crate::succeeded(&output), "{args:?}: {output:?}");
@@ -32,9 +33,18 @@ fn a_full_disk_behind_standard_output_is_told() {
         let output = place.trainbook(args).stdout(full()).output().unwrap();
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{error}");
-        assert!(error.starts_with("error: failed to write standard output: No space left"), "{error}");
+        assert!(
+            error.starts_with("error: failed to write standard output: No space left"),
+            "{error}"
+        );
         assert_eq!(error.lines().count(), 1, "{error}");
     }
-    assert_eq!(place.json(&["runs", "list", "--json", "--store", "text"]).as_array().unwrap().len(), 0);
-    assert_eq!(place.json(&["runs", "query", "state = 'finished'", "--json", "--store", "json"])[0]["epochs"], 30);
+    assert_eq!(
+        place.json(&["runs", "list", "--json", "--store", "text"]).as_array().unwrap().len(),
+        0
+    );
+    assert_eq!(
+        place.json(&["runs", "query", "state = 'finished'", "--json", "--store", "json"])[0]["epochs"],
+        30
+    );
 }

@@ -8,8 +8,10 @@ use crate::{Place, text};
 /// The commands under "Next:".
 fn next(story: &str) -> Vec<String> {
     let lines = story.split_once("Next:\n").unwrap().1.lines();
-    let commands: Vec<_> =
-        lines.map(|line| line.trim().to_owned()).filter(|line| !line.starts_with("notebooks/")).collect();
+    let commands: Vec<_> = lines
+        .map(|line| line.trim().to_owned())
+        .filter(|line| !line.starts_with("notebooks/"))
+        .collect();
     assert_eq!(commands.len(), 3, "{story}");
     commands
 }
@@ -51,14 +53,16 @@ fn what_is_said_to_come_next_works_as_typed() {
 #[cfg(unix)]
 fn path_with_program(place: &Place) -> String {
     fs::create_dir(place.path("bin")).unwrap();
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_trainbook"), place.path("bin/trainbook")).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_trainbook"), place.path("bin/trainbook"))
+        .unwrap();
     format!("{}:{}", place.path("bin").display(), std::env::var("PATH").unwrap())
 }
 
 #[cfg(unix)]
 #[test]
 fn what_the_readme_says_works_as_typed() {
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    let readme =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
     let commands: Vec<_> = readme.lines().filter(|line| line.starts_with("trainbook ")).collect();
     assert_eq!(commands.len(), 5, "{commands:?}");
     let place = Place::new();
@@ -88,6 +92,14 @@ fn the_program_is_named_as_it_was_called() {
     let mut by_name = Command::new("sh");
     by_name.env("PATH", path).args(["-c", "trainbook \"$@\"", "sh"]);
     begins(by_name, "", "trainbook");
-    begins(Command::new(fs::canonicalize(place.path("bin")).unwrap().join("trainbook")), "", "bin/trainbook");
-    begins(Command::new(fs::canonicalize(place.path("bin")).unwrap().join("trainbook")), "bin", "./trainbook");
+    begins(
+        Command::new(fs::canonicalize(place.path("bin")).unwrap().join("trainbook")),
+        "",
+        "bin/trainbook",
+    );
+    begins(
+        Command::new(fs::canonicalize(place.path("bin")).unwrap().join("trainbook")),
+        "bin",
+        "./trainbook",
+    );
 }

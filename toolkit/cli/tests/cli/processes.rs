@@ -23,8 +23,8 @@ fn long_demo(place: &Place) -> Running {
     Running(demo.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 
-/// The same command, whatever the tests run under: a shell has what it starts in the background ignore interrupts, and children
-/// inherit that.
+/// The same command, whatever the tests run under: a shell has what it starts in the background
+/// ignore interrupts, and children inherit that.
 fn interruptible(command: &Command) -> Command {
     let mut env = Command::new("env");
     env.arg("--default-signal=INT").arg(command.get_program()).args(command.get_args());
@@ -64,7 +64,11 @@ fn runs(place: &Place) -> Option<Vec<Value>> {
 }
 
 fn with_state(place: &Place, state: &str) -> Vec<Value> {
-    runs(place).unwrap_or_default().into_iter().filter(|run| run["state"]["kind"] == state).collect()
+    runs(place)
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|run| run["state"]["kind"] == state)
+        .collect()
 }
 
 /// Ends a demo in the middle by `end`, and looks at what is left.
@@ -82,7 +86,8 @@ fn ended_in_the_middle(end: impl Fn(&mut Child)) {
     assert_eq!(crashed[0]["damage"], Value::Null);
     assert!(with_state(&place, "running").is_empty());
     assert!(!place.path("store/exports").exists());
-    let shown = place.json(&["runs", "show", run["id"].as_str().unwrap(), "--json", "--store", "store"]);
+    let shown =
+        place.json(&["runs", "show", run["id"].as_str().unwrap(), "--json", "--store", "store"]);
     assert_eq!(shown["summary"]["state"]["kind"], "crashed");
 
     let before = runs(&place).unwrap().len();
@@ -130,6 +135,12 @@ fn two_demos_at_once_share_a_new_store() {
     for report in &reports {
         let run = all.iter().find(|run| run["id"] == report["run_id"]).unwrap();
         assert_eq!(run["seed"], report["seed"]);
-        assert!(place.folder.path().join(PathBuf::from(report["onnx_path"].as_str().unwrap())).is_file());
+        assert!(
+            place
+                .folder
+                .path()
+                .join(PathBuf::from(report["onnx_path"].as_str().unwrap()))
+                .is_file()
+        );
     }
 }

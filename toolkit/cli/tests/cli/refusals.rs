@@ -53,7 +53,8 @@ fn data_with_a_bad_row() {
     refuses_data(feature("inf"), &["line 5", "column \"2\"", "inf", "leave the row out"]);
     refuses_data(feature("abc"), &["line 5", "column \"2\"", "abc", "write a number"]);
     refuses_data(feature(""), &["line 5", "column \"2\"", "empty", "write a number"]);
-    let narrow: String = good.lines().map(|line| line.split_once(',').unwrap().1.to_owned() + "\n").collect();
+    let narrow: String =
+        good.lines().map(|line| line.split_once(',').unwrap().1.to_owned() + "\n").collect();
     refuses_data(narrow, &["63 features", "64", "8×8 pixels"]);
     let few: String = good.lines().take(8).map(|line| line.to_owned() + "\n").collect();
     refuses_data(few, &["8 classes", "labels 0 to 9"]);
@@ -70,7 +71,10 @@ fn mistakes_in_the_command() {
         (&["demo", "--seed"], &["value is required", "--seed"]),
         (&["demo", "--seed", "abc"], &["'abc'", "--seed", "whole number from 0"]),
         (&["demo", "--seed", "-1"], &["'-1'", "--seed", "whole number from 0"]),
-        (&["demo", "--seed", "99999999999999999999"], &["'99999999999999999999'", "18446744073709551615"]),
+        (
+            &["demo", "--seed", "99999999999999999999"],
+            &["'99999999999999999999'", "18446744073709551615"],
+        ),
         (&["demo", "extra"], &["'extra'", "--help"]),
         (&["demo", "--store", ""], &["value is required", "--store"]),
         (&["runs", "show"], &["missing <RUN>", "--help"]),
@@ -82,8 +86,14 @@ fn mistakes_in_the_command() {
         (&["onnx", "show", "x.onnx", "--jsn"], &["--jsn", "did you mean '--json'"]),
         (&["onnx", "bench", "x.onnx", "--batches", "1"], &["--batches", "did you mean '--batch'"]),
         (&["onnx", "bench", "x.onnx", "--batch", "1,,8"], &["--batch", "whole number from 1"]),
-        (&["onnx", "bench", "x.onnx", "--batch", "-1"], &["'-1'", "--batch", "whole number from 1"]),
-        (&["onnx", "bench", "x.onnx", "--threads", "0"], &["'0'", "--threads", "whole number from 1"]),
+        (
+            &["onnx", "bench", "x.onnx", "--batch", "-1"],
+            &["'-1'", "--batch", "whole number from 1"],
+        ),
+        (
+            &["onnx", "bench", "x.onnx", "--threads", "0"],
+            &["'0'", "--threads", "whole number from 1"],
+        ),
         (&["demo", "--json", "--json"], &["--json", "multiple times"]),
     ] {
         place.refuses(args, words);
@@ -94,12 +104,21 @@ fn mistakes_in_the_command() {
 fn stores_that_cannot_be() {
     let place = Place::new();
     fs::write(place.path("file"), "").unwrap();
-    place.refuses(&["demo", "--store", "file"], &["store file", "not a folder", "choose another path"]);
+    place.refuses(
+        &["demo", "--store", "file"],
+        &["store file", "not a folder", "choose another path"],
+    );
     place.refuses(&["demo", "--store", "file/store"], &["file/store", "choose a folder"]);
     place.refuses(&["runs", "list", "--store", "file"], &["store file", "not a folder"]);
-    place.refuses(&["runs", "list", "--store", "none"], &["store none", "no store there", "check the path"]);
+    place.refuses(
+        &["runs", "list", "--store", "none"],
+        &["store none", "no store there", "check the path"],
+    );
     place.refuses(&["runs", "show", "x", "--store", "none"], &["store none", "no store there"]);
-    place.refuses(&["runs", "query", "seed = 1", "--store", "none"], &["store none", "no store there"]);
+    place.refuses(
+        &["runs", "query", "seed = 1", "--store", "none"],
+        &["store none", "no store there"],
+    );
 }
 
 #[test]
@@ -117,9 +136,15 @@ fn files_that_cannot_be_written() {
 #[test]
 fn folders_that_nobody_may_write_to() {
     let place = Place::new();
-    place.refuses(&["demo", "--store", "/proc/store"], &["store folder /proc/store", "that you may write to"]);
+    place.refuses(
+        &["demo", "--store", "/proc/store"],
+        &["store folder /proc/store", "that you may write to"],
+    );
     for onnx in ["/proc/x.onnx", "/proc/new/x.onnx"] {
-        place.refuses(&["demo", "--store", "store", "--onnx", onnx], &[onnx, "that you may write to"]);
+        place.refuses(
+            &["demo", "--store", "store", "--onnx", onnx],
+            &[onnx, "that you may write to"],
+        );
     }
 }
 
@@ -129,8 +154,11 @@ fn no_onnx_runtime() {
     fs::write(place.path("text.so"), "no library").unwrap();
     let demo = || place.trainbook(&["demo", "--store", "store"]);
     let cure = "trainbook ort install";
-    for (value, word) in [("/nonexistent", "ORT_DYLIB_PATH=/nonexistent"), ("text.so", "text.so"), (".", "not a file")]
-    {
+    for (value, word) in [
+        ("/nonexistent", "ORT_DYLIB_PATH=/nonexistent"),
+        ("text.so", "text.so"),
+        (".", "not a file"),
+    ] {
         let mut command = demo();
         command.env("ORT_DYLIB_PATH", value);
         place.refuses_as(command, &["ONNX Runtime", word, cure]);

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use crate::{Place, json, text};
 
-/// The program in a place of its own, away from the repository, whose .cache it would find above itself; without a home, Python or variable.
+/// The program in a place of its own, away from the repository, whose .cache it would find above
+/// itself; without a home, Python or variable.
 fn bare(place: &Place, args: &[&str]) -> Command {
     let program = place.path(&format!("trainbook{}", std::env::consts::EXE_SUFFIX));
     if !program.exists() {
@@ -35,7 +36,8 @@ fn with_python(place: &Place, args: &[&str], script: &str) -> Command {
 
 fn system_has_one(place: &Place) -> bool {
     let output = bare(place, &["ort", "show", "--json"]).output().unwrap();
-    let has = output.status.success() && json(&String::from_utf8(output.stdout).unwrap())["source"] == "system";
+    let has = output.status.success()
+        && json(&String::from_utf8(output.stdout).unwrap())["source"] == "system";
     if has {
         eprintln!("not tested: this system has an ONNX Runtime");
     }
@@ -52,10 +54,19 @@ fn the_library_in_the_variable_is_shown() {
         text(command)
     };
     let shown = show(&["ort", "show"]);
-    assert!(shown.starts_with("ONNX Runtime 1.") && shown.contains(&library.display().to_string()), "{shown}");
-    assert!(shown.contains("2. ORT_DYLIB_PATH: used") && shown.contains("6. the system: not looked at"), "{shown}");
+    assert!(
+        shown.starts_with("ONNX Runtime 1.") && shown.contains(&library.display().to_string()),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("2. ORT_DYLIB_PATH: used") && shown.contains("6. the system: not looked at"),
+        "{shown}"
+    );
     let shown = json(&show(&["ort", "show", "--json"]));
-    assert_eq!((&shown["source"], &shown["path"]), (&"variable".into(), &library.display().to_string().into()));
+    assert_eq!(
+        (&shown["source"], &shown["path"]),
+        (&"variable".into(), &library.display().to_string().into())
+    );
     assert_eq!(shown["order"].as_array().unwrap().len(), 6);
     assert_eq!(shown["passed"][0]["source"], "explicit");
 }
@@ -66,8 +77,15 @@ fn without_any_it_says_where_it_looked_and_what_to_do() {
     if system_has_one(&place) {
         return;
     }
-    let words = ["load ONNX Runtime", "ORT_DYLIB_PATH: not set", "no python3 on PATH", "`trainbook ort install`"];
-    for args in [["ort", "show"].as_slice(), &["ort", "show", "--json"], &["demo", "--store", "store"]] {
+    let words = [
+        "load ONNX Runtime",
+        "ORT_DYLIB_PATH: not set",
+        "no python3 on PATH",
+        "`trainbook ort install`",
+    ];
+    for args in
+        [["ort", "show"].as_slice(), &["ort", "show", "--json"], &["demo", "--store", "store"]]
+    {
         let command = bare(&place, args);
         place.refuses_as(command, &words);
     }
@@ -88,7 +106,10 @@ fn a_python_with_an_old_onnxruntime_is_passed_over() {
     fs::write(place.path("onnxruntime/capi/libonnxruntime.so.1.20.0"), "").unwrap();
     let script = format!("echo '{}'", place.path("onnxruntime").display());
     let command = with_python(&place, &["ort", "show"], &script);
-    place.refuses_as(command, &["Python's onnxruntime: ", "libonnxruntime.so.1.20.0 is version 1.20.0; at least 1.24"]);
+    place.refuses_as(
+        command,
+        &["Python's onnxruntime: ", "libonnxruntime.so.1.20.0 is version 1.20.0; at least 1.24"],
+    );
     let command = with_python(&place, &["ort", "show"], "exit 3");
     place.refuses_as(command, &["does not say what it has (exit status: 3)"]);
 }
@@ -107,7 +128,10 @@ fn an_installation_that_fails_leaves_nothing() {
         ("echo 'python3 has no pip' >&2; exit 1", "install ONNX Runtime: python3 has no pip"),
         ("exit 7", "exit status: 7"),
         ("exit 0", "it did not"),
-        ("for file; do :; done; echo something > \"$file\"", "is not the known library: its SHA-256 is"),
+        (
+            "for file; do :; done; echo something > \"$file\"",
+            "is not the known library: its SHA-256 is",
+        ),
     ] {
         command = with_python(&place, &install, script);
         place.refuses_as(command, &[words]);
@@ -115,7 +139,10 @@ fn an_installation_that_fails_leaves_nothing() {
     command = with_python(&place, &install, "exit 0");
     fs::write(place.path("file"), "").unwrap();
     command.env("XDG_CACHE_HOME", place.path("file"));
-    place.refuses_as(command, &["file/trainbook/onnxruntime-", "cannot be written", "XDG_CACHE_HOME"]);
+    place.refuses_as(
+        command,
+        &["file/trainbook/onnxruntime-", "cannot be written", "XDG_CACHE_HOME"],
+    );
 }
 
 /// Permission bits do not stop root, but this file system stops everybody.

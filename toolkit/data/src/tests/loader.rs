@@ -24,9 +24,12 @@ fn shuffled(data: &Dataset, batch_size: usize) -> Loader {
 #[test]
 fn without_a_stream_rows_come_in_order_and_the_last_batch_is_kept() {
     let data = prepared(digits(), 7);
-    for (part, size, count, last) in
-        [(Part::Train, 32, 45, 29), (Part::Test, 64, 3, 52), (Part::Test, 180, 1, 180), (Part::Test, 999, 1, 180)]
-    {
+    for (part, size, count, last) in [
+        (Part::Train, 32, 45, 29),
+        (Part::Test, 64, 3, 52),
+        (Part::Test, 180, 1, 180),
+        (Part::Test, 999, 1, 180),
+    ] {
         let mut loader = Loader::new(&data, part, size, None);
         let batches = epoch(&mut loader, 3);
         assert_eq!((batches.len(), loader.batches_per_epoch()), (count, count));
@@ -40,7 +43,8 @@ fn without_a_stream_rows_come_in_order_and_the_last_batch_is_kept() {
 fn an_epochs_order_follows_from_its_number_alone_and_has_every_row_once() {
     let data = prepared(digits(), 7);
     let mut loader = shuffled(&data, 32);
-    let orders: Vec<Vec<usize>> = (0..4).map(|number| samples(&epoch(&mut loader, number))).collect();
+    let orders: Vec<Vec<usize>> =
+        (0..4).map(|number| samples(&epoch(&mut loader, number))).collect();
     for (i, order) in orders.iter().enumerate() {
         assert!(orders[..i].iter().all(|earlier| earlier != order));
         let mut sorted = order.clone();
@@ -52,7 +56,11 @@ fn an_epochs_order_follows_from_its_number_alone_and_has_every_row_once() {
     assert_eq!(samples(&epoch(&mut resumed, 3)), orders[3]);
     resumed.start(1);
     resumed.next(&mut Batch::default());
-    assert_eq!(samples(&epoch(&mut resumed, 2)), orders[2], "an epoch that was left early leaves no trace");
+    assert_eq!(
+        samples(&epoch(&mut resumed, 2)),
+        orders[2],
+        "an epoch that was left early leaves no trace"
+    );
     let other = samples(&epoch(&mut shuffled(&data, 50), 1));
     assert_eq!(other, orders[1], "the order does not depend on the batch size");
     // the promise of the documentation, by hand
@@ -75,13 +83,17 @@ fn batches_hold_the_normalised_features_and_the_targets_of_their_rows() {
             }
         }
     }
-    let values = Dataset::from_rows("test", 1, vec![1.0, -0.0], Targets::Values(vec![0.5, 1.5])).unwrap();
+    let values =
+        Dataset::from_rows("test", 1, vec![1.0, -0.0], Targets::Values(vec![0.5, 1.5])).unwrap();
     let mut batch = epoch(&mut shuffled(&data, 32), 0).remove(0);
     let mut loader = Loader::new(&values, Part::Train, 0, None);
     loader.start(0);
     assert!(loader.next(&mut batch) && loader.next(&mut batch), "batch size 0 counts as 1");
     let bits: Vec<u32> = batch.features.iter().map(|x| x.to_bits()).collect();
-    assert_eq!((bits, batch.targets, batch.samples), (vec![(-0.0_f32).to_bits()], Targets::Values(vec![1.5]), vec![1]));
+    assert_eq!(
+        (bits, batch.targets, batch.samples),
+        (vec![(-0.0_f32).to_bits()], Targets::Values(vec![1.5]), vec![1])
+    );
 }
 
 #[test]
@@ -94,21 +106,33 @@ fn buffers_are_used_again() {
         loader.start(number);
         while loader.next(&mut batch) {
             let Targets::Classes(classes) = &batch.targets else { panic!("no classes") };
-            seen.push((batch.features.as_ptr().addr(), classes.as_ptr().addr(), batch.samples.as_ptr().addr()));
+            seen.push((
+                batch.features.as_ptr().addr(),
+                classes.as_ptr().addr(),
+                batch.samples.as_ptr().addr(),
+            ));
         }
         seen
     };
     let first = addresses(&mut loader, 0)[0];
-    assert!((1..4).flat_map(|number| addresses(&mut loader, number)).all(|address| address == first));
+    assert!(
+        (1..4).flat_map(|number| addresses(&mut loader, number)).all(|address| address == first)
+    );
 }
 
 #[test]
 fn standard_is_fitted_on_the_training_part_only() {
     let (features, _) = digits_raw();
-    let data =
-        digits().normalize(Normalize::standard()).unwrap().split(Split::stratified(0.5, 0.25, 0.25), Seed(3)).unwrap();
-    let other_way =
-        digits().split(Split::stratified(0.5, 0.25, 0.25), Seed(3)).unwrap().normalize(Normalize::standard()).unwrap();
+    let data = digits()
+        .normalize(Normalize::standard())
+        .unwrap()
+        .split(Split::stratified(0.5, 0.25, 0.25), Seed(3))
+        .unwrap();
+    let other_way = digits()
+        .split(Split::stratified(0.5, 0.25, 0.25), Seed(3))
+        .unwrap()
+        .normalize(Normalize::standard())
+        .unwrap();
     assert_eq!(data.normalization(), other_way.normalization());
     assert_eq!(data.fingerprint(), other_way.fingerprint());
     let rows = data.part(Part::Train);
@@ -119,10 +143,18 @@ fn standard_is_fitted_on_the_training_part_only() {
         let (sum, squares) = (pixels().sum::<f64>(), pixels().map(|x| x * x).sum::<f64>());
         let (mean, std) = (sum / n, (squares / n - (sum / n).powi(2)).sqrt());
         let expected = if std == 0.0 { 1.0 } else { 1.0 / std };
-        assert!((f64::from(data.normalization().offset[column]) - mean).abs() < 1e-6 * (1.0 + mean));
-        assert!((f64::from(data.normalization().scale[column]) / expected - 1.0).abs() < 1e-6, "column {column}");
+        assert!(
+            (f64::from(data.normalization().offset[column]) - mean).abs() < 1e-6 * (1.0 + mean)
+        );
+        assert!(
+            (f64::from(data.normalization().scale[column]) / expected - 1.0).abs() < 1e-6,
+            "column {column}"
+        );
     }
-    assert_ne!(data.normalization(), digits().normalize(Normalize::standard()).unwrap().normalization());
+    assert_ne!(
+        data.normalization(),
+        digits().normalize(Normalize::standard()).unwrap().normalization()
+    );
     assert!(!data.normalization().is_identity());
     assert!(data.normalize(Normalize::None).unwrap().normalization().is_identity());
 }
@@ -132,18 +164,23 @@ fn normalisations_that_make_no_sense() {
     for divisor in [0.0, f32::NAN, f32::INFINITY, 1e-45] {
         let error = digits().normalize(Normalize::divide_by(divisor)).unwrap_err().to_string();
         assert!(
-            error.starts_with("set Normalize::divide_by to ") && error.contains("it must be a number other than 0"),
+            error.starts_with("set Normalize::divide_by to ")
+                && error.contains("it must be a number other than 0"),
             "{error}"
         );
     }
-    let huge = |x| Dataset::from_rows("test", 2, vec![0.0, 1.0, 0.0, x], Targets::Classes(vec![0, 1])).unwrap();
+    let huge = |x| {
+        Dataset::from_rows("test", 2, vec![0.0, 1.0, 0.0, x], Targets::Classes(vec![0, 1])).unwrap()
+    };
     let error = huge(3e38).normalize(Normalize::divide_by(0.5)).unwrap_err().to_string();
     assert!(
-        error.starts_with("normalise the data: feature 1 of row 1, 3e38") || error.contains("leaves the range of f32"),
+        error.starts_with("normalise the data: feature 1 of row 1, 3e38")
+            || error.contains("leaves the range of f32"),
         "{error}"
     );
     // a constant that f64 cannot sum exactly is still a constant
-    let constant = Dataset::from_rows("test", 1, vec![0.1; 3001], Targets::Values(vec![0.0; 3001])).unwrap();
+    let constant =
+        Dataset::from_rows("test", 1, vec![0.1; 3001], Targets::Values(vec![0.0; 3001])).unwrap();
     let constant = constant.normalize(Normalize::standard()).unwrap();
     assert_eq!((constant.normalization().scale[0], constant.normalization().offset[0]), (1.0, 0.1));
 }
@@ -155,7 +192,12 @@ fn the_fingerprint_sees_every_change_and_nothing_else() {
     assert_eq!((base.fingerprint().rows, base.fingerprint().hash.len()), (1797, 64));
     let (features, labels) = digits_raw();
     let build = |features: Vec<f32>, labels: Vec<u32>| {
-        prepared(Dataset::from_rows("elsewhere", 64, features, Targets::Classes(labels)).unwrap(), 7).fingerprint().hash
+        prepared(
+            Dataset::from_rows("elsewhere", 64, features, Targets::Classes(labels)).unwrap(),
+            7,
+        )
+        .fingerprint()
+        .hash
     };
     assert_eq!(
         build(features.clone(), labels.clone()),

@@ -25,7 +25,10 @@ fn digits() -> Dataset {
 
 /// The digits as the first run uses them.
 fn prepared(data: Dataset, seed: u64) -> Dataset {
-    data.normalize(Normalize::divide_by(16.0)).unwrap().split(Split::stratified(0.8, 0.1, 0.1), Seed(seed)).unwrap()
+    data.normalize(Normalize::divide_by(16.0))
+        .unwrap()
+        .split(Split::stratified(0.8, 0.1, 0.1), Seed(seed))
+        .unwrap()
 }
 
 /// The digits' numbers, read without any of the code under test.

@@ -3,13 +3,17 @@ use crate::{DataReport, Part, Severity, SharedRows};
 use trainbook_core::random::Stream;
 
 fn found(report: &DataReport, severity: Severity, text: &str) -> bool {
-    report.findings.iter().any(|finding| finding.severity == severity && finding.text.contains(text))
+    report
+        .findings
+        .iter()
+        .any(|finding| finding.severity == severity && finding.text.contains(text))
 }
 
 fn sabotaged(change: impl FnOnce(&mut Vec<f32>, &mut Vec<u32>)) -> DataReport {
     let (mut features, mut labels) = digits_raw();
     change(&mut features, &mut labels);
-    prepared(Dataset::from_rows("sabotage", 64, features, Targets::Classes(labels)).unwrap(), 7).check()
+    prepared(Dataset::from_rows("sabotage", 64, features, Targets::Classes(labels)).unwrap(), 7)
+        .check()
 }
 
 #[test]
@@ -36,7 +40,10 @@ fn the_digits_are_in_order() {
         "{report}"
     );
     let pixel = &report.features[20];
-    assert_eq!((pixel.min, pixel.max, pixel.normalized_max, pixel.constant), (0.0, 16.0, 1.0, false));
+    assert_eq!(
+        (pixel.min, pixel.max, pixel.normalized_max, pixel.constant),
+        (0.0, 16.0, 1.0, false)
+    );
     assert_eq!(report, prepared(digits(), 7).check());
 }
 
@@ -53,7 +60,8 @@ fn the_text_is_aligned_and_json_has_the_same() {
         assert!(text.lines().any(|l| l == line), "no {line:?} in\n{text}");
     }
     assert!(
-        text.lines().all(|line| line.trim_end() == line && (line.starts_with("  ") || line.as_bytes()[12] == b' ')),
+        text.lines().all(|line| line.trim_end() == line
+            && (line.starts_with("  ") || line.as_bytes()[12] == b' ')),
         "{text}"
     );
     let json = serde_json::to_value(&report).unwrap();
@@ -65,11 +73,16 @@ fn the_text_is_aligned_and_json_has_the_same() {
 #[test]
 fn labels_of_other_rows_are_noticed() {
     for seed in 0..6 {
-        let shuffled = sabotaged(|_, labels| Stream::new(Seed(seed), "sabotage").at(0, 0).shuffle(labels));
-        assert!(found(&shuffled, Severity::Warning, "labels may not belong to their rows"), "seed {seed}: {shuffled}");
+        let shuffled =
+            sabotaged(|_, labels| Stream::new(Seed(seed), "sabotage").at(0, 0).shuffle(labels));
+        assert!(
+            found(&shuffled, Severity::Warning, "labels may not belong to their rows"),
+            "seed {seed}: {shuffled}"
+        );
         assert!(!shuffled.is_ok());
     }
-    // The file's rows come in runs 0, 1, 2, …, so the next row's label is not chance; what it says is weak.
+    // The file's rows come in runs 0, 1, 2, …, so the next row's label is not chance; what it says
+    // is weak.
     let shifted = sabotaged(|_, labels| labels.rotate_left(1));
     assert!(found(&shifted, Severity::Note, "or some belong to other rows"), "{shifted}");
     assert!(!found(&sabotaged(|_, _| ()), Severity::Note, "belong to other rows"));
@@ -78,20 +91,33 @@ fn labels_of_other_rows_are_noticed() {
 #[test]
 fn rows_that_leak_between_parts_are_counted() {
     let data = prepared(digits(), 7);
-    let (train, validation, test) = (data.part(Part::Train), data.part(Part::Validation), data.part(Part::Test));
+    let (train, validation, test) =
+        (data.part(Part::Train), data.part(Part::Validation), data.part(Part::Test));
     // labels stay, so the split stays as well
-    let copies = [(train[0], validation[3]), (train[0], validation[5]), (train[9], test[1]), (train[20], train[21])];
+    let copies = [
+        (train[0], validation[3]),
+        (train[0], validation[5]),
+        (train[9], test[1]),
+        (train[20], train[21]),
+    ];
     let report = sabotaged(|features, _| {
         for (from, to) in copies {
             features.copy_within(from * 64..(from + 1) * 64, to * 64);
         }
     });
     assert_eq!(report.duplicates, 4);
-    let leaks =
-        [(Part::Validation, 2), (Part::Test, 1)].map(|(part, rows)| SharedRows { part, rows, also_in: Part::Train });
+    let leaks = [(Part::Validation, 2), (Part::Test, 1)].map(|(part, rows)| SharedRows {
+        part,
+        rows,
+        also_in: Part::Train,
+    });
     assert_eq!(report.shared, leaks);
     assert!(
-        found(&report, Severity::Warning, "2 rows of validation have the same features as rows of train"),
+        found(
+            &report,
+            Severity::Warning,
+            "2 rows of validation have the same features as rows of train"
+        ),
         "{report}"
     );
     assert!(found(&report, Severity::Note, "4 rows have the same features as an earlier row"));
@@ -101,8 +127,12 @@ fn rows_that_leak_between_parts_are_counted() {
 #[test]
 fn features_out_of_scale_or_constant_are_named() {
     let report = digits().split(Split::stratified(0.8, 0.1, 0.1), Seed(7)).unwrap().check();
-    assert!(found(&report, Severity::Warning, "unscaled features: ") && !report.is_ok(), "{report}");
-    let constant = sabotaged(|features, _| features.iter_mut().skip(20).step_by(64).for_each(|x| *x = 0.1));
+    assert!(
+        found(&report, Severity::Warning, "unscaled features: ") && !report.is_ok(),
+        "{report}"
+    );
+    let constant =
+        sabotaged(|features, _| features.iter_mut().skip(20).step_by(64).for_each(|x| *x = 0.1));
     assert!(found(&constant, Severity::Note, "\"0\", \"20\", \"32\", \"39\""), "{constant}");
     assert!(constant.is_ok() && constant.features[20].constant);
     let far = sabotaged(|features, _| features[20] = 16.0 * 101.0);
@@ -118,8 +148,17 @@ fn classes_are_counted() {
             *label = if kept > 17 { 4 } else { 3 };
         }
     });
-    assert!(found(&rare, Severity::Warning, "the largest class has 20.4 times the rows of the smallest"), "{rare}");
-    let one = Dataset::from_rows("test", 1, vec![0.0, 1.0], Targets::Classes(vec![0, 0])).unwrap().check();
+    assert!(
+        found(
+            &rare,
+            Severity::Warning,
+            "the largest class has 20.4 times the rows of the smallest"
+        ),
+        "{rare}"
+    );
+    let one = Dataset::from_rows("test", 1, vec![0.0, 1.0], Targets::Classes(vec![0, 0]))
+        .unwrap()
+        .check();
     assert!(found(&one, Severity::Error, "only one class") && !one.is_ok(), "{one}");
 }
 
@@ -127,11 +166,16 @@ fn classes_are_counted() {
 fn what_cannot_be_checked_is_said() {
     let report = digits().normalize(Normalize::divide_by(16.0)).unwrap().check();
     assert!(
-        report.probe.is_none() && found(&report, Severity::Note, "no validation part") && report.is_ok(),
+        report.probe.is_none()
+            && found(&report, Severity::Note, "no validation part")
+            && report.is_ok(),
         "{report}"
     );
     let values: Vec<f32> = (0..20).map(|i| i as f32 / 10.0).collect();
     let data = Dataset::from_rows("test", 1, values.clone(), Targets::Values(values)).unwrap();
     let report = data.split(Split::random(0.5, 0.5, 0.0), Seed(1)).unwrap().check();
-    assert!(found(&report, Severity::Note, "targets are real numbers") && report.imbalance.is_none(), "{report}");
+    assert!(
+        found(&report, Severity::Note, "targets are real numbers") && report.imbalance.is_none(),
+        "{report}"
+    );
 }

@@ -17,7 +17,8 @@ fn sizes(data: &Dataset) -> [usize; 3] {
 
 /// A data set with the given number of rows of each class, in an order that mixes them.
 fn with_classes(counts: &[usize]) -> Dataset {
-    let mut labels: Vec<u32> = counts.iter().enumerate().flat_map(|(class, &n)| vec![class as u32; n]).collect();
+    let mut labels: Vec<u32> =
+        counts.iter().enumerate().flat_map(|(class, &n)| vec![class as u32; n]).collect();
     let rows = labels.len();
     (0..rows).for_each(|i| labels.swap(i, (i * 7919 + 13) % rows));
     Dataset::from_rows("test", 1, vec![0.0; rows], Targets::Classes(labels)).unwrap()
@@ -51,20 +52,29 @@ fn sizes_are_the_fractions_by_largest_remainder() {
 fn stratified_parts_have_each_class_within_one_row_of_its_share() {
     let uneven: Vec<usize> = (1..40).map(|i| 3 + (i * i) % 37).collect();
     let fractions = [[0.8, 0.1, 0.1], [0.6, 0.3, 0.1], [0.34, 0.33, 0.33], [0.9, 0.0, 0.1]];
-    for data in [digits(), with_classes(&uneven), with_classes(&[5; 50]), with_classes(&[1000, 7, 3])] {
+    for data in
+        [digits(), with_classes(&uneven), with_classes(&[5; 50]), with_classes(&[1000, 7, 3])]
+    {
         for [train, validation, test] in fractions {
             for seed in 0..4 {
-                let split = data.clone().split(Split::stratified(train, validation, test), Seed(seed)).unwrap();
+                let split = data
+                    .clone()
+                    .split(Split::stratified(train, validation, test), Seed(seed))
+                    .unwrap();
                 check_partition(&split);
                 assert_eq!(
                     sizes(&split),
                     sizes(
-                        &data.clone().split(Split::random(train, validation, test), Seed(90)).unwrap_or(split.clone())
+                        &data
+                            .clone()
+                            .split(Split::random(train, validation, test), Seed(90))
+                            .unwrap_or(split.clone())
                     )
                 );
                 for class in 0..data.classes().unwrap() as u32 {
-                    let count =
-                        |rows: &[usize]| rows.iter().filter(|&&row| classes(&data)[row] == class).count() as f64;
+                    let count = |rows: &[usize]| {
+                        rows.iter().filter(|&&row| classes(&data)[row] == class).count() as f64
+                    };
                     let all = count(&(0..data.len()).collect::<Vec<_>>());
                     for (part, fraction) in Part::ALL.iter().zip([train, validation, test]) {
                         let (found, exact) = (count(split.part(*part)), all * fraction);
@@ -98,10 +108,16 @@ fn a_split_follows_from_the_seed_alone() {
         assert_ne!(under(7).part(Part::Test), under(8).part(Part::Test));
         assert_ne!(under(7).fingerprint().hash, under(8).fingerprint().hash);
         // a second split starts from all rows again
-        assert_eq!(under(8).split(split, Seed(7)).unwrap().part(Part::Test), under(7).part(Part::Test));
-        // over some seeds every row is in the test part at some time: no row is favoured by its place
+        assert_eq!(
+            under(8).split(split, Seed(7)).unwrap().part(Part::Test),
+            under(7).part(Part::Test)
+        );
+        // over some seeds every row is in the test part at some time: no row is favoured by its
+        // place
         let mut tested = vec![false; 1797];
-        (0..80).for_each(|seed| under(seed).part(Part::Test).iter().for_each(|&row| tested[row] = true));
+        (0..80).for_each(|seed| {
+            under(seed).part(Part::Test).iter().for_each(|&row| tested[row] = true)
+        });
         assert!(tested.iter().filter(|&&tested| !tested).count() < 5);
     }
 }
@@ -109,24 +125,34 @@ fn a_split_follows_from_the_seed_alone() {
 #[test]
 fn splits_that_make_no_sense() {
     let refused = |data: Dataset, split| data.split(split, Seed(1)).unwrap_err().to_string();
-    for [train, validation, test] in
-        [[0.0, 0.5, 0.5], [1.2, -0.1, -0.1], [0.8, 0.1, 0.2], [f64::NAN, 0.5, 0.5], [0.8, 0.1, 0.09999]]
-    {
+    for [train, validation, test] in [
+        [0.0, 0.5, 0.5],
+        [1.2, -0.1, -0.1],
+        [0.8, 0.1, 0.2],
+        [f64::NAN, 0.5, 0.5],
+        [0.8, 0.1, 0.09999],
+    ] {
         let error = refused(digits(), Split::random(train, validation, test));
-        let start =
-            format!("set the split's fractions to {train}, {validation}, {test}: it must be more than 0 for train");
+        let start = format!(
+            "set the split's fractions to {train}, {validation}, {test}: it must be more than 0 for train"
+        );
         assert!(error.starts_with(&start), "{error}");
     }
     assert!(digits().split(Split::random(0.8, 0.1, 0.1 + 1e-7), Seed(1)).is_ok());
     let error = refused(with_classes(&[3]), Split::random(0.8, 0.1, 0.1));
     assert!(error.contains("3 rows leave none for validation, whose fraction is 0.1"), "{error}");
-    let values = Dataset::from_rows("test", 1, vec![0.0; 10], Targets::Values(vec![0.5; 10])).unwrap();
-    assert!(refused(values.clone(), Split::stratified(0.8, 0.1, 0.1)).contains("use Split::random"));
+    let values =
+        Dataset::from_rows("test", 1, vec![0.0; 10], Targets::Values(vec![0.5; 10])).unwrap();
+    assert!(
+        refused(values.clone(), Split::stratified(0.8, 0.1, 0.1)).contains("use Split::random")
+    );
     assert!(values.split(Split::random(0.8, 0.1, 0.1), Seed(1)).is_ok());
     let error = refused(with_classes(&[1; 10]), Split::stratified(0.5, 0.5, 0.0));
     assert!(error.contains("(1 of them) falls to train; add rows of it"), "{error}");
     // a rare class among large ones still reaches train
     for seed in 0..20 {
-        assert!(with_classes(&[101, 1, 77]).split(Split::stratified(0.6, 0.2, 0.2), Seed(seed)).is_ok());
+        assert!(
+            with_classes(&[101, 1, 77]).split(Split::stratified(0.6, 0.2, 0.2), Seed(seed)).is_ok()
+        );
     }
 }

@@ -7,7 +7,8 @@ fn write(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
     (dir, path)
 }
 
-/// The message for a file with these bytes whose last column is the label, with the file's path replaced by FILE.
+/// The message for a file with these bytes whose last column is the label, with the file's path
+/// replaced by FILE.
 fn refused(bytes: impl AsRef<[u8]>) -> String {
     refused_target(bytes, Column::last())
 }
@@ -38,7 +39,8 @@ fn the_digits_are_read_exactly() {
     assert_eq!(data.feature_names()[63], "63");
     assert_eq!(data.class_names().join(""), "0123456789");
     assert_eq!(data.source(), digits_path().to_str().unwrap());
-    let by = |column: Column| Dataset::csv(digits_path()).unwrap().target(column).unwrap().fingerprint();
+    let by =
+        |column: Column| Dataset::csv(digits_path()).unwrap().target(column).unwrap().fingerprint();
     assert_eq!(by(64.into()), data.fingerprint());
     assert_eq!(by("64".into()), data.fingerprint());
 }
@@ -76,23 +78,33 @@ fn files_that_cannot_be_read() {
     let missing = dir.path().join("digitz.csv");
     let error = one_line(&Dataset::csv(&missing).unwrap_err().to_string());
     assert!(
-        error.starts_with(&format!("read {}: there is no such file; correct the path", missing.display())),
+        error.starts_with(&format!(
+            "read {}: there is no such file; correct the path",
+            missing.display()
+        )),
         "{error}"
     );
     let error = one_line(&Dataset::csv(dir.path()).unwrap_err().to_string());
-    assert_eq!(error, format!("read {}: it is a folder; name a CSV file in it", dir.path().display()));
+    assert_eq!(
+        error,
+        format!("read {}: it is a folder; name a CSV file in it", dir.path().display())
+    );
 }
 
 #[test]
 fn files_that_are_no_csv() {
     let whole = gzip("1,0\n2,1\n".repeat(1000).as_bytes());
-    assert_eq!(refused(&whole[..whole.len() - 10]), "read FILE: its gzip data ends too early; fetch the file again");
+    assert_eq!(
+        refused(&whole[..whole.len() - 10]),
+        "read FILE: its gzip data ends too early; fetch the file again"
+    );
     let mut damaged = whole.clone();
     let at = damaged.len() - 6;
     damaged[at] ^= 0xff;
     let error = refused(damaged);
     assert!(
-        error.starts_with("read FILE: its gzip data is damaged (") && error.ends_with("; fetch the file again"),
+        error.starts_with("read FILE: its gzip data is damaged (")
+            && error.ends_with("; fetch the file again"),
         "{error}"
     );
     let error = refused([&whole[..2], b"rubbish"].concat());
@@ -100,9 +112,18 @@ fn files_that_are_no_csv() {
     let not_text = "read FILE line 2: it is neither gzip nor UTF-8 text; save it as CSV in UTF-8";
     assert_eq!(refused(b"a,label\n\xe9,0\n"), not_text);
     assert_eq!(refused(gzip(b"a,label\n\xe9,0\n")), not_text);
-    assert_eq!(refused(""), "read FILE: it is empty; it must hold a row of numbers for each sample");
-    assert_eq!(refused("\n\r\n"), "read FILE: it is empty; it must hold a row of numbers for each sample");
-    assert_eq!(refused("\na,label\n"), "read FILE line 2: there is only a header; add at least one row of numbers");
+    assert_eq!(
+        refused(""),
+        "read FILE: it is empty; it must hold a row of numbers for each sample"
+    );
+    assert_eq!(
+        refused("\n\r\n"),
+        "read FILE: it is empty; it must hold a row of numbers for each sample"
+    );
+    assert_eq!(
+        refused("\na,label\n"),
+        "read FILE line 2: there is only a header; add at least one row of numbers"
+    );
 }
 
 #[test]
@@ -127,15 +148,25 @@ fn fields_that_are_no_numbers() {
         refused("a,label\n1,0\nx1,1\n"),
         format!("read FILE line 3, column \"a\": \"x1\" is not a number; {end}")
     );
-    assert_eq!(refused("1,0\n ,1\n"), format!("read FILE line 2, column \"0\": the field is empty; {end}"));
+    assert_eq!(
+        refused("1,0\n ,1\n"),
+        format!("read FILE line 2, column \"0\": the field is empty; {end}")
+    );
     for bad in ["NaN", "nan", "inf", "-Infinity", "1e39"] {
-        let error = format!("read FILE line 3, column \"b\": {bad:?} is not a finite number of f32; {end}");
+        let error =
+            format!("read FILE line 3, column \"b\": {bad:?} is not a finite number of f32; {end}");
         assert_eq!(refused(format!("a,b,label\n1,1,0\n2,{bad},1\n")), error);
     }
     let error = refused("a;b\n1;0\n");
-    assert_eq!(error, "read FILE line 2, column \"a;b\": \"1;0\" is not a number; separate fields by commas");
+    assert_eq!(
+        error,
+        "read FILE line 2, column \"a;b\": \"1;0\" is not a number; separate fields by commas"
+    );
     let long = refused(format!("1,0\n{},1\n", "y".repeat(1000)));
-    assert!(long.contains(&format!("\"{}…\" is not a number", "y".repeat(40))) && long.len() < 200, "{long}");
+    assert!(
+        long.contains(&format!("\"{}…\" is not a number", "y".repeat(40))) && long.len() < 200,
+        "{long}"
+    );
 }
 
 #[test]
@@ -161,22 +192,34 @@ fn labels_that_are_no_classes() {
             "but no row has label {missing}; classes are counted from 0 without gaps, so correct it or renumber them"
         )
     };
-    assert_eq!(refused("a,label\n1,0\n2,3\n3,1\n"), format!("{place} 3 is out of range, {}", gap(2)));
+    assert_eq!(
+        refused("a,label\n1,0\n2,3\n3,1\n"),
+        format!("{place} 3 is out of range, {}", gap(2))
+    );
     assert_eq!(
         refused("a,label\n1,0\n2,1e30\n"),
         format!("{place} 1000000000000000000000000000000 is out of range, {}", gap(1))
     );
     let error = refused("a,label\n1,1\n2,2\n");
-    assert_eq!(error, format!("read FILE line 2, column \"label\": label 1 is out of range, {}", gap(0)));
+    assert_eq!(
+        error,
+        format!("read FILE line 2, column \"label\": label 1 is out of range, {}", gap(0))
+    );
 }
 
 #[test]
 fn columns_that_do_not_exist() {
     let text = "height,Label\n1,0\n2,1\n";
     let error = refused_target(text, "lable");
-    assert_eq!(error, "read FILE column \"lable\": there is no such column; the nearest is \"Label\"");
+    assert_eq!(
+        error,
+        "read FILE column \"lable\": there is no such column; the nearest is \"Label\""
+    );
     let error = refused_target(text, 2);
-    assert_eq!(error, "read FILE column 2: there is no such column; there are 2, counted from 0 to 1");
+    assert_eq!(
+        error,
+        "read FILE column 2: there is no such column; there are 2, counted from 0 to 1"
+    );
     let error = refused("label\n0\n1\n");
     assert_eq!(
         error,
@@ -187,7 +230,9 @@ fn columns_that_do_not_exist() {
 #[test]
 fn rows_in_memory_are_checked_alike() {
     let refused = |width, features: &[f32], targets| {
-        let error = Dataset::from_rows("memory", width, features.to_vec(), targets).unwrap_err().to_string();
+        let error = Dataset::from_rows("memory", width, features.to_vec(), targets)
+            .unwrap_err()
+            .to_string();
         assert!(error.starts_with("use the data: "), "{error}");
         one_line(&error)
     };
@@ -196,13 +241,24 @@ fn rows_in_memory_are_checked_alike() {
         assert!(refused(width, features, two()).contains("do not make 2 rows"));
     }
     assert!(refused(1, &[], Targets::default()).contains("do not make 0 rows"));
-    assert!(refused(2, &[1.0, 2.0, 3.0, f32::NAN], two()).contains("feature 1 of row 1 is NaN; replace it"));
-    assert!(refused(1, &[1.0, f32::INFINITY], two()).contains("feature 0 of row 1 is inf; replace it"));
-    assert!(refused(1, &[1.0, 2.0], Targets::Values(vec![f32::NAN, 0.0])).contains("the target of row 0 is NaN"));
+    assert!(
+        refused(2, &[1.0, 2.0, 3.0, f32::NAN], two())
+            .contains("feature 1 of row 1 is NaN; replace it")
+    );
+    assert!(
+        refused(1, &[1.0, f32::INFINITY], two()).contains("feature 0 of row 1 is inf; replace it")
+    );
+    assert!(
+        refused(1, &[1.0, 2.0], Targets::Values(vec![f32::NAN, 0.0]))
+            .contains("the target of row 0 is NaN")
+    );
     assert!(
         refused(1, &[1.0, 2.0], Targets::Classes(vec![0, u32::MAX]))
             .contains("row 1 is 4294967295, but no row has label 1")
     );
     let data = Dataset::from_rows("memory", 2, vec![1.0, 2.0, 3.0, 4.0], two()).unwrap();
-    assert_eq!((data.source(), data.features(1), data.classes()), ("memory", &[3.0, 4.0][..], Some(2)));
+    assert_eq!(
+        (data.source(), data.features(1), data.classes()),
+        ("memory", &[3.0, 4.0][..], Some(2))
+    );
 }

@@ -2,12 +2,13 @@
 
 use trainbook_onnx::{GraphBuilder, OnnxError, Value, Values};
 
-
 /// A layer states its ONNX form.
 ///
-/// Implemented for dfdx's built modules on every device and for tuples of them. A layer of your own adds nodes that compute, for every
-/// input, what its `forward` computes in evaluation mode; [`export`](trainbook_onnx::export()) then compares the two and refuses the file if they
-/// differ. A layer or a configuration that has no exact ONNX form must return an error, never something close.
+/// Implemented for dfdx's built modules on every device and for tuples of them. A layer of your own
+/// adds nodes that compute, for every input, what its `forward` computes in evaluation mode;
+/// [`export`](trainbook_onnx::export()) then compares the two and refuses the file if they differ.
+/// A layer or a configuration that has no exact ONNX form must return an error, never something
+/// close.
 ///
 /// ```
 /// use trainbook_nn::onnx::ToOnnx;
@@ -35,21 +36,35 @@ use trainbook_onnx::{GraphBuilder, OnnxError, Value, Values};
 pub trait ToOnnx {
     /// Adds this layer's nodes to `graph` and returns the value that holds its output.
     ///
-    /// `scope` is the layer's path in the model as dfdx's `TensorCollection` names it ("0", "2.1", "" for a model that is one layer);
-    /// weights must carry the name that dfdx gives them, so that `0.weight` is the same tensor in a checkpoint and in the file.
-    /// `input.shape` is `[batch, …]`: `[batch, features]`, `[batch, sequence, features]`, `[batch, channels, height, width]`; a layer must
-    /// refuse a rank that its `forward` does not take.
+    /// `scope` is the layer's path in the model as dfdx's `TensorCollection` names it ("0", "2.1",
+    /// "" for a model that is one layer); weights must carry the name that dfdx gives them, so that
+    /// `0.weight` is the same tensor in a checkpoint and in the file. `input.shape` is
+    /// `[batch, …]`: `[batch, features]`, `[batch, sequence, features]`,
+    /// `[batch, channels, height, width]`; a layer must refuse a rank that its `forward` does not
+    /// take.
     ///
     /// # Errors
-    /// [`OnnxError::NoOnnxForm`] when the layer, as configured or on this input, cannot be expressed exactly.
-    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError>;
+    /// [`OnnxError::NoOnnxForm`] when the layer, as configured or on this input, cannot be
+    /// expressed exactly.
+    fn to_onnx(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Value,
+    ) -> Result<Value, OnnxError>;
 
-    /// The same for a layer that takes or returns a tuple of tensors, as dfdx's `SplitInto`, `AddInto` and decoders do. Layers from one
-    /// tensor to one need not write it.
+    /// The same for a layer that takes or returns a tuple of tensors, as dfdx's `SplitInto`,
+    /// `AddInto` and decoders do. Layers from one tensor to one need not write it.
     ///
     /// # Errors
-    /// [`OnnxError::NoOnnxForm`] when the layer, as configured or on these inputs, cannot be expressed exactly.
-    fn to_onnx_values(&self, graph: &mut GraphBuilder, scope: &str, input: &Values) -> Result<Values, OnnxError> {
+    /// [`OnnxError::NoOnnxForm`] when the layer, as configured or on these inputs, cannot be
+    /// expressed exactly.
+    fn to_onnx_values(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Values,
+    ) -> Result<Values, OnnxError> {
         self.to_onnx(graph, scope, one(scope, input)?).map(Values::One)
     }
 }

@@ -1,7 +1,8 @@
 //! The ONNX forms of dfdx's layers, and of layers of one's own.
 //!
-//! Open `layer.rs` first: a layer states its form there. All layers that dfdx has on stable Rust have one, in `layers`. [`graph_of`] and
-//! [`graph_on`] make a [`Graph`] of a model, which `trainbook-onnx` writes and proves.
+//! Open `layer.rs` first: a layer states its form there. All layers that dfdx has on stable Rust
+//! have one, in `layers`. [`graph_of`] and [`graph_on`] make a [`Graph`] of a model, which
+//! `trainbook-onnx` writes and proves.
 
 mod layer;
 mod layers;
@@ -12,8 +13,8 @@ use trainbook_onnx::{Graph, OnnxError, Value};
 
 /// The graph of `layer` for inputs of `width` features, with its output named `output_name`.
 ///
-/// With `normalization` = `(offset, scale)`, each of length `width`, the graph takes raw features and begins with
-/// `(input − offset) · scale`.
+/// With `normalization` = `(offset, scale)`, each of length `width`, the graph takes raw features
+/// and begins with `(input − offset) · scale`.
 ///
 /// # Errors
 /// As [`Graph::build`].
@@ -26,8 +27,8 @@ pub fn graph_of(
     Graph::build(width, output_name, |graph, input| layer.to_onnx(graph, "", input), normalization)
 }
 
-/// The graph of `layer` for inputs of any rank: `inputs` has one value, or as many as the tuple of tensors that the layer takes, and
-/// `outputs` names what it returns.
+/// The graph of `layer` for inputs of any rank: `inputs` has one value, or as many as the tuple of
+/// tensors that the layer takes, and `outputs` names what it returns.
 ///
 /// ```
 /// use dfdx::nn::modules::{SplitInto, Softmax, Tanh};
@@ -42,6 +43,10 @@ pub fn graph_of(
 ///
 /// # Errors
 /// As [`Graph::build_on`].
-pub fn graph_on(inputs: &[Value], outputs: &[&str], layer: &(impl ToOnnx + ?Sized)) -> Result<Graph, OnnxError> {
+pub fn graph_on(
+    inputs: &[Value],
+    outputs: &[&str],
+    layer: &(impl ToOnnx + ?Sized),
+) -> Result<Graph, OnnxError> {
     Graph::build_on(inputs, outputs, |graph, input| layer.to_onnx_values(graph, "", input))
 }

@@ -1,4 +1,5 @@
-//! Optimisers: dfdx's update kernels with moments of our own, so that a training run can be saved and go on exactly.
+//! Optimisers: dfdx's update kernels with moments of our own, so that a training run can be saved
+//! and go on exactly.
 
 mod state;
 
@@ -52,7 +53,8 @@ impl Optimizer {
     }
 }
 
-/// Stochastic gradient descent, as PyTorch's: `v ← μ·v + g + λ·w`, `w ← w − lr·v`; with Nesterov's momentum `w ← w − lr·(g + λ·w + μ·v)`.
+/// Stochastic gradient descent, as PyTorch's: `v ← μ·v + g + λ·w`, `w ← w − lr·v`; with Nesterov's
+/// momentum `w ← w − lr·(g + λ·w + μ·v)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sgd {
     /// μ. Default 0.9.
@@ -91,7 +93,8 @@ pub struct AdamW {
     pub betas: [f64; 2],
     /// Added to the denominator. Default 1e-8.
     pub eps: f64,
-    /// λ in `w ← w − lr·λ·w`, for weights of rank 2 or more: biases and norms do not decay. Default 1e-2.
+    /// λ in `w ← w − lr·λ·w`, for weights of rank 2 or more: biases and norms do not decay. Default
+    /// 1e-2.
     pub weight_decay: f64,
 }
 

@@ -68,27 +68,35 @@ impl<D: Backend> OptimizerState<D> {
                     (m, false) => Some(Momentum::Classic(m)),
                     (m, true) => Some(Momentum::Nesterov(m)),
                 };
-                let weight_decay = decays(o.weight_decay).then_some(WeightDecay::L2(o.weight_decay));
+                let weight_decay =
+                    decays(o.weight_decay).then_some(WeightDecay::L2(o.weight_decay));
                 SgdConfig { lr, momentum, weight_decay }
                     .try_update(tensor, &mut velocity[index], gradient)
                     .map_err(fail)
             }
-            (Optimizer::Adam(o), [m, v]) => AdamConfig { lr, betas: o.betas, eps: o.eps, weight_decay: None }
-                .try_update(t, tensor, &mut m[index], &mut v[index], gradient)
-                .map_err(fail),
+            (Optimizer::Adam(o), [m, v]) => {
+                AdamConfig { lr, betas: o.betas, eps: o.eps, weight_decay: None }
+                    .try_update(t, tensor, &mut m[index], &mut v[index], gradient)
+                    .map_err(fail)
+            }
             (Optimizer::AdamW(o), [m, v]) => {
-                let weight_decay = decays(o.weight_decay).then_some(WeightDecay::Decoupled(o.weight_decay));
+                let weight_decay =
+                    decays(o.weight_decay).then_some(WeightDecay::Decoupled(o.weight_decay));
                 AdamConfig { lr, betas: o.betas, eps: o.eps, weight_decay }
                     .try_update(t, tensor, &mut m[index], &mut v[index], gradient)
                     .map_err(fail)
             }
-            _ => Err(NnError::State("the optimiser has another number of moments than its kind needs".to_owned())),
+            _ => Err(NnError::State(
+                "the optimiser has another number of moments than its kind needs".to_owned(),
+            )),
         }
     }
 
     /// A copy of all moments.
     pub fn moments(&self) -> Result<Vec<Vec<Vec<f32>>>, NnError> {
-        let copy = |moments: &Vec<Buffer<D>>| moments.iter().map(|m| D::look(m, <[f32]>::to_vec)).collect();
+        let copy = |moments: &Vec<Buffer<D>>| {
+            moments.iter().map(|m| D::look(m, <[f32]>::to_vec)).collect()
+        };
         self.moments.iter().map(copy).collect()
     }
 
@@ -105,7 +113,9 @@ impl<D: Backend> OptimizerState<D> {
             moments.is_empty() || moments.iter().map(Vec::len).eq(expected)
         };
         if saved.len() != self.moments.len() || !saved.iter().all(fits) {
-            return Err(NnError::State("its moments are not those of this optimiser on this network".to_owned()));
+            return Err(NnError::State(
+                "its moments are not those of this optimiser on this network".to_owned(),
+            ));
         }
         let upload = |values: &Vec<f32>| {
             let mut buffer = Storage::<f32>::try_alloc_len(device, values.len())

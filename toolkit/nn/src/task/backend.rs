@@ -19,7 +19,8 @@ pub enum Device {
 }
 
 impl Device {
-    /// The CUDA device with this number. Needs the feature `cuda`; without it, building a trainer on it is an error.
+    /// The CUDA device with this number. Needs the feature `cuda`; without it, building a trainer
+    /// on it is an error.
     pub fn cuda(number: usize) -> Self {
         Self::Cuda(number)
     }
@@ -61,13 +62,15 @@ impl Backend for Cpu {
 impl Backend for Cuda {
     fn look<R>(buffer: &Buffer<Self>, look: impl FnOnce(&[f32]) -> R) -> Result<R, NnError> {
         let device = buffer.device();
-        let host = device.dtoh_sync_copy(buffer).map_err(|e| NnError::device("copy from it", &e))?;
+        let host =
+            device.dtoh_sync_copy(buffer).map_err(|e| NnError::device("copy from it", &e))?;
         Ok(look(&host))
     }
 
     fn change(buffer: &mut Buffer<Self>, change: impl FnOnce(&mut [f32])) -> Result<(), NnError> {
         let device = buffer.device();
-        let mut host = device.dtoh_sync_copy(buffer).map_err(|e| NnError::device("copy from it", &e))?;
+        let mut host =
+            device.dtoh_sync_copy(buffer).map_err(|e| NnError::device("copy from it", &e))?;
         change(&mut host);
         device.htod_sync_copy_into(&host, buffer).map_err(|e| NnError::device("copy to it", &e))
     }

@@ -29,13 +29,22 @@ impl Loss {
     ) -> Result<Taped<(), D>, D::Err> {
         let rows = outputs.shape().0 as f32;
         match self {
-            Self::CrossEntropy => outputs.try_log_softmax::<Axis<1>>()?.try_mul(targets)?.try_sum()?.try_div(-rows),
-            Self::MeanSquaredError => outputs.try_sub(targets)?.try_square()?.try_sum()?.try_div(rows * O as f32),
+            Self::CrossEntropy => {
+                outputs.try_log_softmax::<Axis<1>>()?.try_mul(targets)?.try_sum()?.try_div(-rows)
+            }
+            Self::MeanSquaredError => {
+                outputs.try_sub(targets)?.try_square()?.try_sum()?.try_div(rows * O as f32)
+            }
         }
     }
 
     /// What the device compares outputs with: a one-hot row per class, or the value itself.
-    pub(super) fn targets(self, targets: &Targets, outputs: usize, into: &mut Vec<f32>) -> Result<(), NnError> {
+    pub(super) fn targets(
+        self,
+        targets: &Targets,
+        outputs: usize,
+        into: &mut Vec<f32>,
+    ) -> Result<(), NnError> {
         into.clear();
         match (self, targets) {
             (Self::CrossEntropy, Targets::Classes(classes)) => {
@@ -92,7 +101,10 @@ fn mismatch(loss: Loss, found: &str) -> NnError {
         Loss::CrossEntropy => "classes below the network's number of outputs",
         Loss::MeanSquaredError => "one value per row and one output",
     };
-    NnError::Data { action: "train on", reason: format!("the targets are {found}, and {loss:?} needs {expected}") }
+    NnError::Data {
+        action: "train on",
+        reason: format!("the targets are {found}, and {loss:?} needs {expected}"),
+    }
 }
 
 #[cfg(test)]
@@ -121,14 +133,23 @@ mod tests {
 
     #[test]
     fn a_nan_logit_gives_a_nan_loss() {
-        assert!(Loss::CrossEntropy.sum_on_host(&[f32::NAN, 1.0], 2, &Targets::Classes(vec![1])).is_nan());
+        assert!(
+            Loss::CrossEntropy
+                .sum_on_host(&[f32::NAN, 1.0], 2, &Targets::Classes(vec![1]))
+                .is_nan()
+        );
     }
 
     #[test]
     fn targets_of_the_wrong_kind_are_refused() {
-        let error = Loss::CrossEntropy.targets(&Targets::Classes(vec![3]), 3, &mut Vec::new()).unwrap_err();
+        let error =
+            Loss::CrossEntropy.targets(&Targets::Classes(vec![3]), 3, &mut Vec::new()).unwrap_err();
         assert!(error.to_string().contains("class 3 of 3"), "{error}");
-        assert!(Loss::CrossEntropy.targets(&Targets::Values(vec![3.0]), 3, &mut Vec::new()).is_err());
-        assert!(Loss::MeanSquaredError.targets(&Targets::Classes(vec![3]), 1, &mut Vec::new()).is_err());
+        assert!(
+            Loss::CrossEntropy.targets(&Targets::Values(vec![3.0]), 3, &mut Vec::new()).is_err()
+        );
+        assert!(
+            Loss::MeanSquaredError.targets(&Targets::Classes(vec![3]), 1, &mut Vec::new()).is_err()
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! The seam between dfdx's generic world and everything else.
 //!
-//! [`Task`] and [`Model`] are object-safe and speak plain `f32` arrays: the training loop, the callbacks, the store and the user's variables
-//! never see a dfdx type. `Supervised` implements them for any dfdx network whose input is a feature vector
-//! and whose output is a vector; [`Network`] is the bound that says which types those are.
+//! [`Task`] and [`Model`] are object-safe and speak plain `f32` arrays: the training loop, the
+//! callbacks, the store and the user's variables never see a dfdx type. `Supervised` implements
+//! them for any dfdx network whose input is a feature vector and whose output is a vector;
+//! [`Network`] is the bound that says which types those are.
 
 mod backend;
 mod loss;
@@ -31,7 +32,8 @@ use crate::optim::Optimizer;
 
 /// A network being trained, wherever and in whatever precision: one step's arithmetic.
 pub trait Task: Gradients + Weights + Movable {
-    /// Runs the batch forward and backward, adds to the gradients, and returns the batch's mean loss.
+    /// Runs the batch forward and backward, adds to the gradients, and returns the batch's mean
+    /// loss.
     fn forward_backward(&mut self, batch: &Batch) -> Result<f32, NnError>;
 
     /// Applies the gradients at this learning rate, then clears them.
@@ -70,11 +72,17 @@ pub trait Model: Shareable {
     /// The values of every tensor, in the order of [`tensors`](Self::tensors).
     fn weights(&self) -> Snapshot;
 
-    /// The network's raw outputs for `rows` rows of normalised features, row-major, in evaluation mode.
+    /// The network's raw outputs for `rows` rows of normalised features, row-major, in evaluation
+    /// mode.
     fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, NnError>;
 
-    /// The network as an ONNX graph, with `normalization` (offset and scale per feature) in front where given.
-    fn graph(&self, output: &str, normalization: Option<(&[f32], &[f32])>) -> Result<Graph, NnError>;
+    /// The network as an ONNX graph, with `normalization` (offset and scale per feature) in front
+    /// where given.
+    fn graph(
+        &self,
+        output: &str,
+        normalization: Option<(&[f32], &[f32])>,
+    ) -> Result<Graph, NnError>;
 }
 
 /// What is needed to build a [`Task`] from a network type.

@@ -33,7 +33,8 @@ impl<N: NetworkOn<Cpu>> Network for N {
             Device::Cuda(_) => Err(NnError::Setting {
                 setting: "device",
                 value: recipe.device.to_string(),
-                expected: "cpu, because this program was built without the feature `cuda`".to_owned(),
+                expected: "cpu, because this program was built without the feature `cuda`"
+                    .to_owned(),
             }),
         }
     }
@@ -45,8 +46,8 @@ impl<N: NetworkOn<Cpu> + NetworkOn<dfdx::tensor::Cuda>> Network for N {
         match recipe.device {
             Device::Cpu => <N as NetworkOn<Cpu>>::task_on(Cpu::default(), recipe),
             Device::Cuda(number) => {
-                let device =
-                    dfdx::tensor::Cuda::try_build(number, 0).map_err(|e| NnError::device("open a CUDA device", &e))?;
+                let device = dfdx::tensor::Cuda::try_build(number, 0)
+                    .map_err(|e| NnError::device("open a CUDA device", &e))?;
                 <N as NetworkOn<dfdx::tensor::Cuda>>::task_on(device, recipe)
             }
         }
@@ -71,7 +72,8 @@ where
         >,
 {
     fn task_on(device: D, recipe: &Recipe) -> Result<Box<dyn Task>, NnError> {
-        let module = N::try_build_on_device(&device).map_err(|e| NnError::device("build the network", &e))?;
+        let module = N::try_build_on_device(&device)
+            .map_err(|e| NnError::device("build the network", &e))?;
         Ok(Box::new(Supervised::<M, D, I, O>::new(module, device, recipe)?))
     }
 }

@@ -3,7 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use dfdx::nn::tensor_collection::{RecursiveWalker, TensorCollection, TensorOptions, TensorVisitor, ViewTensorMut};
+use dfdx::nn::tensor_collection::{
+    RecursiveWalker, TensorCollection, TensorOptions, TensorVisitor, ViewTensorMut,
+};
 use dfdx::nn::{Module, ModuleMut, ZeroGrads};
 use dfdx::prelude::{Backward, Const, Gradients as DfdxGradients, OwnedTape, Shape, Tensor, Trace};
 use trainbook_callbacks::seam::sum_of_squares;
@@ -33,7 +35,8 @@ pub struct Supervised<M, D: Backend, const I: usize, const O: usize> {
     targets: Vec<f32>,
 }
 
-/// A network that only computes. Cloning shares the tensors; training the original copies them first.
+/// A network that only computes. Cloning shares the tensors; training the original copies them
+/// first.
 #[derive(Clone)]
 struct Frozen<M, D: Backend, const I: usize, const O: usize> {
     module: M,
@@ -57,7 +60,11 @@ where
             gradients: RefCell::new(Some(allocate(&module)?)),
             norm: Cell::new(None),
             targets: Vec::new(),
-            network: Frozen { module, device, tensors: slots.into_iter().map(|s| s.info).collect() },
+            network: Frozen {
+                module,
+                device,
+                tensors: slots.into_iter().map(|s| s.info).collect(),
+            },
         })
     }
 
@@ -75,11 +82,16 @@ where
 
     fn look_at_each(&self, mut look: impl FnMut(&[f32])) -> Result<(), NnError> {
         self.with_gradients(|gradients| {
-            tensors::each_gradient(&self.network.module, gradients, |_, buffer| D::look(buffer, &mut look))
+            tensors::each_gradient(&self.network.module, gradients, |_, buffer| {
+                D::look(buffer, &mut look)
+            })
         })
     }
 
-    fn change_each(&mut self, mut change: impl FnMut(&TensorInfo, &mut [f32])) -> Result<(), CallbackError> {
+    fn change_each(
+        &mut self,
+        mut change: impl FnMut(&TensorInfo, &mut [f32]),
+    ) -> Result<(), CallbackError> {
         self.norm.set(None);
         self.with_gradients(|gradients| {
             tensors::each_gradient(&self.network.module, gradients, |i, buffer| {
@@ -90,7 +102,9 @@ where
     }
 }
 
-fn allocate<M: TensorCollection<f32, D>, D: Backend>(module: &M) -> Result<DfdxGradients<f32, D>, NnError> {
+fn allocate<M: TensorCollection<f32, D>, D: Backend>(
+    module: &M,
+) -> Result<DfdxGradients<f32, D>, NnError> {
     module.try_alloc_grads().map_err(|e| NnError::device("allocate gradients", &e))
 }
 
@@ -118,7 +132,8 @@ where
         self.loss.targets(&batch.targets, O, &mut self.targets)?;
         let features = self.network.tensor::<I>(batch.features.clone(), rows)?;
         let targets = self.network.tensor::<O>(self.targets.clone(), rows)?;
-        // Taken, because the tape owns the gradients until `backward` gives them back; after an error they are allocated anew.
+        // Taken, because the tape owns the gradients until `backward` gives them back; after an
+        // error they are allocated anew.
         let gradients = match self.gradients.get_mut().take() {
             Some(gradients) => gradients,
             None => allocate(&self.network.module)?,
@@ -128,9 +143,13 @@ where
             .module
             .try_forward_mut(features.traced(gradients))
             .map_err(|e| NnError::device("run the network forward", &e))?;
-        let loss = self.loss.on_device(outputs, targets).map_err(|e| NnError::device("compute the loss", &e))?;
+        let loss = self
+            .loss
+            .on_device(outputs, targets)
+            .map_err(|e| NnError::device("compute the loss", &e))?;
         let value = loss.as_vec()[0];
-        let gradients = loss.try_backward().map_err(|e| NnError::device("run the network backward", &e))?;
+        let gradients =
+            loss.try_backward().map_err(|e| NnError::device("run the network backward", &e))?;
         *self.gradients.get_mut() = Some(gradients);
         Ok(value)
     }
@@ -140,7 +159,12 @@ where
         self.optimizer.begin_step(learning_rate);
         M::iter_tensors(&mut RecursiveWalker {
             m: &mut self.network.module,
-            f: &mut Update { optimizer: &mut self.optimizer, gradients, trained: &self.trained, at: 0 },
+            f: &mut Update {
+                optimizer: &mut self.optimizer,
+                gradients,
+                trained: &self.trained,
+                at: 0,
+            },
         })?;
         self.clear_gradients()
     }
@@ -148,9 +172,11 @@ where
     fn clear_gradients(&mut self) -> Result<(), NnError> {
         self.norm.set(None);
         match self.gradients.get_mut() {
-            Some(gradients) => {
-                self.network.module.try_zero_grads(gradients).map_err(|e| NnError::device("clear the gradients", &e))
-            }
+            Some(gradients) => self
+                .network
+                .module
+                .try_zero_grads(gradients)
+                .map_err(|e| NnError::device("clear the gradients", &e)),
             None => Ok(()),
         }
     }
@@ -198,8 +224,10 @@ impl<D: Backend> TensorVisitor<f32, D> for Update<'_, D> {
         tensor: &mut Tensor<S, f32, D>,
     ) -> Result<Option<Tensor<S, f32, D>>, NnError> {
         if options.do_gradient_update {
-            let gradient =
-                self.gradients.get_or_alloc_mut(tensor).map_err(|e| NnError::device("allocate a gradient", &e))?;
+            let gradient = self
+                .gradients
+                .get_or_alloc_mut(tensor)
+                .map_err(|e| NnError::device("allocate a gradient", &e))?;
             self.optimizer.step(self.at, &self.trained[self.at], tensor, gradient)?;
             self.at += 1;
         }
@@ -221,7 +249,8 @@ where
             return Ok(norm);
         }
         let mut square = 0.0;
-        self.look_at_each(|values| square += sum_of_squares(values)).map_err(|e| access("gradients", &e))?;
+        self.look_at_each(|values| square += sum_of_squares(values))
+            .map_err(|e| access("gradients", &e))?;
         let norm = square.sqrt();
         self.norm.set(Some(norm));
         Ok(norm)
@@ -229,7 +258,8 @@ where
 
     fn stats(&self) -> Result<Vec<TensorStats>, CallbackError> {
         let mut stats = Vec::with_capacity(self.trained.len());
-        self.look_at_each(|values| stats.push(TensorStats::of(values))).map_err(|e| access("gradients", &e))?;
+        self.look_at_each(|values| stats.push(TensorStats::of(values)))
+            .map_err(|e| access("gradients", &e))?;
         Ok(stats)
     }
 
@@ -241,7 +271,10 @@ where
         self.change_each(|_, values| values.iter_mut().for_each(|v| *v = v.clamp(-limit, limit)))
     }
 
-    fn edit(&mut self, change: &mut dyn FnMut(&TensorInfo, &mut [f32])) -> Result<(), CallbackError> {
+    fn edit(
+        &mut self,
+        change: &mut dyn FnMut(&TensorInfo, &mut [f32]),
+    ) -> Result<(), CallbackError> {
         self.change_each(change)
     }
 }
@@ -278,7 +311,9 @@ impl<M, D: Backend, const I: usize, const O: usize> Frozen<M, D, I, O> {
                 ),
             });
         }
-        self.device.try_tensor_from_vec(values, (rows, Const)).map_err(|e| NnError::device("make a tensor", &e))
+        self.device
+            .try_tensor_from_vec(values, (rows, Const))
+            .map_err(|e| NnError::device("make a tensor", &e))
     }
 
     fn check(&self, snapshot: &Snapshot) -> Result<(), NnError> {
@@ -322,11 +357,18 @@ where
 
     fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, NnError> {
         let features = self.tensor::<I>(features.to_vec(), rows)?;
-        let outputs = self.module.try_forward(features).map_err(|e| NnError::device("run the network forward", &e))?;
+        let outputs = self
+            .module
+            .try_forward(features)
+            .map_err(|e| NnError::device("run the network forward", &e))?;
         Ok(outputs.as_vec())
     }
 
-    fn graph(&self, output: &str, normalization: Option<(&[f32], &[f32])>) -> Result<Graph, NnError> {
+    fn graph(
+        &self,
+        output: &str,
+        normalization: Option<(&[f32], &[f32])>,
+    ) -> Result<Graph, NnError> {
         Ok(graph_of(I, output, &self.module, normalization)?)
     }
 }

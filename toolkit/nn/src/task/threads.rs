@@ -1,5 +1,6 @@
-//! What a CUDA build must do without: a CUDA stream belongs to the thread that made it, and so does everything on it. In every other build a
-//! trainer can move to another thread, and a finished network can be shared by several.
+//! What a CUDA build must do without: a CUDA stream belongs to the thread that made it, and so does
+//! everything on it. In every other build a trainer can move to another thread, and a finished
+//! network can be shared by several.
 
 /// `Send`, except in a build with CUDA.
 #[cfg(not(feature = "cuda"))]

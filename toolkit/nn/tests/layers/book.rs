@@ -26,15 +26,23 @@ fn example(folder: &std::path::Path) -> Result<(), OnnxError> {
 #[test]
 fn onnx_example_of_the_book_is_this_one_and_runs() {
     let source = include_str!("book.rs");
-    let code = source.split("as in the book.\n").nth(1).unwrap().split("    // To here").next().unwrap();
-    let code: Vec<&str> = code.lines().map(|line| line.strip_prefix("    ").unwrap_or(line)).collect();
+    let code =
+        source.split("as in the book.\n").nth(1).unwrap().split("    // To here").next().unwrap();
+    let code: Vec<&str> =
+        code.lines().map(|line| line.strip_prefix("    ").unwrap_or(line)).collect();
     let book = include_str!("../../../../book/src/export.md");
-    assert!(book.contains(&code.join("\n")), "book/src/export.md has another example than this file");
+    assert!(
+        book.contains(&code.join("\n")),
+        "book/src/export.md has another example than this file"
+    );
 
     let folder = tempfile::tempdir().unwrap();
     example(folder.path()).unwrap();
-    let report =
-        trainbook_onnx::check(folder.path().join("tokens.onnx"), &trainbook_onnx::Verifier::default()).unwrap();
+    let report = trainbook_onnx::check(
+        folder.path().join("tokens.onnx"),
+        &trainbook_onnx::Verifier::default(),
+    )
+    .unwrap();
     assert_eq!((report.input_width, report.output_width), (0, 0), "a row's length is not known");
     assert!(report.to_string().contains("tokens [batch, sequence] of int64"), "{report}");
 }

@@ -1,4 +1,5 @@
-//! Fails when dfdx gains a layer that neither has an ONNX form nor stands among those that cannot have one.
+//! Fails when dfdx gains a layer that neither has an ONNX form nor stands among those that cannot
+//! have one.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -45,7 +46,8 @@ fn with_a_form() -> Vec<&'static str> {
     }
 }
 
-/// Layers that have no form, and why: dfdx has them on nightly Rust only, where it does not compile as a whole.
+/// Layers that have no form, and why: dfdx has them on nightly Rust only, where it does not compile
+/// as a whole.
 const WITHOUT_A_FORM: [&str; 7] =
     ["AvgPool2D", "Conv2D", "ConvTrans2D", "Flatten2D", "MaxPool2D", "MinPool2D", "Upscale2DBy"];
 
@@ -55,14 +57,23 @@ fn dfdx() -> PathBuf {
     let host = String::from_utf8(host.stdout).unwrap();
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // Of this platform alone: the build has fetched nothing of others.
-    cargo.args(["metadata", "--format-version", "1", "--offline", "--filter-platform", host.trim()]);
+    cargo.args([
+        "metadata",
+        "--format-version",
+        "1",
+        "--offline",
+        "--filter-platform",
+        host.trim(),
+    ]);
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
     let output = cargo.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
     let manifest =
-        packages.iter().find(|package| package["name"] == "dfdx").unwrap()["manifest_path"].as_str().unwrap();
+        packages.iter().find(|package| package["name"] == "dfdx").unwrap()["manifest_path"]
+            .as_str()
+            .unwrap();
     Path::new(manifest).parent().unwrap().join("src/nn")
 }
 
@@ -70,10 +81,15 @@ fn dfdx() -> PathBuf {
 fn names_used(source: &str) -> BTreeSet<String> {
     let items = source.split("pub use ").skip(1).filter_map(|item| item.split(';').next());
     let names = items.flat_map(|item| match item.split_once('{') {
-        Some((_, list)) => list.trim_end().trim_end_matches('}').split(',').map(str::to_owned).collect(),
+        Some((_, list)) => {
+            list.trim_end().trim_end_matches('}').split(',').map(str::to_owned).collect()
+        }
         None => vec![item.rsplit("::").next().unwrap_or_default().to_owned()],
     });
-    names.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty() && name != "*").collect()
+    names
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty() && name != "*")
+        .collect()
 }
 
 /// The body of a module.
@@ -83,12 +99,19 @@ fn module<'a>(source: &'a str, name: &str) -> &'a str {
     &rest[..rest.find("\n}").unwrap()]
 }
 
-/// Every type that one of dfdx's sources implements `Module` for, or makes with its macro of activations.
+/// Every type that one of dfdx's sources implements `Module` for, or makes with its macro of
+/// activations.
 fn activations(source: &str) -> BTreeSet<String> {
     let source = source.split("#[cfg(test)]").next().unwrap();
     let made = source.split("activation_impls!(").skip(1).filter_map(|rest| rest.split(',').next());
-    let structs = source.split("pub struct ").skip(1).filter_map(|rest| rest.split([';', '<', '(', ' ']).next());
-    made.chain(structs).map(|name| name.trim().to_owned()).filter(|name| !name.starts_with('$')).collect()
+    let structs = source
+        .split("pub struct ")
+        .skip(1)
+        .filter_map(|rest| rest.split([';', '<', '(', ' ']).next());
+    made.chain(structs)
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.starts_with('$'))
+        .collect()
 }
 
 #[test]
@@ -100,15 +123,22 @@ fn onnx_every_layer_of_dfdx_has_a_form_or_a_reason() {
     exported.extend(names_used(module(&source, "builders")));
     exported.extend(activations(&read("activations.rs")));
     exported.extend(activations(&read("prelu.rs")));
-    let known: BTreeSet<String> = with_a_form().into_iter().chain(WITHOUT_A_FORM).map(str::to_owned).collect();
+    let known: BTreeSet<String> =
+        with_a_form().into_iter().chain(WITHOUT_A_FORM).map(str::to_owned).collect();
     let unknown: Vec<_> = exported.difference(&known).collect();
-    assert!(unknown.is_empty(), "dfdx has layers without an ONNX form: {unknown:?}; see toolkit/nn/src/onnx/layers");
+    assert!(
+        unknown.is_empty(),
+        "dfdx has layers without an ONNX form: {unknown:?}; see toolkit/nn/src/onnx/layers"
+    );
     let gone: Vec<_> = known.difference(&exported).collect();
     assert!(gone.is_empty(), "these are no layers of dfdx: {gone:?}");
 
     // A layer might come in a file that exports it another way.
-    let modules: BTreeSet<_> =
-        source.split("\npub mod ").skip(1).filter_map(|rest| rest.split([';', ' ']).next()).collect();
+    let modules: BTreeSet<_> = source
+        .split("\npub mod ")
+        .skip(1)
+        .filter_map(|rest| rest.split([';', ' ']).next())
+        .collect();
     assert_eq!(modules, BTreeSet::from(["builders", "modules", "prelu", "tensor_collection"]));
 
     // And those that are refused because of nightly must still be so, or they need a form.
@@ -124,7 +154,6 @@ fn onnx_a_new_layer_would_be_seen() {
     let source = "pub mod modules {\n    pub use super::a::{New, Other};\n    pub use super::b::Third;\n    pub use super::c::*;\n}\n";
     let names: Vec<_> = names_used(module(source, "modules")).into_iter().collect();
     assert_eq!(names, ["New", "Other", "Third"]);
-    let source =
-        "activation_impls!(Swish, try_swish, #[doc=\"…\"]);\npub struct Mish;\n#[cfg(test)]\npub struct NotThis;";
+    let source = "activation_impls!(Swish, try_swish, #[doc=\"…\"]);\npub struct Mish;\n#[cfg(test)]\npub struct NotThis;";
     assert_eq!(activations(source).into_iter().collect::<Vec<_>>(), ["Mish", "Swish"]);
 }

@@ -1,5 +1,6 @@
-//! The folder that Python checks afterwards: a model and recorded inputs and outputs for each layer, in ONNX's own layout
-//! (`NAME/model.onnx`, `NAME/test_data_set_0/input_0.pb`, `output_0.pb`).
+//! The folder that Python checks afterwards: a model and recorded inputs and outputs for each
+//! layer, in ONNX's own layout (`NAME/model.onnx`, `NAME/test_data_set_0/input_0.pb`,
+//! `output_0.pb`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,8 +53,12 @@ pub fn record(model: &Path, number: usize, inputs: &[(&str, &Array)], outputs: &
     for (kind, arrays) in [("input", inputs), ("output", outputs)] {
         for (i, (name, array)) in arrays.iter().enumerate() {
             let (data_type, raw_data) = match &array.numbers {
-                Numbers::F32(numbers) => (1, numbers.iter().flat_map(|x| x.to_le_bytes()).collect()),
-                Numbers::I64(numbers) => (7, numbers.iter().flat_map(|x| x.to_le_bytes()).collect()),
+                Numbers::F32(numbers) => {
+                    (1, numbers.iter().flat_map(|x| x.to_le_bytes()).collect())
+                }
+                Numbers::I64(numbers) => {
+                    (7, numbers.iter().flat_map(|x| x.to_le_bytes()).collect())
+                }
             };
             let dims = array.shape.iter().map(|&size| i64::try_from(size).unwrap()).collect();
             let tensor = TensorProto { dims, data_type, name: (*name).to_owned(), raw_data };

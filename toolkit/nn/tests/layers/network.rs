@@ -24,8 +24,8 @@ pub fn normal(name: &'static str, index: u64, len: usize) -> Vec<f32> {
 /// What a walk over a network's tensors gives: name and numbers, in dfdx's order.
 pub type Tensors = Vec<(String, Vec<f32>)>;
 
-/// A network whose every tensor is random, asymmetric and far from what it starts with: no scale is 1, no bias 0, no running mean 0 and no
-/// running variance 1.
+/// A network whose every tensor is random, asymmetric and far from what it starts with: no scale is
+/// 1, no bias 0, no running mean 0 and no running variance 1.
 pub fn trained<N, M>() -> (M, Tensors)
 where
     N: BuildOnDevice<Cpu, f32, Built = M>,
@@ -60,7 +60,8 @@ where
     }
     let mut model = N::try_build_on_device(&device()).unwrap();
     let mut train = Train(Vec::new());
-    let walked = M::iter_tensors(&mut RecursiveWalker { m: (&mut model, String::new()), f: &mut train });
+    let walked =
+        M::iter_tensors(&mut RecursiveWalker { m: (&mut model, String::new()), f: &mut train });
     assert!(walked.is_ok());
     (model, train.0)
 }
@@ -113,7 +114,9 @@ impl<A: Shape, B: Shape> Input for (Tensor<A, f32, Cpu>, Tensor<B, f32, Cpu>) {
     }
 }
 
-impl<A: Shape, B: Shape, C: Shape> Input for (Tensor<A, f32, Cpu>, Tensor<B, f32, Cpu>, Tensor<C, f32, Cpu>) {
+impl<A: Shape, B: Shape, C: Shape> Input
+    for (Tensor<A, f32, Cpu>, Tensor<B, f32, Cpu>, Tensor<C, f32, Cpu>)
+{
     fn read(arrays: &[Array]) -> Self {
         (tensor(&arrays[0]), tensor(&arrays[1]), tensor(&arrays[2]))
     }

@@ -7,7 +7,9 @@ use std::path::Path;
 use dfdx::nn::DeviceBuildExt as _;
 use prost::Message as _;
 use trainbook_nn::onnx::graph_of;
-use trainbook_onnx::{ExportOptions, FILE_SHA256, GRAPH_SHA256, Graph, OnnxError, Session, Verifier, check, export};
+use trainbook_onnx::{
+    ExportOptions, FILE_SHA256, GRAPH_SHA256, Graph, OnnxError, Session, Verifier, check, export,
+};
 
 use super::proto::{ModelProto, StringStringEntryProto};
 use super::{Folder, device, export_wide, forward, sha256, wide_graph, wide_model};
@@ -15,7 +17,10 @@ use super::{Folder, device, export_wide, forward, sha256, wide_graph, wide_model
 #[test]
 fn a_graph_survives_the_round_trip() {
     let graph = wide_graph(&wide_model());
-    let metadata = BTreeMap::from([("a".to_owned(), "1".to_owned()), ("labels".to_owned(), "[\"α\"]".to_owned())]);
+    let metadata = BTreeMap::from([
+        ("a".to_owned(), "1".to_owned()),
+        ("labels".to_owned(), "[\"α\"]".to_owned()),
+    ]);
     let bytes = graph.to_bytes(&metadata);
     let (again, mut read) = Graph::from_bytes(Path::new("x"), &bytes).unwrap();
     assert_eq!(again, graph);
@@ -30,9 +35,11 @@ fn the_graph_hash_is_of_graph_and_weights_alone() {
     let graph = wide_graph(&model);
     let other = graph_of(5, "scores", &model, Some((&super::OFFSET, &super::SCALE))).unwrap();
     assert_ne!(graph.sha256(), other.sha256());
-    let (plain, described) = (graph.to_bytes(&BTreeMap::new()), graph.to_bytes(&[("a".into(), "b".into())].into()));
+    let (plain, described) =
+        (graph.to_bytes(&BTreeMap::new()), graph.to_bytes(&[("a".into(), "b".into())].into()));
     assert_ne!(plain, described);
-    let hash = |bytes: &[u8]| sha256(&ModelProto::decode(bytes).unwrap().graph.unwrap().encode_to_vec());
+    let hash =
+        |bytes: &[u8]| sha256(&ModelProto::decode(bytes).unwrap().graph.unwrap().encode_to_vec());
     assert_eq!((hash(&plain), hash(&described)), (graph.sha256(), graph.sha256()));
 }
 
@@ -58,7 +65,8 @@ fn nothing_damaged_is_accepted() {
             assert!(refused(&damaged).is_some(), "bit {bit} of byte {position} was accepted");
         }
     }
-    let weight = ModelProto::decode(&bytes[..]).unwrap().graph.unwrap().initializer[2].raw_data.clone();
+    let weight =
+        ModelProto::decode(&bytes[..]).unwrap().graph.unwrap().initializer[2].raw_data.clone();
     let mut damaged = bytes.clone();
     damaged[bytes.windows(weight.len()).position(|window| window == weight).unwrap() + 2] ^= 1;
     let error = refused(&damaged).unwrap();
@@ -78,49 +86,83 @@ fn what_is_not_an_exported_model_is_refused_in_one_line() {
     let edited = |edit: &dyn Fn(&mut ModelProto)| {
         let mut model = ModelProto::decode(&graph.to_bytes(&BTreeMap::new())[..]).unwrap();
         edit(&mut model);
-        let hash = sha256(&model.graph.as_ref().map(|graph| graph.encode_to_vec()).unwrap_or_default());
-        model.metadata_props = vec![StringStringEntryProto { key: GRAPH_SHA256.into(), value: hash }];
+        let hash =
+            sha256(&model.graph.as_ref().map(|graph| graph.encode_to_vec()).unwrap_or_default());
+        model.metadata_props =
+            vec![StringStringEntryProto { key: GRAPH_SHA256.into(), value: hash }];
         refusal(&model.encode_to_vec())
     };
-    let says = |error: String, text: &str| assert!(error.contains(text), "{error:?} does not say {text:?}");
+    let says = |error: String, text: &str| {
+        assert!(error.contains(text), "{error:?} does not say {text:?}")
+    };
 
     says(refusal(b""), "it is empty");
     says(refusal(b"label,x\n1,2\n"), "not an ONNX model");
     says(refusal(&[0; 64]), "not an ONNX model");
-    let noise: Vec<u8> = super::normal(3, 500).iter().flat_map(|x| x.to_bits().to_le_bytes()).collect();
+    let noise: Vec<u8> =
+        super::normal(3, 500).iter().flat_map(|x| x.to_bits().to_le_bytes()).collect();
     says(refusal(&noise), "not an ONNX model");
-    says(check(folder.0.path(), &Verifier::default()).unwrap_err().to_string(), "it is a folder without a SHA256SUMS");
-    assert!(matches!(check(folder.0.path().join("none.onnx"), &Verifier::default()), Err(OnnxError::Read { .. })));
+    says(
+        check(folder.0.path(), &Verifier::default()).unwrap_err().to_string(),
+        "it is a folder without a SHA256SUMS",
+    );
+    assert!(matches!(
+        check(folder.0.path().join("none.onnx"), &Verifier::default()),
+        Err(OnnxError::Read { .. })
+    ));
 
     says(edited(&|m| m.ir_version = 14), "IR version is 14");
     says(edited(&|m| m.opset_import[0].version = 22), "22");
     says(edited(&|m| m.graph = None), "it has no graph");
-    let first_node = |m: &mut ModelProto, op: &str| m.graph.as_mut().unwrap().node[0].op_type = op.into();
+    let first_node =
+        |m: &mut ModelProto, op: &str| m.graph.as_mut().unwrap().node[0].op_type = op.into();
     says(edited(&|m| first_node(m, "Conv")), "\"Conv\"");
-    says(edited(&|m| m.graph.as_mut().unwrap().node[0].domain = "com.microsoft".into()), "com.microsoft");
-    says(edited(&|m| m.graph.as_mut().unwrap().node[0].input[0] = "nowhere".into()), "nothing before it is named");
+    says(
+        edited(&|m| m.graph.as_mut().unwrap().node[0].domain = "com.microsoft".into()),
+        "com.microsoft",
+    );
+    says(
+        edited(&|m| m.graph.as_mut().unwrap().node[0].input[0] = "nowhere".into()),
+        "nothing before it is named",
+    );
     says(edited(&|m| m.graph.as_mut().unwrap().node.swap(2, 3)), "nothing before it is named");
-    says(edited(&|m| m.graph.as_mut().unwrap().initializer[1].name = "normalize.offset".into()), "two tensors");
+    says(
+        edited(&|m| m.graph.as_mut().unwrap().initializer[1].name = "normalize.offset".into()),
+        "two tensors",
+    );
     says(edited(&|m| m.graph.as_mut().unwrap().initializer[0].dims[0] = -5), "negative");
-    says(edited(&|m| m.graph.as_mut().unwrap().initializer[0].dims = vec![i64::MAX, 16]), "bytes of raw data");
+    says(
+        edited(&|m| m.graph.as_mut().unwrap().initializer[0].dims = vec![i64::MAX, 16]),
+        "bytes of raw data",
+    );
     says(edited(&|m| m.graph.as_mut().unwrap().initializer[0].data_type = 10), "element type 10");
     says(edited(&|m| m.graph.as_mut().unwrap().name = "other".into()), "does not write");
     says(
         edited(&|m| {
             let tensor = &mut m.graph.as_mut().unwrap().initializer[0];
             let location = ("location".into(), "../../secrets".into());
-            tensor.external_data = vec![StringStringEntryProto { key: location.0, value: location.1 }];
+            tensor.external_data =
+                vec![StringStringEntryProto { key: location.0, value: location.1 }];
             tensor.data_location = Some(1);
             tensor.raw_data.clear();
         }),
         "../../secrets",
     );
-    says(edited(&|m| m.graph.as_mut().unwrap().initializer[0].raw_data[..4].copy_from_slice(&[0, 0, 192, 127])), "NaN");
+    says(
+        edited(&|m| {
+            m.graph.as_mut().unwrap().initializer[0].raw_data[..4]
+                .copy_from_slice(&[0, 0, 192, 127])
+        }),
+        "NaN",
+    );
     let mut plain = ModelProto::decode(&graph.to_bytes(&BTreeMap::new())[..]).unwrap();
     plain.metadata_props.clear();
     says(refusal(&plain.encode_to_vec()), "files of other tools");
     // A field that this crate does not know: ModelProto.training_info.
-    says(refusal(&[graph.to_bytes(&BTreeMap::new()), vec![0xa2, 0x01, 0x00]].concat()), "does not write");
+    says(
+        refusal(&[graph.to_bytes(&BTreeMap::new()), vec![0xa2, 0x01, 0x00]].concat()),
+        "does not write",
+    );
     // And the unedited graph, so that the edits are what was refused.
     fs::write(folder.file(), graph.to_bytes(&BTreeMap::new())).unwrap();
     check(folder.file(), &Verifier::default()).unwrap();
@@ -146,12 +188,18 @@ fn a_place_that_cannot_be_written_is_an_error() {
     let folder = Folder::new();
     let nowhere = folder.0.path().join("no/such/folder/model.onnx");
     let error = export(&nowhere, &graph, &predict, &ExportOptions::default()).unwrap_err();
-    assert!(matches!(error, OnnxError::Write { .. }) && error.to_string().contains("model.onnx"), "{error}");
+    assert!(
+        matches!(error, OnnxError::Write { .. }) && error.to_string().contains("model.onnx"),
+        "{error}"
+    );
     fs::create_dir(folder.file()).unwrap();
     let error = export(&folder.file(), &graph, &predict, &ExportOptions::default()).unwrap_err();
     assert!(matches!(error, OnnxError::Write { .. }), "{error}");
     assert_eq!(folder.names(), ["model.onnx"]);
-    let options = ExportOptions { metadata: [(GRAPH_SHA256.into(), "x".into())].into(), ..ExportOptions::default() };
+    let options = ExportOptions {
+        metadata: [(GRAPH_SHA256.into(), "x".into())].into(),
+        ..ExportOptions::default()
+    };
     let error = export(&folder.0.path().join("a.onnx"), &graph, &predict, &options).unwrap_err();
     assert!(matches!(error, OnnxError::Setting { setting: "metadata", .. }), "{error}");
 }

@@ -3,25 +3,36 @@
 use dfdx::prelude::*;
 use trainbook_nn::onnx::{ToOnnx, graph_of};
 use trainbook_onnx::internals::nodes;
-use trainbook_onnx::{ExportOptions, GraphBuilder, OnnxError, Session, Value, Verifier, check, export};
+use trainbook_onnx::{
+    ExportOptions, GraphBuilder, OnnxError, Session, Value, Verifier, check, export,
+};
 
 use super::{
-    Folder, Rows, batch_norm, device, export_wide, forward, layer_norm, normal, sha256, wide_graph, wide_model,
+    Folder, Rows, batch_norm, device, export_wide, forward, layer_norm, normal, sha256, wide_graph,
+    wide_model,
 };
 
 /// Exports `model`, checks the file again, and compares a session with dfdx directly.
-fn prove<const I: usize, const O: usize>(name: &str, model: &(impl ToOnnx + Module<Rows<I>, Output = Rows<O>>)) {
+fn prove<const I: usize, const O: usize>(
+    name: &str,
+    model: &(impl ToOnnx + Module<Rows<I>, Output = Rows<O>>),
+) {
     for samples in [Vec::new(), normal(8, 40 * I)] {
         let folder = Folder::new();
         let graph = graph_of(I, "logits", model, None).unwrap();
         let predict = forward::<I, O>(model, None);
         let options = ExportOptions { samples, ..ExportOptions::default() };
-        let report = export(&folder.file(), &graph, &predict, &options).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let report = export(&folder.file(), &graph, &predict, &options)
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(report.comparison.comparisons, 60, "{name}");
         assert_eq!(folder.names(), ["model.onnx"], "{name}");
-        let checked = check(folder.file(), &Verifier::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let checked =
+            check(folder.file(), &Verifier::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!((checked.graph_sha256, checked.output_width), (graph.sha256(), O), "{name}");
-        println!("{name:<16} {:.1e} margin used {:.3}", report.comparison.max_abs_diff, report.comparison.margin_used);
+        println!(
+            "{name:<16} {:.1e} margin used {:.3}",
+            report.comparison.max_abs_diff, report.comparison.margin_used
+        );
 
         let rows = normal(10, 11 * I);
         let found = Session::open(&folder.file(), None).unwrap().predict(&rows, 11).unwrap();
@@ -49,7 +60,8 @@ fn every_layer_is_exported_as_dfdx_computes_it() {
     prove("BatchNorm1D", &batch_norm::<6>());
     prove("LayerNorm1D", &layer_norm::<6>());
     prove::<6, 6>("()", &());
-    let inner = device().build_module::<(builders::Linear<6, 4>, ReLU, builders::Linear<4, 6>), f32>();
+    let inner =
+        device().build_module::<(builders::Linear<6, 4>, ReLU, builders::Linear<4, 6>), f32>();
     prove("Residual", &Residual(inner));
     prove("single tuple", &(Tanh, device().build_module::<builders::Linear<5, 3>, f32>()));
 }
@@ -57,18 +69,36 @@ fn every_layer_is_exported_as_dfdx_computes_it() {
 #[test]
 fn deep_and_large_models_stay_within_the_margin() {
     type Block = (builders::Linear<64, 128>, ReLU, builders::Linear<128, 64>);
-    type Deep = ((Block, LogSoftmax, Block, Tanh), (Block, Sigmoid, Block, FastGeLU), (Block, ReLU, Block, Softmax));
+    type Deep = (
+        (Block, LogSoftmax, Block, Tanh),
+        (Block, Sigmoid, Block, FastGeLU),
+        (Block, ReLU, Block, Softmax),
+    );
     prove("digits", &device().build_module::<(Block, ReLU, builders::Linear<64, 10>), f32>());
     prove("deep", &device().build_module::<Deep, f32>());
-    prove("wide", &device().build_module::<(builders::Linear<784, 512>, ReLU, builders::Linear<512, 10>), f32>());
+    prove(
+        "wide",
+        &device()
+            .build_module::<(builders::Linear<784, 512>, ReLU, builders::Linear<512, 10>), f32>(),
+    );
     let folded = device().build_module::<builders::Linear<16, 6>, f32>();
-    prove("folded", &(folded, batch_norm::<6>(), ReLU, layer_norm::<6>(), Residual((batch_norm::<6>(), AccurateGeLU))));
+    prove(
+        "folded",
+        &(
+            folded,
+            batch_norm::<6>(),
+            ReLU,
+            layer_norm::<6>(),
+            Residual((batch_norm::<6>(), AccurateGeLU)),
+        ),
+    );
 }
 
 #[test]
 fn names_are_those_of_the_tensor_collection() {
     let graph = wide_graph(&wide_model());
-    let weights: Vec<_> = graph.weights().map(|(name, shape, _)| format!("{name} {shape:?}")).collect();
+    let weights: Vec<_> =
+        graph.weights().map(|(name, shape, _)| format!("{name} {shape:?}")).collect();
     assert_eq!(
         weights,
         [
@@ -116,7 +146,10 @@ fn the_report_says_what_was_proved() {
     assert!(report.comparison.margin_used < 1.0 && report.comparison.usual_abs_diff < 1e-5);
     assert!(report.comparison.usual_abs_diff <= report.comparison.max_abs_diff);
     let json = serde_json::to_value(&report).unwrap();
-    assert_eq!((&json["opset"], &json["ir_version"], &json["comparisons"]), (&17.into(), &8.into(), &60.into()));
+    assert_eq!(
+        (&json["opset"], &json["ir_version"], &json["comparisons"]),
+        (&17.into(), &8.into(), &60.into())
+    );
     let text = report.to_string();
     assert!(text.contains(&report.graph_sha256) && text.contains("ONNX Runtime 1."), "{text}");
     let checked = check(folder.file(), &Verifier::default()).unwrap();
@@ -142,7 +175,12 @@ fn what_cannot_be_exported_is_refused_with_the_reason() {
 fn a_layer_of_ones_own_takes_part() {
     struct Double;
     impl ToOnnx for Double {
-        fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+        fn to_onnx(
+            &self,
+            graph: &mut GraphBuilder,
+            scope: &str,
+            input: &Value,
+        ) -> Result<Value, OnnxError> {
             graph.node(scope, "Add", &[&input.name, &input.name], &[])
         }
     }
@@ -152,7 +190,12 @@ fn a_layer_of_ones_own_takes_part() {
 
     struct Unknown;
     impl ToOnnx for Unknown {
-        fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+        fn to_onnx(
+            &self,
+            graph: &mut GraphBuilder,
+            scope: &str,
+            input: &Value,
+        ) -> Result<Value, OnnxError> {
             graph.node(scope, "Det", &[&input.name], &[])
         }
     }

@@ -105,7 +105,8 @@ impl Folder {
     }
 }
 
-/// Two linear layers of different widths, normalised input, every kind of layer that carries weights.
+/// Two linear layers of different widths, normalised input, every kind of layer that carries
+/// weights.
 fn wide_model() -> impl ToOnnx + Module<Rows<5>, Output = Rows<3>> {
     type Deep = (builders::Linear<5, 7>, LeakyReLU<f32>, builders::Linear<7, 4>);
     let (first, leaky, second) = device().build_module::<Deep, f32>();

@@ -1,4 +1,5 @@
-//! Graphs of sequences: the round trip, and planted bugs, each of which must be refused and leave no file.
+//! Graphs of sequences: the round trip, and planted bugs, each of which must be refused and leave
+//! no file.
 
 use std::path::Path;
 
@@ -7,8 +8,8 @@ use prost::Message as _;
 use trainbook_nn::onnx::graph_on;
 use trainbook_onnx::internals::{integers, leave_out, node, weight};
 use trainbook_onnx::{
-    Array, Attribute, BATCH, ExportOptions, ExportReport, GRAPH_SHA256, Graph, OnnxError, SEQUENCE, Session, Value,
-    export, export_with,
+    Array, Attribute, BATCH, ExportOptions, ExportReport, GRAPH_SHA256, Graph, OnnxError, SEQUENCE,
+    Session, Value, export, export_with,
 };
 
 use super::proto::{ModelProto, TENSOR_INT64, TensorProto};
@@ -16,7 +17,8 @@ use super::{Folder, device, random, sha256};
 
 type Block = modules::TransformerEncoderBlock<6, 2, 6, f32, Cpu>;
 
-/// As many heads as divide the features, and a feed-forward part of the same width: a missing transposition changes no shape.
+/// As many heads as divide the features, and a feed-forward part of the same width: a missing
+/// transposition changes no shape.
 fn block() -> Block {
     let mut block = device().build_module::<builders::TransformerEncoderBlock<6, 2, 6>, f32>();
     (block.norm1.gamma, block.norm1.beta) = (random(11), random(12));
@@ -38,7 +40,9 @@ fn export_block(folder: &Folder, edit: impl FnOnce(&mut Graph)) -> Result<Export
     edit(&mut graph);
     let forward = |inputs: &[Array]| {
         let shape = (inputs[0].shape[0], inputs[0].shape[1], Const::<6>);
-        Ok(vec![block.forward(device().tensor_from_vec(inputs[0].floats().to_vec(), shape)).as_vec()])
+        Ok(vec![
+            block.forward(device().tensor_from_vec(inputs[0].floats().to_vec(), shape)).as_vec(),
+        ])
     };
     export_with(&folder.file(), &graph, &forward, &ExportOptions::default())
 }
@@ -58,16 +62,32 @@ fn planted_bugs_in_an_encoder_are_refused() {
     type Bug = Box<dyn Fn(&mut Graph)>;
     let ints = |values: &[i64]| Attribute::Ints(values.to_vec());
     let bugs: Vec<(&str, &str, Bug)> = vec![
-        ("scale of the heads", "differ by", Box::new(|g| weight(g, "self_attn.weights.scale")[0] = 1.0)),
+        (
+            "scale of the heads",
+            "differ by",
+            Box::new(|g| weight(g, "self_attn.weights.scale")[0] = 1.0),
+        ),
         (
             "scale of all features",
             "differ by",
             Box::new(|g| weight(g, "self_attn.weights.scale")[0] = 6_f32.sqrt().recip()),
         ),
         ("softmax left out", "differ by", Box::new(|g| leave_out(g, "self_attn.weights.softmax"))),
-        ("transposition of the queries' weight", "differ by", Box::new(|g| leave_out(g, "self_attn.w_q.transpose"))),
-        ("transposition of the values' weight", "differ by", Box::new(|g| leave_out(g, "self_attn.w_v.transpose"))),
-        ("tokens not put back in order", "Reshape", Box::new(|g| leave_out(g, "self_attn.tokens.transpose"))),
+        (
+            "transposition of the queries' weight",
+            "differ by",
+            Box::new(|g| leave_out(g, "self_attn.w_q.transpose")),
+        ),
+        (
+            "transposition of the values' weight",
+            "differ by",
+            Box::new(|g| leave_out(g, "self_attn.w_v.transpose")),
+        ),
+        (
+            "tokens not put back in order",
+            "Reshape",
+            Box::new(|g| leave_out(g, "self_attn.tokens.transpose")),
+        ),
         (
             "heads of another order",
             "its output is",
@@ -90,7 +110,11 @@ fn planted_bugs_in_an_encoder_are_refused() {
             }),
         ),
         ("residual of the attention", "differ by", Box::new(|g| leave_out(g, "add"))),
-        ("residual of another place", "differ by", Box::new(|g| node(g, "ff.add").inputs[1] = "tokens".into())),
+        (
+            "residual of another place",
+            "differ by",
+            Box::new(|g| node(g, "ff.add").inputs[1] = "tokens".into()),
+        ),
         (
             "norms swapped",
             "differ by",
@@ -104,14 +128,18 @@ fn planted_bugs_in_an_encoder_are_refused() {
             "softmax over the queries",
             "axis",
             Box::new(|g| {
-                node(g, "self_attn.weights.softmax").attributes.insert("axis".into(), Attribute::Int(2));
+                node(g, "self_attn.weights.softmax")
+                    .attributes
+                    .insert("axis".into(), Attribute::Int(2));
             }),
         ),
         (
             "batch moved",
             "does not fit",
             Box::new(move |g| {
-                node(g, "self_attn.q.transpose").attributes.insert("perm".into(), ints(&[2, 0, 1, 3]));
+                node(g, "self_attn.q.transpose")
+                    .attributes
+                    .insert("perm".into(), ints(&[2, 0, 1, 3]));
             }),
         ),
         (
@@ -145,7 +173,9 @@ fn integers_of_a_file_are_read_strictly() {
         edit(&mut model);
         let hash = sha256(&model.graph.as_ref().unwrap().encode_to_vec());
         model.metadata_props[0].value = hash;
-        Graph::from_bytes(Path::new("x"), &model.encode_to_vec()).map(|_| ()).map_err(|e| e.to_string())
+        Graph::from_bytes(Path::new("x"), &model.encode_to_vec())
+            .map(|_| ())
+            .map_err(|e| e.to_string())
     };
     let tensor = |model: &mut ModelProto| {
         let tensors = &mut model.graph.as_mut().unwrap().initializer;
@@ -158,8 +188,9 @@ fn integers_of_a_file_are_read_strictly() {
         tensors[at] = with;
     };
     edited(&|_| {}).unwrap();
-    let says =
-        |result: Result<(), String>, text: &str| assert!(result.clone().is_err_and(|e| e.contains(text)), "{result:?}");
+    let says = |result: Result<(), String>, text: &str| {
+        assert!(result.clone().is_err_and(|e| e.contains(text)), "{result:?}")
+    };
     says(
         edited(&|m| {
             let mut t = tensor(m);
@@ -186,7 +217,10 @@ fn integers_of_a_file_are_read_strictly() {
         }),
         "does not write",
     );
-    says(edited(&|m| m.graph.as_mut().unwrap().input[0].name = "other".into()), "nothing before it is named");
+    says(
+        edited(&|m| m.graph.as_mut().unwrap().input[0].name = "other".into()),
+        "nothing before it is named",
+    );
 }
 
 #[test]
@@ -194,8 +228,9 @@ fn rows_alone_do_not_run_a_graph_of_sequences() {
     let folder = Folder::new();
     export_block(&folder, |_| {}).unwrap();
     let session = Session::open(&folder.file(), None).unwrap();
-    let setting =
-        |error: OnnxError| assert!(matches!(error, OnnxError::Setting { setting: "the model's input", .. }), "{error}");
+    let setting = |error: OnnxError| {
+        assert!(matches!(error, OnnxError::Setting { setting: "the model's input", .. }), "{error}")
+    };
     setting(session.predict(&[0.5; 12], 2).unwrap_err());
     setting(session.run(&[]).unwrap_err());
     setting(session.run(&[Array::f32([2, 3, 5], vec![0.5; 30])]).unwrap_err());
@@ -205,12 +240,17 @@ fn rows_alone_do_not_run_a_graph_of_sequences() {
     let graph = graph(&block());
     setting(graph.evaluate_f64(&[0.5; 12], 2).unwrap_err());
     let rows = |_: &[f32], n: usize| Ok(vec![0.0; 6 * n]);
-    setting(export(&folder.0.path().join("a.onnx"), &graph, &rows, &ExportOptions::default()).unwrap_err());
+    setting(
+        export(&folder.0.path().join("a.onnx"), &graph, &rows, &ExportOptions::default())
+            .unwrap_err(),
+    );
     let samples = ExportOptions { samples: vec![1.0; 6], ..ExportOptions::default() };
     let none = |_: &[Array]| Ok(Vec::new());
     let error = export_with(&folder.0.path().join("a.onnx"), &graph, &none, &samples).unwrap_err();
     assert!(matches!(error, OnnxError::Setting { setting: "samples", .. }), "{error}");
-    let error = export_with(&folder.0.path().join("a.onnx"), &graph, &none, &ExportOptions::default()).unwrap_err();
+    let error =
+        export_with(&folder.0.path().join("a.onnx"), &graph, &none, &ExportOptions::default())
+            .unwrap_err();
     assert!(error.to_string().contains("the trainer gives [] numbers"), "{error}");
     assert_eq!(folder.names(), ["model.onnx"]);
 }

@@ -1,10 +1,13 @@
-//! What ships with a file: recorded rows, a folder around it, and what is said of a file that was changed.
+//! What ships with a file: recorded rows, a folder around it, and what is said of a file that was
+//! changed.
 
 use std::fs;
 
 use prost::Message as _;
 use trainbook_onnx::internals::golden_difference;
-use trainbook_onnx::{ExportOptions, FILE_SHA256, GOLDEN, GRAPH_SHA256, Graph, Verifier, check, export};
+use trainbook_onnx::{
+    ExportOptions, FILE_SHA256, GOLDEN, GRAPH_SHA256, Graph, Verifier, check, export,
+};
 
 use super::proto::{ModelProto, StringStringEntryProto, TensorProto};
 use super::{Folder, export_wide, forward, sha256, wide_graph, wide_model, wide_samples};
@@ -12,7 +15,8 @@ use super::{Folder, export_wide, forward, sha256, wide_graph, wide_model, wide_s
 /// Exports the wide model as a folder.
 fn ship(folder: &Folder) {
     let model = wide_model();
-    let options = ExportOptions { samples: wide_samples(), folder: true, ..ExportOptions::default() };
+    let options =
+        ExportOptions { samples: wide_samples(), folder: true, ..ExportOptions::default() };
     let predict = forward(&model, Some((&super::OFFSET, &super::SCALE)));
     export(&folder.file(), &wide_graph(&model), &predict, &options).unwrap();
 }
@@ -39,12 +43,20 @@ fn a_flipped_bit_of_a_weight_is_named_with_what_it_does() {
         assert!(error.contains("changed after the export: its graph has the SHA-256"), "{error}");
         assert!(error.contains(&report.graph_sha256), "{error}");
         let number = f32::from_le_bytes(flipped[at..at + 4].try_into().unwrap());
-        let says = if number.is_finite() { "the largest difference is" } else { "every weight must be finite" };
+        let says = if number.is_finite() {
+            "the largest difference is"
+        } else {
+            "every weight must be finite"
+        };
         assert!(error.contains(says), "bit {bit}: {error}");
-        // What it says is what the weight does: the largest difference follows from the recorded rows.
+        // What it says is what the weight does: the largest difference follows from the recorded
+        // rows.
         if number.is_finite() {
             let difference = golden_difference(&flipped).unwrap();
-            assert!(error.contains(&format!("the largest difference is {difference:.3e}")), "{error}");
+            assert!(
+                error.contains(&format!("the largest difference is {difference:.3e}")),
+                "{error}"
+            );
             assert!(bit != 30 || difference > 1.0, "{error}");
         }
     }
@@ -61,8 +73,12 @@ fn changed_metadata_are_told() {
         fs::write(folder.file(), model.encode_to_vec()).unwrap();
         refusal(&folder)
     };
-    let says = |error: String, text: &str| assert!(error.contains(text), "{error:?} does not say {text:?}");
-    let run = |entries: &[StringStringEntryProto]| entries.iter().position(|e| e.key == "trainbook.run_id").unwrap();
+    let says = |error: String, text: &str| {
+        assert!(error.contains(text), "{error:?} does not say {text:?}")
+    };
+    let run = |entries: &[StringStringEntryProto]| {
+        entries.iter().position(|e| e.key == "trainbook.run_id").unwrap()
+    };
     says(
         edited(&|m| {
             let at = run(m);
@@ -88,8 +104,12 @@ fn changed_metadata_are_told() {
         edited(&|m| {
             m.pop();
             edit(m);
-            let model = ModelProto { metadata_props: m.clone(), ..ModelProto::decode(&bytes[..]).unwrap() };
-            m.push(StringStringEntryProto { key: FILE_SHA256.into(), value: sha256(&model.encode_to_vec()) });
+            let model =
+                ModelProto { metadata_props: m.clone(), ..ModelProto::decode(&bytes[..]).unwrap() };
+            m.push(StringStringEntryProto {
+                key: FILE_SHA256.into(),
+                value: sha256(&model.encode_to_vec()),
+            });
         })
     };
     let golden = |entries: &mut Vec<StringStringEntryProto>, from: &str, to: &str| {
@@ -116,7 +136,8 @@ fn a_folder_is_checked_as_a_whole() {
     ship(&folder);
     let at = folder.file();
     let report = check(&at, &Verifier::default()).unwrap();
-    let places: Vec<_> = report.golden.iter().map(|golden| (golden.place.as_str(), golden.rows)).collect();
+    let places: Vec<_> =
+        report.golden.iter().map(|golden| (golden.place.as_str(), golden.rows)).collect();
     assert_eq!(places, [("metadata", 3), ("test_data_set_0", 33)]);
     assert!(report.to_string().contains("33 rows in its test_data_set_0"), "{report}");
     check(at.join("model.onnx"), &Verifier::default()).unwrap();
@@ -134,10 +155,15 @@ fn a_folder_is_checked_as_a_whole() {
         fs::write(&path, before).unwrap();
         error
     };
-    let says = |error: String, text: &str| assert!(error.contains(text), "{error:?} does not say {text:?}");
+    let says = |error: String, text: &str| {
+        assert!(error.contains(text), "{error:?} does not say {text:?}")
+    };
     let mut output = fs::read(at.join("test_data_set_0/output_0.pb")).unwrap();
     *output.last_mut().unwrap() ^= 1;
-    says(with("test_data_set_0/output_0.pb", Some(&output)), "output_0.pb was changed after the export");
+    says(
+        with("test_data_set_0/output_0.pb", Some(&output)),
+        "output_0.pb was changed after the export",
+    );
     says(with("test_data_set_0/input_0.pb", None), "input_0.pb cannot be read");
     says(with("SHA256SUMS", Some(b"nothing")), "line 1 of SHA256SUMS");
     says(with("SHA256SUMS", Some(b"")), "does not name model.onnx");
@@ -145,7 +171,10 @@ fn a_folder_is_checked_as_a_whole() {
         with("SHA256SUMS", Some(format!("{sums}00  ../secret\n").as_bytes())),
         "\"../secret\" in SHA256SUMS lies outside",
     );
-    says(with("SHA256SUMS", Some(format!("{sums}00  /etc/passwd\n").as_bytes())), "lies outside the folder");
+    says(
+        with("SHA256SUMS", Some(format!("{sums}00  /etc/passwd\n").as_bytes())),
+        "lies outside the folder",
+    );
     says(with("SHA256SUMS", None), "a folder without a SHA256SUMS");
     let listed = |name: &str, bytes: &[u8]| {
         let old = sha256(&fs::read(at.join(name)).unwrap());
@@ -156,7 +185,9 @@ fn a_folder_is_checked_as_a_whole() {
         error
     };
     // Rows that are whole and listed, and that the model does not give.
-    let mut tensor = TensorProto::decode(&fs::read(at.join("test_data_set_0/output_0.pb")).unwrap()[..]).unwrap();
+    let mut tensor =
+        TensorProto::decode(&fs::read(at.join("test_data_set_0/output_0.pb")).unwrap()[..])
+            .unwrap();
     let edit = |tensor: &mut TensorProto, by: f32| {
         let number = f32::from_le_bytes(tensor.raw_data[..4].try_into().unwrap());
         tensor.raw_data[..4].copy_from_slice(&(number + by).to_le_bytes());
@@ -168,7 +199,10 @@ fn a_folder_is_checked_as_a_whole() {
     tensor.dims = vec![9, 11];
     says(listed("test_data_set_0/output_0.pb", &tensor.encode_to_vec()), "does not fit the graph");
     tensor.dims = vec![i64::MAX, 11];
-    says(listed("test_data_set_0/output_0.pb", &tensor.encode_to_vec()), "as many numbers as its shape");
+    says(
+        listed("test_data_set_0/output_0.pb", &tensor.encode_to_vec()),
+        "as many numbers as its shape",
+    );
     says(listed("test_data_set_0/output_0.pb", b"\xff\xff"), "is not a tensor");
     check(&at, &Verifier::default()).unwrap();
 }
@@ -177,7 +211,8 @@ fn a_folder_is_checked_as_a_whole() {
 fn nothing_that_is_read_makes_the_reader_panic() {
     use proptest::prelude::*;
     let bytes = wide_graph(&wide_model()).to_bytes(&[("a".to_owned(), "b".to_owned())].into());
-    let config = ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() };
+    let config =
+        ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() };
     let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6);
     let accepted = std::cell::Cell::new(0);
     proptest!(config, |(edits in edits, cut in any::<prop::sample::Index>(), noise in prop::collection::vec(any::<u8>(), 0..80))| {

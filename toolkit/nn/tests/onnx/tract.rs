@@ -11,11 +11,16 @@ use super::{Folder, device, export_wide, forward, wide_graph, wide_model, wide_s
 fn tract_agrees_with_a_sound_file() {
     let folder = Folder::new();
     let report = export_wide(&folder, |_| {}).unwrap();
-    let Some(SecondOpinion::Agrees { engine, comparisons, max_error, .. }) = &report.comparison.second_opinion else {
+    let Some(SecondOpinion::Agrees { engine, comparisons, max_error, .. }) =
+        &report.comparison.second_opinion
+    else {
         panic!("{report}");
     };
     assert_eq!((engine.as_str(), *comparisons), ("tract 0.23.9", 30));
-    assert!(*max_error > 0.0 && report.to_string().contains("tract 0.23.9 agrees in 30 runs"), "{report}");
+    assert!(
+        *max_error > 0.0 && report.to_string().contains("tract 0.23.9 agrees in 30 runs"),
+        "{report}"
+    );
     let checked = check(folder.file(), &Verifier::default()).unwrap();
     assert!(matches!(checked.comparison.second_opinion, Some(SecondOpinion::Agrees { .. })));
 }
@@ -24,7 +29,11 @@ fn tract_agrees_with_a_sound_file() {
 fn tract_alone_checks_and_says_so() {
     let folder = Folder::new();
     let model = wide_model();
-    let options = ExportOptions { samples: wide_samples(), verifier: Verifier::TractOnly, ..ExportOptions::default() };
+    let options = ExportOptions {
+        samples: wide_samples(),
+        verifier: Verifier::TractOnly,
+        ..ExportOptions::default()
+    };
     let predict = forward(&model, Some((&super::OFFSET, &super::SCALE)));
     let report = export(&folder.file(), &wide_graph(&model), &predict, &options).unwrap();
     assert_eq!((report.checked_in.engine.as_str(), &report.checked_in.path), ("tract", &None));
@@ -38,7 +47,9 @@ fn tract_alone_checks_and_says_so() {
     let at = Folder::new();
     let error = export(&at.file(), &graph, &predict, &options).unwrap_err();
     assert!(matches!(error, OnnxError::Export { .. }), "{error}");
-    node(&mut graph, "2.layernormalization").attributes.insert("epsilon".into(), Attribute::Float(1e-2));
+    node(&mut graph, "2.layernormalization")
+        .attributes
+        .insert("epsilon".into(), Attribute::Float(1e-2));
     export(&at.file(), &graph, &predict, &options).unwrap_err();
     assert_eq!(at.names(), [] as [&str; 0]);
 }
@@ -49,6 +60,10 @@ fn tract_alone_sees_a_missing_transposition() {
     let mut graph = graph_of(6, "logits", &model, None).unwrap();
     node(&mut graph, "gemm").attributes.clear();
     let options = ExportOptions { verifier: Verifier::TractOnly, ..ExportOptions::default() };
-    let error = export(&Folder::new().file(), &graph, &forward::<6, 6>(&model, None), &options).unwrap_err();
-    assert!(error.to_string().contains("the graph states something else than the trainer computes"), "{error}");
+    let error = export(&Folder::new().file(), &graph, &forward::<6, 6>(&model, None), &options)
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("the graph states something else than the trainer computes"),
+        "{error}"
+    );
 }

@@ -1,4 +1,5 @@
-//! The ONNX operators that this crate writes, as opset 17 defines them: attributes with their defaults, and shapes.
+//! The ONNX operators that this crate writes, as opset 17 defines them: attributes with their
+//! defaults, and shapes.
 
 mod scale;
 mod shape;
@@ -96,7 +97,8 @@ pub(super) struct Operand<'a> {
 
 impl Operator {
     /// # Errors
-    /// The reason, if the operator or one of its attributes is not among those that can be evaluated.
+    /// The reason, if the operator or one of its attributes is not among those that can be
+    /// evaluated.
     pub fn parse(op: &str, attributes: &BTreeMap<String, Attribute>) -> Result<Self, String> {
         let mut left = Left { op, attributes: attributes.clone() };
         let operator = match op {
@@ -121,7 +123,9 @@ impl Operator {
             "Sin" => Self::Unary(Unary::Sin),
             "Cos" => Self::Unary(Unary::Cos),
             "PRelu" => Self::PRelu,
-            "BatchNormalization" => Self::BatchNormalization { epsilon: left.float("epsilon", 1e-5)? },
+            "BatchNormalization" => {
+                Self::BatchNormalization { epsilon: left.float("epsilon", 1e-5)? }
+            }
             "LayerNormalization" => {
                 left.last_axis()?;
                 Self::LayerNormalization { epsilon: left.float("epsilon", 1e-5)? }
@@ -147,14 +151,23 @@ impl Operator {
             "Gather" => Self::Gather { axis: left.axis()? },
             "Resize" => {
                 left.is("mode", &Attribute::Text("linear".into()))?;
-                left.is("coordinate_transformation_mode", &Attribute::Text("align_corners".into()))?;
+                left.is(
+                    "coordinate_transformation_mode",
+                    &Attribute::Text("align_corners".into()),
+                )?;
                 Self::Resize
             }
-            _ => return Err(format!("the operator {op:?} is not one that trainbook writes and can evaluate in f64")),
+            _ => {
+                return Err(format!(
+                    "the operator {op:?} is not one that trainbook writes and can evaluate in f64"
+                ));
+            }
         };
         match left.attributes.into_iter().next() {
             None => Ok(operator),
-            Some((name, _)) => Err(format!("the attribute {name:?} of {op} is not one that trainbook writes")),
+            Some((name, _)) => {
+                Err(format!("the attribute {name:?} of {op} is not one that trainbook writes"))
+            }
         }
     }
 
@@ -173,7 +186,9 @@ impl Operator {
         }
         match inputs {
             [image, region, scales] if region.is_empty() => Ok(vec![image, scales]),
-            _ => Err(format!("Resize must have an image, no region and scales as its inputs, not {inputs:?}")),
+            _ => Err(format!(
+                "Resize must have an image, no region and scales as its inputs, not {inputs:?}"
+            )),
         }
     }
 }
@@ -218,7 +233,9 @@ impl Left<'_> {
     fn axis(&mut self) -> Result<usize, String> {
         match self.attributes.remove("axis") {
             None => Ok(0),
-            Some(Attribute::Int(axis)) if axis >= 0 => usize::try_from(axis).map_err(|e| e.to_string()),
+            Some(Attribute::Int(axis)) if axis >= 0 => {
+                usize::try_from(axis).map_err(|e| e.to_string())
+            }
             other => Err(self.wrong("axis", other, "0 or more")),
         }
     }

@@ -13,7 +13,8 @@ pub fn scaled(size: usize, scale: f32) -> Option<usize> {
     if !(1.0..=MAX_WIDTH as f32).contains(&scale) {
         return None;
     }
-    let (single, double) = ((size as f32 * scale).floor(), (size as f64 * f64::from(scale)).floor());
+    let (single, double) =
+        ((size as f32 * scale).floor(), (size as f64 * f64::from(scale)).floor());
     let inside = (2.0..=MAX_WIDTH as f64).contains(&double);
     (inside && f64::from(single) == double).then_some(double as usize)
 }

@@ -1,6 +1,7 @@
 //! The shape of an operator's output.
 //!
-//! Every rule keeps the first dimension, the batch, as it is: no operator that passes can make one row's result depend on another row.
+//! Every rule keeps the first dimension, the batch, as it is: no operator that passes can make one
+//! row's result depend on another row.
 
 use super::scale::scaled;
 use super::{Operand, Operator};
@@ -55,7 +56,8 @@ impl Operator {
             Self::Softmax | Self::LogSoftmax if others.is_empty() && x.len() >= 2 => same(),
             Self::BatchNormalization { .. } => {
                 let channels = x.get(1)?;
-                (others.len() == 4 && others.iter().all(|other| is_row(other, channels))).then(same)?
+                (others.len() == 4 && others.iter().all(|other| is_row(other, channels)))
+                    .then(same)?
             }
             Self::LayerNormalization { .. } => {
                 let width = x.last().filter(|_| x.len() >= 2)?;
@@ -66,11 +68,12 @@ impl Operator {
                 if !ascending || *axes.first()? == 0 || *axes.last()? >= x.len() {
                     return None;
                 }
-                let dims = x.iter().enumerate().filter_map(|(i, dim)| match (axes.contains(&i), keep) {
-                    (false, _) => Some(dim.clone()),
-                    (true, true) => Some(Dim::Fixed(1)),
-                    (true, false) => None,
-                });
+                let dims =
+                    x.iter().enumerate().filter_map(|(i, dim)| match (axes.contains(&i), keep) {
+                        (false, _) => Some(dim.clone()),
+                        (true, true) => Some(Dim::Fixed(1)),
+                        (true, false) => None,
+                    });
                 Some(dims.collect())
             }
             Self::ArgMax if others.is_empty() && x.len() >= 2 => Some(x[..x.len() - 1].to_vec()),
@@ -99,7 +102,9 @@ fn fixed(shape: &[Dim]) -> bool {
 
 /// Whether `y`, the same for every row of the batch, broadcasts to `x`.
 fn broadcasts(y: &[Dim], x: &[Dim]) -> bool {
-    fixed(y) && y.len() < x.len() && y.iter().rev().zip(x.iter().rev()).all(|(y, x)| y == x || *y == Dim::Fixed(1))
+    fixed(y)
+        && y.len() < x.len()
+        && y.iter().rev().zip(x.iter().rev()).all(|(y, x)| y == x || *y == Dim::Fixed(1))
 }
 
 /// Whether this is one number per entry of `dim`.
@@ -127,13 +132,16 @@ fn matmul(x: &[Dim], others: &[Operand]) -> Option<Vec<Dim>> {
     let same_batches = if y_leading.is_empty() {
         fixed(y.shape)
     } else {
-        x.len() >= 3 && leading.len() == y.shape.len() - 1 && leading[..leading.len() - 1] == *y_leading
+        x.len() >= 3
+            && leading.len() == y.shape.len() - 1
+            && leading[..leading.len() - 1] == *y_leading
     };
     let fits = !leading.is_empty() && inner == y_inner && same_batches;
     fits.then(|| leading.iter().chain([columns]).cloned().collect())
 }
 
-/// 0 copies a dimension. The batch and every other dimension whose size is not known must be copied, in its place.
+/// 0 copies a dimension. The batch and every other dimension whose size is not known must be
+/// copied, in its place.
 fn reshape(x: &[Dim], shape: &[i64]) -> Option<Vec<Dim>> {
     if shape.first() != Some(&0) {
         return None;
@@ -146,8 +154,11 @@ fn reshape(x: &[Dim], shape: &[i64]) -> Option<Vec<Dim>> {
             _ => return None,
         });
     }
-    let product =
-        |dims: &[Dim]| dims.iter().filter_map(Dim::size).try_fold(1_usize, |product, size| product.checked_mul(size));
+    let product = |dims: &[Dim]| {
+        dims.iter()
+            .filter_map(Dim::size)
+            .try_fold(1_usize, |product, size| product.checked_mul(size))
+    };
     let names = |dims: &[Dim]| -> Vec<(usize, Dim)> {
         dims.iter().cloned().enumerate().filter(|(_, dim)| dim.size().is_none()).collect()
     };
@@ -162,7 +173,10 @@ fn gather(data: &Operand, others: &[Operand], axis: usize) -> Option<Vec<Dim>> {
         return Some(picked.iter().chain(&shape[1..]).cloned().collect());
     }
     let size = shape.get(axis).filter(|_| axis > 0 && Value::is_batched(shape))?.size()?;
-    let inside = indices.integers.iter().all(|&index| usize::try_from(index).is_ok_and(|index| index < size));
+    let inside = indices
+        .integers
+        .iter()
+        .all(|&index| usize::try_from(index).is_ok_and(|index| index < size));
     if indices.integers.is_empty() || !inside || picked.len() != 1 {
         return None;
     }
@@ -173,8 +187,10 @@ fn gather(data: &Operand, others: &[Operand], axis: usize) -> Option<Vec<Dim>> {
 
 /// Scales of `[1, 1, height, width]`, none of them below 1.
 fn resize(x: &[Dim], scales: &[f32]) -> Option<Vec<Dim>> {
-    let ([batch, channels @ Dim::Fixed(_), Dim::Fixed(height), Dim::Fixed(width)], [one, also_one, tall, wide]) =
-        (x, scales)
+    let (
+        [batch, channels @ Dim::Fixed(_), Dim::Fixed(height), Dim::Fixed(width)],
+        [one, also_one, tall, wide],
+    ) = (x, scales)
     else {
         return None;
     };

@@ -48,8 +48,8 @@ pub(super) fn bits(number: i32) -> Option<u64> {
     find(number).map(|entry| entry.2).filter(|&bits| bits > 0)
 }
 
-/// Whether such an initializer holds parameters. int64 holds shapes and indices, bool and string hold settings; int32 is a parameter,
-/// because quantised biases are.
+/// Whether such an initializer holds parameters. int64 holds shapes and indices, bool and string
+/// hold settings; int32 is a parameter, because quantised biases are.
 pub(super) fn is_parameter(number: i32) -> bool {
     ![INT64, STRING, BOOL].contains(&number)
 }

@@ -1,4 +1,5 @@
-//! Floating-point operations of a node; the formulas are said at [`NodeInfo::flops`](super::NodeInfo::flops).
+//! Floating-point operations of a node; the formulas are said at
+//! [`NodeInfo::flops`](super::NodeInfo::flops).
 
 use super::operators::{MOVES, PAIRS, SINGLE, is_onnx};
 use super::proto::Node;
@@ -34,24 +35,32 @@ pub(super) fn flops(node: &Node, sizes: &Sizes<'_>) -> Option<u64> {
         }
         "Conv" => multiply_add(n()?, numbers(sizes_in(1)?.get(1..)?)?)?.checked_add(bias(2)?),
         "ConvInteger" => multiply_add(n()?, numbers(sizes_in(1)?.get(1..)?)?),
-        "QLinearConv" => multiply_add(n()?, numbers(sizes_in(3)?.get(1..)?)?)?.checked_add(bias(8)?),
-        "ConvTranspose" => multiply_add(m()?, numbers(sizes_in(1)?.get(1..)?)?)?.checked_add(bias(2)?),
+        "QLinearConv" => {
+            multiply_add(n()?, numbers(sizes_in(3)?.get(1..)?)?)?.checked_add(bias(8)?)
+        }
+        "ConvTranspose" => {
+            multiply_add(m()?, numbers(sizes_in(1)?.get(1..)?)?)?.checked_add(bias(2)?)
+        }
         "Softmax" | "LogSoftmax" => n()?.checked_mul(5),
         "BatchNormalization" | "RMSNormalization" | "DynamicQuantizeLinear" => n()?.checked_mul(4),
-        "LayerNormalization" | "InstanceNormalization" | "GroupNormalization" => n()?.checked_mul(8),
+        "LayerNormalization" | "InstanceNormalization" | "GroupNormalization" => {
+            n()?.checked_mul(8)
+        }
         "QuantizeLinear" | "DequantizeLinear" => n()?.checked_mul(2),
-        "ReduceSum" | "ReduceMean" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "ArgMax" | "ArgMin"
-        | "GlobalAveragePool" | "GlobalMaxPool" => m(),
+        "ReduceSum" | "ReduceMean" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "ArgMax"
+        | "ArgMin" | "GlobalAveragePool" | "GlobalMaxPool" => m(),
         "ReduceL1" | "ReduceL2" | "ReduceSumSquare" => m()?.checked_mul(2),
         "MaxPool" | "AveragePool" => attribute(node, "kernel_shape")?
             .ints
             .iter()
             .try_fold(n()?, |product, &size| product.checked_mul(u64::try_from(size).ok()?)),
-        "Resize" => match (attribute(node, "mode").map_or(&b"nearest"[..], |mode| &mode.s), sizes_in(0)?) {
-            (b"nearest", _) => Some(0),
-            (b"linear", [_, _, _, _]) => n()?.checked_mul(9),
-            _ => None,
-        },
+        "Resize" => {
+            match (attribute(node, "mode").map_or(&b"nearest"[..], |mode| &mode.s), sizes_in(0)?) {
+                (b"nearest", _) => Some(0),
+                (b"linear", [_, _, _, _]) => n()?.checked_mul(9),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }

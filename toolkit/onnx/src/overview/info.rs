@@ -25,16 +25,20 @@ pub struct Overview {
     pub inputs: Vec<TensorInfo>,
     /// What a run returns.
     pub outputs: Vec<TensorInfo>,
-    /// In the order of the file, which is that of the computation. Those within branches and bodies (If, Loop, Scan) are left out.
+    /// In the order of the file, which is that of the computation. Those within branches and bodies
+    /// (If, Loop, Scan) are left out.
     pub nodes: Vec<NodeInfo>,
-    /// How many numbers the initializers and constants hold, each counted once; those of int64, bool and string are no parameters.
+    /// How many numbers the initializers and constants hold, each counted once; those of int64,
+    /// bool and string are no parameters.
     pub parameters: u64,
     /// What all initializers and constants take, int64, bool and string too.
     pub initializer_bytes: u64,
-    /// The files that hold the data of initializers, relative to the model's folder. They were not opened.
+    /// The files that hold the data of initializers, relative to the model's folder. They were not
+    /// opened.
     pub external_files: Vec<String>,
-    /// The floating-point operations of all nodes for which they are known, for one row: every size that the inputs leave free is 1, and
-    /// a batch size that the file fixes counts as it is. See [`NodeInfo::flops`].
+    /// The floating-point operations of all nodes for which they are known, for one row: every size
+    /// that the inputs leave free is 1, and a batch size that the file fixes counts as it is. See
+    /// [`NodeInfo::flops`].
     pub flops: u64,
     /// How many nodes have unknown FLOPs. If there are any, `flops` is a lower bound.
     pub flops_unknown: usize,
@@ -49,7 +53,8 @@ pub struct Overview {
 pub struct TensorInfo {
     /// Its name.
     pub name: String,
-    /// What its numbers are: "float32", "int8", …; "sequence", "map" or "optional" if it is no tensor.
+    /// What its numbers are: "float32", "int8", …; "sequence", "map" or "optional" if it is no
+    /// tensor.
     pub element: String,
     /// Its sizes, if the file states how many there are.
     pub shape: Option<Vec<Size>>,
@@ -72,7 +77,8 @@ pub enum Size {
 pub struct NodeInfo {
     /// Its name, which may be empty.
     pub name: String,
-    /// "Conv"; an operator that is not ONNX's own has its domain before it: "com.microsoft.FusedConv".
+    /// "Conv"; an operator that is not ONNX's own has its domain before it:
+    /// "com.microsoft.FusedConv".
     pub operator: String,
     /// The names of what it reads; an empty one stands for an optional input that is not given.
     pub inputs: Vec<String>,
@@ -80,13 +86,14 @@ pub struct NodeInfo {
     pub outputs: Vec<String>,
     /// The shape of the first output, if the file states it.
     pub shape: Option<Vec<Size>>,
-    /// How many parameters are in the initializers that it reads, in its own constant, and in its branches and body. Two nodes that share
-    /// an initializer both count it.
+    /// How many parameters are in the initializers that it reads, in its own constant, and in its
+    /// branches and body. Two nodes that share an initializer both count it.
     pub parameters: u64,
-    /// Floating-point operations for one row, by the operator's formula; `None` for an operator without one, and where the sizes are not
-    /// known.
+    /// Floating-point operations for one row, by the operator's formula; `None` for an operator
+    /// without one, and where the sizes are not known.
     ///
-    /// With n the numbers of the output and m those of the first input, one multiplication with one addition is 2:
+    /// With n the numbers of the output and m those of the first input, one multiplication with one
+    /// addition is 2:
     ///
     /// | operators | FLOPs |
     /// |---|---|

@@ -29,12 +29,12 @@ use crate::Error;
 
 pub use info::{NodeInfo, Overview, Size, TensorInfo};
 
-/// Reads what is in the ONNX file at `path`. Any tool may have written it; files next to it, where large models keep their weights, are
-/// named but not opened.
+/// Reads what is in the ONNX file at `path`. Any tool may have written it; files next to it, where
+/// large models keep their weights, are named but not opened.
 ///
 /// # Errors
-/// [`Error::Read`] if the file cannot be read, [`Error::OnnxFile`] if it is no ONNX file, damaged, larger than 2 GiB, or keeps data in a
-/// file outside its folder.
+/// [`Error::Read`] if the file cannot be read, [`Error::OnnxFile`] if it is no ONNX file, damaged,
+/// larger than 2 GiB, or keeps data in a file outside its folder.
 pub fn overview(path: impl AsRef<Path>) -> Result<Overview, Error> {
     let path = path.as_ref();
     Overview::from_bytes(path, file::read(path)?.into())

@@ -1,7 +1,8 @@
 //! ONNX's protobuf messages as far as an overview needs them, for files of any tool.
 //!
-//! They are not those of [`proto`](super::super::proto): what a check may skip and what an overview may skip are different things.
-//! Integers may be packed or not, and weights are slices of the file's bytes, not copies.
+//! They are not those of [`proto`](super::super::proto): what a check may skip and what an overview
+//! may skip are different things. Integers may be packed or not, and weights are slices of the
+//! file's bytes, not copies.
 
 use prost::bytes::Bytes;
 

@@ -23,22 +23,37 @@ pub(super) fn overview(path: &Path, bytes: Bytes) -> Result<Overview, String> {
         return Err("it is empty".into());
     }
     let (size, file_sha256) = (bytes.len() as u64, encode::sha256(&bytes));
-    let model = Model::decode(bytes).map_err(|e| format!("it is not an ONNX model, or damaged: {e}"))?;
-    let Some(graph) = model.graph else { return Err("it is not an ONNX model, or damaged: it has no graph".into()) };
+    let model =
+        Model::decode(bytes).map_err(|e| format!("it is not an ONNX model, or damaged: {e}"))?;
+    let Some(graph) = model.graph else {
+        return Err("it is not an ONNX model, or damaged: it has no graph".into());
+    };
     if model.ir_version < 1 {
         return Err("it is not an ONNX model, or damaged: it states no IR version".into());
     }
 
     let mut totals = Totals { file: size, ..Totals::default() };
     let held = totals.initializers(&graph)?;
-    let inputs: Vec<_> =
-        graph.input.iter().filter(|input| !held.contains_key(input.name.as_str())).map(tensor_info).collect();
+    let inputs: Vec<_> = graph
+        .input
+        .iter()
+        .filter(|input| !held.contains_key(input.name.as_str()))
+        .map(tensor_info)
+        .collect();
     let outputs: Vec<_> = graph.output.iter().map(tensor_info).collect();
-    let stated: HashMap<&str, TensorInfo> =
-        graph.value_info.iter().chain(&graph.output).map(|info| (info.name.as_str(), tensor_info(info))).collect();
+    let stated: HashMap<&str, TensorInfo> = graph
+        .value_info
+        .iter()
+        .chain(&graph.output)
+        .map(|info| (info.name.as_str(), tensor_info(info)))
+        .collect();
 
-    let free: BTreeSet<&str> =
-        inputs.iter().filter_map(|input| input.shape.as_ref()).flatten().filter_map(named).collect();
+    let free: BTreeSet<&str> = inputs
+        .iter()
+        .filter_map(|input| input.shape.as_ref())
+        .flatten()
+        .filter_map(named)
+        .collect();
     let at_one_row = |info: &TensorInfo, unknown: Option<u64>| -> Option<Vec<u64>> {
         let size = |size: &Size| match size {
             Size::Fixed(size) => Some(*size),
@@ -48,9 +63,12 @@ pub(super) fn overview(path: &Path, bytes: Bytes) -> Result<Overview, String> {
         };
         info.shape.as_ref()?.iter().map(size).collect()
     };
-    let mut sizes: Sizes<'_> = held.iter().map(|(&name, (sizes, _))| (name, sizes.clone())).collect();
+    let mut sizes: Sizes<'_> =
+        held.iter().map(|(&name, (sizes, _))| (name, sizes.clone())).collect();
     sizes.extend(stated.iter().filter_map(|(&name, info)| Some((name, at_one_row(info, None)?))));
-    for (info, input) in graph.input.iter().filter(|input| !held.contains_key(input.name.as_str())).zip(&inputs) {
+    for (info, input) in
+        graph.input.iter().filter(|input| !held.contains_key(input.name.as_str())).zip(&inputs)
+    {
         sizes.extend(at_one_row(input, Some(1)).map(|sizes| (info.name.as_str(), sizes)));
     }
 
@@ -59,7 +77,9 @@ pub(super) fn overview(path: &Path, bytes: Bytes) -> Result<Overview, String> {
     for node in &graph.node {
         let mut parameters = totals.within(node)?;
         for (i, name) in node.input.iter().enumerate() {
-            if let Some((_, count)) = held.get(name.as_str()).filter(|_| !node.input[..i].contains(name)) {
+            if let Some((_, count)) =
+                held.get(name.as_str()).filter(|_| !node.input[..i].contains(name))
+            {
                 parameters = plus(parameters, *count)?;
             }
         }
@@ -82,7 +102,9 @@ pub(super) fn overview(path: &Path, bytes: Bytes) -> Result<Overview, String> {
         opsets: model
             .opset_import
             .into_iter()
-            .map(|set| (if set.domain.is_empty() { DOMAIN.into() } else { set.domain }, set.version))
+            .map(|set| {
+                (if set.domain.is_empty() { DOMAIN.into() } else { set.domain }, set.version)
+            })
             .collect(),
         producer: format!("{} {}", model.producer_name, model.producer_version).trim().into(),
         inputs,
@@ -94,7 +116,11 @@ pub(super) fn overview(path: &Path, bytes: Bytes) -> Result<Overview, String> {
         flops_unknown: nodes.iter().filter(|node| node.flops.is_none()).count(),
         counted_as_one,
         nodes,
-        metadata: model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect::<BTreeMap<_, _>>(),
+        metadata: model
+            .metadata_props
+            .into_iter()
+            .map(|entry| (entry.key, entry.value))
+            .collect::<BTreeMap<_, _>>(),
     })
 }
 
@@ -107,7 +133,8 @@ fn named(size: &Size) -> Option<&str> {
 }
 
 fn plus(sum: u64, number: u64) -> Result<u64, String> {
-    sum.checked_add(number).ok_or_else(|| "it is damaged: its sizes add up to more than 2^64".into())
+    sum.checked_add(number)
+        .ok_or_else(|| "it is damaged: its sizes add up to more than 2^64".into())
 }
 
 fn tensor_info(info: &ValueInfo) -> TensorInfo {
@@ -145,11 +172,17 @@ impl Totals {
     fn initializers<'a>(&mut self, graph: &'a Graph) -> Result<Held<'a>, String> {
         let mut held = HashMap::new();
         for tensor in &graph.initializer {
-            held.insert(tensor.name.as_str(), (sizes_of(&tensor.name, &tensor.dims)?, self.add(tensor)?));
+            held.insert(
+                tensor.name.as_str(),
+                (sizes_of(&tensor.name, &tensor.dims)?, self.add(tensor)?),
+            );
         }
         for sparse in &graph.sparse_initializer {
             if let Some(values) = &sparse.values {
-                held.insert(values.name.as_str(), (sizes_of(&values.name, &sparse.dims)?, self.add(values)?));
+                held.insert(
+                    values.name.as_str(),
+                    (sizes_of(&values.name, &sparse.dims)?, self.add(values)?),
+                );
             }
             if let Some(indices) = &sparse.indices {
                 self.add(indices)?;
@@ -163,7 +196,9 @@ impl Totals {
         let mut parameters = 0;
         for attribute in &node.attribute {
             match &attribute.t {
-                Some(tensor) if node.op_type == "Constant" => parameters = plus(parameters, self.add(tensor)?)?,
+                Some(tensor) if node.op_type == "Constant" => {
+                    parameters = plus(parameters, self.add(tensor)?)?
+                }
                 Some(tensor) => self.external(tensor).map(|_| ())?,
                 None => {}
             }
@@ -183,7 +218,9 @@ impl Totals {
     fn add(&mut self, tensor: &Tensor) -> Result<u64, String> {
         let name = &tensor.name;
         let sizes = sizes_of(name, &tensor.dims)?;
-        let too_large = || format!("the tensor {name:?} of shape {sizes:?} has more numbers than a file can hold");
+        let too_large = || {
+            format!("the tensor {name:?} of shape {sizes:?} has more numbers than a file can hold")
+        };
         let count = shape::numbers(&sizes).ok_or_else(too_large)?;
         let bits = element::bits(tensor.data_type);
         let bytes = match bits {
@@ -221,7 +258,8 @@ fn sizes_of(name: &str, dims: &[i64]) -> Result<Vec<u64>, String> {
     sizes.map_err(|_| format!("it is damaged: the tensor {name:?} has a negative size in {dims:?}"))
 }
 
-/// The file of a tensor's external data, which must be in the model's folder or below, on every system.
+/// The file of a tensor's external data, which must be in the model's folder or below, on every
+/// system.
 fn location(tensor: &Tensor) -> Result<String, String> {
     let name = &tensor.name;
     let entry = tensor.external_data.iter().find(|entry| entry.key == "location");

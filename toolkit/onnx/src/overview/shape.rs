@@ -1,4 +1,5 @@
-//! Sizes at one row, where the file does not state them: of the common operators, and only where they follow from the inputs' sizes.
+//! Sizes at one row, where the file does not state them: of the common operators, and only where
+//! they follow from the inputs' sizes.
 
 use std::collections::HashMap;
 
@@ -26,12 +27,15 @@ pub(super) fn int(node: &Node, name: &str, default: i64) -> i64 {
     attribute(node, name).map_or(default, |attribute| attribute.i)
 }
 
-/// Adds the sizes of the node's first output, and of the scale and zero point that quantising computes.
+/// Adds the sizes of the node's first output, and of the scale and zero point that quantising
+/// computes.
 pub(super) fn infer<'a>(node: &'a Node, sizes: &mut Sizes<'a>) {
     if node.op_type == "DynamicQuantizeLinear" && is_onnx(node) {
         sizes.extend(node.output.iter().skip(1).map(|name| (name.as_str(), Vec::new())));
     }
-    let Some(output) = node.output.first().filter(|name| !sizes.contains_key(name.as_str())) else { return };
+    let Some(output) = node.output.first().filter(|name| !sizes.contains_key(name.as_str())) else {
+        return;
+    };
     if let Some(found) = first_output(node, sizes).filter(|_| is_onnx(node)) {
         sizes.insert(output, found);
     }
@@ -42,7 +46,9 @@ fn first_output(node: &Node, sizes: &Sizes<'_>) -> Option<Vec<u64>> {
     match node.op_type.as_str() {
         "Constant" => match node.attribute.as_slice() {
             [Attribute { t: Some(tensor), .. }] => unsigned(&tensor.dims),
-            [value] if ["value_float", "value_int"].contains(&value.name.as_str()) => Some(Vec::new()),
+            [value] if ["value_float", "value_int"].contains(&value.name.as_str()) => {
+                Some(Vec::new())
+            }
             _ => None,
         },
         op if SINGLE.contains(&op) => Some(input(0)?.to_vec()),
@@ -79,7 +85,9 @@ fn first_output(node: &Node, sizes: &Sizes<'_>) -> Option<Vec<u64>> {
         }
         "GlobalAveragePool" | "GlobalMaxPool" => {
             let x = input(0)?;
-            Some(x.iter().enumerate().map(|(axis, &size)| if axis < 2 { size } else { 1 }).collect())
+            Some(
+                x.iter().enumerate().map(|(axis, &size)| if axis < 2 { size } else { 1 }).collect(),
+            )
         }
         "Flatten" => {
             let x = input(0)?;
@@ -89,9 +97,11 @@ fn first_output(node: &Node, sizes: &Sizes<'_>) -> Option<Vec<u64>> {
         "Transpose" => {
             let x = input(0)?;
             match attribute(node, "perm") {
-                Some(perm) if perm.ints.len() == x.len() => {
-                    perm.ints.iter().map(|&axis| x.get(usize::try_from(axis).ok()?).copied()).collect()
-                }
+                Some(perm) if perm.ints.len() == x.len() => perm
+                    .ints
+                    .iter()
+                    .map(|&axis| x.get(usize::try_from(axis).ok()?).copied())
+                    .collect(),
                 Some(_) => None,
                 None => Some(x.iter().rev().copied().collect()),
             }
@@ -119,10 +129,13 @@ fn broadcast(a: &[u64], b: &[u64]) -> Option<Vec<u64>> {
     long.iter().enumerate().map(size).collect()
 }
 
-/// Of two matrices, or of stacks of them; a row of numbers on the left is one row, on the right one column, and both go away.
+/// Of two matrices, or of stacks of them; a row of numbers on the left is one row, on the right one
+/// column, and both go away.
 fn product(a: &[u64], b: &[u64]) -> Option<Vec<u64>> {
-    let (left, rows) = if let [left @ .., rows, _] = a { (left, Some(*rows)) } else { (&[][..], None) };
-    let (right, columns) = if let [right @ .., _, columns] = b { (right, Some(*columns)) } else { (&[][..], None) };
+    let (left, rows) =
+        if let [left @ .., rows, _] = a { (left, Some(*rows)) } else { (&[][..], None) };
+    let (right, columns) =
+        if let [right @ .., _, columns] = b { (right, Some(*columns)) } else { (&[][..], None) };
     let mut shape = broadcast(left, right)?;
     shape.extend(rows.into_iter().chain(columns));
     Some(shape)
@@ -145,12 +158,17 @@ fn window(node: &Node, x: &[u64], kernel: &[u64]) -> Option<Vec<u64>> {
         b"NOTSET" => {}
         b"VALID" => pads.fill(0),
         b"SAME_UPPER" | b"SAME_LOWER" => {
-            return x.iter().zip(&strides).map(|(size, &stride)| (stride > 0).then(|| size.div_ceil(stride))).collect();
+            return x
+                .iter()
+                .zip(&strides)
+                .map(|(size, &stride)| (stride > 0).then(|| size.div_ceil(stride)))
+                .collect();
         }
         _ => return None,
     }
     let place = |axis: usize| {
-        let reach = kernel.get(axis)?.checked_sub(1)?.checked_mul(dilations[axis])?.checked_add(1)?;
+        let reach =
+            kernel.get(axis)?.checked_sub(1)?.checked_mul(dilations[axis])?.checked_add(1)?;
         let padded = x[axis].checked_add(pads[axis])?.checked_add(pads[axis + x.len()])?;
         let (steps, stride) = (padded.checked_sub(reach)?, strides[axis]);
         let cut = steps.checked_rem(stride)? > 0 && int(node, "ceil_mode", 0) != 0;

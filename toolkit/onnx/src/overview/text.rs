@@ -12,14 +12,17 @@ const VALUE: usize = 80;
 
 pub(super) fn shape(sizes: Option<&[Size]>) -> String {
     match sizes {
-        Some(sizes) => format!("[{}]", sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        Some(sizes) => {
+            format!("[{}]", sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        }
         None => "?".into(),
     }
 }
 
 /// One line without control characters, however the file's maker named things.
 fn cut(text: &str) -> String {
-    let mut line: String = text.chars().take(VALUE).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line: String =
+        text.chars().take(VALUE).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(VALUE).is_some() {
         line.pop();
         line.push('…');
@@ -29,7 +32,11 @@ fn cut(text: &str) -> String {
 
 fn end(name: &str) -> String {
     let len = name.chars().count();
-    if len <= NAME { name.to_owned() } else { format!("…{}", name.chars().skip(len - NAME + 1).collect::<String>()) }
+    if len <= NAME {
+        name.to_owned()
+    } else {
+        format!("…{}", name.chars().skip(len - NAME + 1).collect::<String>())
+    }
 }
 
 impl Overview {
@@ -68,7 +75,11 @@ impl fmt::Display for Overview {
         writeln!(f, "{}", self.table().text())?;
         writeln!(f, "file        {} ({} bytes)", self.path.display(), self.bytes)?;
         writeln!(f, "SHA-256     {}", self.file_sha256)?;
-        let opsets: Vec<_> = self.opsets.iter().map(|(domain, version)| format!("{} {version}", cut(domain))).collect();
+        let opsets: Vec<_> = self
+            .opsets
+            .iter()
+            .map(|(domain, version)| format!("{} {version}", cut(domain)))
+            .collect();
         writeln!(f, "format      ONNX IR {}, opsets: {}", self.ir_version, opsets.join(", "))?;
         let producer = if self.producer.is_empty() { "it does not say" } else { &self.producer };
         writeln!(f, "written by  {}", cut(producer))?;
@@ -78,7 +89,11 @@ impl fmt::Display for Overview {
         for output in &self.outputs {
             writeln!(f, "output      {}", cut(&output.to_string()))?;
         }
-        writeln!(f, "parameters  {}; {} bytes with all constants", self.parameters, self.initializer_bytes)?;
+        writeln!(
+            f,
+            "parameters  {}; {} bytes with all constants",
+            self.parameters, self.initializer_bytes
+        )?;
         for file in &self.external_files {
             writeln!(f, "            data in {}, which was not opened", cut(file))?;
         }

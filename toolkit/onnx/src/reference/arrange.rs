@@ -23,7 +23,10 @@ pub(super) fn transpose(x: &Margined, perm: &[usize]) -> Margined {
 
 /// A size of 0 is the one that stands in the same place before.
 pub(super) fn reshape(x: &Margined, shape: &[f64]) -> Margined {
-    let sizes = shape.iter().enumerate().map(|(i, &size)| if size == 0.0 { x.shape[i] } else { index(size) });
+    let sizes = shape
+        .iter()
+        .enumerate()
+        .map(|(i, &size)| if size == 0.0 { x.shape[i] } else { index(size) });
     Margined { shape: sizes.collect(), ..x.clone() }
 }
 
@@ -50,10 +53,14 @@ pub(super) fn gather(data: &Margined, indices: &Margined, axis: usize) -> Result
 /// # Errors
 /// The reason, if the scales do not give a size.
 pub(super) fn resize(x: &Margined, scales: &[f64]) -> Result<Margined, String> {
-    let [batch, channels, height, width] = x.shape[..] else { return Err("Resize needs images".into()) };
+    let [batch, channels, height, width] = x.shape[..] else {
+        return Err("Resize needs images".into());
+    };
     #[allow(clippy::cast_possible_truncation, reason = "they are f32 in the file")]
-    let size =
-        |size, scale| scaled(size, scale as f32).ok_or_else(|| format!("{size} pixels cannot be scaled by {scale}"));
+    let size = |size, scale| {
+        scaled(size, scale as f32)
+            .ok_or_else(|| format!("{size} pixels cannot be scaled by {scale}"))
+    };
     let (tall, wide) = (size(height, scales[2])?, size(width, scales[3])?);
     let mut numbers = Vec::with_capacity(batch * channels * tall * wide);
     for image in 0..batch * channels {
@@ -70,11 +77,13 @@ pub(super) fn resize(x: &Margined, scales: &[f64]) -> Result<Margined, String> {
                         through = through.max(dp);
                     }
                 }
-                // A place that is off by its rounding moves the value along the slope there, perhaps of the next pair of pixels.
+                // A place that is off by its rounding moves the value along the slope there,
+                // perhaps of the next pair of pixels.
                 let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
                 for row in y.low.saturating_sub(1)..=(y.high + 1).min(height - 1) {
                     for column in x.low.saturating_sub(1)..=(x.high + 1).min(width - 1) {
-                        (low, high) = (low.min(pixel(row, column).0), high.max(pixel(row, column).0));
+                        (low, high) =
+                            (low.min(pixel(row, column).0), high.max(pixel(row, column).0));
                     }
                 }
                 let moved = FOUR_U * (y.at + x.at) * (high - low);
@@ -101,7 +110,11 @@ impl Place {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and not negative: checked before")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "whole and not negative: checked before"
+)]
 fn index(number: f64) -> usize {
     number as usize
 }
@@ -111,13 +124,19 @@ mod tests {
     use super::*;
 
     fn counted(shape: &[usize]) -> Margined {
-        Margined::exact(shape.to_vec(), (0..shape.iter().product::<usize>()).map(|i| i as f64).collect())
+        Margined::exact(
+            shape.to_vec(),
+            (0..shape.iter().product::<usize>()).map(|i| i as f64).collect(),
+        )
     }
 
     #[test]
     fn transposed_by_hand() {
         let turned = transpose(&counted(&[1, 2, 3]), &[0, 2, 1]);
-        assert_eq!((turned.shape, turned.values), (vec![1, 3, 2], vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0]));
+        assert_eq!(
+            (turned.shape, turned.values),
+            (vec![1, 3, 2], vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0])
+        );
         // [b, s, h, d] → [b, h, d, s]
         let turned = transpose(&counted(&[1, 2, 2, 2]), &[0, 2, 3, 1]);
         assert_eq!(turned.values, [0.0, 4.0, 1.0, 5.0, 2.0, 6.0, 3.0, 7.0]);
@@ -125,9 +144,11 @@ mod tests {
 
     #[test]
     fn picked_by_hand() {
-        let rows = gather(&counted(&[3, 2]), &Margined::exact(vec![1, 2], vec![2.0, 0.0]), 0).unwrap();
+        let rows =
+            gather(&counted(&[3, 2]), &Margined::exact(vec![1, 2], vec![2.0, 0.0]), 0).unwrap();
         assert_eq!((rows.shape, rows.values), (vec![1, 2, 2], vec![4.0, 5.0, 0.0, 1.0]));
-        let columns = gather(&counted(&[2, 3]), &Margined::exact(vec![2], vec![1.0, 1.0]), 1).unwrap();
+        let columns =
+            gather(&counted(&[2, 3]), &Margined::exact(vec![2], vec![1.0, 1.0]), 1).unwrap();
         assert_eq!((columns.shape, columns.values), (vec![2, 2], vec![1.0, 1.0, 4.0, 4.0]));
         assert!(gather(&counted(&[2, 3]), &Margined::exact(vec![1], vec![3.0]), 1).is_err());
         assert!(gather(&counted(&[2, 3]), &Margined::exact(vec![1], vec![-1.0]), 1).is_err());

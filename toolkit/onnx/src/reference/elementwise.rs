@@ -22,7 +22,10 @@ fn broadcast<'a>(shape: &'a [usize], other: &'a [usize]) -> impl Iterator<Item =
 }
 
 pub(super) fn binary(binary: Binary, x: &Margined, y: &Margined) -> Margined {
-    let numbers = x.numbers().zip(broadcast(&x.shape, &y.shape)).map(|(x, at)| apply(binary, x, y.number(at)));
+    let numbers = x
+        .numbers()
+        .zip(broadcast(&x.shape, &y.shape))
+        .map(|(x, at)| apply(binary, x, y.number(at)));
     Margined::new(x.shape.clone(), numbers)
 }
 
@@ -35,7 +38,8 @@ fn apply(binary: Binary, (x, dx): Number, (y, dy): Number) -> Number {
             let quotient = x / y;
             // Without bound when the divisor may be 0.
             let smallest = (y.abs() - dy).max(0.0);
-            let through = if dx == 0.0 && dy == 0.0 { 0.0 } else { (dx + quotient.abs() * dy) / smallest };
+            let through =
+                if dx == 0.0 && dy == 0.0 { 0.0 } else { (dx + quotient.abs() * dy) / smallest };
             (quotient, through + FOUR_U * quotient.abs())
         }
         Binary::Max => (x.max(y), dx.max(dy)),

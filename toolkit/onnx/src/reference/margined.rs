@@ -32,7 +32,11 @@ impl Margined {
     /// The last row of the batch first.
     pub fn reversed(&self) -> Self {
         let reversed = |numbers: &[f64]| reverse_rows(numbers, self.shape[0]);
-        Self { shape: self.shape.clone(), values: reversed(&self.values), margins: reversed(&self.margins) }
+        Self {
+            shape: self.shape.clone(),
+            values: reversed(&self.values),
+            margins: reversed(&self.margins),
+        }
     }
 
     pub(super) fn new(shape: Vec<usize>, numbers: impl Iterator<Item = Number>) -> Self {

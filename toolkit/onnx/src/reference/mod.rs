@@ -1,17 +1,25 @@
-//! Evaluates a graph in f64, with a margin for every number: how far a careful f32 evaluation may be from it.
+//! Evaluates a graph in f64, with a margin for every number: how far a careful f32 evaluation may
+//! be from it.
 //!
-//! Both the trainer and ONNX Runtime must stay inside the margin. It is not a fixed tolerance, because those both miss errors and see some
-//! that are none: it follows the numbers through the graph, in the way of a running error analysis (Wilkinson, "Error analysis
-//! revisited", 1986; Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., §3.3), with u = 2⁻²⁴ and a factor of 4 for safety.
+//! Both the trainer and ONNX Runtime must stay inside the margin. It is not a fixed tolerance,
+//! because those both miss errors and see some that are none: it follows the numbers through the
+//! graph, in the way of a running error analysis (Wilkinson, "Error analysis revisited", 1986;
+//! Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., §3.3), with u = 2⁻²⁴ and a
+//! factor of 4 for safety.
 //!
 //! - An operation adds its own rounding: 4u of the result, or of the operands where they cancel.
-//! - A sum of k products adds 4u·√k·max(|largest partial sum|, ‖products‖₂): roundings are taken as independent, so that k of them grow
-//!   like √k (Higham and Mary, SIAM J. Sci. Comput. 41, 2019), and the order of summation is left open.
-//! - Margins of the operands go through: as √Σ(w·margin)² where many independent ones meet, as a plain sum where two do, and through a
-//!   monotone function by its values at both ends of the margin.
-//! - The place of the largest number is certain, or has as its margin the way to the farthest one that may be the largest too.
-//! - Moving numbers about moves their margins with them; a largest or smallest number has the widest margin of those it was picked from.
-//! - Rewriting that ONNX Runtime's optimiser does (BatchNormalization folded into Gemm) is allowed for.
+//! - A sum of k products adds 4u·√k·max(|largest partial sum|, ‖products‖₂): roundings are taken as
+//!   independent, so that k of them grow like √k (Higham and Mary, SIAM J. Sci. Comput. 41, 2019),
+//!   and the order of summation is left open.
+//! - Margins of the operands go through: as √Σ(w·margin)² where many independent ones meet, as a
+//!   plain sum where two do, and through a monotone function by its values at both ends of the
+//!   margin.
+//! - The place of the largest number is certain, or has as its margin the way to the farthest one
+//!   that may be the largest too.
+//! - Moving numbers about moves their margins with them; a largest or smallest number has the
+//!   widest margin of those it was picked from.
+//! - Rewriting that ONNX Runtime's optimiser does (BatchNormalization folded into Gemm) is allowed
+//!   for.
 
 mod arrange;
 mod elementwise;
@@ -30,8 +38,8 @@ use crate::Error;
 pub(super) use margined::Margined;
 
 impl Graph {
-    /// Evaluates in f64 a graph that takes one array of floats and returns one: `input` holds `rows` rows of
-    /// [`input_width`](Self::input_width) numbers.
+    /// Evaluates in f64 a graph that takes one array of floats and returns one: `input` holds
+    /// `rows` rows of [`input_width`](Self::input_width) numbers.
     ///
     /// # Errors
     /// [`Error::Setting`] if the graph takes something else or `input` has another length.
@@ -47,13 +55,22 @@ impl Graph {
     /// [`Error::Setting`] if the arrays are not what the graph takes.
     pub fn evaluate_f64_on(&self, inputs: &[Array]) -> Result<Vec<Vec<f64>>, Error> {
         Array::expect(inputs, &self.inputs)?;
-        self.evaluate(inputs.iter().map(|input| Margined::exact(input.shape.clone(), input.widen())).collect())
+        self.evaluate(
+            inputs
+                .iter()
+                .map(|input| Margined::exact(input.shape.clone(), input.widen()))
+                .collect(),
+        )
     }
 
     fn evaluate(&self, inputs: Vec<Margined>) -> Result<Vec<Vec<f64>>, Error> {
         let no_form = |reason| Error::NoOnnxForm { layer: "the model".into(), reason };
         let mut values = evaluate(self, inputs).map_err(no_form)?;
-        Ok(self.outputs.iter().map(|output| values.remove(&output.name).unwrap_or_default().values).collect())
+        Ok(self
+            .outputs
+            .iter()
+            .map(|output| values.remove(&output.name).unwrap_or_default().values)
+            .collect())
     }
 }
 
@@ -61,8 +78,12 @@ impl Graph {
 ///
 /// # Errors
 /// The reason, if the graph is not one that passes [`verify`](super::structure::verify).
-pub(super) fn evaluate(graph: &Graph, inputs: Vec<Margined>) -> Result<BTreeMap<String, Margined>, String> {
-    let mut known: BTreeMap<_, _> = graph.inputs.iter().map(|input| input.name.clone()).zip(inputs).collect();
+pub(super) fn evaluate(
+    graph: &Graph,
+    inputs: Vec<Margined>,
+) -> Result<BTreeMap<String, Margined>, String> {
+    let mut known: BTreeMap<_, _> =
+        graph.inputs.iter().map(|input| input.name.clone()).zip(inputs).collect();
     for weight in &graph.weights {
         let values = weight.data.iter().map(|&number| f64::from(number)).collect();
         known.insert(weight.name.clone(), Margined::exact(weight.shape.clone(), values));
@@ -73,7 +94,8 @@ pub(super) fn evaluate(graph: &Graph, inputs: Vec<Margined>) -> Result<BTreeMap<
         known.insert(row.name.clone(), Margined::exact(vec![values.len()], values));
     }
     for node in &graph.nodes {
-        let output = apply(node, &known).map_err(|reason| format!("node {:?}: {reason}", node.name))?;
+        let output =
+            apply(node, &known).map_err(|reason| format!("node {:?}: {reason}", node.name))?;
         known.insert(node.output.name.clone(), output);
     }
     Ok(known)
@@ -98,7 +120,9 @@ fn apply(node: &Node, known: &BTreeMap<String, Margined>) -> Result<Margined, St
     let [x, others @ ..] = inputs.as_slice() else { return Err(wrong_inputs()) };
     let output = match (operator, others) {
         (Operator::Gemm { trans_b }, [weight]) => product::gemm(x, weight, None, trans_b),
-        (Operator::Gemm { trans_b }, [weight, bias]) => product::gemm(x, weight, Some(bias), trans_b),
+        (Operator::Gemm { trans_b }, [weight, bias]) => {
+            product::gemm(x, weight, Some(bias), trans_b)
+        }
         (Operator::MatMul, [y]) => product::matmul(x, y),
         (Operator::Binary(binary), [y]) => elementwise::binary(binary, x, y),
         (Operator::PRelu, [slope]) => elementwise::prelu(x, slope),
@@ -108,9 +132,9 @@ fn apply(node: &Node, known: &BTreeMap<String, Margined>) -> Result<Margined, St
         (Operator::BatchNormalization { epsilon }, [scale, bias, mean, var]) => {
             normalization::batch(x, [scale, bias, mean, var], f64::from(epsilon))
         }
-        (Operator::LayerNormalization { epsilon }, [gamma, beta]) => {
-            x.by_row(|row| normalization::layer(row, &gamma.values, &beta.values, f64::from(epsilon)))
-        }
+        (Operator::LayerNormalization { epsilon }, [gamma, beta]) => x.by_row(|row| {
+            normalization::layer(row, &gamma.values, &beta.values, f64::from(epsilon))
+        }),
         (Operator::Reduce { fold, axes, keep }, []) => reduce::reduce(x, fold, &axes, keep),
         (Operator::ArgMax, []) => reduce::arg_max(x),
         (Operator::Transpose { perm }, []) => arrange::transpose(x, &perm),

@@ -24,17 +24,28 @@ pub(super) fn log_softmax(row: &[Number]) -> Vec<Number> {
     let (top, margin, log_sum) = log_sum_exp(row);
     let number = |&(x, dx): &Number| {
         let y = x - top - log_sum;
-        (y, dx + margin + FOUR_U * (x.abs() + top.abs() + y.abs() + log_sum + (row.len() as f64).sqrt()))
+        (
+            y,
+            dx + margin
+                + FOUR_U * (x.abs() + top.abs() + y.abs() + log_sum + (row.len() as f64).sqrt()),
+        )
     };
     row.iter().map(number).collect()
 }
 
 /// The channels are the second dimension.
-pub(super) fn batch(x: &Margined, [scale, bias, mean, var]: [&Margined; 4], epsilon: f64) -> Margined {
+pub(super) fn batch(
+    x: &Margined,
+    [scale, bias, mean, var]: [&Margined; 4],
+    epsilon: f64,
+) -> Margined {
     let inner: usize = x.shape[2..].iter().product();
     let numbers = x.numbers().enumerate().map(|(at, number)| {
         let j = at / inner % x.shape[1];
-        batch_normalization(number, [scale.values[j], bias.values[j], mean.values[j], var.values[j] + epsilon])
+        batch_normalization(
+            number,
+            [scale.values[j], bias.values[j], mean.values[j], var.values[j] + epsilon],
+        )
     });
     Margined::new(x.shape.clone(), numbers)
 }
@@ -43,7 +54,11 @@ fn batch_normalization((x, dx): Number, [scale, bias, mean, var]: [f64; 4]) -> N
     let slope = scale / var.sqrt();
     let y = (x - mean) * slope + bias;
     // |x| + |mean| and not |x − mean|: folded into the layer before it, the two are no longer subtracted first.
-    (y, slope.abs() * dx + FOUR_U * (slope.abs() * (x.abs() + mean.abs()) + bias.abs().max(y.abs())))
+    (
+        y,
+        slope.abs() * dx
+            + FOUR_U * (slope.abs() * (x.abs() + mean.abs()) + bias.abs().max(y.abs())),
+    )
 }
 
 pub(super) fn layer(row: &[Number], gamma: &[f64], beta: &[f64], epsilon: f64) -> Vec<Number> {
@@ -53,13 +68,20 @@ pub(super) fn layer(row: &[Number], gamma: &[f64], beta: &[f64], epsilon: f64) -
     let std = (var + epsilon).sqrt();
     let largest = row.iter().fold(0.0_f64, |largest, (x, _)| largest.max(x.abs()));
     let margin = row.iter().fold(0.0_f64, |margin, (_, dx)| margin.max(*dx));
-    // Of x − mean(x), for the x with the widest margin: x's own, the mean's, and that of summing `width` numbers.
+    // Of x − mean(x), for the x with the widest margin: x's own, the mean's, and that of summing
+    // `width` numbers.
     let centred = 2.0 * margin + FOUR_U * width.sqrt() * largest;
-    let relative = (2.0 * var.sqrt() * centred + centred * centred) / (2.0 * (var + epsilon)) + FOUR_U * width.sqrt();
+    let relative = (2.0 * var.sqrt() * centred + centred * centred) / (2.0 * (var + epsilon))
+        + FOUR_U * width.sqrt();
     let number = |((&(x, _), gamma), beta): ((&Number, &f64), &f64)| {
         let scaled = (x - mean) / std * gamma;
         let y = scaled + beta;
-        (y, gamma.abs() * centred / std + scaled.abs() * relative + FOUR_U * scaled.abs().max(beta.abs()))
+        (
+            y,
+            gamma.abs() * centred / std
+                + scaled.abs() * relative
+                + FOUR_U * scaled.abs().max(beta.abs()),
+        )
     };
     row.iter().zip(gamma).zip(beta).map(number).collect()
 }

@@ -4,8 +4,12 @@ use super::margined::{FOUR_U, Margined, Number};
 use crate::operator::Fold;
 
 pub(super) fn reduce(x: &Margined, fold: Fold, axes: &[usize], keep: bool) -> Margined {
-    let kept: Vec<usize> =
-        x.shape.iter().enumerate().map(|(i, &size)| if axes.contains(&i) { 1 } else { size }).collect();
+    let kept: Vec<usize> = x
+        .shape
+        .iter()
+        .enumerate()
+        .map(|(i, &size)| if axes.contains(&i) { 1 } else { size })
+        .collect();
     let mut groups: Vec<Vec<Number>> = vec![Vec::new(); kept.iter().product()];
     for (at, number) in x.numbers().enumerate() {
         let (mut left, mut stride, mut group) = (at, 1, 0);
@@ -21,7 +25,12 @@ pub(super) fn reduce(x: &Margined, fold: Fold, axes: &[usize], keep: bool) -> Ma
     let shape = if keep {
         kept
     } else {
-        x.shape.iter().enumerate().filter(|(i, _)| !axes.contains(i)).map(|(_, &size)| size).collect()
+        x.shape
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| !axes.contains(i))
+            .map(|(_, &size)| size)
+            .collect()
     };
     Margined::new(shape, groups.iter().map(|group| of(fold, group)))
 }
@@ -68,7 +77,12 @@ fn largest_at(row: &[Number]) -> Number {
     let may_win = |at: &usize| row[*at].0 + row[*at].1 >= least;
     // Of numbers that are equal without any doubt, the first is taken by all.
     let in_doubt = |at: &usize| row[*at] != row[best] || row[best].1 > 0.0;
-    let way = (0..row.len()).filter(may_win).filter(in_doubt).map(|at| at.abs_diff(best)).max().unwrap_or(0);
+    let way = (0..row.len())
+        .filter(may_win)
+        .filter(in_doubt)
+        .map(|at| at.abs_diff(best))
+        .max()
+        .unwrap_or(0);
     (best as f64, way as f64)
 }
 
@@ -89,7 +103,9 @@ mod tests {
 
     #[test]
     fn the_place_of_the_largest_is_as_sure_as_the_numbers_are() {
-        let exact = |values: &[f64]| arg_max(&Margined::exact(vec![1, values.len()], values.to_vec())).number(0);
+        let exact = |values: &[f64]| {
+            arg_max(&Margined::exact(vec![1, values.len()], values.to_vec())).number(0)
+        };
         assert_eq!(exact(&[1.0, 3.0, 2.0]), (1.0, 0.0));
         assert_eq!(exact(&[0.0, 0.0, 0.0]), (0.0, 0.0));
         let close = |margin| largest_at(&[(1.0, margin), (0.0, margin), (0.9, margin)]);

@@ -14,7 +14,8 @@ use crate::Error;
 /// The environment variable that names the library, the same as ort's own.
 const VARIABLE: &str = "ORT_DYLIB_PATH";
 /// What the system's loader is asked for.
-const SYSTEM: &str = if cfg!(target_os = "macos") { "libonnxruntime.dylib" } else { "libonnxruntime.so" };
+const SYSTEM: &str =
+    if cfg!(target_os = "macos") { "libonnxruntime.dylib" } else { "libonnxruntime.so" };
 /// What to do when there is no library.
 const CURE: &str = if cfg!(feature = "tract") {
     "run `trainbook ort install`, set ORT_DYLIB_PATH=/path/to/libonnxruntime.so, or check in tract alone (`--tract-only`, `Verifier::TractOnly`)"
@@ -45,8 +46,14 @@ pub enum Source {
 
 impl Source {
     /// All, in the order in which they are looked at.
-    pub const ALL: [Self; 6] =
-        [Self::Explicit, Self::Variable, Self::ProjectCache, Self::UserCache, Self::Python, Self::System];
+    pub const ALL: [Self; 6] = [
+        Self::Explicit,
+        Self::Variable,
+        Self::ProjectCache,
+        Self::UserCache,
+        Self::Python,
+        Self::System,
+    ];
 
     /// What to do when its library does not load.
     pub(super) fn cure(self) -> &'static str {
@@ -70,7 +77,8 @@ impl fmt::Display for Source {
 /// A library that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// Absolute and without links; only a name where the system's loader found it and cannot say where.
+    /// Absolute and without links; only a name where the system's loader found it and cannot say
+    /// where.
     pub path: PathBuf,
     /// Where it came from.
     pub source: Source,
@@ -87,17 +95,25 @@ pub struct Passed {
     pub reason: String,
 }
 
-/// The library that [`load`](super::load) would load: `explicit`; `ORT_DYLIB_PATH`; `.cache/onnxruntime-*/` in a folder above the working
-/// folder or the program; the folder of [`install`](super::install()); the Python package `onnxruntime` of the active environment or the
-/// first `python3`; what the system's loader finds, which only loading it can tell. A library of a version too old is passed over, but one
-/// that was named is never replaced by another.
+/// The library that [`load`](super::load) would load: `explicit`; `ORT_DYLIB_PATH`;
+/// `.cache/onnxruntime-*/` in a folder above the working folder or the program; the folder of
+/// [`install`](super::install()); the Python package `onnxruntime` of the active environment or the
+/// first `python3`; what the system's loader finds, which only loading it can tell. A library of a
+/// version too old is passed over, but one that was named is never replaced by another.
 ///
 /// # Errors
-/// [`Error::Runtime`] if there is none, with what every place had, or if the one that was named does not exist.
+/// [`Error::Runtime`] if there is none, with what every place had, or if the one that was named
+/// does not exist.
 pub fn find(explicit: Option<&Path>) -> Result<Found, Error> {
     let starts: Vec<_> = [env::current_dir(), env::current_exe()].into_iter().flatten().collect();
     let variables = |name: &str| env::var_os(name);
-    search(&Inputs { explicit, variables: &variables, starts: &starts, python: &python::ask, system: &system })
+    search(&Inputs {
+        explicit,
+        variables: &variables,
+        starts: &starts,
+        python: &python::ask,
+        system: &system,
+    })
 }
 
 /// Looks in one place, and says why there is nothing.
@@ -129,8 +145,11 @@ pub fn search(inputs: &Inputs<'_>) -> Result<Found, Error> {
         }
     }
     // Who gave no path need not be told so.
-    let reasons: Vec<_> =
-        passed.iter().skip(1).map(|Passed { source, reason }| format!("{source}: {reason}")).collect();
+    let reasons: Vec<_> = passed
+        .iter()
+        .skip(1)
+        .map(|Passed { source, reason }| format!("{source}: {reason}"))
+        .collect();
     Err(Error::Runtime(format!("there is none that serves ({}); {CURE}", reasons.join("; "))))
 }
 
@@ -139,7 +158,9 @@ fn existing(path: &Path, source: Source) -> Result<PathBuf, Error> {
     // Absolute, because ort would look beside the program first.
     match path.canonicalize() {
         Ok(absolute) if absolute.is_file() => Ok(absolute),
-        Ok(_) => Err(Error::Runtime(format!("{from}{} is not a file; {CURE_NAMED}", path.display()))),
+        Ok(_) => {
+            Err(Error::Runtime(format!("{from}{} is not a file; {CURE_NAMED}", path.display())))
+        }
         Err(e) => Err(Error::Runtime(format!("{from}{}: {e}; {CURE_NAMED}", path.display()))),
     }
 }
@@ -152,7 +173,8 @@ fn in_project_cache(inputs: &Inputs<'_>) -> Result<PathBuf, String> {
         .find_map(|cache| library::newest(library::in_cache(&cache), &mut refused));
     found.ok_or_else(|| match refused.as_slice() {
         [] => {
-            let above: Vec<_> = inputs.starts.iter().map(|start| start.display().to_string()).collect();
+            let above: Vec<_> =
+                inputs.starts.iter().map(|start| start.display().to_string()).collect();
             format!("no .cache/onnxruntime-*/{} above {}", library::PATTERN, above.join(" or "))
         }
         refused => refused.join(", "),
@@ -164,9 +186,11 @@ fn in_user_cache(inputs: &Inputs<'_>) -> Result<PathBuf, String> {
         return Err("neither HOME nor XDG_CACHE_HOME is an absolute path".to_owned());
     };
     let mut refused = Vec::new();
-    library::newest(library::in_cache(&cache), &mut refused).ok_or_else(|| match refused.as_slice() {
-        [] => format!("no {}/onnxruntime-*/{}", cache.display(), library::PATTERN),
-        refused => refused.join(", "),
+    library::newest(library::in_cache(&cache), &mut refused).ok_or_else(|| {
+        match refused.as_slice() {
+            [] => format!("no {}/onnxruntime-*/{}", cache.display(), library::PATTERN),
+            refused => refused.join(", "),
+        }
     })
 }
 
@@ -190,6 +214,8 @@ fn mapped() -> Option<PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     let mut paths = maps.lines().filter_map(|line| line.find('/').map(|at| Path::new(&line[at..])));
     paths
-        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SYSTEM)))
+        .find(|path| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SYSTEM))
+        })
         .map(Path::to_owned)
 }

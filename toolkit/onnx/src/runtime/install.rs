@@ -32,15 +32,19 @@ impl fmt::Display for Installed {
     }
 }
 
-/// Puts the ONNX Runtime that everything was tested with into `$XDG_CACHE_HOME/trainbook/`, or `trainbook` in the folder where the user's
-/// programs have their caches. `python3` and its pip fetch it. A library that is there and intact is fetched anew only by `force`.
+/// Puts the ONNX Runtime that everything was tested with into `$XDG_CACHE_HOME/trainbook/`, or
+/// `trainbook` in the folder where the user's programs have their caches. `python3` and its pip
+/// fetch it. A library that is there and intact is fetched anew only by `force`.
 ///
 /// # Errors
-/// [`Error::RuntimeInstall`] if none is known for this platform, without python3, pip, network or the permission to write, or if what comes
-/// is not the known library. Then nothing is left behind, and an older library stays.
+/// [`Error::RuntimeInstall`] if none is known for this platform, without python3, pip, network or
+/// the permission to write, or if what comes is not the known library. Then nothing is left behind,
+/// and an older library stays.
 pub fn install(force: bool) -> Result<Installed, Error> {
     let cache = user_cache(&|name| env::var_os(name)).ok_or_else(|| {
-        Error::RuntimeInstall("neither HOME nor XDG_CACHE_HOME is an absolute path; set one of them".to_owned())
+        Error::RuntimeInstall(
+            "neither HOME nor XDG_CACHE_HOME is an absolute path; set one of them".to_owned(),
+        )
     })?;
     let (os, arch) = (env::consts::OS, env::consts::ARCH);
     let pinned = Pinned::of(os, arch).ok_or_else(|| {
@@ -53,10 +57,16 @@ pub fn install(force: bool) -> Result<Installed, Error> {
 }
 
 /// With another library and another Python.
-pub fn install_into(cache: &Path, pinned: &Pinned, python: Command, force: bool) -> Result<Installed, Error> {
+pub fn install_into(
+    cache: &Path,
+    pinned: &Pinned,
+    python: Command,
+    force: bool,
+) -> Result<Installed, Error> {
     let folder = cache.join(pinned.folder());
     let path = folder.join(&pinned.library);
-    let installed = |fetched| Installed { path: path.clone(), version: pinned.version.to_owned(), fetched };
+    let installed =
+        |fetched| Installed { path: path.clone(), version: pinned.version.to_owned(), fetched };
     if !force && sha256(&path).is_ok_and(|found| found == pinned.sha256) {
         return Ok(installed(false));
     }
@@ -67,7 +77,8 @@ pub fn install_into(cache: &Path, pinned: &Pinned, python: Command, force: bool)
         ))
     };
     let _folders = NewFolders::make(&folder).map_err(not_written)?;
-    let partial = tempfile::Builder::new().prefix("partial-").tempdir_in(cache).map_err(not_written)?;
+    let partial =
+        tempfile::Builder::new().prefix("partial-").tempdir_in(cache).map_err(not_written)?;
     let fetched = partial.path().join(&pinned.library);
     fetch(pinned, python, &fetched)?;
     // Whatever python3 is here, only the known library gets its name.
@@ -94,7 +105,9 @@ fn fetch(pinned: &Pinned, mut python: Command, file: &Path) -> Result<(), Error>
     python.current_dir(file.parent().unwrap_or(file));
     let output = python.output().map_err(|e| {
         Error::RuntimeInstall(match e.kind() {
-            io::ErrorKind::NotFound => "there is no python3 to fetch it with; install Python 3 with pip".to_owned(),
+            io::ErrorKind::NotFound => {
+                "there is no python3 to fetch it with; install Python 3 with pip".to_owned()
+            }
             _ => format!("python3 does not start ({e})"),
         })
     })?;
@@ -103,7 +116,9 @@ fn fetch(pinned: &Pinned, mut python: Command, file: &Path) -> Result<(), Error>
     }
     let told = String::from_utf8_lossy(&output.stderr);
     let line = told.lines().rev().map(str::trim).find(|line| !line.is_empty());
-    Err(Error::RuntimeInstall(line.map_or_else(|| format!("python3 failed ({})", output.status), str::to_owned)))
+    Err(Error::RuntimeInstall(
+        line.map_or_else(|| format!("python3 failed ({})", output.status), str::to_owned),
+    ))
 }
 
 fn sha256(path: &Path) -> io::Result<String> {
@@ -115,7 +130,9 @@ struct NewFolders(Vec<PathBuf>);
 
 impl NewFolders {
     fn make(folder: &Path) -> io::Result<Self> {
-        let made = Self(folder.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect());
+        let made = Self(
+            folder.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect(),
+        );
         fs::create_dir_all(folder)?;
         Ok(made)
     }

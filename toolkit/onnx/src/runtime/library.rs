@@ -4,7 +4,8 @@ use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
 /// How this system's libraries are called, as a person would look for them.
-pub const PATTERN: &str = if cfg!(target_os = "macos") { "libonnxruntime.*dylib" } else { "libonnxruntime.so*" };
+pub const PATTERN: &str =
+    if cfg!(target_os = "macos") { "libonnxruntime.*dylib" } else { "libonnxruntime.so*" };
 
 /// The newest of the files, if it is new enough. `refused` gets what was found and does not serve.
 ///
@@ -14,7 +15,12 @@ pub fn newest(files: Vec<PathBuf>, refused: &mut Vec<String>) -> Option<PathBuf>
     let path = files.into_iter().max_by_key(|path| (version_in_name(path), path.clone()))?;
     let version = version_in_name(&path);
     let refusal = if !version.is_empty() && version.as_slice() < oldest.as_slice() {
-        format!("{} is version {}; at least {} is needed", path.display(), dotted(&version), dotted(&oldest))
+        format!(
+            "{} is version {}; at least {} is needed",
+            path.display(),
+            dotted(&version),
+            dotted(&oldest)
+        )
     } else {
         match path.canonicalize() {
             Ok(path) => return Some(path),
@@ -53,15 +59,27 @@ pub fn version_of(path: &Path) -> String {
 pub fn load_reason(error: &ort::LoadDynamicError) -> String {
     match error {
         ort::LoadDynamicError::Dlopen { error, path } => {
-            let system = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-            if system.contains(&*path.to_string_lossy()) { system } else { format!("{}: {system}", path.display()) }
+            let system = std::error::Error::source(error)
+                .map_or_else(|| error.to_string(), ToString::to_string);
+            if system.contains(&*path.to_string_lossy()) {
+                system
+            } else {
+                format!("{}: {system}", path.display())
+            }
         }
-        ort::LoadDynamicError::MissingApi { path } => format!("{} is not an ONNX Runtime", path.display()),
+        ort::LoadDynamicError::MissingApi { path } => {
+            format!("{} is not an ONNX Runtime", path.display())
+        }
         ort::LoadDynamicError::BadVersion { version_str, path } => {
             let oldest = ort::MINOR_VERSION;
-            format!("{} is ONNX Runtime {version_str}; at least 1.{oldest} is needed", path.display())
+            format!(
+                "{} is ONNX Runtime {version_str}; at least 1.{oldest} is needed",
+                path.display()
+            )
         }
-        ort::LoadDynamicError::InvalidVersionString => "the library states no readable version".to_owned(),
+        ort::LoadDynamicError::InvalidVersionString => {
+            "the library states no readable version".to_owned()
+        }
     }
 }
 
@@ -71,13 +89,13 @@ fn name(path: &Path) -> String {
 
 fn is_library(name: &str) -> bool {
     let ending = name.strip_prefix("libonnxruntime.");
-    ending.is_some_and(
-        |ending| if cfg!(target_os = "macos") { ending.ends_with("dylib") } else { ending.starts_with("so") },
-    )
+    ending.is_some_and(|ending| {
+        if cfg!(target_os = "macos") { ending.ends_with("dylib") } else { ending.starts_with("so") }
+    })
 }
 
-/// "libonnxruntime.so.1.32.0" gives [1, 32, 0]. Where the name says less than major and minor, the name of the file that it links to does, or
-/// the folder's.
+/// "libonnxruntime.so.1.32.0" gives [1, 32, 0]. Where the name says less than major and minor, the
+/// name of the file that it links to does, or the folder's.
 fn version_in_name(path: &Path) -> Vec<u64> {
     let linked = path.canonicalize().ok();
     let folder = path.parent().filter(|folder| name(folder).starts_with("onnxruntime-"));
@@ -86,7 +104,10 @@ fn version_in_name(path: &Path) -> Vec<u64> {
 }
 
 fn numbers(path: &Path) -> Vec<u64> {
-    name(path).split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
+    name(path)
+        .split(|c: char| !c.is_ascii_digit())
+        .filter_map(|digits| digits.parse().ok())
+        .collect()
 }
 
 fn dotted(version: &[u64]) -> String {

@@ -55,10 +55,12 @@ impl Runtime {
     }
 }
 
-/// Loads the library that [`find`] finds. A process has one: the first that was loaded serves all later calls.
+/// Loads the library that [`find`] finds. A process has one: the first that was loaded serves all
+/// later calls.
 ///
 /// # Errors
-/// [`Error::Runtime`] if there is none, if it is not an ONNX Runtime or too old, or if `explicit` names another than the loaded one.
+/// [`Error::Runtime`] if there is none, if it is not an ONNX Runtime or too old, or if `explicit`
+/// names another than the loaded one.
 pub fn load(explicit: Option<&Path>) -> Result<&'static Runtime, Error> {
     static LOADED: OnceLock<Runtime> = OnceLock::new();
     static LOADING: Mutex<()> = Mutex::new(());
@@ -75,8 +77,9 @@ pub fn load(explicit: Option<&Path>) -> Result<&'static Runtime, Error> {
     let found = find(explicit)?;
     let (path, source) = (&found.path, found.source);
     // Not ort::Error: that type calls into the library, and there is none after a failed load.
-    let builder = ort::init_from(path)
-        .map_err(|e| Error::Runtime(format!("{} (from {source}); {}", library::load_reason(&e), source.cure())))?;
+    let builder = ort::init_from(path).map_err(|e| {
+        Error::Runtime(format!("{} (from {source}); {}", library::load_reason(&e), source.cure()))
+    })?;
     let environment = builder
         .with_name("trainbook")
         .with_telemetry(false)
@@ -88,7 +91,8 @@ pub fn load(explicit: Option<&Path>) -> Result<&'static Runtime, Error> {
 
 /// From the build information ("… git-branch=rel-1.32.0, …"), else from the file's name.
 fn version(information: &str, path: &Path) -> String {
-    let branch = information.split("git-branch=rel-").nth(1).and_then(|rest| rest.split(',').next());
+    let branch =
+        information.split("git-branch=rel-").nth(1).and_then(|rest| rest.split(',').next());
     match branch {
         Some(version) => version.trim().to_owned(),
         None => library::version_of(path),

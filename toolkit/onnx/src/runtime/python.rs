@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use super::inputs::Inputs;
 use super::library;
 
-/// Prints the package's folder without importing it. Modules in the working folder are none of Python's.
+/// Prints the package's folder without importing it. Modules in the working folder are none of
+/// Python's.
 const LOCATE: &str = "\
 import sys
 sys.path[:] = [folder for folder in sys.path if folder]
@@ -15,15 +16,18 @@ spec = importlib.util.find_spec('onnxruntime')
 print(*list(spec.submodule_search_locations or [])[:1] if spec else [])
 ";
 
-/// Looks in the active environment, then in that of the first `python3` on the path. Python is started only if neither has the package
-/// where packages usually are.
+/// Looks in the active environment, then in that of the first `python3` on the path. Python is
+/// started only if neither has the package where packages usually are.
 pub fn look(inputs: &Inputs<'_>) -> Result<PathBuf, String> {
     let mut refused = Vec::new();
     let python = first_python(inputs);
-    let active =
-        ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(|name| inputs.variable(name).map(PathBuf::from));
+    let active = ["VIRTUAL_ENV", "CONDA_PREFIX"]
+        .into_iter()
+        .filter_map(|name| inputs.variable(name).map(PathBuf::from));
     let prefixes = active.chain(python.as_deref().into_iter().flat_map(prefixes));
-    let found = prefixes.flat_map(|prefix| packages(&prefix)).find_map(|package| in_package(&package, &mut refused));
+    let found = prefixes
+        .flat_map(|prefix| packages(&prefix))
+        .find_map(|package| in_package(&package, &mut refused));
     if let Some(path) = found {
         return Ok(path);
     }
@@ -44,7 +48,8 @@ pub fn look(inputs: &Inputs<'_>) -> Result<PathBuf, String> {
 pub fn ask(python: &Path) -> Result<Option<PathBuf>, String> {
     let mut command = Command::new(python);
     command.args(["-c", LOCATE]).stdin(Stdio::null()).stderr(Stdio::null());
-    let output = command.output().map_err(|e| format!("{} does not start ({e})", python.display()))?;
+    let output =
+        command.output().map_err(|e| format!("{} does not start ({e})", python.display()))?;
     if !output.status.success() {
         return Err(format!("{} does not say what it has ({})", python.display(), output.status));
     }
@@ -59,7 +64,8 @@ fn first_python(inputs: &Inputs<'_>) -> Option<PathBuf> {
     folders.map(|folder| folder.join("python3")).find(|python| python.is_file())
 }
 
-/// Two folders above the program, as it was called (a virtual environment's is a link) and as it really is.
+/// Two folders above the program, as it was called (a virtual environment's is a link) and as it
+/// really is.
 fn prefixes(python: &Path) -> Vec<PathBuf> {
     let real = python.canonicalize().ok();
     let two_above = |path: &Path| path.ancestors().nth(2).map(Path::to_owned);
@@ -69,11 +75,15 @@ fn prefixes(python: &Path) -> Vec<PathBuf> {
 /// Where the package is, or would be.
 fn packages(prefix: &Path) -> Vec<PathBuf> {
     let libraries = ["lib", "lib64"].map(|name| prefix.join(name));
-    let versions = libraries.iter().flat_map(|folder| library::entries(folder)).map(|entry| entry.path());
     let versions =
-        versions.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python3")));
+        libraries.iter().flat_map(|folder| library::entries(folder)).map(|entry| entry.path());
+    let versions = versions.filter(|path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python3"))
+    });
     versions
-        .flat_map(|path| ["site-packages", "dist-packages"].map(|name| path.join(name).join("onnxruntime")))
+        .flat_map(|path| {
+            ["site-packages", "dist-packages"].map(|name| path.join(name).join("onnxruntime"))
+        })
         .collect()
 }
 

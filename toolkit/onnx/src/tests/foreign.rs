@@ -57,11 +57,17 @@ pub(crate) fn value(tag: u64, name: &str, element: i64, dims: &[&str]) -> Fields
 
 pub(crate) fn node(op: &str, inputs: &[&str], output: &str, more: &[Fields]) -> Fields {
     let inputs = inputs.iter().map(|name| bytes(1, name)).collect::<Vec<_>>().concat();
-    message(1, &[inputs, bytes(2, output), bytes(3, format!("{output}!")), bytes(4, op), more.concat()])
+    message(
+        1,
+        &[inputs, bytes(2, output), bytes(3, format!("{output}!")), bytes(4, op), more.concat()],
+    )
 }
 
 pub(crate) fn ints(name: &str, numbers: &[i64]) -> Fields {
-    message(5, &[bytes(1, name), numbers.iter().flat_map(|&number| int(8, number)).collect(), int(20, 7)])
+    message(
+        5,
+        &[bytes(1, name), numbers.iter().flat_map(|&number| int(8, number)).collect(), int(20, 7)],
+    )
 }
 
 pub(crate) fn one(name: &str, number: i64) -> Fields {
@@ -71,6 +77,8 @@ pub(crate) fn one(name: &str, number: i64) -> Fields {
 pub(crate) fn file(graph: &[Fields]) -> Vec<u8> {
     let opset = |domain: &str, version| message(8, &[bytes(1, domain), int(2, version)]);
     let metadata = message(14, &[bytes(1, "made"), bytes(2, "by\nhand".repeat(30))]);
-    let head = [int(1, 9), bytes(2, "a tool"), bytes(3, "1.2"), opset("", 19), opset("com.example", 1)].concat();
+    let head =
+        [int(1, 9), bytes(2, "a tool"), bytes(3, "1.2"), opset("", 19), opset("com.example", 1)]
+            .concat();
     [head, message(7, graph), metadata].concat()
 }

@@ -1,4 +1,5 @@
-//! The user's cache is filled with the known library or not at all. Python is real here, pip is not.
+//! The user's cache is filled with the known library or not at all. Python is real here, pip is
+//! not.
 
 use std::fs;
 use std::path::PathBuf;
@@ -38,7 +39,9 @@ impl Place {
 
     fn python(&self, content: &str) -> Command {
         let mut python = Command::new("python3");
-        python.env("PYTHONPATH", self.folder.0.path().join("python")).env("PYTHONDONTWRITEBYTECODE", "1");
+        python
+            .env("PYTHONPATH", self.folder.0.path().join("python"))
+            .env("PYTHONDONTWRITEBYTECODE", "1");
         python.env("CONTENT", content).env("MEMBER", "onnxruntime/capi/lib.so.1.99.0");
         python
     }
@@ -71,12 +74,14 @@ fn pinned() -> Pinned {
 #[test]
 fn the_known_library_is_installed_once() {
     let place = Place::new();
-    let install = |content, force| install_into(&place.cache, &pinned(), place.python(content), force);
+    let install =
+        |content, force| install_into(&place.cache, &pinned(), place.python(content), force);
     let installed = install("abc", false).unwrap();
     assert_eq!((installed.fetched, place.content().as_deref()), (true, Some("abc")));
     assert_eq!(fs::read_to_string(&installed.path).unwrap(), "abc");
     // Intact: Python is not even started.
-    let again = install_into(&place.cache, &pinned(), Command::new("/no/such/python"), false).unwrap();
+    let again =
+        install_into(&place.cache, &pinned(), Command::new("/no/such/python"), false).unwrap();
     assert_eq!((again.fetched, &again.path), (false, &installed.path));
     assert!(install("abc", true).unwrap().fetched);
     // Damaged: fetched anew.
@@ -90,8 +95,14 @@ fn anything_else_leaves_the_cache_as_it_was() {
     let place = Place::new();
     for _ in 0..2 {
         place.refuses(place.python("abd"), ABC);
-        place.refuses(place.python("told: ERROR: no such version\nERROR: nothing matches"), "for any: no such version");
-        place.refuses(place.python("told: connection broken by 'a wall'\nERROR: nothing"), "is there a network?");
+        place.refuses(
+            place.python("told: ERROR: no such version\nERROR: nothing matches"),
+            "for any: no such version",
+        );
+        place.refuses(
+            place.python("told: connection broken by 'a wall'\nERROR: nothing"),
+            "is there a network?",
+        );
         let mut other_wheel = place.python("abc");
         other_wheel.env("MEMBER", "onnxruntime/capi/other.so");
         place.refuses(other_wheel, "lib.so.1.99.0");
@@ -121,7 +132,10 @@ fn a_python_that_fetches_something_else_is_not_believed() {
 fn every_pinned_platform_has_a_digest() {
     for (os, arch) in [("linux", "x86_64"), ("linux", "aarch64"), ("macos", "aarch64")] {
         let pinned = Pinned::of(os, arch).unwrap();
-        assert!(pinned.sha256.len() == 64 && pinned.library.contains(pinned.version), "{os} {arch}");
+        assert!(
+            pinned.sha256.len() == 64 && pinned.library.contains(pinned.version),
+            "{os} {arch}"
+        );
     }
     assert!(Pinned::of("plan9", "mips").is_none());
 }

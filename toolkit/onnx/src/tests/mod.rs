@@ -1,5 +1,5 @@
-//! What needs no network: where the runtime is found and installed, what is recorded with a file. Networks are exported and checked, damaged
-//! and mutated in `trainbook-nn`.
+//! What needs no network: where the runtime is found and installed, what is recorded with a file.
+//! Networks are exported and checked, damaged and mutated in `trainbook-nn`.
 
 pub(super) mod foreign;
 mod installs;

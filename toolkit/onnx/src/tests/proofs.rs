@@ -25,7 +25,13 @@ fn bytes_that_compute_something_else_than_the_graph_are_refused() {
     let bytes = graph.to_bytes(&Default::default());
     let refuse = |reason| Error::Export { path: "x".into(), reason };
     let (engines, _) = Verifier::default().engines().unwrap();
-    let subject = Subject { graph: &other, bytes: &bytes, path: "x".as_ref(), engines: &engines, refuse: &refuse };
+    let subject = Subject {
+        graph: &other,
+        bytes: &bytes,
+        path: "x".as_ref(),
+        engines: &engines,
+        refuse: &refuse,
+    };
     let mut draws = Stream::new(Seed(1), "onnx test").at(0, 9);
     let samples: Vec<f32> = (0..50 * 5).map(|_| draws.normal() as f32).collect();
     let error = compare(subject, None, &samples).unwrap_err().to_string();
@@ -39,7 +45,9 @@ fn rows_that_are_too_large_are_left_out_of_the_metadata() {
         inputs: vec![Array::f32([rows, width], vec![0.5; rows * width])],
         outputs: vec![Array::f32([rows, 3], vec![0.5; rows * 3])],
     };
-    let rows = |golden: Golden| golden.for_metadata(&graph).map(|text| text.matches("\"shape\":[").count());
+    let rows = |golden: Golden| {
+        golden.for_metadata(&graph).map(|text| text.matches("\"shape\":[").count())
+    };
     assert_eq!(rows(golden(33, 5)), Some(2));
     assert!(golden(33, 5).for_metadata(&graph).unwrap().contains("\"shape\":[3,5]"));
     assert!(golden(33, 10_000).for_metadata(&graph).unwrap().contains("\"shape\":[1,10000]"));

@@ -26,7 +26,8 @@ fn library(version: &str) -> String {
     }
 }
 
-/// A machine in a folder: a project in `project`, the user's cache in `xdg`, an environment in `venv`, `python3` in `usr/bin`.
+/// A machine in a folder: a project in `project`, the user's cache in `xdg`, an environment in
+/// `venv`, `python3` in `usr/bin`.
 struct Machine {
     folder: Folder,
     variables: BTreeMap<&'static str, OsString>,
@@ -43,7 +44,12 @@ impl Machine {
         let root = folder.0.path().canonicalize().unwrap();
         put(&folder, "usr/bin/python3");
         fs::create_dir_all(root.join("project/a/b")).unwrap();
-        let variables = [("XDG_CACHE_HOME", "xdg"), ("HOME", "home"), ("VIRTUAL_ENV", "venv"), ("PATH", "usr/bin")];
+        let variables = [
+            ("XDG_CACHE_HOME", "xdg"),
+            ("HOME", "home"),
+            ("VIRTUAL_ENV", "venv"),
+            ("PATH", "usr/bin"),
+        ];
         Self {
             variables: variables.map(|(name, path)| (name, root.join(path).into())).into(),
             folder,
@@ -106,7 +112,12 @@ fn the_order_is_explicit_variable_project_user_python_system() {
         let found = machine.search(None).unwrap();
         assert_eq!((found.source, found.path.as_path()), (source, path.as_path()));
         // Python is started only where nothing else helps.
-        assert_eq!(machine.asked.get(), usize::from(path.to_string_lossy().contains(PACKAGE)), "{}", path.display());
+        assert_eq!(
+            machine.asked.get(),
+            usize::from(path.to_string_lossy().contains(PACKAGE)),
+            "{}",
+            path.display()
+        );
         // What was looked at before is told, in order.
         let passed: Vec<_> = found.passed.iter().map(|passed| passed.source).collect();
         assert_eq!(passed, Source::ALL[..passed.len()]);
@@ -114,12 +125,18 @@ fn the_order_is_explicit_variable_project_user_python_system() {
         fs::remove_file(path).unwrap();
     }
     let found = machine.search(None).unwrap();
-    assert_eq!((found.source, found.path, found.passed.len()), (Source::System, "/system.so".into(), 5));
+    assert_eq!(
+        (found.source, found.path, found.passed.len()),
+        (Source::System, "/system.so".into(), 5)
+    );
     machine.system = Err("no such file".into());
     let error = machine.search(None).unwrap_err().to_string();
-    for words in
-        ["ORT_DYLIB_PATH: not set", "the user's cache: no ", "/elsewhere/onnxruntime/capi", "the system: no such file"]
-    {
+    for words in [
+        "ORT_DYLIB_PATH: not set",
+        "the user's cache: no ",
+        "/elsewhere/onnxruntime/capi",
+        "the system: no such file",
+    ] {
         assert!(error.contains(words), "{words:?} is not in {error}");
     }
     assert!(error.contains("`trainbook ort install`") && !error.contains('\n'), "{error}");
@@ -128,7 +145,11 @@ fn the_order_is_explicit_variable_project_user_python_system() {
 #[test]
 fn the_users_cache_is_below_xdg_cache_home_else_home() {
     let mut machine = Machine::new();
-    let usual = if cfg!(target_os = "macos") { "home/Library/Caches/trainbook" } else { "home/.cache/trainbook" };
+    let usual = if cfg!(target_os = "macos") {
+        "home/Library/Caches/trainbook"
+    } else {
+        "home/.cache/trainbook"
+    };
     let home = machine.put(&format!("{usual}/onnxruntime-1.32.0"), "1.32.0");
     let xdg = machine.put(USER, "1.31.0");
     assert_eq!(machine.search(None).unwrap().path, xdg);
@@ -165,7 +186,10 @@ fn a_version_too_old_is_passed_over_but_told() {
         }
         fs::remove_file(good).unwrap();
         machine.put(folder, too_old);
-        old.push((source, format!("{} is version {too_old}; at least 1.24 is needed", library(too_old))));
+        old.push((
+            source,
+            format!("{} is version {too_old}; at least 1.24 is needed", library(too_old)),
+        ));
     }
     let error = machine.search(None).unwrap_err().to_string();
     for (_, old) in &old {
@@ -211,7 +235,8 @@ fn a_named_library_that_is_missing_is_not_replaced() {
     assert!(not_a_file.contains("is not a file"), "{not_a_file}");
 }
 
-/// In one test, because a process keeps what it loaded: first everything that fails, then what works.
+/// In one test, because a process keeps what it loaded: first everything that fails, then what
+/// works.
 #[test]
 fn a_process_loads_one_runtime() {
     let folder = Folder::new();
@@ -222,13 +247,19 @@ fn a_process_loads_one_runtime() {
         fs::write(&no_library, "this is no library").unwrap();
         let error = load(Some(&no_library)).unwrap_err().to_string();
         assert!(
-            error.contains("text.so") && error.contains("(from the path given)") && !error.contains('\n'),
+            error.contains("text.so")
+                && error.contains("(from the path given)")
+                && !error.contains('\n'),
             "{error}"
         );
         println!("{error}");
         let error = load(Some(&other)).unwrap_err().to_string();
         assert!(error.contains("libother.so"), "{error}");
-        let libc = ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/libc.so.6", "/lib/aarch64-linux-gnu/libc.so.6"];
+        let libc = [
+            "/lib/x86_64-linux-gnu/libc.so.6",
+            "/lib64/libc.so.6",
+            "/lib/aarch64-linux-gnu/libc.so.6",
+        ];
         if let Some(libc) = libc.iter().map(Path::new).find(|path| path.exists()) {
             let error = load(Some(libc)).unwrap_err().to_string();
             assert!(error.contains("is not an ONNX Runtime"), "{error}");

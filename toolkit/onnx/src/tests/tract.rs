@@ -14,5 +14,8 @@ fn the_version_that_it_states_is_the_pinned_one() {
 fn what_tract_does_not_load_is_told_in_one_line() {
     let error = Model::load("x.onnx".as_ref(), b"no model").err().unwrap();
     assert!(matches!(error, Error::OnnxFile { .. }), "{error}");
-    assert!(error.to_string().contains("tract says: ") && !error.to_string().contains('\n'), "{error}");
+    assert!(
+        error.to_string().contains("tract says: ") && !error.to_string().contains('\n'),
+        "{error}"
+    );
 }

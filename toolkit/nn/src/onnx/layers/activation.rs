@@ -3,7 +3,8 @@
 use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 use dfdx::nn::modules::{
-    Abs, AccurateGeLU, Cos, Exp, FastGeLU, LeakyReLU, Ln, LogSoftmax, ReLU, Sigmoid, Sin, Softmax, Sqrt, Square, Tanh,
+    Abs, AccurateGeLU, Cos, Exp, FastGeLU, LeakyReLU, Ln, LogSoftmax, ReLU, Sigmoid, Sin, Softmax,
+    Sqrt, Square, Tanh,
 };
 use trainbook_onnx::{Attribute, GraphBuilder, OnnxError, Value};
 
@@ -35,13 +36,23 @@ one_node! {
 }
 
 impl ToOnnx for Square {
-    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+    fn to_onnx(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Value,
+    ) -> Result<Value, OnnxError> {
         graph.node(scope, "Mul", &[&input.name, &input.name], &[])
     }
 }
 
 impl ToOnnx for LeakyReLU<f32> {
-    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+    fn to_onnx(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Value,
+    ) -> Result<Value, OnnxError> {
         // Always written: ONNX's default is 0.01, dfdx's is 0.05.
         graph.node(scope, "LeakyRelu", &[&input.name], &[("alpha", Attribute::Float(self.0))])
     }
@@ -49,7 +60,12 @@ impl ToOnnx for LeakyReLU<f32> {
 
 /// `x · ½ · (1 + erf(x / √2))`; ONNX has a Gelu operator only from opset 20.
 impl ToOnnx for AccurateGeLU {
-    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+    fn to_onnx(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Value,
+    ) -> Result<Value, OnnxError> {
         let mut chain = Chain { graph, scope, value: input.clone() };
         chain.with("Mul", "sqrt_half", FRAC_1_SQRT_2)?;
         chain.apply("Erf", &[])?;
@@ -59,7 +75,12 @@ impl ToOnnx for AccurateGeLU {
 
 /// `x · ½ · (1 + tanh(√(2/π) · (x + 0.044715 x³)))`.
 impl ToOnnx for FastGeLU {
-    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+    fn to_onnx(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Value,
+    ) -> Result<Value, OnnxError> {
         let mut chain = Chain { graph, scope, value: input.clone() };
         chain.apply("Mul", &[&input.name])?;
         chain.apply("Mul", &[&input.name])?;
@@ -73,7 +94,12 @@ impl ToOnnx for FastGeLU {
 
 #[allow(deprecated, reason = "dfdx keeps GeLU as the old name of FastGeLU, and old models have it")]
 impl ToOnnx for dfdx::nn::modules::GeLU {
-    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+    fn to_onnx(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Value,
+    ) -> Result<Value, OnnxError> {
         FastGeLU.to_onnx(graph, scope, input)
     }
 }

@@ -8,24 +8,38 @@ use super::{expect, named};
 use crate::onnx::ToOnnx;
 use crate::onnx::layer::one;
 
-/// `softmax(q kᵀ / √(K/H)) v` for each of H heads, without a mask; `q`, `k` and `v` are linear in the inputs, and so is the output in the
-/// heads' results.
+/// `softmax(q kᵀ / √(K/H)) v` for each of H heads, without a mask; `q`, `k` and `v` are linear in
+/// the inputs, and so is the output in the heads' results.
 impl<const M: usize, const H: usize, const K: usize, const V: usize, D: Device<f32>> ToOnnx
     for MultiHeadAttention<M, H, K, V, f32, D>
 {
-    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+    fn to_onnx(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Value,
+    ) -> Result<Value, OnnxError> {
         attend(self, graph, scope, [input; 3])
     }
 
     /// One sequence, or a tuple of queries, keys and values.
-    fn to_onnx_values(&self, graph: &mut GraphBuilder, scope: &str, input: &Values) -> Result<Values, OnnxError> {
+    fn to_onnx_values(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Values,
+    ) -> Result<Values, OnnxError> {
         let inputs = match input {
             Values::One(value) => [value; 3],
             Values::Tuple(parts) => match parts.as_slice() {
                 [q, k, v] => [one(scope, q)?, one(scope, k)?, one(scope, v)?],
                 _ => {
-                    let reason = format!("it takes one sequence or a tuple of 3, not of {}", parts.len());
-                    return Err(OnnxError::NoOnnxForm { layer: named("MultiHeadAttention", scope), reason });
+                    let reason =
+                        format!("it takes one sequence or a tuple of 3, not of {}", parts.len());
+                    return Err(OnnxError::NoOnnxForm {
+                        layer: named("MultiHeadAttention", scope),
+                        reason,
+                    });
                 }
             },
         };
@@ -33,18 +47,27 @@ impl<const M: usize, const H: usize, const K: usize, const V: usize, D: Device<f
     }
 }
 
-pub(super) fn attend<const M: usize, const H: usize, const K: usize, const V: usize, D: Device<f32>>(
+pub(super) fn attend<
+    const M: usize,
+    const H: usize,
+    const K: usize,
+    const V: usize,
+    D: Device<f32>,
+>(
     attention: &MultiHeadAttention<M, H, K, V, f32, D>,
     graph: &mut GraphBuilder,
     scope: &str,
     [q, k, v]: [&Value; 3],
 ) -> Result<Value, OnnxError> {
-    let refuse = |reason| OnnxError::NoOnnxForm { layer: named("MultiHeadAttention", scope), reason };
+    let refuse =
+        |reason| OnnxError::NoOnnxForm { layer: named("MultiHeadAttention", scope), reason };
     for input in [q, k, v] {
         expect("MultiHeadAttention", scope, input, &[3], 2, M)?;
     }
     if H == 0 || !K.is_multiple_of(H) || !V.is_multiple_of(H) {
-        return Err(refuse(format!("{H} heads do not divide the key size {K} and the value size {V}")));
+        return Err(refuse(format!(
+            "{H} heads do not divide the key size {K} and the value size {V}"
+        )));
     }
     if k.shape != v.shape {
         return Err(refuse(format!("its keys {k} and its values {v} must have the same shape")));
@@ -65,7 +88,12 @@ pub(super) fn attend<const M: usize, const H: usize, const K: usize, const V: us
 
     let tokens = join(scope, "tokens");
     let value = graph.node(&tokens, "MatMul", &[&value.name, &v.name], &[])?;
-    let value = graph.node(&tokens, "Transpose", &[&value.name], &[("perm", Attribute::Ints(vec![0, 2, 1, 3]))])?;
+    let value = graph.node(
+        &tokens,
+        "Transpose",
+        &[&value.name],
+        &[("perm", Attribute::Ints(vec![0, 2, 1, 3]))],
+    )?;
     let shape = graph.integers(&tokens, "shape", vec![0, 0, as_i64(V)])?;
     let value = graph.node(&tokens, "Reshape", &[&value.name, &shape], &[])?;
     attention.w_o.to_onnx(graph, &join(scope, "w_o"), &value)
@@ -86,7 +114,11 @@ fn heads(
 }
 
 /// Rounded as in dfdx.
-#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "the rounding is what dfdx does")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "the rounding is what dfdx does"
+)]
 fn scale(size: usize) -> f32 {
     (1.0 / (size as f64).sqrt()) as f32
 }

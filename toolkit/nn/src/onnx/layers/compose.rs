@@ -1,6 +1,8 @@
 //! Layers made of layers, and layers that do nothing once training is over.
 
-use dfdx::nn::modules::{AddInto, Dropout, DropoutOneIn, GeneralizedResidual, Repeated, Residual, SplitInto};
+use dfdx::nn::modules::{
+    AddInto, Dropout, DropoutOneIn, GeneralizedResidual, Repeated, Residual, SplitInto,
+};
 use trainbook_onnx::{GraphBuilder, OnnxError, Value, Values, join};
 
 use super::named;
@@ -9,7 +11,12 @@ use crate::onnx::layer::{one, through_values};
 
 /// `f(x) + x`.
 impl<F: ToOnnx> ToOnnx for Residual<F> {
-    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+    fn to_onnx(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Value,
+    ) -> Result<Value, OnnxError> {
         let inner = self.0.to_onnx(graph, &join(scope, "0"), input)?;
         if inner.shape != input.shape {
             return Err(OnnxError::NoOnnxForm {
@@ -23,11 +30,21 @@ impl<F: ToOnnx> ToOnnx for Residual<F> {
 
 /// `f(x) + r(x)`.
 impl<F: ToOnnx, R: ToOnnx> ToOnnx for GeneralizedResidual<F, R> {
-    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+    fn to_onnx(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Value,
+    ) -> Result<Value, OnnxError> {
         through_values(self, graph, scope, input)
     }
 
-    fn to_onnx_values(&self, graph: &mut GraphBuilder, scope: &str, input: &Values) -> Result<Values, OnnxError> {
+    fn to_onnx_values(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Values,
+    ) -> Result<Values, OnnxError> {
         let f = self.f.to_onnx_values(graph, &join(scope, "f"), input)?;
         let r = self.r.to_onnx_values(graph, &join(scope, "r"), input)?;
         sum("GeneralizedResidual", graph, scope, &[f, r])
@@ -36,11 +53,21 @@ impl<F: ToOnnx, R: ToOnnx> ToOnnx for GeneralizedResidual<F, R> {
 
 /// Layer after layer, with weights of their own.
 impl<T: ToOnnx, const N: usize> ToOnnx for Repeated<T, N> {
-    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+    fn to_onnx(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Value,
+    ) -> Result<Value, OnnxError> {
         through_values(self, graph, scope, input)
     }
 
-    fn to_onnx_values(&self, graph: &mut GraphBuilder, scope: &str, input: &Values) -> Result<Values, OnnxError> {
+    fn to_onnx_values(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Values,
+    ) -> Result<Values, OnnxError> {
         let mut values = input.clone();
         for (i, layer) in self.modules.iter().enumerate() {
             values = layer.to_onnx_values(graph, &join(scope, &i.to_string()), &values)?;
@@ -67,7 +94,12 @@ impl ToOnnx for () {
         Ok(input.clone())
     }
 
-    fn to_onnx_values(&self, _: &mut GraphBuilder, _: &str, input: &Values) -> Result<Values, OnnxError> {
+    fn to_onnx_values(
+        &self,
+        _: &mut GraphBuilder,
+        _: &str,
+        input: &Values,
+    ) -> Result<Values, OnnxError> {
         Ok(input.clone())
     }
 }
@@ -145,10 +177,18 @@ heads!(A 0, B 1, C 2, D 3, E 4);
 heads!(A 0, B 1, C 2, D 3, E 4, F 5);
 
 /// `a + (b + (c + …))`, in dfdx's order.
-fn sum(layer: &str, graph: &mut GraphBuilder, scope: &str, parts: &[Values]) -> Result<Values, OnnxError> {
+fn sum(
+    layer: &str,
+    graph: &mut GraphBuilder,
+    scope: &str,
+    parts: &[Values],
+) -> Result<Values, OnnxError> {
     let mut parts = parts.iter().rev().map(|part| one(scope, part));
     let Some(last) = parts.next() else {
-        return Err(OnnxError::NoOnnxForm { layer: named(layer, scope), reason: "it adds nothing".into() });
+        return Err(OnnxError::NoOnnxForm {
+            layer: named(layer, scope),
+            reason: "it adds nothing".into(),
+        });
     };
     let mut total = last?.clone();
     for part in parts {

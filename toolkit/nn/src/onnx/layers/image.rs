@@ -9,7 +9,12 @@ use crate::onnx::ToOnnx;
 
 /// One number per channel is added.
 impl<const C: usize, D: Device<f32>> ToOnnx for Bias2D<C, f32, D> {
-    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+    fn to_onnx(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Value,
+    ) -> Result<Value, OnnxError> {
         expect("Bias2D", scope, input, &[4], 1, C)?;
         let bias = graph.weight(scope, "bias", &[C, 1, 1], self.bias.as_vec())?;
         graph.node(scope, "Add", &[&input.name, &bias], &[])
@@ -36,12 +41,19 @@ global_pool! {
     MinPoolGlobal => "ReduceMin",
 }
 
-/// Repeats pixels. ONNX's Resize places them by another rounding for some sizes, so each row and column is picked by its index.
+/// Repeats pixels. ONNX's Resize places them by another rounding for some sizes, so each row and
+/// column is picked by its index.
 impl<const H: usize, const W: usize> ToOnnx for Upscale2D<H, W, NearestNeighbor> {
-    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+    fn to_onnx(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Value,
+    ) -> Result<Value, OnnxError> {
         let (height, width) = sizes(scope, input, [H, W])?;
         let rows = graph.integers(scope, "rows", nearest(height, H))?;
-        let value = graph.node(scope, "Gather", &[&input.name, &rows], &[("axis", Attribute::Int(2))])?;
+        let value =
+            graph.node(scope, "Gather", &[&input.name, &rows], &[("axis", Attribute::Int(2))])?;
         let columns = graph.integers(scope, "columns", nearest(width, W))?;
         graph.node(scope, "Gather", &[&value.name, &columns], &[("axis", Attribute::Int(3))])
     }
@@ -49,11 +61,17 @@ impl<const H: usize, const W: usize> ToOnnx for Upscale2D<H, W, NearestNeighbor>
 
 /// Interpolates, with the corner pixels in the corners.
 impl<const H: usize, const W: usize> ToOnnx for Upscale2D<H, W, Bilinear> {
-    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+    fn to_onnx(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Value,
+    ) -> Result<Value, OnnxError> {
         let (height, width) = sizes(scope, input, [H, W])?;
         if H < 2 || W < 2 {
-            let reason =
-                format!("for an output of {H} × {W} dfdx computes 0/0, which is NaN; each side needs 2 pixels");
+            let reason = format!(
+                "for an output of {H} × {W} dfdx computes 0/0, which is NaN; each side needs 2 pixels"
+            );
             return Err(OnnxError::NoOnnxForm { layer: named("Upscale2D", scope), reason });
         }
         // Not sizes, because those would fix the batch.
@@ -75,10 +93,16 @@ fn images(layer: &str, scope: &str, input: &Value) -> Result<(), OnnxError> {
 }
 
 /// Height and width, which must be known and not shrink.
-fn sizes(scope: &str, input: &Value, [tall, wide]: [usize; 2]) -> Result<(usize, usize), OnnxError> {
+fn sizes(
+    scope: &str,
+    input: &Value,
+    [tall, wide]: [usize; 2],
+) -> Result<(usize, usize), OnnxError> {
     images("Upscale2D", scope, input)?;
     match (&input.shape[2], &input.shape[3]) {
-        (Dim::Fixed(height), Dim::Fixed(width)) if *height <= tall && *width <= wide => Ok((*height, *width)),
+        (Dim::Fixed(height), Dim::Fixed(width)) if *height <= tall && *width <= wide => {
+            Ok((*height, *width))
+        }
         _ => Err(unfit(
             "Upscale2D",
             scope,
@@ -101,14 +125,17 @@ fn nearest(inputs: usize, outputs: usize) -> Vec<i64> {
     (0..outputs).map(|at| ((ratio * at as f32).floor() as usize).min(inputs - 1) as i64).collect()
 }
 
-/// The smallest scale from `outputs / inputs` on whose product with the size is not rounded below `outputs`.
+/// The smallest scale from `outputs / inputs` on whose product with the size is not rounded below
+/// `outputs`.
 #[allow(clippy::cast_precision_loss, reason = "then the size is refused")]
 fn scale(scope: &str, inputs: usize, outputs: usize) -> Result<f32, OnnxError> {
     let ratio = outputs as f32 / inputs as f32;
     let candidates = [ratio, ratio.next_up(), ratio.next_up().next_up()];
-    candidates.into_iter().find(|&scale| scaled(inputs, scale) == Some(outputs)).ok_or_else(|| OnnxError::NoOnnxForm {
-        layer: named("Upscale2D", scope),
-        reason: format!("no f32 scale makes {outputs} of {inputs} pixels"),
+    candidates.into_iter().find(|&scale| scaled(inputs, scale) == Some(outputs)).ok_or_else(|| {
+        OnnxError::NoOnnxForm {
+            layer: named("Upscale2D", scope),
+            reason: format!("no f32 scale makes {outputs} of {inputs} pixels"),
+        }
     })
 }
 
@@ -131,7 +158,9 @@ mod tests {
         assert_eq!(nearest(3, 3), [0, 1, 2]);
         for (inputs, outputs) in [(2, 82), (7, 100), (1, 9)] {
             let indices = nearest(inputs, outputs);
-            assert!(indices.is_sorted() && indices[0] == 0 && indices[outputs - 1] == inputs as i64 - 1);
+            assert!(
+                indices.is_sorted() && indices[0] == 0 && indices[outputs - 1] == inputs as i64 - 1
+            );
         }
     }
 }

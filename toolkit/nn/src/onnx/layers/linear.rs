@@ -8,7 +8,12 @@ use super::expect;
 use crate::onnx::ToOnnx;
 
 impl<const I: usize, const O: usize, D: Device<f32>> ToOnnx for Linear<I, O, f32, D> {
-    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+    fn to_onnx(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Value,
+    ) -> Result<Value, OnnxError> {
         expect("Linear", scope, input, &[2, 3], -1, I)?;
         let weight = graph.weight(scope, "weight", &[O, I], self.weight.as_vec())?;
         let bias = graph.weight(scope, "bias", &[O], self.bias.as_vec())?;
@@ -17,7 +22,12 @@ impl<const I: usize, const O: usize, D: Device<f32>> ToOnnx for Linear<I, O, f32
 }
 
 impl<const I: usize, const O: usize, D: Device<f32>> ToOnnx for UnbiasedLinear<I, O, f32, D> {
-    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+    fn to_onnx(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Value,
+    ) -> Result<Value, OnnxError> {
         expect("UnbiasedLinear", scope, input, &[2, 3], -1, I)?;
         let weight = graph.weight(scope, "weight", &[O, I], self.weight.as_vec())?;
         product(graph, scope, input, &weight, None)
@@ -36,8 +46,10 @@ fn product(
         let inputs: Vec<&str> = [input.name.as_str(), weight].into_iter().chain(bias).collect();
         return graph.node(scope, "Gemm", &inputs, &[("transB", Attribute::Int(1))]);
     }
-    // Gemm takes matrices only, MatMul does not transpose, and the file's weight must be the checkpoint's.
-    let transposed = graph.node(scope, "Transpose", &[weight], &[("perm", Attribute::Ints(vec![1, 0]))])?;
+    // Gemm takes matrices only, MatMul does not transpose, and the file's weight must be the
+    // checkpoint's.
+    let transposed =
+        graph.node(scope, "Transpose", &[weight], &[("perm", Attribute::Ints(vec![1, 0]))])?;
     let value = graph.node(scope, "MatMul", &[&input.name, &transposed.name], &[])?;
     match bias {
         Some(bias) => graph.node(scope, "Add", &[&value.name, bias], &[]),

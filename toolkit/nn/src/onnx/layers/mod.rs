@@ -20,15 +20,30 @@ fn named(layer: &str, scope: &str) -> String {
 
 /// An error for an input that the layer does not take. `expected` finishes "its input must …".
 fn unfit(layer: &str, scope: &str, input: &Value, expected: &str) -> OnnxError {
-    OnnxError::NoOnnxForm { layer: named(layer, scope), reason: format!("its input must {expected}, but is {input}") }
+    OnnxError::NoOnnxForm {
+        layer: named(layer, scope),
+        reason: format!("its input must {expected}, but is {input}"),
+    }
 }
 
-/// Refuses an input without a batch of floats, of another rank, or with another size than `size` at `axis` (negative: from the end).
-fn expect(layer: &str, scope: &str, input: &Value, ranks: &[usize], axis: isize, size: usize) -> Result<(), OnnxError> {
+/// Refuses an input without a batch of floats, of another rank, or with another size than `size` at
+/// `axis` (negative: from the end).
+fn expect(
+    layer: &str,
+    scope: &str,
+    input: &Value,
+    ranks: &[usize],
+    axis: isize,
+    size: usize,
+) -> Result<(), OnnxError> {
     let rank = input.shape.len();
     let at = usize::try_from(axis).unwrap_or_else(|_| rank.saturating_sub(axis.unsigned_abs()));
     let batched = Value::is_batched(&input.shape);
-    if batched && input.element == Element::F32 && ranks.contains(&rank) && input.shape[at] == Dim::Fixed(size) {
+    if batched
+        && input.element == Element::F32
+        && ranks.contains(&rank)
+        && input.shape[at] == Dim::Fixed(size)
+    {
         return Ok(());
     }
     let shapes = ranks.iter().map(|&rank| {
@@ -40,5 +55,10 @@ fn expect(layer: &str, scope: &str, input: &Value, ranks: &[usize], axis: isize,
         });
         format!("[{}]", dims.collect::<Vec<_>>().join(", "))
     });
-    Err(unfit(layer, scope, input, &format!("have the shape {}", shapes.collect::<Vec<_>>().join(" or "))))
+    Err(unfit(
+        layer,
+        scope,
+        input,
+        &format!("have the shape {}", shapes.collect::<Vec<_>>().join(" or ")),
+    ))
 }

@@ -10,7 +10,12 @@ use crate::onnx::ToOnnx;
 
 /// One slope for all.
 impl<D: Device<f32>> ToOnnx for PReLU<f32, D> {
-    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+    fn to_onnx(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Value,
+    ) -> Result<Value, OnnxError> {
         if input.element != Element::F32 || input.shape.len() < 2 {
             return Err(unfit("PReLU", scope, input, "have the shape [batch, _, …]"));
         }
@@ -21,7 +26,12 @@ impl<D: Device<f32>> ToOnnx for PReLU<f32, D> {
 
 /// One slope per channel, the second dimension.
 impl<C: ConstDim, D: Device<f32>> ToOnnx for PReLU1D<C, f32, D> {
-    fn to_onnx(&self, graph: &mut GraphBuilder, scope: &str, input: &Value) -> Result<Value, OnnxError> {
+    fn to_onnx(
+        &self,
+        graph: &mut GraphBuilder,
+        scope: &str,
+        input: &Value,
+    ) -> Result<Value, OnnxError> {
         expect("PReLU1D", scope, input, &[2, 3, 4], 1, C::SIZE)?;
         let mut shape = vec![C::SIZE];
         // ONNX aligns the slope with the last dimensions.
