@@ -4,7 +4,8 @@ use trainbook::callbacks::Snapshot;
 use trainbook::data::Batch;
 use trainbook::prelude::*;
 use trainbook::random::Stream;
-use trainbook::task::{Loss, Network, Task};
+use trainbook::nn::Describe;
+use trainbook::task::{Loss, Task};
 
 use crate::support::{batches, clouds, task, task_of};
 
@@ -39,7 +40,7 @@ fn read(task: &mut dyn Task) -> Vec<Vec<f32>> {
     gradients
 }
 
-fn compare_with_finite_differences<N: Network>(loss: Loss, batch: &Batch) {
+fn compare_with_finite_differences<N: Describe>(loss: Loss, batch: &Batch) {
     let mut task = task_of::<N>(5, loss, AdamW::default());
     // Away from the first weights, where biases are 0 and scales are 1.
     let mut draws = Stream::new(Seed(5), "test").at(0, 0);

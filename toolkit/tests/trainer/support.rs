@@ -3,11 +3,11 @@
 use serde::Deserialize;
 use trainbook::callbacks::{Counters, Moment};
 use trainbook::data::{Batch, Loader};
-use trainbook::nn::Init;
+use trainbook::nn::{Describe, Init, Sample};
 use trainbook::optim::Optimizer;
 use trainbook::prelude::*;
 use trainbook::random::Stream;
-use trainbook::task::{Loss, Network, Recipe, Task, TaskState};
+use trainbook::task::{Loss, Recipe, Task, TaskState};
 use trainbook::trainer::TrainerBuilder;
 
 pub type Mlp = (Linear<4, 8>, ReLU, Linear<8, 3>);
@@ -41,13 +41,29 @@ pub fn task(seed: u64, optimizer: impl Into<Optimizer>) -> Box<dyn Task> {
 }
 
 /// A task of any network.
-pub fn task_of<N: Network>(
+pub fn task_of<N: Describe>(
     seed: u64,
     loss: Loss,
     optimizer: impl Into<Optimizer>,
 ) -> Box<dyn Task> {
-    let (device, init) = (Device::Cpu, Init::default());
-    N::task(&Recipe { device, loss, optimizer: optimizer.into(), init, seed: Seed(seed) }).unwrap()
+    recipe_of::<N>(seed, loss, optimizer).task().unwrap()
+}
+
+/// What a task of any network is made of. Its first layer says how many features it takes.
+pub fn recipe_of<N: Describe>(seed: u64, loss: Loss, optimizer: impl Into<Optimizer>) -> Recipe {
+    let network = Network::of::<N>();
+    let text = network.to_json().unwrap();
+    let inputs = text.split("\"in_features\": ").nth(1).unwrap();
+    let inputs = inputs.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
+    Recipe {
+        network,
+        input: Sample::numbers([inputs]),
+        device: Device::Cpu,
+        loss,
+        optimizer: optimizer.into(),
+        init: Init::default(),
+        seed: Seed(seed),
+    }
 }
 
 /// The batches that [`builder`]'s trainer sees in an epoch.
