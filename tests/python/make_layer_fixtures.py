@@ -271,7 +271,7 @@ CASES = {
         ("groups_3", [2, 6, 5, 4], {"out_channels": 9, "kernel_size": [2, 3], "groups": 3}),
         (
             "groups_3_stride_2_dilation_2",
-            [2, 6, 7, 9],
+            [2, 6, 5, 7],
             {"out_channels": 3, "kernel_size": [3, 2], "stride": [2, 1], "padding": [1, 2], "dilation": [1, 2], "groups": 3},
         ),
         ("depthwise", [2, 5, 6, 4], {"out_channels": 5, "kernel_size": [3, 3], "padding": [1, 1], "groups": 5}),
