@@ -92,10 +92,7 @@ class SinusoidalPositions(nn.Module):
     def forward(self, x):
         _, length, width = x.shape
         table = torch.tensor(
-            [
-                [(math.cos if d % 2 else math.sin)(t / 10000 ** ((d - d % 2) / width)) for d in range(width)]
-                for t in range(length)
-            ]
+            [[(math.cos if d % 2 else math.sin)(t / 10000 ** ((d - d % 2) / width)) for d in range(width)] for t in range(length)]
         )
         return x + table
 
@@ -266,7 +263,7 @@ CASES = {
         ("stride_2", [2, 3, 9, 7], {"out_channels": 4, "kernel_size": [3, 3], "stride": [2, 2]}),
         ("stride_1x3_padding_2x0", [2, 2, 5, 8], {"out_channels": 3, "kernel_size": [4, 2], "stride": [1, 3], "padding": [2, 0]}),
         ("dilation_1x2", [1, 3, 6, 9], {"out_channels": 2, "kernel_size": [3, 3], "dilation": [1, 2]}),
-        ("stride_2_dilation_2", [2, 3, 9, 7], {"out_channels": 6, "kernel_size": [3, 2], "stride": [2, 2], "padding": [1, 1], "dilation": [2, 2]}),
+        ("stride_2_dilation_2", [2, 3, 9, 7], {"out_channels": 6, "kernel_size": [3, 2], "stride": [2, 2], "dilation": [2, 2]}),
         ("stride_2_padding_1_rest", [1, 2, 8, 6], {"out_channels": 3, "kernel_size": [3, 3], "stride": [2, 2], "padding": [1, 1]}),
         ("groups_3", [2, 6, 5, 4], {"out_channels": 9, "kernel_size": [2, 3], "groups": 3}),
         (
@@ -310,7 +307,7 @@ CASES = {
         (
             "groups_3_stride_2",
             [1, 6, 3, 4],
-            {"out_channels": 3, "kernel_size": [3, 2], "stride": [2, 2], "padding": [1, 0], "output_padding": [1, 0], "groups": 3, "bias": False},
+            {"out_channels": 3, "kernel_size": [3, 2], "stride": [2, 2], "padding": [1, 0], "output_padding": [1, 0], "groups": 3},
         ),
         ("depthwise", [2, 3, 4, 3], {"out_channels": 3, "kernel_size": [3, 3], "padding": [1, 1], "groups": 3}),
         ("image_of_one_pixel", [1, 4, 1, 1], {"out_channels": 2, "kernel_size": [3, 5]}),
@@ -459,7 +456,11 @@ CASES = {
         ("relu", [2, 4, 6], {"num_heads": 2, "dim_feedforward": 9, "activation": "relu"}),
         ("gelu", [2, 4, 6], {"num_heads": 3, "dim_feedforward": 9, "activation": "gelu"}),
         ("norm_first", [2, 4, 6], {"num_heads": 2, "dim_feedforward": 5, "activation": "relu", "norm_first": True}),
-        ("norm_first_gelu_causal", [2, 5, 6], {"num_heads": 2, "dim_feedforward": 7, "activation": "gelu", "norm_first": True, "causal": True}),
+        (
+            "norm_first_gelu_causal",
+            [2, 5, 6],
+            {"num_heads": 2, "dim_feedforward": 7, "activation": "gelu", "norm_first": True, "causal": True},
+        ),
         ("causal", [1, 7, 4], {"num_heads": 2, "dim_feedforward": 6, "activation": "relu", "causal": True}),
         ("length_1", [3, 1, 4], {"num_heads": 1, "dim_feedforward": 3, "activation": "gelu"}),
     ],
@@ -605,10 +606,11 @@ def listed(weight):
 
 def cross_entropies():
     # Every combination of options on rows and on positions, and single cases of what combinations miss.
-    cases = [
-        ("_".join([where, *(word for word, chosen in (("smoothed", s), ("weighted", w), ("ignoring", i is not None)) if chosen)]), shape, s, w, i)
-        for (where, shape), s, w, i in product([("rows", [7, 4]), ("positions", [3, 5, 4])], [0.0, 0.1], [False, True], [None, 2])
-    ]
+    cases = []
+    shapes = [("rows", [7, 4]), ("positions", [3, 5, 4])]
+    for (where, shape), smoothing, weighted, ignored in product(shapes, [0.0, 0.1], [False, True], [None, 2]):
+        name = where + "_smoothed" * (smoothing > 0) + "_weighted" * weighted + "_ignoring" * (ignored is not None)
+        cases.append((name, shape, smoothing, weighted, ignored))
     cases += [
         ("rows_half_smoothed_weighted", [5, 3], 0.5, True, None),
         ("rows_ignoring_minus_100", [7, 4], 0.1, True, -100),
@@ -700,18 +702,19 @@ def momentum(momentum, dampening=0.0, nesterov=False, weight_decay=0.0):
     return {"momentum": momentum, "dampening": dampening, "nesterov": nesterov, "weight_decay": weight_decay}
 
 
-def adam(betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, **rest):
-    return {"betas": list(betas), "eps": eps, "weight_decay": weight_decay, **rest}
+def adam(betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+    return {"betas": list(betas), "eps": eps, "weight_decay": weight_decay}
 
 
 def rms(momentum=0.0, centered=False, weight_decay=0.0, alpha=0.99):
     return {"alpha": alpha, "eps": 1e-8, "momentum": momentum, "centered": centered, "weight_decay": weight_decay}
 
 
-def adagrad(weight_decay=0.0, **rest):
-    return {"lr_decay": 0.0, "initial_accumulator_value": 0.0, "eps": 1e-10, "weight_decay": weight_decay, **rest}
+def adagrad(weight_decay=0.0):
+    return {"eps": 1e-10, "weight_decay": weight_decay}
 
 
+# What is not named is at PyTorch's default: NAdam's momentum decay of 0.004, Adagrad's start from 0 without decay of the rate.
 OPTIMIZERS = {
     "SGD": (
         torch.optim.SGD,
@@ -727,7 +730,7 @@ OPTIMIZERS = {
     ),
     "Adam": (torch.optim.Adam, {"plain": adam(), "l2": adam(weight_decay=0.01), "betas_eps": adam((0.8, 0.95), 1e-3)}),
     "AdamW": (torch.optim.AdamW, {"decay": adam(weight_decay=0.01), "betas_strong_decay": adam((0.8, 0.95), weight_decay=0.3)}),
-    "NAdam": (torch.optim.NAdam, {"plain": adam(momentum_decay=4e-3), "l2": adam(weight_decay=0.01, momentum_decay=4e-3)}),
+    "NAdam": (torch.optim.NAdam, {"plain": adam(), "l2": adam(weight_decay=0.01)}),
     "RAdam": (torch.optim.RAdam, {"plain": adam(), "l2": adam(weight_decay=0.01)}),
     "RMSprop": (
         torch.optim.RMSprop,

@@ -170,9 +170,11 @@ def hamlet_lm(context=64, steps=1000, batch=16):
     network.eval()
     count = (len(validation) - 1) // context
     inputs, targets = (validation[i : i + count * context].view(count, context) for i in (0, 1))
+    total = 0.0
     with torch.no_grad():
-        losses = [nn.functional.cross_entropy(network(x).flatten(0, 1), y.flatten(), reduction="sum") for x, y in zip(inputs.split(64), targets.split(64))]
-    return sum(losses).item() / targets.numel()
+        for x, y in zip(inputs.split(64), targets.split(64)):
+            total += nn.functional.cross_entropy(network(x).flatten(0, 1), y.flatten(), reduction="sum").item()
+    return total / targets.numel()
 
 
 TASKS = {
