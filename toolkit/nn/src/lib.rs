@@ -24,6 +24,7 @@ mod parameters;
 mod plan;
 mod sample;
 pub mod task;
+pub mod trial;
 
 pub use context::Context;
 pub use dfdx::nn::builders;

@@ -43,11 +43,23 @@ impl Planned {
     /// # Errors
     /// It does not fit: the message names the layer, its place, and both shapes.
     pub fn new(layer: &AnyLayer, input: &Sample) -> Result<Self, NnError> {
+        Self::fit(layer, input, false)
+    }
+
+    /// The same as if something in front of it were trained, so that it gives a gradient in its
+    /// input.
+    pub(crate) fn behind_trained(layer: &AnyLayer, input: &Sample) -> Result<Self, NnError> {
+        Self::fit(layer, input, true)
+    }
+
+    fn fit(layer: &AnyLayer, input: &Sample, behind_trained: bool) -> Result<Self, NnError> {
         let mut slots = Vec::new();
-        let root = Plan::fit(layer, String::new(), input, &mut slots, false).map_err(|misfit| {
-            let (layer, place, sample) = misfit.place.unwrap_or_default();
-            NnError::Misfit { layer, place, sample, reason: misfit.reason }
-        })?;
+        let root = Plan::fit(layer, String::new(), input, &mut slots, behind_trained).map_err(
+            |misfit| {
+                let (layer, place, sample) = misfit.place.unwrap_or_default();
+                NnError::Misfit { layer, place, sample, reason: misfit.reason }
+            },
+        )?;
         Ok(Self { root, layout: Layout::new(slots) })
     }
 

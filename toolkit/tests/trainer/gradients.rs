@@ -2,9 +2,9 @@
 
 use trainbook::callbacks::Snapshot;
 use trainbook::data::Batch;
+use trainbook::nn::Describe;
 use trainbook::prelude::*;
 use trainbook::random::Stream;
-use trainbook::nn::Describe;
 use trainbook::task::{Loss, Task};
 
 use crate::support::{batches, clouds, task, task_of};

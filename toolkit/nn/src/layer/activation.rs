@@ -2,7 +2,6 @@
 
 use std::fmt::Debug;
 
-use dfdx::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;

@@ -1,0 +1,222 @@
+//! One layer alone, in each of its forms: to compare them with each other, with another library's
+//! numbers, and with differences.
+
+use std::sync::Arc;
+
+use dfdx::prelude::{Backward, Tape};
+use dfdx::prelude::{Cpu, Gradients, HasShape, PutTape, SplitTape, Tensor, ZerosTensor};
+use dfdx::tensor::TensorFromVec;
+
+use crate::NnError;
+use crate::context::Context;
+use crate::host::{Aside, HostPass, HostTensor, Memory};
+use crate::layer::{AnyLayer, Fault};
+use crate::on_dfdx::{Backend, Flow, Pass, Real, Tensors};
+use crate::plan::Planned;
+use crate::sample::{Kind, Sample};
+
+/// A layer with values for its tensors and a batch to take.
+///
+/// ```
+/// use trainbook_nn::layer::{AnyLayer, Relu};
+/// use trainbook_nn::{Context, Sample};
+/// use trainbook_nn::trial::Trial;
+///
+/// let trial = Trial::new(&AnyLayer::new(Relu), &Sample::numbers([3]))?;
+/// let outcome = trial.on_host(&[1.0, -2.0, 3.0], 1, Context::EVALUATION, &[1.0, 1.0, 1.0])?;
+/// assert_eq!(outcome.output, [1.0, 0.0, 3.0]);
+/// assert_eq!(outcome.input_gradient, [1.0, 0.0, 1.0]);
+/// # Ok::<(), trainbook_nn::NnError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// What the layer comes to.
+    pub planned: Planned,
+    /// The values of its tensors, all in one, as [`Planned::layout`] says.
+    pub values: Vec<f64>,
+}
+
+/// What came of a batch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// The shape of the output, the batch first.
+    pub shape: Vec<usize>,
+    /// The output.
+    pub output: Vec<f64>,
+    /// The gradient in the input; empty for indices.
+    pub input_gradient: Vec<f64>,
+    /// The gradients in the trained tensors, all in one.
+    pub gradients: Vec<f64>,
+    /// What tensors became that are carried along, by slot.
+    pub buffers: Vec<(usize, Vec<f64>)>,
+}
+
+impl Trial {
+    /// A layer, fitted to such samples, with all values 0.
+    ///
+    /// # Errors
+    /// It does not fit.
+    pub fn new(layer: &AnyLayer, input: &Sample) -> Result<Self, NnError> {
+        let planned = Planned::behind_trained(layer, input)?;
+        Ok(Self { values: vec![0.0; planned.layout.len()], planned })
+    }
+
+    fn shape(&self, rows: usize) -> Vec<usize> {
+        std::iter::once(rows).chain(self.planned.root.input.shape.iter().copied()).collect()
+    }
+
+    /// Forward and, from `upstream` as the gradient in the output, backward, in the processor's
+    /// memory and f32. Indices are given as numbers.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    pub fn on_host(
+        &self,
+        input: &[f64],
+        rows: usize,
+        context: Context<'_>,
+        upstream: &[f64],
+    ) -> Result<Outcome, NnError> {
+        let narrow = |values: &[f64]| values.iter().map(|v| *v as f32).collect::<Vec<f32>>();
+        let widen = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
+        let (root, layout) = (&self.planned.root, &self.planned.layout);
+        let values = narrow(&self.values);
+        let x = match root.input.kind {
+            Kind::Numbers => HostTensor::new(self.shape(rows), narrow(input)),
+            Kind::Indices => HostTensor::of_indices(self.shape(rows), indices(input)),
+        };
+        let (mut aside, mut memory) = (Aside::default(), Memory::default());
+        let mut buffers = Vec::new();
+        let output = HostPass::new(
+            root,
+            layout.slots(),
+            &values,
+            &mut [],
+            &mut buffers,
+            context,
+            &mut aside,
+            &mut memory,
+            true,
+        )
+        .forward(x)
+        .map_err(NnError::from_fault)?;
+        let shape = output.shape.clone();
+        let numbers = widen(output.numbers());
+        drop(output);
+        let mut gradients = vec![0.0; layout.trained_len()];
+        let input_gradient = HostPass::new(
+            root,
+            layout.slots(),
+            &values,
+            &mut gradients,
+            &mut Vec::new(),
+            context,
+            &mut aside,
+            &mut memory,
+            true,
+        )
+        .backward(HostTensor::new(shape.clone(), narrow(upstream)))
+        .map_err(NnError::from_fault)?;
+        Ok(Outcome {
+            shape,
+            output: numbers,
+            input_gradient: widen(input_gradient.numbers()),
+            gradients: widen(&gradients),
+            buffers: buffers.iter().map(|(slot, values)| (*slot, widen(values))).collect(),
+        })
+    }
+
+    /// The same in dfdx's operations, on the processor, in the precision `E`.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    pub fn on_dfdx<E: Real>(
+        &self,
+        input: &[f64],
+        rows: usize,
+        context: Context<'_>,
+        upstream: &[f64],
+    ) -> Result<Outcome, NnError>
+    where
+        Cpu: Backend<E>,
+    {
+        self.through_dfdx::<E>(input, rows, context, upstream).map_err(NnError::from_fault)
+    }
+
+    fn through_dfdx<E: Real>(
+        &self,
+        input: &[f64],
+        rows: usize,
+        context: Context<'_>,
+        upstream: &[f64],
+    ) -> Result<Outcome, Fault>
+    where
+        Cpu: Backend<E>,
+    {
+        let narrow = |values: &[f64]| values.iter().map(|v| E::of(*v)).collect::<Vec<E>>();
+        let device = Cpu::default();
+        let (root, layout) = (&self.planned.root, &self.planned.layout);
+        let mut tensors = Tensors::<E, Cpu>::new();
+        for (number, slot) in layout.slots().iter().enumerate() {
+            let values = narrow(&self.values[slot.range()]);
+            let len = values.len();
+            tensors.insert(number, device.try_tensor_from_vec(values, (len,))?);
+        }
+        let begin = match root.input.kind {
+            Kind::Numbers => {
+                Flow::begin(&device, self.shape(rows), narrow(input), Gradients::leaky())?
+            }
+            Kind::Indices => {
+                Flow::begin_indices(&device, self.shape(rows), indices(input), Gradients::leaky())?
+            }
+        };
+        let entered = begin.untaped();
+        let mut new_buffers = Tensors::new();
+        let output = Pass::new(root, &tensors, context, &mut new_buffers).run(begin)?;
+        let shape = output.shape().to_vec();
+        let (output, mut tape) = output.flat().split_tape();
+        let numbers = read(&output);
+        let end = output.clone();
+        let upstream = narrow(upstream);
+        tape.add_backward_op(move |gradients| {
+            let buffer = gradients.get_or_alloc_mut(&end)?;
+            // On the processor a buffer is the memory itself: changing it cannot fail.
+            let _ = <Cpu as Backend<E>>::change(buffer, |into| into.copy_from_slice(&upstream));
+            Ok(())
+        });
+        let end: Tensor<(), E, Cpu> = device.try_zeros()?;
+        let mut gradients = end.put_tape(tape).try_backward()?;
+        let mut flat = vec![0.0; layout.trained_len()];
+        for (number, slot) in layout.slots().iter().enumerate().filter(|(_, s)| s.is_trained()) {
+            if let Some(tensor) = tensors.get(&number) {
+                let from = gradients.get_or_alloc_mut(tensor)?;
+                let into = &mut flat[slot.range()];
+                <Cpu as Backend<E>>::look(from, |from| {
+                    into.iter_mut().zip(from).for_each(|(g, v)| *g = v.wide());
+                })?;
+            }
+        }
+        let input_gradient = match root.input.kind {
+            Kind::Numbers => {
+                let from = gradients.get_or_alloc_mut(&entered)?;
+                <Cpu as Backend<E>>::look(from, |from| from.iter().map(|v| v.wide()).collect())?
+            }
+            Kind::Indices => Vec::new(),
+        };
+        let buffers = new_buffers.iter().map(|(slot, tensor)| (*slot, read(tensor))).collect();
+        Ok(Outcome { shape, output: numbers, input_gradient, gradients: flat, buffers })
+    }
+}
+
+fn indices(input: &[f64]) -> Arc<[usize]> {
+    input.iter().map(|v| *v as usize).collect()
+}
+
+fn read<E: Real>(tensor: &Tensor<(usize,), E, Cpu>) -> Vec<f64>
+where
+    Cpu: Backend<E>,
+{
+    let mut values = vec![E::of(0.0); tensor.shape().0];
+    tensor.copy_into(&mut values);
+    values.into_iter().map(Real::wide).collect()
+}

@@ -1,0 +1,7 @@
+//! Every layer against numbers that PyTorch made, and against differences.
+//!
+//! The fixtures are written by `tests/python/make_layer_fixtures.py`, in f64. A layer's form in
+//! dfdx's operations is compared in f64, closely, and in f32; its form on the processor's memory in
+//! f32, and with the other form.
+
+mod layers;
