@@ -6,6 +6,7 @@ use crate::NnError;
 use crate::layer::Fault;
 use crate::parameters::Slot;
 use crate::plan::{Node, Planned};
+use crate::sample::Kind;
 
 /// What a layer has at hand while it states its ONNX form.
 pub struct OnnxPass<'a> {
@@ -122,7 +123,10 @@ pub(crate) fn graph(
     let sample = &planned.root.input.shape;
     let shape: Vec<Dim> =
         std::iter::once(BATCH.into()).chain(sample.iter().map(|&dim| dim.into())).collect();
-    let input = Value::f32(INPUT, shape);
+    let input = match planned.root.input.kind {
+        Kind::Numbers => Value::f32(INPUT, shape),
+        Kind::Indices => Value::i64(INPUT, shape),
+    };
     let graph = Graph::build_on(&[input], &[output], |graph, given| {
         let Values::One(mut value) = given.clone() else {
             return Err(no_form("the network".to_owned(), "it takes one input"));

@@ -8,6 +8,7 @@ use trainbook_core::random::Seed;
 use trainbook_nn::layer::{AnyLayer, Kinds};
 use trainbook_nn::trial::{Outcome, Trial};
 use trainbook_nn::{Context, Sample};
+use trainbook_onnx::{Array as OnnxArray, Numbers};
 
 #[derive(Clone, Debug, Deserialize)]
 struct Array {
@@ -215,6 +216,26 @@ fn gradients_are_those_of_differences() {
                 check(&slot.name, i, outcome.gradients[i], up, down);
             }
         }
+    });
+}
+
+#[test]
+fn in_onnx_and_f64() {
+    each_case(|case, trial, input, rows| {
+        // Layers that have no exact ONNX form of opset 17 say so; see `Layer::onnx` of each.
+        if case.training {
+            return;
+        }
+        let graph = trial.graph().unwrap_or_else(|e| panic!("{} {}: {e}", case.kind(), case.name));
+        let shape = std::iter::once(rows).chain(trial.planned.root.input.shape.iter().copied());
+        let numbers = match case.input {
+            Some(_) => Numbers::F32(input.iter().map(|v| *v as f32).collect()),
+            None => Numbers::I64(input.iter().map(|v| *v as i64).collect()),
+        };
+        let array = OnnxArray { shape: shape.collect(), numbers };
+        let found = graph.evaluate_f64_on(&[array]).unwrap().remove(0);
+        let what = format!("{} {}, ONNX in f64", case.kind(), case.name);
+        compare(&what, &found, &case.output.data, 1e-7);
     });
 }
 
