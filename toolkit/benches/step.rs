@@ -91,7 +91,7 @@ impl ByHand {
                 .enumerate()
                 .for_each(|(row, class)| hot[row * 10 + *class as usize] = 1.0);
             let x: Tensor<(usize, Const<64>), f32, Cpu> =
-                self.device.tensor_from_vec(batch.features.clone(), (rows, Const));
+                self.device.tensor_from_vec(batch.input.floats().to_vec(), (rows, Const));
             let y: Tensor<(usize, Const<10>), f32, Cpu> =
                 self.device.tensor_from_vec(hot, (rows, Const));
             let loss =
@@ -102,7 +102,7 @@ impl ByHand {
             self.model.zero_grads(&mut gradients);
         }
         black_box(self.model.forward(
-            self.device.tensor_from_vec(batch.features.clone(), (batch.samples.len(), Const)),
+            self.device.tensor_from_vec(batch.input.floats().to_vec(), (batch.samples.len(), Const)),
         ));
         sum
     }

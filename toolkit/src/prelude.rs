@@ -20,4 +20,4 @@ pub use crate::onnx::{self, CheckReport, ExportReport, Verifier};
 pub use crate::optim::{Adam, AdamW, Sgd};
 pub use crate::random::Seed;
 pub use crate::task::Device;
-pub use crate::trainer::{Epochs, Evaluation, Export, Run, Trainer};
+pub use crate::trainer::{Epochs, Evaluation, Export, Run, Steps, Trainer};

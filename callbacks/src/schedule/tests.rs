@@ -8,7 +8,7 @@ use crate::Horizon;
 use crate::fake::{Fake, setup_error};
 
 fn horizon(epochs: u64, batches_per_epoch: u64) -> Horizon {
-    Horizon { epochs, batches_per_epoch, first_update: 0 }
+    Horizon { epochs, batches_per_epoch, first_update: 0, limit: None }
 }
 
 fn schedule(case: &Value) -> LrSchedule {

@@ -108,12 +108,16 @@ pub struct Horizon {
     pub batches_per_epoch: u64,
     /// `updates_applied` when this fit began.
     pub first_update: u64,
+    /// Updates after which the fit ends, if it was asked for in updates; skipped ones count.
+    pub limit: Option<u64>,
 }
 
 impl Horizon {
     /// Updates that this fit will apply if nothing stops it or skips one.
     pub fn updates(&self) -> u64 {
-        self.epochs.saturating_mul(self.batches_per_epoch) // a fit bounded by time may ask for any number of epochs
+        // A fit bounded by time may ask for any number of epochs.
+        let updates = self.epochs.saturating_mul(self.batches_per_epoch);
+        self.limit.map_or(updates, |limit| updates.min(limit))
     }
 }
 

@@ -149,7 +149,7 @@ impl Fake {
         Self {
             stack,
             counters: Counters::default(),
-            horizon: Horizon { epochs: 0, batches_per_epoch: 3, first_update: 0 },
+            horizon: Horizon { epochs: 0, batches_per_epoch: 3, first_update: 0, limit: None },
             weights: FakeWeights(0.0),
             learning_rate: 1.0,
             loss: Box::new(|_| 1.0),

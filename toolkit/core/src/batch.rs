@@ -1,14 +1,14 @@
 //! What one training step sees.
 
+use crate::array::Array;
+
 /// Some rows of a data set, ready for the model. Made once with `Batch::default()` and filled again
 /// and again by a loader, so that a step allocates nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
-    /// Normalised features, rows × [`width`](Self::width), row-major.
-    pub features: Vec<f32>,
-    /// How many features a row has.
-    pub width: usize,
-    /// One target for each row.
+    /// What the network takes: normalised numbers, or indices such as tokens; the batch first.
+    pub input: Array,
+    /// What it should give: one entry for each row, or for each position of each row.
     pub targets: Targets,
     /// Which rows of the data set these are.
     pub samples: Vec<usize>,

@@ -6,6 +6,7 @@ use super::duplicates::Duplicates;
 use super::normalize::moments;
 use super::probe::probe;
 use super::report::{ClassCount, DataReport, FeatureSummary, Finding, Probe, Severity, SharedRows};
+use super::text::Tokens;
 use super::{Batch, Dataset, Loader, Part, Targets, fingerprint::Fold};
 
 /// The largest class may have this many times the rows of the smallest before that is a warning.
@@ -28,6 +29,9 @@ impl Dataset {
 }
 
 fn look(data: &Dataset) -> DataReport {
+    if let Some(tokens) = data.tokens() {
+        return look_at_text(data, tokens);
+    }
     let features = summarize(data);
     let groups = Duplicates::new(data);
     let classes = count(data);
@@ -48,6 +52,35 @@ fn look(data: &Dataset) -> DataReport {
         imbalance,
     };
     report.findings = judge(&report);
+    report
+}
+
+/// Windows of a text overlap on purpose, so they are no duplicates; what is counted are characters.
+fn look_at_text(data: &Dataset, tokens: &Tokens) -> DataReport {
+    let mut classes: Vec<ClassCount> = (tokens.vocabulary.iter())
+        .map(|c| ClassCount { name: format!("{c:?}"), rows: 0 })
+        .collect();
+    tokens.tokens.iter().for_each(|&token| classes[token as usize].rows += 1);
+    let mut report = DataReport {
+        source: data.source().to_owned(),
+        fingerprint: data.fingerprint().hash,
+        parts: Part::ALL.map(|part| data.part(part).len()),
+        duplicates: 0,
+        shared: Vec::new(),
+        deterministic: pass(data) == pass(data),
+        probe: None,
+        findings: Vec::new(),
+        features: Vec::new(),
+        classes,
+        imbalance: None,
+    };
+    report.findings = judge(&report);
+    let (characters, vocabulary) = (tokens.tokens.len(), tokens.vocabulary.len());
+    let text = format!(
+        "{characters} characters, {vocabulary} different ones, in windows of {} that begin every {}",
+        tokens.context, tokens.stride
+    );
+    report.findings.push(Finding { severity: Severity::Note, text });
     report
 }
 

@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use trainbook_store::DataFingerprint;
 
 use super::split::Parts;
-use super::{Normalization, Normalize, Part, Split, Table, Targets, fingerprint};
-use crate::DataError;
+use super::text::{SharedTokens, Tokens};
+use super::{Batch, DataError, Normalization, Normalize, Part, Split, Table, Targets, fingerprint};
 use trainbook_core::random::Seed;
 
 /// Samples in memory: features as rows × width, one target for each row. Every value is finite, and
@@ -19,6 +19,8 @@ use trainbook_core::random::Seed;
 #[derive(Clone)]
 pub struct Dataset {
     rows: Arc<Rows>,
+    /// A text and its windows; then there are no rows of features.
+    tokens: SharedTokens,
     /// What a row looks like to a network.
     shape: Arc<[usize]>,
     parts: Arc<Parts>,
@@ -107,6 +109,7 @@ impl Dataset {
         let width = rows.names.len();
         Self {
             shape: Arc::new([width]),
+            tokens: None,
             parts: Arc::new([(0..rows.targets.len()).collect(), Vec::new(), Vec::new()]),
             normalize: Normalize::None,
             normalization: Arc::new(Normalization {
@@ -116,6 +119,53 @@ impl Dataset {
             rows: Arc::new(rows),
             fingerprint: Arc::default(),
         }
+    }
+
+    pub(super) fn of_tokens(tokens: Tokens) -> Self {
+        let rows = Rows {
+            source: tokens.source.clone(),
+            names: Vec::new(),
+            features: Vec::new(),
+            targets: Targets::default(),
+            classes: Some(tokens.vocabulary.len()),
+        };
+        let mut data = Self::new(rows);
+        data.shape = Arc::new([tokens.context]);
+        data.parts = Arc::new([(0..tokens.starts.len()).collect(), Vec::new(), Vec::new()]);
+        data.tokens = Some(Arc::new(tokens));
+        data
+    }
+
+    pub(super) fn tokens(&self) -> Option<&Tokens> {
+        self.tokens.as_deref()
+    }
+
+    /// Whether its rows are indices, such as characters, and not numbers.
+    pub fn is_of_indices(&self) -> bool {
+        self.tokens.is_some()
+    }
+
+    /// Fills a batch with these rows, normalised.
+    pub(super) fn read(&self, rows: &[usize], batch: &mut Batch) {
+        let shape = std::iter::once(rows.len()).chain(self.shape.iter().copied());
+        let Some(tokens) = &self.tokens else {
+            batch.targets.gather(self.targets(), rows);
+            let numbers = batch.input.refill_f32(shape);
+            for (out, &row) in numbers.chunks_exact_mut(self.width()).zip(rows) {
+                self.normalization.apply(self.features(row), out);
+            }
+            return;
+        };
+        let mut next = match std::mem::take(&mut batch.targets) {
+            Targets::Classes(classes) => classes,
+            Targets::Values(_) => Vec::new(),
+        };
+        next.clear();
+        let input = batch.input.refill_i64(shape);
+        for (input, &row) in input.chunks_exact_mut(tokens.context).zip(rows) {
+            tokens.read(row, input, &mut next);
+        }
+        batch.targets = Targets::Classes(next);
     }
 
     /// The same data with its features normalised. Replaces an earlier normalisation;
@@ -138,6 +188,11 @@ impl Dataset {
     /// The fractions make no sense, the targets do not allow the split, there are too few rows for
     /// a part that was asked for, or a class would be missing from the training part.
     pub fn split(mut self, split: Split, seed: Seed) -> Result<Self, DataError> {
+        if let Some(tokens) = &self.tokens {
+            self.parts = Arc::new(split.divide_text(tokens)?);
+            self.fingerprint = Arc::default();
+            return Ok(self);
+        }
         self.parts = Arc::new(split.divide(self.targets(), self.classes(), seed)?);
         let normalize = self.normalize;
         self.normalize(normalize)
@@ -184,12 +239,15 @@ impl Dataset {
 
     /// The number of rows.
     pub fn len(&self) -> usize {
-        self.rows.targets.len()
+        match &self.tokens {
+            Some(tokens) => tokens.starts.len(),
+            None => self.rows.targets.len(),
+        }
     }
 
     /// Always false: a data set has at least one row.
     pub fn is_empty(&self) -> bool {
-        self.rows.targets.is_empty()
+        self.len() == 0
     }
 
     /// How many features a row has; at least 1.
@@ -207,8 +265,12 @@ impl Dataset {
         &self.rows.names
     }
 
-    /// The classes' names, in order: "0", "1", …. Empty when targets are real numbers.
+    /// The classes' names, in order: "0", "1", …, or the characters of a text. Empty when targets
+    /// are real numbers.
     pub fn class_names(&self) -> Vec<String> {
+        if let Some(tokens) = &self.tokens {
+            return tokens.vocabulary.clone();
+        }
         (0..self.classes().unwrap_or(0)).map(|class| class.to_string()).collect()
     }
 
@@ -223,7 +285,7 @@ impl Dataset {
         &self.parts[part as usize]
     }
 
-    /// The raw features of a row, before normalisation. `row` must be less than [`len`](Self::len).
+    /// The raw features of a row, before normalisation; none in a text. `row` must be less than [`len`](Self::len).
     pub fn features(&self, row: usize) -> &[f32] {
         let width = self.width();
         &self.rows.features[row * width..(row + 1) * width]

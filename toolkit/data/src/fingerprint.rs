@@ -1,5 +1,6 @@
 //! One hash that changes when anything changes that the model will see.
 
+use trainbook_core::array::Numbers;
 use trainbook_store::DataFingerprint;
 
 use super::{Batch, Dataset, Part, Targets};
@@ -21,6 +22,11 @@ pub(super) fn of_dataset(data: &Dataset) -> DataFingerprint {
     if data.shape().len() > 1 {
         hash.rows(data.shape());
     }
+    if let Some(tokens) = data.tokens() {
+        hash.words(&tokens.tokens, |token| token.to_le_bytes());
+        hash.rows(&tokens.starts);
+        tokens.vocabulary.iter().for_each(|c| hash.text(c));
+    }
     DataFingerprint {
         source: data.source().to_owned(),
         rows: data.len() as u64,
@@ -39,13 +45,22 @@ impl Fold {
     }
 
     pub(super) fn batch(&mut self, batch: &Batch) {
-        self.floats(&batch.features);
+        match &batch.input.numbers {
+            Numbers::F32(numbers) => self.floats(numbers),
+            Numbers::I64(numbers) => self.words(numbers, |n| n.to_le_bytes()),
+        }
+        self.rows(&batch.input.shape);
         self.targets(&batch.targets);
         self.rows(&batch.samples);
     }
 
     pub(super) fn finish(self) -> String {
         self.0.finalize().to_hex().to_string()
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.0.update(text.as_bytes());
     }
 
     fn number(&mut self, number: u64) {

@@ -18,6 +18,7 @@ mod split;
 mod table;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use dataset::Dataset;
 pub use error::DataError;
@@ -26,4 +27,6 @@ pub use normalize::{Normalization, Normalize};
 pub use report::{ClassCount, DataReport, FeatureSummary, Finding, Probe, Severity, SharedRows};
 pub use split::{Part, Split};
 pub use table::{Column, Table};
+pub use text::Text;
+pub use trainbook_core::array::{Array, Numbers};
 pub use trainbook_core::batch::{Batch, Targets};

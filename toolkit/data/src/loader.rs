@@ -54,15 +54,9 @@ impl Loader {
             return false;
         }
         self.at += rows.len();
-        let width = self.data.width();
-        batch.width = width;
         batch.samples.clear();
         batch.samples.extend_from_slice(rows);
-        batch.targets.gather(self.data.targets(), rows);
-        batch.features.resize(rows.len() * width, 0.0);
-        for (out, &row) in batch.features.chunks_exact_mut(width).zip(rows) {
-            self.data.normalization().apply(self.data.features(row), out);
-        }
+        self.data.read(rows, batch);
         true
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Targets;
+use super::text::Tokens;
 use crate::DataError;
 use trainbook_core::random::{Seed, Stream};
 
@@ -52,19 +53,59 @@ pub(super) type Parts = [Vec<usize>; 3];
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Split {
     fractions: [f64; 3],
-    stratified: bool,
+    how: How,
+}
+
+/// By what rows are divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Stratified,
+    Random,
+    InOrder,
 }
 
 impl Split {
     /// Each class is divided in the same proportions: a part's number of rows of a class differs
     /// from its exact share by at most 1.
     pub fn stratified(train: f64, validation: f64, test: f64) -> Self {
-        Self { fractions: [train, validation, test], stratified: true }
+        Self { fractions: [train, validation, test], how: How::Stratified }
     }
 
     /// Rows are divided whatever their target is.
     pub fn random(train: f64, validation: f64, test: f64) -> Self {
-        Self { fractions: [train, validation, test], stratified: false }
+        Self { fractions: [train, validation, test], how: How::Random }
+    }
+
+    /// The first rows are to be trained on, those behind them for validation, the last for the test:
+    /// for what is ordered in time, and for text.
+    pub fn in_order(train: f64, validation: f64, test: f64) -> Self {
+        Self { fractions: [train, validation, test], how: How::InOrder }
+    }
+
+    /// Divides the windows of a text.
+    pub(super) fn divide_text(&self, tokens: &Tokens) -> Result<Parts, DataError> {
+        let fractions = self.exact_fractions()?;
+        if self.how != How::InOrder {
+            return Err(DataError::Refused {
+                action: "split",
+                reason:
+                    "windows of a text overlap, so that parts drawn at random share characters; \
+                         use Split::in_order"
+                        .to_owned(),
+            });
+        }
+        let parts = tokens.divide(fractions);
+        for ((part, rows), fraction) in Part::ALL.iter().zip(&parts).zip(fractions) {
+            if rows.is_empty() && fraction > 0.0 {
+                let reason = format!(
+                    "{} characters leave no window of {} for {part}, whose fraction is {fraction}",
+                    tokens.tokens.len(),
+                    tokens.context
+                );
+                return Err(DataError::Refused { action: "split", reason });
+            }
+        }
+        Ok(parts)
     }
 
     /// Divides the rows by the stream "split": index c shuffles class c when stratified, index 0
@@ -86,9 +127,9 @@ impl Split {
                 ));
             }
         }
-        let mut groups: Vec<Vec<usize>> = match (self.stratified, targets) {
-            (false, _) => vec![(0..rows).collect()],
-            (true, Targets::Classes(labels)) => {
+        let mut groups: Vec<Vec<usize>> = match (self.how, targets) {
+            (How::Random | How::InOrder, _) => vec![(0..rows).collect()],
+            (How::Stratified, Targets::Classes(labels)) => {
                 let mut groups = vec![Vec::new(); classes.unwrap_or(0)];
                 labels
                     .iter()
@@ -96,7 +137,7 @@ impl Split {
                     .for_each(|(row, &label)| groups[label as usize].push(row));
                 groups
             }
-            (true, Targets::Values(_)) => {
+            (How::Stratified, Targets::Values(_)) => {
                 return refuse(
                     "a stratified split needs classes, and the targets are real numbers; use Split::random".to_owned(),
                 );
@@ -108,7 +149,9 @@ impl Split {
         for ((index, group), counts) in
             groups.iter_mut().enumerate().zip(share_out(&group_sizes, fractions, sizes))
         {
-            stream.at(0, index as u64).shuffle(group);
+            if self.how != How::InOrder {
+                stream.at(0, index as u64).shuffle(group);
+            }
             let mut rest = &group[..];
             for (part, count) in parts.iter_mut().zip(counts) {
                 let (taken, left) = rest.split_at(count.min(rest.len()));

@@ -285,7 +285,7 @@ impl Lines<'_> {
     }
 }
 
-fn read_text(path: &Path) -> Result<String, DataError> {
+pub(super) fn read_text(path: &Path) -> Result<String, DataError> {
     let refuse = |kind, reason: String| DataError::Read {
         path: path.to_owned(),
         source: IoError::new(kind, reason),

@@ -1,10 +1,12 @@
 //! What a network comes to on samples of one shape: its tree of layers, every tensor, every cost.
 
+use trainbook_core::array::{Array, Numbers};
+
 use crate::NnError;
 use crate::init::Begin;
 use crate::layer::{AnyLayer, Misfit};
 use crate::parameters::{Layout, Role, Slot};
-use crate::sample::Sample;
+use crate::sample::{Kind, Sample};
 
 /// A layer in its place.
 #[derive(Clone, Debug)]
@@ -63,22 +65,29 @@ impl Planned {
         Ok(Self { root, layout: Layout::new(slots) })
     }
 
-    /// The shape of a batch of `rows` samples that hold `len` numbers together.
+    /// Whether these are samples such as the network was fitted to, one behind the other.
     ///
     /// # Errors
-    /// They hold another number.
-    pub(crate) fn batch_shape(&self, len: usize, rows: usize) -> Result<Vec<usize>, NnError> {
+    /// They are others.
+    pub(crate) fn check_input(&self, input: &Array) -> Result<(), NnError> {
         let sample = &self.root.input;
-        if len != rows * sample.size() {
-            return Err(NnError::Data {
-                action: "use",
-                reason: format!(
-                    "{rows} rows for this network hold {} values, and there are {len}",
-                    rows * sample.size()
-                ),
-            });
+        let kind = match input.numbers {
+            Numbers::F32(_) => Kind::Numbers,
+            Numbers::I64(_) => Kind::Indices,
+        };
+        let found = Sample { shape: input.shape.iter().skip(1).copied().collect(), kind };
+        let len = input.shape.iter().product::<usize>();
+        if found == *sample && input.len() == len && !input.shape.is_empty() {
+            return Ok(());
         }
-        Ok(std::iter::once(rows).chain(sample.shape.iter().copied()).collect())
+        Err(NnError::Data {
+            action: "use",
+            reason: format!(
+                "the network takes samples of shape {sample}, and these are {} numbers in samples \
+                 of shape {found}",
+                input.len()
+            ),
+        })
     }
 
     /// Floating-point operations for one sample, forward.

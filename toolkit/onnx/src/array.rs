@@ -1,55 +1,31 @@
-//! Numbers with a shape: what goes into a model and comes out.
+//! Arrays as a model takes them and a file stores them.
+
+pub use trainbook_core::array::{Array, Numbers};
 
 use super::value::{Dim, Element, Value};
 use crate::Error;
 
-/// Numbers with a shape, row-major.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Array {
-    /// The sizes of its dimensions; the first is the batch.
-    pub shape: Vec<usize>,
-    /// As many as the product of the sizes.
-    pub numbers: Numbers,
-}
-
-/// The numbers of an [`Array`].
-#[derive(Clone, Debug, PartialEq)]
-pub enum Numbers {
-    /// Floats.
-    F32(Vec<f32>),
-    /// Indices.
-    I64(Vec<i64>),
-}
-
-impl Array {
-    /// An array of floats.
-    pub fn f32(shape: impl Into<Vec<usize>>, numbers: Vec<f32>) -> Self {
-        Self { shape: shape.into(), numbers: Numbers::F32(numbers) }
-    }
-
-    /// An array of integers.
-    pub fn i64(shape: impl Into<Vec<usize>>, numbers: Vec<i64>) -> Self {
-        Self { shape: shape.into(), numbers: Numbers::I64(numbers) }
-    }
-
-    /// The floats; empty if they are integers.
-    pub fn floats(&self) -> &[f32] {
-        match &self.numbers {
-            Numbers::F32(numbers) => numbers,
-            Numbers::I64(_) => &[],
-        }
-    }
-
-    /// The integers; empty if they are floats.
-    pub fn integers(&self) -> &[i64] {
-        match &self.numbers {
-            Numbers::I64(numbers) => numbers,
-            Numbers::F32(_) => &[],
-        }
-    }
-
+/// What an array is to a model and to a file.
+pub(super) trait Wire: Sized {
     /// The numbers, little-endian.
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    fn bytes(&self) -> Vec<u8>;
+
+    /// What [`bytes`](Self::bytes) gave; `None` if they do not fill the shape.
+    fn from_bytes(element: Element, shape: Vec<usize>, bytes: &[u8]) -> Option<Self>;
+
+    /// What its numbers are.
+    fn element(&self) -> Element;
+
+    /// The last row of the batch first.
+    fn reversed(&self) -> Self;
+
+    /// # Errors
+    /// [`Error::Setting`] if these are not what a model with such inputs takes.
+    fn expect(inputs: &[Self], values: &[Value]) -> Result<(), Error>;
+}
+
+impl Wire for Array {
+    fn bytes(&self) -> Vec<u8> {
         match &self.numbers {
             Numbers::F32(numbers) => {
                 numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
@@ -60,8 +36,7 @@ impl Array {
         }
     }
 
-    /// What [`bytes`](Self::bytes) gave; `None` if they do not fill the shape.
-    pub(super) fn from_bytes(element: Element, shape: Vec<usize>, bytes: &[u8]) -> Option<Self> {
+    fn from_bytes(element: Element, shape: Vec<usize>, bytes: &[u8]) -> Option<Self> {
         let numbers = match element {
             Element::F32 => Numbers::F32(
                 bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
@@ -75,45 +50,14 @@ impl Array {
         (len == array.len() && array.bytes().len() == bytes.len()).then_some(array)
     }
 
-    /// How many numbers there are.
-    pub(super) fn len(&self) -> usize {
-        match &self.numbers {
-            Numbers::F32(numbers) => numbers.len(),
-            Numbers::I64(numbers) => numbers.len(),
-        }
-    }
-
-    /// What its numbers are.
-    pub(super) fn element(&self) -> Element {
+    fn element(&self) -> Element {
         match self.numbers {
             Numbers::F32(_) => Element::F32,
             Numbers::I64(_) => Element::I64,
         }
     }
 
-    /// Every number in f64; the indices of any vocabulary fit.
-    #[allow(clippy::cast_precision_loss, reason = "no vocabulary has 2^53 entries")]
-    pub(super) fn widen(&self) -> Vec<f64> {
-        match &self.numbers {
-            Numbers::F32(numbers) => numbers.iter().map(|&number| f64::from(number)).collect(),
-            Numbers::I64(numbers) => numbers.iter().map(|&number| number as f64).collect(),
-        }
-    }
-
-    /// The first rows of the batch.
-    pub(super) fn first_rows(&self, rows: usize) -> Self {
-        let mut shape = self.shape.clone();
-        shape[0] = rows;
-        let len = shape.iter().product();
-        let numbers = match &self.numbers {
-            Numbers::F32(numbers) => Numbers::F32(numbers[..len].to_vec()),
-            Numbers::I64(numbers) => Numbers::I64(numbers[..len].to_vec()),
-        };
-        Self { shape, numbers }
-    }
-
-    /// The last row of the batch first.
-    pub(super) fn reversed(&self) -> Self {
+    fn reversed(&self) -> Self {
         let numbers = match &self.numbers {
             Numbers::F32(numbers) => Numbers::F32(reverse_rows(numbers, self.shape[0])),
             Numbers::I64(numbers) => Numbers::I64(reverse_rows(numbers, self.shape[0])),
@@ -121,9 +65,7 @@ impl Array {
         Self { shape: self.shape.clone(), numbers }
     }
 
-    /// # Errors
-    /// [`Error::Setting`] if these are not what a model with such inputs takes.
-    pub(super) fn expect(inputs: &[Self], values: &[Value]) -> Result<(), Error> {
+    fn expect(inputs: &[Self], values: &[Value]) -> Result<(), Error> {
         let shown = |shape: &[usize]| {
             Value::shown(&shape.iter().map(|&size| Dim::Fixed(size)).collect::<Vec<_>>())
         };

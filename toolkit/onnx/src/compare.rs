@@ -1,7 +1,7 @@
 //! The comparison behind export and check: trainer, engines and the f64 evaluation, on batches ×
 //! engines × inputs.
 
-use super::array::Array;
+use super::array::{Array, Wire};
 use super::comparison::{Comparison, SecondOpinion};
 use super::engine::{Engine, Loaded};
 use super::forward::Forward;

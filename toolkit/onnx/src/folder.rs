@@ -16,7 +16,7 @@ use std::path::{Component, Path, PathBuf};
 use prost::Message as _;
 use tempfile::NamedTempFile;
 
-use super::array::Array;
+use super::array::{Array, Wire};
 use super::encode::{self, sha256};
 use super::file::parent;
 use super::golden::Golden;

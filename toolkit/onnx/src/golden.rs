@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::array::{Array, Numbers};
+use super::array::{Array, Numbers, Wire};
 use super::engine::Loaded;
 use super::forward::Forward;
 use super::graph::Graph;

@@ -8,7 +8,7 @@ use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{SessionInputValue, SessionOutputs};
 use ort::value::{TensorElementType, TensorRef, ValueType};
 
-use super::array::{Array, Numbers};
+use super::array::{Array, Numbers, Wire};
 use super::graph::rows_shape;
 use super::runtime::{self, Runtime};
 use super::value::{Dim, Value};

@@ -9,7 +9,7 @@ use trainbook_store::{Name, Store, Value};
 use super::Trainer;
 use crate::Error;
 use crate::data::{DataError, Dataset, Part};
-use crate::nn::{Init, Network, Sample};
+use crate::nn::{Init, Kind, Network, Sample};
 use crate::optim::Optimizer;
 use crate::random::Seed;
 use crate::task::{Device, Loss, Recipe};
@@ -169,7 +169,10 @@ impl TrainerBuilder {
         self.check(learning_rate)?;
         let recipe = Recipe {
             network: self.network.clone(),
-            input: Sample::numbers(self.data.shape()),
+            input: Sample {
+                shape: self.data.shape().to_vec(),
+                kind: if self.data.is_of_indices() { Kind::Indices } else { Kind::Numbers },
+            },
             device: self.device,
             loss: self.loss,
             optimizer: self.optimizer,
@@ -177,7 +180,7 @@ impl TrainerBuilder {
             seed,
         };
         let task = recipe.task()?;
-        self.check_fit(task.model().outputs())?;
+        self.check_fit(task.model().planned().root.output.shape.last().copied().unwrap_or(1))?;
 
         let epoch_metrics = self.epoch_metrics();
         let plan = self.stack.plan(&epoch_metrics, self.store.is_some())?;

@@ -14,9 +14,11 @@ pub struct Evaluation {
     pub part: Part,
     /// How many rows it has.
     pub rows: usize,
-    /// The mean loss over its rows.
+    /// How many predictions were judged: the rows, or in sequences their positions.
+    pub judged: usize,
+    /// The mean loss over what was judged.
     pub loss: f64,
-    /// How many rows were classified right; `None` for values.
+    /// How many were classified right; `None` for values.
     pub correct: Option<usize>,
 }
 
@@ -39,20 +41,22 @@ impl Evaluation {
         let mut loader = Loader::new(data, part, ROWS_AT_ONCE, None);
         let mut batch = Batch::default();
         let mut sum = 0.0;
-        let mut correct = 0;
+        let (mut correct, mut judged) = (0, 0);
         loader.start(0);
         while loader.next(&mut batch) {
-            let outputs = model.predict(&batch.features, batch.samples.len())?;
-            sum += loss.sum_on_host(&outputs, model.outputs(), &batch.targets);
-            correct += count_correct(&outputs, model.outputs(), &batch.targets);
+            let outputs = model.predict(&batch.input)?;
+            let width = outputs.shape.last().copied().unwrap_or(1);
+            sum += loss.sum_on_host(outputs.floats(), width, &batch.targets);
+            correct += count_correct(outputs.floats(), width, &batch.targets);
+            judged += batch.targets.len();
         }
         let correct = data.classes().is_some().then_some(correct);
-        Ok(Self { part, rows, loss: sum / rows as f64, correct })
+        Ok(Self { part, rows, judged, loss: sum / judged as f64, correct })
     }
 
-    /// The share of rows classified right; `None` for values.
+    /// The share classified right; `None` for values.
     pub fn accuracy(&self) -> Option<f64> {
-        self.correct.map(|correct| correct as f64 / self.rows as f64)
+        self.correct.map(|correct| correct as f64 / self.judged as f64)
     }
 
     pub(crate) fn metrics(&self) -> Vec<Metric> {

@@ -146,14 +146,14 @@ impl Run {
             folder: export.folder,
         };
         let forward = |inputs: &[Array]| {
-            let features = inputs.first().map_or(&[][..], Array::floats);
-            let rows = features.len() / self.data.width();
+            let Some(input) = inputs.first() else { return Ok(Vec::new()) };
             let logits = if export.normalized_input {
-                self.model.predict(features, rows).map_err(Error::from)
+                self.model.predict(input).map_err(Error::from)
             } else {
-                self.predict(features, rows)
-            };
-            Ok(export.head.apply(logits?, self.model.outputs()))
+                self.predict_on(input)
+            }?;
+            let width = logits.shape.last().copied().unwrap_or(1);
+            Ok(export.head.apply(logits.floats().to_vec(), width))
         };
         let report = onnx::export_with(path.as_ref(), &graph, &forward, &options)?;
         self.record(RunEvent::Export {

@@ -22,9 +22,37 @@ use crate::task::Loss;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epochs(pub u64);
 
+/// A number of updates (skipped ones count), in as many passes over the training part as they take. Behind the last one
+/// the epoch ends, with its validation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steps(pub u64);
+
+/// How long to train: [`Epochs`] or [`Steps`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// Passes over the training part.
+    Epochs(u64),
+    /// Updates.
+    Steps(u64),
+}
+
+impl From<Epochs> for Length {
+    fn from(epochs: Epochs) -> Self {
+        Self::Epochs(epochs.0)
+    }
+}
+
+impl From<Steps> for Length {
+    fn from(steps: Steps) -> Self {
+        Self::Steps(steps.0)
+    }
+}
+
 /// What the loop keeps between moments.
 struct Progress {
     horizon: Horizon,
+    /// `updates_attempted` with which the fit ends, if it was asked for in updates.
+    last_attempt: Option<u64>,
     batch: Batch,
     history: Vec<EpochRow>,
     /// Metrics logged in the current step.
@@ -32,7 +60,8 @@ struct Progress {
 }
 
 impl Trainer {
-    /// Trains for this many epochs, or until a callback stops it, and returns the finished run.
+    /// Trains for this many [`Epochs`] or [`Steps`], or until a callback stops it, and returns the
+    /// finished run.
     ///
     /// Calling it again goes on from there, as a run of its own.
     ///
@@ -40,21 +69,29 @@ impl Trainer {
     /// A callback, the device or the store failed, or code called by the loop panicked. The run is
     /// then recorded as failed, every callback has seen [`FitEnd`](Moment::FitEnd), and the trainer
     /// can still be used.
-    pub fn fit(&mut self, epochs: Epochs) -> Result<Run, Error> {
+    pub fn fit(&mut self, length: impl Into<Length>) -> Result<Run, Error> {
+        let length = length.into();
         let mut loader = Loader::new(
             &self.data,
             Part::Train,
             self.batch_size,
             Some(Stream::new(self.recipe.seed, "shuffle")),
         );
-        let horizon = Horizon {
-            epochs: epochs.0,
-            batches_per_epoch: loader.batches_per_epoch() as u64,
-            first_update: self.counters.updates_applied,
+        let batches_per_epoch = loader.batches_per_epoch() as u64;
+        let (epochs, limit) = match length {
+            Length::Epochs(epochs) => (epochs, None),
+            Length::Steps(steps) => (steps.div_ceil(batches_per_epoch.max(1)), Some(steps)),
         };
-        let writer = self.start_run(epochs)?;
+        let horizon = Horizon {
+            epochs,
+            batches_per_epoch,
+            first_update: self.counters.updates_applied,
+            limit,
+        };
+        let writer = self.start_run(length)?;
         let mut progress = Progress {
             horizon,
+            last_attempt: limit.map(|steps| self.counters.updates_attempted + steps),
             batch: Batch::default(),
             history: Vec::new(),
             step_log: MetricLog::default(),
@@ -84,10 +121,14 @@ impl Trainer {
         })
     }
 
-    fn start_run(&self, epochs: Epochs) -> Result<Option<RunWriter>, Error> {
+    fn start_run(&self, length: Length) -> Result<Option<RunWriter>, Error> {
         let Some(store) = &self.store else { return Ok(None) };
         let mut params = self.params.clone();
-        params.insert("epochs".into(), Value::from(epochs.0));
+        let (name, value) = match length {
+            Length::Epochs(epochs) => ("epochs", epochs),
+            Length::Steps(steps) => ("steps", steps),
+        };
+        params.insert(name.into(), Value::from(value));
         Ok(Some(store.start_run(RunStart {
             name: self.name.clone(),
             params,
@@ -115,12 +156,24 @@ impl Trainer {
         if let Flow::Stop(reason) = self.stack.on(&mut Moment::FitStart(&start))? {
             return Ok(reason);
         }
-        for _ in 0..horizon.epochs {
+        let mut epochs = 0;
+        while epochs < horizon.epochs && !self.reached(progress) {
             if let Some(reason) = self.epoch(loader, progress, run)? {
                 return Ok(reason);
             }
+            epochs += 1;
         }
-        Ok(StopReason::new(StopKind::Completed, format!("{} epochs", horizon.epochs)))
+        let done = match horizon.limit {
+            Some(steps) => format!("{steps} steps"),
+            None => format!("{} epochs", horizon.epochs),
+        };
+        Ok(StopReason::new(StopKind::Completed, done))
+    }
+
+    /// Whether the fit has attempted the updates that it was asked for. Skipped ones count, so that it
+    /// ends even if all are.
+    fn reached(&self, progress: &Progress) -> bool {
+        progress.last_attempt.is_some_and(|last| self.counters.updates_attempted >= last)
     }
 
     /// One pass over the training part; a reason when the fit is to end. A stop inside the epoch
@@ -148,6 +201,9 @@ impl Trainer {
                 Flow::Stop(reason) => return Ok(Some(reason)),
                 Flow::EndEpoch => break,
                 Flow::Continue | Flow::SkipUpdate => {}
+            }
+            if self.reached(progress) {
+                break;
             }
         }
         let metrics = self.epoch_values(loss / rows as f64)?;

@@ -9,6 +9,7 @@ mod evaluation;
 mod export;
 mod fit;
 mod run;
+mod writing;
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ use trainbook_store::{Name, Store, Value};
 pub use builder::TrainerBuilder;
 pub use evaluation::{Evaluation, count_correct};
 pub use export::Export;
-pub use fit::Epochs;
+pub use fit::{Epochs, Length, Steps};
 pub use run::{EpochRow, Run};
 
 use crate::Error;

@@ -30,7 +30,7 @@ fn networks_that_do_not_fit_the_data() {
     let classifier =
         |message: &str, builder: TrainerBuilder| assert_eq!(refused(builder.quiet()), message);
     classifier(
-        "train on the data: the network takes 5 inputs, and a row has 4 features",
+        "fit Linear (layer 0) to samples of shape [4]: it takes 5 features",
         Trainer::classifier(&classes, Network::of::<Narrow>()),
     );
     classifier(

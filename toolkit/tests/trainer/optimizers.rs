@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use trainbook::callbacks::Snapshot;
-use trainbook::data::Batch;
+use trainbook::data::{Array, Batch};
 use trainbook::optim::Optimizer;
 use trainbook::prelude::*;
 use trainbook::task::{Loss, TaskState};
@@ -85,12 +85,14 @@ fn weights_after_a_hundred_steps_are_those_of_pytorch() {
                 .map(|i| (step * fixture.batch + i) % fixture.classes.len())
                 .collect();
             let batch = Batch {
-                features: samples
-                    .iter()
-                    .flat_map(|&row| &fixture.features[row * 3..][..3])
-                    .copied()
-                    .collect(),
-                width: 3,
+                input: Array::f32(
+                    [samples.len(), 3],
+                    samples
+                        .iter()
+                        .flat_map(|&row| &fixture.features[row * 3..][..3])
+                        .copied()
+                        .collect(),
+                ),
                 targets: Targets::Classes(
                     samples.iter().map(|&row| fixture.classes[row]).collect(),
                 ),

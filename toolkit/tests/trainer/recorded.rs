@@ -92,7 +92,7 @@ fn what_was_set_is_there() {
     assert_eq!(params, expected);
     assert_eq!((summary.seed, summary.name.as_deref()), (7, Some("a name")));
     assert_eq!(summary.tags["who"], "me");
-    assert_eq!(summary.model, "(Linear<4, 8>, ReLU, Linear<8, 3>)");
+    assert_eq!(summary.model, "Linear 8 → Relu → Linear 3");
     assert_eq!((summary.steps, summary.epochs), (2 * BATCHES, 2));
     assert_eq!(summary.state, RunState::Finished);
     assert_eq!(fingerprint, data.fingerprint());

@@ -74,11 +74,14 @@ fn batches_hold_the_normalised_features_and_the_targets_of_their_rows() {
     let (features, labels) = digits_raw();
     let data = prepared(digits(), 7);
     for batch in epoch(&mut shuffled(&data, 32), 0) {
-        assert_eq!((batch.width, batch.features.len()), (64, batch.len() * 64));
+        assert_eq!(
+            (&*batch.input.shape, batch.input.len()),
+            (&[batch.len(), 64][..], batch.len() * 64)
+        );
         let Targets::Classes(classes) = &batch.targets else { panic!("no classes") };
         for (i, &row) in batch.samples.iter().enumerate() {
             assert_eq!(classes[i], labels[row]);
-            for (x, raw) in batch.features[i * 64..][..64].iter().zip(&features[row * 64..]) {
+            for (x, raw) in batch.input.floats()[i * 64..][..64].iter().zip(&features[row * 64..]) {
                 assert_eq!(x.to_bits(), (raw / 16.0).to_bits());
             }
         }
@@ -89,7 +92,7 @@ fn batches_hold_the_normalised_features_and_the_targets_of_their_rows() {
     let mut loader = Loader::new(&values, Part::Train, 0, None);
     loader.start(0);
     assert!(loader.next(&mut batch) && loader.next(&mut batch), "batch size 0 counts as 1");
-    let bits: Vec<u32> = batch.features.iter().map(|x| x.to_bits()).collect();
+    let bits: Vec<u32> = batch.input.floats().iter().map(|x| x.to_bits()).collect();
     assert_eq!(
         (bits, batch.targets, batch.samples),
         (vec![(-0.0_f32).to_bits()], Targets::Values(vec![1.5]), vec![1])
@@ -107,7 +110,7 @@ fn buffers_are_used_again() {
         while loader.next(&mut batch) {
             let Targets::Classes(classes) = &batch.targets else { panic!("no classes") };
             seen.push((
-                batch.features.as_ptr().addr(),
+                batch.input.floats().as_ptr().addr(),
                 classes.as_ptr().addr(),
                 batch.samples.as_ptr().addr(),
             ));

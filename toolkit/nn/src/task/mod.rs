@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::{Gradients, Snapshot, TensorInfo, Weights};
+use trainbook_core::array::Array;
 use trainbook_core::batch::Batch;
 use trainbook_core::random::Seed;
 use trainbook_onnx::Graph;
@@ -23,6 +24,7 @@ pub use loss::Loss;
 pub use threads::{Movable, Shareable};
 
 use crate::optim::Optimizer;
+use crate::plan::Planned;
 use crate::{Init, Network, NnError, Sample};
 
 /// A network being trained, wherever and in whatever precision: one step's arithmetic.
@@ -55,11 +57,9 @@ pub trait Task: Gradients + Weights + Movable {
 
 /// A network that only computes.
 pub trait Model: Shareable {
-    /// Number of values per row that [`predict`](Self::predict) takes.
-    fn inputs(&self) -> usize;
-
-    /// Number of values per row that [`predict`](Self::predict) returns.
-    fn outputs(&self) -> usize;
+    /// What the network comes to on its data: its layers, and what one sample looks like in front
+    /// of each and behind.
+    fn planned(&self) -> &Planned;
 
     /// Every tensor of the network in a fixed order, running statistics included.
     fn tensors(&self) -> &[TensorInfo];
@@ -67,9 +67,12 @@ pub trait Model: Shareable {
     /// The values of every tensor, in the order of [`tensors`](Self::tensors).
     fn weights(&self) -> Snapshot;
 
-    /// The network's raw outputs for `rows` rows of normalised features, row-major, in evaluation
-    /// mode.
-    fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, NnError>;
+    /// The network's raw outputs for some rows of normalised numbers, or of indices, in evaluation
+    /// mode; the batch is the first dimension of both.
+    ///
+    /// # Errors
+    /// The rows are not such as the network was fitted to.
+    fn predict(&self, input: &Array) -> Result<Array, NnError>;
 
     /// The network as an ONNX graph, with `normalization` (offset and scale per feature) in front
     /// where given.
@@ -148,4 +151,15 @@ impl TaskState {
         hasher.update(&self.updates.to_le_bytes());
         hasher.finalize()
     }
+}
+
+/// The integers of an array as indices.
+fn indices(input: &Array) -> Result<Arc<[usize]>, NnError> {
+    let index = |n: &i64| {
+        usize::try_from(*n).map_err(|_| NnError::Data {
+            action: "use",
+            reason: format!("{n} is no index; indices are counted from 0"),
+        })
+    };
+    input.integers().iter().map(index).collect()
 }

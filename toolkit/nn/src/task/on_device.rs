@@ -7,11 +7,12 @@ use dfdx::optim::UnusedTensors;
 use dfdx::prelude::{Backward, Gradients as DfdxGradients, HasShape, Tensor};
 use trainbook_callbacks::seam::sum_of_squares;
 use trainbook_callbacks::{CallbackError, Gradients, Snapshot, TensorInfo, TensorStats, Weights};
+use trainbook_core::array::{Array, Numbers};
 use trainbook_core::batch::Batch;
 use trainbook_core::random::Seed;
 use trainbook_onnx::Graph;
 
-use super::{Loss, Model, Recipe, Task, TaskState};
+use super::{Loss, Model, Recipe, Task, TaskState, indices};
 use crate::NnError;
 use crate::context::Context;
 use crate::on_dfdx::{Backend, Flow, Pass, Tensors};
@@ -159,7 +160,7 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
             update: self.optimizer.updates(),
             samples: &batch.samples,
         };
-        let x = self.network.input(&batch.features, batch.samples.len(), gradients)?;
+        let x = self.network.input(&batch.input, gradients)?;
         let mut buffers = Tensors::new();
         let outputs = Pass::new(&planned.root, tensors, context, &mut buffers)
             .run(x)
@@ -299,13 +300,16 @@ impl<D: Backend<f32>> Held<D> {
 
     fn input(
         &self,
-        features: &[f32],
-        rows: usize,
+        input: &Array,
         gradients: DfdxGradients<f32, D>,
     ) -> Result<Flow<f32, D>, NnError> {
-        let shape = self.planned.batch_shape(features.len(), rows)?;
-        Flow::begin(&self.device, shape, features.to_vec(), gradients)
-            .map_err(|e| NnError::device("make a tensor", &e))
+        self.planned.check_input(input)?;
+        let shape = input.shape.clone();
+        match &input.numbers {
+            Numbers::F32(numbers) => Flow::begin(&self.device, shape, numbers.clone(), gradients),
+            Numbers::I64(_) => Flow::begin_indices(&self.device, shape, indices(input)?, gradients),
+        }
+        .map_err(|e| NnError::device("make a tensor", &e))
     }
 
     fn check(&self, snapshot: &Snapshot) -> Result<(), NnError> {
@@ -321,12 +325,8 @@ impl<D: Backend<f32>> Held<D> {
 }
 
 impl<D: Backend<f32>> Model for Held<D> {
-    fn inputs(&self) -> usize {
-        self.planned.root.input.size()
-    }
-
-    fn outputs(&self) -> usize {
-        self.planned.root.output.size()
+    fn planned(&self) -> &Planned {
+        &self.planned
     }
 
     fn tensors(&self) -> &[TensorInfo] {
@@ -342,14 +342,14 @@ impl<D: Backend<f32>> Model for Held<D> {
         Snapshot(self.tensors.values().map(read).collect())
     }
 
-    fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, NnError> {
-        let x = self.input(features, rows, DfdxGradients::leaky())?;
+    fn predict(&self, input: &Array) -> Result<Array, NnError> {
+        let x = self.input(input, DfdxGradients::leaky())?;
         let mut buffers = Tensors::new();
         let outputs =
             Pass::new(&self.planned.root, &self.tensors, Context::EVALUATION, &mut buffers)
                 .run(x)
                 .map_err(NnError::from_fault)?;
-        Ok(outputs.flat().as_vec())
+        Ok(Array::f32(outputs.shape().to_vec(), outputs.flat().as_vec()))
     }
 
     fn graph(

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use trainbook_callbacks::seam::sum_of_squares;
 use trainbook_callbacks::{CallbackError, Gradients, Snapshot, TensorInfo, TensorStats, Weights};
+use trainbook_core::array::{Array, Numbers};
 use trainbook_core::batch::Batch;
 use trainbook_core::random::Seed;
 use trainbook_onnx::Graph;
 
-use super::{Loss, Model, Recipe, Task, TaskState};
+use super::{Loss, Model, Recipe, Task, TaskState, indices};
 use crate::NnError;
 use crate::context::Context;
 use crate::host::{Aside, HostPass, HostTensor, Memory};
@@ -74,7 +75,7 @@ impl OnHost {
 impl Task for OnHost {
     fn forward_backward(&mut self, batch: &Batch) -> Result<f32, NnError> {
         self.norm.set(None);
-        let x = self.network.input(&batch.features, batch.samples.len())?;
+        let x = self.network.input(&batch.input)?;
         let context = Context {
             training: true,
             seed: self.seed,
@@ -251,9 +252,12 @@ impl Weights for OnHost {
 }
 
 impl Held {
-    fn input(&self, features: &[f32], rows: usize) -> Result<HostTensor, NnError> {
-        let shape = self.planned.batch_shape(features.len(), rows)?;
-        Ok(HostTensor::new(shape, features.to_vec()))
+    fn input(&self, input: &Array) -> Result<HostTensor, NnError> {
+        self.planned.check_input(input)?;
+        Ok(match &input.numbers {
+            Numbers::F32(numbers) => HostTensor::new(input.shape.clone(), numbers.clone()),
+            Numbers::I64(_) => HostTensor::of_indices(input.shape.clone(), indices(input)?),
+        })
     }
 
     fn check(&self, snapshot: &Snapshot) -> Result<(), NnError> {
@@ -270,12 +274,8 @@ impl Held {
 }
 
 impl Model for Held {
-    fn inputs(&self) -> usize {
-        self.planned.root.input.size()
-    }
-
-    fn outputs(&self) -> usize {
-        self.planned.root.output.size()
+    fn planned(&self) -> &Planned {
+        &self.planned
     }
 
     fn tensors(&self) -> &[TensorInfo] {
@@ -293,8 +293,8 @@ impl Model for Held {
         )
     }
 
-    fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, NnError> {
-        let x = self.input(features, rows)?;
+    fn predict(&self, input: &Array) -> Result<Array, NnError> {
+        let x = self.input(input)?;
         let (mut buffers, mut aside, mut memory) =
             (Vec::new(), Aside::default(), Memory::default());
         let outputs = HostPass::new(
@@ -310,7 +310,7 @@ impl Model for Held {
         )
         .forward(x)
         .map_err(NnError::from_fault)?;
-        Ok(outputs.into_numbers())
+        Ok(Array::f32(outputs.shape.clone(), outputs.into_numbers()))
     }
 
     fn graph(

@@ -30,7 +30,7 @@ mod reduce;
 
 use std::collections::BTreeMap;
 
-use super::array::Array;
+use super::array::{Array, Wire};
 use super::graph::{Graph, Node, rows_shape};
 use super::operator::Operator;
 use crate::Error;

@@ -1,0 +1,158 @@
+//! Text as sequences of characters, each to be predicted from those before it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::DataError;
+use super::dataset::Dataset;
+use super::table::read_text;
+
+/// A text in memory, before it is cut into samples.
+#[derive(Clone, Debug)]
+pub struct Text {
+    source: String,
+    text: String,
+}
+
+impl Text {
+    pub(super) fn read(path: &Path) -> Result<Self, DataError> {
+        Ok(Self { source: path.display().to_string(), text: read_text(path)? })
+    }
+
+    pub(super) fn of(source: &str, text: &str) -> Self {
+        Self { source: source.to_owned(), text: text.to_owned() }
+    }
+
+    /// A data set of windows of `context` characters, one beginning every `stride` characters: the
+    /// input are the numbers of the characters, the target at each position is the character that
+    /// follows. The vocabulary is the characters of the whole text, in the order of Unicode.
+    ///
+    /// A split of it must be [`Split::in_order`](super::Split::in_order): no window reaches from one
+    /// part into another. In validation and test windows do not overlap, so that every character is
+    /// judged once.
+    ///
+    /// # Errors
+    /// `context` or `stride` is 0, or the text is shorter than one window and the character behind
+    /// it.
+    pub fn characters(self, context: usize, stride: usize) -> Result<Dataset, DataError> {
+        for (setting, value) in [("context", context), ("stride", stride)] {
+            if value == 0 {
+                return Err(DataError::Setting {
+                    setting,
+                    value: "0".to_owned(),
+                    expected: "at least 1 character".to_owned(),
+                });
+            }
+        }
+        let vocabulary: Vec<char> =
+            self.text.chars().collect::<BTreeSet<_>>().into_iter().collect();
+        let number = |c: char| vocabulary.binary_search(&c).unwrap_or_default() as u32;
+        let tokens: Vec<u32> = self.text.chars().map(number).collect();
+        if tokens.len() <= context {
+            let reason = format!(
+                "{} has {} characters, which do not make a window of {context} and the character \
+                 behind it",
+                self.source,
+                tokens.len()
+            );
+            return Err(DataError::Refused { action: "use", reason });
+        }
+        let starts = (0..tokens.len() - context).step_by(stride).collect();
+        let vocabulary = vocabulary.into_iter().map(String::from).collect();
+        Ok(Dataset::of_tokens(Tokens {
+            source: self.source,
+            vocabulary,
+            tokens,
+            context,
+            stride,
+            starts,
+        }))
+    }
+}
+
+/// A text as numbers, and its windows.
+pub(super) struct Tokens {
+    pub source: String,
+    pub vocabulary: Vec<String>,
+    pub tokens: Vec<u32>,
+    pub context: usize,
+    pub stride: usize,
+    /// The first token of each window.
+    pub starts: Vec<usize>,
+}
+
+impl Tokens {
+    /// Writes the window of a row, and the tokens that follow each of its tokens.
+    pub fn read(&self, row: usize, input: &mut [i64], targets: &mut Vec<u32>) {
+        let start = self.starts[row];
+        let window = &self.tokens[start..start + self.context + 1];
+        input.iter_mut().zip(window).for_each(|(to, token)| *to = i64::from(*token));
+        targets.extend_from_slice(&window[1..]);
+    }
+
+    /// The rows of each part, if the text is cut at these fractions: no window reaches over a cut,
+    /// and behind the first part windows do not overlap.
+    pub fn divide(&self, fractions: [f64; 3]) -> [Vec<usize>; 3] {
+        let mut parts = [const { Vec::new() }; 3];
+        let mut begin = 0;
+        let mut sum = 0.0;
+        for (number, (part, fraction)) in parts.iter_mut().zip(fractions).enumerate() {
+            sum += fraction;
+            // The last part ends where the text does, whatever the fractions' rounding.
+            let end = if sum > 1.0 - 1e-9 {
+                self.tokens.len()
+            } else {
+                (self.tokens.len() as f64 * sum) as usize
+            };
+            let mut free = begin;
+            for (row, &start) in self.starts.iter().enumerate() {
+                let inside = start >= begin && start + self.context < end;
+                if inside && (number == 0 || start >= free) {
+                    part.push(row);
+                    free = start + self.context;
+                }
+            }
+            begin = end;
+        }
+        parts
+    }
+}
+
+impl Dataset {
+    /// Reads a text in UTF-8, also gzipped (recognised by content, not by name).
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not (gzipped) UTF-8 text.
+    pub fn text(path: impl AsRef<Path>) -> Result<Text, DataError> {
+        Text::read(path.as_ref())
+    }
+
+    /// A text that is in memory already. `source` says where it comes from.
+    pub fn text_of(source: &str, text: &str) -> Text {
+        Text::of(source, text)
+    }
+
+    /// The numbers of the characters of `text` in this data set's vocabulary.
+    ///
+    /// # Errors
+    /// It is no data set of characters, or has never seen one of them.
+    pub fn encode(&self, text: &str) -> Result<Vec<i64>, DataError> {
+        let refuse = |reason| Err(DataError::Refused { action: "encode with", reason });
+        let Some(tokens) = self.tokens() else {
+            return refuse("its rows are numbers, not characters".to_owned());
+        };
+        let number = |c: char| tokens.vocabulary.binary_search(&c.to_string());
+        let mut encoded = Vec::new();
+        for c in text.chars() {
+            match number(c) {
+                Ok(number) => encoded.push(number as i64),
+                Err(_) => return refuse(format!("the character {c:?} does not occur in them")),
+            }
+        }
+        Ok(encoded)
+    }
+}
+
+/// Shared, because a data set is.
+pub(super) type SharedTokens = Option<Arc<Tokens>>;
