@@ -50,6 +50,9 @@ pub struct RunStart {
     pub data: DataFingerprint,
     /// The callbacks in the order in which they run.
     pub plan: Vec<PlannedCallback>,
+    /// Everything that decides the run, as JSON, so that it can be made again: the network under
+    /// `network`, and what else its writer knows how to read. `None` in journals older than it.
+    pub recipe: Option<String>,
     /// Where it ran.
     pub environment: Environment,
 }

@@ -22,6 +22,8 @@ pub struct RunRecord {
     pub summary: RunSummary,
     /// The callbacks in the order in which they ran.
     pub plan: Vec<PlannedCallback>,
+    /// Everything that decides the run, as JSON, as its writer wrote it; `None` if it wrote none.
+    pub recipe: Option<String>,
     /// Where it ran.
     pub environment: Environment,
     /// What it was trained on.
@@ -63,9 +65,9 @@ pub(crate) fn load(id: &RunId, path: &Path) -> Result<Option<RunRecord>> {
             events.push(event);
         }
     }
-    let RunStart { plan, environment, data, .. } = start;
+    let RunStart { plan, recipe, environment, data, .. } = start;
     let (summary, series) = (fold.summary(live, damage.clone()), series.into_map());
-    Ok(Some(RunRecord { summary, plan, environment, data, series, events, damage }))
+    Ok(Some(RunRecord { summary, plan, recipe, environment, data, series, events, damage }))
 }
 
 /// What a list shows of a run whose journal says nothing: that it is there, and why nothing is

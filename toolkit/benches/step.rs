@@ -101,9 +101,12 @@ impl ByHand {
             self.optimizer.update(&mut self.model, &gradients).unwrap();
             self.model.zero_grads(&mut gradients);
         }
-        black_box(self.model.forward(
-            self.device.tensor_from_vec(batch.input.floats().to_vec(), (batch.samples.len(), Const)),
-        ));
+        black_box(
+            self.model.forward(
+                self.device
+                    .tensor_from_vec(batch.input.floats().to_vec(), (batch.samples.len(), Const)),
+            ),
+        );
         sum
     }
 }

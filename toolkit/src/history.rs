@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::path::Path;
 
 use trainbook_store::query::Query;
-use trainbook_store::{RunRecord, RunSummary};
+use trainbook_store::{RunEvent, RunRecord, RunSummary};
 
 use crate::Error;
 use crate::display::{self, Bundle};
@@ -49,7 +49,7 @@ impl Store {
 
     /// One run, by its id or a beginning of it that no other has.
     pub fn run(&self, id: &str) -> Result<StoredRun, Error> {
-        Ok(StoredRun(self.0.run(id)?))
+        Ok(StoredRun { record: self.0.run(id)?, store: self.0.clone() })
     }
 }
 
@@ -87,20 +87,41 @@ impl Runs {
 
 /// One run with everything that was recorded of it.
 #[derive(Clone)]
-pub struct StoredRun(RunRecord);
+pub struct StoredRun {
+    record: RunRecord,
+    store: trainbook_store::Store,
+}
 
 impl Deref for StoredRun {
     type Target = RunRecord;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        &self.record
     }
 }
 
 impl StoredRun {
+    /// The bytes of the newest checkpoint that the run has written under this label.
+    ///
+    /// # Errors
+    /// It has written none, or the bytes are gone or damaged.
+    pub(crate) fn newest_checkpoint(&self, label: &str) -> Result<Vec<u8>, Error> {
+        let object = self.record.events.iter().rev().find_map(|event| match &event.event {
+            RunEvent::Checkpoint { label: l, object, .. } if l == label => Some(object),
+            _ => None,
+        });
+        match object {
+            Some(object) => Ok(self.store.get_object(object)?),
+            None => Err(Error::State(format!(
+                "run {} has no checkpoint `{label}`",
+                self.record.summary.id
+            ))),
+        }
+    }
+
     /// The run as a notebook shows it: the same as when it had just ended.
     pub fn view(&self) -> Bundle {
-        display::run(&self.0)
+        display::run(&self.record)
     }
 
     /// Shows the run as the result of a notebook cell.

@@ -20,8 +20,10 @@ pub(super) type Fields = BTreeMap<(Group, String), Value>;
 /// The patterns name every field, so that a new one does not compile until it has its place here.
 pub(super) fn fields(record: &RunRecord) -> Fields {
     let mut fields = Fields::new();
-    let RunRecord { summary, plan, environment, data, series: _, events, damage: _ } = record;
+    let RunRecord { summary, plan, recipe, environment, data, series: _, events, damage: _ } =
+        record;
     summary_fields(summary, &mut fields);
+    network_fields(recipe.as_deref(), &mut fields);
     plan_fields(plan, &mut fields);
     nest(&mut fields, &|_| Group::Data, "data", data);
     nest(&mut fields, &group_of, "environment", environment);
@@ -35,6 +37,19 @@ pub(super) fn fields(record: &RunRecord) -> Fields {
         nest(&mut fields, &group_of_event, &format!("events.{place}"), &event.event);
     }
     fields
+}
+
+/// The network layer by layer, in place of the one text that says it all: then a difference says
+/// which layer differs. Whatever else a recipe holds is among the parameters too.
+fn network_fields(recipe: Option<&str>, fields: &mut Fields) {
+    let Some(network) = recipe
+        .and_then(|recipe| serde_json::from_str::<Json>(recipe).ok())
+        .and_then(|mut recipe| recipe.get_mut("network").map(Json::take))
+    else {
+        return;
+    };
+    fields.remove(&(Group::Settings, "model".to_owned()));
+    nest_json(fields, &|_| Group::Settings, "network", &network);
 }
 
 fn summary_fields(summary: &RunSummary, fields: &mut Fields) {

@@ -39,6 +39,7 @@ pub(crate) fn record(
     };
     RunRecord {
         summary,
+        recipe: None,
         plan: Vec::new(),
         environment: crate::Environment::default(),
         data: crate::DataFingerprint::default(),

@@ -92,6 +92,14 @@ impl<'a> Catalogue<'a> {
             (Some(Family::Tag), _) => self.known(Family::Tag, rest).map(Column::Tag),
             (None, []) => self.plain(&first, path).map(Column::Plain),
             // As MLflow writes it.
+            // What a network comes to is recorded among the parameters, under names of their own.
+            (None, [name]) if first == "model" => {
+                let param = format!("model.{}", name.text);
+                if self.has(Family::Param, &param) {
+                    return Ok(Column::Param(param));
+                }
+                Err(self.unknown_field(path))
+            }
             (None, [name]) if matches!(first.as_str(), "attribute" | "attributes") => {
                 self.plain(&name.text.to_ascii_lowercase(), path).map(Column::Plain)
             }

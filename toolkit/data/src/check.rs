@@ -6,7 +6,7 @@ use super::duplicates::Duplicates;
 use super::normalize::moments;
 use super::probe::probe;
 use super::report::{ClassCount, DataReport, FeatureSummary, Finding, Probe, Severity, SharedRows};
-use super::text::Tokens;
+use super::tokens::Tokens;
 use super::{Batch, Dataset, Loader, Part, Targets, fingerprint::Fold};
 
 /// The largest class may have this many times the rows of the smallest before that is a warning.

@@ -7,8 +7,11 @@ use std::sync::{Arc, OnceLock};
 use trainbook_store::DataFingerprint;
 
 use super::split::Parts;
-use super::text::{SharedTokens, Tokens};
-use super::{Batch, DataError, Normalization, Normalize, Part, Split, Table, Targets, fingerprint};
+use super::tokens::Tokens;
+use super::{
+    Batch, DataError, DataRecipe, Normalization, Normalize, Origin, Part, Split, Table, Targets,
+    fingerprint,
+};
 use trainbook_core::random::Seed;
 
 /// Samples in memory: features as rows × width, one target for each row. Every value is finite, and
@@ -20,17 +23,19 @@ use trainbook_core::random::Seed;
 pub struct Dataset {
     rows: Arc<Rows>,
     /// A text and its windows; then there are no rows of features.
-    tokens: SharedTokens,
+    tokens: Option<Arc<Tokens>>,
     /// What a row looks like to a network.
     shape: Arc<[usize]>,
     parts: Arc<Parts>,
     normalize: Normalize,
+    split: Option<(Split, Seed)>,
     normalization: Arc<Normalization>,
     fingerprint: Arc<OnceLock<DataFingerprint>>,
 }
 
 /// What no later choice changes. Whoever makes one has checked what [`Dataset`] promises.
 pub(super) struct Rows {
+    pub(super) origin: Origin,
     pub(super) source: String,
     pub(super) names: Vec<String>,
     pub(super) features: Vec<f32>,
@@ -102,7 +107,14 @@ impl Dataset {
             },
         };
         let names = (0..width).map(|column| column.to_string()).collect();
-        Ok(Self::new(Rows { source: source.to_owned(), names, features, targets, classes }))
+        Ok(Self::new(Rows {
+            origin: Origin::Memory,
+            source: source.to_owned(),
+            names,
+            features,
+            targets,
+            classes,
+        }))
     }
 
     pub(super) fn new(rows: Rows) -> Self {
@@ -112,6 +124,7 @@ impl Dataset {
             tokens: None,
             parts: Arc::new([(0..rows.targets.len()).collect(), Vec::new(), Vec::new()]),
             normalize: Normalize::None,
+            split: None,
             normalization: Arc::new(Normalization {
                 offset: vec![0.0; width],
                 scale: vec![1.0; width],
@@ -123,6 +136,7 @@ impl Dataset {
 
     pub(super) fn of_tokens(tokens: Tokens) -> Self {
         let rows = Rows {
+            origin: tokens.origin.clone(),
             source: tokens.source.clone(),
             names: Vec::new(),
             features: Vec::new(),
@@ -188,6 +202,7 @@ impl Dataset {
     /// The fractions make no sense, the targets do not allow the split, there are too few rows for
     /// a part that was asked for, or a class would be missing from the training part.
     pub fn split(mut self, split: Split, seed: Seed) -> Result<Self, DataError> {
+        self.split = Some((split, seed));
         if let Some(tokens) = &self.tokens {
             self.parts = Arc::new(split.divide_text(tokens)?);
             self.fingerprint = Arc::default();
@@ -214,7 +229,7 @@ impl Dataset {
         self.shaped("series", &[channels, length])
     }
 
-    fn shaped(mut self, what: &str, shape: &[usize]) -> Result<Self, DataError> {
+    pub(super) fn shaped(mut self, what: &str, shape: &[usize]) -> Result<Self, DataError> {
         let size = shape.iter().try_fold(1_usize, |size, &dim| size.checked_mul(dim));
         if size != Some(self.width()) {
             let dims: Vec<String> = shape.iter().map(ToString::to_string).collect();
@@ -272,6 +287,16 @@ impl Dataset {
             return tokens.vocabulary.clone();
         }
         (0..self.classes().unwrap_or(0)).map(|class| class.to_string()).collect()
+    }
+
+    /// How it was made, so that it can be made again.
+    pub fn recipe(&self) -> DataRecipe {
+        DataRecipe {
+            origin: self.rows.origin.clone(),
+            shape: self.shape.to_vec(),
+            normalize: self.normalize,
+            split: self.split,
+        }
     }
 
     /// Where the data comes from: the file as it was named, or what [`Dataset::from_rows`] was

@@ -11,19 +11,23 @@ mod duplicates;
 mod error;
 mod fingerprint;
 mod loader;
+mod make;
 mod normalize;
 mod probe;
+mod recipe;
 mod report;
 mod split;
 mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tokens;
 
 pub use dataset::Dataset;
 pub use error::DataError;
 pub use loader::Loader;
 pub use normalize::{Normalization, Normalize};
+pub use recipe::{DataRecipe, Origin};
 pub use report::{ClassCount, DataReport, FeatureSummary, Finding, Probe, Severity, SharedRows};
 pub use split::{Part, Split};
 pub use table::{Column, Table};

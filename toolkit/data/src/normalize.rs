@@ -1,9 +1,12 @@
 //! Features on a common scale.
 
+use serde::{Deserialize, Serialize};
+
 use crate::DataError;
 
 /// How features are to be brought to a common scale.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Normalize {
     /// Features stay as they are.
     None,

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Targets;
-use super::text::Tokens;
+use super::tokens::Tokens;
 use crate::DataError;
 use trainbook_core::random::{Seed, Stream};
 
@@ -50,14 +50,15 @@ pub(super) type Parts = [Vec<usize>; 3];
 
 /// How to divide rows among training, validation and test. The sizes are the fractions of all rows,
 /// rounded by largest remainder.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Split {
     fractions: [f64; 3],
     how: How,
 }
 
 /// By what rows are divided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum How {
     Stratified,
     Random,

@@ -8,6 +8,7 @@ use csv::{ReaderBuilder, StringRecord};
 use flate2::read::MultiGzDecoder;
 
 use super::dataset::{Rows, count_classes};
+use super::recipe::{Origin, absolute};
 use super::{Dataset, Targets};
 use crate::DataError;
 
@@ -161,7 +162,9 @@ impl Table {
         }
         self.names.remove(column);
         let source = self.path.display().to_string();
-        Dataset::new(Rows { source, names: self.names, features, targets, classes })
+        let origin =
+            Origin::Csv { path: absolute(&self.path), target: column, classes: classes.is_some() };
+        Dataset::new(Rows { origin, source, names: self.names, features, targets, classes })
     }
 
     fn parse(&mut self, text: &str) -> Result<(), DataError> {

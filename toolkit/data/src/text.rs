@@ -1,27 +1,33 @@
 //! Text as sequences of characters, each to be predicted from those before it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
 use super::DataError;
 use super::dataset::Dataset;
+use super::recipe::{Origin, absolute};
 use super::table::read_text;
+use super::tokens::Tokens;
 
 /// A text in memory, before it is cut into samples.
 #[derive(Clone, Debug)]
 pub struct Text {
+    path: Option<PathBuf>,
     source: String,
     text: String,
 }
 
 impl Text {
     pub(super) fn read(path: &Path) -> Result<Self, DataError> {
-        Ok(Self { source: path.display().to_string(), text: read_text(path)? })
+        Ok(Self {
+            path: Some(absolute(path)),
+            source: path.display().to_string(),
+            text: read_text(path)?,
+        })
     }
 
     pub(super) fn of(source: &str, text: &str) -> Self {
-        Self { source: source.to_owned(), text: text.to_owned() }
+        Self { path: None, source: source.to_owned(), text: text.to_owned() }
     }
 
     /// A data set of windows of `context` characters, one beginning every `stride` characters: the
@@ -60,7 +66,12 @@ impl Text {
         }
         let starts = (0..tokens.len() - context).step_by(stride).collect();
         let vocabulary = vocabulary.into_iter().map(String::from).collect();
+        let origin = match self.path {
+            Some(path) => Origin::Text { path, context, stride },
+            None => Origin::Memory,
+        };
         Ok(Dataset::of_tokens(Tokens {
+            origin,
             source: self.source,
             vocabulary,
             tokens,
@@ -68,54 +79,6 @@ impl Text {
             stride,
             starts,
         }))
-    }
-}
-
-/// A text as numbers, and its windows.
-pub(super) struct Tokens {
-    pub source: String,
-    pub vocabulary: Vec<String>,
-    pub tokens: Vec<u32>,
-    pub context: usize,
-    pub stride: usize,
-    /// The first token of each window.
-    pub starts: Vec<usize>,
-}
-
-impl Tokens {
-    /// Writes the window of a row, and the tokens that follow each of its tokens.
-    pub fn read(&self, row: usize, input: &mut [i64], targets: &mut Vec<u32>) {
-        let start = self.starts[row];
-        let window = &self.tokens[start..start + self.context + 1];
-        input.iter_mut().zip(window).for_each(|(to, token)| *to = i64::from(*token));
-        targets.extend_from_slice(&window[1..]);
-    }
-
-    /// The rows of each part, if the text is cut at these fractions: no window reaches over a cut,
-    /// and behind the first part windows do not overlap.
-    pub fn divide(&self, fractions: [f64; 3]) -> [Vec<usize>; 3] {
-        let mut parts = [const { Vec::new() }; 3];
-        let mut begin = 0;
-        let mut sum = 0.0;
-        for (number, (part, fraction)) in parts.iter_mut().zip(fractions).enumerate() {
-            sum += fraction;
-            // The last part ends where the text does, whatever the fractions' rounding.
-            let end = if sum > 1.0 - 1e-9 {
-                self.tokens.len()
-            } else {
-                (self.tokens.len() as f64 * sum) as usize
-            };
-            let mut free = begin;
-            for (row, &start) in self.starts.iter().enumerate() {
-                let inside = start >= begin && start + self.context < end;
-                if inside && (number == 0 || start >= free) {
-                    part.push(row);
-                    free = start + self.context;
-                }
-            }
-            begin = end;
-        }
-        parts
     }
 }
 
@@ -153,6 +116,3 @@ impl Dataset {
         Ok(encoded)
     }
 }
-
-/// Shared, because a data set is.
-pub(super) type SharedTokens = Option<Arc<Tokens>>;

@@ -276,6 +276,7 @@ pub(super) mod tests {
         };
         RunRecord {
             summary,
+            recipe: None,
             plan: Vec::new(),
             environment: Environment::default(),
             data: DataFingerprint {

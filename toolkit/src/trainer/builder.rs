@@ -7,9 +7,10 @@ use trainbook_callbacks::{Callback, Counters, FixSeed, Moment, Progress, Recorde
 use trainbook_store::{Name, Store, Value};
 
 use super::Trainer;
+use super::record::{self, RunRecipe};
 use crate::Error;
 use crate::data::{DataError, Dataset, Part};
-use crate::nn::{Init, Kind, Network, Sample};
+use crate::nn::{Init, Network};
 use crate::optim::Optimizer;
 use crate::random::Seed;
 use crate::task::{Device, Loss, Recipe};
@@ -46,6 +47,17 @@ impl Trainer {
     /// Trains a network to predict the values of `data`, by mean squared error.
     pub fn regressor(data: &Dataset, network: impl Into<Network>) -> TrainerBuilder {
         TrainerBuilder::new(data, network.into(), Loss::MeanSquaredError)
+    }
+
+    /// A trainer as a recipe says, on these data.
+    pub(super) fn of_recipe(data: &Dataset, recipe: RunRecipe) -> TrainerBuilder {
+        TrainerBuilder::new(data, recipe.network, recipe.loss)
+            .seed(recipe.seed.0)
+            .optimizer(recipe.optimizer)
+            .learning_rate(recipe.learning_rate)
+            .batch_size(recipe.batch_size)
+            .device(recipe.device)
+            .init(recipe.init)
     }
 }
 
@@ -169,10 +181,7 @@ impl TrainerBuilder {
         self.check(learning_rate)?;
         let recipe = Recipe {
             network: self.network.clone(),
-            input: Sample {
-                shape: self.data.shape().to_vec(),
-                kind: if self.data.is_of_indices() { Kind::Indices } else { Kind::Numbers },
-            },
+            input: record::sample_of(&self.data),
             device: self.device,
             loss: self.loss,
             optimizer: self.optimizer,
@@ -184,17 +193,8 @@ impl TrainerBuilder {
 
         let epoch_metrics = self.epoch_metrics();
         let plan = self.stack.plan(&epoch_metrics, self.store.is_some())?;
-        let set = [
-            ("lr", Value::from(learning_rate)),
-            ("optimizer", Value::from(self.optimizer.name())),
-            ("weight_decay", Value::from(self.optimizer.weight_decay())),
-            ("batch_size", Value::from(self.batch_size as u64)),
-            ("device", Value::from(self.device.to_string())),
-            ("init", Value::from(format!("{:?}", self.init))),
-            ("loss", Value::from(format!("{:?}", self.loss))),
-        ];
-        let mut params: BTreeMap<Name, Value> =
-            set.map(|(name, value)| (name.into(), value)).into();
+        let mut params = record::params(&recipe, learning_rate, self.batch_size);
+        params.extend(record::size(task.model().planned()));
         params.extend(self.params);
         Ok(Trainer {
             data: self.data,

@@ -13,14 +13,35 @@ use crate::task::TaskState;
 /// What a checkpoint holds, in MessagePack with named fields; the BLAKE3 hash of that comes behind
 /// it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Checkpoint {
+pub(super) struct Checkpoint {
     model: String,
     seed: Seed,
     learning_rate: f64,
     /// epoch, batches seen, updates attempted, updates applied
     counters: [u64; 4],
     callbacks: Vec<NamedState>,
-    task: TaskState,
+    pub(super) task: TaskState,
+}
+
+/// The label of what is written when a fit has ended, with the weights as they then are.
+pub(super) const FINAL: &str = "final";
+
+impl Checkpoint {
+    /// # Errors
+    /// The bytes are damaged, or no checkpoint.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Error> {
+        let (content, hash) = bytes
+            .split_last_chunk::<{ blake3::OUT_LEN }>()
+            .ok_or_else(|| Error::State("it is too short for a checkpoint".to_owned()))?;
+        if blake3::hash(content) != *hash {
+            return Err(Error::State(
+                "it is damaged, or not a checkpoint: its hash is not that of its content"
+                    .to_owned(),
+            ));
+        }
+        rmp_serde::from_slice(content)
+            .map_err(|e| Error::State(format!("it is not a checkpoint: {e}")))
+    }
 }
 
 impl Trainer {
@@ -47,17 +68,7 @@ impl Trainer {
     /// The bytes are damaged, or another seed, other callbacks or another network wrote them. The
     /// trainer is then as it was.
     pub fn load_checkpoint(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let (content, hash) = bytes
-            .split_last_chunk::<{ blake3::OUT_LEN }>()
-            .ok_or_else(|| Error::State("it is too short for a checkpoint".to_owned()))?;
-        if blake3::hash(content) != *hash {
-            return Err(Error::State(
-                "it is damaged, or not a checkpoint: its hash is not that of its content"
-                    .to_owned(),
-            ));
-        }
-        let saved: Checkpoint = rmp_serde::from_slice(content)
-            .map_err(|e| Error::State(format!("it is not a checkpoint: {e}")))?;
+        let saved = Checkpoint::read(bytes)?;
         if saved.model != self.model {
             return Err(Error::State(format!(
                 "it is of the network {}, this trainer's is {}",

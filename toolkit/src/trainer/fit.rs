@@ -4,19 +4,22 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use trainbook_callbacks::{
-    BatchStart, EpochEnd, EpochStart, FitEnd, FitStart, Flow, GradientEdit, GradientView, Horizon,
-    MetricLog, Moment, StepEnd, StopKind, StopReason,
+    BatchStart, CheckpointRequest, EpochEnd, EpochStart, FitEnd, FitStart, Flow, GradientEdit,
+    GradientView, Horizon, MetricLog, Moment, StepEnd, StopKind, StopReason,
 };
 use trainbook_store::{EndState, Environment, Metric, RunEnd, RunStart, RunWriter, Value};
 
 use super::Trainer;
+use super::checkpoint::FINAL;
 use super::evaluation::Evaluation;
+use super::record::RunRecipe;
 use super::run::{EpochRow, Run};
 use crate::Error;
 use crate::data::{Batch, Loader, Part};
 use crate::random::Stream;
-use crate::task::Loss;
+use crate::task::{Loss, Recipe};
 
 /// A number of passes over the training part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +31,8 @@ pub struct Epochs(pub u64);
 pub struct Steps(pub u64);
 
 /// How long to train: [`Epochs`] or [`Steps`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Length {
     /// Passes over the training part.
     Epochs(u64),
@@ -105,6 +109,11 @@ impl Trainer {
         let seconds = started.elapsed().as_secs_f64();
         let epochs = self.counters.epoch - first_epoch;
         if let Some(writer) = &writer {
+            // Whoever looks at the run later gets the network back, whatever program made it.
+            let request = CheckpointRequest { label: FINAL.to_owned(), metric: None };
+            if let Err(error) = self.write_checkpoint(Some(writer), request) {
+                outcome = outcome.and(Err(error));
+            }
             let end = RunEnd::new(end_state(&outcome), self.counters.updates_applied, epochs);
             super::run::warn(writer.finish(end));
         }
@@ -137,8 +146,31 @@ impl Trainer {
             model: self.model.clone(),
             data: self.data.fingerprint(),
             plan: self.plan.callbacks().to_vec(),
+            recipe: self.run_recipe(length),
             environment: Environment { features: features(), ..Environment::capture() },
         })?))
+    }
+
+    /// What decides this fit, as JSON. A network with a layer that cannot be written is recorded
+    /// without it.
+    fn run_recipe(&self, length: Length) -> Option<String> {
+        let Recipe { network, input, device, loss, optimizer, init, seed } = self.recipe.clone();
+        let (learning_rate, batch_size) = (self.learning_rate, self.batch_size);
+        let data = self.data.recipe();
+        serde_json::to_string(&RunRecipe {
+            network,
+            input,
+            loss,
+            optimizer,
+            init,
+            seed,
+            device,
+            learning_rate,
+            batch_size,
+            length,
+            data,
+        })
+        .ok()
     }
 
     fn train(

@@ -8,6 +8,8 @@ mod checkpoint;
 mod evaluation;
 mod export;
 mod fit;
+mod rebuild;
+mod record;
 mod run;
 mod writing;
 
@@ -20,6 +22,7 @@ pub use builder::TrainerBuilder;
 pub use evaluation::{Evaluation, count_correct};
 pub use export::Export;
 pub use fit::{Epochs, Length, Steps};
+pub use record::RunRecipe;
 pub use run::{EpochRow, Run};
 
 use crate::Error;

@@ -57,10 +57,21 @@ impl Kinds {
     /// # Errors
     /// What is read is no layer; says why.
     pub fn layer(&self, json: Json) -> Result<AnyLayer, String> {
+        self.reading(|| AnyLayer::from_json(json, self))
+    }
+
+    /// Lets everything that `read` reads know these kinds and no others.
+    pub fn reading<R>(&self, read: impl FnOnce() -> R) -> R {
+        /// Takes the kinds away again, also when reading panics.
+        struct Reading;
+        impl Drop for Reading {
+            fn drop(&mut self) {
+                READING.with_borrow_mut(Vec::pop);
+            }
+        }
         READING.with_borrow_mut(|stack| stack.push(self.clone()));
-        let read = AnyLayer::from_json(json, self);
-        READING.with_borrow_mut(Vec::pop);
-        read
+        let _reading = Reading;
+        read()
     }
 
     pub(super) fn current<R>(with: impl FnOnce(&Self) -> R) -> R {

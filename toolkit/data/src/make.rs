@@ -1,0 +1,41 @@
+//! A data set, made again as its recipe says.
+
+use super::recipe::{DataRecipe, Origin};
+use super::{Column, DataError, Dataset};
+
+impl DataRecipe {
+    /// Makes the data set again.
+    ///
+    /// # Errors
+    /// The file is not there or no longer what it was, or the rows came from a program's memory.
+    pub fn make(&self) -> Result<Dataset, DataError> {
+        let mut data = match &self.origin {
+            Origin::Csv { path, target, classes: true } => {
+                Dataset::csv(path)?.target(Column::from(*target))?
+            }
+            Origin::Csv { path, target, classes: false } => {
+                Dataset::csv(path)?.target_values(Column::from(*target))?
+            }
+            Origin::Text { path, context, stride } => {
+                Dataset::text(path)?.characters(*context, *stride)?
+            }
+            Origin::Memory => {
+                return Err(DataError::Refused {
+                    action: "make again",
+                    reason:
+                        "its rows came from a program's memory, not from a file; give the data \
+                             set itself"
+                            .to_owned(),
+                });
+            }
+        };
+        if self.shape.len() > 1 {
+            data = data.shaped("rows", &self.shape)?;
+        }
+        data = data.normalize(self.normalize)?;
+        match self.split {
+            Some((split, seed)) => data.split(split, seed),
+            None => Ok(data),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! How a data set was made, so that it can be made again.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use trainbook_core::random::Seed;
+
+use super::normalize::Normalize;
+use super::split::Split;
+
+/// How a data set was made: enough to make it again where its file is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataRecipe {
+    /// Where it came from.
+    pub origin: Origin,
+    /// What a row looks like to a network.
+    pub shape: Vec<usize>,
+    /// How features are brought to a common scale.
+    pub normalize: Normalize,
+    /// How rows are divided, and under which seed; `None` if all are trained on.
+    #[serde(default)]
+    pub split: Option<(Split, Seed)>,
+}
+
+/// Where the rows of a data set came from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "snake_case")]
+pub enum Origin {
+    /// A CSV file.
+    Csv {
+        /// The file, from the root of the file system if that was known.
+        path: PathBuf,
+        /// Which column is the target, counted from 0.
+        target: usize,
+        /// Whether the target is a class; else it is a number.
+        classes: bool,
+    },
+    /// A text file, by characters.
+    Text {
+        /// The file, from the root of the file system if that was known.
+        path: PathBuf,
+        /// Characters in a window.
+        context: usize,
+        /// Characters from the beginning of one window to that of the next.
+        stride: usize,
+    },
+    /// The program's own memory: only a program that has the rows can make the data set again.
+    Memory,
+}
+
+/// The path from the root of the file system, or as it is where that cannot be said.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}

@@ -1,0 +1,131 @@
+//! A stored run, made again without the program that made it.
+
+use trainbook_callbacks::{StopKind, StopReason};
+use trainbook_store::{Metric, RunState};
+
+use super::checkpoint::{Checkpoint, FINAL};
+use super::run::{EpochRow, Run};
+use super::{RunRecipe, Trainer, TrainerBuilder};
+use crate::Error;
+use crate::data::{DataError, Dataset};
+use crate::history::StoredRun;
+use crate::nn::layer::Kinds;
+
+impl StoredRun {
+    /// Everything that decided the run but its callbacks.
+    ///
+    /// # Errors
+    /// The run is older than this record, or another version wrote it.
+    pub fn recipe(&self) -> Result<RunRecipe, Error> {
+        self.recipe_with(&Kinds::standard())
+    }
+
+    /// The same for a network with layers of the program's own.
+    ///
+    /// # Errors
+    /// The run is older than this record, or another version wrote it.
+    pub fn recipe_with(&self, kinds: &Kinds) -> Result<RunRecipe, Error> {
+        let id = &self.summary.id;
+        let Some(text) = &self.recipe else {
+            return Err(Error::State(format!(
+                "run {id} does not say how it was made; it is older than that record, or one of its \
+                 layers could not be written"
+            )));
+        };
+        kinds
+            .reading(|| serde_json::from_str(text))
+            .map_err(|e| Error::State(format!("the recipe of run {id} cannot be read: {e}")))
+    }
+
+    /// The run as [`Trainer::fit`] returned it: its network with the weights that it ended with, on
+    /// its data, which are made again. What is evaluated or exported now is not recorded.
+    ///
+    /// # Errors
+    /// The run says nothing of how it was made, or has no final weights; its data are not there any
+    /// more or have changed; its network has a layer that this program does not have.
+    pub fn load(&self) -> Result<Run, Error> {
+        let recipe = self.recipe()?;
+        let data = recipe.data.make()?;
+        self.load_as(&recipe, &data)
+    }
+
+    /// The same on a data set that the program has, for data that came from its memory, or from a
+    /// file that has moved; and for a network with layers of the program's own.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_on(&self, data: &Dataset, kinds: &Kinds) -> Result<Run, Error> {
+        self.load_as(&self.recipe_with(kinds)?, data)
+    }
+
+    fn load_as(&self, recipe: &RunRecipe, data: &Dataset) -> Result<Run, Error> {
+        self.expect_data(data)?;
+        let checkpoint = Checkpoint::read(&self.newest_checkpoint(FINAL)?)?;
+        let mut task = recipe.task_recipe().task()?;
+        task.restore(&checkpoint.task.weights)?;
+        let summary = &self.summary;
+        let (kind, why) = match &summary.state {
+            RunState::Stopped { reason } => (StopKind::Requested, reason.clone()),
+            other => (StopKind::Completed, other.name().to_owned()),
+        };
+        Ok(Run {
+            writer: None,
+            model: task.freeze(),
+            data: data.clone(),
+            loss: recipe.loss.clone(),
+            seed: recipe.seed,
+            reason: StopReason::new(kind, why),
+            epochs: summary.epochs,
+            seconds: summary.seconds.unwrap_or_default(),
+            history: self.epochs(),
+        })
+    }
+
+    /// A trainer with the run's network, data and settings, and without callbacks. Its first fit
+    /// begins where the run began; [`load_checkpoint`](Trainer::load_checkpoint) lets it go on.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn trainer(&self) -> Result<TrainerBuilder, Error> {
+        let recipe = self.recipe()?;
+        let data = recipe.data.make()?;
+        self.expect_data(&data)?;
+        Ok(Trainer::of_recipe(&data, recipe))
+    }
+
+    fn expect_data(&self, data: &Dataset) -> Result<(), Error> {
+        let (expected, found) = (&self.data.hash, data.fingerprint().hash);
+        if *expected == found {
+            return Ok(());
+        }
+        let reason = format!(
+            "{} is not what run {} was trained on: its fingerprint is {}…, and that was {}…",
+            data.source(),
+            self.summary.id,
+            &found[..found.len().min(12)],
+            expected.get(..12).unwrap_or(expected)
+        );
+        Err(DataError::Refused { action: "use", reason }.into())
+    }
+
+    /// The rows that the run showed: the metrics that were logged at the end of each epoch.
+    fn epochs(&self) -> Vec<EpochRow> {
+        let Some(steps) = self.series.get("train_loss") else { return Vec::new() };
+        let at = |step: u64| {
+            let value = |points: &[(u64, f64)]| points.iter().find(|p| p.0 == step).map(|p| p.1);
+            ["train_loss", "val_loss", "val_accuracy"]
+                .into_iter()
+                .filter_map(|name| {
+                    let value = value(self.series.get(name)?)?;
+                    Some(Metric::new(name, value))
+                })
+                .collect()
+        };
+        let row = |(epoch, (step, _)): (usize, &(u64, f64))| EpochRow {
+            epoch: epoch as u64,
+            step: *step,
+            metrics: at(*step),
+        };
+        steps.iter().enumerate().map(row).collect()
+    }
+}
