@@ -8,7 +8,7 @@ pub struct Batch {
     pub features: Vec<f32>,
     /// How many features a row has.
     pub width: usize,
-    /// One target for each row.
+    /// The targets of each row, row after row.
     pub targets: Targets,
     /// Which rows of the data set these are.
     pub samples: Vec<usize>,
@@ -26,7 +26,8 @@ impl Batch {
     }
 }
 
-/// What is to be predicted, one entry for each row.
+/// What is to be predicted: one entry for each row; or for several values, labels or positions as
+/// many, row after row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Targets {
     /// Class numbers, counted from 0.

@@ -5,6 +5,7 @@ use trainbook_store::Metric;
 
 use crate::Error;
 use crate::data::{Batch, DataError, Dataset, Loader, Part, Targets};
+use crate::nn::HostTensor;
 use crate::task::{Loss, Model};
 
 /// How good a network is on one part of the data.
@@ -14,7 +15,7 @@ pub struct Evaluation {
     pub part: Part,
     /// How many rows it has.
     pub rows: usize,
-    /// The mean loss over its rows.
+    /// The mean loss over its rows, or what the loss counts in their place.
     pub loss: f64,
     /// How many rows were classified right; `None` for values.
     pub correct: Option<usize>,
@@ -24,10 +25,11 @@ pub struct Evaluation {
 const ROWS_AT_ONCE: usize = 256;
 
 impl Evaluation {
-    /// Of `model` on one part of `data`. The loss is summed in f64, in the order of the rows.
+    /// Of `model` on one part of `data`. The loss is summed in f64, in the order of the rows, and
+    /// divided once, so that the size of the batches does not matter.
     pub(crate) fn of(
         model: &dyn Model,
-        loss: Loss,
+        loss: &Loss,
         data: &Dataset,
         part: Part,
     ) -> Result<Self, Error> {
@@ -38,16 +40,20 @@ impl Evaluation {
         }
         let mut loader = Loader::new(data, part, ROWS_AT_ONCE, None);
         let mut batch = Batch::default();
-        let mut sum = 0.0;
+        let (mut sum, mut weight) = (0.0, 0.0);
         let mut correct = 0;
         loader.start(0);
         while loader.next(&mut batch) {
             let outputs = model.predict(&batch.features, batch.samples.len())?;
-            sum += loss.sum_on_host(&outputs, model.outputs(), &batch.targets);
             correct += count_correct(&outputs, model.outputs(), &batch.targets);
+            let shape = std::iter::once(batch.samples.len()).chain(model.output_shape().to_vec());
+            let outputs = HostTensor::new(shape.collect(), outputs);
+            let (of_batch, by) = loss.objective().sum(&outputs, &batch.targets)?;
+            sum += of_batch;
+            weight += by;
         }
         let correct = data.classes().is_some().then_some(correct);
-        Ok(Self { part, rows, loss: sum / rows as f64, correct })
+        Ok(Self { part, rows, loss: sum / weight, correct })
     }
 
     /// The share of rows classified right; `None` for values.

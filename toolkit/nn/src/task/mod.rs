@@ -5,7 +5,6 @@
 //! them in the processor's memory, `on_device.rs` on dfdx's tensors, for any device.
 
 mod device;
-mod loss;
 mod on_device;
 mod on_host;
 mod threads;
@@ -19,7 +18,7 @@ use trainbook_core::random::Seed;
 use trainbook_onnx::Graph;
 
 pub use device::Device;
-pub use loss::Loss;
+pub use crate::loss::Loss;
 pub use threads::{Movable, Shareable};
 
 use crate::optim::Optimizer;
@@ -60,6 +59,9 @@ pub trait Model: Shareable {
 
     /// Number of values per row that [`predict`](Self::predict) returns.
     fn outputs(&self) -> usize;
+
+    /// What [`predict`](Self::predict) makes of one row, for example [T, C].
+    fn output_shape(&self) -> &[usize];
 
     /// Every tensor of the network in a fixed order, running statistics included.
     fn tensors(&self) -> &[TensorInfo];
