@@ -15,8 +15,8 @@ use super::evaluation::Evaluation;
 use super::run::{EpochRow, Run};
 use crate::Error;
 use crate::data::{Batch, Loader, Part};
-use crate::random::Stream;
 use crate::nn::loss::TargetKind;
+use crate::random::Stream;
 
 /// A number of passes over the training part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

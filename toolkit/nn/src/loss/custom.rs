@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dfdx::prelude::*;
-use serde::ser::SerializeMap;
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use trainbook_core::batch::Targets;
 
@@ -60,8 +60,8 @@ impl PartialEq for Custom {
 
 impl Serialize for Custom {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry("loss", self.0.name())?;
-        map.end()
+        let mut fields = serializer.serialize_struct("Custom", 1)?;
+        fields.serialize_field("name", self.0.name())?;
+        fields.end()
     }
 }

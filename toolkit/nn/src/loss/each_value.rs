@@ -51,10 +51,7 @@ pub(super) fn on_dfdx<E: Real, D: Backend<E>>(
     name: &str,
     outputs: Flow<E, D>,
     targets: &Targets,
-    loss: impl FnOnce(
-        Taped<(usize,), E, D>,
-        Vector<E, D>,
-    ) -> Result<Taped<(usize,), E, D>, D::Err>,
+    loss: impl FnOnce(Taped<(usize,), E, D>, Vector<E, D>) -> Result<Taped<(usize,), E, D>, D::Err>,
 ) -> Result<Taped<(), E, D>, NnError> {
     let count = outputs.shape().iter().product();
     let values = misfit::values(name, targets, count)?;

@@ -41,7 +41,7 @@ use crate::on_dfdx::{Backend, Flow, Real, Taped};
 
 /// What is minimised, as a value. Reads and writes itself as a JSON object whose `loss` is the name:
 /// `{"loss": "CrossEntropy", "label_smoothing": 0.1}`; what is left out is at its default. One of
-/// your own writes only its name, and is not read.
+/// your own writes only its name, `{"loss": "Custom", "name": "Hinge"}`, and is not read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "loss")]
 #[non_exhaustive]
@@ -59,7 +59,7 @@ pub enum Loss {
     /// How unlikely counts are.
     PoissonNll(PoissonNll),
     /// One of your own.
-    #[serde(untagged, skip_deserializing)]
+    #[serde(skip_deserializing)]
     Custom(Custom),
 }
 
@@ -139,6 +139,9 @@ impl Loss {
 
     /// Its options, without those that are at their default.
     fn options(&self) -> Map<String, Json> {
+        if matches!(self, Self::Custom(_)) {
+            return Map::new();
+        }
         let json = |loss: &Self| match serde_json::to_value(loss) {
             Ok(Json::Object(options)) => options,
             _ => Map::new(),

@@ -34,7 +34,7 @@ impl Rule for Lion {
         Box::new(LionUpdate {
             rate: step.rate as f32,
             fresh: [(1.0 - beta1) as f32, (1.0 - beta2) as f32],
-            shrink: (1.0 - step.rate * step.decay) as f32,
+            shrink: (step.rate * step.decay) as f32,
         })
     }
 
@@ -51,7 +51,7 @@ struct LionUpdate {
     rate: f32,
     /// 1 − β₁ and 1 − β₂
     fresh: [f32; 2],
-    /// 1 − lr·λ
+    /// lr·λ
     shrink: f32,
 }
 
@@ -63,7 +63,7 @@ impl Update for LionUpdate {
             let direction = *m + fresh1 * (g - *m);
             // `signum` of 0 is 1; here a weight without a gradient stays where it is.
             let sign = if direction == 0.0 { 0.0 } else { direction.signum() };
-            *w = self.shrink * *w - self.rate * sign;
+            *w -= self.shrink * *w + self.rate * sign;
             *m += fresh2 * (g - *m);
         }
     }

@@ -74,7 +74,7 @@ impl Rule for NAdam {
             correction: (1.0 / (1.0 - beta2.powi(t)).sqrt()) as f32,
             eps: self.eps as f32,
             l2: if decoupled { 0.0 } else { step.decay as f32 },
-            shrink: if decoupled { (1.0 - step.rate * step.decay) as f32 } else { 1.0 },
+            shrink: if decoupled { (step.rate * step.decay) as f32 } else { 0.0 },
         })
     }
 
@@ -100,6 +100,7 @@ struct NAdamUpdate {
     correction: f32,
     eps: f32,
     l2: f32,
+    /// lr·λ
     shrink: f32,
 }
 
@@ -114,7 +115,7 @@ impl Update for NAdamUpdate {
             *m += fresh1 * (g - *m);
             *v = self.keep * *v + fresh2 * g * g;
             let ahead = self.by_gradient * g + self.by_moment * *m;
-            *w = self.shrink * *w - ahead / (v.sqrt() * self.correction + self.eps);
+            *w -= self.shrink * *w + ahead / (v.sqrt() * self.correction + self.eps);
         }
     }
 }

@@ -24,12 +24,7 @@ pub struct RAdam {
 
 impl Default for RAdam {
     fn default() -> Self {
-        Self {
-            betas: [0.9, 0.999],
-            eps: 1e-8,
-            weight_decay: 0.0,
-            decoupled_weight_decay: false,
-        }
+        Self { betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, decoupled_weight_decay: false }
     }
 }
 
@@ -58,7 +53,7 @@ impl Rule for RAdam {
             rectified,
             eps: self.eps as f32,
             l2: if decoupled { 0.0 } else { step.decay as f32 },
-            shrink: if decoupled { (1.0 - step.rate * step.decay) as f32 } else { 1.0 },
+            shrink: if decoupled { (step.rate * step.decay) as f32 } else { 0.0 },
         })
     }
 
@@ -78,6 +73,7 @@ struct RAdamUpdate {
     rectified: Option<f32>,
     eps: f32,
     l2: f32,
+    /// lr·λ
     shrink: f32,
 }
 
@@ -95,7 +91,7 @@ impl Update for RAdamUpdate {
                 Some(rate) => rate * *m / (v.sqrt() + self.eps),
                 None => self.rate * *m,
             };
-            *w = self.shrink * *w - by;
+            *w -= self.shrink * *w + by;
         }
     }
 }

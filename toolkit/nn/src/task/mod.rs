@@ -17,8 +17,8 @@ use trainbook_core::batch::Batch;
 use trainbook_core::random::Seed;
 use trainbook_onnx::Graph;
 
-pub use device::Device;
 pub use crate::loss::Loss;
+pub use device::Device;
 pub use threads::{Movable, Shareable};
 
 use crate::optim::Optimizer;

@@ -383,8 +383,9 @@ impl Objective for Hinge {
 #[test]
 fn one_of_your_own() {
     let loss = Loss::custom(Arc::new(Hinge));
-    assert_eq!(serde_json::to_string(&loss).unwrap(), r#"{"loss":"Hinge"}"#);
-    assert!(serde_json::from_str::<Loss>(r#"{"loss":"Hinge"}"#).is_err());
+    assert_eq!(serde_json::to_string(&loss).unwrap(), r#"{"loss":"Custom","name":"Hinge"}"#);
+    let error = serde_json::from_str::<Loss>(r#"{"loss":"Custom","name":"Hinge"}"#).unwrap_err();
+    assert!(error.to_string().contains("unknown variant `Custom`, expected one of"), "{error}");
     assert_eq!(loss, loss.clone());
     assert_ne!(loss, Loss::custom(Arc::new(Huber::default())));
     let targets = Targets::Values(vec![1.0, -1.0, 1.0, -1.0]);
