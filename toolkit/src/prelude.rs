@@ -17,7 +17,7 @@ pub use crate::history::Store;
 pub use crate::nn::layer::{self, Sequential};
 pub use crate::nn::{Init, Network};
 pub use crate::onnx::{self, CheckReport, ExportReport, Verifier};
-pub use crate::optim::{Adam, AdamW, Sgd};
+pub use crate::optim::{Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop, Sgd};
 pub use crate::random::Seed;
 pub use crate::task::Device;
 pub use crate::trainer::{Epochs, Evaluation, Export, Run, Steps, Trainer};

@@ -26,7 +26,8 @@ impl Batch {
     }
 }
 
-/// What is to be predicted, one entry for each row.
+/// What is to be predicted: one entry for each row; or for several values, labels or positions as
+/// many, row after row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Targets {
     /// Class numbers, counted from 0.

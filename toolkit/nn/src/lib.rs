@@ -7,6 +7,7 @@
 //! | [`task`] | the seam to dfdx: everything generic stays behind [`task::Task`] |
 //! | [`Init`] | how weights begin |
 //! | [`optim`] | how they are updated |
+//! | [`loss`] | what is minimised |
 //! | [`onnx`] | the ONNX forms of layers |
 //! | [`builders`] | dfdx's layers, to write a network's type with |
 
@@ -15,6 +16,7 @@ mod error;
 mod host;
 mod init;
 pub mod layer;
+pub mod loss;
 mod network;
 pub mod on_dfdx;
 pub mod onnx;

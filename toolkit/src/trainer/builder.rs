@@ -10,6 +10,7 @@ use super::Trainer;
 use super::record::{self, RunRecipe};
 use crate::Error;
 use crate::data::{DataError, Dataset, Part};
+use crate::nn::loss::TargetKind;
 use crate::nn::{Init, Network};
 use crate::optim::Optimizer;
 use crate::random::Seed;
@@ -41,12 +42,12 @@ impl Trainer {
     /// The network is a value, `Sequential::new().linear(64).relu().linear(10)`, or described by a
     /// type of dfdx's layers, `Network::of::<(Linear<64, 64>, ReLU, Linear<64, 10>)>()`.
     pub fn classifier(data: &Dataset, network: impl Into<Network>) -> TrainerBuilder {
-        TrainerBuilder::new(data, network.into(), Loss::CrossEntropy)
+        TrainerBuilder::new(data, network.into(), Loss::cross_entropy())
     }
 
     /// Trains a network to predict the values of `data`, by mean squared error.
     pub fn regressor(data: &Dataset, network: impl Into<Network>) -> TrainerBuilder {
-        TrainerBuilder::new(data, network.into(), Loss::MeanSquaredError)
+        TrainerBuilder::new(data, network.into(), Loss::mean_squared_error())
     }
 
     /// A trainer as a recipe says, on these data.
@@ -95,8 +96,8 @@ impl TrainerBuilder {
         self
     }
 
-    /// The learning rate where no schedule sets one. Default: 1e-3 for the Adam family, 1e-1 for
-    /// SGD.
+    /// The learning rate where no schedule sets one. Default: that of the optimiser, 1e-3
+    /// for AdamW; see [`Optimizer::default_learning_rate`].
     #[must_use]
     pub fn learning_rate(mut self, learning_rate: f64) -> Self {
         self.learning_rate = Some(learning_rate);
@@ -183,7 +184,7 @@ impl TrainerBuilder {
             network: self.network.clone(),
             input: record::sample_of(&self.data),
             device: self.device,
-            loss: self.loss,
+            loss: self.loss.clone(),
             optimizer: self.optimizer,
             init: self.init,
             seed,
@@ -233,19 +234,19 @@ impl TrainerBuilder {
 
     fn check_fit(&self, outputs: usize) -> Result<(), Error> {
         let wrong = |reason: String| Err(DataError::Refused { action: "train on", reason }.into());
-        match (self.loss, self.data.classes()) {
-            (Loss::CrossEntropy, Some(classes)) if classes == outputs => Ok(()),
-            (Loss::CrossEntropy, Some(classes)) => wrong(format!(
+        match (self.loss.objective().takes(), self.data.classes()) {
+            (TargetKind::Classes, Some(classes)) if classes == outputs => Ok(()),
+            (TargetKind::Classes, Some(classes)) => wrong(format!(
                 "the network has {outputs} outputs, and the data have {classes} classes"
             )),
-            (Loss::CrossEntropy, None) => wrong(
+            (TargetKind::Classes, None) => wrong(
                 "a classifier needs classes; `.target(…)` makes a column the class".to_owned(),
             ),
-            (Loss::MeanSquaredError, None) if outputs == 1 => Ok(()),
-            (Loss::MeanSquaredError, None) => {
+            (TargetKind::Values, None) if outputs == 1 => Ok(()),
+            (TargetKind::Values, None) => {
                 wrong(format!("the network has {outputs} outputs, and a row has one value"))
             }
-            (Loss::MeanSquaredError, Some(_)) => wrong(
+            (TargetKind::Values, Some(_)) => wrong(
                 "a regressor needs values; `.target_values(…)` makes a column the value".to_owned(),
             ),
         }
@@ -255,7 +256,7 @@ impl TrainerBuilder {
         let mut names = vec!["train_loss"];
         if !self.data.part(Part::Validation).is_empty() {
             names.push("val_loss");
-            if self.loss == Loss::CrossEntropy {
+            if self.loss.objective().takes() == TargetKind::Classes {
                 names.push("val_accuracy");
             }
         }

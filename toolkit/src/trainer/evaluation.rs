@@ -4,7 +4,9 @@ use serde::Serialize;
 use trainbook_store::Metric;
 
 use crate::Error;
+use crate::data::Numbers;
 use crate::data::{Batch, DataError, Dataset, Loader, Part, Targets};
+use crate::nn::HostTensor;
 use crate::task::{Loss, Model};
 
 /// How good a network is on one part of the data.
@@ -16,7 +18,7 @@ pub struct Evaluation {
     pub rows: usize,
     /// How many predictions were judged: the rows, or in sequences their positions.
     pub judged: usize,
-    /// The mean loss over what was judged.
+    /// The mean loss over what was judged, or what the loss counts in its place.
     pub loss: f64,
     /// How many were classified right; `None` for values.
     pub correct: Option<usize>,
@@ -26,10 +28,11 @@ pub struct Evaluation {
 const ROWS_AT_ONCE: usize = 256;
 
 impl Evaluation {
-    /// Of `model` on one part of `data`. The loss is summed in f64, in the order of the rows.
+    /// Of `model` on one part of `data`. The loss is summed in f64, in the order of the rows, and
+    /// divided once, so that the size of the batches does not matter.
     pub(crate) fn of(
         model: &dyn Model,
-        loss: Loss,
+        loss: &Loss,
         data: &Dataset,
         part: Part,
     ) -> Result<Self, Error> {
@@ -40,18 +43,22 @@ impl Evaluation {
         }
         let mut loader = Loader::new(data, part, ROWS_AT_ONCE, None);
         let mut batch = Batch::default();
-        let mut sum = 0.0;
+        let (mut sum, mut weight) = (0.0, 0.0);
         let (mut correct, mut judged) = (0, 0);
         loader.start(0);
         while loader.next(&mut batch) {
             let outputs = model.predict(&batch.input)?;
             let width = outputs.shape.last().copied().unwrap_or(1);
-            sum += loss.sum_on_host(outputs.floats(), width, &batch.targets);
             correct += count_correct(outputs.floats(), width, &batch.targets);
             judged += batch.targets.len();
+            let Numbers::F32(numbers) = outputs.numbers else { continue };
+            let outputs = HostTensor::new(outputs.shape, numbers);
+            let (of_batch, by) = loss.objective().sum(&outputs, &batch.targets)?;
+            sum += of_batch;
+            weight += by;
         }
         let correct = data.classes().is_some().then_some(correct);
-        Ok(Self { part, rows, judged, loss: sum / judged as f64, correct })
+        Ok(Self { part, rows, judged, loss: sum / weight, correct })
     }
 
     /// The share classified right; `None` for values.

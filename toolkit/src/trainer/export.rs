@@ -242,7 +242,7 @@ impl Run {
         } else {
             Part::Validation
         };
-        let evaluation = Evaluation::of(&*self.model, self.loss, &self.data, part)?;
+        let evaluation = Evaluation::of(&*self.model, &self.loss, &self.data, part)?;
         let metrics = evaluation.metrics();
         Ok(metrics
             .iter()

@@ -18,8 +18,9 @@ use super::record::RunRecipe;
 use super::run::{EpochRow, Run};
 use crate::Error;
 use crate::data::{Batch, Loader, Part};
+use crate::nn::loss::TargetKind;
 use crate::random::Stream;
-use crate::task::{Loss, Recipe};
+use crate::task::Recipe;
 
 /// A number of passes over the training part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +122,7 @@ impl Trainer {
             writer,
             model: self.task.freeze(),
             data: self.data.clone(),
-            loss: self.recipe.loss,
+            loss: self.recipe.loss.clone(),
             seed: self.recipe.seed,
             reason: outcome?,
             epochs,
@@ -270,9 +271,9 @@ impl Trainer {
         let mut values = vec![train_loss];
         if !self.data.part(Part::Validation).is_empty() {
             let validation =
-                Evaluation::of(self.task.model(), self.recipe.loss, &self.data, Part::Validation)?;
+                Evaluation::of(self.task.model(), &self.recipe.loss, &self.data, Part::Validation)?;
             values.push(validation.loss);
-            if self.recipe.loss == Loss::CrossEntropy {
+            if self.recipe.loss.objective().takes() == TargetKind::Classes {
                 values.extend(validation.accuracy());
             }
         }

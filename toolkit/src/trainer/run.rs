@@ -88,7 +88,7 @@ impl Run {
 
     /// Loss and accuracy on one part of the data; recorded with the run.
     pub fn evaluate(&self, part: Part) -> Result<Evaluation, Error> {
-        let evaluation = Evaluation::of(&*self.model, self.loss, &self.data, part)?;
+        let evaluation = Evaluation::of(&*self.model, &self.loss, &self.data, part)?;
         self.record(RunEvent::Evaluation { part: part.to_string(), metrics: evaluation.metrics() });
         Ok(evaluation)
     }

@@ -78,15 +78,15 @@ fn compare_with_finite_differences<N: Describe>(loss: Loss, batch: &Batch) {
 fn gradients_are_those_of_finite_differences() {
     let classes = &batches(&clouds(), 1, 0)[0];
     compare_with_finite_differences::<(Linear<4, 5>, ReLU, Linear<5, 3>)>(
-        Loss::CrossEntropy,
+        Loss::cross_entropy(),
         classes,
     );
     compare_with_finite_differences::<(Linear<4, 5>, Tanh, Linear<5, 3>)>(
-        Loss::CrossEntropy,
+        Loss::cross_entropy(),
         classes,
     );
     compare_with_finite_differences::<(Linear<4, 5>, /*LayerNorm1D<5>,*/ Tanh, Linear<5, 3>)>(
-        Loss::CrossEntropy,
+        Loss::cross_entropy(),
         classes,
     );
     let values = Targets::Values(
@@ -94,7 +94,7 @@ fn gradients_are_those_of_finite_differences() {
     );
     let values = Batch { targets: values, ..classes.clone() };
     compare_with_finite_differences::<(Linear<4, 5>, Sigmoid, Linear<5, 1>)>(
-        Loss::MeanSquaredError,
+        Loss::mean_squared_error(),
         &values,
     );
 }

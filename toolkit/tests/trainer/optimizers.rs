@@ -71,7 +71,7 @@ fn weights_after_a_hundred_steps_are_those_of_pytorch() {
     let fixture: Fixture = serde_json::from_str(include_str!("fixtures/optimizers.json")).unwrap();
     assert_eq!(fixture.cases.len(), 10);
     for case in &fixture.cases {
-        let mut task = task_of::<Net>(0, Loss::CrossEntropy, case.optimizer);
+        let mut task = task_of::<Net>(0, Loss::cross_entropy(), case.optimizer);
         let TaskState { moments, updates, .. } = task.state().unwrap();
         task.load_state(&TaskState {
             weights: Snapshot(fixture.initial.clone()),

@@ -37,7 +37,7 @@ pub fn builder(data: &Dataset, seed: u64) -> TrainerBuilder {
 
 /// What [`builder`]'s trainer trains, without a trainer.
 pub fn task(seed: u64, optimizer: impl Into<Optimizer>) -> Box<dyn Task> {
-    task_of::<Mlp>(seed, Loss::CrossEntropy, optimizer)
+    task_of::<Mlp>(seed, Loss::cross_entropy(), optimizer)
 }
 
 /// A task of any network.

@@ -74,7 +74,7 @@ impl Rule for AdamW {
 
     fn step(&self, step: Step) -> Box<dyn Update> {
         Box::new(AdamUpdate {
-            shrink: (1.0 - step.rate * step.decay) as f32,
+            shrink: (step.rate * step.decay) as f32,
             ..AdamUpdate::new(self.betas, self.eps, step)
         })
     }
@@ -95,6 +95,7 @@ struct AdamUpdate {
     correction: f32,
     eps: f32,
     l2: f32,
+    /// lr·λ, and not 1 − lr·λ: rounded to f32, that is off by as much as 3e-8 in every step.
     shrink: f32,
 }
 
@@ -109,7 +110,7 @@ impl AdamUpdate {
             correction: (1.0 / (1.0 - beta2.powi(t)).sqrt()) as f32,
             eps: eps as f32,
             l2: 0.0,
-            shrink: 1.0,
+            shrink: 0.0,
         }
     }
 }
@@ -124,7 +125,8 @@ impl Update for AdamUpdate {
             let g = g + self.l2 * *w;
             *m += fresh1 * (g - *m);
             *v = self.keep * *v + fresh2 * g * g;
-            *w = self.shrink * *w - self.rate * *m / (v.sqrt() * self.correction + self.eps);
+            let by = self.rate * *m / (v.sqrt() * self.correction + self.eps);
+            *w -= self.shrink * *w + by;
         }
     }
 }

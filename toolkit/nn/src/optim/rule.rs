@@ -5,8 +5,16 @@ use rayon::prelude::*;
 
 /// A rule by which weights are updated: pure arithmetic over flat memory.
 pub trait Rule: Sync {
-    /// How many numbers are kept for each weight from step to step, all 0 at the beginning.
+    /// How many numbers are kept for each weight from step to step. Whatever else a step needs
+    /// follows from the options and from [`Step`], so that moments and the number of the update are
+    /// all that has to be saved for training to go on bit for bit.
     fn moments(&self) -> usize;
+
+    /// What the moment of this number begins with.
+    fn begin(&self, moment: usize) -> f32 {
+        let _ = moment;
+        0.0
+    }
 
     /// What has to be computed once for each step.
     fn step(&self, step: Step) -> Box<dyn Update>;

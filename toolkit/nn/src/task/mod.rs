@@ -5,7 +5,6 @@
 //! them in the processor's memory, `on_device.rs` on dfdx's tensors, for any device.
 
 mod device;
-mod loss;
 mod on_device;
 mod on_host;
 mod threads;
@@ -19,8 +18,8 @@ use trainbook_core::batch::Batch;
 use trainbook_core::random::Seed;
 use trainbook_onnx::Graph;
 
+pub use crate::loss::Loss;
 pub use device::Device;
-pub use loss::Loss;
 pub use threads::{Movable, Shareable};
 
 use crate::optim::Optimizer;
@@ -60,6 +59,9 @@ pub trait Model: Shareable {
     /// What the network comes to on its data: its layers, and what one sample looks like in front
     /// of each and behind.
     fn planned(&self) -> &Planned;
+
+    /// What [`predict`](Self::predict) makes of one row, for example [T, C].
+    fn output_shape(&self) -> &[usize];
 
     /// Every tensor of the network in a fixed order, running statistics included.
     fn tensors(&self) -> &[TensorInfo];
@@ -135,6 +137,15 @@ impl Recipe {
                     .to_owned(),
             }),
         }
+    }
+
+    /// The same in dfdx's operations in the processor's memory, whatever the device: slow, and what
+    /// the other form is compared with.
+    ///
+    /// # Errors
+    /// The network does not fit the data.
+    pub fn task_on_dfdx(&self) -> Result<Box<dyn Task>, NnError> {
+        Ok(Box::new(on_device::OnDevice::new(dfdx::tensor::Cpu::default(), self)?))
     }
 }
 

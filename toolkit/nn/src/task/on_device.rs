@@ -31,7 +31,6 @@ pub struct OnDevice<D: Backend<f32>> {
     /// Empty only while a forward pass has them on its tape.
     gradients: RefCell<Option<DfdxGradients<f32, D>>>,
     norm: Cell<Option<f64>>,
-    targets: Vec<f32>,
 }
 
 /// A network that only computes. Cloning shares the tensors; training the original copies them
@@ -47,6 +46,7 @@ struct Held<D: Backend<f32>> {
 impl<D: Backend<f32>> OnDevice<D> {
     pub fn new(device: D, recipe: &Recipe) -> Result<Self, NnError> {
         let planned = Arc::new(recipe.network.plan(&recipe.input)?);
+        recipe.loss.objective().check(&planned.root.output.shape)?;
         let layout = &planned.layout;
         let values = layout.begin(recipe.init, recipe.seed);
         let mut tensors = Tensors::new();
@@ -54,13 +54,12 @@ impl<D: Backend<f32>> OnDevice<D> {
             tensors.insert(number, tensor(&device, values[slot.range()].to_vec())?);
         }
         Ok(Self {
-            loss: recipe.loss,
+            loss: recipe.loss.clone(),
             optimizer: OptimizerState::<D>::new(&recipe.optimizer),
             seed: recipe.seed,
             trained: layout.trained().map(Slot::info).collect(),
             gradients: RefCell::new(None),
             norm: Cell::new(None),
-            targets: Vec::new(),
             network: Held {
                 infos: layout.slots().iter().map(Slot::info).collect(),
                 tensors,
@@ -141,13 +140,7 @@ fn access(what: &'static str, error: &NnError) -> CallbackError {
 impl<D: Backend<f32>> Task for OnDevice<D> {
     fn forward_backward(&mut self, batch: &Batch) -> Result<f32, NnError> {
         self.norm.set(None);
-        let Held { planned, tensors, device, .. } = &self.network;
-        let outputs = planned.root.output.shape.last().copied().unwrap_or(1);
-        self.loss.targets(&batch.targets, outputs, &mut self.targets)?;
-        let rows = self.targets.len() / outputs.max(1);
-        let targets = device
-            .try_tensor_from_vec(self.targets.clone(), (rows, outputs))
-            .map_err(|e| NnError::device("make a tensor", &e))?;
+        let Held { planned, tensors, .. } = &self.network;
         // Taken, because the tape owns the gradients until `backward` gives them back; after an
         // error they are allocated anew.
         let gradients = match self.gradients.get_mut().take() {
@@ -164,12 +157,8 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
         let mut buffers = Tensors::new();
         let outputs = Pass::new(&planned.root, tensors, context, &mut buffers)
             .run(x)
-            .and_then(Flow::rows)
             .map_err(NnError::from_fault)?;
-        let loss = self
-            .loss
-            .on_device(outputs, targets)
-            .map_err(|e| NnError::device("compute the loss", &e))?;
+        let loss = self.loss.on_dfdx(outputs, &batch.targets)?;
         let value = loss.as_vec()[0];
         let gradients =
             loss.try_backward().map_err(|e| NnError::device("run the network backward", &e))?;
@@ -187,11 +176,11 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
             let slots = self.network.planned.layout.slots();
             let trained =
                 self.network.tensors.iter_mut().filter(|(slot, _)| slots[**slot].is_trained());
-            for (at, ((_, tensor), info)) in trained.zip(&self.trained).enumerate() {
+            for (at, (slot, tensor)) in trained.enumerate() {
                 let gradient = gradients
                     .get_or_alloc_mut(&*tensor)
                     .map_err(|e| NnError::device("allocate a gradient", &e))?;
-                self.optimizer.step(at, info, tensor, gradient)?;
+                self.optimizer.step(at, slots[*slot].decays(), tensor, gradient)?;
             }
         }
         self.clear_gradients()
@@ -327,6 +316,10 @@ impl<D: Backend<f32>> Held<D> {
 impl<D: Backend<f32>> Model for Held<D> {
     fn planned(&self) -> &Planned {
         &self.planned
+    }
+
+    fn output_shape(&self) -> &[usize] {
+        &self.planned.root.output.shape
     }
 
     fn tensors(&self) -> &[TensorInfo] {

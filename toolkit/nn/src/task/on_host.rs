@@ -46,14 +46,18 @@ struct Held {
 impl OnHost {
     pub fn new(recipe: &Recipe) -> Result<Self, NnError> {
         let planned = Arc::new(recipe.network.plan(&recipe.input)?);
+        recipe.loss.objective().check(&planned.root.output.shape)?;
         let layout = &planned.layout;
         let trained_len = layout.trained_len();
+        let rule = recipe.optimizer.rule();
         Ok(Self {
-            loss: recipe.loss,
+            loss: recipe.loss.clone(),
             optimizer: recipe.optimizer,
             seed: recipe.seed,
             gradients: vec![0.0; trained_len],
-            moments: vec![vec![0.0; trained_len]; recipe.optimizer.rule().moments()],
+            moments: (0..rule.moments())
+                .map(|number| vec![rule.begin(number); trained_len])
+                .collect(),
             updates: 0,
             trained: layout.trained().map(|slot| slot.info()).collect(),
             norm: Cell::new(None),
@@ -99,7 +103,7 @@ impl Task for OnHost {
         .forward(x)
         .map_err(NnError::from_fault)?;
         let mut gradient = self.memory.take(outputs.numbers().len());
-        let loss = self.loss.with_gradient(&outputs, &batch.targets, &mut gradient)?;
+        let loss = self.loss.objective().with_gradient(&outputs, &batch.targets, &mut gradient)?;
         let gradient = HostTensor::new(outputs.shape.clone(), gradient);
         self.memory.give(outputs);
         let dx = HostPass::new(
@@ -276,6 +280,10 @@ impl Held {
 impl Model for Held {
     fn planned(&self) -> &Planned {
         &self.planned
+    }
+
+    fn output_shape(&self) -> &[usize] {
+        &self.planned.root.output.shape
     }
 
     fn tensors(&self) -> &[TensorInfo] {

@@ -11,9 +11,9 @@ use trainbook_nn::{Context, Sample};
 use trainbook_onnx::{Array as OnnxArray, Numbers};
 
 #[derive(Clone, Debug, Deserialize)]
-struct Array {
-    shape: Vec<usize>,
-    data: Vec<f64>,
+pub struct Array {
+    pub shape: Vec<usize>,
+    pub data: Vec<f64>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -35,11 +35,11 @@ struct Case {
 }
 
 /// Whether two numbers are as close as `tolerance`, relative to their size or to 1.
-fn close(a: f64, b: f64, tolerance: f64) -> bool {
+pub fn close(a: f64, b: f64, tolerance: f64) -> bool {
     (a - b).abs() <= tolerance * (1.0 + b.abs()) || (a.is_nan() && b.is_nan())
 }
 
-fn compare(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
+pub fn compare(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len(), "{what}: number of elements");
     for (i, (a, b)) in found.iter().zip(expected).enumerate() {
         assert!(close(*a, *b, tolerance), "{what}, element {i}: {a}, and it should be {b}");

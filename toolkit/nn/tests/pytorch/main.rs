@@ -1,7 +1,10 @@
-//! Every layer against numbers that PyTorch made, and against differences.
+//! Every layer, loss and optimiser against numbers that PyTorch made, and layers against
+//! differences.
 //!
 //! The fixtures are written by `tests/python/make_layer_fixtures.py`, in f64. A layer's form in
 //! dfdx's operations is compared in f64, closely, and in f32; its form on the processor's memory in
 //! f32, and with the other form.
 
 mod layers;
+mod losses;
+mod optimizers;

@@ -1,0 +1,183 @@
+//! What is minimised.
+//!
+//! Open `objective.rs` first. A [`Loss`] is one of the library's losses or one of your own, as a
+//! value; each loss is a file. All of them average as PyTorch's `reduction="mean"` does.
+//!
+//! | loss | outputs | targets |
+//! |---|---|---|
+//! | [`CrossEntropy`] | logits [N, C] or [N, T, C] | a class for each row or position |
+//! | [`BinaryCrossEntropy`] | logits [N, …] | 0 to 1 for each |
+//! | [`MeanSquaredError`], [`MeanAbsoluteError`], [`Huber`] | [N, …] | a value for each |
+//! | [`PoissonNll`] | logarithms of means [N, …] | a count for each |
+
+mod binary_cross_entropy;
+mod cross_entropy;
+mod custom;
+mod each_value;
+mod huber;
+mod mean_absolute_error;
+mod mean_squared_error;
+mod misfit;
+mod objective;
+mod poisson_nll;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+use trainbook_core::batch::Targets;
+
+pub use binary_cross_entropy::BinaryCrossEntropy;
+pub use cross_entropy::CrossEntropy;
+pub use custom::Custom;
+pub use huber::Huber;
+pub use mean_absolute_error::MeanAbsoluteError;
+pub use mean_squared_error::MeanSquaredError;
+pub use objective::{Objective, TargetKind};
+pub use poisson_nll::PoissonNll;
+
+use crate::NnError;
+use crate::on_dfdx::{Backend, Flow, Real, Taped};
+
+/// What is minimised, as a value. Reads and writes itself as a JSON object whose `loss` is the name:
+/// `{"loss": "CrossEntropy", "label_smoothing": 0.1}`; what is left out is at its default. One of
+/// your own writes only its name, `{"loss": "Custom", "name": "Hinge"}`, and is not read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "loss")]
+#[non_exhaustive]
+pub enum Loss {
+    /// How unlikely classes are, of which one holds.
+    CrossEntropy(CrossEntropy),
+    /// How unlikely labels are, each for itself.
+    BinaryCrossEntropy(BinaryCrossEntropy),
+    /// The squared difference.
+    MeanSquaredError(MeanSquaredError),
+    /// The absolute difference.
+    MeanAbsoluteError(MeanAbsoluteError),
+    /// Squared near, absolute far.
+    Huber(Huber),
+    /// How unlikely counts are.
+    PoissonNll(PoissonNll),
+    /// One of your own.
+    #[serde(skip_deserializing)]
+    Custom(Custom),
+}
+
+impl Loss {
+    /// Cross-entropy without options.
+    pub fn cross_entropy() -> Self {
+        CrossEntropy::default().into()
+    }
+
+    /// Binary cross-entropy without options.
+    pub fn binary_cross_entropy() -> Self {
+        BinaryCrossEntropy::default().into()
+    }
+
+    /// The mean squared error.
+    pub fn mean_squared_error() -> Self {
+        MeanSquaredError.into()
+    }
+
+    /// The mean absolute error.
+    pub fn mean_absolute_error() -> Self {
+        MeanAbsoluteError.into()
+    }
+
+    /// Huber's loss with δ = 1.
+    pub fn huber() -> Self {
+        Huber::default().into()
+    }
+
+    /// The negative log-likelihood of counts.
+    pub fn poisson_nll() -> Self {
+        PoissonNll.into()
+    }
+
+    /// One of your own.
+    pub fn custom(objective: Arc<dyn Objective>) -> Self {
+        Self::Custom(Custom::new(objective))
+    }
+
+    /// What it does, on the host.
+    pub fn objective(&self) -> &dyn Objective {
+        match self {
+            Self::CrossEntropy(loss) => loss,
+            Self::BinaryCrossEntropy(loss) => loss,
+            Self::MeanSquaredError(loss) => loss,
+            Self::MeanAbsoluteError(loss) => loss,
+            Self::Huber(loss) => loss,
+            Self::PoissonNll(loss) => loss,
+            Self::Custom(loss) => loss.objective(),
+        }
+    }
+
+    /// The mean loss of a batch in dfdx's operations, on the tape that the outputs bring.
+    ///
+    /// # Errors
+    /// Those of [`Objective::with_gradient`], and those of the device.
+    pub fn on_dfdx<E: Real, D: Backend<E>>(
+        &self,
+        outputs: Flow<E, D>,
+        targets: &Targets,
+    ) -> Result<Taped<(), E, D>, NnError> {
+        match self {
+            Self::CrossEntropy(loss) => loss.on_dfdx(outputs, targets),
+            Self::BinaryCrossEntropy(loss) => loss.on_dfdx(outputs, targets),
+            Self::MeanSquaredError(loss) => loss.on_dfdx(outputs, targets),
+            Self::MeanAbsoluteError(loss) => loss.on_dfdx(outputs, targets),
+            Self::Huber(loss) => loss.on_dfdx(outputs, targets),
+            Self::PoissonNll(loss) => loss.on_dfdx(outputs, targets),
+            Self::Custom(loss) => loss.on_dfdx(outputs, targets),
+        }
+    }
+
+    /// The name used in stored records, for example "CrossEntropy".
+    pub fn name(&self) -> &str {
+        self.objective().name()
+    }
+
+    /// Its options, without those that are at their default.
+    fn options(&self) -> Map<String, Json> {
+        if matches!(self, Self::Custom(_)) {
+            return Map::new();
+        }
+        let json = |loss: &Self| match serde_json::to_value(loss) {
+            Ok(Json::Object(options)) => options,
+            _ => Map::new(),
+        };
+        let named = Json::Object(Map::from_iter([("loss".to_owned(), self.name().into())]));
+        let default = serde_json::from_value(named).map_or_else(|_| Map::new(), |d| json(&d));
+        let mut options = json(self);
+        options.retain(|name, value| name != "loss" && default.get(name) != Some(value));
+        options
+    }
+}
+
+/// Its name, with the options that are not at their default: "Huber(delta=0.5)".
+impl std::fmt::Display for Loss {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())?;
+        let options: Vec<String> =
+            self.options().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if options.is_empty() { Ok(()) } else { write!(f, "({})", options.join(", ")) }
+    }
+}
+
+macro_rules! into_loss {
+    ($($kind:ident),*) => { $(
+        impl From<$kind> for Loss {
+            fn from(loss: $kind) -> Self {
+                Self::$kind(loss)
+            }
+        }
+    )* };
+}
+into_loss!(
+    CrossEntropy,
+    BinaryCrossEntropy,
+    MeanSquaredError,
+    MeanAbsoluteError,
+    Huber,
+    PoissonNll
+);

@@ -1,0 +1,79 @@
+//! What a loss is. **Open this file first to add one**, or to write one of your own.
+
+use std::fmt::Debug;
+
+use trainbook_core::batch::Targets;
+
+use crate::NnError;
+use crate::host::HostTensor;
+
+/// What is minimised: how far a batch's outputs are from its targets, as one number.
+///
+/// A loss of your own implements this and is used through [`Loss::custom`](super::Loss::custom).
+/// The losses of the library have a second form in dfdx's operations, for accelerators; one of your
+/// own is computed on the host on every device.
+pub trait Objective: Debug + Send + Sync {
+    /// What it is called in records, for example "CrossEntropy".
+    fn name(&self) -> &str;
+
+    /// What it compares outputs with.
+    fn takes(&self) -> TargetKind;
+
+    /// Whether its options make sense, for a network that makes this of one sample.
+    ///
+    /// # Errors
+    /// An option has a value that makes no sense, or one that does not fit the network.
+    fn check(&self, output: &[usize]) -> Result<(), NnError> {
+        let _ = output;
+        Ok(())
+    }
+
+    /// The mean loss of a batch, and its gradient in the outputs. `outputs` are [N, …]; `gradient`
+    /// has as many numbers, of any value, and is written whole.
+    ///
+    /// # Errors
+    /// The targets are of the wrong kind or number, or a class is out of range.
+    fn with_gradient(
+        &self,
+        outputs: &HostTensor,
+        targets: &Targets,
+        gradient: &mut [f32],
+    ) -> Result<f64, NnError>;
+
+    /// The same loss, not yet divided: the sum and the weight by which the mean divides it. Sums
+    /// and weights of several batches, added and then divided, give the mean over all of them,
+    /// however unequal they are.
+    ///
+    /// # Errors
+    /// Those of [`with_gradient`](Self::with_gradient).
+    fn sum(&self, outputs: &HostTensor, targets: &Targets) -> Result<(f64, f64), NnError>;
+}
+
+/// What outputs are compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetKind {
+    /// A class for each position: outputs [N, C] have N of them, outputs [N, T, C] N·T.
+    Classes,
+    /// A number for each output: outputs [N, C] have N·C of them, row after row.
+    Values,
+}
+
+impl TargetKind {
+    /// How many targets a sample has, of which the network makes this.
+    pub fn per_sample(self, output: &[usize]) -> usize {
+        match (self, output) {
+            (Self::Classes, [positions @ .., _]) => positions.iter().product(),
+            (Self::Classes, []) => 1,
+            (Self::Values, output) => output.iter().product(),
+        }
+    }
+}
+
+impl std::fmt::Display for TargetKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Classes => "classes",
+            Self::Values => "values",
+        })
+    }
+}
