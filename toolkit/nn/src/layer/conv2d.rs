@@ -303,3 +303,71 @@ impl HostLayer for Conv2d {
         Ok(HostTensor::new(shape, dx))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Context;
+    use crate::layer::{AnyLayer, AvgPool2d, ConvTranspose2d, MaxPool2d};
+    use crate::trial::{Outcome, Trial};
+
+    fn reason(layer: impl Into<AnyLayer>, shape: [usize; 3]) -> String {
+        Trial::new(&layer.into(), &Sample::numbers(shape)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said() {
+        let conv = Conv2d::new(8, 3);
+        for (found, expected) in [
+            (reason(conv, [4, 2, 6]), "reaches over 3 (kernel_size 3), and a side of the sample has 2"),
+            (reason(conv.dilation(3).padding(1), [4, 4, 9]), "kernel_size 3, dilation 3"),
+            (reason(conv.groups(3), [4, 6, 6]), "groups, 3, do not divide the 4 channels"),
+            (reason(conv.groups(3), [3, 6, 6]), "groups, 3, do not divide its out_channels, 8"),
+            (reason(conv.in_channels(3), [4, 6, 6]), "takes 3 channels, not 4"),
+            (reason(conv.same().stride(2), [4, 6, 6]), "\"same\" goes with stride 1 only"),
+            (reason(conv.stride(0), [4, 6, 6]), "stride must be at least 1"),
+            (reason(Conv2d::new(0, 3), [4, 6, 6]), "out_channels must be at least 1"),
+            (reason(MaxPool2d::new(2).padding(2), [4, 6, 6]), "padding, 2, must be at most half"),
+            (reason(AvgPool2d::new(3), [4, 2, 2]), "reaches over 3"),
+            (reason(ConvTranspose2d::new(2, 3).output_padding(1), [4, 6, 6]), "output_padding, 1"),
+            (reason(ConvTranspose2d::new(2, 3).padding(4), [4, 6, 6]), "cuts off"),
+        ] {
+            assert!(found.contains(expected), "{found:?} does not say {expected:?}");
+        }
+    }
+
+    /// Large enough that work is divided: several samples and several lines to a product, and
+    /// shares of the batch.
+    fn outcome(threads: usize, side: usize) -> (Outcome, Outcome) {
+        let layer = Conv2d::new(8, 3).padding(1).groups(2);
+        let mut trial = Trial::new(&layer.into(), &Sample::numbers([6, side, side])).unwrap();
+        let number = |i: usize| ((i * 7919) % 1013) as f64 / 1013.0 - 0.5;
+        trial.values.iter_mut().enumerate().for_each(|(i, v)| *v = number(i));
+        let (rows, len) = (19, side * side);
+        let input: Vec<f64> = (0..rows * 6 * len).map(number).collect();
+        let upstream: Vec<f64> = (0..rows * 8 * len).map(|i| number(i + 5)).collect();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let evaluation = Context::EVALUATION;
+            let host = trial.on_host(&input, rows, evaluation, &upstream).unwrap();
+            (host, trial.on_dfdx::<f64>(&input, rows, evaluation, &upstream).unwrap())
+        })
+    }
+
+    #[test]
+    fn divided_work_gives_the_same_numbers_on_any_number_of_threads() {
+        for side in [5, 12, 50] {
+            let (one, reference) = outcome(1, side);
+            assert_eq!(one, outcome(3, side).0);
+            for (found, expected) in [
+                (&one.output, &reference.output),
+                (&one.input_gradient, &reference.input_gradient),
+                (&one.gradients, &reference.gradients),
+            ] {
+                for (a, b) in found.iter().zip(expected) {
+                    assert!((a - b).abs() <= 1e-4 * (1.0 + b.abs()), "side {side}: {a}, not {b}");
+                }
+            }
+        }
+    }
+}

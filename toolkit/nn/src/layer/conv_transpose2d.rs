@@ -1,6 +1,7 @@
 //! The transposed convolution of images.
 
 use dfdx::shapes::Axes4;
+use dfdx::tensor::OwnedTape;
 use dfdx::tensor_ops::{PermuteTo, ReshapeTo};
 use serde::{Deserialize, Serialize};
 use trainbook_onnx::{Attribute, Value};
@@ -245,6 +246,8 @@ impl Layer for ConvTranspose2d {
         let (inputs, outputs) = (on.channels / groups, self.out_channels / groups);
         let weight = pass
             .parameter(0, (groups, inputs, outputs, elements))?
+            // On a tape of its own: to bring it in order is an operation with a way back.
+            .retaped::<OwnedTape<E, D>>()
             .try_permute::<_, Axes4<0, 1, 3, 2>>()?
             .try_reshape_like(&(groups, inputs * elements, outputs))?;
         let table = on.window.of_positions();

@@ -76,14 +76,17 @@ pub(super) fn of_window(
 /// × positions; an index as large as a plane stands for zero), and multiplied by the weight.
 ///
 /// `weight` is groups × (channels of a group · elements) × outputs of a group.
-pub(super) fn on_dfdx<E: Real, D: Backend<E>>(
+pub(super) fn on_dfdx<E: Real, D: Backend<E>, T: Tape<E, D>>(
     pass: &Pass<'_, E, D>,
     x: Flow<E, D>,
     table: &[usize],
     elements: usize,
-    weight: Tensor<(usize, usize, usize), E, D>,
+    weight: Tensor<(usize, usize, usize), E, D, T>,
     bias: bool,
-) -> Result<Taped<(usize, usize, usize), E, D>, Fault> {
+) -> Result<Taped<(usize, usize, usize), E, D>, Fault>
+where
+    OwnedTape<E, D>: Merge<T>,
+{
     let (groups, rows, outputs) = *weight.shape();
     let (batch, channels) = (x.batch(), groups * rows / elements);
     let positions = table.len() / elements;
