@@ -123,7 +123,7 @@ impl Convolution {
     }
 
     /// From the image to the positions: `positions ← weight · columns(image) + bias`.
-    pub fn to_positions(
+    pub fn positions_of(
         &self,
         image: &[f32],
         weight: &[f32],
@@ -168,7 +168,7 @@ impl Convolution {
     }
 
     /// From the positions to the image: `image ← image(weightᵀ · positions) + bias`.
-    pub fn to_image(
+    pub fn image_of(
         &self,
         positions: &[f32],
         weight: &[f32],

@@ -416,11 +416,11 @@ impl Means {
         let mut shape = vec![self.x.count()];
         if dimensions == 2 {
             let (size, count) = (self.y.size, self.y.count());
-            let ones = ones(&self.y);
-            let turned = (0..count).flat_map(|o| (0..size).map(move |i| i * count + o));
-            let turned = turned.map(|at| ones[at]).collect();
-            let down = pass.weight("down", &[count, size], turned)?;
-            y = pass.node("MatMul", &[&down, &y.name], &[])?;
+            let turn = [("perm", Attribute::Ints(vec![0, 1, 3, 2]))];
+            let down = pass.weight("down", &[size, count], ones(&self.y))?;
+            y = pass.node("Transpose", &[&y.name], &turn)?;
+            y = pass.node("MatMul", &[&y.name, &down], &[])?;
+            y = pass.node("Transpose", &[&y.name], &turn)?;
             shape.insert(0, count);
         }
         let lines = self.y.parts.iter().map(|(_, divisor)| divisor);

@@ -276,7 +276,7 @@ impl HostLayer for Conv2d {
         let mut y = pass.memory(shape.iter().product());
         let mut scratch = pass.memory(on.scratch(x.batch()));
         let bias = self.bias.then(|| pass.parameter(1));
-        on.to_positions(x.numbers(), pass.parameter(0), bias, &mut y, &mut scratch)?;
+        on.positions_of(x.numbers(), pass.parameter(0), bias, &mut y, &mut scratch)?;
         pass.free_memory(scratch);
         pass.save(x);
         Ok(HostTensor::new(shape, y))
@@ -297,7 +297,7 @@ impl HostLayer for Conv2d {
             return Ok(HostTensor::none());
         }
         let mut dx = pass.memory(shape.iter().product());
-        on.to_image(gradient.numbers(), pass.parameter(0), None, &mut dx, &mut scratch)?;
+        on.image_of(gradient.numbers(), pass.parameter(0), None, &mut dx, &mut scratch)?;
         pass.free_memory(scratch);
         pass.free(gradient);
         Ok(HostTensor::new(shape, dx))

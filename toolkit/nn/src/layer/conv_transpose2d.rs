@@ -303,7 +303,7 @@ impl HostLayer for ConvTranspose2d {
         let mut y = pass.memory(shape.iter().product());
         let mut scratch = pass.memory(on.scratch(x.batch()));
         let bias = self.bias.then(|| pass.parameter(1));
-        on.to_image(x.numbers(), pass.parameter(0), bias, &mut y, &mut scratch)?;
+        on.image_of(x.numbers(), pass.parameter(0), bias, &mut y, &mut scratch)?;
         pass.free_memory(scratch);
         pass.save(x);
         Ok(HostTensor::new(shape, y))
@@ -324,7 +324,7 @@ impl HostLayer for ConvTranspose2d {
             return Ok(HostTensor::none());
         }
         let mut dx = pass.memory(shape.iter().product());
-        on.to_positions(gradient.numbers(), pass.parameter(0), None, &mut dx, &mut scratch)?;
+        on.positions_of(gradient.numbers(), pass.parameter(0), None, &mut dx, &mut scratch)?;
         pass.free_memory(scratch);
         pass.free(gradient);
         Ok(HostTensor::new(shape, dx))

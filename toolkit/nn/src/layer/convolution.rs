@@ -72,6 +72,9 @@ pub(super) fn of_window(
     Attribute::Ints(spans[2 - dimensions..].iter().map(|span| of(span) as i64).collect())
 }
 
+/// Batch × channels × positions.
+pub(super) type Channels<E, D> = Taped<(usize, usize, usize), E, D>;
+
 /// A convolution in dfdx's operations: what is under the window is looked up by the table (elements
 /// × positions; an index as large as a plane stands for zero), and multiplied by the weight.
 ///
@@ -83,7 +86,7 @@ pub(super) fn on_dfdx<E: Real, D: Backend<E>, T: Tape<E, D>>(
     elements: usize,
     weight: Tensor<(usize, usize, usize), E, D, T>,
     bias: bool,
-) -> Result<Taped<(usize, usize, usize), E, D>, Fault>
+) -> Result<Channels<E, D>, Fault>
 where
     OwnedTape<E, D>: Merge<T>,
 {
