@@ -27,6 +27,7 @@ mod plan;
 mod sample;
 pub mod task;
 pub mod trial;
+mod window;
 
 pub use context::Context;
 pub use dfdx::nn::builders;

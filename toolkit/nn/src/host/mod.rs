@@ -9,12 +9,14 @@
 //! Everything here gives the same bits on any number of threads: work is divided by its size alone,
 //! and sums have a fixed order.
 
+mod convolution;
 mod gemm;
 mod pass;
 mod tensor;
 pub(crate) mod threads;
 mod through_dfdx;
 
+pub(crate) use convolution::{Convolution, bias_gradient, sum};
 pub use gemm::{Matrix, gemm};
 pub use pass::HostPass;
 pub(crate) use pass::{Aside, Memory};

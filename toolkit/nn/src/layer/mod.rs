@@ -7,8 +7,12 @@
 //! add a layer is to add a file and one line in the list below.
 
 mod any;
+mod convolution;
 mod kinds;
+mod lengthwise;
 mod misfit;
+mod padding;
+mod pair;
 
 use std::fmt::Debug;
 
@@ -19,6 +23,8 @@ pub use any::AnyLayer;
 pub(crate) use any::DynLayer;
 pub use kinds::Kinds;
 pub use misfit::{Fault, Misfit};
+pub use padding::Padding;
+pub use pair::Pair;
 
 use crate::host::HostLayer;
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
@@ -117,8 +123,14 @@ macro_rules! layers {
 
 layers! {
     activation: Relu, Tanh, Sigmoid;
+    avg_pool: AvgPool1d, AvgPool2d, AdaptiveAvgPool1d, AdaptiveAvgPool2d;
+    conv1d: Conv1d;
+    conv2d: Conv2d;
+    conv_transpose2d: ConvTranspose2d;
     flatten: Flatten;
+    global_pool: GlobalAvgPool, GlobalMaxPool, GlobalMinPool;
     linear: Linear;
+    max_pool: MaxPool1d, MaxPool2d;
     residual: Residual;
     sequential: Sequential;
 }

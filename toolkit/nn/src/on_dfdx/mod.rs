@@ -8,6 +8,7 @@
 mod backend;
 mod flow;
 mod pass;
+mod table;
 
 pub use backend::{Backend, Real};
 pub use flow::{Flow, Taped};
@@ -15,3 +16,4 @@ pub use pass::Pass;
 
 pub(crate) use backend::Buffer;
 pub(crate) use pass::Tensors;
+pub(crate) use table::{extended, look_up};
