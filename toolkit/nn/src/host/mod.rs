@@ -17,7 +17,7 @@ mod through_dfdx;
 
 pub use gemm::{Matrix, gemm};
 pub use pass::HostPass;
-pub(crate) use pass::{Aside, Memory};
+pub(crate) use pass::{Aside, Mark, Memory};
 pub use tensor::HostTensor;
 
 use crate::layer::Fault;

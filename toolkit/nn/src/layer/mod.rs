@@ -15,10 +15,13 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use activation::{Activation, Approximation};
 pub use any::AnyLayer;
 pub(crate) use any::DynLayer;
 pub use kinds::Kinds;
 pub use misfit::{Fault, Misfit};
+pub use parallel::Combine;
+pub use upsample::UpsampleMode;
 
 use crate::host::HostLayer;
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
@@ -116,9 +119,17 @@ macro_rules! layers {
 }
 
 layers! {
-    activation: Relu, Tanh, Sigmoid;
+    activation: Abs, Cos, Elu, Exp, Gelu, HardSwish, LeakyRelu, Ln, Mish, Relu, Selu, Sigmoid, Silu, Sin, Softplus, Sqrt, Square, Tanh;
     flatten: Flatten;
+    identity: Identity;
     linear: Linear;
+    parallel: Parallel;
+    prelu: PRelu;
+    recurrent: Gru, Lstm;
+    repeat: Repeat;
+    reshape: Reshape;
     residual: Residual;
     sequential: Sequential;
+    softmax: LogSoftmax, Softmax;
+    upsample: Upsample;
 }
