@@ -88,7 +88,8 @@ impl Activation for Gelu {
         // dfdx takes e^(−x²/2)/√π for the density, where it is e^(−x²/2)/√(2π). What is added here
         // is 0, and has the derivative that is missing: that of −e^(−x²/2) is x·e^(−x²/2).
         let bell = x.with_empty_tape().try_square()?.try_mul(E::of(-0.5))?.try_exp()?;
-        let still = bell.retaped::<dfdx::tensor::NoneTape>();
+        // Another tensor: dfdx panics on the way back from an operation on a tensor and itself.
+        let still = bell.retaped::<dfdx::tensor::NoneTape>().try_mul(E::of(1.0))?;
         let nothing = bell.try_sub(still)?.try_mul(E::of(FRAC_2_SQRT_PI / 2.0 - DENSITY))?;
         Ok(x.try_accurate_gelu()?.try_add(nothing)?)
     }
