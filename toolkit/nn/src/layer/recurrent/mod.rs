@@ -107,7 +107,11 @@ fn forward<C: Cell, E: Real, D: Backend<E>>(
             let bias = pass.parameter(first + 3, (rows,))?;
             let bias = bias.try_broadcast_like::<_, Axis<0>>(&(batch, rows))?;
             let before = match &state {
-                None => bias.retaped(),
+                // Made whole: dfdx's slices of a broadcast tensor lose gradients on the way back.
+                None => {
+                    let bias: Rows<E, D> = bias.retaped();
+                    bias.try_reshape_like(&(batch, rows))?
+                }
                 Some((h, _)) => {
                     let h: &Rows<E, D> = h;
                     h.with_empty_tape().try_matmul(recurrent.clone())?.try_add(bias)?
