@@ -1,5 +1,7 @@
 //! Layers of layers against their parts, applied by hand, in both forms.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says so")]
+
 use std::collections::BTreeMap;
 
 use trainbook_nn::layer::{
@@ -93,12 +95,14 @@ fn misfit(layer: impl Into<AnyLayer>, sample: &[usize]) -> String {
 #[test]
 fn a_sum_is_that_of_its_branches() {
     let (one, other) = (Linear::new(4), Sequential::new().linear(4).tanh());
-    let whole =
-        trial(Parallel::new(Combine::Add).with(one).with(other.clone()).named("shortcut", Linear::new(4).no_bias()), &[3]);
-    assert_eq!(
-        names(&whole),
-        ["0.weight", "0.bias", "1.0.weight", "1.0.bias", "shortcut.weight"]
+    let whole = trial(
+        Parallel::new(Combine::Add)
+            .with(one)
+            .with(other.clone())
+            .named("shortcut", Linear::new(4).no_bias()),
+        &[3],
     );
+    assert_eq!(names(&whole), ["0.weight", "0.bias", "1.0.weight", "1.0.bias", "shortcut.weight"]);
     let (x, g) = (numbers(6, 1), numbers(8, 2));
     for form in FORMS {
         let found = run(&whole, form, &x, 2, &g);
@@ -129,8 +133,10 @@ fn branches_stand_behind_each_other() {
     // Along channels, and along the last dimension: the second branch has another width there.
     for (dim, sample, widths) in [(0, [3, 2], [6, 6]), (-1, [3, 2], [4, 2]), (1, [3, 2], [4, 2])] {
         let first: AnyLayer = if dim == 0 { Tanh.into() } else { Linear::new(4).into() };
-        let whole =
-            trial(Parallel::new(Combine::Concat).with(first.clone()).with(Gelu::tanh()).dim(dim), &sample);
+        let whole = trial(
+            Parallel::new(Combine::Concat).with(first.clone()).with(Gelu::tanh()).dim(dim),
+            &sample,
+        );
         let out = if dim == 0 { vec![6, 2] } else { vec![3, 6] };
         assert_eq!(whole.planned.root.output, Sample::numbers(out));
         // In each branch so many rows; the first dimension is not divided.
@@ -144,7 +150,11 @@ fn branches_stand_behind_each_other() {
             let alone = part(&whole, "0", first.clone(), &sample);
             let own = run(&alone, form, &x, 2, &ga);
             let other = run(&part(&whole, "1", Gelu::tanh(), &sample), form, &x, 2, &gb);
-            close("output", &found.output, &behind(rows, &[(&own.output, widths[0]), (&other.output, widths[1])]));
+            close(
+                "output",
+                &found.output,
+                &behind(rows, &[(&own.output, widths[0]), (&other.output, widths[1])]),
+            );
             close("input", &found.input_gradient, &sum(&own.input_gradient, &other.input_gradient));
             gradients_of(&whole, &found, "0", &alone, &own);
         }
@@ -157,7 +167,14 @@ fn repetitions_have_their_own_parameters() {
     let whole = trial(Repeat::new(3, block.clone()), &[3]);
     assert_eq!(
         names(&whole),
-        ["0.inner.weight", "0.inner.bias", "1.inner.weight", "1.inner.bias", "2.inner.weight", "2.inner.bias"]
+        [
+            "0.inner.weight",
+            "0.inner.bias",
+            "1.inner.weight",
+            "1.inner.bias",
+            "2.inner.weight",
+            "2.inner.bias"
+        ]
     );
     let (x, g) = (numbers(6, 1), numbers(6, 2));
     for form in FORMS {
@@ -178,7 +195,10 @@ fn repetitions_have_their_own_parameters() {
         close("gradient in the input", &found.input_gradient, &dx);
     }
     let nothing = trial(Repeat::new(0, block), &[3]);
-    assert_eq!(run(&nothing, Form::Host, &x, 2, &g).output, run(&trial(Identity, &[3]), Form::Host, &x, 2, &g).output);
+    assert_eq!(
+        run(&nothing, Form::Host, &x, 2, &g).output,
+        run(&trial(Identity, &[3]), Form::Host, &x, 2, &g).output
+    );
 }
 
 /// What comes of `x` by `f` must be what comes of it by each of these pairs.
@@ -297,7 +317,8 @@ fn their_onnx_forms_compute_the_same() {
     for layer in layers {
         let whole = trial(layer.clone(), &[3, 2]);
         let x = numbers(12, 1).iter().map(|v| f64::from(*v as f32)).collect::<Vec<_>>();
-        let whole = Trial { values: whole.values.iter().map(|v| f64::from(*v as f32)).collect(), ..whole };
+        let whole =
+            Trial { values: whole.values.iter().map(|v| f64::from(*v as f32)).collect(), ..whole };
         let expected = run(&whole, Form::Dfdx, &x, 2, &numbers(12, 2));
         let array = trainbook_onnx::Array {
             shape: vec![2, 3, 2],

@@ -1,9 +1,11 @@
 //! Networks written as types of dfdx's layers compute what dfdx's own modules do.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says so")]
+
 use dfdx::nn::modules;
 use dfdx::prelude::*;
-use trainbook_nn::{Context, Describe, Network, Sample};
 use trainbook_nn::trial::Trial;
+use trainbook_nn::{Context, Describe, Network, Sample};
 
 /// Walks a module, in order, and puts the next values into every tensor.
 struct Copy<'a>(&'a [Vec<f32>], usize);

@@ -76,7 +76,8 @@ impl Parallel {
 
     /// Which dimension of samples of this rank `dim` is.
     fn axis(&self, rank: usize) -> Option<usize> {
-        let axis = if self.dim < 0 { rank.checked_add_signed(self.dim)? } else { self.dim as usize };
+        let axis =
+            if self.dim < 0 { rank.checked_add_signed(self.dim)? } else { self.dim as usize };
         (axis < rank).then_some(axis)
     }
 
@@ -175,7 +176,8 @@ impl Layer for Parallel {
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
         let outputs =
             (0..self.branches.len()).map(|i| pass.part(i, x)).collect::<Result<Vec<_>, _>>()?;
-        let (first, rest) = outputs.split_first().ok_or_else(|| Fault::new("it has no branches"))?;
+        let (first, rest) =
+            outputs.split_first().ok_or_else(|| Fault::new("it has no branches"))?;
         if rest.is_empty() {
             return Ok(first.clone());
         }

@@ -30,11 +30,15 @@ impl Reshape {
     /// The shape of samples of so many numbers.
     fn of(&self, size: usize) -> Option<Vec<usize>> {
         let known = self.shape.iter().filter(|&&dim| dim != -1);
-        let product = known.map(|&dim| usize::try_from(dim).ok()).try_fold(1_usize, |product, dim| {
-            product.checked_mul(dim.filter(|dim| *dim > 0)?)
-        })?;
+        let product = known
+            .map(|&dim| usize::try_from(dim).ok())
+            .try_fold(1_usize, |product, dim| product.checked_mul(dim.filter(|dim| *dim > 0)?))?;
         let open = self.shape.iter().filter(|&&dim| dim == -1).count();
-        if self.shape.is_empty() || open > 1 || size % product != 0 || (open == 0 && size != product) {
+        if self.shape.is_empty()
+            || open > 1
+            || !size.is_multiple_of(product)
+            || (open == 0 && size != product)
+        {
             return None;
         }
         let dim = |&dim: &i64| usize::try_from(dim).unwrap_or(size / product);

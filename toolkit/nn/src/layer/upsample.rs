@@ -1,7 +1,6 @@
 //! Larger images.
 
 use dfdx::shapes::{Axes2, Axes3};
-use dfdx::tensor::TensorFromVec;
 use dfdx::tensor_ops::{BroadcastTo, PermuteTo, ReshapeTo, TryMatMul};
 use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
@@ -72,7 +71,11 @@ impl Upsample {
         let place = |i: usize| match self.mode {
             UpsampleMode::Nearest => (i / scale) as f64,
             UpsampleMode::Bilinear if self.align_corners => {
-                if long > 1 { i as f64 * (len - 1) as f64 / (long - 1) as f64 } else { 0.0 }
+                if long > 1 {
+                    i as f64 * (len - 1) as f64 / (long - 1) as f64
+                } else {
+                    0.0
+                }
             }
             UpsampleMode::Bilinear => ((i as f64 + 0.5) / scale as f64 - 0.5).max(0.0),
         };
@@ -133,8 +136,7 @@ impl Layer for Upsample {
         x: Flow<E, D>,
     ) -> Result<Flow<E, D>, Fault> {
         let sample = pass.node();
-        let shape =
-            std::iter::once(x.batch()).chain(sample.output.shape.iter().copied()).collect();
+        let shape = std::iter::once(x.batch()).chain(sample.output.shape.iter().copied()).collect();
         let (height, width) = sides(&sample.input.shape);
         let planes = x.shape().iter().product::<usize>() / (height * width).max(1);
         let scale = self.scale_factor;

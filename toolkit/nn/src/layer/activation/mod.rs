@@ -16,13 +16,13 @@ pub use gated::{Approximation, Gelu, HardSwish, Mish, Silu};
 pub use rectifier::{Elu, LeakyRelu, Relu, Selu};
 pub use sigmoid::{Sigmoid, Softplus, Tanh};
 
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use trainbook_onnx::Value;
 
 use super::{Fault, Layer, Misfit, Sequential};
-use crate::on_dfdx::{Backend, Flow, Pass, Real, Taped};
 use crate::host::{HostLayer, HostPass, HostTensor, threads};
+use crate::on_dfdx::{Backend, Flow, Pass, Real, Taped};
 use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
 use crate::sample::Sample;
@@ -49,7 +49,10 @@ pub trait Activation: Clone + Debug + Serialize + DeserializeOwned + Send + Sync
     ///
     /// # Errors
     /// The device refuses an operation.
-    fn on_dfdx<E: Real, D: Backend<E>>(&self, x: Taped<(usize,), E, D>) -> Result<Taped<(usize,), E, D>, Fault>;
+    fn on_dfdx<E: Real, D: Backend<E>>(
+        &self,
+        x: Taped<(usize,), E, D>,
+    ) -> Result<Taped<(usize,), E, D>, Fault>;
 
     /// The function in ONNX.
     ///
@@ -116,7 +119,11 @@ macro_rules! activations {
     )+ };
 }
 
-fn forward<A: Activation>(activation: &A, pass: &mut HostPass<'_>, mut x: HostTensor) -> Result<HostTensor, Fault> {
+fn forward<A: Activation>(
+    activation: &A,
+    pass: &mut HostPass<'_>,
+    mut x: HostTensor,
+) -> Result<HostTensor, Fault> {
     if A::OF_INPUT {
         let mut y = pass.memory(x.numbers().len());
         let from = x.numbers();
@@ -127,12 +134,18 @@ fn forward<A: Activation>(activation: &A, pass: &mut HostPass<'_>, mut x: HostTe
         pass.save(x);
         return Ok(HostTensor::new(shape, y));
     }
-    threads::each_share(x.numbers_mut(), |_, share| share.iter_mut().for_each(|x| *x = activation.value(*x)));
+    threads::each_share(x.numbers_mut(), |_, share| {
+        share.iter_mut().for_each(|x| *x = activation.value(*x))
+    });
     pass.save(x.clone());
     Ok(x)
 }
 
-fn backward<A: Activation>(activation: &A, pass: &mut HostPass<'_>, mut gradient: HostTensor) -> Result<HostTensor, Fault> {
+fn backward<A: Activation>(
+    activation: &A,
+    pass: &mut HostPass<'_>,
+    mut gradient: HostTensor,
+) -> Result<HostTensor, Fault> {
     let saved = pass.saved()?;
     let from = saved.numbers();
     threads::each_share(gradient.numbers_mut(), |at, share| {

@@ -54,7 +54,11 @@ impl Sizes {
 
     /// Which step is before this one.
     fn before(self, step: usize, direction: usize) -> Option<usize> {
-        if direction == 0 { step.checked_sub(1) } else { Some(step + 1).filter(|i| *i < self.steps) }
+        if direction == 0 {
+            step.checked_sub(1)
+        } else {
+            Some(step + 1).filter(|i| *i < self.steps)
+        }
     }
 }
 

@@ -69,7 +69,8 @@ impl Cell for Lstm {
         before: Option<(Rows<E, D>, Option<Rows<E, D>>)>,
     ) -> Result<(Rows<E, D>, Option<Rows<E, D>>), Fault> {
         let all = input.try_add(recurrent)?;
-        let new = gate(&all, 0, hidden)?.try_sigmoid()?.try_mul(gate(&all, 2, hidden)?.try_tanh()?)?;
+        let new =
+            gate(&all, 0, hidden)?.try_sigmoid()?.try_mul(gate(&all, 2, hidden)?.try_tanh()?)?;
         let out = gate(&all, 3, hidden)?.try_sigmoid()?;
         let forget = gate(&all, 1, hidden)?.try_sigmoid()?;
         let memory = match before {

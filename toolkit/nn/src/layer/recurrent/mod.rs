@@ -11,7 +11,9 @@ mod lstm;
 
 use dfdx::shapes::{Axes3, Axis};
 use dfdx::tensor::WithEmptyTape;
-use dfdx::tensor_ops::{BroadcastTo, PermuteTo, ReshapeTo, TryAdd, TryConcatAlong, TryMatMul, TryStack};
+use dfdx::tensor_ops::{
+    BroadcastTo, PermuteTo, ReshapeTo, TryAdd, TryConcatAlong, TryMatMul, TryStack,
+};
 use trainbook_onnx::{Attribute, Value};
 
 pub use gru::Gru;
@@ -91,7 +93,8 @@ fn forward<C: Cell, E: Real, D: Backend<E>>(
         let bias = pass.parameter(first + 2, (rows,))?;
         let x = x.view((batch * steps, features))?;
         let inputs = x.try_matmul(weight.try_permute::<_, dfdx::shapes::Axes2<1, 0>>()?)?;
-        let inputs = inputs.try_add(bias.try_broadcast_like::<_, Axis<0>>(&(batch * steps, rows))?)?;
+        let inputs =
+            inputs.try_add(bias.try_broadcast_like::<_, Axis<0>>(&(batch * steps, rows))?)?;
         // The steps in front of each other, so that a slice is one.
         let inputs = inputs.try_reshape_like(&(batch, steps, rows))?;
         let inputs = inputs.try_permute::<_, Axes3<1, 0, 2>>()?;
