@@ -19,7 +19,7 @@ mod through_dfdx;
 pub(crate) use convolution::{Convolution, bias_gradient, sum};
 pub use gemm::{Matrix, gemm};
 pub use pass::HostPass;
-pub(crate) use pass::{Aside, Memory};
+pub(crate) use pass::{Aside, Mark, Memory};
 pub use tensor::HostTensor;
 
 use crate::layer::Fault;

@@ -12,6 +12,10 @@ use crate::plan::Node;
 #[derive(Default)]
 pub(crate) struct Aside(Vec<Saved>);
 
+/// A height of what is put aside.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark(usize);
+
 enum Saved {
     Tensor(HostTensor),
     Other(Box<dyn Any>),
@@ -232,6 +236,21 @@ impl<'a> HostPass<'a> {
                 other.downcast::<T>().map(|other| *other).map_err(|_| nothing())
             }
             _ => Err(nothing()),
+        }
+    }
+
+    /// How much is put aside at the moment; for [`rewind`](Self::rewind).
+    pub(crate) fn mark(&self) -> Mark {
+        Mark(self.aside.0.len())
+    }
+
+    /// Drops what was put aside since then. A branch need not take up all that it put aside: a
+    /// sequence stops where nothing in front is trained. The next branch must find its own on top.
+    pub(crate) fn rewind(&mut self, Mark(len): Mark) {
+        for saved in self.aside.0.drain(len.min(self.aside.0.len())..) {
+            if let Saved::Tensor(tensor) = saved {
+                self.memory.give(tensor);
+            }
         }
     }
 

@@ -19,12 +19,15 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use activation::{Activation, Approximation};
 pub use any::AnyLayer;
 pub(crate) use any::DynLayer;
 pub use kinds::Kinds;
 pub use misfit::{Fault, Misfit};
 pub use padding::Padding;
 pub use pair::Pair;
+pub use parallel::Combine;
+pub use upsample::UpsampleMode;
 
 use crate::host::HostLayer;
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
@@ -122,15 +125,23 @@ macro_rules! layers {
 }
 
 layers! {
-    activation: Relu, Tanh, Sigmoid;
+    activation: Abs, Cos, Elu, Exp, Gelu, HardSwish, LeakyRelu, Ln, Mish, Relu, Selu, Sigmoid, Silu, Sin, Softplus, Sqrt, Square, Tanh;
     avg_pool: AvgPool1d, AvgPool2d, AdaptiveAvgPool1d, AdaptiveAvgPool2d;
     conv1d: Conv1d;
     conv2d: Conv2d;
     conv_transpose2d: ConvTranspose2d;
     flatten: Flatten;
     global_pool: GlobalAvgPool, GlobalMaxPool, GlobalMinPool;
+    identity: Identity;
     linear: Linear;
     max_pool: MaxPool1d, MaxPool2d;
+    parallel: Parallel;
+    prelu: PRelu;
+    recurrent: Gru, Lstm;
+    repeat: Repeat;
+    reshape: Reshape;
     residual: Residual;
     sequential: Sequential;
+    softmax: LogSoftmax, Softmax;
+    upsample: Upsample;
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
 use super::{AnyLayer, Fault, Layer, Misfit, Sequential};
-use crate::on_dfdx::{Backend, Flow, Pass, Real};
+use crate::on_dfdx::{Backend, Flow, Pass, Real, apart};
 use crate::host::{HostLayer, HostPass, HostTensor, threads};
 use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
@@ -64,6 +64,7 @@ impl Layer for Residual {
         let beside = x.fork();
         let y = pass.part(0, x)?;
         let beside = if self.shortcut.is_some() { pass.part(1, beside)? } else { beside };
+        let beside = apart(&y, beside)?;
         y.map(|y| Ok(y.try_add(beside.flat())?))
     }
 
@@ -88,15 +89,19 @@ impl Layer for Residual {
 impl HostLayer for Residual {
     fn forward(&self, pass: &mut HostPass<'_>, x: HostTensor) -> Result<HostTensor, Fault> {
         let mut y = pass.part_forward(0, x.clone())?;
+        let mark = pass.mark();
         let beside = if self.shortcut.is_some() { pass.part_forward(1, x)? } else { x };
         add(&mut y, &beside);
         pass.free(beside);
+        pass.save_other(mark);
         Ok(y)
     }
 
     fn backward(&self, pass: &mut HostPass<'_>, gradient: HostTensor) -> Result<HostTensor, Fault> {
+        let mark = pass.saved_other()?;
         let beside =
             if self.shortcut.is_some() { pass.part_backward(1, gradient.clone())? } else { gradient.clone() };
+        pass.rewind(mark);
         let mut through = pass.part_backward(0, gradient)?;
         if through.is_none() || beside.is_none() {
             return Ok(HostTensor::none());

@@ -2,11 +2,20 @@
 
 use dfdx::nn::builders;
 use dfdx::nn::modules;
+use dfdx::shapes::ConstDim;
 
-use crate::layer::{AnyLayer, Linear, Relu, Residual, Sequential, Sigmoid, Tanh};
+use crate::layer::{
+    Abs, AnyLayer, Cos, Exp, Gelu, Linear, Ln, LogSoftmax, PRelu, Relu, Repeat, Residual,
+    Sequential, Sigmoid, Sin, Softmax, Sqrt, Square, Tanh,
+};
 
 /// A type of dfdx's layers that describes a network, such as
 /// `(Linear<64, 128>, ReLU, Linear<128, 10>)`.
+///
+/// A type tells shapes and options only, not values: `LeakyReLU` has its slope in a value and is
+/// not described, and weights begin as this library's layers say (a `PReLU` at 0.25, where dfdx's
+/// begins at 0). Nor are layers with several inputs or outputs (`SplitInto`, `AddInto`) or whose
+/// type holds the batch or the whole image (`Reshape`, `Upscale2D`).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not describe a network",
     note = "dfdx's layers do, and tuples of them; a network can also be written as a value: `Sequential::new().linear(64).relu().linear(10)`"
@@ -39,9 +48,47 @@ macro_rules! describe {
 }
 
 describe! {
+    modules::Abs => Abs,
+    modules::AccurateGeLU => Gelu::default(),
+    modules::Cos => Cos,
+    modules::Exp => Exp,
+    modules::FastGeLU => Gelu::tanh(),
+    modules::Ln => Ln,
+    modules::LogSoftmax => LogSoftmax,
     modules::ReLU => Relu,
-    modules::Tanh => Tanh,
     modules::Sigmoid => Sigmoid,
+    modules::Sin => Sin,
+    modules::Softmax => Softmax,
+    modules::Sqrt => Sqrt,
+    modules::Square => Square,
+    modules::Tanh => Tanh,
+    builders::PReLU => PRelu::default(),
+}
+
+#[allow(deprecated, reason = "dfdx keeps GeLU as the old name of FastGeLU")]
+impl Describe for modules::GeLU {
+    fn describe() -> AnyLayer {
+        Gelu::tanh().into()
+    }
+}
+
+impl<C: ConstDim> Describe for builders::PReLU1D<C> {
+    fn describe() -> AnyLayer {
+        PRelu::new(C::SIZE).into()
+    }
+}
+
+/// `f(x) + r(x)`.
+impl<F: Describe, R: Describe> Describe for modules::GeneralizedResidual<F, R> {
+    fn describe() -> AnyLayer {
+        Residual::new(F::describe()).shortcut(R::describe()).into()
+    }
+}
+
+impl<T: Describe, const N: usize> Describe for modules::Repeated<T, N> {
+    fn describe() -> AnyLayer {
+        Repeat::new(N, T::describe()).into()
+    }
 }
 
 impl<F: Describe> Describe for modules::Residual<F> {

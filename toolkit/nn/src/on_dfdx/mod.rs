@@ -5,6 +5,7 @@
 //! the shape of such a tensor for nothing; so a layer takes it in the rank that it wants and gives
 //! back what it has.
 
+mod apart;
 mod backend;
 mod flow;
 mod pass;
@@ -14,6 +15,7 @@ pub use backend::{Backend, Real};
 pub use flow::{Flow, Taped};
 pub use pass::Pass;
 
+pub(crate) use apart::apart;
 pub(crate) use backend::Buffer;
 pub(crate) use pass::Tensors;
 pub(crate) use table::{extended, look_up};

@@ -123,7 +123,17 @@ fn kinds_with_fixtures() -> Vec<String> {
 
 /// Kinds that compute nothing that PyTorch could confirm, or that only put others together; each is
 /// tested on its own.
-const OTHERS: [&str; 5] = ["Flatten", "GlobalMaxPool", "GlobalMinPool", "Residual", "Sequential"];
+const OTHERS: &[&str] = &[
+    "Flatten",
+    "GlobalMaxPool",
+    "GlobalMinPool",
+    "Identity",
+    "Parallel",
+    "Repeat",
+    "Reshape",
+    "Residual",
+    "Sequential",
+];
 
 #[test]
 fn every_layer_has_its_numbers() {

@@ -1,14 +1,28 @@
 //! Activations: one function, applied to every element.
+//!
+//! Here is what an activation must say ([`Activation`]) and how it becomes a layer; the functions
+//! themselves stand in files by family. At a kink an activation has the same derivative in every
+//! form.
+
+mod elementary;
+mod gated;
+mod rectifier;
+mod sigmoid;
 
 use std::fmt::Debug;
 
+pub use elementary::{Abs, Cos, Exp, Ln, Sin, Sqrt, Square};
+pub use gated::{Approximation, Gelu, HardSwish, Mish, Silu};
+pub use rectifier::{Elu, LeakyRelu, Relu, Selu};
+pub use sigmoid::{Sigmoid, Softplus, Tanh};
+
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
 use super::{Fault, Layer, Misfit, Sequential};
-use crate::on_dfdx::{Backend, Flow, Pass, Real, Taped};
 use crate::host::{HostLayer, HostPass, HostTensor, threads};
+use crate::on_dfdx::{Backend, Flow, Pass, Real, Taped};
 use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
 use crate::sample::Sample;
@@ -35,7 +49,10 @@ pub trait Activation: Clone + Debug + Serialize + DeserializeOwned + Send + Sync
     ///
     /// # Errors
     /// The device refuses an operation.
-    fn on_dfdx<E: Real, D: Backend<E>>(&self, x: Taped<(usize,), E, D>) -> Result<Taped<(usize,), E, D>, Fault>;
+    fn on_dfdx<E: Real, D: Backend<E>>(
+        &self,
+        x: Taped<(usize,), E, D>,
+    ) -> Result<Taped<(usize,), E, D>, Fault>;
 
     /// The function in ONNX.
     ///
@@ -102,7 +119,11 @@ macro_rules! activations {
     )+ };
 }
 
-fn forward<A: Activation>(activation: &A, pass: &mut HostPass<'_>, mut x: HostTensor) -> Result<HostTensor, Fault> {
+fn forward<A: Activation>(
+    activation: &A,
+    pass: &mut HostPass<'_>,
+    mut x: HostTensor,
+) -> Result<HostTensor, Fault> {
     if A::OF_INPUT {
         let mut y = pass.memory(x.numbers().len());
         let from = x.numbers();
@@ -113,12 +134,18 @@ fn forward<A: Activation>(activation: &A, pass: &mut HostPass<'_>, mut x: HostTe
         pass.save(x);
         return Ok(HostTensor::new(shape, y));
     }
-    threads::each_share(x.numbers_mut(), |_, share| share.iter_mut().for_each(|x| *x = activation.value(*x)));
+    threads::each_share(x.numbers_mut(), |_, share| {
+        share.iter_mut().for_each(|x| *x = activation.value(*x))
+    });
     pass.save(x.clone());
     Ok(x)
 }
 
-fn backward<A: Activation>(activation: &A, pass: &mut HostPass<'_>, mut gradient: HostTensor) -> Result<HostTensor, Fault> {
+fn backward<A: Activation>(
+    activation: &A,
+    pass: &mut HostPass<'_>,
+    mut gradient: HostTensor,
+) -> Result<HostTensor, Fault> {
     let saved = pass.saved()?;
     let from = saved.numbers();
     threads::each_share(gradient.numbers_mut(), |at, share| {
@@ -129,86 +156,50 @@ fn backward<A: Activation>(activation: &A, pass: &mut HostPass<'_>, mut gradient
 }
 
 activations! {
+    Abs: abs() = Abs, "Appends an [`Abs`].";
+    Cos: cos() = Cos, "Appends a [`Cos`].";
+    Elu: elu() = Elu::default(), "Appends an [`Elu`] with alpha 1.";
+    Exp: exp() = Exp, "Appends an [`Exp`].";
+    Gelu: gelu() = Gelu::default(), "Appends an exact [`Gelu`].";
+    HardSwish: hard_swish() = HardSwish, "Appends a [`HardSwish`].";
+    LeakyRelu: leaky_relu() = LeakyRelu::default(), "Appends a [`LeakyRelu`] with slope 0.01.";
+    Ln: ln() = Ln, "Appends an [`Ln`].";
+    Mish: mish() = Mish, "Appends a [`Mish`].";
     Relu: relu() = Relu, "Appends a [`Relu`].";
-    Tanh: tanh() = Tanh, "Appends a [`Tanh`].";
+    Selu: selu() = Selu, "Appends a [`Selu`].";
     Sigmoid: sigmoid() = Sigmoid, "Appends a [`Sigmoid`].";
+    Silu: silu() = Silu, "Appends a [`Silu`].";
+    Sin: sin() = Sin, "Appends a [`Sin`].";
+    Softplus: softplus() = Softplus, "Appends a [`Softplus`].";
+    Sqrt: sqrt() = Sqrt, "Appends a [`Sqrt`].";
+    Square: square() = Square, "Appends a [`Square`].";
+    Tanh: tanh() = Tanh, "Appends a [`Tanh`].";
 }
 
-/// `max(x, 0)`. As dfdx's, it makes 0 of NaN, where ONNX keeps NaN.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Relu;
-
-impl Activation for Relu {
-    const KIND: &'static str = "Relu";
-    const FLOPS: usize = 1;
-    const OF_INPUT: bool = false;
-
-    fn value(&self, x: f32) -> f32 {
-        x.max(0.0)
-    }
-
-    fn slope(&self, y: f32) -> f32 {
-        if y > 0.0 { 1.0 } else { 0.0 }
-    }
-
-    fn on_dfdx<E: Real, D: Backend<E>>(&self, x: Taped<(usize,), E, D>) -> Result<Taped<(usize,), E, D>, Fault> {
-        Ok(x.try_relu()?)
-    }
-
-    fn in_onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
-        pass.node("Relu", &[&x.name], &[])
-    }
+/// A chain of ONNX nodes, each of which takes what the one before it gave.
+struct Chain<'p, 'a> {
+    pass: &'p mut OnnxPass<'a>,
+    value: Value,
 }
 
-/// The hyperbolic tangent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tanh;
-
-impl Activation for Tanh {
-    const KIND: &'static str = "Tanh";
-    const FLOPS: usize = 8;
-    const OF_INPUT: bool = false;
-
-    fn value(&self, x: f32) -> f32 {
-        x.tanh()
+impl<'p, 'a> Chain<'p, 'a> {
+    /// Begins with `x`.
+    fn new(pass: &'p mut OnnxPass<'a>, x: &Value) -> Self {
+        Self { pass, value: x.clone() }
     }
 
-    fn slope(&self, y: f32) -> f32 {
-        1.0 - y * y
+    /// Goes on with an operator that may have more inputs.
+    fn then(mut self, op: &str, others: &[&Value]) -> Result<Self, Fault> {
+        let mut inputs = vec![self.value.name.as_str()];
+        inputs.extend(others.iter().map(|other| other.name.as_str()));
+        self.value = self.pass.node(op, &inputs, &[])?;
+        Ok(self)
     }
 
-    fn on_dfdx<E: Real, D: Backend<E>>(&self, x: Taped<(usize,), E, D>) -> Result<Taped<(usize,), E, D>, Fault> {
-        Ok(x.try_tanh()?)
-    }
-
-    fn in_onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
-        pass.node("Tanh", &[&x.name], &[])
+    /// Goes on with an operator whose other input is a constant, stored under `name`.
+    fn with(mut self, op: &str, name: &str, constant: f64) -> Result<Self, Fault> {
+        let constant = self.pass.weight(name, &[], vec![constant as f32])?;
+        self.value = self.pass.node(op, &[&self.value.name, &constant], &[])?;
+        Ok(self)
     }
 }
-
-/// `1 / (1 + e⁻ˣ)`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sigmoid;
-
-impl Activation for Sigmoid {
-    const KIND: &'static str = "Sigmoid";
-    const FLOPS: usize = 6;
-    const OF_INPUT: bool = false;
-
-    fn value(&self, x: f32) -> f32 {
-        1.0 / (1.0 + (-x).exp())
-    }
-
-    fn slope(&self, y: f32) -> f32 {
-        y * (1.0 - y)
-    }
-
-    fn on_dfdx<E: Real, D: Backend<E>>(&self, x: Taped<(usize,), E, D>) -> Result<Taped<(usize,), E, D>, Fault> {
-        Ok(x.try_sigmoid()?)
-    }
-
-    fn in_onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
-        pass.node("Sigmoid", &[&x.name], &[])
-    }
-}
-
