@@ -53,16 +53,16 @@ impl Weights<'_> {
         })
     }
 
-    fn from_input(&self, gate: usize, j: usize, x: &[Number]) -> Number {
+    fn input_part(&self, gate: usize, j: usize, x: &[Number]) -> Number {
         add(self.products(self.input, gate, j, x), self.bias(0, gate, j))
     }
 
-    fn from_hidden(&self, gate: usize, j: usize, h: &[Number]) -> Number {
+    fn hidden_part(&self, gate: usize, j: usize, h: &[Number]) -> Number {
         add(self.products(self.recurrent, gate, j, h), self.bias(1, gate, j))
     }
 
     fn gate(&self, gate: usize, j: usize, (x, h): (&[Number], &[Number])) -> Number {
-        add(self.from_input(gate, j, x), self.from_hidden(gate, j, h))
+        add(self.input_part(gate, j, x), self.hidden_part(gate, j, h))
     }
 
     /// `h' = o ⊙ tanh(c')`, `c' = f ⊙ c + i ⊙ tanh(…)`.
@@ -84,12 +84,12 @@ impl Weights<'_> {
         let kept: Vec<Number> = reset.iter().zip(h).map(|(&r, &h)| mul(r, h)).collect();
         let each = (0..self.hidden).map(|j| {
             let recurrent = if linear_before_reset {
-                mul(reset[j], self.from_hidden(2, j, h))
+                mul(reset[j], self.hidden_part(2, j, h))
             } else {
-                self.from_hidden(2, j, &kept)
+                self.hidden_part(2, j, &kept)
             };
             let (z, dz) = sigmoid(self.gate(0, j, (x, h)));
-            let (new, d_new) = tanh(add(self.from_input(2, j, x), recurrent));
+            let (new, d_new) = tanh(add(self.input_part(2, j, x), recurrent));
             let d_new = d_new + SHORT_SERIES;
             let (old, d_old) = h[j];
             // An error of z moves the result by what old and new differ, not by each of them.
