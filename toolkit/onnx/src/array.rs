@@ -44,6 +44,7 @@ impl Wire for Array {
             Element::I64 => Numbers::I64(
                 bytes.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect(),
             ),
+            Element::Bool => return None,
         };
         let array = Self { shape, numbers };
         let len = array.shape.iter().try_fold(1_usize, |len, size| len.checked_mul(*size))?;

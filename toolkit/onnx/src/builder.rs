@@ -85,8 +85,9 @@ impl GraphBuilder {
         Ok(())
     }
 
-    /// Adds an ONNX operator (opset 17) on weights and values that exist, and returns its output.
-    /// The node is named after scope and operator. An input that is left out has the empty name.
+    /// Adds an ONNX operator (opset 17) on weights and values that exist, and returns its output,
+    /// the first one if it has several. The node is named after scope and operator. An input that is
+    /// left out has the empty name.
     ///
     /// # Errors
     /// [`Error::NoOnnxForm`] if an input does not exist, the operator does not fit its inputs, or
@@ -98,6 +99,34 @@ impl GraphBuilder {
         inputs: &[&str],
         attributes: &[(&str, Attribute)],
     ) -> Result<Value, Error> {
+        self.add(scope, op, inputs, attributes, 1).map(|(first, _)| first)
+    }
+
+    /// As [`node`](Self::node), with the first `count` outputs: the parts of Split, or an LSTM's
+    /// last states behind its steps.
+    ///
+    /// # Errors
+    /// As [`node`](Self::node), and if the operator does not have so many outputs.
+    pub fn node_with_outputs(
+        &mut self,
+        scope: &str,
+        op: &str,
+        inputs: &[&str],
+        attributes: &[(&str, Attribute)],
+        count: usize,
+    ) -> Result<Vec<Value>, Error> {
+        let (first, more) = self.add(scope, op, inputs, attributes, count)?;
+        Ok([vec![first], more].concat())
+    }
+
+    fn add(
+        &mut self,
+        scope: &str,
+        op: &str,
+        inputs: &[&str],
+        attributes: &[(&str, Attribute)],
+        count: usize,
+    ) -> Result<(Value, Vec<Value>), Error> {
         let base = join(scope, &op.to_lowercase());
         let no_form = |reason| Error::NoOnnxForm { layer: format!("the node {base}"), reason };
         let attributes =
@@ -111,23 +140,31 @@ impl GraphBuilder {
                     .ok_or_else(|| no_form(format!("its input {input:?} does not exist")))?,
             );
         }
-        let shape = operator.output_shape(&operands).map_err(no_form)?;
-        let mut name = base.clone();
-        let mut uses = 1;
-        while self.has(&name) {
-            uses += 1;
-            name = format!("{base}_{uses}");
+        let outputs = operator.outputs(&operands, count).map_err(no_form)?;
+        let free = |base: &str| {
+            let mut name = base.to_owned();
+            let mut uses = 1;
+            while self.has(&name) {
+                uses += 1;
+                name = format!("{base}_{uses}");
+            }
+            name
+        };
+        let name = free(&base);
+        let value = |(i, (element, shape)): (usize, (Element, Vec<Dim>))| {
+            let name = if i == 0 { name.clone() } else { free(&format!("{name}.{i}")) };
+            Value { name, element, shape }
+        };
+        let outputs: Vec<Value> = outputs.into_iter().enumerate().map(value).collect();
+        for output in &outputs {
+            self.input(output);
         }
-        let output = Value { name: name.clone(), element: operator.output_element(), shape };
-        self.input(&output);
-        self.nodes.push(Node {
-            name,
-            op: op.to_owned(),
-            inputs,
-            output: output.clone(),
-            attributes,
-        });
-        Ok(output)
+        let (first, more) = match outputs.split_first() {
+            Some((first, more)) => (first.clone(), more.to_vec()),
+            None => return Err(no_form("it has no output".into())),
+        };
+        self.nodes.push(Node { name, op: op.to_owned(), inputs, outputs, attributes });
+        Ok((first, more))
     }
 
     /// The graph from `inputs` to what was `returned`, which gets these names.
@@ -174,7 +211,8 @@ impl GraphBuilder {
         let Self { mut nodes, weights, integers, .. } = self;
         for (value, output_name) in &outputs {
             for node in &mut nodes {
-                for name in node.inputs.iter_mut().chain([&mut node.output.name]) {
+                let given = node.outputs.iter_mut().map(|output| &mut output.name);
+                for name in node.inputs.iter_mut().chain(given) {
                     if *name == value.name {
                         (*output_name).clone_into(name);
                     }
@@ -192,6 +230,9 @@ impl GraphBuilder {
     }
 
     fn operand(&self, name: &str) -> Option<Operand<'_>> {
+        if name.is_empty() {
+            return Some(Operand::ABSENT);
+        }
         Some(match self.known.get(name)? {
             Known::Value(element, shape) => {
                 Operand { element: *element, shape, floats: &[], integers: &[] }

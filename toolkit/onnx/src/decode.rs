@@ -13,8 +13,8 @@ use super::graph::{Attribute, Dim, Graph, Integers, Node, Value, Weight};
 use super::operator::Operator;
 use super::proto::{
     ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS, ATTRIBUTE_STRING, AttributeProto, GraphProto,
-    ModelProto, NodeProto, OperatorSetIdProto, TENSOR_FLOAT, TENSOR_INT64, TensorProto,
-    ValueInfoProto,
+    ModelProto, NodeProto, OperatorSetIdProto, TENSOR_BOOL, TENSOR_FLOAT, TENSOR_INT64,
+    TensorProto, ValueInfoProto,
 };
 use super::structure;
 use super::value::Element;
@@ -161,9 +161,10 @@ fn value(info: &ValueInfoProto) -> Result<Value, String> {
     let (element, shape) = match tensor.map(|tensor| (tensor.elem_type, tensor.shape.as_ref())) {
         Some((TENSOR_FLOAT, Some(shape))) => (Element::F32, shape),
         Some((TENSOR_INT64, Some(shape))) => (Element::I64, shape),
+        Some((TENSOR_BOOL, Some(shape))) => (Element::Bool, shape),
         _ => {
             return Err(format!(
-                "the value {name:?} is not a tensor of floats or int64 with a shape"
+                "the value {name:?} is not a tensor of floats, int64 or bool with a shape"
             ));
         }
     };
@@ -186,9 +187,6 @@ fn node(proto: &NodeProto, values: &BTreeMap<String, Value>) -> Result<Node, Str
             proto.op_type, proto.domain
         ));
     }
-    let [output] = proto.output.as_slice() else {
-        return Err(format!("node {name:?} has {} outputs; {OTHER_TOOLS}", proto.output.len()));
-    };
     let attributes = proto
         .attribute
         .iter()
@@ -198,14 +196,15 @@ fn node(proto: &NodeProto, values: &BTreeMap<String, Value>) -> Result<Node, Str
     // stands in the way.
     Operator::parse(&proto.op_type, &attributes)
         .map_err(|reason| format!("node {name:?}: {reason}; {OTHER_TOOLS}"))?;
-    let output = values
-        .get(output)
-        .ok_or_else(|| format!("the output {output:?} of node {name:?} has no shape"))?;
+    let output = |output: &String| {
+        let value = values.get(output).cloned();
+        value.ok_or_else(|| format!("the output {output:?} of node {name:?} has no shape"))
+    };
     Ok(Node {
         name: name.clone(),
         op: proto.op_type.clone(),
         inputs: proto.input.clone(),
-        output: output.clone(),
+        outputs: proto.output.iter().map(output).collect::<Result<_, _>>()?,
         attributes,
     })
 }

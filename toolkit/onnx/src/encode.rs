@@ -9,8 +9,8 @@ use super::graph::{Attribute, Dim, Graph, Integers, Node, Value, Weight};
 use super::proto::{
     ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS, ATTRIBUTE_STRING, AttributeProto,
     DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
-    TENSOR_FLOAT, TENSOR_INT64, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto,
-    ValueInfoProto,
+    TENSOR_BOOL, TENSOR_FLOAT, TENSOR_INT64, TensorProto, TensorShapeProto, TensorTypeProto,
+    TypeProto, ValueInfoProto,
 };
 use super::value::Element;
 
@@ -68,10 +68,11 @@ pub(super) fn expected_seal(model: &ModelProto) -> Option<String> {
     Some(sha256(&model.encode_to_vec()))
 }
 
-/// The graph with every value between nodes as a further output, to look inside a computation.
+/// The graph with every [value between nodes](Graph::values_between) as a further output, to look
+/// inside a computation.
 pub(super) fn model_bytes_with_all_outputs(graph: &Graph) -> Vec<u8> {
     let mut proto = graph_proto(graph);
-    proto.output = graph.nodes.iter().map(|node| value_proto(&node.output)).collect();
+    proto.output = graph.values_between().map(value_proto).collect();
     proto.value_info.clear();
     model(proto, std::iter::empty()).encode_to_vec()
 }
@@ -101,8 +102,11 @@ fn model<'a>(
 }
 
 fn graph_proto(graph: &Graph) -> GraphProto {
-    let between =
-        graph.nodes.iter().map(|node| &node.output).filter(|value| !graph.outputs.contains(value));
+    let between = graph
+        .nodes
+        .iter()
+        .flat_map(|node| &node.outputs)
+        .filter(|value| !graph.outputs.contains(value));
     GraphProto {
         node: graph.nodes.iter().map(node_proto).collect(),
         // Not the run's or the file's name: the graph's bytes must not depend on them.
@@ -122,7 +126,7 @@ fn graph_proto(graph: &Graph) -> GraphProto {
 fn node_proto(node: &Node) -> NodeProto {
     NodeProto {
         input: node.inputs.clone(),
-        output: vec![node.output.name.clone()],
+        output: node.outputs.iter().map(|output| output.name.clone()).collect(),
         name: node.name.clone(),
         op_type: node.op.clone(),
         attribute: node
@@ -181,6 +185,7 @@ fn data_type(element: Element) -> i32 {
     match element {
         Element::F32 => TENSOR_FLOAT,
         Element::I64 => TENSOR_INT64,
+        Element::Bool => TENSOR_BOOL,
     }
 }
 

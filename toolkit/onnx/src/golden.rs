@@ -81,7 +81,8 @@ impl Golden {
                 shape: exact.shape,
                 numbers: match output.element {
                     Element::F32 => Numbers::F32(numbers),
-                    Element::I64 => {
+                    // No graph returns bool.
+                    Element::I64 | Element::Bool => {
                         Numbers::I64(numbers.iter().map(|&number| number as i64).collect())
                     }
                 },

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::value::Element;
 use crate::Error;
 
 pub use super::attribute::Attribute;
@@ -21,13 +22,14 @@ pub struct Graph {
     pub(super) integers: Vec<Integers>,
 }
 
-/// One operation: an ONNX operator of the default domain with one output.
+/// One operation: an ONNX operator of the default domain.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node {
     pub name: String,
     pub op: String,
     pub inputs: Vec<String>,
-    pub output: Value,
+    /// At least one.
+    pub outputs: Vec<Value>,
     pub attributes: BTreeMap<String, Attribute>,
 }
 
@@ -94,12 +96,20 @@ impl Graph {
     }
 }
 
+impl Graph {
+    /// What the nodes give, in order, as far as a run can return it.
+    pub(super) fn values_between(&self) -> impl Iterator<Item = &Value> {
+        let values = self.nodes.iter().flat_map(|node| &node.outputs);
+        values.filter(|value| value.element != Element::Bool)
+    }
+}
+
 /// The shape of `rows` rows, for a graph that takes nothing but one array of floats whose rows have
 /// a fixed length.
 pub(super) fn rows_shape(inputs: &[Value], len: usize, rows: usize) -> Result<Vec<usize>, Error> {
     let setting = "the model's input";
     let row = match inputs {
-        [input] if input.element == super::value::Element::F32 => input.row_len(),
+        [input] if input.element == Element::F32 => input.row_len(),
         _ => None,
     };
     let (Some(row), [input]) = (row, inputs) else {

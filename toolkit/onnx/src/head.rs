@@ -80,7 +80,13 @@ fn node(
     output: Value,
     attributes: BTreeMap<String, Attribute>,
 ) -> Node {
-    Node { name: name.into(), op: op.into(), inputs: vec![input.name.clone()], output, attributes }
+    Node {
+        name: name.into(),
+        op: op.into(),
+        inputs: vec![input.name.clone()],
+        outputs: vec![output],
+        attributes,
+    }
 }
 
 impl Head {

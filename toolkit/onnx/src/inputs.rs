@@ -62,7 +62,8 @@ pub(super) fn input_sets(graph: &Graph, samples: &[f32]) -> Result<Vec<InputSet>
                         Numbers::F32(picked(samples, row))
                     }
                     Element::F32 => Numbers::F32(floats(&mut draws, set, row, scale)),
-                    Element::I64 => {
+                    // No graph takes bool.
+                    Element::I64 | Element::Bool => {
                         let refused =
                             |reason| Error::NoOnnxForm { layer: "the model".into(), reason };
                         let vocabulary =

@@ -9,7 +9,7 @@ use super::golden::{GOLDEN, Golden};
 use super::graph::{Attribute, Graph};
 use super::value::Value;
 
-/// What a bug may change of a node.
+/// What a bug may change of a node; of its outputs, the first.
 pub struct NodeMut<'a> {
     pub op: &'a mut String,
     pub inputs: &'a mut Vec<String>,
@@ -29,14 +29,14 @@ pub fn node<'a>(graph: &'a mut Graph, name: &str) -> NodeMut<'a> {
     NodeMut {
         op: &mut node.op,
         inputs: &mut node.inputs,
-        output: &mut node.output,
+        output: &mut node.outputs[0],
         attributes: &mut node.attributes,
     }
 }
 
-/// Every node's name and that of its output.
+/// Every node's name and that of its first output.
 pub fn nodes(graph: &Graph) -> impl Iterator<Item = (&str, &str)> {
-    graph.nodes.iter().map(|node| (node.name.as_str(), node.output.name.as_str()))
+    graph.nodes.iter().map(|node| (node.name.as_str(), node.outputs[0].name.as_str()))
 }
 
 pub fn inputs(graph: &mut Graph) -> &mut [Value] {
@@ -66,7 +66,7 @@ pub fn integers<'a>(graph: &'a mut Graph, name: &str) -> &'a mut Vec<i64> {
 pub fn leave_out(graph: &mut Graph, name: &str) {
     let left_out = graph.nodes.remove(position(graph, name));
     for input in graph.nodes.iter_mut().flat_map(|node| &mut node.inputs) {
-        if *input == left_out.output.name {
+        if *input == left_out.outputs[0].name {
             input.clone_from(&left_out.inputs[0]);
         }
     }
@@ -80,7 +80,7 @@ pub fn insert(graph: &mut Graph, name: &str, op: &str) {
     let at = position(graph, name);
     let mut inserted = graph.nodes[at].clone();
     let before = format!("{name}.before");
-    graph.nodes[at].output.name.clone_from(&before);
+    graph.nodes[at].outputs[0].name.clone_from(&before);
     (inserted.name, inserted.op) = (format!("{name}.inserted"), op.into());
     (inserted.inputs, inserted.attributes) = (vec![before], Default::default());
     graph.nodes.insert(at + 1, inserted);

@@ -229,7 +229,8 @@ fn arrays(inputs: &[Value], batch: usize) -> Vec<Array> {
             Element::F32 => {
                 Numbers::F32((0..len).map(|_| draws.uniform(-1.0, 1.0) as f32).collect())
             }
-            Element::I64 => Numbers::I64(vec![0; len]),
+            // A session takes no bool.
+            Element::I64 | Element::Bool => Numbers::I64(vec![0; len]),
         };
         Array { shape, numbers }
     };

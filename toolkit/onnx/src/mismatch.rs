@@ -48,13 +48,16 @@ fn first_difference(
     let Some(engine) = engine else { return Ok(String::new()) };
     let found =
         engine.load(path, &encode::model_bytes_with_all_outputs(graph))?.run(&worst.inputs)?;
-    for (node, found) in graph.nodes.iter().zip(found.iter().map(Array::widen)) {
-        let Some(Margined { values, margins, .. }) = exact.get(&node.output.name) else { continue };
+    for (value, found) in graph.values_between().zip(found.iter().map(Array::widen)) {
+        let Some(Margined { values, margins, .. }) = exact.get(&value.name) else { continue };
         let inside = |((found, exact), margin): ((&f64, &f64), &f64)| {
             (found - exact).abs() <= engine.patience() * margin
         };
         if found.len() != values.len() || !found.iter().zip(values).zip(margins).all(inside) {
-            return Ok(format!("the first node that differs is {:?} ({})", node.name, node.op));
+            let node = graph.nodes.iter().find(|node| node.outputs.contains(value));
+            let (name, op) =
+                node.map(|node| (&node.name, &node.op)).unwrap_or((&value.name, &value.name));
+            return Ok(format!("the first node that differs is {name:?} ({op})"));
         }
     }
     Ok(match worst.side {

@@ -111,6 +111,7 @@ pub(super) struct TensorProto {
 
 pub(super) const TENSOR_FLOAT: i32 = 1;
 pub(super) const TENSOR_INT64: i32 = 7;
+pub(super) const TENSOR_BOOL: i32 = 9;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct ValueInfoProto {

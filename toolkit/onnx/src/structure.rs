@@ -60,6 +60,10 @@ pub(super) fn verify(graph: &Graph) -> Result<(), String> {
         let operator = Operator::parse(&node.op, &node.attributes).map_err(at_node)?;
         let mut operands = Vec::with_capacity(node.inputs.len());
         for input in operator.given(&node.inputs).map_err(at_node)? {
+            if input.is_empty() {
+                operands.push(Operand::ABSENT);
+                continue;
+            }
             let known = shapes
                 .get(input)
                 .ok_or_else(|| at_node(format!("nothing before it is named {input:?}")))?;
@@ -70,29 +74,28 @@ pub(super) fn verify(graph: &Graph) -> Result<(), String> {
                 integers: integers.get(input).copied().unwrap_or_default(),
             });
         }
-        let shape = operator.output_shape(&operands).map_err(at_node)?;
-        if shape != node.output.shape || node.output.element != operator.output_element() {
-            let output =
-                Value { name: node.output.name.clone(), element: operator.output_element(), shape };
-            return Err(at_node(format!("its output is {output}, not {}", node.output)));
-        }
-        if node.output.row_len().is_some_and(|len| len > MAX_WIDTH) {
-            return Err(at_node(format!(
-                "one row of its output has more than {MAX_WIDTH} numbers"
-            )));
-        }
-        if node.output.name.is_empty()
-            || shapes.insert(&node.output.name, (node.output.element, shape)).is_some()
-        {
-            return Err(at_node(format!(
-                "its output's name {:?} is empty or taken",
-                node.output.name
-            )));
+        let found = operator.outputs(&operands, node.outputs.len()).map_err(at_node)?;
+        for ((element, shape), stated) in found.into_iter().zip(&node.outputs) {
+            if shape != stated.shape || element != stated.element {
+                let output = Value { name: stated.name.clone(), element, shape };
+                return Err(at_node(format!("its output is {output}, not {stated}")));
+            }
+            if row_len(&shape).is_some_and(|len| len > MAX_WIDTH) {
+                return Err(at_node(format!(
+                    "one row of its output has more than {MAX_WIDTH} numbers"
+                )));
+            }
+            if stated.name.is_empty() || shapes.insert(&stated.name, (element, shape)).is_some() {
+                return Err(at_node(format!(
+                    "its output's name {:?} is empty or taken",
+                    stated.name
+                )));
+            }
         }
     }
     for (i, output) in graph.outputs.iter().enumerate() {
         size(output)?;
-        if graph.nodes.iter().all(|node| node.output != *output)
+        if graph.nodes.iter().all(|node| !node.outputs.contains(output))
             || graph.outputs[..i].contains(output)
         {
             let shape = Value::shown(&output.shape);
@@ -108,6 +111,14 @@ pub(super) fn verify(graph: &Graph) -> Result<(), String> {
     Ok(())
 }
 
+/// How many numbers belong to one row, wherever the batch stands, if that is known.
+fn row_len(shape: &[Dim]) -> Option<usize> {
+    let rest = shape.iter().filter(|dim| **dim != BATCH.into());
+    // More than can be counted is too many.
+    let sizes: Vec<usize> = rest.map(Dim::size).collect::<Option<_>>()?;
+    Some(sizes.into_iter().fold(1_usize, usize::saturating_mul))
+}
+
 /// Refuses an input or output that is not a batch of rows of a usable size.
 fn size(value: &Value) -> Result<(), String> {
     let usable = |dim: &Dim| match dim {
@@ -120,7 +131,13 @@ fn size(value: &Value) -> Result<(), String> {
         .iter()
         .filter_map(Dim::size)
         .try_fold(1_usize, |product, size| product.checked_mul(size));
-    if Value::is_batched(&value.shape) && small && many.is_some() && rest.iter().all(usable) {
+    let numbers = value.element != Element::Bool;
+    if numbers
+        && Value::is_batched(&value.shape)
+        && small
+        && many.is_some()
+        && rest.iter().all(usable)
+    {
         return Ok(());
     }
     Err(format!(

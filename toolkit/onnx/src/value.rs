@@ -64,6 +64,8 @@ pub enum Element {
     F32,
     /// `INT64`: indices, such as the tokens that an embedding takes.
     I64,
+    /// `BOOL`: what a comparison gives. Only between nodes, never an input or output of a graph.
+    Bool,
 }
 
 /// A value that flows between nodes, row-major.
@@ -123,7 +125,11 @@ impl Value {
 
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.element == Element::I64 { " of int64" } else { "" };
+        let kind = match self.element {
+            Element::F32 => "",
+            Element::I64 => " of int64",
+            Element::Bool => " of bool",
+        };
         write!(f, "{} {}{kind}", self.name, Self::shown(&self.shape))
     }
 }

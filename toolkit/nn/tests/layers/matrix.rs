@@ -196,6 +196,7 @@ fn recorded(value: &Value, index: u64, [batch, sequence, memory]: [usize; 3]) ->
     let numbers = normal("inputs", 10 * batch as u64 + index, shape.iter().product());
     match value.element {
         Element::F32 => Array { shape, numbers: Numbers::F32(numbers) },
+        Element::Bool => panic!("a graph takes no bool"),
         Element::I64 => Array {
             shape,
             numbers: Numbers::I64(numbers.iter().map(|x| (x.abs() * 1e4) as i64 % 11).collect()),

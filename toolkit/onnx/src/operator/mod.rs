@@ -1,14 +1,18 @@
 //! The ONNX operators that this crate writes, as opset 17 defines them: attributes with their
 //! defaults, and shapes.
 
+mod cut;
+mod parse;
+mod recurrent;
 mod scale;
 mod shape;
+mod window;
 
+pub(super) use cut::{axis, sliced};
+pub(super) use recurrent::{Cell, Direction, Recurrent};
 pub use scale::scaled;
+pub(super) use window::{Along, Window};
 
-use std::collections::BTreeMap;
-
-use super::attribute::Attribute;
 use super::value::{Dim, Element};
 
 /// An operator with its attributes.
@@ -46,6 +50,51 @@ pub(super) enum Operator {
     },
     /// Linear, with the corners of input and output in the same place.
     Resize,
+    /// The batch stays, and everything else becomes one dimension.
+    Flatten,
+    Conv {
+        window: Window,
+        group: usize,
+    },
+    ConvTranspose {
+        window: Window,
+        /// Numbers more at the end of each axis; empty for none.
+        output_padding: Vec<usize>,
+        group: usize,
+    },
+    MaxPool(Window),
+    AveragePool {
+        window: Window,
+        count_include_pad: bool,
+    },
+    GlobalAveragePool,
+    InstanceNormalization {
+        epsilon: f32,
+    },
+    /// The axes are an input, other than those of the other reductions.
+    ReduceSum {
+        keep: bool,
+    },
+    /// An axis below 0 counts from the end, here and in Split.
+    Concat {
+        axis: i64,
+    },
+    Split {
+        axis: i64,
+    },
+    Slice,
+    /// With a constant, 0 if none is given.
+    Pad,
+    Expand,
+    Squeeze,
+    Unsqueeze,
+    /// Between two constants, each of which may be left out.
+    Clip,
+    Compare(Compare),
+    /// To bool: whether a number is not 0.
+    Cast,
+    Where,
+    Recurrent(Recurrent),
 }
 
 /// An operator on two numbers, with broadcasting.
@@ -57,6 +106,17 @@ pub(super) enum Binary {
     Div,
     Max,
     Min,
+    Pow,
+}
+
+/// What is asked of two numbers, with broadcasting.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Compare {
+    Equal,
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
 }
 
 /// An operator that works on each number alone.
@@ -74,11 +134,20 @@ pub(super) enum Unary {
     Abs,
     Sin,
     Cos,
+    Elu { alpha: f32 },
+    Selu { alpha: f32, gamma: f32 },
+    Softplus,
+    HardSwish,
+    HardSigmoid { alpha: f32, beta: f32 },
+    Neg,
+    Reciprocal,
+    Sign,
 }
 
 /// What is made of the numbers along reduced axes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Fold {
+    Sum,
     Mean,
     Max,
     Min,
@@ -95,169 +164,69 @@ pub(super) struct Operand<'a> {
     pub integers: &'a [i64],
 }
 
+impl Operand<'_> {
+    /// An optional input that is not given: it has the empty name.
+    pub const ABSENT: Self =
+        Self { element: Element::F32, shape: &[Dim::Fixed(0)], floats: &[], integers: &[] };
+
+    pub fn is_given(&self) -> bool {
+        *self.shape != *Self::ABSENT.shape
+    }
+}
+
 impl Operator {
-    /// # Errors
-    /// The reason, if the operator or one of its attributes is not among those that can be
-    /// evaluated.
-    pub fn parse(op: &str, attributes: &BTreeMap<String, Attribute>) -> Result<Self, String> {
-        let mut left = Left { op, attributes: attributes.clone() };
-        let operator = match op {
-            "Gemm" => Self::Gemm { trans_b: left.flag("transB", false)? },
-            "MatMul" => Self::MatMul,
-            "Add" => Self::Binary(Binary::Add),
-            "Sub" => Self::Binary(Binary::Sub),
-            "Mul" => Self::Binary(Binary::Mul),
-            "Div" => Self::Binary(Binary::Div),
-            "Max" => Self::Binary(Binary::Max),
-            "Min" => Self::Binary(Binary::Min),
-            "Identity" => Self::Unary(Unary::Identity),
-            "Relu" => Self::Unary(Unary::Relu),
-            "LeakyRelu" => Self::Unary(Unary::LeakyRelu { alpha: left.float("alpha", 0.01)? }),
-            "Sigmoid" => Self::Unary(Unary::Sigmoid),
-            "Tanh" => Self::Unary(Unary::Tanh),
-            "Erf" => Self::Unary(Unary::Erf),
-            "Exp" => Self::Unary(Unary::Exp),
-            "Log" => Self::Unary(Unary::Log),
-            "Sqrt" => Self::Unary(Unary::Sqrt),
-            "Abs" => Self::Unary(Unary::Abs),
-            "Sin" => Self::Unary(Unary::Sin),
-            "Cos" => Self::Unary(Unary::Cos),
-            "PRelu" => Self::PRelu,
-            "BatchNormalization" => {
-                Self::BatchNormalization { epsilon: left.float("epsilon", 1e-5)? }
-            }
-            "LayerNormalization" => {
-                left.last_axis()?;
-                Self::LayerNormalization { epsilon: left.float("epsilon", 1e-5)? }
-            }
-            "Softmax" => {
-                left.last_axis()?;
-                Self::Softmax
-            }
-            "LogSoftmax" => {
-                left.last_axis()?;
-                Self::LogSoftmax
-            }
-            "ReduceMean" => left.reduce(Fold::Mean)?,
-            "ReduceMax" => left.reduce(Fold::Max)?,
-            "ReduceMin" => left.reduce(Fold::Min)?,
-            "ArgMax" => {
-                left.is("axis", &Attribute::Int(-1))?;
-                left.is("keepdims", &Attribute::Int(0))?;
-                Self::ArgMax
-            }
-            "Transpose" => Self::Transpose { perm: left.axes("perm")? },
-            "Reshape" => Self::Reshape,
-            "Gather" => Self::Gather { axis: left.axis()? },
-            "Resize" => {
-                left.is("mode", &Attribute::Text("linear".into()))?;
-                left.is(
-                    "coordinate_transformation_mode",
-                    &Attribute::Text("align_corners".into()),
-                )?;
-                Self::Resize
-            }
-            _ => {
-                return Err(format!(
-                    "the operator {op:?} is not one that trainbook writes and can evaluate in f64"
-                ));
-            }
-        };
-        match left.attributes.into_iter().next() {
-            None => Ok(operator),
-            Some((name, _)) => {
-                Err(format!("the attribute {name:?} of {op} is not one that trainbook writes"))
-            }
+    /// What the numbers of its input of this place must be.
+    fn input_element(&self, place: usize) -> Element {
+        match (self, place) {
+            (Self::Where, 0) => Element::Bool,
+            (
+                Self::Reshape
+                | Self::Gather { .. }
+                | Self::ReduceSum { .. }
+                | Self::Split { .. }
+                | Self::Pad
+                | Self::Expand
+                | Self::Squeeze
+                | Self::Unsqueeze,
+                1,
+            )
+            | (Self::Slice, 1..) => Element::I64,
+            _ => Element::F32,
         }
     }
 
-    /// What the numbers of its output are.
-    pub fn output_element(&self) -> Element {
-        if *self == Self::ArgMax { Element::I64 } else { Element::F32 }
+    /// What the numbers of its outputs are.
+    fn output_element(&self) -> Element {
+        match self {
+            Self::ArgMax => Element::I64,
+            Self::Compare(_) | Self::Cast => Element::Bool,
+            _ => Element::F32,
+        }
     }
 
-    /// The inputs that are there: Resize leaves out the second, which only crops.
+    /// Its inputs; the name of one that is left out is empty. Resize leaves out the second, which
+    /// only crops and is no input here.
     ///
     /// # Errors
-    /// The reason, if Resize has other inputs.
+    /// The reason, if an input is left out that it needs, or Resize has other inputs.
     pub fn given<'a>(&self, inputs: &'a [String]) -> Result<Vec<&'a str>, String> {
-        if *self != Self::Resize {
-            return Ok(inputs.iter().map(String::as_str).collect());
+        if *self == Self::Resize {
+            return match inputs {
+                [image, region, scales] if region.is_empty() => Ok(vec![image, scales]),
+                _ => Err(format!(
+                    "Resize must have an image, no region and scales as its inputs, not {inputs:?}"
+                )),
+            };
         }
-        match inputs {
-            [image, region, scales] if region.is_empty() => Ok(vec![image, scales]),
-            _ => Err(format!(
-                "Resize must have an image, no region and scales as its inputs, not {inputs:?}"
-            )),
-        }
-    }
-}
-
-/// The attributes that were not looked at yet.
-struct Left<'a> {
-    op: &'a str,
-    attributes: BTreeMap<String, Attribute>,
-}
-
-impl Left<'_> {
-    fn wrong(&self, name: &str, found: Option<Attribute>, expected: &str) -> String {
-        let found = found.map_or_else(|| "missing".to_owned(), |found| format!("{found:?}"));
-        format!("the attribute {name} of {} is {found}; it must be {expected}", self.op)
-    }
-
-    fn float(&mut self, name: &str, default: f32) -> Result<f32, String> {
-        match self.attributes.remove(name) {
-            None => Ok(default),
-            Some(Attribute::Float(value)) if value.is_finite() => Ok(value),
-            other => Err(self.wrong(name, other, "a finite float")),
-        }
-    }
-
-    fn flag(&mut self, name: &str, default: bool) -> Result<bool, String> {
-        match self.attributes.remove(name) {
-            None => Ok(default),
-            Some(Attribute::Int(0)) => Ok(false),
-            Some(Attribute::Int(1)) => Ok(true),
-            other => Err(self.wrong(name, other, "0 or 1")),
-        }
-    }
-
-    /// Along another axis a row's result might depend on the other rows.
-    fn last_axis(&mut self) -> Result<(), String> {
-        match self.attributes.remove("axis") {
-            None | Some(Attribute::Int(-1)) => Ok(()),
-            other => Err(self.wrong("axis", other, "the last axis, -1")),
-        }
-    }
-
-    fn axis(&mut self) -> Result<usize, String> {
-        match self.attributes.remove("axis") {
-            None => Ok(0),
-            Some(Attribute::Int(axis)) if axis >= 0 => {
-                usize::try_from(axis).map_err(|e| e.to_string())
-            }
-            other => Err(self.wrong("axis", other, "0 or more")),
-        }
-    }
-
-    fn axes(&mut self, name: &str) -> Result<Vec<usize>, String> {
-        let found = self.attributes.remove(name);
-        if let Some(Attribute::Ints(axes)) = &found
-            && let Ok(axes) = axes.iter().map(|&axis| usize::try_from(axis)).collect()
-        {
-            return Ok(axes);
-        }
-        Err(self.wrong(name, found, "a list of axes, each 0 or more"))
-    }
-
-    fn reduce(&mut self, fold: Fold) -> Result<Operator, String> {
-        Ok(Operator::Reduce { fold, axes: self.axes("axes")?, keep: self.flag("keepdims", true)? })
-    }
-
-    fn is(&mut self, name: &str, wanted: &Attribute) -> Result<(), String> {
-        match self.attributes.remove(name) {
-            Some(found) if found == *wanted => Ok(()),
-            other => Err(self.wrong(name, other, &format!("{wanted:?}"))),
+        // At the end, an input is left out by stopping before it.
+        let optional = match self {
+            Self::Clip => 1..2,
+            Self::Recurrent(_) => 3..6,
+            _ => 0..0,
+        };
+        match inputs.iter().enumerate().find(|(i, name)| name.is_empty() && !optional.contains(i)) {
+            None => Ok(inputs.iter().map(String::as_str).collect()),
+            Some((place, _)) => Err(format!("its input {place} is left out")),
         }
     }
 }

@@ -1,110 +1,185 @@
 //! The shape of an operator's output.
 //!
-//! Every rule keeps the first dimension, the batch, as it is: no operator that passes can make one
-//! row's result depend on another row.
+//! Every rule keeps the batch, which need not be the first dimension between nodes, in one piece: no
+//! operator that passes can make one row's result depend on another row.
 
+use super::cut::{self, broadcast};
 use super::scale::scaled;
-use super::{Operand, Operator};
-use crate::value::{Dim, Element, Value};
+use super::{Binary, Operand, Operator, window};
+use crate::value::{BATCH, Dim, Element, Value};
 
 impl Operator {
+    /// What its outputs are, `count` of them.
+    ///
     /// # Errors
-    /// The reason, if the inputs do not fit the operator.
-    pub fn output_shape(&self, inputs: &[Operand]) -> Result<Vec<Dim>, String> {
-        self.shape(inputs).ok_or_else(|| {
-            let shown: Vec<_> = inputs.iter().map(|input| Value::shown(input.shape)).collect();
+    /// The reason, if the inputs do not fit the operator, or it does not give so many outputs.
+    pub fn outputs(
+        &self,
+        inputs: &[Operand],
+        count: usize,
+    ) -> Result<Vec<(Element, Vec<Dim>)>, String> {
+        let shapes = self.shapes(inputs, count).ok_or_else(|| {
+            let shown: Vec<_> = inputs
+                .iter()
+                .map(|input| match input.is_given() {
+                    true => Value::shown(input.shape),
+                    false => "(none)".to_owned(),
+                })
+                .collect();
             format!("{self:?} does not fit inputs of the shapes {}", shown.join(", "))
-        })
+        })?;
+        if count == 0 || count > shapes.len() {
+            return Err(format!("{self:?} has {} outputs, not {count}", shapes.len()));
+        }
+        let element = self.output_element();
+        Ok(shapes.into_iter().take(count).map(|shape| (element, shape)).collect())
     }
 
-    fn shape(&self, inputs: &[Operand]) -> Option<Vec<Dim>> {
+    /// All that it can give.
+    fn shapes(&self, inputs: &[Operand], count: usize) -> Option<Vec<Vec<Dim>>> {
         let [first, others @ ..] = inputs else { return None };
-        // Indices come second, except that Gather's first may be the constant.
-        let second_of_integers = matches!(self, Self::Reshape | Self::Gather { .. });
-        let elements = inputs.iter().enumerate().all(|(i, input)| {
-            let integers = second_of_integers && i == 1;
-            input.element == if integers { Element::I64 } else { Element::F32 }
-        });
-        if !elements {
+        let fits = |(i, input): (usize, &Operand)| input.element == self.input_element(i);
+        if !inputs.iter().enumerate().all(fits) {
             return None;
         }
+        // What is computed of weights alone is a weight.
+        if matches!(self, Self::Transpose { .. } | Self::Cast) && fixed(first.shape) {
+            return self.shape(first, others).map(|shape| vec![shape]);
+        }
+        // Only these may have a constant first.
+        let any_first =
+            matches!(self, Self::Gather { .. } | Self::Binary(_) | Self::Compare(_) | Self::Where);
+        if !any_first {
+            batch_axis(first.shape)?;
+        }
+        let shapes = match self {
+            Self::Split { axis } => cut::split(first.shape, others, *axis, count)?,
+            Self::Recurrent(recurrent) => recurrent.shapes(first.shape, others)?,
+            _ => vec![self.shape(first, others)?],
+        };
+        shapes.iter().all(|shape| batch_axis(shape).is_some()).then_some(shapes)
+    }
+
+    fn shape(&self, first: &Operand, others: &[Operand]) -> Option<Vec<Dim>> {
         let x = first.shape;
         let same = || Some(x.to_vec());
-        // Only a weight may come first without a batch.
         match self {
-            Self::Gather { axis } => return gather(first, others, *axis),
-            Self::Transpose { perm } if x.len() == 2 && fixed(x) && others.is_empty() => {
-                return (*perm == [1, 0]).then(|| vec![x[1].clone(), x[0].clone()]);
-            }
-            _ => {}
-        }
-        if !Value::is_batched(x) {
-            return None;
-        }
-        match self {
+            Self::Gather { axis } => gather(first, others, *axis),
             Self::Gemm { trans_b } => gemm(x, others, *trans_b),
             Self::MatMul => matmul(x, others),
-            Self::Binary(_) => match others {
-                [y] if y.shape == x || broadcasts(y.shape, x) => same(),
+            Self::Binary(Binary::Max | Binary::Min) if !others.is_empty() => {
+                others.iter().try_fold(x.to_vec(), |shape, y| broadcast(&shape, y.shape))
+            }
+            Self::Binary(_) | Self::Compare(_) => match others {
+                [y] => broadcast(x, y.shape),
+                _ => None,
+            },
+            Self::Where => match others {
+                [a, b] => broadcast(&broadcast(x, a.shape)?, b.shape),
                 _ => None,
             },
             Self::PRelu => match others {
-                [slope] if broadcasts(slope.shape, x) => same(),
+                [slope]
+                    if fixed(slope.shape) && broadcast(x, slope.shape).as_deref() == Some(x) =>
+                {
+                    same()
+                }
                 _ => None,
             },
-            Self::Unary(_) if others.is_empty() => same(),
-            Self::Softmax | Self::LogSoftmax if others.is_empty() && x.len() >= 2 => same(),
+            Self::Clip => {
+                let scalar =
+                    |y: &Operand| !y.is_given() || (y.shape.is_empty() && y.floats.len() == 1);
+                (others.len() <= 2 && others.iter().all(scalar)).then(same)?
+            }
+            Self::Unary(_) | Self::Cast if others.is_empty() => same(),
+            Self::Softmax | Self::LogSoftmax if others.is_empty() && x.len() >= 2 => {
+                (!is_batch(x.last()?)).then(same)?
+            }
             Self::BatchNormalization { .. } => {
                 let channels = x.get(1)?;
                 (others.len() == 4 && others.iter().all(|other| is_row(other, channels)))
                     .then(same)?
             }
+            Self::InstanceNormalization { .. } => {
+                let channels = x.get(1)?;
+                let fits = Value::is_batched(x) && x.len() >= 3 && others.len() == 2;
+                (fits && others.iter().all(|other| is_row(other, channels))).then(same)?
+            }
             Self::LayerNormalization { .. } => {
                 let width = x.last().filter(|_| x.len() >= 2)?;
                 (others.len() == 2 && others.iter().all(|other| is_row(other, width))).then(same)?
             }
-            Self::Reduce { axes, keep, .. } if others.is_empty() => {
-                let ascending = axes.windows(2).all(|pair| pair[0] < pair[1]);
-                if !ascending || *axes.first()? == 0 || *axes.last()? >= x.len() {
-                    return None;
-                }
-                let dims =
-                    x.iter().enumerate().filter_map(|(i, dim)| match (axes.contains(&i), keep) {
-                        (false, _) => Some(dim.clone()),
-                        (true, true) => Some(Dim::Fixed(1)),
-                        (true, false) => None,
-                    });
-                Some(dims.collect())
+            Self::Reduce { axes, keep, .. } if others.is_empty() => reduced(x, axes, *keep),
+            Self::ReduceSum { keep } => reduced(x, &cut::reduced(x, others)?, *keep),
+            Self::GlobalAveragePool if others.is_empty() => {
+                let channels = x.get(1)?.size()?;
+                let fits = Value::is_batched(x) && x.len() >= 3;
+                let ones = std::iter::repeat_n(Dim::Fixed(1), x.len() - 2);
+                fits.then(|| [x[0].clone(), channels.into()].into_iter().chain(ones).collect())
             }
-            Self::ArgMax if others.is_empty() && x.len() >= 2 => Some(x[..x.len() - 1].to_vec()),
+            Self::ArgMax if others.is_empty() && x.len() >= 2 => {
+                (!is_batch(x.last()?)).then(|| x[..x.len() - 1].to_vec())
+            }
             Self::Transpose { perm } if others.is_empty() => {
                 let mut sorted = perm.clone();
                 sorted.sort_unstable();
-                let permutes = sorted.iter().copied().eq(0..x.len()) && perm.first() == Some(&0);
+                let permutes = sorted.iter().copied().eq(0..x.len());
                 permutes.then(|| perm.iter().map(|&axis| x[axis].clone()).collect())
             }
             Self::Reshape => match others {
                 [shape] => reshape(x, shape.integers),
                 _ => None,
             },
+            Self::Flatten if others.is_empty() => {
+                let rest = x.get(1..).filter(|_| Value::is_batched(x))?;
+                let len = rest.iter().try_fold(1_usize, |len, dim| len.checked_mul(dim.size()?))?;
+                Some(vec![x[0].clone(), len.into()])
+            }
             Self::Resize => match others {
                 [scales] => resize(x, scales.floats),
                 _ => None,
             },
+            Self::Conv { .. }
+            | Self::ConvTranspose { .. }
+            | Self::MaxPool(_)
+            | Self::AveragePool { .. } => window::shape(self, x, others),
+            Self::Concat { axis } => cut::concat(x, others, *axis),
+            Self::Slice => cut::slice(x, others),
+            Self::Pad => cut::pad(x, others),
+            Self::Expand => cut::expand(x, others),
+            Self::Squeeze => cut::squeeze(x, others),
+            Self::Unsqueeze => cut::unsqueeze(x, others),
             _ => None,
         }
     }
 }
 
-fn fixed(shape: &[Dim]) -> bool {
-    shape.iter().all(|dim| dim.size().is_some())
+fn is_batch(dim: &Dim) -> bool {
+    *dim == BATCH.into()
 }
 
-/// Whether `y`, the same for every row of the batch, broadcasts to `x`.
-fn broadcasts(y: &[Dim], x: &[Dim]) -> bool {
-    fixed(y)
-        && y.len() < x.len()
-        && y.iter().rev().zip(x.iter().rev()).all(|(y, x)| y == x || *y == Dim::Fixed(1))
+/// Where the batch stands, if it stands in one place.
+fn batch_axis(shape: &[Dim]) -> Option<usize> {
+    let mut places = shape.iter().enumerate().filter(|(_, dim)| is_batch(dim)).map(|(i, _)| i);
+    places.next().filter(|_| places.next().is_none())
+}
+
+/// `axes` ascend.
+fn reduced(x: &[Dim], axes: &[usize], keep: bool) -> Option<Vec<Dim>> {
+    let ascending = axes.windows(2).all(|pair| pair[0] < pair[1]);
+    if !ascending || *axes.last()? >= x.len() || axes.iter().any(|&axis| is_batch(&x[axis])) {
+        return None;
+    }
+    let dims = x.iter().enumerate().filter_map(|(i, dim)| match (axes.contains(&i), keep) {
+        (false, _) => Some(dim.clone()),
+        (true, true) => Some(Dim::Fixed(1)),
+        (true, false) => None,
+    });
+    Some(dims.collect())
+}
+
+fn fixed(shape: &[Dim]) -> bool {
+    shape.iter().all(|dim| dim.size().is_some())
 }
 
 /// Whether this is one number per entry of `dim`.
@@ -136,16 +211,13 @@ fn matmul(x: &[Dim], others: &[Operand]) -> Option<Vec<Dim>> {
             && leading.len() == y.shape.len() - 1
             && leading[..leading.len() - 1] == *y_leading
     };
-    let fits = !leading.is_empty() && inner == y_inner && same_batches;
+    let fits = !leading.is_empty() && inner == y_inner && !is_batch(inner) && same_batches;
     fits.then(|| leading.iter().chain([columns]).cloned().collect())
 }
 
 /// 0 copies a dimension. The batch and every other dimension whose size is not known must be
 /// copied, in its place.
 fn reshape(x: &[Dim], shape: &[i64]) -> Option<Vec<Dim>> {
-    if shape.first() != Some(&0) {
-        return None;
-    }
     let mut output = Vec::with_capacity(shape.len());
     for (i, &size) in shape.iter().enumerate() {
         output.push(match size {
@@ -162,7 +234,12 @@ fn reshape(x: &[Dim], shape: &[i64]) -> Option<Vec<Dim>> {
     let names = |dims: &[Dim]| -> Vec<(usize, Dim)> {
         dims.iter().cloned().enumerate().filter(|(_, dim)| dim.size().is_none()).collect()
     };
-    (product(x)? == product(&output)? && names(x) == names(&output)).then_some(output)
+    // What stands before the batch stays before it.
+    let before = batch_axis(x)?;
+    let fits = names(x) == names(&output)
+        && product(x)? == product(&output)?
+        && product(&x[..before])? == product(&output[..before])?;
+    fits.then_some(output)
 }
 
 /// Rows of a constant by indices that flow, or entries of a value by constant indices.
@@ -172,7 +249,7 @@ fn gather(data: &Operand, others: &[Operand], axis: usize) -> Option<Vec<Dim>> {
     if axis == 0 && fixed(shape) && !shape.is_empty() && Value::is_batched(picked) {
         return Some(picked.iter().chain(&shape[1..]).cloned().collect());
     }
-    let size = shape.get(axis).filter(|_| axis > 0 && Value::is_batched(shape))?.size()?;
+    let size = shape.get(axis)?.size()?;
     let inside = indices
         .integers
         .iter()

@@ -54,6 +54,8 @@ pub(super) fn flops(node: &Node, sizes: &Sizes<'_>) -> Option<u64> {
             .ints
             .iter()
             .try_fold(n()?, |product, &size| product.checked_mul(u64::try_from(size).ok()?)),
+        "LSTM" => recurrent(sizes_in(0)?, sizes_in(1)?, sizes_in(2)?, (4, 9), given(3)),
+        "GRU" => recurrent(sizes_in(0)?, sizes_in(1)?, sizes_in(2)?, (3, 8), given(3)),
         "Resize" => {
             match (attribute(node, "mode").map_or(&b"nearest"[..], |mode| &mode.s), sizes_in(0)?) {
                 (b"nearest", _) => Some(0),
@@ -63,6 +65,23 @@ pub(super) fn flops(node: &Node, sizes: &Sizes<'_>) -> Option<u64> {
         }
         _ => None,
     }
+}
+
+/// Of the input, its weights and the recurrent ones: `gates` products for each step, direction and
+/// hidden number, two biases, and so many operations more.
+fn recurrent(
+    x: &[u64],
+    weight: &[u64],
+    recurrent: &[u64],
+    (gates, more): (u64, u64),
+    biased: bool,
+) -> Option<u64> {
+    let (&[steps, batch, features], &[directions, _, _]) = (x, weight) else { return None };
+    let hidden = *recurrent.get(2)?;
+    let biases = if biased { 2 } else { 0 };
+    let terms = features.checked_add(hidden)?.checked_mul(2)?.checked_add(biases)?;
+    let of_one = terms.checked_mul(gates)?.checked_add(more)?;
+    numbers(&[steps, batch, directions, hidden, of_one])
 }
 
 /// The length of the sums of a matrix product.

@@ -110,6 +110,8 @@ pub struct NodeInfo {
     /// | ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProd, ArgMax, ArgMin, global pooling | m |
     /// | ReduceL1, ReduceL2, ReduceSumSquare | 2 m |
     /// | MaxPool, AveragePool | n (numbers of the kernel) |
+    /// | LSTM | for each step, row, direction and hidden number: 8 (features + hidden), 8 for the biases, and 9: five activations, three products and a sum |
+    /// | GRU | the same with 6, 6 for the biases, and 8: three activations, three products, a difference and a sum |
     /// | QuantizeLinear, DequantizeLinear | 2 n |
     /// | DynamicQuantizeLinear | 4 n |
     /// | Resize | 0 for nearest; linear between height and width: 9 n, three interpolations of 3 |

@@ -89,6 +89,22 @@ fn first_output(node: &Node, sizes: &Sizes<'_>) -> Option<Vec<u64>> {
                 x.iter().enumerate().map(|(axis, &size)| if axis < 2 { size } else { 1 }).collect(),
             )
         }
+        "ConvTranspose" => transposed_convolution(node, input(0)?, input(1)?),
+        "LSTM" | "GRU" => {
+            let (&[steps, batch, _], &[directions, _, hidden]) = (input(0)?, input(2)?) else {
+                return None;
+            };
+            Some(vec![steps, directions, batch, hidden])
+        }
+        "Concat" => {
+            let mut shape = input(0)?.to_vec();
+            let along = axis(attribute(node, "axis")?.i, shape.len())?;
+            for i in 1..node.input.len() {
+                let size = shape.get_mut(along)?;
+                *size = size.checked_add(*input(i)?.get(along)?)?;
+            }
+            Some(shape)
+        }
         "Flatten" => {
             let x = input(0)?;
             let (before, after) = x.split_at_checked(axis(int(node, "axis", 1), x.len())?)?;
@@ -146,12 +162,39 @@ fn convolution(node: &Node, x: &[u64], weight: &[u64]) -> Option<Vec<u64>> {
     Some([&[*x.first()?, *weight.first()?], places.as_slice()].concat())
 }
 
-/// How many places a window has on each axis.
-fn window(node: &Node, x: &[u64], kernel: &[u64]) -> Option<Vec<u64>> {
-    let each = |name, default: u64, len: usize| match attribute(node, name) {
+fn transposed_convolution(node: &Node, x: &[u64], weight: &[u64]) -> Option<Vec<u64>> {
+    let auto_pad = attribute(node, "auto_pad").is_some_and(|found| found.s[..] != b"NOTSET"[..]);
+    if auto_pad || attribute(node, "output_shape").is_some() {
+        return None;
+    }
+    let (sizes, kernel) = (x.get(2..)?, weight.get(2..)?);
+    let each = |name, default, len| each(node, name, default, len);
+    let (strides, dilations) =
+        (each("strides", 1, sizes.len())?, each("dilations", 1, sizes.len())?);
+    let (more, pads) = (each("output_padding", 0, sizes.len())?, each("pads", 0, 2 * sizes.len())?);
+    let place = |axis: usize| {
+        let spread = sizes[axis].checked_sub(1)?.checked_mul(strides[axis])?;
+        let reach = kernel.get(axis)?.checked_sub(1)?.checked_mul(dilations[axis])?;
+        let whole = spread.checked_add(reach)?.checked_add(1)?.checked_add(more[axis])?;
+        whole.checked_sub(pads[axis])?.checked_sub(pads[axis + sizes.len()])
+    };
+    let places: Vec<u64> = (0..sizes.len()).map(place).collect::<Option<_>>()?;
+    let group = u64::try_from(int(node, "group", 1)).ok()?;
+    let channels = weight.get(1)?.checked_mul(group)?;
+    Some([&[*x.first()?, channels], places.as_slice()].concat())
+}
+
+/// Numbers for each axis, or as many at their default.
+fn each(node: &Node, name: &str, default: u64, len: usize) -> Option<Vec<u64>> {
+    match attribute(node, name) {
         Some(found) => unsigned(&found.ints).filter(|numbers| numbers.len() == len),
         None => Some(vec![default; len]),
-    };
+    }
+}
+
+/// How many places a window has on each axis.
+fn window(node: &Node, x: &[u64], kernel: &[u64]) -> Option<Vec<u64>> {
+    let each = |name, default, len| each(node, name, default, len);
     let (strides, dilations) = (each("strides", 1, x.len())?, each("dilations", 1, x.len())?);
     let mut pads = each("pads", 0, 2 * x.len())?;
     match attribute(node, "auto_pad").map_or(&b"NOTSET"[..], |found| &found.s) {

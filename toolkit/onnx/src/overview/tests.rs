@@ -177,6 +177,27 @@ fn sizes_that_the_file_does_not_state_are_found() {
     assert_eq!(flops(&[x.clone(), weight(&[8, 3, 3, 3]), conv]), Some(2 * 8 * 4 * 10 * 27));
     let up = node("ConvTranspose", &["x", "w"], "y", &[]);
     assert_eq!(flops(&[x.clone(), weight(&[6, 2, 2, 2]), up]), Some(2 * 6 * 144 * 8));
+    // (12 − 1) · 2 + 2 + 1 − 3 = 22 places high, (12 − 1) · 1 + 1 = 12 wide; 2 groups of 2 channels.
+    let attributes = [
+        ints("strides", &[2, 1]),
+        ints("pads", &[1, 0, 2, 0]),
+        ints("output_padding", &[1, 0]),
+        ints("dilations", &[1, 3]),
+        one("group", 2),
+    ];
+    let up = node("ConvTranspose", &["x", "w"], "y", &attributes);
+    let both = node("Concat", &["y", "y"], "z", &[one("axis", -3)]);
+    let relu = node("Relu", &["z"], "u", &[]);
+    let graph = [x.clone(), weight(&[6, 2, 2, 1]), up, both, relu];
+    assert_eq!(flops(&graph), Some(8 * 22 * 12));
+    let steps = value(11, "x", 1, &["7", "N", "3"]);
+    let (gates, gates_of_hidden) =
+        (initializer("g", 1, &[2, 20, 3], 4 * 120), initializer("r", 1, &[2, 20, 5], 4 * 200));
+    let lstm = node("LSTM", &["x", "g", "r", ""], "y", &[one("hidden_size", 5)]);
+    let graph = [steps, gates, gates_of_hidden, lstm];
+    assert_eq!(flops(&graph), Some(7 * 2 * 5 * (2 * 4 * (3 + 5) + 9)));
+    let relu = node("Relu", &["y"], "z", &[]);
+    assert_eq!(flops(&[&graph[..], &[relu]].concat()), Some(7 * 2 * 5));
     let chain = [
         x.clone(),
         weight(&[5, 864]),
@@ -339,17 +360,20 @@ proptest! {
     }
 }
 
-const FORMULAS: [&str; 24] = [
+const FORMULAS: [&str; 27] = [
     "Add",
     "Sum",
     "Mean",
     "MatMul",
     "QLinearMatMul",
     "Gemm",
+    "Concat",
     "Conv",
     "ConvInteger",
     "QLinearConv",
     "ConvTranspose",
+    "LSTM",
+    "GRU",
     "Softmax",
     "BatchNormalization",
     "LayerNormalization",

@@ -30,6 +30,12 @@ pub(super) fn reshape(x: &Margined, shape: &[f64]) -> Margined {
     Margined { shape: sizes.collect(), ..x.clone() }
 }
 
+/// The batch, and everything else.
+pub(super) fn flatten(x: &Margined) -> Margined {
+    let rows = x.shape[0];
+    Margined { shape: vec![rows, x.values.len() / rows.max(1)], ..x.clone() }
+}
+
 /// # Errors
 /// The reason, if an index is outside.
 pub(super) fn gather(data: &Margined, indices: &Margined, axis: usize) -> Result<Margined, String> {
@@ -115,7 +121,7 @@ impl Place {
     clippy::cast_sign_loss,
     reason = "whole and not negative: checked before"
 )]
-fn index(number: f64) -> usize {
+pub(super) fn index(number: f64) -> usize {
     number as usize
 }
 

@@ -1,7 +1,25 @@
-//! Operators that work on each number alone, or on pairs of them.
+//! Operators on pairs of numbers, and choices between them, with broadcasting.
 
 use super::margined::{FOUR_U, Margined, Number};
-use crate::operator::{Binary, Unary};
+use crate::operator::{Binary, Compare};
+
+/// The shape to which all of these are broadcast.
+pub(super) fn common(shapes: &[&[usize]]) -> Vec<usize> {
+    let rank = shapes.iter().map(|shape| shape.len()).max().unwrap_or(0);
+    let size = |i: usize| {
+        let sizes =
+            shapes.iter().filter_map(|shape| Some(shape[i.checked_sub(rank - shape.len())?]));
+        sizes.fold(1, |size, other| if size == 1 { other } else { size })
+    };
+    (0..rank).map(size).collect()
+}
+
+/// As large as `shape`, with what is missing or single repeated.
+pub(super) fn expand(x: &Margined, shape: &[usize]) -> Margined {
+    let shape = common(&[&x.shape, shape]);
+    let numbers: Vec<Number> = broadcast(&shape, &x.shape).map(|at| x.number(at)).collect();
+    Margined::new(shape, numbers.into_iter())
+}
 
 /// For each number of `shape`, where the number that is broadcast to it stands in `other`.
 fn broadcast<'a>(shape: &'a [usize], other: &'a [usize]) -> impl Iterator<Item = usize> + 'a {
@@ -21,15 +39,59 @@ fn broadcast<'a>(shape: &'a [usize], other: &'a [usize]) -> impl Iterator<Item =
     })
 }
 
-pub(super) fn binary(binary: Binary, x: &Margined, y: &Margined) -> Margined {
-    let numbers = x
-        .numbers()
-        .zip(broadcast(&x.shape, &y.shape))
-        .map(|(x, at)| apply(binary, x, y.number(at)));
-    Margined::new(x.shape.clone(), numbers)
+fn pairs(x: &Margined, y: &Margined, f: impl Fn(Number, Number) -> Number) -> Margined {
+    let shape = common(&[&x.shape, &y.shape]);
+    let numbers = broadcast(&shape, &x.shape).zip(broadcast(&shape, &y.shape));
+    let numbers: Vec<Number> = numbers.map(|(i, j)| f(x.number(i), y.number(j))).collect();
+    Margined::new(shape, numbers.into_iter())
 }
 
-fn apply(binary: Binary, (x, dx): Number, (y, dy): Number) -> Number {
+pub(super) fn binary(binary: Binary, x: &Margined, y: &Margined) -> Margined {
+    pairs(x, y, |x, y| apply(binary, x, y))
+}
+
+/// 1 for yes and 0 for no, with the margin 1 where rounding may decide.
+pub(super) fn compare(compare: Compare, x: &Margined, y: &Margined) -> Margined {
+    pairs(x, y, |(x, dx), (y, dy)| {
+        let holds = match compare {
+            Compare::Equal => x == y,
+            Compare::Greater => x > y,
+            Compare::GreaterOrEqual => x >= y,
+            Compare::Less => x < y,
+            Compare::LessOrEqual => x <= y,
+        };
+        let margin = dx + dy;
+        let certain = margin == 0.0 || (x - y).abs() > margin;
+        (f64::from(u8::from(holds)), f64::from(u8::from(!certain)))
+    })
+}
+
+/// Whether a number is not 0.
+pub(super) fn to_bool((x, dx): Number) -> Number {
+    let certain = dx == 0.0 || x.abs() > dx;
+    (f64::from(u8::from(x != 0.0)), f64::from(u8::from(!certain)))
+}
+
+/// `x` where the condition holds, else `y`; whichever is farther where that is not certain.
+pub(super) fn choose(condition: &Margined, x: &Margined, y: &Margined) -> Margined {
+    let shape = common(&[&condition.shape, &x.shape, &y.shape]);
+    let at = |of: &Margined| broadcast(&shape, &of.shape).collect::<Vec<_>>();
+    let (conditions, xs, ys) = (at(condition), at(x), at(y));
+    let numbers = conditions.into_iter().zip(xs).zip(ys).map(|((at, i), j)| {
+        let (holds, doubt) = condition.number(at);
+        let (x, y) = (x.number(i), y.number(j));
+        let ((taken, margin), (other, other_margin)) = if holds == 1.0 { (x, y) } else { (y, x) };
+        if doubt == 0.0 {
+            (taken, margin)
+        } else {
+            (taken, margin.max((taken - other).abs() + other_margin))
+        }
+    });
+    let numbers: Vec<Number> = numbers.collect();
+    Margined::new(shape, numbers.into_iter())
+}
+
+pub(super) fn apply(binary: Binary, (x, dx): Number, (y, dy): Number) -> Number {
     match binary {
         Binary::Add => (x + y, dx + dy + FOUR_U * x.abs().max(y.abs()).max((x + y).abs())),
         Binary::Sub => (x - y, dx + dy + FOUR_U * x.abs().max(y.abs()).max((x - y).abs())),
@@ -41,6 +103,22 @@ fn apply(binary: Binary, (x, dx): Number, (y, dy): Number) -> Number {
             let through =
                 if dx == 0.0 && dy == 0.0 { 0.0 } else { (dx + quotient.abs() * dy) / smallest };
             (quotient, through + FOUR_U * quotient.abs())
+        }
+        Binary::Pow => {
+            let power = x.powf(y);
+            // At the corners of what the operands may be, and where a power of x turns.
+            let mut through = 0.0_f64;
+            if dx != 0.0 || dy != 0.0 {
+                let turn = if x.abs() <= dx { 0.0 } else { x };
+                for base in [x - dx, turn, x + dx] {
+                    for exponent in [y - dy, y, y + dy] {
+                        let far = (base.powf(exponent) - power).abs();
+                        // No number, such as a root of what may be below 0, is infinitely far.
+                        through = if far.is_nan() { f64::INFINITY } else { through.max(far) };
+                    }
+                }
+            }
+            (power, through + FOUR_U * power.abs() + f64::from(f32::MIN_POSITIVE))
         }
         Binary::Max => (x.max(y), dx.max(dy)),
         Binary::Min => (x.min(y), dx.max(dy)),
@@ -64,81 +142,10 @@ pub(super) fn prelu(x: &Margined, slope: &Margined) -> Margined {
     Margined::new(x.shape.clone(), numbers)
 }
 
-pub(super) fn unary(unary: Unary, x: &Margined) -> Margined {
-    Margined::new(x.shape.clone(), x.numbers().map(|number| apply_unary(unary, number)))
-}
-
-fn apply_unary(unary: Unary, (x, dx): Number) -> Number {
-    let f = |x: f64| match unary {
-        Unary::Identity => x,
-        Unary::Relu => x.max(0.0),
-        Unary::LeakyRelu { alpha } => x.max(0.0) + f64::from(alpha) * x.min(0.0),
-        Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
-        Unary::Tanh => x.tanh(),
-        Unary::Erf => erf(x),
-        Unary::Exp => x.exp(),
-        Unary::Log => x.ln(),
-        Unary::Sqrt => x.sqrt(),
-        Unary::Abs => x.abs(),
-        Unary::Sin => x.sin(),
-        Unary::Cos => x.cos(),
-    };
-    let y = f(x);
-    let both_ends = |low: f64| (f(x + dx) - y).abs().max((f(low) - y).abs());
-    let through = match unary {
-        // Neither is monotone, but no two of their values differ by more than their arguments.
-        Unary::Abs => dx,
-        Unary::Sin | Unary::Cos => dx.min(2.0),
-        // Their domains end at 0: there the logarithm has no bound.
-        Unary::Log | Unary::Sqrt if x >= 0.0 => both_ends((x - dx).max(0.0)),
-        _ => both_ends(x - dx),
-    };
-    let own = match unary {
-        Unary::Identity | Unary::Abs => 0.0,
-        Unary::Relu | Unary::LeakyRelu { .. } | Unary::Sqrt => FOUR_U * y.abs(),
-        Unary::Exp => FOUR_U * y + f64::from(f32::MIN_POSITIVE),
-        // Fast f32 versions are accurate relative to the function's range, not near its zeros.
-        Unary::Log => FOUR_U * y.abs().max(1.0),
-        Unary::Sigmoid | Unary::Tanh | Unary::Erf | Unary::Sin | Unary::Cos => FOUR_U,
-    };
-    (y, through + own)
-}
-
-/// The series of Abramowitz and Stegun 7.1.6, all of whose terms have one sign.
-fn erf(x: f64) -> f64 {
-    let size = x.abs();
-    if size > 6.0 {
-        return x.signum();
-    }
-    let (mut term, mut sum, mut n) = (size, size, 0.0);
-    while term > sum * f64::EPSILON {
-        n += 1.0;
-        term *= 2.0 * size * size / (2.0 * n + 1.0);
-        sum += term;
-    }
-    (sum * (-size * size).exp() * std::f64::consts::FRAC_2_SQRT_PI).copysign(x)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{apply, apply_unary, broadcast, erf};
-    use crate::operator::{Binary, Unary};
-
-    /// Abramowitz and Stegun, table 7.1, with the digits of C's `erf`.
-    #[test]
-    fn erf_is_the_tabulated_one() {
-        let known = [
-            (0.0, 0.0),
-            (0.5, 0.520_499_877_813_046_5),
-            (1.0, 0.842_700_792_949_714_9),
-            (2.0, 0.995_322_265_018_952_7),
-            (-3.0, -0.999_977_909_503_001_4),
-            (1e6, 1.0),
-        ];
-        for (x, y) in known {
-            assert!((erf(x) - y).abs() < 1e-14, "erf({x}) = {}, not {y}", erf(x));
-        }
-    }
+    use super::{apply, broadcast, common};
+    use crate::operator::Binary;
 
     #[test]
     fn broadcasting_repeats_along_missing_and_single_dimensions() {
@@ -147,36 +154,13 @@ mod tests {
         assert_eq!(at(&[2, 3], &[]), [0; 6]);
         assert_eq!(at(&[2, 2, 3], &[2, 1]), [0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1]);
         assert_eq!(at(&[2, 3], &[2, 3]), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(common(&[&[2, 1], &[3], &[1, 1, 1]]), [1, 2, 3]);
     }
 
     /// A margin must cover what the function does to any argument inside the operand's own margin.
     #[test]
     fn margins_cover_every_argument_within_the_operands_margins() {
-        type One = fn(f64) -> f64;
         type Two = fn(f64, f64) -> f64;
-        let functions: [(Unary, One); 8] = [
-            (Unary::Exp, f64::exp),
-            (Unary::Log, f64::ln),
-            (Unary::Sqrt, f64::sqrt),
-            (Unary::Abs, f64::abs),
-            (Unary::Sin, f64::sin),
-            (Unary::Cos, f64::cos),
-            (Unary::Tanh, f64::tanh),
-            (Unary::Relu, |x| x.max(0.0)),
-        ];
-        for (unary, f) in functions {
-            for (x, dx) in [(0.5, 0.1), (1.5, 0.4), (3.0, 0.2), (1.6, 0.3), (0.2, 0.15)] {
-                let (y, margin) = apply_unary(unary, (x, dx));
-                for step in -10..=10 {
-                    let other = f(x + dx * f64::from(step) / 10.0);
-                    assert!((other - y).abs() <= margin + 1e-15, "{unary:?}({x} ± {dx})");
-                }
-                assert!(
-                    margin < 4.0 * dx * (1.0 + y.abs()) * 3.0,
-                    "{unary:?}({x} ± {dx}) = {y} ± {margin} is too wide"
-                );
-            }
-        }
         let pairs: [(Binary, Two); 6] = [
             (Binary::Add, |x, y| x + y),
             (Binary::Sub, |x, y| x - y),
@@ -192,7 +176,16 @@ mod tests {
                 assert!((f(x + i * dx, y + j * dy) - exact).abs() <= margin + 1e-15, "{binary:?}");
             }
         }
-        assert_eq!(apply_unary(Unary::Log, (0.1, 0.2)).1, f64::INFINITY);
         assert_eq!(apply(Binary::Div, (1.0, 0.1), (0.1, 0.2)).1, f64::INFINITY);
+        for (x, y) in
+            [((1.5, 0.2), (-1.4, 0.3)), ((-0.1, 0.3), (2.0, 0.0)), ((-1.5, 0.3), (3.0, 0.0))]
+        {
+            let (exact, margin) = apply(Binary::Pow, x, y);
+            for (i, j) in [(1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0), (0.3, 0.0)] {
+                let other = (x.0 + i * x.1).powf(y.0 + j * y.1);
+                assert!((other - exact).abs() <= margin, "{x:?}, {y:?}");
+            }
+        }
+        assert_eq!(apply(Binary::Pow, (0.1, 0.2), (0.5, 0.0)).1, f64::INFINITY);
     }
 }

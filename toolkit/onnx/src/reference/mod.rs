@@ -16,23 +16,28 @@
 //!   margin.
 //! - The place of the largest number is certain, or has as its margin the way to the farthest one
 //!   that may be the largest too.
+//! - A comparison is certain, or has the margin 1; a choice by one that is not may be either.
 //! - Moving numbers about moves their margins with them; a largest or smallest number has the
 //!   widest margin of those it was picked from.
 //! - Rewriting that ONNX Runtime's optimiser does (BatchNormalization folded into Gemm) is allowed
 //!   for.
 
 mod arrange;
+mod cut;
 mod elementwise;
 mod margined;
 mod normalization;
 mod product;
+mod recurrent;
 mod reduce;
+mod unary;
+mod window;
 
 use std::collections::BTreeMap;
 
 use super::array::{Array, Wire};
 use super::graph::{Graph, Node, rows_shape};
-use super::operator::Operator;
+use super::operator::{Binary, Fold, Operator};
 use crate::Error;
 
 pub(super) use margined::Margined;
@@ -94,9 +99,9 @@ pub(super) fn evaluate(
         known.insert(row.name.clone(), Margined::exact(vec![values.len()], values));
     }
     for node in &graph.nodes {
-        let output =
+        let outputs =
             apply(node, &known).map_err(|reason| format!("node {:?}: {reason}", node.name))?;
-        known.insert(node.output.name.clone(), output);
+        known.extend(node.outputs.iter().map(|output| output.name.clone()).zip(outputs));
     }
     Ok(known)
 }
@@ -111,37 +116,95 @@ pub(super) fn widen(arrays: &[Array]) -> Vec<Margined> {
     arrays.iter().map(|array| Margined::exact(array.shape.clone(), array.widen())).collect()
 }
 
-fn apply(node: &Node, known: &BTreeMap<String, Margined>) -> Result<Margined, String> {
+/// Its outputs; there may be more than it states.
+fn apply(node: &Node, known: &BTreeMap<String, Margined>) -> Result<Vec<Margined>, String> {
     let operator = Operator::parse(&node.op, &node.attributes)?;
+    let absent = Margined::default();
     let names = operator.given(&node.inputs)?.into_iter();
-    let inputs = names.map(|name| known.get(name).ok_or(format!("nothing is named {name:?}")));
+    let inputs = names.map(|name| match name {
+        "" => Ok(&absent),
+        name => known.get(name).ok_or(format!("nothing is named {name:?}")),
+    });
     let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
     let wrong_inputs = || format!("{} does not take {} inputs", node.op, inputs.len());
     let [x, others @ ..] = inputs.as_slice() else { return Err(wrong_inputs()) };
-    let output = match (operator, others) {
-        (Operator::Gemm { trans_b }, [weight]) => product::gemm(x, weight, None, trans_b),
+    let output = match (&operator, others) {
+        (Operator::Gemm { trans_b }, [weight]) => product::gemm(x, weight, None, *trans_b),
         (Operator::Gemm { trans_b }, [weight, bias]) => {
-            product::gemm(x, weight, Some(bias), trans_b)
+            product::gemm(x, weight, Some(bias), *trans_b)
         }
         (Operator::MatMul, [y]) => product::matmul(x, y),
-        (Operator::Binary(binary), [y]) => elementwise::binary(binary, x, y),
+        (Operator::Binary(binary), [y]) => elementwise::binary(*binary, x, y),
+        (Operator::Binary(binary @ (Binary::Max | Binary::Min)), [y, more @ ..]) => {
+            let first = elementwise::binary(*binary, x, y);
+            more.iter().fold(first, |x, y| elementwise::binary(*binary, &x, y))
+        }
+        (Operator::Compare(compare), [y]) => elementwise::compare(*compare, x, y),
+        (Operator::Cast, []) => {
+            Margined::new(x.shape.clone(), x.numbers().map(elementwise::to_bool))
+        }
+        (Operator::Where, [a, b]) => elementwise::choose(x, a, b),
+        (Operator::Clip, bounds) => unary::clip(x, bounds),
         (Operator::PRelu, [slope]) => elementwise::prelu(x, slope),
-        (Operator::Unary(unary), []) => elementwise::unary(unary, x),
+        (Operator::Unary(unary), []) => unary::unary(*unary, x),
         (Operator::Softmax, []) => x.by_row(normalization::softmax),
         (Operator::LogSoftmax, []) => x.by_row(normalization::log_softmax),
         (Operator::BatchNormalization { epsilon }, [scale, bias, mean, var]) => {
-            normalization::batch(x, [scale, bias, mean, var], f64::from(epsilon))
+            normalization::batch(x, [scale, bias, mean, var], f64::from(*epsilon))
+        }
+        (Operator::InstanceNormalization { epsilon }, [gamma, beta]) => {
+            normalization::instance(x, &gamma.values, &beta.values, f64::from(*epsilon))
         }
         (Operator::LayerNormalization { epsilon }, [gamma, beta]) => x.by_row(|row| {
-            normalization::layer(row, &gamma.values, &beta.values, f64::from(epsilon))
+            normalization::layer(row, &gamma.values, &beta.values, f64::from(*epsilon))
         }),
-        (Operator::Reduce { fold, axes, keep }, []) => reduce::reduce(x, fold, &axes, keep),
+        (Operator::Reduce { fold, axes, keep }, []) => reduce::reduce(x, *fold, axes, *keep),
+        (Operator::ReduceSum { keep }, [axes]) => {
+            reduce::reduce(x, Fold::Sum, &cut::axes(axes, x.shape.len())?, *keep)
+        }
+        (Operator::GlobalAveragePool, []) => {
+            let axes: Vec<usize> = (2..x.shape.len()).collect();
+            reduce::reduce(x, Fold::Mean, &axes, true)
+        }
         (Operator::ArgMax, []) => reduce::arg_max(x),
-        (Operator::Transpose { perm }, []) => arrange::transpose(x, &perm),
+        (Operator::Transpose { perm }, []) => arrange::transpose(x, perm),
         (Operator::Reshape, [shape]) => arrange::reshape(x, &shape.values),
-        (Operator::Gather { axis }, [indices]) => arrange::gather(x, indices, axis)?,
+        (Operator::Flatten, []) => arrange::flatten(x),
+        (Operator::Gather { axis }, [indices]) => arrange::gather(x, indices, *axis)?,
         (Operator::Resize, [scales]) => arrange::resize(x, &scales.values)?,
+        (Operator::Conv { window, group }, [weight, bias @ ..]) => {
+            window::conv(x, weight, bias.first().copied(), window, *group)?
+        }
+        (Operator::ConvTranspose { window, output_padding, group }, [weight, bias @ ..]) => {
+            let bias = bias.first().copied();
+            window::conv_transpose(x, weight, bias, window, output_padding, *group)?
+        }
+        (Operator::MaxPool(window), []) => {
+            window::pool(x, window, |group, _| reduce::of(Fold::Max, group))?
+        }
+        (Operator::AveragePool { window, count_include_pad }, []) => {
+            window::pool(x, window, |group, size| {
+                reduce::mean(group, if *count_include_pad { size } else { group.len() })
+            })?
+        }
+        (Operator::Concat { axis }, others) => cut::concat(x, others, *axis)?,
+        (Operator::Split { axis }, parts) => {
+            return cut::split(x, parts.first().copied(), *axis, node.outputs.len());
+        }
+        (Operator::Slice, [starts, ends, more @ ..]) => cut::slice(x, starts, ends, more)?,
+        (Operator::Pad, [pads, value @ ..]) => {
+            cut::pad(x, pads, value.first().map_or((0.0, 0.0), |value| value.number(0)))
+        }
+        (Operator::Expand, [shape]) => {
+            let sizes: Vec<usize> = shape.values.iter().map(|&size| arrange::index(size)).collect();
+            elementwise::expand(x, &sizes)
+        }
+        (Operator::Squeeze, [axes]) => cut::squeeze(x, axes)?,
+        (Operator::Unsqueeze, [axes]) => cut::unsqueeze(x, axes)?,
+        (Operator::Recurrent(recurrent), [weight, recurrent_weight, more @ ..]) => {
+            return Ok(recurrent::recurrent(recurrent, x, [weight, recurrent_weight], more));
+        }
         _ => return Err(wrong_inputs()),
     };
-    Ok(output)
+    Ok(vec![output])
 }

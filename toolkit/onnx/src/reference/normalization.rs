@@ -61,6 +61,17 @@ fn batch_normalization((x, dx): Number, [scale, bias, mean, var]: [f64; 4]) -> N
     )
 }
 
+/// Over each image's channel.
+pub(super) fn instance(x: &Margined, gamma: &[f64], beta: &[f64], epsilon: f64) -> Margined {
+    let inner: usize = x.shape[2..].iter().product();
+    let numbers: Vec<Number> = x.numbers().collect();
+    let normalized = numbers.chunks_exact(inner.max(1)).enumerate().flat_map(|(at, channel)| {
+        let j = at % x.shape[1];
+        layer(channel, &vec![gamma[j]; inner], &vec![beta[j]; inner], epsilon)
+    });
+    Margined::new(x.shape.clone(), normalized)
+}
+
 pub(super) fn layer(row: &[Number], gamma: &[f64], beta: &[f64], epsilon: f64) -> Vec<Number> {
     let width = row.len() as f64;
     let mean = row.iter().map(|(x, _)| x).sum::<f64>() / width;

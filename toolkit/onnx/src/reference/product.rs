@@ -3,7 +3,7 @@
 use super::margined::{FOUR_U, Margined, Number};
 
 /// Σ of products, with what the margins of both sides let through, and what summing adds.
-fn dot(pairs: impl Iterator<Item = (Number, Number)>) -> (f64, f64, f64) {
+pub(super) fn dot(pairs: impl Iterator<Item = (Number, Number)>) -> (f64, f64, f64) {
     let (mut sum, mut largest, mut products, mut through, mut count) =
         (0.0_f64, 0.0_f64, 0.0, 0.0, 0.0_f64);
     for ((x, dx), (y, dy)) in pairs {

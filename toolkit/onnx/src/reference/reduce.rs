@@ -1,4 +1,4 @@
-//! One number out of many: the mean, the largest, the smallest.
+//! One number out of many: the sum, the mean, the largest, the smallest.
 
 use super::margined::{FOUR_U, Margined, Number};
 use crate::operator::Fold;
@@ -35,25 +35,37 @@ pub(super) fn reduce(x: &Margined, fold: Fold, axes: &[usize], keep: bool) -> Ma
     Margined::new(shape, groups.iter().map(|group| of(fold, group)))
 }
 
-fn of(fold: Fold, group: &[Number]) -> Number {
+pub(super) fn of(fold: Fold, group: &[Number]) -> Number {
     let widest = group.iter().fold(0.0_f64, |widest, (_, dx)| widest.max(*dx));
     let values = group.iter().map(|(x, _)| *x);
     match fold {
         Fold::Max => (values.fold(f64::NEG_INFINITY, f64::max), widest),
         Fold::Min => (values.fold(f64::INFINITY, f64::min), widest),
-        Fold::Mean => {
-            let count = group.len() as f64;
-            let (mut sum, mut largest, mut squares, mut through) = (0.0_f64, 0.0_f64, 0.0, 0.0);
-            for (x, dx) in group {
-                sum += x;
-                largest = largest.max(sum.abs());
-                squares += x * x;
-                through += dx * dx;
-            }
-            let own = count.sqrt() * largest.max(squares.sqrt()) / count + (sum / count).abs();
-            (sum / count, through.sqrt() / count + FOUR_U * own)
+        Fold::Mean => mean(group, group.len()),
+        Fold::Sum => {
+            let (sum, through, own) = sum(group);
+            (sum, through + FOUR_U * own)
         }
     }
+}
+
+/// A sum, over `count`.
+pub(super) fn mean(group: &[Number], count: usize) -> Number {
+    let count = count as f64;
+    let (sum, through, own) = sum(group);
+    (sum / count, through / count + FOUR_U * (own / count + (sum / count).abs()))
+}
+
+/// Σ, with what the margins let through, and what summing adds.
+fn sum(group: &[Number]) -> (f64, f64, f64) {
+    let (mut sum, mut largest, mut squares, mut through) = (0.0_f64, 0.0_f64, 0.0, 0.0);
+    for (x, dx) in group {
+        sum += x;
+        largest = largest.max(sum.abs());
+        squares += x * x;
+        through += dx * dx;
+    }
+    (sum, through.sqrt(), (group.len() as f64).sqrt() * largest.max(squares.sqrt()))
 }
 
 /// Over the last axis, which goes.

@@ -3,6 +3,7 @@
 
 pub(super) mod foreign;
 mod installs;
+mod operators;
 mod proofs;
 mod runtimes;
 #[cfg(feature = "tract")]
