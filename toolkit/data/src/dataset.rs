@@ -310,7 +310,8 @@ impl Dataset {
         &self.parts[part as usize]
     }
 
-    /// The raw features of a row, before normalisation; none in a text. `row` must be less than [`len`](Self::len).
+    /// The raw features of a row, before normalisation; none in a text. `row` must be less than
+    /// [`len`](Self::len).
     pub fn features(&self, row: usize) -> &[f32] {
         let width = self.width();
         &self.rows.features[row * width..(row + 1) * width]

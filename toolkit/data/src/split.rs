@@ -77,8 +77,8 @@ impl Split {
         Self { fractions: [train, validation, test], how: How::Random }
     }
 
-    /// The first rows are to be trained on, those behind them for validation, the last for the test:
-    /// for what is ordered in time, and for text.
+    /// The first rows are to be trained on, those behind them for validation, the last for the
+    /// test: for what is ordered in time, and for text.
     pub fn in_order(train: f64, validation: f64, test: f64) -> Self {
         Self { fractions: [train, validation, test], how: How::InOrder }
     }

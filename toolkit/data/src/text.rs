@@ -34,9 +34,9 @@ impl Text {
     /// input are the numbers of the characters, the target at each position is the character that
     /// follows. The vocabulary is the characters of the whole text, in the order of Unicode.
     ///
-    /// A split of it must be [`Split::in_order`](super::Split::in_order): no window reaches from one
-    /// part into another. In validation and test windows do not overlap, so that every character is
-    /// judged once.
+    /// A split of it must be [`Split::in_order`](super::Split::in_order): no window reaches from
+    /// one part into another. In validation and test windows do not overlap, so that every
+    /// character is judged once.
     ///
     /// # Errors
     /// `context` or `stride` is 0, or the text is shorter than one window and the character behind

@@ -86,8 +86,8 @@ impl GraphBuilder {
     }
 
     /// Adds an ONNX operator (opset 17) on weights and values that exist, and returns its output,
-    /// the first one if it has several. The node is named after scope and operator. An input that is
-    /// left out has the empty name.
+    /// the first one if it has several. The node is named after scope and operator. An input that
+    /// is left out has the empty name.
     ///
     /// # Errors
     /// [`Error::NoOnnxForm`] if an input does not exist, the operator does not fit its inputs, or

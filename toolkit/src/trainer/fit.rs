@@ -26,8 +26,8 @@ use crate::task::Recipe;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epochs(pub u64);
 
-/// A number of updates (skipped ones count), in as many passes over the training part as they take. Behind the last one
-/// the epoch ends, with its validation.
+/// A number of updates (skipped ones count), in as many passes over the training part as they take.
+/// Behind the last one the epoch ends, with its validation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Steps(pub u64);
 
@@ -203,8 +203,8 @@ impl Trainer {
         Ok(StopReason::new(StopKind::Completed, done))
     }
 
-    /// Whether the fit has attempted the updates that it was asked for. Skipped ones count, so that it
-    /// ends even if all are.
+    /// Whether the fit has attempted the updates that it was asked for. Skipped ones count, so that
+    /// it ends even if all are.
     fn reached(&self, progress: &Progress) -> bool {
         progress.last_attempt.is_some_and(|last| self.counters.updates_attempted >= last)
     }

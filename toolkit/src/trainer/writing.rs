@@ -42,7 +42,8 @@ impl Run {
             let from = text.len().saturating_sub(context);
             let at = text.len() - from - 1;
             let mut window = text[from..].to_vec();
-            // A position sees only those before it, so what stands behind the last one is all the same.
+            // A position sees only those before it, so what stands behind the last one is all the
+            // same.
             window.resize(context, 0);
             let logits = self.model.predict(&Array::i64([1, context], window))?;
             let width = logits.shape.last().copied().unwrap_or(1);

@@ -276,11 +276,17 @@ trait Mean {
             [_, _, height, width] => {
                 self.means(height, width).map_err(|misfit| Fault::new(misfit.reason))
             }
-            _ => Err(Fault::new(format!("it takes [batch, channels, height, width], not {shape:?}"))),
+            _ => {
+                Err(Fault::new(format!("it takes [batch, channels, height, width], not {shape:?}")))
+            }
         }
     }
 
-    fn fit(&self, plan: &mut Plan<'_>, [channels, height, width]: [usize; 3]) -> Result<Means, Misfit> {
+    fn fit(
+        &self,
+        plan: &mut Plan<'_>,
+        [channels, height, width]: [usize; 3],
+    ) -> Result<Means, Misfit> {
         let means = self.means(height, width)?;
         let sum = |side: &Side| side.parts.iter().map(|(within, _)| within.len()).sum::<usize>();
         plan.flops(channels * sum(&means.y) * sum(&means.x));
@@ -409,7 +415,12 @@ impl Means {
 
     /// As a product with a matrix of ones along each side and a division, which are exact where
     /// 1/3 is not.
-    fn in_onnx(&self, pass: &mut OnnxPass<'_>, x: &Value, dimensions: usize) -> Result<Value, Fault> {
+    fn in_onnx(
+        &self,
+        pass: &mut OnnxPass<'_>,
+        x: &Value,
+        dimensions: usize,
+    ) -> Result<Value, Fault> {
         let ones = |side: &Side| side.matrix(0.0, |_| 1.0);
         let across = pass.weight("across", &[self.x.size, self.x.count()], ones(&self.x))?;
         let mut y = pass.node("MatMul", &[&x.name, &across], &[])?;
@@ -430,7 +441,11 @@ impl Means {
     }
 }
 
-fn mean_forward(layer: &impl Mean, pass: &mut HostPass<'_>, x: HostTensor) -> Result<HostTensor, Fault> {
+fn mean_forward(
+    layer: &impl Mean,
+    pass: &mut HostPass<'_>,
+    x: HostTensor,
+) -> Result<HostTensor, Fault> {
     layer.on_batch(&x.shape)?.forward(pass, x)
 }
 
@@ -456,7 +471,12 @@ fn image(pass: &OnnxPass<'_>) -> Result<(usize, usize), Fault> {
 }
 
 impl AvgPool2d {
-    fn in_onnx(&self, pass: &mut OnnxPass<'_>, x: &Value, dimensions: usize) -> Result<Value, Fault> {
+    fn in_onnx(
+        &self,
+        pass: &mut OnnxPass<'_>,
+        x: &Value,
+        dimensions: usize,
+    ) -> Result<Value, Fault> {
         let (height, width) = image(pass)?;
         let window = self.window(height, width).map_err(|misfit| Fault::new(misfit.reason))?;
         let mut attributes = convolution::window_attributes(&window, dimensions);
@@ -467,7 +487,12 @@ impl AvgPool2d {
 }
 
 impl AdaptiveAvgPool2d {
-    fn in_onnx(&self, pass: &mut OnnxPass<'_>, x: &Value, dimensions: usize) -> Result<Value, Fault> {
+    fn in_onnx(
+        &self,
+        pass: &mut OnnxPass<'_>,
+        x: &Value,
+        dimensions: usize,
+    ) -> Result<Value, Fault> {
         let (height, width) = image(pass)?;
         let Pair { height: down, width: across } = self.output_size;
         if down > 0 && across > 0 && height.is_multiple_of(down) && width.is_multiple_of(across) {
@@ -596,7 +621,12 @@ impl AdaptiveAvgPool1d {
     }
 }
 
-fn in_short<T: std::fmt::Display>(kernel: T, stride: Option<T>, padding: Option<T>, counted: bool) -> String {
+fn in_short<T: std::fmt::Display>(
+    kernel: T,
+    stride: Option<T>,
+    padding: Option<T>,
+    counted: bool,
+) -> String {
     let mut note = kernel.to_string();
     if let Some(stride) = stride {
         note += &format!(", stride {stride}");

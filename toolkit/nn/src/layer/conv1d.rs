@@ -175,7 +175,8 @@ impl Layer for Conv1d {
     }
 
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
-        let [channels, length] = pass.layer().input.dims("[channels, length]").map_err(|m| Fault::new(m.reason))?;
+        let [channels, length] =
+            pass.layer().input.dims("[channels, length]").map_err(|m| Fault::new(m.reason))?;
         let layer = self.on_images();
         let on = layer.on(channels, 1, length).map_err(|misfit| Fault::new(misfit.reason))?;
         layer.in_onnx(pass, x, &on, 1)

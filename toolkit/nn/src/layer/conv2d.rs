@@ -143,7 +143,12 @@ impl Conv2d {
     }
 
     /// What it comes to on such images.
-    pub(super) fn on(&self, channels: usize, height: usize, width: usize) -> Result<Convolution, Misfit> {
+    pub(super) fn on(
+        &self,
+        channels: usize,
+        height: usize,
+        width: usize,
+    ) -> Result<Convolution, Misfit> {
         convolution::check_channels(channels, self.in_channels, self.out_channels, self.groups)?;
         let Self { kernel_size, stride, padding, dilation, .. } = self;
         let y = padding.sides(|p| p.height, kernel_size.height, stride.height, dilation.height)?;
@@ -165,7 +170,9 @@ impl Conv2d {
             [_, channels, height, width] => {
                 self.on(channels, height, width).map_err(|misfit| Fault::new(misfit.reason))
             }
-            _ => Err(Fault::new(format!("it takes [batch, channels, height, width], not {shape:?}"))),
+            _ => {
+                Err(Fault::new(format!("it takes [batch, channels, height, width], not {shape:?}")))
+            }
         }
     }
 
@@ -319,7 +326,10 @@ mod tests {
     fn what_does_not_fit_is_said() {
         let conv = Conv2d::new(8, 3);
         for (found, expected) in [
-            (reason(conv, [4, 2, 6]), "reaches over 3 (kernel_size 3), and a side of the sample has 2"),
+            (
+                reason(conv, [4, 2, 6]),
+                "reaches over 3 (kernel_size 3), and a side of the sample has 2",
+            ),
             (reason(conv.dilation(3).padding(1), [4, 4, 9]), "kernel_size 3, dilation 3"),
             (reason(conv.groups(3), [4, 6, 6]), "groups, 3, do not divide the 4 channels"),
             (reason(conv.groups(3), [3, 6, 6]), "groups, 3, do not divide its out_channels, 8"),

@@ -181,12 +181,7 @@ impl ConvTranspose2d {
             y: self.span(height, |pair| pair.height)?,
             x: self.span(width, |pair| pair.width)?,
         };
-        Ok(Convolution {
-            window,
-            groups: self.groups,
-            image_channels: self.out_channels,
-            channels,
-        })
+        Ok(Convolution { window, groups: self.groups, image_channels: self.out_channels, channels })
     }
 
     fn on_batch(&self, shape: &[usize]) -> Result<Convolution, Fault> {
@@ -194,7 +189,9 @@ impl ConvTranspose2d {
             [_, channels, height, width] => {
                 self.on(channels, height, width).map_err(|misfit| Fault::new(misfit.reason))
             }
-            _ => Err(Fault::new(format!("it takes [batch, channels, height, width], not {shape:?}"))),
+            _ => {
+                Err(Fault::new(format!("it takes [batch, channels, height, width], not {shape:?}")))
+            }
         }
     }
 }
@@ -225,8 +222,7 @@ impl Layer for ConvTranspose2d {
                 fan_out: outputs * elements,
             },
         );
-        let output =
-            Sample::numbers([self.out_channels, on.window.y.size, on.window.x.size]);
+        let output = Sample::numbers([self.out_channels, on.window.y.size, on.window.x.size]);
         plan.flops(2 * input.size() * outputs * elements);
         if self.bias {
             plan.parameter("bias", [self.out_channels], Role::Bias, Begin::ZEROS);

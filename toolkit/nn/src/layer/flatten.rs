@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::{Attribute, Value};
 
 use super::{Fault, Layer, Misfit, Sequential};
-use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::host::{HostLayer, HostPass, HostTensor};
+use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
 use crate::sample::Sample;
@@ -30,7 +30,11 @@ impl Layer for Flatten {
         Ok(Sample::numbers([input.size()]))
     }
 
-    fn forward<E: Real, D: Backend<E>>(&self, _: &mut Pass<'_, E, D>, x: Flow<E, D>) -> Result<Flow<E, D>, Fault> {
+    fn forward<E: Real, D: Backend<E>>(
+        &self,
+        _: &mut Pass<'_, E, D>,
+        x: Flow<E, D>,
+    ) -> Result<Flow<E, D>, Fault> {
         let shape = flat(x.shape());
         Flow::shaped(x.flat(), shape)
     }

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::{Attribute, Value};
 
 use super::{Fault, Layer, Misfit, Sequential};
-use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::host::{HostLayer, HostPass, HostTensor, Matrix, gemm};
 use crate::init::Begin;
+use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::parameters::Role;
 use crate::plan::Plan;
@@ -68,16 +68,26 @@ impl Layer for Linear {
 
     fn plan(&self, plan: &mut Plan<'_>, input: &Sample) -> Result<Sample, Misfit> {
         let mut shape = input.as_numbers("[…, features]")?.to_vec();
-        let Some(last) = shape.last_mut() else { return Err(Misfit::new("it takes […, features]")) };
+        let Some(last) = shape.last_mut() else {
+            return Err(Misfit::new("it takes […, features]"));
+        };
         if self.in_features.is_some_and(|expected| expected != *last) {
-            return Err(Misfit::new(format!("it takes {} features", self.in_features.unwrap_or_default())));
+            return Err(Misfit::new(format!(
+                "it takes {} features",
+                self.in_features.unwrap_or_default()
+            )));
         }
         if self.out_features == 0 {
             return Err(Misfit::new("its out_features must be at least 1, not 0"));
         }
         let (fan_in, fan_out) = (*last, self.out_features);
         *last = self.out_features;
-        plan.parameter("weight", [fan_out, fan_in], Role::Weight, Begin::Weight { fan_in, fan_out });
+        plan.parameter(
+            "weight",
+            [fan_out, fan_in],
+            Role::Weight,
+            Begin::Weight { fan_in, fan_out },
+        );
         if self.bias {
             plan.parameter("bias", [fan_out], Role::Bias, Begin::ZEROS);
         }
@@ -86,7 +96,11 @@ impl Layer for Linear {
         Ok(output)
     }
 
-    fn forward<E: Real, D: Backend<E>>(&self, pass: &mut Pass<'_, E, D>, x: Flow<E, D>) -> Result<Flow<E, D>, Fault> {
+    fn forward<E: Real, D: Backend<E>>(
+        &self,
+        pass: &mut Pass<'_, E, D>,
+        x: Flow<E, D>,
+    ) -> Result<Flow<E, D>, Fault> {
         let mut shape = x.shape().to_vec();
         let x = x.rows()?;
         let (rows, inputs) = *dfdx::shapes::HasShape::shape(&x);
@@ -94,7 +108,9 @@ impl Layer for Linear {
         let mut y = x.try_matmul(weight.try_permute::<_, dfdx::shapes::Axes2<1, 0>>()?)?;
         if self.bias {
             let bias = pass.parameter(1, (self.out_features,))?;
-            y = y.try_add(bias.try_broadcast_like::<_, dfdx::shapes::Axis<0>>(&(rows, self.out_features))?)?;
+            y = y.try_add(
+                bias.try_broadcast_like::<_, dfdx::shapes::Axis<0>>(&(rows, self.out_features))?,
+            )?;
         }
         if let Some(last) = shape.last_mut() {
             *last = self.out_features;
@@ -117,7 +133,9 @@ impl Layer for Linear {
         }
         // Gemm takes matrices only.
         let values = pass.values(0);
-        let transposed = (0..inputs).flat_map(|i| (0..self.out_features).map(move |o| values[o * inputs + i])).collect();
+        let transposed = (0..inputs)
+            .flat_map(|i| (0..self.out_features).map(move |o| values[o * inputs + i]))
+            .collect();
         let weight = pass.weight("weight_t", &[inputs, self.out_features], transposed)?;
         let y = pass.node("MatMul", &[&x.name, &weight], &[])?;
         if !self.bias {

@@ -135,7 +135,9 @@ impl MaxPool2d {
             [_, _, height, width] => {
                 self.on(height, width).map_err(|misfit| Fault::new(misfit.reason))
             }
-            _ => Err(Fault::new(format!("it takes [batch, channels, height, width], not {shape:?}"))),
+            _ => {
+                Err(Fault::new(format!("it takes [batch, channels, height, width], not {shape:?}")))
+            }
         }
     }
 }
@@ -311,8 +313,7 @@ impl Layer for MaxPool1d {
         if let Some(stride) = self.stride.filter(|stride| *stride != self.kernel_size) {
             note += &format!(", stride {stride}");
         }
-        for (name, value, default) in
-            [("padding", self.padding, 0), ("dilation", self.dilation, 1)]
+        for (name, value, default) in [("padding", self.padding, 0), ("dilation", self.dilation, 1)]
         {
             if value != default {
                 note += &format!(", {name} {value}");
@@ -342,16 +343,19 @@ impl HostLayer for MaxPool2d {
         let pool = |(x, (y, at)): (&[f32], (&mut [f32], &mut [u32]))| {
             let outputs = y.chunks_mut(positions).zip(at.chunks_mut(positions));
             for (plane, (y, at)) in x.chunks(image).zip(outputs) {
-                if is_halving(&window) { halve(&window, plane, y, at) } else { largest(&window, plane, y, at) }
+                if is_halving(&window) {
+                    halve(&window, plane, y, at)
+                } else {
+                    largest(&window, plane, y, at)
+                }
             }
         };
         if x.numbers().len() < WORTH {
             pool((x.numbers(), (&mut y, &mut at)));
         } else {
             let share = (SHARE / image).max(1);
-            let outputs = y
-                .par_chunks_mut(share * positions)
-                .zip(at.par_chunks_mut(share * positions));
+            let outputs =
+                y.par_chunks_mut(share * positions).zip(at.par_chunks_mut(share * positions));
             x.numbers().par_chunks(share * image).zip(outputs).for_each(pool);
         }
         let shape = vec![x.shape[0], x.shape[1], window.y.count, window.x.count];

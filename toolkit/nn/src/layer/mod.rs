@@ -4,15 +4,34 @@
 //! [`Layer`]. Everything about it stands in its file: options and defaults, the shape of its
 //! output, its parameters and how they begin, what it computes (in dfdx's operations, and where
 //! that is too slow also on contiguous memory), its ONNX form, its cost, its formula and source. To
-//! add a layer is to add a file and one line in the list below.
+//! add a layer is to add a file, its `mod` and one line in the list at the end.
 
+mod activation;
 mod any;
+mod avg_pool;
+mod conv1d;
+mod conv2d;
+mod conv_transpose2d;
 mod convolution;
+mod flatten;
+mod global_pool;
+mod identity;
 mod kinds;
 mod lengthwise;
+mod linear;
+mod max_pool;
 mod misfit;
 mod padding;
 mod pair;
+mod parallel;
+mod prelu;
+mod recurrent;
+mod repeat;
+mod reshape;
+mod residual;
+mod sequential;
+mod softmax;
+mod upsample;
 
 use std::fmt::Debug;
 
@@ -110,10 +129,10 @@ pub trait Layer: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 's
     }
 }
 
-/// Declares the layers: `file: Layer, …;` is all that the list needs to know of one.
+/// Names the layers: `file: Layer, …;` is all that the list needs to know of one.
 macro_rules! layers {
     ($($file:ident: $($layer:ident),+;)+) => {
-        $(mod $file; pub use $file::{$($layer),+};)+
+        $(pub use $file::{$($layer),+};)+
 
         impl Kinds {
             /// All layers of this library.

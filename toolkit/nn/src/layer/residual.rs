@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
 use super::{AnyLayer, Fault, Layer, Misfit, Sequential};
-use crate::on_dfdx::{Backend, Flow, Pass, Real, apart};
 use crate::host::{HostLayer, HostPass, HostTensor, threads};
+use crate::on_dfdx::{Backend, Flow, Pass, Real, apart};
 use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
 use crate::sample::Sample;
@@ -53,13 +53,19 @@ impl Layer for Residual {
             None => input.clone(),
         };
         if output != beside {
-            return Err(Misfit::new(format!("its block gives samples of shape {output}, the shortcut {beside}; they must be alike")));
+            return Err(Misfit::new(format!(
+                "its block gives samples of shape {output}, the shortcut {beside}; they must be alike"
+            )));
         }
         plan.flops(output.size());
         Ok(output)
     }
 
-    fn forward<E: Real, D: Backend<E>>(&self, pass: &mut Pass<'_, E, D>, x: Flow<E, D>) -> Result<Flow<E, D>, Fault> {
+    fn forward<E: Real, D: Backend<E>>(
+        &self,
+        pass: &mut Pass<'_, E, D>,
+        x: Flow<E, D>,
+    ) -> Result<Flow<E, D>, Fault> {
         use dfdx::tensor_ops::TryAdd;
         let beside = x.fork();
         let y = pass.part(0, x)?;
@@ -99,8 +105,11 @@ impl HostLayer for Residual {
 
     fn backward(&self, pass: &mut HostPass<'_>, gradient: HostTensor) -> Result<HostTensor, Fault> {
         let mark = pass.saved_other()?;
-        let beside =
-            if self.shortcut.is_some() { pass.part_backward(1, gradient.clone())? } else { gradient.clone() };
+        let beside = if self.shortcut.is_some() {
+            pass.part_backward(1, gradient.clone())?
+        } else {
+            gradient.clone()
+        };
         pass.rewind(mark);
         let mut through = pass.part_backward(0, gradient)?;
         if through.is_none() || beside.is_none() {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
 use super::{AnyLayer, Fault, Layer, Misfit};
-use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::host::{HostLayer, HostPass, HostTensor};
+use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
 use crate::sample::Sample;
@@ -111,7 +111,11 @@ impl HostLayer for Sequential {
         Ok(x)
     }
 
-    fn backward(&self, pass: &mut HostPass<'_>, mut gradient: HostTensor) -> Result<HostTensor, Fault> {
+    fn backward(
+        &self,
+        pass: &mut HostPass<'_>,
+        mut gradient: HostTensor,
+    ) -> Result<HostTensor, Fault> {
         for i in (0..self.layers.len()).rev() {
             if gradient.is_none() {
                 // Nothing in front of here is trained. What the rest has put aside goes with the

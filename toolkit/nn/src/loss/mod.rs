@@ -39,9 +39,9 @@ pub use poisson_nll::PoissonNll;
 use crate::NnError;
 use crate::on_dfdx::{Backend, Flow, Real, Taped};
 
-/// What is minimised, as a value. Reads and writes itself as a JSON object whose `loss` is the name:
-/// `{"loss": "CrossEntropy", "label_smoothing": 0.1}`; what is left out is at its default. One of
-/// your own writes only its name, `{"loss": "Custom", "name": "Hinge"}`, and is not read.
+/// What is minimised, as a value. Reads and writes itself as a JSON object whose `loss` is the
+/// name: `{"loss": "CrossEntropy", "label_smoothing": 0.1}`; what is left out is at its default.
+/// One of your own writes only its name, `{"loss": "Custom", "name": "Hinge"}`, and is not read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "loss")]
 #[non_exhaustive]

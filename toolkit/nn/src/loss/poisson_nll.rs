@@ -11,8 +11,8 @@ use crate::on_dfdx::{Backend, Flow, Real, Taped};
 
 /// `eˣ − y·x`, averaged over all outputs: the negative log-likelihood of counts `y` under Poisson
 /// distributions of mean `eˣ`, without the term `ln y!`, which does not depend on the network.
-/// PyTorch's `PoissonNLLLoss` at its defaults (`log_input`, not `full`). Outputs [N, …], a value for
-/// each.
+/// PyTorch's `PoissonNLLLoss` at its defaults (`log_input`, not `full`). Outputs [N, …], a value
+/// for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PoissonNll;
 

@@ -74,13 +74,13 @@ impl Training {
     }
 }
 
-/// The largest absolute difference of any weight that is let through. Measured at the rates 1e-3 and
-/// 1e-2: SGD 4.7e-7 and 4.7e-7, Adam 3.9e-7 and 7.9e-7, AdamW 3.1e-7 and 7.9e-7, NAdam 4.9e-7 and
-/// 2.3e-7, RAdam 3.2e-7 and 2.4e-7, RMSprop 5.3e-7 and 7.6e-7, Adagrad 5.5e-7 and 7.4e-7.
+/// The largest absolute difference of any weight that is let through. Measured at the rates 1e-3
+/// and 1e-2: SGD 4.7e-7 and 4.7e-7, Adam 3.9e-7 and 7.9e-7, AdamW 3.1e-7 and 7.9e-7, NAdam 4.9e-7
+/// and 2.3e-7, RAdam 3.2e-7 and 2.4e-7, RMSprop 5.3e-7 and 7.6e-7, Adagrad 5.5e-7 and 7.4e-7.
 ///
 /// Two are off by more, because weights are kept in f32. RMSprop with momentum at 1e-2, 1.4e-6: its
-/// weights grow to 4.2, where neighbours are 4.8e-7 apart; with everything but the weights in f64 it
-/// is still off by 1.2e-6. Lion at 1e-3, 1.2e-6: every step is the same, and so is its rounding.
+/// weights grow to 4.2, where neighbours are 4.8e-7 apart; with everything but the weights in f64
+/// it is still off by 1.2e-6. Lion at 1e-3, 1.2e-6: every step is the same, and so is its rounding.
 fn limit(case: &str) -> f64 {
     match case {
         "rmsprop momentum_lr_0.01" | "lion plain_lr_0.001" | "lion decay_lr_0.001" => 1.5e-6,

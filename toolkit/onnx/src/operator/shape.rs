@@ -1,7 +1,7 @@
 //! The shape of an operator's output.
 //!
-//! Every rule keeps the batch, which need not be the first dimension between nodes, in one piece: no
-//! operator that passes can make one row's result depend on another row.
+//! Every rule keeps the batch, which need not be the first dimension between nodes, in one piece:
+//! no operator that passes can make one row's result depend on another row.
 
 use super::cut::{self, broadcast};
 use super::scale::scaled;

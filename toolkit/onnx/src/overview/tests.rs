@@ -177,7 +177,8 @@ fn sizes_that_the_file_does_not_state_are_found() {
     assert_eq!(flops(&[x.clone(), weight(&[8, 3, 3, 3]), conv]), Some(2 * 8 * 4 * 10 * 27));
     let up = node("ConvTranspose", &["x", "w"], "y", &[]);
     assert_eq!(flops(&[x.clone(), weight(&[6, 2, 2, 2]), up]), Some(2 * 6 * 144 * 8));
-    // (12 − 1) · 2 + 2 + 1 − 3 = 22 places high, (12 − 1) · 1 + 1 = 12 wide; 2 groups of 2 channels.
+    // (12 − 1) · 2 + 2 + 1 − 3 = 22 places high, (12 − 1) · 1 + 1 = 12 wide; 2 groups of 2
+    // channels.
     let attributes = [
         ints("strides", &[2, 1]),
         ints("pads", &[1, 0, 2, 0]),

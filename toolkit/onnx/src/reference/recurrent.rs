@@ -6,8 +6,8 @@ use super::product::dot;
 use super::unary::apply_unary;
 use crate::operator::{Binary, Cell, Recurrent, Unary};
 
-/// ONNX Runtime's GRU computes tanh by a shorter series than its LSTM and its Tanh: 1.32 was seen at
-/// 10.1 u.
+/// ONNX Runtime's GRU computes tanh by a shorter series than its LSTM and its Tanh: 1.32 was seen
+/// at 10.1 u.
 const SHORT_SERIES: f64 = 2.0 * FOUR_U;
 
 fn add(x: Number, y: Number) -> Number {

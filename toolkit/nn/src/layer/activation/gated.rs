@@ -24,8 +24,9 @@ pub enum Approximation {
     Tanh,
 }
 
-/// `x · Φ(x)`, with `Φ` the normal distribution function (Hendrycks and Gimpel 2016, arXiv:1606.08415);
-/// with `approximate` "tanh" `x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))`, as GPT-2 has it.
+/// `x · Φ(x)`, with `Φ` the normal distribution function (Hendrycks and Gimpel 2016,
+/// arXiv:1606.08415); with `approximate` "tanh" `x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))`, as
+/// GPT-2 has it.
 ///
 /// ONNX has an operator for it from opset 20 on; here it is decomposed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,8 +146,8 @@ impl Activation for Silu {
     }
 }
 
-/// `x · tanh(softplus(x))` (Misra 2019, arXiv:1908.08681). ONNX has an operator for it from opset 18
-/// on; here it is decomposed.
+/// `x · tanh(softplus(x))` (Misra 2019, arXiv:1908.08681). ONNX has an operator for it from opset
+/// 18 on; here it is decomposed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mish;
 

@@ -143,8 +143,8 @@ impl Activation for Elu {
     }
 }
 
-/// `scale · elu(x)` with alpha 1.673… and scale 1.051…, so that activations keep mean 0 and deviation 1
-/// (Klambauer et al. 2017, arXiv:1706.02515). Weights should begin with
+/// `scale · elu(x)` with alpha 1.673… and scale 1.051…, so that activations keep mean 0 and
+/// deviation 1 (Klambauer et al. 2017, arXiv:1706.02515). Weights should begin with
 /// [`Init::LecunNormal`](crate::Init::LecunNormal).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selu;

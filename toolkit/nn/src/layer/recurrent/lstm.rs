@@ -11,9 +11,9 @@ use crate::init::Begin;
 use crate::layer::Fault;
 use crate::on_dfdx::{Backend, Real};
 
-/// Long short-term memory (Hochreiter and Schmidhuber 1997; with forget gates Gers et al. 2000), one
-/// layer: `[sequence, features]` becomes `[sequence, hidden_size]`. With σ the sigmoid, from h and c
-/// that begin at 0:
+/// Long short-term memory (Hochreiter and Schmidhuber 1997; with forget gates Gers et al. 2000),
+/// one layer: `[sequence, features]` becomes `[sequence, hidden_size]`. With σ the sigmoid, from h
+/// and c that begin at 0:
 ///
 /// ```text
 /// i, f, g, o = σ, σ, tanh, σ of (W x + b + U h + d)
