@@ -46,7 +46,8 @@ impl Evaluation {
         while loader.next(&mut batch) {
             let outputs = model.predict(&batch.features, batch.samples.len())?;
             correct += count_correct(&outputs, model.outputs(), &batch.targets);
-            let shape = std::iter::once(batch.samples.len()).chain(model.output_shape().to_vec());
+            let shape =
+                std::iter::once(batch.samples.len()).chain(model.output_shape().iter().copied());
             let outputs = HostTensor::new(shape.collect(), outputs);
             let (of_batch, by) = loss.objective().sum(&outputs, &batch.targets)?;
             sum += of_batch;
