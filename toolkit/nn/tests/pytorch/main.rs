@@ -5,6 +5,12 @@
 //! dfdx's operations is compared in f64, closely, and in f32; its form on the processor's memory in
 //! f32, and with the other form.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy excuses only the test functions themselves"
+)]
+
 mod layers;
 mod losses;
 mod optimizers;
