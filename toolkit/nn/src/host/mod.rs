@@ -9,8 +9,10 @@
 //! Everything here gives the same bits on any number of threads: work is divided by its size alone,
 //! and sums have a fixed order.
 
+pub(crate) mod attention;
 mod gemm;
 mod pass;
+pub(crate) mod rows;
 mod tensor;
 pub(crate) mod threads;
 mod through_dfdx;

@@ -117,8 +117,16 @@ macro_rules! layers {
 
 layers! {
     activation: Relu, Tanh, Sigmoid;
+    batch_norm: BatchNorm;
+    dropout: Dropout, ChannelDropout;
+    embedding: Embedding;
     flatten: Flatten;
+    group_norm: GroupNorm;
     linear: Linear;
+    multi_head_attention: MultiHeadAttention;
+    normalization: LayerNorm, RmsNorm;
+    positions: LearnedPositions, SinusoidalPositions;
     residual: Residual;
     sequential: Sequential;
+    transformer_encoder_layer: TransformerEncoderLayer;
 }

@@ -4,4 +4,6 @@
 //! dfdx's operations is compared in f64, closely, and in f32; its form on the processor's memory in
 //! f32, and with the other form.
 
+mod dropout;
 mod layers;
+mod sequences;
