@@ -56,7 +56,7 @@ fn the_key_decides_and_the_batch_does_not() {
     assert_eq!(first[128..], turned[..64]);
     // A second layer draws for itself.
     let two = mask(Sequential::new().dropout(0.5).dropout(0.5), &[64], 1, training(1, 2, &[10]));
-    assert!(two.contains(&2.0) == false && two.contains(&4.0), "{two:?}");
+    assert!(!two.contains(&2.0) && two.contains(&4.0), "{two:?}");
     assert!(two.iter().filter(|m| **m == 4.0).count() < 32);
 }
 

@@ -117,9 +117,9 @@ fn speed() {
         AnyLayer::new(LayerNorm::new()),
     ] {
         let mut trial = Trial::new(&layer, &Sample::numbers([64, 128])).unwrap();
-        trial.values.iter_mut().enumerate().for_each(|(i, v)| *v = ((i * i) as f64).sin() * 0.1);
-        let len = 16 * 64 * 128;
-        let input: Vec<f64> = (0..len).map(|i| ((i * i) as f64).sin()).collect();
+        trial.values.iter_mut().enumerate().for_each(|(i, v)| *v = (i as f64 * 1.7).sin() * 0.1);
+        let len = 16_usize * 64 * 128;
+        let input: Vec<f64> = (0..len).map(|i| (i as f64 * 1.7).sin()).collect();
         let context = Context { training: true, ..Context::EVALUATION };
         let mut best = f64::INFINITY;
         for _ in 0..20 {
