@@ -4,7 +4,11 @@
 //! dfdx's operations is compared in f64, closely, and in f32; its form on the processor's memory in
 //! f32, and with the other form.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy excuses only the test functions themselves"
+)]
 
 mod dropout;
 mod layers;
