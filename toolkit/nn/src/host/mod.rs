@@ -9,9 +9,11 @@
 //! Everything here gives the same bits on any number of threads: work is divided by its size alone,
 //! and sums have a fixed order.
 
+pub(crate) mod attention;
 mod convolution;
 mod gemm;
 mod pass;
+pub(crate) mod rows;
 mod tensor;
 pub(crate) mod threads;
 mod through_dfdx;

@@ -4,10 +4,10 @@
 use rayon::prelude::*;
 
 /// Elements below which dividing costs more than it saves.
-const WORTH: usize = 1 << 15;
+pub(super) const WORTH: usize = 1 << 15;
 
 /// Elements of one share of element-wise work.
-const SHARE: usize = 1 << 14;
+pub(super) const SHARE: usize = 1 << 14;
 
 /// Applies `f` to `values` in shares; `f` gets the index of a share's first element.
 pub fn each_share(values: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {

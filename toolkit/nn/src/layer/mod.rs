@@ -9,21 +9,28 @@
 mod activation;
 mod any;
 mod avg_pool;
+mod batch_norm;
 mod conv1d;
 mod conv2d;
 mod conv_transpose2d;
 mod convolution;
+mod dropout;
+mod embedding;
 mod flatten;
 mod global_pool;
+mod group_norm;
 mod identity;
 mod kinds;
 mod lengthwise;
 mod linear;
 mod max_pool;
 mod misfit;
+mod multi_head_attention;
+mod normalization;
 mod padding;
 mod pair;
 mod parallel;
+mod positions;
 mod prelu;
 mod recurrent;
 mod repeat;
@@ -31,6 +38,7 @@ mod reshape;
 mod residual;
 mod sequential;
 mod softmax;
+mod transformer_encoder_layer;
 mod upsample;
 
 use std::fmt::Debug;
@@ -146,15 +154,22 @@ macro_rules! layers {
 layers! {
     activation: Abs, Cos, Elu, Exp, Gelu, HardSwish, LeakyRelu, Ln, Mish, Relu, Selu, Sigmoid, Silu, Sin, Softplus, Sqrt, Square, Tanh;
     avg_pool: AvgPool1d, AvgPool2d, AdaptiveAvgPool1d, AdaptiveAvgPool2d;
+    batch_norm: BatchNorm;
     conv1d: Conv1d;
     conv2d: Conv2d;
     conv_transpose2d: ConvTranspose2d;
+    dropout: Dropout, ChannelDropout;
+    embedding: Embedding;
     flatten: Flatten;
     global_pool: GlobalAvgPool, GlobalMaxPool, GlobalMinPool;
+    group_norm: GroupNorm;
     identity: Identity;
     linear: Linear;
     max_pool: MaxPool1d, MaxPool2d;
+    multi_head_attention: MultiHeadAttention;
+    normalization: LayerNorm, RmsNorm;
     parallel: Parallel;
+    positions: LearnedPositions, SinusoidalPositions;
     prelu: PRelu;
     recurrent: Gru, Lstm;
     repeat: Repeat;
@@ -162,5 +177,6 @@ layers! {
     residual: Residual;
     sequential: Sequential;
     softmax: LogSoftmax, Softmax;
+    transformer_encoder_layer: TransformerEncoderLayer;
     upsample: Upsample;
 }

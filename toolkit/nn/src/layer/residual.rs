@@ -122,7 +122,7 @@ impl HostLayer for Residual {
 }
 
 /// Adds `b` to `a`, element by element.
-fn add(a: &mut HostTensor, b: &HostTensor) {
+pub(super) fn add(a: &mut HostTensor, b: &HostTensor) {
     let b = b.numbers();
     threads::each_share(a.numbers_mut(), |at, share| {
         let len = share.len();

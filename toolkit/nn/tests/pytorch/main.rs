@@ -11,6 +11,8 @@
     reason = "clippy excuses only the test functions themselves"
 )]
 
+mod dropout;
 mod layers;
 mod losses;
 mod optimizers;
+mod sequences;

@@ -1,0 +1,331 @@
+//! Attention of every position of a sequence to every other.
+
+use dfdx::prelude::*;
+use serde::{Deserialize, Serialize};
+use trainbook_onnx::{Attribute, Value};
+
+use super::{Fault, Layer, Misfit, Sequential};
+use crate::host::attention::Attention;
+use crate::host::{HostLayer, HostPass, HostTensor, Matrix, gemm};
+use crate::init::Begin;
+use crate::on_dfdx::{Backend, Flow, Pass, Real};
+use crate::onnx_form::OnnxPass;
+use crate::parameters::Role;
+use crate::plan::Plan;
+use crate::sample::Sample;
+
+/// Self-attention in several heads (Vaswani et al. 2017, arXiv:1706.03762): queries, keys and
+/// values are linear in x, `q, k, v = x in_proj_weightᵀ + in_proj_bias`; each head of `d = features
+/// / num_heads` features gives `softmax(q kᵀ / √d) v`, and what the heads give, side by side, goes
+/// through `out_proj`. As PyTorch's `MultiheadAttention(features, num_heads)` on one sequence.
+///
+/// Takes `[sequence, features]` and keeps the shape. Parameters, with D features: `in_proj_weight`
+/// (3 D, D: queries, keys, values), `in_proj_bias` (3 D), `out_proj.weight` (D, D),
+/// `out_proj.bias` (D). There is no dropout of the attention's weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MultiHeadAttention {
+    /// Into how many heads the features are divided.
+    pub num_heads: usize,
+    /// Whether a position sees only itself and those before it. Default false.
+    #[serde(default)]
+    pub causal: bool,
+    /// Whether the projections have biases. Default true.
+    #[serde(default = "yes")]
+    pub bias: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl MultiHeadAttention {
+    /// With so many heads, each position seeing all others.
+    pub fn new(num_heads: usize) -> Self {
+        Self { num_heads, causal: false, bias: true }
+    }
+
+    /// The same where a position sees only itself and those before it.
+    #[must_use]
+    pub fn causal(mut self) -> Self {
+        self.causal = true;
+        self
+    }
+
+    /// The same without biases.
+    #[must_use]
+    pub fn no_bias(mut self) -> Self {
+        self.bias = false;
+        self
+    }
+
+    /// The numbers of the output projection's weight and bias among the layer's tensors.
+    fn out_proj(&self) -> (usize, usize) {
+        if self.bias { (2, 3) } else { (1, 2) }
+    }
+
+    fn sizes(&self, shape: &[usize]) -> Attention {
+        let dim = |i: usize| shape.get(i).copied().unwrap_or(1);
+        let (num_heads, causal) = (self.num_heads, self.causal);
+        Attention { batch: dim(0), length: dim(1), features: dim(2), heads: num_heads, causal }
+    }
+}
+
+impl Sequential {
+    /// Appends a [`MultiHeadAttention`] of so many heads.
+    #[must_use]
+    pub fn multi_head_attention(self, num_heads: usize) -> Self {
+        self.with(MultiHeadAttention::new(num_heads))
+    }
+}
+
+/// What is added to the score of a position that is not seen. In f32 and f64 its exponential is 0;
+/// unlike −∞ it makes no NaN of a difference.
+const HIDDEN: f64 = -1e30;
+
+/// What is added to the scores, row-major.
+fn mask(length: usize) -> impl Iterator<Item = f64> {
+    (0..length * length).map(move |i| if i % length > i / length { HIDDEN } else { 0.0 })
+}
+
+impl Layer for MultiHeadAttention {
+    const KIND: &'static str = "MultiHeadAttention";
+
+    fn plan(&self, plan: &mut Plan<'_>, input: &Sample) -> Result<Sample, Misfit> {
+        let [length, features] = input.dims("[sequence, features]")?;
+        if length == 0 || features == 0 {
+            return Err(Misfit::new("it takes [sequence, features], at least one of each"));
+        }
+        let heads = self.num_heads;
+        if heads == 0 || !features.is_multiple_of(heads) {
+            return Err(Misfit::new(format!(
+                "its num_heads, {heads}, must divide the {features} features"
+            )));
+        }
+        // Queries, keys and values are three matrices, one below the other.
+        let begin = Begin::Weight { fan_in: features, fan_out: features };
+        let shape = [3 * features, features];
+        plan.parameter("in_proj_weight", shape, Role::Weight, begin.clone());
+        if self.bias {
+            plan.parameter("in_proj_bias", [3 * features], Role::Bias, Begin::ZEROS);
+        }
+        plan.parameter("out_proj.weight", [features, features], Role::Weight, begin);
+        if self.bias {
+            plan.parameter("out_proj.bias", [features], Role::Bias, Begin::ZEROS);
+        }
+        let projections = 4 * length * features * (2 * features + usize::from(self.bias));
+        let products = 4 * length * length * features;
+        let softmaxes = 6 * length * length * heads;
+        plan.flops(projections + products + softmaxes);
+        Ok(input.clone())
+    }
+
+    fn forward<E: Real, D: Backend<E>>(
+        &self,
+        pass: &mut Pass<'_, E, D>,
+        x: Flow<E, D>,
+    ) -> Result<Flow<E, D>, Fault> {
+        let shape = x.shape().to_vec();
+        let Attention { batch, length, features, heads, .. } = self.sizes(&shape);
+        let (device, rows, head) = (x.device(), batch * length, features / heads);
+        let weight = pass.parameter(0, (3 * features, features))?;
+        let mut qkv =
+            x.view((rows, features))?.try_matmul(weight.try_permute::<_, Axes2<1, 0>>()?)?;
+        if self.bias {
+            let bias = pass.parameter(1, (3 * features,))?;
+            qkv = qkv.try_add(bias.try_broadcast_like::<_, Axis<0>>(&(rows, 3 * features))?)?;
+        }
+        let heads_of = (batch, length, heads, head);
+        let q = qkv.with_empty_tape().try_slice((0..rows, 0..features))?;
+        let k = qkv.with_empty_tape().try_slice((0..rows, features..2 * features))?;
+        let v = qkv.try_slice((0..rows, 2 * features..3 * features))?;
+        let q = q.try_reshape_like(&heads_of)?.try_permute::<_, Axes4<0, 2, 1, 3>>()?;
+        let k = k.try_reshape_like(&heads_of)?.try_permute::<_, Axes4<0, 2, 3, 1>>()?;
+        let v = v.try_reshape_like(&heads_of)?.try_permute::<_, Axes4<0, 2, 1, 3>>()?;
+
+        let mut scores = q.try_matmul(k)?.try_mul(E::of(1.0 / (head as f64).sqrt()))?;
+        if self.causal {
+            let mask = mask(length).map(E::of).collect::<Vec<E>>();
+            let mask = device.try_tensor_from_vec(mask, (length, length))?;
+            let all = *scores.shape();
+            scores = scores.try_add(mask.try_broadcast_like::<_, Axes2<0, 1>>(&all)?)?;
+        }
+        let tokens = scores.try_softmax::<Axis<3>>()?.try_matmul(v)?;
+        let tokens =
+            tokens.try_permute::<_, Axes4<0, 2, 1, 3>>()?.try_reshape_like(&(rows, features))?;
+
+        let (weight, bias) = self.out_proj();
+        let weight = pass.parameter(weight, (features, features))?;
+        let mut y = tokens.try_matmul(weight.try_permute::<_, Axes2<1, 0>>()?)?;
+        if self.bias {
+            let bias = pass.parameter(bias, (features,))?;
+            y = y.try_add(bias.try_broadcast_like::<_, Axis<0>>(&(rows, features))?)?;
+        }
+        Flow::shaped(y, shape)
+    }
+
+    fn host(&self) -> Option<&dyn HostLayer> {
+        Some(self)
+    }
+
+    fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
+        let [length, features] =
+            pass.layer().input.dims("[sequence, features]").map_err(|m| Fault::new(m.reason))?;
+        let head = features / self.num_heads;
+        let heads = vec![0, length as i64, self.num_heads as i64, head as i64];
+        let heads = pass.integers("heads", heads)?;
+        let mut parts = Vec::new();
+        for (i, (name, perm)) in
+            [("q", [0, 2, 1, 3]), ("k", [0, 2, 3, 1]), ("v", [0, 2, 1, 3])].into_iter().enumerate()
+        {
+            let weight = &pass.values(0)[i * features * features..][..features * features];
+            let weight = transposed(weight, features);
+            let mut value = project(pass, name, x, weight, features)?;
+            if self.bias {
+                let bias = pass.values(1)[i * features..][..features].to_vec();
+                value = shift(pass, name, &value, bias)?;
+            }
+            let value = pass.node("Reshape", &[&value.name, &heads], &[])?;
+            let perm = Attribute::Ints(perm.to_vec());
+            parts.push(pass.node("Transpose", &[&value.name], &[("perm", perm)])?.name);
+        }
+        let scale = pass.weight("scale", &[], vec![(1.0 / (head as f64).sqrt()) as f32])?;
+        let mut value = pass.node("MatMul", &[&parts[0], &parts[1]], &[])?;
+        value = pass.node("Mul", &[&value.name, &scale], &[])?;
+        if self.causal {
+            let mask = mask(length).map(|v| v as f32).collect();
+            let mask = pass.weight("mask", &[length, length], mask)?;
+            value = pass.node("Add", &[&value.name, &mask], &[])?;
+        }
+        value = pass.node("Softmax", &[&value.name], &[("axis", Attribute::Int(-1))])?;
+        value = pass.node("MatMul", &[&value.name, &parts[2]], &[])?;
+        let perm = Attribute::Ints(vec![0, 2, 1, 3]);
+        value = pass.node("Transpose", &[&value.name], &[("perm", perm)])?;
+        let merged = pass.integers("merged", vec![0, length as i64, features as i64])?;
+        value = pass.node("Reshape", &[&value.name, &merged], &[])?;
+
+        let (weight, bias) = self.out_proj();
+        let weight = transposed(pass.values(weight), features);
+        value = project(pass, "out_proj", &value, weight, features)?;
+        if self.bias {
+            value = shift(pass, "out_proj", &value, pass.values(bias).to_vec())?;
+        }
+        Ok(value)
+    }
+
+    fn note(&self) -> String {
+        let heads = if self.num_heads == 1 { "head" } else { "heads" };
+        let causal = if self.causal { ", causal" } else { "" };
+        let bias = if self.bias { "" } else { ", no bias" };
+        format!("{} {heads}{causal}{bias}", self.num_heads)
+    }
+}
+
+/// A square matrix, transposed.
+fn transposed(weight: &[f32], size: usize) -> Vec<f32> {
+    (0..size * size).map(|i| weight[i % size * size + i / size]).collect()
+}
+
+fn project(
+    pass: &mut OnnxPass<'_>,
+    name: &str,
+    x: &Value,
+    weight: Vec<f32>,
+    features: usize,
+) -> Result<Value, Fault> {
+    let weight = pass.weight(&format!("{name}.weight_t"), &[features, features], weight)?;
+    pass.node("MatMul", &[&x.name, &weight], &[])
+}
+
+fn shift(pass: &mut OnnxPass<'_>, name: &str, x: &Value, bias: Vec<f32>) -> Result<Value, Fault> {
+    let bias = pass.weight(&format!("{name}.bias"), &[bias.len()], bias)?;
+    pass.node("Add", &[&x.name, &bias], &[])
+}
+
+impl HostLayer for MultiHeadAttention {
+    fn forward(&self, pass: &mut HostPass<'_>, x: HostTensor) -> Result<HostTensor, Fault> {
+        let sizes = self.sizes(&x.shape);
+        let Attention { batch, length, features, heads, .. } = sizes;
+        let rows = batch * length;
+        let (out_weight, out_bias) = self.out_proj();
+        let (in_bias, out_bias) = match self.bias {
+            true => (Some(pass.parameter(1)), Some(pass.parameter(out_bias))),
+            false => (None, None),
+        };
+        let mut qkv = pass.memory(rows * 3 * features);
+        linear(x.numbers(), pass.parameter(0), in_bias, features, &mut qkv);
+        let mut weights = pass.memory(batch * heads * length * length);
+        let mut merged = pass.memory(rows * features);
+        sizes.forward(&qkv, &mut weights, &mut merged)?;
+        let mut y = pass.memory(rows * features);
+        linear(&merged, pass.parameter(out_weight), out_bias, features, &mut y);
+        let shape = x.shape.clone();
+        pass.save(x);
+        pass.save(HostTensor::new(vec![rows, 3 * features], qkv));
+        pass.save(HostTensor::new(vec![batch, heads, length, length], weights));
+        pass.save(HostTensor::new(vec![rows, features], merged));
+        Ok(HostTensor::new(shape, y))
+    }
+
+    fn backward(&self, pass: &mut HostPass<'_>, gradient: HostTensor) -> Result<HostTensor, Fault> {
+        let (merged, weights, qkv) = (pass.saved()?, pass.saved()?, pass.saved()?);
+        let x = pass.saved()?;
+        let sizes = self.sizes(&x.shape);
+        let features = sizes.features;
+        let rows = sizes.batch * sizes.length;
+        let (out_weight, out_bias) = self.out_proj();
+
+        let dy = Matrix::new(gradient.numbers(), rows, features);
+        let merged_matrix = Matrix::new(merged.numbers(), rows, features);
+        gemm(dy.t(), merged_matrix, pass.gradient(out_weight), true);
+        if self.bias {
+            sum_rows(gradient.numbers(), pass.gradient(out_bias));
+        }
+        let mut of_merged = pass.memory(rows * features);
+        let weight = Matrix::new(pass.parameter(out_weight), features, features);
+        gemm(dy, weight, &mut of_merged, false);
+        pass.free(gradient);
+        pass.free(merged);
+
+        let mut of_qkv = pass.memory(rows * 3 * features);
+        sizes.backward(qkv.numbers(), weights.numbers(), &of_merged, &mut of_qkv)?;
+        pass.free(qkv);
+        pass.free(weights);
+
+        let d_qkv = Matrix::new(&of_qkv, rows, 3 * features);
+        gemm(d_qkv.t(), Matrix::new(x.numbers(), rows, features), pass.gradient(0), true);
+        if self.bias {
+            sum_rows(&of_qkv, pass.gradient(1));
+        }
+        let shape = x.shape.clone();
+        pass.free(x);
+        let dx = if pass.wants_input_gradient() {
+            // As large as the gradient in `merged`, which is not needed any more.
+            let mut dx = std::mem::take(&mut of_merged);
+            gemm(d_qkv, Matrix::new(pass.parameter(0), 3 * features, features), &mut dx, false);
+            HostTensor::new(shape, dx)
+        } else {
+            HostTensor::none()
+        };
+        pass.free_memory(of_merged);
+        pass.free_memory(of_qkv);
+        Ok(dx)
+    }
+}
+
+/// `y ← x Wᵀ + b`.
+fn linear(x: &[f32], weight: &[f32], bias: Option<&[f32]>, inputs: usize, y: &mut [f32]) {
+    let (rows, outputs) = (x.len() / inputs, weight.len() / inputs);
+    if let Some(bias) = bias {
+        y.chunks_exact_mut(outputs).for_each(|row| row.copy_from_slice(bias));
+    }
+    let weight = Matrix::new(weight, outputs, inputs);
+    gemm(Matrix::new(x, rows, inputs), weight.t(), y, bias.is_some());
+}
+
+/// Adds all rows to `into`, in their order.
+fn sum_rows(rows: &[f32], into: &mut [f32]) {
+    for row in rows.chunks_exact(into.len().max(1)) {
+        into.iter_mut().zip(row).for_each(|(sum, more)| *sum += more);
+    }
+}
