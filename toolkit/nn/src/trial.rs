@@ -65,6 +65,43 @@ impl Trial {
         std::iter::once(rows).chain(self.planned.root.input.shape.iter().copied()).collect()
     }
 
+    /// Forward alone, in the processor's memory and f32: the output's shape, and the output.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    pub fn forward_on_host(
+        &self,
+        input: &[f64],
+        rows: usize,
+        context: Context<'_>,
+    ) -> Result<(Vec<usize>, Vec<f64>), NnError> {
+        let (root, layout) = (&self.planned.root, &self.planned.layout);
+        let values: Vec<f32> = self.values.iter().map(|v| *v as f32).collect();
+        let output = HostPass::new(
+            root,
+            layout.slots(),
+            &values,
+            &mut [],
+            &mut Vec::new(),
+            context,
+            &mut Aside::default(),
+            &mut Memory::default(),
+            false,
+        )
+        .forward(self.begin(input, rows))
+        .map_err(NnError::from_fault)?;
+        Ok((output.shape.clone(), output.numbers().iter().map(|v| f64::from(*v)).collect()))
+    }
+
+    fn begin(&self, input: &[f64], rows: usize) -> HostTensor {
+        match self.planned.root.input.kind {
+            Kind::Numbers => {
+                HostTensor::new(self.shape(rows), input.iter().map(|v| *v as f32).collect())
+            }
+            Kind::Indices => HostTensor::of_indices(self.shape(rows), indices(input)),
+        }
+    }
+
     /// Forward and, from `upstream` as the gradient in the output, backward, in the processor's
     /// memory and f32. Indices are given as numbers.
     ///
@@ -81,10 +118,7 @@ impl Trial {
         let widen = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
         let (root, layout) = (&self.planned.root, &self.planned.layout);
         let values = narrow(&self.values);
-        let x = match root.input.kind {
-            Kind::Numbers => HostTensor::new(self.shape(rows), narrow(input)),
-            Kind::Indices => HostTensor::of_indices(self.shape(rows), indices(input)),
-        };
+        let x = self.begin(input, rows);
         let (mut aside, mut memory) = (Aside::default(), Memory::default());
         let mut buffers = Vec::new();
         let output = HostPass::new(

@@ -24,8 +24,8 @@ struct TensorProto {
 }
 
 impl Folder {
-    pub fn new() -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("onnx-layers");
+    pub fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         if path.exists() {
             fs::remove_dir_all(&path).unwrap();
         }

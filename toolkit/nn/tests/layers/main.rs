@@ -13,3 +13,4 @@ mod folder;
 mod matrix;
 mod network;
 mod refusals;
+mod registry;

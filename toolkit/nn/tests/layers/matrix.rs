@@ -211,7 +211,7 @@ fn plain<M>(model: M) -> (M, Tensors) {
 
 #[test]
 fn onnx_of_every_layer_computes_what_dfdx_computes() {
-    let mut m = Matrix { folder: Folder::new(), models: 0, wrong: Vec::new() };
+    let mut m = Matrix { folder: Folder::new("onnx-layers"), models: 0, wrong: Vec::new() };
     linear(&mut m);
     heads(&mut m);
     normalization(&mut m);

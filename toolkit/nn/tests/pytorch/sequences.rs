@@ -105,28 +105,3 @@ fn a_batch_of_one_number_a_channel_has_no_variance() {
     assert_eq!(host, dfdx);
     assert!(host.contains("at least 2 numbers for each channel; this batch has 1"), "{host}");
 }
-
-/// Not a test: `cargo test --release -- --ignored --nocapture speed` shows milliseconds.
-#[test]
-#[ignore = "measures"]
-fn speed() {
-    let layer = TransformerEncoderLayer::new(4, 256).dropout(0.0);
-    for layer in [
-        AnyLayer::new(layer),
-        AnyLayer::new(MultiHeadAttention::new(4)),
-        AnyLayer::new(LayerNorm::new()),
-    ] {
-        let mut trial = Trial::new(&layer, &Sample::numbers([64, 128])).unwrap();
-        trial.values.iter_mut().enumerate().for_each(|(i, v)| *v = (i as f64 * 1.7).sin() * 0.1);
-        let len = 16_usize * 64 * 128;
-        let input: Vec<f64> = (0..len).map(|i| (i as f64 * 1.7).sin()).collect();
-        let context = Context { training: true, ..Context::EVALUATION };
-        let mut best = f64::INFINITY;
-        for _ in 0..20 {
-            let begin = std::time::Instant::now();
-            trial.on_host(&input, 16, context, &input).unwrap();
-            best = best.min(begin.elapsed().as_secs_f64() * 1e3);
-        }
-        println!("{layer}: {best:.2} ms, conversions from and to f64 included");
-    }
-}
