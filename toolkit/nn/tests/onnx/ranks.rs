@@ -135,7 +135,7 @@ fn planted_bugs_in_an_encoder_are_refused() {
         ),
         (
             "batch moved",
-            "does not fit",
+            "its output is",
             Box::new(move |g| {
                 node(g, "self_attn.q.transpose")
                     .attributes
