@@ -139,7 +139,11 @@ fn onnx_refuses_nodes_that_mix_rows() {
         }
     }
     let bad: [Add; 8] = [
-        |g, x| g.node("", "Transpose", &[&x.name], &[("perm", Attribute::Ints(vec![1, 0, 2]))]),
+        |g, x| {
+            let last = [("perm", Attribute::Ints(vec![1, 2, 0]))];
+            let turned = g.node("", "Transpose", &[&x.name], &last)?;
+            g.node("", "Softmax", &[&turned.name], &[("axis", Attribute::Int(-1))])
+        },
         |g, x| g.node("", "ReduceMean", &[&x.name], &[("axes", Attribute::Ints(vec![0]))]),
         |g, x| g.node("", "ReduceMean", &[&x.name], &[("axes", Attribute::Ints(vec![-1]))]),
         |g, x| g.node("", "Softmax", &[&x.name], &[("axis", Attribute::Int(1))]),
