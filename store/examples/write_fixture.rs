@@ -64,6 +64,7 @@ fn start() -> RunStart {
             reads: vec!["gradients".into()],
             writes: vec!["gradients".into()],
         }],
+        recipe: None,
         environment: Environment {
             os: "linux".into(),
             arch: "x86_64".into(),

@@ -20,6 +20,7 @@ fn start() -> RunStart {
         model: "mlp".into(),
         data: DataFingerprint { source: "digits.csv".into(), rows: 10, hash: "ab".into() },
         plan: vec![callback("Clip"), callback("Clip"), callback("EarlyStopping")],
+        recipe: None,
         environment: Environment {
             os: "linux".into(),
             threads: 2,
@@ -301,4 +302,21 @@ fn absent_and_nan_are_not_the_same_in_json() {
     let json = |value| serde_json::to_string(&of(value)).unwrap();
     assert_eq!(json(None), r#"{"path":"params.lr","group":"settings","b":1}"#);
     assert_eq!(json(Some(f64::NAN)), r#"{"path":"params.lr","group":"settings","a":null,"b":1}"#);
+}
+
+#[test]
+fn a_layer_that_differs_is_named() {
+    let with = |units: u32| {
+        let network = format!(
+            r#"{{"network": {{"layer": "Sequential", "layers": [
+                {{"layer": "Linear", "out_features": {units}}}, {{"layer": "Relu"}}]}}, "seed": 3}}"#
+        );
+        let model = format!("Linear {units} → Relu");
+        record(RunStart { recipe: Some(network), model, ..start() }, &[0.5])
+    };
+    let diff = RunDiff::between(&with(8), &with(16));
+    assert_eq!(paths(&diff.causes), ["network.layers.0.out_features"]);
+    // A run that is older than the record has its one text, and so both differ as texts do.
+    let older = record(RunStart { model: "mlp".into(), ..start() }, &[0.5]);
+    assert!(paths(&RunDiff::between(&older, &with(8)).causes).contains(&"model"));
 }

@@ -1,5 +1,6 @@
 //! A model loaded in tract, a runtime in Rust that shares no code with ONNX Runtime.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,10 +27,12 @@ impl Model {
     /// # Errors
     /// [`Error::OnnxFile`] if tract does not support the graph.
     pub fn load(path: &Path, mut bytes: &[u8]) -> Result<Self, Error> {
-        let plan = tract_onnx::onnx()
-            .model_for_read(&mut bytes)
-            .and_then(|model| model.into_optimized()?.into_runnable());
-        let plan = plan.map_err(|e| Error::OnnxFile { path: path.into(), reason: one_line(&e) })?;
+        let plan = unwound(|| {
+            tract_onnx::onnx()
+                .model_for_read(&mut bytes)
+                .and_then(|model| model.into_optimized()?.into_runnable())
+        });
+        let plan = plan.map_err(|reason| Error::OnnxFile { path: path.into(), reason })?;
         Ok(Self { plan, path: path.into() })
     }
 
@@ -44,7 +47,17 @@ impl Model {
                 .map(|output| array(output))
                 .collect::<TractResult<Vec<_>>>()
         };
-        run().map_err(|e| Error::OnnxFile { path: self.path.clone(), reason: one_line(&e) })
+        unwound(run).map_err(|reason| Error::OnnxFile { path: self.path.clone(), reason })
+    }
+}
+
+/// Runs a part of tract. It panics on recurrent layers whose batch is free; a second opinion that
+/// panics is none, and no reason to end the program.
+fn unwound<R>(run: impl FnOnce() -> TractResult<R>) -> Result<R, String> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => Err(one_line(&error)),
+        Err(_) => Err("tract panicked on it".to_owned()),
     }
 }
 

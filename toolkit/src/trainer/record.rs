@@ -71,7 +71,7 @@ pub(super) fn params(
     put("loss", recipe.loss.name().into());
     put("optimizer", recipe.optimizer.name().into());
     put("weight_decay", recipe.optimizer.weight_decay().into());
-    let options = [serde_json::to_value(&recipe.optimizer), serde_json::to_value(&recipe.loss)];
+    let options = [serde_json::to_value(recipe.optimizer), serde_json::to_value(&recipe.loss)];
     for (name, value) in options.into_iter().flatten().flat_map(options_of) {
         if name != "weight_decay" {
             put(&name, value);

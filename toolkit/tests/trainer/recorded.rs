@@ -75,13 +75,18 @@ fn what_was_set_is_there() {
         .unwrap();
     let run = trainer.fit(Epochs(2)).unwrap();
     let RunRecord { summary, plan, data: fingerprint, .. } = record(&store, &run);
-    let expected: [(&str, Value); 11] = [
+    let expected: [(&str, Value); 16] = [
         ("batch_size", 16_u64.into()),
+        ("betas", "[0.9,0.999]".into()),
         ("device", "cpu".into()),
         ("epochs", 2_u64.into()),
+        ("eps", 1e-8.into()),
         ("init", "KaimingUniform".into()),
+        ("label_smoothing", 0.0.into()),
         ("loss", "CrossEntropy".into()),
         ("lr", 0.03.into()),
+        ("model.layers", 3_u64.into()),
+        ("model.parameters", 67_u64.into()),
         ("optimizer", "adamw".into()),
         ("patience", 9_u64.into()),
         ("schedule", "one_cycle".into()),
@@ -181,6 +186,12 @@ fn what_is_done_with_a_run_is_recorded_with_it() {
                 exported = true;
             }
             RunEvent::Checkpoint { label, epoch, step, object, metric } => {
+                // The last one is there whatever the callbacks ask for, so that the run can be made
+                // again.
+                if label == "final" {
+                    assert_eq!((epoch, step, metric), (run.epochs(), run.epochs() * BATCHES, None));
+                    continue;
+                }
                 assert_eq!((label.as_str(), step), ("best", epoch * BATCHES));
                 assert_eq!(
                     metric.unwrap().value,

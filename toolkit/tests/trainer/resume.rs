@@ -52,7 +52,9 @@ fn a_checkpoint_from_the_middle_of_a_fit_goes_on_to_the_same_end() {
         .events
         .iter()
         .filter_map(|e| match &e.event {
-            RunEvent::Checkpoint { epoch, object, .. } => Some((*epoch, *object)),
+            RunEvent::Checkpoint { label, epoch, object, .. } if label == "last" => {
+                Some((*epoch, *object))
+            }
             _ => None,
         })
         .collect();

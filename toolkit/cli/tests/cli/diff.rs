@@ -67,7 +67,9 @@ fn a_repetition_is_the_same_and_another_seed_is_not() {
     let models = diff(&other, list[0]["id"].as_str().unwrap());
     let paths = causes(&models);
     assert!(
-        paths.contains(&"model") && paths.contains(&"tags.role") && !paths.contains(&"data.hash"),
+        paths.contains(&"network.layers.0.out_features")
+            && paths.contains(&"tags.role")
+            && !paths.contains(&"data.hash"),
         "{paths:?}"
     );
 

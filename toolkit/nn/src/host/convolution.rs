@@ -185,13 +185,7 @@ impl Convolution {
             .collect();
         each(shares, |((positions, image), scratch)| {
             let scratch = self.split(&division, scratch);
-            match bias {
-                Some(bias) => image
-                    .chunks_mut(self.window.image())
-                    .zip(bias.iter().cycle())
-                    .for_each(|(plane, b)| plane.fill(*b)),
-                None => image.fill(0.0),
-            }
+            image.fill(0.0);
             for tile in self.tiles(&division, positions.len() / from) {
                 let positions = self.gather(positions, &tile, scratch.gathered)?;
                 let mut columns = matrix_mut(scratch.columns, self.rows(), positions.ncols())?;
@@ -203,6 +197,11 @@ impl Convolution {
                     general_mat_mul(1.0, &weight.t(), &positions, 0.0, &mut columns);
                 }
                 self.add_columns(scratch.columns, &tile, image);
+            }
+            // Last, so that small sums are not rounded at the size of a large bias again and again.
+            if let Some(bias) = bias {
+                let planes = image.chunks_mut(self.window.image()).zip(bias.iter().cycle());
+                planes.for_each(|(plane, b)| plane.iter_mut().for_each(|y| *y += b));
             }
             Ok(())
         })

@@ -14,7 +14,7 @@ struct Walked {
     output: Taped<(usize,), f32, Cpu>,
     input: Tensor<(usize,), f32, Cpu>,
     input_shape: Vec<usize>,
-    parameters: Vec<(usize, Tensor<(usize,), f32, Cpu>)>,
+    parameters: Tensors<f32, Cpu>,
 }
 
 /// The slots of a layer and all its parts.
@@ -54,8 +54,7 @@ pub(super) fn forward(pass: &mut HostPass<'_>, x: HostTensor) -> Result<HostTens
     let mut values = pass.memory(output.shape().0);
     output.retaped::<NoneTape>().copy_into(&mut values);
     if pass.recording {
-        let parameters = tensors.into_iter().collect();
-        pass.save_other(Walked { output, input, input_shape, parameters });
+        pass.save_other(Walked { output, input, input_shape, parameters: tensors });
     }
     Ok(HostTensor::new(shape, values))
 }
