@@ -1,6 +1,7 @@
 //! `cargo xtask`: the project's own commands. Everything they install goes into `.cache` in the
 //! repository.
 
+mod accuracy;
 mod bench;
 mod cache;
 mod demo;
@@ -30,12 +31,14 @@ usage: cargo xtask COMMAND
   test [--quick]   everything that CI checks; --quick leaves out the notebooks and their kernel
   notebooks [--save]
                    run the notebooks in their kernel; --save keeps what the cells show in the files
+  accuracy [--json] [TASK…]
+                   how well the library learns on five tasks, beside PyTorch's figures
   bench            the trainer's step against a hand-written loop, and what export and store cost
   peers [--quick]  the run store beside MLflow with SQLite; --quick asks 1,000 runs only, not 10,000
   setup            only install what the others need (into .cache, nothing else)
 ";
 
-const COMMANDS: [&str; 6] = ["demo", "test", "notebooks", "bench", "peers", "setup"];
+const COMMANDS: [&str; 7] = ["demo", "test", "notebooks", "accuracy", "bench", "peers", "setup"];
 
 fn main() -> ExitCode {
     match dispatch(std::env::args_os().skip(1).collect()) {
@@ -55,6 +58,7 @@ fn dispatch(mut args: Vec<OsString>) -> Result<ExitCode> {
     let command = args.remove(0).to_string_lossy().into_owned();
     match command.as_str() {
         "demo" => return demo::run(&args),
+        "accuracy" => return accuracy::run(&args),
         "test" => test::run(flag(&command, &args, "--quick")?)?,
         "notebooks" => notebooks::run(flag(&command, &args, "--save")?)?,
         "bench" => {
@@ -139,7 +143,7 @@ mod tests {
         assert_eq!(nearest("--quik", &["--quick"]), "did you mean `--quick`?");
         assert_eq!(
             nearest("deploy", &COMMANDS),
-            "there is `demo`, `test`, `notebooks`, `bench`, `peers`, `setup`"
+            "there is `demo`, `test`, `notebooks`, `accuracy`, `bench`, `peers`, `setup`"
         );
     }
 

@@ -76,10 +76,14 @@ fn check(cache: &Cache, steps: &mut Steps, closing: &mut Closing, quick: bool) -
     })?;
     steps.run("Python checks every layer", || {
         // Written by the tests above.
-        let layers = shell::target_folder()?.join("tmp/onnx-layers");
+        let written = shell::target_folder()?.join("tmp");
         for packages in [Packages::Newest, Packages::Oldest] {
             shell::run(python::script_with(cache, packages, "check_layers.py").arg("--refuses"))?;
-            shell::run(python::script_with(cache, packages, "check_layers.py").arg(&layers))?;
+            // dfdx's layers, and those of networks as data.
+            for layers in ["onnx-layers", "onnx-networks"] {
+                let mut check = python::script_with(cache, packages, "check_layers.py");
+                shell::run(check.arg(written.join(layers)))?;
+            }
         }
         Ok(())
     })?;

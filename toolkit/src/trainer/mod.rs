@@ -27,6 +27,7 @@ pub use run::{EpochRow, Run};
 
 use crate::Error;
 use crate::data::Dataset;
+use crate::nn::{Network, Summary};
 use crate::random::Seed;
 use crate::task::{Recipe, Task};
 
@@ -55,6 +56,16 @@ impl Trainer {
     /// The callbacks in the order in which they are called, with what each reads and writes.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// What the network comes to on its data: a table of layers, shapes, parameters and cost.
+    pub fn summary(&self) -> Summary {
+        Summary::new(self.task.model().planned())
+    }
+
+    /// The network, and how it is trained.
+    pub fn network(&self) -> &Network {
+        &self.recipe.network
     }
 
     /// The seed from which every random stream of this trainer follows.

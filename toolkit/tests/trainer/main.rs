@@ -15,6 +15,7 @@ mod export;
 mod gradients;
 mod loop_order;
 mod optimizers;
+mod rebuilt;
 mod recorded;
 mod resume;
 mod support;

@@ -69,6 +69,7 @@ use trainbook_onnx::Value;
 /// use serde::{Deserialize, Serialize};
 /// use trainbook_nn::on_dfdx::{Backend, Flow, Pass, Real};
 /// use trainbook_nn::layer::{Fault, Layer, Misfit};
+/// use dfdx::prelude::{TryMul, WithEmptyTape};
 /// use trainbook_nn::{Plan, Sample};
 ///
 /// /// x · sin(x)

@@ -106,3 +106,5 @@ impl fmt::Display for Network {
         write!(f, "{}", self.0)
     }
 }
+
+trainbook_core::shown_as_text!(Network);

@@ -37,7 +37,8 @@ pub struct Row {
 }
 
 impl Summary {
-    pub(super) fn new(planned: &Planned) -> Self {
+    /// Of a network that fits its data.
+    pub fn new(planned: &Planned) -> Self {
         let mut rows = Vec::new();
         let root = &planned.root;
         if root.children.is_empty() {
@@ -146,3 +147,5 @@ impl fmt::Display for Summary {
         write!(f, "{}{}", self.table().text(), self.totals())
     }
 }
+
+trainbook_core::shown_as_text!(Summary);

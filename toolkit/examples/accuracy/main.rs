@@ -1,0 +1,180 @@
+//! How well the library learns, beside PyTorch on the same recipes: `cargo xtask accuracy [--json]`.
+//!
+//! PyTorch's figures stand in `reference.json`, written by `tests/python/measure_accuracy.py`. Seeds
+//! 1 to 5 draw the split, the weights, the order, and for the waves the data.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use trainbook::nn::layer::{Conv1d, Conv2d, LayerNorm, LearnedPositions, TransformerEncoderLayer};
+use trainbook::prelude::*;
+use trainbook::random::Stream;
+
+#[derive(Deserialize)]
+struct Reference {
+    mean: f64,
+}
+
+/// What one task comes to.
+#[derive(Serialize)]
+struct Task {
+    metric: &'static str,
+    ours: Vec<f64>,
+    mean: f64,
+    reference: f64,
+}
+
+const TASKS: [(&str, &str, fn(u64) -> Result<f64, Box<dyn Error>>); 5] = [
+    ("digits-mlp", "test_accuracy", digits_mlp),
+    ("digits-cnn", "test_accuracy", digits_cnn),
+    ("mnist-cnn", "test_accuracy", mnist_cnn),
+    ("hamlet-lm", "val_loss", hamlet_lm),
+    ("waves-cnn", "test_accuracy", waves_cnn),
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let json = args.iter().any(|arg| arg == "--json");
+    let wanted: Vec<&String> = args.iter().filter(|arg| *arg != "--json").collect();
+    if let Some(unknown) = wanted.iter().find(|name| TASKS.iter().all(|(task, ..)| task != **name))
+    {
+        let known: Vec<_> = TASKS.iter().map(|(task, ..)| *task).collect();
+        return Err(format!("there is no task {unknown}; there are {}", known.join(", ")).into());
+    }
+    let reference: BTreeMap<String, Reference> =
+        serde_json::from_str(include_str!("reference.json"))?;
+    let mut tasks = BTreeMap::new();
+    for (name, metric, run) in TASKS {
+        if !wanted.is_empty() && wanted.iter().all(|wanted| *wanted != name) {
+            continue;
+        }
+        let ours = (1..=5).map(run).collect::<Result<Vec<f64>, _>>()?;
+        let mean = ours.iter().sum::<f64>() / ours.len() as f64;
+        let reference = reference.get(name).map_or(f64::NAN, |reference| reference.mean);
+        if !json {
+            println!("{name:<12} {metric:<14} {mean:.4}   PyTorch {reference:.4}   {ours:.4?}");
+        }
+        tasks.insert(name, Task { metric, ours, mean, reference });
+    }
+    if json {
+        println!("{}", serde_json::to_string_pretty(&tasks)?);
+    }
+    Ok(())
+}
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../notebooks/data").join(name)
+}
+
+/// Trains as every task but the text does, and returns the test accuracy.
+fn accuracy(
+    data: &Dataset,
+    net: Sequential,
+    seed: u64,
+    epochs: u64,
+    batch: usize,
+) -> Result<f64, Box<dyn Error>> {
+    let mut trainer = Trainer::classifier(data, net)
+        .seed(seed)
+        .batch_size(batch)
+        .optimizer(AdamW::default())
+        .with(LrSchedule::one_cycle(3e-3))
+        .quiet()
+        .build()?;
+    let run = trainer.fit(Epochs(epochs))?;
+    run.evaluate(Part::Test)?.accuracy().ok_or_else(|| "these are no classes".into())
+}
+
+fn digits(seed: u64) -> Result<Dataset, Box<dyn Error>> {
+    Ok(Dataset::csv(data("digits.csv.gz"))?
+        .target(Column::last())?
+        .normalize(Normalize::divide_by(16.0))?
+        .split(Split::stratified(0.8, 0.1, 0.1), Seed(seed))?)
+}
+
+fn digits_mlp(seed: u64) -> Result<f64, Box<dyn Error>> {
+    let net = Sequential::new().linear(128).relu().linear(64).relu().linear(10);
+    accuracy(&digits(seed)?, net, seed, 30, 32)
+}
+
+/// 16 and 32 filters of 3 × 3, each with a maximum over 2 × 2 behind it, and 64 units.
+fn cnn() -> Sequential {
+    let conv = |filters| Conv2d::new(filters, 3).padding(1);
+    let net = Sequential::new().with(conv(16)).relu().max_pool2d(2);
+    net.with(conv(32)).relu().max_pool2d(2).flatten().linear(64).relu().linear(10)
+}
+
+fn digits_cnn(seed: u64) -> Result<f64, Box<dyn Error>> {
+    accuracy(&digits(seed)?.image(1, 8, 8)?, cnn(), seed, 30, 32)
+}
+
+fn mnist_cnn(seed: u64) -> Result<f64, Box<dyn Error>> {
+    let mnist = Dataset::csv(data("mnist-5k.csv.gz"))?
+        .target(Column::last())?
+        .image(1, 28, 28)?
+        .normalize(Normalize::divide_by(255.0))?
+        .split(Split::stratified(0.8, 0.1, 0.1), Seed(seed))?;
+    accuracy(&mnist, cnn(), seed, 10, 64)
+}
+
+/// Three families of waves, 200 of each: sine, square and sawtooth, of one to four periods in 64
+/// values, at any phase, under noise of deviation 0.3.
+fn waves(seed: u64) -> Result<Dataset, Box<dyn Error>> {
+    let (mut values, mut classes) = (Vec::new(), Vec::new());
+    for row in 0..600_u64 {
+        let mut draws = Stream::new(Seed(seed), "waves").at(0, row);
+        let (periods, phase) = (draws.uniform(1.0, 4.0), draws.unit());
+        let family = row % 3;
+        for i in 0..64 {
+            let at = (periods * f64::from(i) / 64.0 + phase).fract();
+            let sine = (std::f64::consts::TAU * at).sin();
+            let value = match family {
+                0 => sine,
+                1 => sine.signum(),
+                _ => 2.0 * at - 1.0,
+            };
+            values.push((value + 0.3 * draws.normal()) as f32);
+        }
+        classes.push(family as u32);
+    }
+    Ok(Dataset::from_rows("three families of waves", 64, values, Targets::Classes(classes))?
+        .series(1, 64)?
+        .split(Split::stratified(0.8, 0.1, 0.1), Seed(seed))?)
+}
+
+fn waves_cnn(seed: u64) -> Result<f64, Box<dyn Error>> {
+    let net = Sequential::new().with(Conv1d::new(16, 5)).relu().max_pool1d(2);
+    let net = net.with(Conv1d::new(32, 5)).relu().global_avg_pool().linear(3);
+    accuracy(&waves(seed)?, net, seed, 30, 32)
+}
+
+/// Two blocks of 128 features, 4 heads and 256 hidden units on 64 characters, 1,000 steps of 16.
+fn hamlet_lm(seed: u64) -> Result<f64, Box<dyn Error>> {
+    let text = Dataset::text(data("hamlet.txt.gz"))?
+        .characters(64, 1)?
+        .split(Split::in_order(0.9, 0.1, 0.0), Seed(seed))?;
+    let block = || TransformerEncoderLayer::new(4, 256).norm_first().causal().dropout(0.0);
+    let characters = text.classes().unwrap_or(0);
+    let net = Sequential::new()
+        .embedding(characters, 128)
+        .with(LearnedPositions::new(64))
+        .with(block())
+        .with(block())
+        .with(LayerNorm::new())
+        .linear(characters);
+    let mut trainer = Trainer::classifier(&text, net)
+        .seed(seed)
+        .batch_size(16)
+        .optimizer(AdamW::default())
+        .with(LrSchedule::one_cycle(3e-3))
+        .with(Clip::global_norm(1.0))
+        .quiet()
+        .build()?;
+    let run = trainer.fit(Steps(1000))?;
+    if seed == 1 {
+        eprintln!("{}", run.write("HAMLET.\n", 300, 0.8, Seed(1))?);
+    }
+    Ok(run.evaluate(Part::Validation)?.loss)
+}

@@ -1,0 +1,216 @@
+//! Stored runs made again from their record alone.
+
+use std::path::Path;
+
+use serde_json::Value as Json;
+use trainbook::data::DataError;
+use trainbook::nn::layer::{AnyLayer, Kinds, Layer, Misfit};
+use trainbook::nn::on_dfdx::{Backend, Flow, Pass, Real};
+use trainbook::nn::{Plan, Sample, layer::Fault};
+use trainbook::prelude::*;
+use trainbook::trainer::RunRecipe;
+
+use crate::support::clouds;
+
+fn digits() -> Dataset {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../notebooks/data/digits.csv.gz");
+    Dataset::csv(path)
+        .unwrap()
+        .target(Column::last())
+        .unwrap()
+        .normalize(Normalize::standard())
+        .unwrap()
+        .split(Split::stratified(0.2, 0.1, 0.7), Seed(3))
+        .unwrap()
+}
+
+fn net() -> Sequential {
+    let net = Sequential::new().conv2d(4, 3).relu().max_pool2d(2).flatten();
+    net.linear(12).with(layer::BatchNorm::new()).relu().with(layer::Dropout::new(0.2)).linear(10)
+}
+
+fn bits(model: &dyn trainbook::task::Model) -> Vec<u32> {
+    model.weights().0.iter().flatten().map(|w| w.to_bits()).collect()
+}
+
+#[test]
+fn a_run_is_made_again_without_its_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let data = digits().image(1, 8, 8).unwrap();
+    let mut trainer = Trainer::classifier(&data, net())
+        .seed(5)
+        .optimizer(AdamW { betas: [0.8, 0.95], eps: 1e-7, weight_decay: 0.03 })
+        .learning_rate(2e-3)
+        .batch_size(24)
+        .quiet()
+        .store(&store)
+        .build()
+        .unwrap();
+    let run = trainer.fit(Epochs(2)).unwrap();
+    let expected = run.evaluate(Part::Test).unwrap();
+
+    let stored = Store::open(folder.path()).unwrap().run(&run.id().unwrap().to_string()).unwrap();
+    let again = stored.load().unwrap();
+    assert_eq!(bits(again.model()), bits(run.model()));
+    assert_eq!(again.evaluate(Part::Test).unwrap(), expected);
+    assert_eq!(again.history(), run.history());
+    assert_eq!((again.seed(), again.epochs()), (run.seed(), run.epochs()));
+    assert_eq!(again.graph().unwrap().sha256(), run.graph().unwrap().sha256());
+
+    // From its record alone it trains to the same bits, and goes on as the trainer does.
+    let mut fresh = stored.trainer().unwrap().quiet().build().unwrap();
+    let repeated = fresh.fit(Epochs(2)).unwrap();
+    assert_eq!(bits(repeated.model()), bits(run.model()));
+    let on = trainer.fit(Epochs(1)).unwrap();
+    assert_eq!(bits(fresh.fit(Epochs(1)).unwrap().model()), bits(on.model()));
+}
+
+#[test]
+fn queries_know_what_a_network_comes_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    // A sweep over width and depth: twenty networks in one program.
+    for width in [2, 3, 5, 8, 13] {
+        for depth in 1..=4 {
+            let net = (0..depth).fold(Sequential::new(), |net, _| net.linear(width).tanh());
+            let mut trainer = Trainer::classifier(&clouds(), net.linear(3))
+                .seed(1)
+                .quiet()
+                .store(&store)
+                .build()
+                .unwrap();
+            trainer.fit(Steps(3)).unwrap();
+        }
+    }
+    let count = |query: &str| store.query(query).unwrap().len();
+    assert_eq!(count("model.layers = 9"), 5);
+    assert_eq!(count("model.layers = 3 and model.parameters < 40"), 3);
+    assert_eq!(count("model.parameters >= 0"), 20);
+    let error = store.query("model.width > 3").err().unwrap().to_string();
+    assert!(error.contains("unknown field `model.width`"), "{error}");
+}
+
+/// The recipe of a run with one setting changed.
+fn changed(recipe: &RunRecipe, change: &dyn Fn(&mut Json)) -> RunRecipe {
+    let mut json = serde_json::to_value(recipe).unwrap();
+    change(&mut json);
+    serde_json::from_value(json).unwrap()
+}
+
+#[test]
+fn each_setting_of_the_record_decides_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let data = digits().image(1, 8, 8).unwrap();
+    let run = Trainer::classifier(&data, net())
+        .seed(5)
+        .optimizer(AdamW::default())
+        .quiet()
+        .store(&store)
+        .build()
+        .unwrap()
+        .fit(Steps(20))
+        .unwrap();
+    let recipe = store.run(&run.id().unwrap().to_string()).unwrap().recipe().unwrap();
+    let train = |recipe: &RunRecipe| {
+        let data = recipe.data.make().unwrap();
+        let mut builder = Trainer::classifier(&data, recipe.network.clone())
+            .seed(recipe.seed.0)
+            .optimizer(recipe.optimizer)
+            .learning_rate(recipe.learning_rate)
+            .batch_size(recipe.batch_size)
+            .init(recipe.init);
+        builder = builder.quiet();
+        bits(builder.build().unwrap().fit(Steps(20)).unwrap().model())
+    };
+    assert_eq!(train(&recipe), bits(run.model()));
+    type Change = (&'static str, fn(&mut Json));
+    let changes: [Change; 12] = [
+        ("layer's option", |r| r["network"]["layers"][7]["p"] = 0.3.into()),
+        ("layer's width", |r| r["network"]["layers"][4]["out_features"] = 13.into()),
+        ("norm's momentum", |r| r["network"]["layers"][5]["momentum"] = 0.2.into()),
+        ("seed", |r| r["seed"] = 6.into()),
+        ("betas", |r| *at(r, "optimizer", "betas") = serde_json::json!([0.9, 0.99])),
+        ("eps", |r| *at(r, "optimizer", "eps") = 1e-4.into()),
+        ("weight decay", |r| *at(r, "optimizer", "weight_decay") = 0.5.into()),
+        ("init", |r| r["init"] = "xavier_normal".into()),
+        ("learning rate", |r| r["learning_rate"] = 2e-3.into()),
+        ("batch size", |r| r["batch_size"] = 31.into()),
+        ("normalisation", |r| r["data"]["normalize"] = serde_json::json!({"divide_by": 16.0})),
+        ("split's seed", |r| r["data"]["split"][1] = 4.into()),
+    ];
+    for (what, change) in changes {
+        let other = train(&changed(&recipe, &change));
+        assert_ne!(other, bits(run.model()), "{what} decides nothing, or is not read");
+    }
+}
+
+/// An option in an optimiser's JSON, however serde tags it.
+fn at<'a>(recipe: &'a mut Json, what: &str, option: &str) -> &'a mut Json {
+    &mut recipe[what][option]
+}
+
+#[test]
+fn what_cannot_be_made_again_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let data = clouds();
+    let fit = |data: &Dataset, net: Sequential| {
+        let mut trainer =
+            Trainer::classifier(data, net).seed(1).quiet().store(&store).build().unwrap();
+        let run = trainer.fit(Epochs(1)).unwrap();
+        (store.run(&run.id().unwrap().to_string()).unwrap(), run)
+    };
+    let (stored, run) = fit(&data, Sequential::new().linear(3));
+    let error = stored.load().err().unwrap();
+    assert!(matches!(&error, Error::Data(DataError::Refused { .. })), "{error}");
+    assert!(error.to_string().contains("from a program's memory"), "{error}");
+    let again = stored.load_on(&data, &Kinds::standard()).unwrap();
+    assert_eq!(bits(again.model()), bits(run.model()));
+    let other = data.clone().split(Split::stratified(0.7, 0.2, 0.1), Seed(2)).unwrap();
+    let error = stored.load_on(&other, &Kinds::standard()).err().unwrap().to_string();
+    assert!(error.contains("is not what run"), "{error}");
+}
+
+/// x · sin(x): a layer of this program's own.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+struct Wave;
+
+impl Layer for Wave {
+    const KIND: &'static str = "Wave";
+
+    fn plan(&self, _: &mut Plan<'_>, input: &Sample) -> Result<Sample, Misfit> {
+        Ok(input.clone())
+    }
+
+    fn forward<E: Real, D: Backend<E>>(
+        &self,
+        _: &mut Pass<'_, E, D>,
+        x: Flow<E, D>,
+    ) -> Result<Flow<E, D>, Fault> {
+        use dfdx::prelude::*;
+        x.map(|x| Ok(x.with_empty_tape().try_sin()?.try_mul(x)?))
+    }
+}
+
+#[test]
+fn a_layer_of_ones_own_trains_and_comes_back_where_it_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let data = clouds();
+    let net = Sequential::new().linear(6).with(Wave).linear(3);
+    let mut trainer =
+        Trainer::classifier(&data, net).seed(1).quiet().store(&store).build().unwrap();
+    let run = trainer.fit(Epochs(20)).unwrap();
+    let losses: Vec<f64> = run.history().iter().map(|row| row.metrics[0].value).collect();
+    assert!(losses[19] < 0.7 * losses[0], "{losses:?}");
+    let stored = store.run(&run.id().unwrap().to_string()).unwrap();
+    let again = stored.load_on(&data, &Kinds::standard().with::<Wave>()).unwrap();
+    assert_eq!(bits(again.model()), bits(run.model()));
+    let error = stored.load_on(&data, &Kinds::standard()).err().unwrap().to_string();
+    assert!(error.contains("there is no layer `Wave` here"), "{error}");
+    let error = run.graph().err().unwrap().to_string();
+    assert!(error.contains("Wave 1") && error.contains("Layer::onnx"), "{error}");
+    assert_eq!(AnyLayer::new(Wave).kind(), "Wave");
+}
