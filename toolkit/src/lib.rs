@@ -7,8 +7,8 @@
 //! | | |
 //! |---|---|
 //! | [`data`] | reading, splitting and checking data; batches |
-//! | [`nn`], [`optim`] | how weights begin and how they are updated |
-//! | [`task`] | the seam to dfdx: everything generic stays behind [`task::Task`] |
+//! | [`nn`], [`optim`] | networks as data, how weights begin and how they are updated |
+//! | [`task`] | the seam to the engine: everything generic stays behind [`task::Task`] |
 //! | [`trainer`] | the trainer, its loop, and the run that it returns |
 //! | [`checks`] | diagnostics such as the learning-rate finder |
 //! | [`onnx`] | export, checked in ONNX Runtime |

@@ -1,15 +1,20 @@
-//! Networks on dfdx: what belongs to one step of training, and nothing of the loop around it.
+//! Networks as data, and the engine that runs them: what belongs to one step of training, and nothing
+//! of the loop around it.
 //!
-//! Open `task/mod.rs` first. No other crate names dfdx.
+//! Open `layer/mod.rs` first: a layer is a file there. No other crate names dfdx.
 //!
 //! | | |
 //! |---|---|
-//! | [`task`] | the seam to dfdx: everything generic stays behind [`task::Task`] |
+//! | [`layer`], [`Network`] | what networks are made of, and a network as a value |
+//! | [`Plan`], [`Layout`] | what a network comes to on its data: its tree, and its tensors in one buffer |
 //! | [`Init`] | how weights begin |
-//! | [`optim`] | how they are updated |
-//! | [`loss`] | what is minimised |
-//! | [`onnx`] | the ONNX forms of layers |
-//! | [`builders`] | dfdx's layers, to write a network's type with |
+//! | [`HostLayer`] | a layer's form on the processor's memory, forward and backward |
+//! | [`on_dfdx`] | a layer's form in dfdx's operations, for every device and precision |
+//! | [`loss`], [`optim`] | what is minimised, and how weights are updated |
+//! | [`task`] | a network being trained, behind one object-safe trait |
+//! | [`trial`] | one layer alone, in each of its forms |
+//! | [`onnx`] | the ONNX forms of dfdx's own modules |
+//! | [`builders`] | dfdx's layers, to describe a network with their types |
 
 mod context;
 mod error;
@@ -30,6 +35,8 @@ pub mod trial;
 mod window;
 
 pub use context::Context;
+/// For layers of one's own: the tensors that they compute on.
+pub use dfdx;
 pub use dfdx::nn::builders;
 pub use error::NnError;
 pub use host::{HostLayer, HostPass, HostTensor, Matrix, gemm};
