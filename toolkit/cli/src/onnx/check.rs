@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use trainbook::Error;
-use trainbook::onnx::{self, Verifier};
+use trainbook::onnx;
+#[cfg(feature = "tract")]
+use trainbook::onnx::Verifier;
 
 use crate::output;
 
