@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::{Place, digits_like, succeeded};
+use trainbook::prelude::*;
+
+use crate::{Place, digits_like, shipped_digits, succeeded};
 
 /// Digits-like rows with a header.
 fn named(rows: usize) -> String {
@@ -63,6 +65,22 @@ fn a_run_is_exported_and_predicts_without_its_program() {
     let written = fs::read_to_string(place.path("out/p.csv")).unwrap();
     let classes: Vec<_> = shown.lines().map(|line| line.split(',').next().unwrap()).collect();
     assert_eq!(written.lines().collect::<Vec<_>>(), classes);
+
+    // The test part of the demo's digits, as the demo divided them.
+    let digits = Dataset::csv(shipped_digits()).unwrap().target(Column::last()).unwrap();
+    let digits = digits.split(Split::stratified(0.8, 0.1, 0.1), Seed(1)).unwrap();
+    let test = digits.part(Part::Test);
+    let row = |&row: &usize| {
+        let fields: Vec<_> = digits.features(row).iter().map(ToString::to_string).collect();
+        fields.join(",") + "\n"
+    };
+    fs::write(place.path("test.csv"), test.iter().map(row).collect::<String>()).unwrap();
+    let shown = place.text(&["runs", "predict", id, "test.csv", "--store", "store"]);
+    let predicted: Vec<u32> = shown.lines().skip(1).map(|class| class.parse().unwrap()).collect();
+    let Targets::Classes(labels) = digits.targets().of(test) else { panic!("no classes") };
+    assert_eq!(predicted.len(), labels.len());
+    let right = predicted.iter().zip(&labels).filter(|(predicted, label)| predicted == label);
+    assert_eq!(right.count() as u64, report["test_correct"].as_u64().unwrap());
 
     fs::write(place.path("wide.csv"), &csv).unwrap();
     fs::write(place.path("text.csv"), crate::with_field(&without_target(&csv), 2, 3, "x")).unwrap();
