@@ -1,6 +1,5 @@
 //! `trainbook runs predict`.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +8,7 @@ use trainbook::Error;
 use trainbook::data::{DataError, Dataset};
 use trainbook::history::Store;
 use trainbook::nn::layer::Kinds;
+use trainbook::onnx::Head;
 
 use crate::{Shared, output};
 
@@ -70,9 +70,7 @@ pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Res
     for batch in features.chunks(BATCH * data.width()) {
         let count = batch.len() / data.width();
         let outputs = run.predict(batch, count)?;
-        for row in outputs.chunks_exact(outputs.len() / count) {
-            csv.push_str(&line(row, &classes, probabilities));
-        }
+        csv.push_str(&lines(outputs, count, &classes, probabilities));
     }
     match out {
         Some(path) => write(&path, &csv),
@@ -80,30 +78,24 @@ pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Res
     }
 }
 
-/// One row of the answer.
-fn line(outputs: &[f32], classes: &[String], probabilities: bool) -> String {
-    let mut line = String::new();
-    // The first of several largest, as the exported file has it.
-    let mut best = 0;
-    for (at, output) in outputs.iter().enumerate() {
-        if *output > outputs[best] {
-            best = at;
+/// The answer for `count` rows, computed as the heads of an exported file are.
+fn lines(outputs: Vec<f32>, count: usize, classes: &[String], probabilities: bool) -> String {
+    let width = outputs.len() / count;
+    let head = Head { softmax: probabilities, class: !classes.is_empty() };
+    let answer = head.apply(outputs, width);
+    let mut lines = String::new();
+    let [first, rest @ ..] = &*answer else { return lines };
+    for (row, numbers) in first.chunks_exact(width).enumerate() {
+        match rest.first().and_then(|best| classes.get(best[row] as usize)) {
+            Some(class) => lines.push_str(class),
+            None => lines.push_str(&numbers[0].to_string()),
         }
-    }
-    match classes.get(best) {
-        Some(class) => line.push_str(class),
-        None => line.push_str(&outputs[best].to_string()),
-    }
-    if probabilities {
-        let largest = f64::from(outputs[best]);
-        let powers: Vec<_> = outputs.iter().map(|&x| (f64::from(x) - largest).exp()).collect();
-        let sum: f64 = powers.iter().sum();
-        for power in powers {
-            let _ = write!(line, ",{}", (power / sum) as f32);
+        if probabilities {
+            lines.extend(numbers.iter().map(|number| format!(",{number}")));
         }
+        lines.push('\n');
     }
-    line.push('\n');
-    line
+    lines
 }
 
 /// Writes beside the file, which gets its name when it is whole.
