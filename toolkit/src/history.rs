@@ -53,6 +53,12 @@ impl Store {
     }
 }
 
+impl From<trainbook_store::Store> for Store {
+    fn from(store: trainbook_store::Store) -> Self {
+        Self(store)
+    }
+}
+
 impl Deref for Store {
     type Target = trainbook_store::Store;
 

@@ -19,6 +19,8 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 pub struct Table {
     path: PathBuf,
     names: Vec<String>,
+    /// Whether the file says the names.
+    named: bool,
     /// Rows × columns.
     values: Vec<f32>,
     /// The line of the file on which each row begins, counted from 1.
@@ -61,6 +63,7 @@ impl Table {
         let mut table = Self {
             path: path.to_owned(),
             names: Vec::new(),
+            named: false,
             values: Vec::new(),
             lines: Vec::new(),
         };
@@ -76,6 +79,31 @@ impl Table {
     /// The number of rows, without the header.
     pub fn rows(&self) -> usize {
         self.lines.len()
+    }
+
+    /// The numbers of these features, rows × features, in the order of `features`. With a header the
+    /// columns are found by name and others are left out; without one they are taken by position,
+    /// and there must be as many as features.
+    ///
+    /// # Errors
+    /// A feature has no column, or their numbers differ in a file without a header.
+    pub fn features(&self, features: &[String]) -> Result<Vec<f32>, DataError> {
+        let count = self.names.len();
+        if !self.named {
+            if count == features.len() {
+                return Ok(self.values.clone());
+            }
+            let (line, wanted) = (self.lines.first().copied().unwrap_or(1), features.len());
+            let reason = format!(
+                "there are {count} columns, and there must be {wanted}, one for each feature; leave \
+                 the target out, or add a header that names the columns"
+            );
+            return Err(self.wrong(line, None, reason));
+        }
+        let columns = features.iter().map(|name| self.position(name));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let rows = self.values.chunks_exact(count);
+        Ok(rows.flat_map(|row| columns.iter().map(|&column| row[column])).collect())
     }
 
     /// A data set whose targets are the classes in `column`; all other columns are features.
@@ -129,21 +157,7 @@ impl Table {
                 );
                 return refuse(format!("column {number}"), reason);
             }
-            Which::Name(name) => match self.names.iter().position(|known| known == name) {
-                Some(found) => found,
-                None => {
-                    let similarity = |known: &String| {
-                        strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase())
-                    };
-                    let nearest =
-                        self.names.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
-                    let nearest = nearest.map_or("", String::as_str);
-                    return refuse(
-                        format!("column {name:?}"),
-                        format!("there is no such column; the nearest is {nearest:?}"),
-                    );
-                }
-            },
+            Which::Name(name) => self.position(name)?,
         };
         if count == 1 {
             let reason =
@@ -151,6 +165,21 @@ impl Table {
             return refuse(format!("column {:?}", self.names[found]), reason);
         }
         Ok(found)
+    }
+
+    fn position(&self, name: &str) -> Result<usize, DataError> {
+        if let Some(found) = self.names.iter().position(|known| known == name) {
+            return Ok(found);
+        }
+        let similarity =
+            |known: &String| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
+        let nearest = self.names.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+        let nearest = nearest.map_or("", String::as_str);
+        Err(DataError::File {
+            path: self.path.clone(),
+            place: format!("column {name:?}"),
+            reason: format!("there is no such column; the nearest is {nearest:?}"),
+        })
     }
 
     fn into_dataset(mut self, column: usize, targets: Targets, classes: Option<usize>) -> Dataset {
@@ -223,7 +252,8 @@ impl Table {
         self.names = (0..record.len()).map(|column| column.to_string()).collect();
         let is_number = |field: &str| field.trim().parse::<f32>().is_ok();
         let numbers = record.iter().filter(|field| is_number(field)).count();
-        if numbers == 0 {
+        self.named = numbers == 0;
+        if self.named {
             self.names = record.iter().map(|name| name.trim().to_owned()).collect();
             for (column, name) in self.names.iter().enumerate() {
                 if let Some(first) = self.names[..column].iter().position(|earlier| earlier == name)
@@ -242,7 +272,7 @@ impl Table {
             );
             return Err(self.wrong(line, Some(column), reason));
         }
-        Ok(numbers == 0)
+        Ok(self.named)
     }
 
     fn wrong(&self, line: usize, column: Option<usize>, reason: String) -> DataError {

@@ -25,10 +25,14 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: Arguments) -> Result<(), Error> {
-    #[cfg(feature = "tract")]
-    let alone = arguments.tract_only.then_some(Verifier::TractOnly);
-    #[cfg(not(feature = "tract"))]
-    let alone = None;
-    let verifier = alone.unwrap_or_else(|| arguments.runtime.into());
+    let verifier = verifier(&arguments);
     output::print(arguments.json, &onnx::check(&arguments.file, &verifier)?, ToString::to_string)
+}
+
+fn verifier(arguments: &Arguments) -> Verifier {
+    #[cfg(feature = "tract")]
+    if arguments.tract_only {
+        return Verifier::TractOnly;
+    }
+    arguments.runtime.clone().into()
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod export;
 mod show;
 
 use clap::Subcommand;
@@ -10,6 +11,8 @@ use trainbook::Error;
 /// What can be asked of ONNX files.
 #[derive(Subcommand)]
 pub enum Command {
+    /// Write the network of a recorded run to a checked file
+    Export(export::Arguments),
     /// Check that a file is sound and that ONNX Runtime computes what its graph says
     Check(check::Arguments),
     /// Show what is in a file of any tool: nodes, shapes, parameters, FLOPs, metadata
@@ -21,6 +24,7 @@ pub enum Command {
 /// Runs a command.
 pub fn run(command: Command) -> Result<(), Error> {
     match command {
+        Command::Export(arguments) => export::run(arguments),
         Command::Check(arguments) => check::run(arguments),
         Command::Show(arguments) => show::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),

@@ -5,6 +5,7 @@ mod diff;
 mod export;
 mod history;
 mod list;
+mod predict;
 mod push;
 mod query;
 mod selection;
@@ -23,6 +24,8 @@ pub enum Command {
     Show(show::Arguments),
     /// List the runs that a query selects
     Query(query::Arguments),
+    /// Predict the rows of a CSV file with the network of a run
+    Predict(predict::Arguments),
     /// Show what differs between two runs
     Diff(diff::Arguments),
     /// Delete runs; without --yes it shows which
@@ -43,6 +46,7 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::List(arguments) => list::run(arguments),
         Command::Show(arguments) => show::run(arguments),
         Command::Query(arguments) => query::run(arguments),
+        Command::Predict(arguments) => predict::run(arguments),
         Command::Diff(arguments) => diff::run(arguments),
         Command::Delete(arguments) => delete::run(arguments),
         Command::History(arguments) => history::run(arguments),

@@ -12,6 +12,7 @@ mod onnx;
 mod pipes;
 mod place;
 mod processes;
+mod rebuilt;
 mod refusals;
 mod runtimes;
 

@@ -64,16 +64,23 @@ fn what_the_readme_says_works_as_typed() {
     let readme =
         fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
     let commands: Vec<_> = readme.lines().filter(|line| line.starts_with("trainbook ")).collect();
-    assert_eq!(commands.len(), 5, "{commands:?}");
+    assert_eq!(commands.len(), 7, "{commands:?}");
     let place = Place::new();
     let path = path_with_program(&place);
     let report = place.json(&["demo", "--json", "--store", ".trainbook", "--onnx", "digits.onnx"]);
+    fs::write(place.path("rows.csv"), vec!["0"; 64].join(",")).unwrap();
     for command in commands {
         let mut shell = Command::new("sh");
         shell.current_dir(place.folder.path()).env("PATH", &path);
         shell.args(["-c", &command.replace("RUN", report["run_id"].as_str().unwrap())]);
         let shown = text(shell);
-        let about = if command.contains("tail") { "loss" } else { "digits" };
+        let about = if command.contains("tail") {
+            "loss"
+        } else if command.contains("predict") {
+            "probability_9"
+        } else {
+            "digits"
+        };
         assert!(shown.contains(about), "{command}: {shown}");
     }
 }

@@ -62,6 +62,29 @@ fn a_header_names_columns_and_any_of_them_can_be_the_target() {
 }
 
 #[test]
+fn features_are_found_by_name_or_by_position() {
+    let features = ["a", "b"].map(str::to_owned);
+    let of = |text: &str| {
+        let (_dir, path) = write(text.as_bytes());
+        let found = Dataset::csv(&path).unwrap().features(&features);
+        found.map_err(|e| one_line(&e.to_string().replace(path.to_str().unwrap(), "FILE")))
+    };
+    let expected = Ok(vec![1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(of("1,2\n3,4\n"), expected);
+    assert_eq!(of("a,b\n1,2\n3,4\n"), expected);
+    assert_eq!(of("b,label,a\n2,0,1\n4,1,3\n"), expected);
+    assert_eq!(
+        of("a,bb\n1,2\n").unwrap_err(),
+        "read FILE column \"b\": there is no such column; the nearest is \"bb\""
+    );
+    let error = of("\n1,2,0\n").unwrap_err();
+    assert!(
+        error.starts_with("read FILE line 2: there are 3 columns, and there must be 2"),
+        "{error}"
+    );
+}
+
+#[test]
 fn gzip_is_recognised_by_content_and_a_byte_order_mark_is_skipped() {
     let text = b"\xef\xbb\xbfa,label\n1,0\n2,1\n";
     let data = accepted(text);
