@@ -130,6 +130,7 @@ fn damaged_text() {
         match Network::from_json(&damaged) {
             Err(error) => assert!(!error.to_string().contains('\n')),
             Ok(read) => {
+                // Another network, and a whole one.
                 assert_eq!(Network::from_json(&read.to_json().unwrap()).unwrap(), read);
                 if let Err(error) = read.plan(&sample) {
                     assert!(!error.to_string().contains('\n'));
@@ -154,12 +155,9 @@ fn data_that_does_not_fit() {
     says(task.model().predict(&Array::i64([1, 2], vec![0, 1])), &["[2]", "indices"]);
     says(task.model().predict(&Array::f32([3, 2], vec![1.0; 4])), &["4 numbers"]);
     says(task.model().predict(&Array::f32(Vec::<usize>::new(), Vec::new())), &["[2]"]);
-    // No rows: nothing, or an error.
-    let none = Array::f32([0, 2], Vec::new());
-    if let Ok(predicted) = task.model().predict(&none) {
-        assert_eq!((predicted.len(), predicted.shape), (0, vec![0, 3]));
-    }
-    let _ = task.forward_backward(&batch(none, classes(&[])));
+    let none = || Array::f32([0, 2], Vec::new());
+    says(task.model().predict(&none()), &["no samples", "[2]"]);
+    says(task.forward_backward(&batch(none(), classes(&[]))), &["no samples", "[2]"]);
 }
 
 #[test]
@@ -408,4 +406,42 @@ fn random_networks_do_not_fit_or_agree() {
     }
     assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert!(compared > 400 && wild < 100, "{compared} compared, {wild} too large to compare");
+}
+
+/// Sizes that no memory holds are refused where they are planned; they do not overflow.
+#[test]
+fn sizes_beyond_all_memory() {
+    let most = usize::MAX / 2;
+    let layers = [
+        json!({"layer": "Linear", "out_features": most}),
+        json!({"layer": "Conv1d", "out_channels": most, "kernel_size": 1}),
+        json!({"layer": "Conv1d", "out_channels": 2, "kernel_size": most}),
+        json!({"layer": "Conv1d", "out_channels": 2, "kernel_size": 1, "padding": most}),
+        json!({"layer": "Conv1d", "out_channels": 2, "kernel_size": 3, "dilation": most}),
+        json!({"layer": "MaxPool1d", "kernel_size": most, "padding": most}),
+        json!({"layer": "AvgPool1d", "kernel_size": most, "padding": most}),
+        json!({"layer": "AdaptiveAvgPool1d", "output_size": most}),
+        json!({"layer": "Gru", "hidden_size": most}),
+        json!({"layer": "Lstm", "hidden_size": most}),
+        json!({"layer": "LearnedPositions", "max_length": most}),
+        json!({"layer": "Reshape", "shape": [i64::MAX, i64::MAX]}),
+        json!({"layer": "Reshape", "shape": [i64::MAX, -1]}),
+        json!({"layer": "TransformerEncoderLayer", "num_heads": 1, "dim_feedforward": most}),
+        json!({"layer": "PRelu", "num_parameters": most}),
+        json!({"layer": "GroupNorm", "num_groups": most}),
+    ];
+    let images = [
+        json!({"layer": "Upsample", "scale_factor": most}),
+        json!({"layer": "Conv2d", "out_channels": most, "kernel_size": 3}),
+        json!({"layer": "ConvTranspose2d", "out_channels": 2, "kernel_size": 3, "stride": most}),
+        json!({"layer": "ConvTranspose2d", "out_channels": 2, "kernel_size": most}),
+        json!({"layer": "ConvTranspose2d", "out_channels": 2, "kernel_size": 3, "padding": most}),
+    ];
+    let all = layers.map(|l| (l, vec![4, 4])).into_iter();
+    let all = all.chain(images.map(|l| (l, vec![4, 4, 4])));
+    for (json, shape) in all {
+        let net = Network::from_json(&json.to_string()).unwrap();
+        let kind = json["layer"].as_str().unwrap();
+        says(net.plan(&Sample::numbers(shape)), &[kind, "at most 16777216"]);
+    }
 }
