@@ -1,10 +1,11 @@
 //! What a network comes to on samples of one shape: its tree of layers, every tensor, every cost.
 
+use serde_json::Value as Json;
 use trainbook_core::array::{Array, Numbers};
 
 use crate::NnError;
 use crate::init::Begin;
-use crate::layer::{AnyLayer, Misfit};
+use crate::layer::{AnyLayer, Kinds, Misfit};
 use crate::parameters::{Layout, Role, Slot};
 use crate::sample::{Kind, Sample};
 
@@ -68,13 +69,21 @@ impl Planned {
     /// Whether these are samples such as the network was fitted to, one behind the other.
     ///
     /// # Errors
-    /// They are others.
+    /// They are others, or there are none.
     pub(crate) fn check_input(&self, input: &Array) -> Result<(), NnError> {
         let sample = &self.root.input;
         let kind = match input.numbers {
             Numbers::F32(_) => Kind::Numbers,
             Numbers::I64(_) => Kind::Indices,
         };
+        if input.shape.first() == Some(&0) {
+            return Err(NnError::Data {
+                action: "use",
+                reason: format!(
+                    "there are no samples; the network takes at least one, of shape {sample}"
+                ),
+            });
+        }
         let found = Sample { shape: input.shape.iter().skip(1).copied().collect(), kind };
         let len = input.shape.iter().product::<usize>();
         if found == *sample && input.len() == len && !input.shape.is_empty() {
@@ -129,12 +138,14 @@ impl Plan<'_> {
             entered_behind_trained: behind_trained,
             behind_trained,
         };
-        let output = layer.layer().plan(&mut plan, input).map_err(|mut misfit| {
-            misfit.place.get_or_insert_with(|| {
-                (layer.kind().to_owned(), plan.path.clone(), input.to_string())
-            });
-            misfit
-        })?;
+        let output = check_sizes(layer)
+            .and_then(|()| layer.layer().plan(&mut plan, input))
+            .map_err(|mut misfit| {
+                misfit.place.get_or_insert_with(|| {
+                    (layer.kind().to_owned(), plan.path.clone(), input.to_string())
+                });
+                misfit
+            })?;
         let Plan { path, own, children, flops, .. } = plan;
         Ok(Node {
             path,
@@ -221,6 +232,32 @@ impl Plan<'_> {
     /// are two.
     pub fn flops(&mut self, operations: usize) {
         self.flops += operations as u64;
+    }
+}
+
+/// The largest number that an option of a standard layer may have: far beyond every network, and
+/// small enough for the products of a few of them.
+const LARGEST: u64 = 1 << 24;
+
+/// Whether the layer's sizes are such as can be multiplied. Only of the standard layers it is known
+/// that their whole numbers are sizes.
+fn check_sizes(layer: &AnyLayer) -> Result<(), Misfit> {
+    fn too_large(option: &Json) -> Option<&Json> {
+        match option {
+            Json::Number(number) => {
+                let size = number.as_u64().or(number.as_i64().map(i64::unsigned_abs));
+                size.is_some_and(|size| size > LARGEST).then_some(option)
+            }
+            Json::Array(several) => several.iter().find_map(too_large),
+            _ => None,
+        }
+    }
+    let Ok(Json::Object(options)) = layer.layer().options() else { return Ok(()) };
+    match options.iter().find_map(|(name, option)| Some((name, too_large(option)?))) {
+        Some((name, size)) if Kinds::standard().names().any(|kind| kind == layer.kind()) => {
+            Err(Misfit::new(format!("its {name} must be at most {LARGEST}, not {size}")))
+        }
+        _ => Ok(()),
     }
 }
 

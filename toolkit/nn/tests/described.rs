@@ -5,7 +5,7 @@
 use dfdx::nn::modules;
 use dfdx::prelude::*;
 use trainbook_nn::trial::Trial;
-use trainbook_nn::{Context, Describe, Network, Sample};
+use trainbook_nn::{Context, Describe, Kind, Network, Sample};
 
 /// Walks a module, in order, and puts the next values into every tensor.
 struct Copy<'a>(&'a [Vec<f32>], usize);
@@ -40,17 +40,56 @@ where
     N::Built: TensorCollection<f32, Cpu> + Module<Tensor<S, f32, Cpu>>,
     <N::Built as Module<Tensor<S, f32, Cpu>>>::Output: AsVec,
 {
-    let device = Cpu::default();
+    let taken = Cpu::default().tensor_from_vec(input.clone(), S::default());
+    let input = input.into_iter().map(f64::from).collect();
+    compare_on::<N, S, f32>(taken, input, Kind::Numbers);
+}
+
+/// The same for indices.
+fn compare_indices<N, S>(input: Vec<usize>)
+where
+    N: Describe + BuildOnDevice<Cpu, f32>,
+    S: ConstShape,
+    N::Built: TensorCollection<f32, Cpu> + Module<Tensor<S, usize, Cpu>>,
+    <N::Built as Module<Tensor<S, usize, Cpu>>>::Output: AsVec,
+{
+    let taken = Cpu::default().tensor_from_vec(input.clone(), S::default());
+    let input = input.into_iter().map(|i| i as f64).collect();
+    compare_on::<N, S, usize>(taken, input, Kind::Indices);
+}
+
+fn compare_on<N, S, T>(taken: Tensor<S, T, Cpu>, input: Vec<f64>, kind: Kind)
+where
+    N: Describe + BuildOnDevice<Cpu, f32>,
+    S: ConstShape,
+    T: Unit,
+    N::Built: TensorCollection<f32, Cpu> + Module<Tensor<S, T, Cpu>>,
+    <N::Built as Module<Tensor<S, T, Cpu>>>::Output: AsVec,
+{
     let shape: Vec<usize> = S::default().concrete().into_iter().collect();
     let network = Network::of::<N>();
-    let mut trial = Trial::new(network.layer(), &Sample::numbers(&shape[1..])).unwrap();
-    let mut values = Vec::new();
+    let mut trial =
+        Trial::new(network.layer(), &Sample { shape: shape[1..].to_vec(), kind }).unwrap();
+    let mut values: Vec<Vec<f32>> = Vec::new();
     for (i, slot) in trial.planned.layout.slots().iter().enumerate() {
-        let own = numbers(slot.len(), i);
+        let mut own = numbers(slot.len(), i);
+        if slot.name.ends_with("running_var") {
+            own.iter_mut().for_each(|v| *v += 1.5);
+        }
         trial.values[slot.range()].iter_mut().zip(&own).for_each(|(into, v)| *into = f64::from(*v));
-        values.push(own);
+        // dfdx has queries, keys and values apart: weight, bias, weight, bias, weight, bias.
+        if slot.name.ends_with("in_proj_weight") {
+            values.extend(own.chunks(own.len() / 3).map(<[f32]>::to_vec));
+        } else if slot.name.ends_with("in_proj_bias") {
+            let first = values.len() - 3;
+            for (i, bias) in own.chunks(own.len() / 3).enumerate() {
+                values.insert(first + 2 * i + 1, bias.to_vec());
+            }
+        } else {
+            values.push(own);
+        }
     }
-    let mut module = N::try_build_on_device(&device).unwrap();
+    let mut module = N::try_build_on_device(&Cpu::default()).unwrap();
     let mut copy = Copy(&values, 0);
     <N::Built as TensorCollection<f32, Cpu>>::iter_tensors(&mut RecursiveWalker {
         m: &mut module,
@@ -58,8 +97,7 @@ where
     })
     .unwrap();
     assert_eq!(copy.1, values.len(), "{network}: number of tensors");
-    let theirs = module.forward(device.tensor_from_vec(input.clone(), S::default())).values();
-    let input: Vec<f64> = input.into_iter().map(f64::from).collect();
+    let theirs = module.forward(taken).values();
     let ours =
         trial.on_host(&input, shape[0], Context::EVALUATION, &vec![0.0; theirs.len()]).unwrap();
     assert_eq!(ours.output.len(), theirs.len(), "{network}: number of elements");
@@ -142,4 +180,73 @@ fn layers_of_layers() {
     >(numbers(24, 3));
     compare::<modules::Repeated<Block, 3>, Rank2<4, 6>>(numbers(24, 3));
     compare::<modules::Repeated<modules::Residual<Block>, 2>, Rank2<4, 6>>(numbers(24, 3));
+}
+
+#[test]
+fn normalisations() {
+    compare::<builders::BatchNorm1D<7>, Rank2<4, 7>>(wide(28));
+    compare::<builders::BatchNorm1D<3>, Rank3<2, 3, 5>>(wide(30));
+    compare::<builders::BatchNorm2D<3>, Rank4<2, 3, 2, 3>>(wide(36));
+    compare::<builders::LayerNorm1D<7>, Rank2<4, 7>>(wide(28));
+    compare::<builders::LayerNorm1D<5>, Rank3<2, 3, 5>>(wide(30));
+}
+
+/// dfdx's running statistics after one batch, against ours.
+#[test]
+fn running_statistics() {
+    let device = Cpu::default();
+    let input = wide(36);
+    let mut theirs = builders::BatchNorm2D::<3>::try_build_on_device(&device).unwrap();
+    let x: Tensor<Rank4<2, 3, 2, 3>, f32, Cpu> =
+        device.tensor_from_vec(input.clone(), Default::default());
+    theirs.forward_mut(x.leaky_trace());
+    let network = Network::of::<builders::BatchNorm2D<3>>();
+    let mut trial = Trial::new(network.layer(), &Sample::numbers([3, 2, 3])).unwrap();
+    for slot in trial.planned.layout.slots() {
+        let value = if slot.name == "weight" || slot.name == "running_var" { 1.0 } else { 0.0 };
+        trial.values[slot.range()].fill(value);
+    }
+    let input: Vec<f64> = input.into_iter().map(f64::from).collect();
+    let training = Context { training: true, ..Context::EVALUATION };
+    let ours = trial.on_host(&input, 2, training, &[0.0; 36]).unwrap();
+    assert_eq!(ours.buffers.len(), 2);
+    for (slot, ours) in ours.buffers {
+        let theirs = match trial.planned.layout.slots()[slot].name.as_str() {
+            "running_mean" => theirs.running_mean.as_vec(),
+            _ => theirs.running_var.as_vec(),
+        };
+        for (ours, theirs) in ours.iter().zip(theirs) {
+            assert!((ours - f64::from(theirs)).abs() < 1e-6, "{ours}, and dfdx has {theirs}");
+        }
+    }
+}
+
+#[test]
+fn dropout() {
+    compare::<modules::Dropout, Rank2<4, 7>>(wide(28));
+    compare::<modules::DropoutOneIn<4>, Rank2<4, 7>>(wide(28));
+    assert_eq!(Network::of::<modules::Dropout>().to_string(), "Dropout 0.5");
+    assert_eq!(Network::of::<modules::DropoutOneIn<4>>().to_string(), "Dropout 0.25");
+}
+
+#[test]
+fn global_pooling() {
+    compare::<modules::AvgPoolGlobal, Rank4<2, 3, 2, 3>>(wide(36));
+    compare::<modules::MaxPoolGlobal, Rank4<2, 3, 2, 3>>(wide(36));
+    compare::<modules::MinPoolGlobal, Rank4<2, 3, 2, 3>>(wide(36));
+}
+
+#[test]
+fn attention() {
+    compare::<builders::MultiHeadAttention<6, 2>, Rank3<2, 5, 6>>(numbers(60, 3));
+    compare::<builders::TransformerEncoderBlock<6, 3, 8>, Rank3<2, 5, 6>>(numbers(60, 3));
+    compare::<builders::TransformerEncoder<6, 2, 8, 2>, Rank3<2, 5, 6>>(numbers(60, 3));
+}
+
+#[test]
+fn indices() {
+    type Encoder = (builders::Embedding<9, 6>, builders::TransformerEncoder<6, 2, 8, 1>);
+    let tokens = || (0..8).map(|i| i * 5 % 9).collect::<Vec<usize>>();
+    compare_indices::<builders::Embedding<9, 6>, Rank2<2, 4>>(tokens());
+    compare_indices::<Encoder, Rank2<2, 4>>(tokens());
 }

@@ -85,7 +85,7 @@ fn gradients_are_those_of_finite_differences() {
         Loss::cross_entropy(),
         classes,
     );
-    compare_with_finite_differences::<(Linear<4, 5>, /*LayerNorm1D<5>,*/ Tanh, Linear<5, 3>)>(
+    compare_with_finite_differences::<(Linear<4, 5>, LayerNorm1D<5>, Tanh, Linear<5, 3>)>(
         Loss::cross_entropy(),
         classes,
     );

@@ -118,8 +118,9 @@ struct Missing {
 
 impl Missing {
     fn reason(&self) -> String {
+        let nearest = Kinds::standard().nearest(&self.kind).unwrap_or("none");
         format!(
-            "there is no layer `{}` here; a program that has it can read the network with `Kinds::standard().with::<…>()`",
+            "there is no layer `{}` here, and the nearest is `{nearest}`; a program that has it can read the network with `Kinds::standard().with::<…>()`",
             self.kind
         )
     }

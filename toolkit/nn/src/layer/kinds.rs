@@ -48,6 +48,13 @@ impl Kinds {
         self.0.keys().copied()
     }
 
+    /// The name that is written most like this one.
+    pub(super) fn nearest(&self, kind: &str) -> Option<&'static str> {
+        let likeness =
+            |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &kind.to_lowercase());
+        self.names().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+    }
+
     pub(super) fn read(&self, kind: &str) -> Option<Read> {
         self.0.get(kind).copied()
     }
