@@ -1,5 +1,5 @@
-//! `cargo xtask accuracy`: how well the library learns on five tasks, beside PyTorch's figures on the
-//! same recipes.
+//! `cargo xtask accuracy`: how well the library learns on five tasks, beside PyTorch's figures on
+//! the same recipes.
 
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;

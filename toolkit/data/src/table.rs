@@ -81,9 +81,9 @@ impl Table {
         self.lines.len()
     }
 
-    /// The numbers of these features, rows × features, in the order of `features`. With a header the
-    /// columns are found by name and others are left out; without one they are taken by position,
-    /// and there must be as many as features.
+    /// The numbers of these features, rows × features, in the order of `features`. With a header
+    /// the columns are found by name and others are left out; without one they are taken by
+    /// position, and there must be as many as features.
     ///
     /// # Errors
     /// A feature has no column, or their numbers differ in a file without a header.

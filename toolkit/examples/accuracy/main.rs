@@ -1,7 +1,8 @@
-//! How well the library learns, beside PyTorch on the same recipes: `cargo xtask accuracy [--json]`.
+//! How well the library learns, beside PyTorch on the same recipes:
+//! `cargo xtask accuracy [--json]`.
 //!
-//! PyTorch's figures stand in `reference.json`, written by `tests/python/measure_accuracy.py`. Seeds
-//! 1 to 5 draw the split, the weights, the order, and for the waves the data.
+//! PyTorch's figures stand in `reference.json`, written by `tests/python/measure_accuracy.py`.
+//! Seeds 1 to 5 draw the split, the weights, the order, and for the waves the data.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -1,5 +1,5 @@
-//! Networks as data, and the engine that runs them: what belongs to one step of training, and nothing
-//! of the loop around it.
+//! Networks as data, and the engine that runs them: what belongs to one step of training, and
+//! nothing of the loop around it.
 //!
 //! Open `layer/mod.rs` first: a layer is a file there. No other crate names dfdx.
 //!

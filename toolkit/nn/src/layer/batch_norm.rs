@@ -22,8 +22,8 @@ use crate::sample::Sample;
 /// Takes `[channels, …]` and keeps the shape. Parameters: `weight` and `bias` (channels), with
 /// [`affine`](Self::affine); carried along: `running_mean` and `running_var` (channels). In
 /// training it uses the batch's mean and biased variance, and each step moves
-/// `running ← (1 − momentum) · running + momentum · batch`, with the unbiased variance, `n / (n − 1)`
-/// times the biased one. In evaluation it uses the running ones.
+/// `running ← (1 − momentum) · running + momentum · batch`, with the unbiased variance,
+/// `n / (n − 1)` times the biased one. In evaluation it uses the running ones.
 ///
 /// What becomes of a sample depends on the others of its batch, and a batch must have at least two
 /// numbers a channel: a last batch of one sample of plain features is an error, as in PyTorch.

@@ -146,7 +146,8 @@ fn prove(folder: &Folder, kind: &str, case: &Case) -> Result<(), String> {
     let path = folder.model(&format!("{kind}-{}", case.name));
     let indices = case.indices.is_some();
     let options = ExportOptions {
-        // Indices are drawn by the check only as far as the rows that it is given say what is usual.
+        // Indices are drawn by the check only as far as the rows that it is given say what is
+        // usual.
         samples: if indices {
             Vec::new()
         } else {
