@@ -27,7 +27,10 @@ struct Task {
     reference: f64,
 }
 
-const TASKS: [(&str, &str, fn(u64) -> Result<f64, Box<dyn Error>>); 5] = [
+/// A task under a seed: its metric.
+type Run = fn(u64) -> Result<f64, Box<dyn Error>>;
+
+const TASKS: [(&str, &str, Run); 5] = [
     ("digits-mlp", "test_accuracy", digits_mlp),
     ("digits-cnn", "test_accuracy", digits_cnn),
     ("mnist-cnn", "test_accuracy", mnist_cnn),
