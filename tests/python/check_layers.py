@@ -28,6 +28,23 @@ OPSET, IR = 17, 8
 ABSOLUTE, RELATIVE = 2e-5, 2e-5
 
 
+# Models that onnx's reference evaluator gets wrong or does not run, in one of the two versions: its answer is looked at
+# and not insisted on. ONNX Runtime's is, for them as for all.
+BEYOND_THE_EVALUATOR = {
+    "ConvTranspose2d-depthwise": "groups of transposed convolutions are wrong, or refused",
+    "ConvTranspose2d-groups_3": "groups of transposed convolutions are wrong, or refused",
+    "ConvTranspose2d-groups_3_stride_2": "groups of transposed convolutions are wrong, or refused",
+    "Gru-bidirectional": "one direction only in the older version",
+    "Gru-bidirectional_last": "one direction only in the older version",
+    "Gru-length_1_bidirectional_last": "one direction only in the older version",
+    "LogSoftmax-wide": "takes the logarithm of a softmax, which has few digits left",
+    "Lstm-bidirectional": "one direction only in the older version",
+    "Lstm-bidirectional_last": "one direction only in the older version",
+    "Lstm-length_1_bidirectional_last": "one direction only in the older version",
+    "MaxPool1d-all_negative_padding_1": "an index out of bounds at the padding",
+}
+
+
 class Bad(Exception):
     """A model does not do what it must."""
 
@@ -113,7 +130,13 @@ def check(folder):
         if list(outputs) != names or list(inputs) != [value.name for value in model.graph.input]:
             raise Bad(f"{number.name} has the inputs {list(inputs)} and the outputs {list(outputs)}")
         for who, evaluator in evaluators.items():
-            worst[who] = max(worst[who], agree(f"{who}, {number.name}", evaluator.run(None, inputs), outputs))
+            try:
+                difference = agree(f"{who}, {number.name}", evaluator.run(None, inputs), outputs)
+            except Exception:
+                if who != "onnx" or folder.name not in BEYOND_THE_EVALUATOR:
+                    raise
+                difference = float("nan")
+            worst[who] = max(worst[who], difference)
     return worst
 
 

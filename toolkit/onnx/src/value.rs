@@ -84,7 +84,7 @@ impl Value {
     /// A value of floats.
     ///
     /// ```
-    /// use trainbook::onnx::{BATCH, SEQUENCE, Value};
+    /// use trainbook_onnx::{BATCH, SEQUENCE, Value};
     /// let value = Value::f32("input", [BATCH.into(), SEQUENCE.into(), 16.into()]);
     /// assert_eq!(value.to_string(), "input [batch, sequence, 16]");
     /// ```
