@@ -2,8 +2,6 @@
 
 use trainbook::prelude::*;
 
-type Net = (Linear<64, 128>, ReLU, Linear<128, 64>, ReLU, Linear<64, 10>);
-
 fn main() -> Result<(), Error> {
     let store = Store::open(".trainbook")?;
     let digits =
@@ -13,7 +11,8 @@ fn main() -> Result<(), Error> {
             .split(Split::stratified(0.8, 0.1, 0.1), Seed(7))?;
     println!("{}", digits.check());
 
-    let mut trainer = Trainer::classifier(&digits, Network::of::<Net>())
+    let net = Sequential::new().linear(128).relu().linear(64).relu().linear(10);
+    let mut trainer = Trainer::classifier(&digits, net)
         .seed(7)
         .optimizer(AdamW::default())
         .with(LrSchedule::one_cycle(3e-3))

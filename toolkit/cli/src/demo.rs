@@ -26,9 +26,6 @@ pub struct Arguments {
     shared: Shared,
 }
 
-type Baseline = (Linear<64, 10>,);
-type Mlp = (Linear<64, 128>, ReLU, Linear<128, 64>, ReLU, Linear<64, 10>);
-
 const EPOCHS: Epochs = Epochs(30);
 
 /// What `--json` prints.
@@ -81,7 +78,7 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
     say(&format!("{check}\n"))?;
 
     say("2. What does the simplest model reach?")?;
-    let mut trainer = Trainer::classifier(&digits, Network::of::<Baseline>())
+    let mut trainer = Trainer::classifier(&digits, Sequential::new().linear(10))
         .name("digits, logistic regression")
         .tag("role", "baseline")
         .seed(seed)
@@ -95,9 +92,8 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
     say(&format!("   logistic regression: {baseline_test}\n"))?;
 
     say("3. Which learning rate?")?;
-    let mlp = || {
-        Trainer::classifier(&digits, Network::of::<Mlp>()).seed(seed).optimizer(AdamW::default())
-    };
+    let net = Sequential::new().linear(128).relu().linear(64).relu().linear(10);
+    let mlp = || Trainer::classifier(&digits, net.clone()).seed(seed).optimizer(AdamW::default());
     let curve = mlp().quiet().build()?.find_lr()?;
     let learning_rate = curve.suggestion();
     say(&format!("   {curve}\n"))?;
