@@ -32,8 +32,9 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// Multiplications from which on a product is divided.
-const WORTH: usize = 1 << 17;
+/// Multiplications from which on a product is divided: some 25 µs of one core, several times what it
+/// takes to wake another.
+const WORTH: usize = 1 << 20;
 
 /// Rows (or columns) of a share at least, so that packing the other matrix again is worth it.
 const SHARE: usize = 48;
