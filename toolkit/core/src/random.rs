@@ -45,6 +45,13 @@ impl Stream {
     }
 }
 
+/// An index for what has a name and no number, such as a tensor: the first bytes of the name's BLAKE3
+/// hash.
+pub fn index_of(name: &str) -> u64 {
+    let hash = *blake3::hash(name.as_bytes()).as_bytes();
+    u64::from_le_bytes(std::array::from_fn(|i| hash[i]))
+}
+
 /// Draws from one keyed generator.
 #[derive(Clone, Debug)]
 pub struct Draws(Pcg64);

@@ -155,8 +155,8 @@ fn waves_cnn(seed: u64) -> Result<f64, Box<dyn Error>> {
 }
 
 /// Two blocks of 128 features, 4 heads and 256 hidden units on 64 characters, 1,000 steps of 16.
-/// Weights begin as PyTorch's attention does: Kaiming's are too large for blocks without a ReLU
-/// behind each layer, and cost 0.12 nats here.
+/// Weights begin as PyTorch's attention does: Kaiming's are too large for layers without a ReLU
+/// behind them.
 fn hamlet_lm(seed: u64) -> Result<f64, Box<dyn Error>> {
     let text = Dataset::text(data("hamlet.txt.gz"))?
         .characters(64, 1)?

@@ -1,6 +1,6 @@
 //! In which circumstances a batch goes through a network.
 
-use trainbook_core::random::{Draws, Seed, Stream};
+use trainbook_core::random::{Draws, Seed, Stream, index_of};
 
 /// In which circumstances a batch goes through a network: from this everything random in a layer is
 /// drawn, so that it does not matter where a sample is in its batch, how many threads there are and
@@ -25,9 +25,7 @@ impl Context<'_> {
     /// The draws of the stream `dropout` for one sample in the layer at `path`.
     pub fn draws(&self, path: &str, row: usize) -> Draws {
         let sample = self.samples.get(row).copied().unwrap_or(row) as u64;
-        let hash = *blake3::hash(path.as_bytes()).as_bytes();
-        let layer = u64::from_le_bytes(std::array::from_fn(|i| hash[i]));
         Stream::new(self.seed, "dropout")
-            .at(self.update, layer ^ sample.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+            .at(self.update, index_of(path) ^ sample.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 }

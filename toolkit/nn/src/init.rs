@@ -1,7 +1,7 @@
 //! How weights begin.
 
 use serde::{Deserialize, Serialize};
-use trainbook_core::random::{Seed, Stream};
+use trainbook_core::random::{Seed, Stream, index_of};
 
 /// How the weights of a network are drawn, where a layer does not say otherwise. Biases begin at
 /// zero; scales and shifts of normalisation layers begin at one and zero.
@@ -71,7 +71,8 @@ impl Begin {
         name: &str,
         shape: &[usize],
     ) {
-        let mut draws = Stream::new(seed, "weights").at(0, key(name));
+        // By name and not by number: a layer more redraws only those whose names it changes.
+        let mut draws = Stream::new(seed, "weights").at(0, index_of(name));
         match *self {
             Self::Constant(value) => into.fill(value),
             Self::Values(ref values) => into.copy_from_slice(values),
@@ -108,12 +109,6 @@ impl Begin {
             }
         }
     }
-}
-
-/// The key of a tensor in its stream: its name, so that another layer in front redraws nothing.
-fn key(name: &str) -> u64 {
-    let hash = *blake3::hash(name.as_bytes()).as_bytes();
-    u64::from_le_bytes(std::array::from_fn(|i| hash[i]))
 }
 
 /// Fills a matrix of so many rows with orthonormal rows, or columns where there are more rows than

@@ -112,7 +112,7 @@ impl Trainer {
         if let Some(writer) = &writer {
             // Whoever looks at the run later gets the network back, whatever program made it.
             let request = CheckpointRequest { label: FINAL.to_owned(), metric: None };
-            if let Err(error) = self.write_checkpoint(Some(writer), request) {
+            if let Err(error) = unwound(|| self.write_checkpoint(Some(writer), request)) {
                 outcome = outcome.and(Err(error));
             }
             let end = RunEnd::new(end_state(&outcome), self.counters.updates_applied, epochs);

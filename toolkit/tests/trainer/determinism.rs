@@ -2,8 +2,9 @@
 
 use trainbook::prelude::*;
 use trainbook::store::Store;
+use trainbook::task::Recipe;
 
-use crate::support::{builder, clouds, counts, weight_bits};
+use crate::support::{batches, builder, clouds, counts, weight_bits};
 
 #[test]
 fn the_seed_decides_everything() {
@@ -113,4 +114,41 @@ fn every_part_of_the_state_shows_in_its_hash() {
     assert_ne!(first, hash(&builder(&data, 1).with(Clip::value(1.0)).build().unwrap()));
     trainer.fit(Epochs(1)).unwrap();
     assert_ne!(first, hash(&trainer));
+}
+
+#[test]
+fn both_engines_train_alike() {
+    // Without a bias: in front of batch norm its gradient is rounding and nothing else, of which Adam
+    // makes steps of full size.
+    let net = Sequential::new().with(layer::Linear::new(8).no_bias());
+    let net = net.with(layer::BatchNorm::new()).relu();
+    let recipe = Recipe {
+        network: net.with(layer::Dropout::new(0.25)).linear(3).into(),
+        input: Sample::numbers([4]),
+        device: Device::Cpu,
+        loss: Loss::cross_entropy(),
+        optimizer: AdamW::default().into(),
+        init: Init::default(),
+        seed: Seed(4),
+    };
+    let (mut host, mut dfdx) = (recipe.task().unwrap(), recipe.task_on_dfdx().unwrap());
+    let data = clouds();
+    assert_eq!(host.model().weights(), dfdx.model().weights());
+    for epoch in 0..4 {
+        for batch in batches(&data, 4, epoch) {
+            let (a, b) = (host.forward_backward(&batch), dfdx.forward_backward(&batch));
+            let (a, b) = (a.unwrap(), b.unwrap());
+            assert!((a - b).abs() < 1e-4 * (1.0 + b.abs()), "loss {a} and {b}");
+            let (a, b) = (host.global_norm().unwrap(), dfdx.global_norm().unwrap());
+            assert!((a - b).abs() < 1e-3 * (1.0 + b.abs()), "norm {a} and {b}");
+            host.update(1e-2).unwrap();
+            dfdx.update(1e-2).unwrap();
+        }
+    }
+    let input = &batches(&data, 4, 9)[0].input;
+    let (a, b) = (host.model().predict(input).unwrap(), dfdx.model().predict(input).unwrap());
+    assert_eq!(a.shape, b.shape);
+    for (a, b) in a.floats().iter().zip(b.floats()) {
+        assert!((a - b).abs() < 1e-3 * (1.0 + b.abs()), "output {a} and {b}");
+    }
 }

@@ -54,15 +54,13 @@ impl From<Kind> for Optimizer {
     }
 }
 
-/// The largest absolute difference of any weight that is let through. Measured after 100 steps: SGD
-/// 4.8e-7; Adam 4.5e-7 and AdamW 8.1e-7 at the default rate of 1e-3; AdamW 1.9e-6 at 1e-2.
-///
-/// For the Adam family it grows with the rate, because dfdx computes 1 − β₂ and 1 − β₂ᵗ in f32:
-/// each step is off by some 1e-6 of itself.
+/// The largest absolute difference of any weight that is let through. Here both sides are f32, and
+/// gradients go through a network. Measured after 100 steps: AdamW with a decay of 0.3 at 1e-2
+/// reaches 1.2e-6, all others stay below 1e-6.
 fn limit(case: &Case) -> f32 {
     match case.optimizer {
-        Kind::Sgd(_) => 1e-6,
-        Kind::Adam(_) | Kind::AdamW(_) => 1e-6 * (case.lr / 1e-3) as f32,
+        Kind::AdamW(o) if o.weight_decay > 0.1 && case.lr > 1e-3 => 1.5e-6,
+        _ => 1e-6,
     }
 }
 

@@ -24,6 +24,7 @@ mod kinds;
 mod lengthwise;
 mod linear;
 mod max_pool;
+mod means;
 mod misfit;
 mod multi_head_attention;
 mod normalization;
