@@ -12,13 +12,16 @@ pub use trainbook_store::RunId;
 
 pub use crate::Error;
 pub use crate::checks::LrCurve;
-pub use crate::data::{Column, Dataset, Normalize, Part, Split, Targets};
+pub use crate::data::{Array, Column, Dataset, Mix, Normalize, Part, Split, Targets};
 pub use crate::history::Store;
 pub use crate::nn::layer::{self, Kinds, Sequential};
-pub use crate::nn::loss::Loss;
+pub use crate::nn::loss::{
+    BinaryCrossEntropy, CrossEntropy, Huber, Loss, MeanAbsoluteError, MeanSquaredError, PoissonNll,
+    TargetKind,
+};
 pub use crate::nn::{Init, Network, Sample};
 pub use crate::onnx::{self, CheckReport, ExportReport, Verifier};
-pub use crate::optim::{Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop, Sgd};
+pub use crate::optim::{Adagrad, Adam, AdamW, Lion, NAdam, ParameterGroup, RAdam, RMSprop, Sgd};
 pub use crate::random::Seed;
 pub use crate::task::Device;
 pub use crate::trainer::{Epochs, Evaluation, Export, Run, Steps, Trainer};

@@ -48,7 +48,7 @@ impl LrSchedule {
     }
 
     /// `lr gamma^⌊epoch / every_epochs⌋`: `torch.optim.lr_scheduler.StepLR`. An epoch is as many
-    /// updates as it has batches, counted from the beginning of the fit or the end of the warmup.
+    /// updates as it has, counted from the beginning of the fit or the end of the warmup.
     pub fn step(lr: f64, every_epochs: u64, gamma: f64) -> Self {
         Self::of(Curve::Step { lr, every_epochs, gamma })
     }
@@ -79,7 +79,7 @@ impl LrSchedule {
     pub fn rate_at(&self, step: u64, horizon: Horizon) -> f64 {
         let total = horizon.updates().saturating_sub(self.warmup);
         let at = |step| {
-            self.curve.rate_at(step, total, horizon.batches_per_epoch, self.min_lr.unwrap_or(0.0))
+            self.curve.rate_at(step, total, horizon.updates_per_epoch, self.min_lr.unwrap_or(0.0))
         };
         match step.checked_sub(self.warmup) {
             Some(step) => at(step),

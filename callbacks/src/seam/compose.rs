@@ -10,7 +10,7 @@ use super::{
     Callback, CallbackError, CallbackState, Effects, EpochEnd, Flow, Moment, Reply, StepEnd,
 };
 
-/// Passes per-step moments on only for every `n`th batch (the 1st, the `n+1`th, …); all other
+/// Passes the moments of a step on only for every `n`th step (the 1st, the `n+1`th, …); all other
 /// moments always. `n` = 0 counts as 1.
 pub fn every<C: Callback>(n: u64, callback: C) -> Every<C> {
     Every { n: n.max(1), callback, open: true }
@@ -45,9 +45,10 @@ impl<C: Callback> Callback for Every<C> {
     }
 
     fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
-        // Counters move in the middle of a step, so the choice is made once, where the step begins.
+        // Counters move in the middle of a step, so the choice is made where its batches begin, by
+        // the one that is the same for all of them.
         if let Moment::BatchStart(batch) = moment {
-            self.open = batch.counters.batches_seen % self.n == 0;
+            self.open = batch.counters.updates_attempted % self.n == 0;
         }
         if moment.is_per_step() && !self.open {
             Ok(Flow::Continue)

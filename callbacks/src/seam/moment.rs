@@ -8,9 +8,10 @@
 //!   ▸ FitStart
 //!   for each epoch:
 //!     ▸ EpochStart
-//!     for each batch of the shuffled training part:
-//!       ▸ BatchStart                 may set the learning rate
-//!       forward, loss, backward
+//!     for each step:
+//!       for its batches of the shuffled training part (one; or several, whose gradients are gathered):
+//!         ▸ BatchStart               may set the learning rate
+//!         rows are mixed, if asked for; forward, loss, backward
 //!       ▸ RawGradients               look, may skip the update
 //!       unless skipped:
 //!         ▸ ChangeGradients          clip, add noise, …
@@ -42,7 +43,7 @@ pub enum Moment<'m, 'c> {
     EpochStart(&'m EpochStart<'c>),
     /// Before a batch.
     BatchStart(&'m mut BatchStart<'c>),
-    /// After backward.
+    /// After backward, of the step's last batch.
     RawGradients(&'m GradientView<'c>),
     /// Before the update, to change.
     ChangeGradients(&'m mut GradientEdit<'c>),
@@ -72,7 +73,7 @@ impl Moment<'_, '_> {
         }
     }
 
-    /// Whether this moment comes once per batch.
+    /// Whether this moment belongs to a step.
     pub fn is_per_step(&self) -> bool {
         matches!(
             self,
@@ -106,6 +107,9 @@ pub struct Horizon {
     pub epochs: u64,
     /// Batches in an epoch.
     pub batches_per_epoch: u64,
+    /// Updates in an epoch: as many as batches, or fewer where the gradients of several are
+    /// gathered for one update.
+    pub updates_per_epoch: u64,
     /// `updates_applied` when this fit began.
     pub first_update: u64,
     /// Updates after which the fit ends, if it was asked for in updates; skipped ones count.
@@ -116,7 +120,7 @@ impl Horizon {
     /// Updates that this fit will apply if nothing stops it or skips one.
     pub fn updates(&self) -> u64 {
         // A fit bounded by time may ask for any number of epochs.
-        let updates = self.epochs.saturating_mul(self.batches_per_epoch);
+        let updates = self.epochs.saturating_mul(self.updates_per_epoch);
         self.limit.map_or(updates, |limit| updates.min(limit))
     }
 }
@@ -220,11 +224,11 @@ impl<'a> BatchStart<'a> {
 
 /// Gradients, to look at.
 pub struct GradientView<'a> {
-    /// Where the fit is; this batch is counted, its update is not.
+    /// Where the fit is; this step's batches are counted, its update is not.
     pub counters: Counters,
-    /// This batch's mean loss.
+    /// This step's mean loss.
     pub loss: f32,
-    /// Row numbers of this batch in the data set.
+    /// Row numbers of this step's batches in the data set.
     pub samples: &'a [usize],
     /// The gradients.
     pub gradients: &'a dyn Gradients,
@@ -234,7 +238,7 @@ pub struct GradientView<'a> {
 
 /// Gradients, to change.
 pub struct GradientEdit<'a> {
-    /// Where the fit is; this batch is counted, its update is not.
+    /// Where the fit is; this step's batches are counted, its update is not.
     pub counters: Counters,
     /// The gradients.
     pub gradients: &'a mut dyn Gradients,
@@ -252,7 +256,7 @@ pub struct StepEnd<'a> {
     pub learning_rate: f64,
     /// Whether the update was applied.
     pub applied: bool,
-    /// Row numbers of this batch in the data set.
+    /// Row numbers of this step's batches in the data set.
     pub samples: &'a [usize],
     /// Where to log.
     pub log: &'a MetricLog,
@@ -273,7 +277,7 @@ impl<'a> StepEnd<'a> {
         Self { counters, horizon, learning_rate, applied, samples, log, loss }
     }
 
-    /// This batch's mean loss, before the update.
+    /// This step's mean loss, before the update.
     pub fn loss(&self) -> f32 {
         self.loss
     }

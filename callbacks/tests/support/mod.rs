@@ -149,7 +149,13 @@ impl Fake {
         Self {
             stack,
             counters: Counters::default(),
-            horizon: Horizon { epochs: 0, batches_per_epoch: 3, first_update: 0, limit: None },
+            horizon: Horizon {
+                epochs: 0,
+                batches_per_epoch: 3,
+                updates_per_epoch: 3,
+                first_update: 0,
+                limit: None,
+            },
             weights: FakeWeights(0.0),
             learning_rate: 1.0,
             loss: Box::new(|_| 1.0),
@@ -170,6 +176,7 @@ impl Fake {
 
     pub fn batches(mut self, batches_per_epoch: u64) -> Self {
         self.horizon.batches_per_epoch = batches_per_epoch;
+        self.horizon.updates_per_epoch = batches_per_epoch;
         self
     }
 

@@ -8,6 +8,7 @@ mod checkpoint;
 mod evaluation;
 mod export;
 mod fit;
+mod predict;
 mod rebuild;
 mod record;
 mod run;
@@ -26,7 +27,7 @@ pub use record::RunRecipe;
 pub use run::{EpochRow, Run};
 
 use crate::Error;
-use crate::data::Dataset;
+use crate::data::{Dataset, Mix};
 use crate::nn::{Network, Summary};
 use crate::random::Seed;
 use crate::task::{Recipe, Task};
@@ -42,6 +43,8 @@ pub struct Trainer {
     pub(crate) stack: Stack,
     pub(crate) counters: Counters,
     pub(crate) batch_size: usize,
+    accumulate: usize,
+    mix: Option<Mix>,
     learning_rate: f64,
     plan: Plan,
     epoch_metrics: Vec<Name>,

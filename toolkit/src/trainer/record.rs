@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 use trainbook_store::{Name, Value};
 
 use super::fit::Length;
-use crate::data::DataRecipe;
+use crate::data::{DataRecipe, Mix};
 use crate::nn::{Init, Kind, Network, Node, Planned, Sample};
-use crate::optim::Optimizer;
+use crate::optim::{Optimizer, ParameterGroup};
 use crate::random::Seed;
 use crate::task::{Device, Loss, Recipe};
 
@@ -25,6 +25,9 @@ pub struct RunRecipe {
     pub loss: Loss,
     /// How weights are updated.
     pub optimizer: Optimizer,
+    /// Which tensors are trained differently.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<ParameterGroup>,
     /// How weights begin.
     pub init: Init,
     /// The seed of every random stream.
@@ -35,10 +38,25 @@ pub struct RunRecipe {
     pub learning_rate: f64,
     /// Rows per batch.
     pub batch_size: usize,
+    /// Batches whose gradients are gathered for one update.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub accumulate: usize,
+    /// How the rows of a batch are mixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mix: Option<Mix>,
     /// How long it was to train.
     pub length: Length,
     /// How the data were made.
     pub data: DataRecipe,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_one(number: &usize) -> bool {
+    *number == 1
 }
 
 impl RunRecipe {
@@ -50,6 +68,7 @@ impl RunRecipe {
             device: self.device,
             loss: self.loss.clone(),
             optimizer: self.optimizer,
+            groups: self.groups.clone(),
             init: self.init,
             seed: self.seed,
         }
@@ -76,6 +95,20 @@ pub(super) fn params(
         if name != "weight_decay" {
             put(&name, value);
         }
+    }
+    params
+}
+
+/// How a step is made of batches, as parameters: only what is not as always.
+pub(super) fn steps(accumulate: usize, mix: Option<Mix>) -> Vec<(Name, Value)> {
+    let mut params = Vec::new();
+    if accumulate > 1 {
+        params.push((Name::new_static("accumulate"), Value::from(accumulate as u64)));
+    }
+    match mix {
+        Some(Mix::Mixup { alpha }) => params.push((Name::new_static("mixup"), alpha.into())),
+        Some(Mix::CutMix { alpha }) => params.push((Name::new_static("cutmix"), alpha.into())),
+        None => {}
     }
     params
 }
