@@ -61,6 +61,7 @@ pub fn recipe_of<N: Describe>(seed: u64, loss: Loss, optimizer: impl Into<Optimi
         device: Device::Cpu,
         loss,
         optimizer: optimizer.into(),
+        groups: Vec::new(),
         init: Init::default(),
         seed: Seed(seed),
     }

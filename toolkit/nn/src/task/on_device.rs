@@ -204,7 +204,7 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
             let slots = self.network.planned.layout.slots();
             let trained =
                 self.network.tensors.iter_mut().filter(|(slot, _)| slots[**slot].is_trained());
-            for (at, (slot, tensor)) in trained.enumerate() {
+            for (at, (_, tensor)) in trained.enumerate() {
                 let gradient = gradients
                     .get_or_alloc_mut(&*tensor)
                     .map_err(|e| NnError::device("allocate a gradient", &e))?;
