@@ -29,6 +29,8 @@ pub struct Dataset {
     parts: Arc<Parts>,
     normalize: Normalize,
     split: Option<(Split, Seed)>,
+    /// At most so many rows of each part.
+    limit: Option<usize>,
     normalization: Arc<Normalization>,
     fingerprint: Arc<OnceLock<DataFingerprint>>,
 }
@@ -201,6 +203,7 @@ impl Dataset {
             ]),
             normalize: Normalize::None,
             split: None,
+            limit: None,
             normalization: Arc::new(Normalization {
                 offset: vec![0.0; width],
                 scale: vec![1.0; width],
@@ -281,6 +284,7 @@ impl Dataset {
     /// a part that was asked for, or a class would be missing from the training part.
     pub fn split(mut self, split: Split, seed: Seed) -> Result<Self, DataError> {
         self.split = Some((split, seed));
+        self.limit = None;
         if let Some(tokens) = &self.tokens {
             self.parts = Arc::new(split.divide_text(tokens)?);
             self.fingerprint = Arc::default();
@@ -293,6 +297,18 @@ impl Dataset {
         self.parts = Arc::new(split.divide(self.len(), labels, self.classes(), seed)?);
         let normalize = self.normalize;
         self.normalize(normalize)
+    }
+
+    /// The same data with at most so many rows of each part, the first ones: to see whether a network
+    /// can learn ten of them by heart, for example. Normalisation stays as it is; a split that
+    /// follows divides all rows again.
+    #[must_use]
+    pub fn first_rows(mut self, rows: usize) -> Self {
+        let cut = |part: &Vec<usize>| part[..part.len().min(rows)].to_vec();
+        self.parts = Arc::new(self.parts.each_ref().map(cut));
+        self.limit = Some(self.limit.map_or(rows, |limit| limit.min(rows)));
+        self.fingerprint = Arc::default();
+        self
     }
 
     /// The same data whose rows are images: channels × height × width numbers, in this order.
@@ -378,6 +394,7 @@ impl Dataset {
             shape: self.shape.to_vec(),
             normalize: self.normalize,
             split: self.split,
+            first_rows: self.limit,
         }
     }
 

@@ -31,9 +31,12 @@ impl DataRecipe {
             data = data.shaped("rows", &self.shape)?;
         }
         data = data.normalize(self.normalize)?;
-        match self.split {
-            Some((split, seed)) => data.split(split, seed),
-            None => Ok(data),
+        if let Some((split, seed)) = self.split {
+            data = data.split(split, seed)?;
         }
+        Ok(match self.first_rows {
+            Some(rows) => data.first_rows(rows),
+            None => data,
+        })
     }
 }

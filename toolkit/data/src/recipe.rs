@@ -20,6 +20,9 @@ pub struct DataRecipe {
     /// How rows are divided, and under which seed; `None` if all are trained on.
     #[serde(default)]
     pub split: Option<(Split, Seed)>,
+    /// At most so many rows of each part, the first ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_rows: Option<usize>,
 }
 
 /// Where the rows of a data set came from.

@@ -81,6 +81,16 @@ impl Trainer {
         self.counters
     }
 
+    /// Takes the store away, so that nothing is recorded until it is given back.
+    pub(crate) fn detach_store(&mut self) -> Option<Store> {
+        self.store.take()
+    }
+
+    /// Gives the store back.
+    pub(crate) fn attach_store(&mut self, store: Option<Store>) {
+        self.store = store;
+    }
+
     /// A hash over everything that decides how training goes on: weights, moments, counters,
     /// learning rate, and the state of every callback.
     pub fn state_hash(&self) -> Result<blake3::Hash, Error> {

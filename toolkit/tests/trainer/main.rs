@@ -18,4 +18,5 @@ mod optimizers;
 mod rebuilt;
 mod recorded;
 mod resume;
+mod steps;
 mod support;
