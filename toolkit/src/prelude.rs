@@ -16,7 +16,7 @@ pub use crate::data::{Column, Dataset, Normalize, Part, Split, Targets};
 pub use crate::history::Store;
 pub use crate::nn::layer::{self, Kinds, Sequential};
 pub use crate::nn::loss::Loss;
-pub use crate::nn::{Init, Network, Sample};
+pub use crate::nn::{Gain, Init, Network, Sample};
 pub use crate::onnx::{self, CheckReport, ExportReport, Verifier};
 pub use crate::optim::{Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop, Sgd};
 pub use crate::random::Seed;
