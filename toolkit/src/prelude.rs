@@ -11,7 +11,7 @@ pub use trainbook_nn::builders::*;
 pub use trainbook_store::RunId;
 
 pub use crate::Error;
-pub use crate::checks::LrCurve;
+pub use crate::checks::{InitReport, LrCurve};
 pub use crate::data::{Column, Dataset, Normalize, Part, Split, Targets};
 pub use crate::history::Store;
 pub use crate::nn::layer::{self, Kinds, Sequential};

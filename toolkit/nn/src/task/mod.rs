@@ -7,6 +7,7 @@
 mod device;
 mod on_device;
 mod on_host;
+mod probe;
 mod threads;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use trainbook_onnx::Graph;
 
 pub use crate::loss::Loss;
 pub use device::Device;
+pub use probe::{LayerProbe, Probe, WeightProbe};
 pub use threads::{Movable, Shareable};
 
 use crate::optim::Optimizer;
