@@ -11,7 +11,7 @@ pub use trainbook_nn::builders::*;
 pub use trainbook_store::RunId;
 
 pub use crate::Error;
-pub use crate::checks::{DevRun, LrCurve};
+pub use crate::checks::{DevRun, InitReport, LrCurve};
 pub use crate::data::{Array, Column, Dataset, Mix, Normalize, Part, Split, Targets};
 pub use crate::history::Store;
 pub use crate::nn::layer::{self, Kinds, Sequential};
@@ -19,7 +19,7 @@ pub use crate::nn::loss::{
     BinaryCrossEntropy, CrossEntropy, Huber, Loss, MeanAbsoluteError, MeanSquaredError, PoissonNll,
     TargetKind,
 };
-pub use crate::nn::{Init, Network, Sample};
+pub use crate::nn::{Gain, Init, Network, Sample};
 pub use crate::onnx::{self, CheckReport, ExportReport, Verifier};
 pub use crate::optim::{Adagrad, Adam, AdamW, Lion, NAdam, ParameterGroup, RAdam, RMSprop, Sgd};
 pub use crate::random::Seed;

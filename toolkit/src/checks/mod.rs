@@ -5,8 +5,10 @@
 //! by hash that the trainer has not changed.
 
 mod dev_run;
+mod init_report;
 mod lr_curve;
 mod lr_finder;
 
 pub use dev_run::DevRun;
+pub use init_report::{InitReport, Spread, Verdict};
 pub use lr_curve::{LrCurve, LrPoint, LrSuggestions};

@@ -173,10 +173,10 @@ impl TrainerBuilder {
         self
     }
 
-    /// How weights begin. Default: Kaiming uniform.
+    /// How weights begin where a layer has no way of its own. Default: as PyTorch's layers.
     #[must_use]
-    pub fn init(mut self, init: Init) -> Self {
-        self.init = init;
+    pub fn init(mut self, init: impl Into<Init>) -> Self {
+        self.init = init.into();
         self
     }
 

@@ -86,7 +86,7 @@ pub(super) fn params(
     put("lr", learning_rate.into());
     put("batch_size", (batch_size as u64).into());
     put("device", recipe.device.to_string().into());
-    put("init", format!("{:?}", recipe.init).into());
+    put("init", recipe.init.to_string().into());
     put("loss", recipe.loss.name().into());
     put("optimizer", recipe.optimizer.name().into());
     put("weight_decay", recipe.optimizer.weight_decay().into());

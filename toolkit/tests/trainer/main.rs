@@ -13,6 +13,7 @@ mod determinism;
 mod early_stopping;
 mod export;
 mod gradients;
+mod init_report;
 mod loop_order;
 mod optimizers;
 mod rebuilt;

@@ -92,7 +92,16 @@ fn schedules_and_lengths_count_updates() {
 
 #[test]
 fn mixed_rows_train_and_validate_unmixed() {
-    let images = clouds().image(1, 2, 2).unwrap();
+    // Each feature four times, so that there is something to cut.
+    let data = clouds();
+    let rows = (0..data.len()).flat_map(|row| data.features(row));
+    let features = rows.flat_map(|x| [*x; 4]).collect();
+    let images = Dataset::from_rows("wide clouds", 16, features, data.targets().clone())
+        .unwrap()
+        .split(Split::stratified(0.7, 0.2, 0.1), Seed(1))
+        .unwrap()
+        .image(1, 4, 4)
+        .unwrap();
     let net = || Sequential::new().flatten().linear(8).relu().linear(3);
     let train = |mix: Option<Mix>, seed| {
         let builder = Trainer::classifier(&images, net()).seed(seed).learning_rate(1e-2).quiet();

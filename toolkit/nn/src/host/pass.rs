@@ -10,7 +10,23 @@ use crate::plan::Node;
 
 /// What the layers have put aside on the way forward, the last on top.
 #[derive(Default)]
-pub(crate) struct Aside(Vec<Saved>);
+pub(crate) struct Aside {
+    saved: Vec<Saved>,
+    /// Every layer's output under its path, if they are watched.
+    outputs: Option<Vec<(String, HostTensor)>>,
+}
+
+impl Aside {
+    /// Keeps every layer's output too.
+    pub fn watching() -> Self {
+        Self { saved: Vec::new(), outputs: Some(Vec::new()) }
+    }
+
+    /// Every layer's output under its path, in the order in which they were computed.
+    pub fn outputs(&mut self) -> Vec<(String, HostTensor)> {
+        self.outputs.take().unwrap_or_default()
+    }
+}
 
 /// A height of what is put aside.
 #[derive(Clone, Copy)]
@@ -88,11 +104,15 @@ impl<'a> HostPass<'a> {
     /// Runs this pass's layer forward.
     pub(crate) fn forward(&mut self, x: HostTensor) -> Result<HostTensor, Fault> {
         let node = self.node;
-        match node.layer.layer().host() {
+        let y = match node.layer.layer().host() {
             Some(layer) => layer.forward(self, x),
             None => through_dfdx::forward(self, x),
         }
-        .map_err(|fault| fault.at(node.layer.kind(), &node.path))
+        .map_err(|fault| fault.at(node.layer.kind(), &node.path))?;
+        if let Some(outputs) = &mut self.aside.outputs {
+            outputs.push((node.path.clone(), y.clone()));
+        }
+        Ok(y)
     }
 
     /// Runs this pass's layer backward.
@@ -201,7 +221,7 @@ impl<'a> HostPass<'a> {
     /// Puts a tensor aside for the way back.
     pub fn save(&mut self, tensor: HostTensor) {
         if self.recording {
-            self.aside.0.push(Saved::Tensor(tensor));
+            self.aside.saved.push(Saved::Tensor(tensor));
         } else {
             self.free(tensor);
         }
@@ -212,7 +232,7 @@ impl<'a> HostPass<'a> {
     /// # Errors
     /// There is none: there was no way forward.
     pub fn saved(&mut self) -> Result<HostTensor, Fault> {
-        match self.aside.0.pop() {
+        match self.aside.saved.pop() {
             Some(Saved::Tensor(tensor)) => Ok(tensor),
             _ => Err(Fault::new("its backward takes up what its forward did not put aside")),
         }
@@ -221,7 +241,7 @@ impl<'a> HostPass<'a> {
     /// Puts anything aside for the way back.
     pub fn save_other(&mut self, other: impl Any) {
         if self.recording {
-            self.aside.0.push(Saved::Other(Box::new(other)));
+            self.aside.saved.push(Saved::Other(Box::new(other)));
         }
     }
 
@@ -231,7 +251,7 @@ impl<'a> HostPass<'a> {
     /// There is none of this type.
     pub fn saved_other<T: Any>(&mut self) -> Result<T, Fault> {
         let nothing = || Fault::new("its backward takes up what its forward did not put aside");
-        match self.aside.0.pop() {
+        match self.aside.saved.pop() {
             Some(Saved::Other(other)) => {
                 other.downcast::<T>().map(|other| *other).map_err(|_| nothing())
             }
@@ -241,13 +261,13 @@ impl<'a> HostPass<'a> {
 
     /// How much is put aside at the moment; for [`rewind`](Self::rewind).
     pub(crate) fn mark(&self) -> Mark {
-        Mark(self.aside.0.len())
+        Mark(self.aside.saved.len())
     }
 
     /// Drops what was put aside since then. A branch need not take up all that it put aside: a
     /// sequence stops where nothing in front is trained. The next branch must find its own on top.
     pub(crate) fn rewind(&mut self, Mark(len): Mark) {
-        for saved in self.aside.0.drain(len.min(self.aside.0.len())..) {
+        for saved in self.aside.saved.drain(len.min(self.aside.saved.len())..) {
             if let Saved::Tensor(tensor) = saved {
                 self.memory.give(tensor);
             }

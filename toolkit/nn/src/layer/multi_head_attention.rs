@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::{Attribute, Value};
 
 use super::{Fault, Layer, Misfit, Sequential};
+use crate::begin::Begin;
 use crate::host::attention::Attention;
 use crate::host::{HostLayer, HostPass, HostTensor, Matrix, gemm};
-use crate::init::Begin;
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::parameters::Role;
@@ -22,6 +22,10 @@ use crate::sample::Sample;
 /// Takes `[sequence, features]` and keeps the shape. Parameters, with D features: `in_proj_weight`
 /// (3 D, D: queries, keys, values), `in_proj_bias` (3 D), `out_proj.weight` (D, D),
 /// `out_proj.bias` (D). There is no dropout of the attention's weights.
+///
+/// They begin as PyTorch's: `in_proj_weight` uniform in ±√(6 / (D + 3 D)), Xavier's bound for the
+/// three matrices as one, `out_proj.weight` in ±1 / √D, biases at 0. With another
+/// [`Init`](crate::Init) each of the four matrices is drawn by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MultiHeadAttention {
@@ -102,13 +106,15 @@ impl Layer for MultiHeadAttention {
                 "its num_heads, {heads}, must divide the {features} features"
             )));
         }
-        // Queries, keys and values are three matrices, one below the other.
-        let begin = Begin::Weight { fan_in: features, fan_out: features };
-        let shape = [3 * features, features];
-        plan.parameter("in_proj_weight", shape, Role::Weight, begin.clone());
+        // Queries, keys and values are three matrices, one below the other; PyTorch draws them as
+        // Xavier's one matrix of 3 D outputs.
+        let bound = (6.0 / (4 * features) as f64).sqrt();
+        let begin = Begin::WeightWithin { bound, fan_in: features, fan_out: features };
+        plan.parameter("in_proj_weight", [3 * features, features], Role::Weight, begin);
         if self.bias {
             plan.parameter("in_proj_bias", [3 * features], Role::Bias, Begin::ZEROS);
         }
+        let begin = Begin::Weight { fan_in: features, fan_out: features };
         plan.parameter("out_proj.weight", [features, features], Role::Weight, begin);
         if self.bias {
             plan.parameter("out_proj.bias", [features], Role::Bias, Begin::ZEROS);

@@ -8,6 +8,7 @@ mod batch_loss;
 mod device;
 mod on_device;
 mod on_host;
+mod probe;
 mod threads;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use trainbook_onnx::Graph;
 pub use crate::loss::Loss;
 pub use batch_loss::{BatchLoss, MeanLoss};
 pub use device::Device;
+pub use probe::{LayerProbe, Probe, WeightProbe};
 pub use threads::{Movable, Shareable};
 
 use crate::optim::{Optimizer, ParameterGroup};

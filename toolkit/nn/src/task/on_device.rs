@@ -54,7 +54,7 @@ impl<D: Backend<f32>> OnDevice<D> {
         let planned = Arc::new(recipe.network.plan(&recipe.input)?);
         recipe.loss.objective().check(&planned.root.output.shape)?;
         let layout = &planned.layout;
-        let values = layout.begin(recipe.init, recipe.seed);
+        let values = layout.begin(recipe.init, recipe.seed)?;
         let mut tensors = Tensors::new();
         for (number, slot) in layout.slots().iter().enumerate() {
             tensors.insert(number, tensor(&device, values[slot.range()].to_vec())?);

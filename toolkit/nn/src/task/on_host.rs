@@ -75,7 +75,7 @@ impl OnHost {
             memory: Memory::default(),
             network: Held {
                 tensors: layout.slots().iter().map(|slot| slot.info()).collect(),
-                values: Arc::new(layout.begin(recipe.init, recipe.seed)),
+                values: Arc::new(layout.begin(recipe.init, recipe.seed)?),
                 planned,
             },
         })
