@@ -4,8 +4,8 @@
 
 pub use trainbook_callbacks::{
     Callback, CallbackError, Checkpoint, Clip, EarlyStopping, EpochEnd, FixSeed, Flow,
-    GradientMonitor, LrSchedule, NanGuard, Progress, Reply, StepEnd, every, on_epoch_end,
-    on_step_end,
+    GradientMonitor, LrSchedule, NanGuard, Progress, Reply, StepEnd, WeightAverage, every,
+    on_epoch_end, on_step_end,
 };
 pub use trainbook_nn::builders::*;
 pub use trainbook_store::RunId;

@@ -2,11 +2,13 @@
 
 mod curve;
 
+use serde::{Deserialize, Serialize};
 use trainbook_store::Value;
 
 use crate::setting::require;
 use crate::{
-    BatchStart, Callback, CallbackError, Effects, Flow, Horizon, Phase, Reply, Resource, Setup,
+    BatchStart, Callback, CallbackError, CallbackRecipe, Effects, Flow, Horizon, Phase, Reply,
+    Resource, Setup,
 };
 use curve::Curve;
 
@@ -18,10 +20,12 @@ use curve::Curve;
 ///
 /// Only the learning rate is scheduled. PyTorch's `OneCycleLR` also cycles the momentum; here
 /// momentum stays as the optimiser has it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LrSchedule {
     curve: Curve,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     min_lr: Option<f64>,
+    #[serde(default)]
     warmup: u64,
 }
 
@@ -101,6 +105,10 @@ impl Callback for LrSchedule {
             Curve::Step { lr, .. } => ("step", lr),
         };
         vec![("schedule", name.into()), ("lr", lr.into()), ("warmup", self.warmup.into())]
+    }
+
+    fn recipe(&self) -> Option<CallbackRecipe> {
+        Some(CallbackRecipe::LrSchedule(self.clone()))
     }
 
     fn setup(&mut self, _: &mut Setup) -> Result<(), CallbackError> {

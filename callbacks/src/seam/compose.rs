@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use trainbook_store::Value;
 
+use crate::CallbackRecipe;
+
 use super::stack::{attribute, everyone};
 use super::{
     Callback, CallbackError, CallbackState, Effects, EpochEnd, Flow, Moment, Reply, StepEnd,
@@ -34,6 +36,11 @@ impl<C: Callback> Callback for Every<C> {
 
     fn params(&self) -> Vec<(&'static str, Value)> {
         self.callback.params()
+    }
+
+    fn recipe(&self) -> Option<CallbackRecipe> {
+        let of = Box::new(self.callback.recipe()?);
+        Some(CallbackRecipe::Every { n: self.n, of })
     }
 
     fn save(&self) -> Result<CallbackState, CallbackError> {
@@ -71,6 +78,13 @@ impl<C: Callback> Callback for Option<C> {
         self.as_ref().map(Callback::params).unwrap_or_default()
     }
 
+    fn recipe(&self) -> Option<CallbackRecipe> {
+        match self {
+            Some(callback) => callback.recipe(),
+            None => Some(CallbackRecipe::All { of: Vec::new() }),
+        }
+    }
+
     fn save(&self) -> Result<CallbackState, CallbackError> {
         self.as_ref().map_or_else(|| Ok(CallbackState::empty()), Callback::save)
     }
@@ -95,6 +109,10 @@ impl<C: Callback + ?Sized> Callback for Box<C> {
 
     fn params(&self) -> Vec<(&'static str, Value)> {
         (**self).params()
+    }
+
+    fn recipe(&self) -> Option<CallbackRecipe> {
+        (**self).recipe()
     }
 
     fn save(&self) -> Result<CallbackState, CallbackError> {
@@ -124,6 +142,11 @@ impl<C: Callback> Callback for Vec<C> {
 
     fn params(&self) -> Vec<(&'static str, Value)> {
         self.iter().flat_map(Callback::params).collect()
+    }
+
+    fn recipe(&self) -> Option<CallbackRecipe> {
+        let of = self.iter().map(Callback::recipe).collect::<Option<_>>()?;
+        Some(CallbackRecipe::All { of })
     }
 
     fn save(&self) -> Result<CallbackState, CallbackError> {

@@ -16,10 +16,14 @@
 //!       unless skipped:
 //!         ▸ ChangeGradients          clip, add noise, …
 //!         ▸ FinalGradients           look, may still skip
-//!       unless skipped: optimiser update
+//!       unless skipped:
+//!         optimiser update
+//!         ▸ AfterUpdate              look at the weights
 //!       ▸ StepEnd                    look
+//!     ▸ ValidationStart              may put other weights in place, to be judged
 //!     evaluate the validation part
 //!     ▸ EpochEnd                     look, may ask for a checkpoint, may stop
+//!     ▸ ValidationEnd                always, if validation started; puts back what it replaced
 //!     requested checkpoints are written, with the state of every callback as it is after the moment
 //!   ▸ FitEnd                         always, also after an error or a panic; may replace the weights
 //! ```
@@ -49,8 +53,14 @@ pub enum Moment<'m, 'c> {
     ChangeGradients(&'m mut GradientEdit<'c>),
     /// Before the update, to look.
     FinalGradients(&'m GradientView<'c>),
-    /// After the update.
+    /// After an update was applied.
+    AfterUpdate(&'m AfterUpdate<'c>),
+    /// After the step, its update applied or not.
     StepEnd(&'m StepEnd<'c>),
+    /// Before the weights of an epoch are judged.
+    ValidationStart(&'m mut ValidationStart<'c>),
+    /// When they have been.
+    ValidationEnd(&'m mut ValidationEnd<'c>),
     /// After an epoch and its validation.
     EpochEnd(&'m EpochEnd<'c>),
     /// After everything.
@@ -67,7 +77,10 @@ impl Moment<'_, '_> {
             Self::BatchStart(m) => Some(m.counters),
             Self::RawGradients(m) | Self::FinalGradients(m) => Some(m.counters),
             Self::ChangeGradients(m) => Some(m.counters),
+            Self::AfterUpdate(m) => Some(m.counters),
             Self::StepEnd(m) => Some(m.counters),
+            Self::ValidationStart(m) => Some(m.counters),
+            Self::ValidationEnd(m) => Some(m.counters),
             Self::EpochEnd(m) => Some(m.counters),
             Self::FitEnd(m) => Some(m.counters),
         }
@@ -81,6 +94,7 @@ impl Moment<'_, '_> {
                 | Self::RawGradients(_)
                 | Self::ChangeGradients(_)
                 | Self::FinalGradients(_)
+                | Self::AfterUpdate(_)
                 | Self::StepEnd(_)
         )
     }
@@ -246,6 +260,36 @@ pub struct GradientEdit<'a> {
     pub log: &'a MetricLog,
 }
 
+/// After an update was applied, with the weights that it gave.
+pub struct AfterUpdate<'a> {
+    /// Where the fit is; this update is counted.
+    pub counters: Counters,
+    /// How far it is meant to go.
+    pub horizon: Horizon,
+    /// The weights, to look at.
+    pub weights: &'a dyn Weights,
+    /// Where to log.
+    pub log: &'a MetricLog,
+}
+
+/// Before the weights of an epoch are judged, whether there is a validation part or not.
+pub struct ValidationStart<'a> {
+    /// Where the fit is; `epoch` is still this one's number.
+    pub counters: Counters,
+    /// The weights. What is put in their place here is judged, shown at
+    /// [`EpochEnd`](Moment::EpochEnd), and must be put back at
+    /// [`ValidationEnd`](Moment::ValidationEnd).
+    pub weights: &'a mut dyn Weights,
+}
+
+/// When the weights of an epoch have been judged.
+pub struct ValidationEnd<'a> {
+    /// Where the fit is; `epoch` is still this one's number.
+    pub counters: Counters,
+    /// The weights, for whoever has replaced them to put them back.
+    pub weights: &'a mut dyn Weights,
+}
+
 /// After an update was applied or skipped.
 pub struct StepEnd<'a> {
     /// Where the fit is; this step is counted.
@@ -304,7 +348,7 @@ pub struct EpochEnd<'a> {
     /// What the trainer measured: `train_loss`, and with a validation part `val_loss` and, for
     /// classifiers, `val_accuracy`.
     pub metrics: &'a [Metric],
-    /// The weights, to copy.
+    /// The weights that were judged, to copy.
     pub weights: &'a dyn Weights,
     /// Where to log.
     pub log: &'a MetricLog,

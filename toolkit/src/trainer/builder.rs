@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use trainbook_callbacks::{Callback, Counters, FixSeed, Moment, Progress, Recorder, Setup, Stack};
+use trainbook_callbacks::{
+    Callback, CallbackRecipe, Counters, FixSeed, Moment, Progress, RecordedCallback, Recorder,
+    Setup, Stack,
+};
 use trainbook_store::{Name, Store, Value};
 
 use super::Trainer;
@@ -36,6 +39,10 @@ pub struct TrainerBuilder {
     name: Option<String>,
     tags: BTreeMap<Name, String>,
     quiet: bool,
+    /// That of the run that this trainer repeats.
+    recorded_seed: Option<u64>,
+    /// Callbacks of that run which only its program can make.
+    missing: Vec<String>,
 }
 
 impl Trainer {
@@ -52,19 +59,33 @@ impl Trainer {
     pub fn regressor(data: &Dataset, network: impl Into<Network>) -> TrainerBuilder {
         TrainerBuilder::new(data, network.into(), Loss::mean_squared_error())
     }
+}
 
-    /// A trainer as a recipe says, on these data.
-    pub(super) fn of_recipe(data: &Dataset, recipe: RunRecipe) -> TrainerBuilder {
-        TrainerBuilder::new(data, recipe.network, recipe.loss)
-            .seed(recipe.seed.0)
-            .optimizer(recipe.optimizer)
-            .learning_rate(recipe.learning_rate)
-            .batch_size(recipe.batch_size)
-            .accumulate(recipe.accumulate)
-            .parameter_groups(recipe.groups)
-            .mix(recipe.mix)
-            .device(recipe.device)
-            .init(recipe.init)
+impl RunRecipe {
+    /// A trainer as this recipe says, on data that the program has or that
+    /// [`DataRecipe::make`](crate::data::DataRecipe::make) has made again. A callback that only its
+    /// own program can make has to be added by [`with`](TrainerBuilder::with), without which
+    /// [`build`](TrainerBuilder::build) names it.
+    pub fn trainer(self, data: &Dataset) -> TrainerBuilder {
+        let mut builder = TrainerBuilder::new(data, self.network, self.loss);
+        builder.recorded_seed = Some(self.seed.0);
+        for RecordedCallback { name, recipe, .. } in self.callbacks.into_iter().flatten() {
+            match recipe {
+                // It would forbid another seed; the recorded one is there without it.
+                Some(CallbackRecipe::FixSeed(_)) => {}
+                Some(recipe) => builder = builder.with(recipe.make()),
+                None => builder.missing.push(name),
+            }
+        }
+        builder
+            .optimizer(self.optimizer)
+            .learning_rate(self.learning_rate)
+            .batch_size(self.batch_size)
+            .accumulate(self.accumulate)
+            .parameter_groups(self.groups)
+            .mix(self.mix)
+            .device(self.device)
+            .init(self.init)
     }
 }
 
@@ -88,6 +109,8 @@ impl TrainerBuilder {
             name: None,
             tags: BTreeMap::new(),
             quiet: false,
+            recorded_seed: None,
+            missing: Vec::new(),
         }
     }
 
@@ -230,7 +253,8 @@ impl TrainerBuilder {
         }
         let mut setup = Setup::default();
         self.stack.on(&mut Moment::Setup(&mut setup))?;
-        let seed = Seed(setup.seed().unwrap_or_else(|| RandomState::new().build_hasher().finish()));
+        let seed = setup.seed().or(self.recorded_seed);
+        let seed = Seed(seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()));
 
         let learning_rate =
             self.learning_rate.unwrap_or_else(|| self.optimizer.default_learning_rate());
@@ -278,6 +302,12 @@ impl TrainerBuilder {
         let wrong = |setting, value: String, expected: &str| {
             Err(Error::Setting { setting, value, expected: expected.to_owned() })
         };
+        if let Some(name) = self.missing.iter().find(|name| !self.stack.contains(name)) {
+            return Err(Error::State(format!(
+                "the run had the callback {name}, which only a program that has it can make; add it \
+                 by `.with(…)`"
+            )));
+        }
         if self.batch_size == 0 {
             return wrong("batch_size", "0".to_owned(), "at least 1");
         }

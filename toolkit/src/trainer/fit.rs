@@ -6,15 +6,16 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::{
-    BatchStart, CheckpointRequest, EpochEnd, EpochStart, FitEnd, FitStart, Flow, GradientEdit,
-    GradientView, Horizon, MetricLog, Moment, StepEnd, StopKind, StopReason,
+    AfterUpdate, BatchStart, CheckpointRequest, EpochEnd, EpochStart, FitEnd, FitStart, Flow,
+    GradientEdit, GradientView, Horizon, MetricLog, Moment, StepEnd, StopKind, StopReason,
+    ValidationEnd, ValidationStart,
 };
 use trainbook_store::{EndState, Environment, Metric, RunEnd, RunStart, RunWriter, Value};
 
 use super::Trainer;
 use super::checkpoint::FINAL;
 use super::evaluation::Evaluation;
-use super::record::RunRecipe;
+use super::record::{Begins, RunRecipe};
 use super::run::{EpochRow, Run};
 use crate::Error;
 use crate::data::{Batch, Loader, Part};
@@ -165,6 +166,12 @@ impl Trainer {
         let (learning_rate, batch_size) = (self.learning_rate, self.batch_size);
         let (accumulate, mix) = (self.accumulate, self.mix);
         let data = self.data.recipe();
+        let callbacks = self.stack.recorded();
+        let callbacks = callbacks.into_iter().filter(|c| c.recipe.is_some() || c.decides).collect();
+        let begins = Begins {
+            updates: self.counters.updates_applied,
+            state: self.task.state().ok()?.hash().to_hex().to_string(),
+        };
         serde_json::to_string(&RunRecipe {
             network,
             input,
@@ -180,6 +187,8 @@ impl Trainer {
             mix,
             length,
             data,
+            callbacks: Some(callbacks),
+            begins: Some(begins),
         })
         .ok()
     }
@@ -247,25 +256,35 @@ impl Trainer {
                 break;
             }
         }
-        let metrics = self.epoch_values(sum.mean())?;
-        let requests = RefCell::default();
-        let end = EpochEnd::new(
-            self.counters,
-            horizon,
-            started.elapsed().as_secs_f64(),
-            &metrics,
-            &*self.task,
-            &log,
-            &requests,
-        );
-        let flow = self.stack.on(&mut Moment::EpochEnd(&end))?;
+        let judged = unwound(|| {
+            let (counters, weights) = (self.counters, &mut *self.task);
+            let mut start = ValidationStart { counters, weights };
+            let flow = self.stack.on(&mut Moment::ValidationStart(&mut start))?;
+            let metrics = self.epoch_values(sum.mean())?;
+            let requests = RefCell::default();
+            let end = EpochEnd::new(
+                self.counters,
+                horizon,
+                started.elapsed().as_secs_f64(),
+                &metrics,
+                &*self.task,
+                &log,
+                &requests,
+            );
+            let flow = flow.or_stronger(self.stack.on(&mut Moment::EpochEnd(&end))?);
+            Ok((metrics, requests.into_inner(), flow))
+        });
+        let mut end = ValidationEnd { counters: self.counters, weights: &mut *self.task };
+        let after = self.stack.on(&mut Moment::ValidationEnd(&mut end));
+        let (metrics, requests, flow) = judged?;
+        let flow = flow.or_stronger(after?);
         progress.history.push(EpochRow {
             epoch: self.counters.epoch,
             step: self.counters.batches_seen,
             metrics,
         });
         self.counters.epoch += 1;
-        for request in requests.into_inner() {
+        for request in requests {
             self.write_checkpoint(run, request)?;
         }
         Ok(match flow {
@@ -341,6 +360,9 @@ impl Trainer {
         if applied {
             self.task.update(self.learning_rate)?;
             self.counters.updates_applied += 1;
+            let (counters, weights) = (self.counters, &*self.task);
+            let update = AfterUpdate { counters, horizon, weights, log };
+            flow = flow.or_stronger(self.stack.on(&mut Moment::AfterUpdate(&update))?);
         } else {
             self.task.clear_gradients()?;
         }

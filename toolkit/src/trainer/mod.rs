@@ -23,7 +23,7 @@ pub use builder::TrainerBuilder;
 pub use evaluation::{Evaluation, count_correct};
 pub use export::Export;
 pub use fit::{Epochs, Length, Steps};
-pub use record::RunRecipe;
+pub use record::{Begins, RunRecipe};
 pub use run::{EpochRow, Run};
 
 use crate::Error;

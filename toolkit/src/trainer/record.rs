@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use trainbook_callbacks::RecordedCallback;
 use trainbook_store::{Name, Value};
 
 use super::fit::Length;
@@ -13,8 +14,7 @@ use crate::optim::{Optimizer, ParameterGroup};
 use crate::random::Seed;
 use crate::task::{Device, Loss, Recipe};
 
-/// Everything that decides a run but its callbacks: from it the network, its data and its trainer
-/// can be made again. Recorded as JSON in [`RunStart::recipe`](trainbook_store::RunStart::recipe).
+/// Everything that decides a run: from it the network, its data and its trainer can be made again. Recorded as JSON in [`RunStart::recipe`](trainbook_store::RunStart::recipe).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunRecipe {
     /// What is trained.
@@ -48,6 +48,22 @@ pub struct RunRecipe {
     pub length: Length,
     /// How the data were made.
     pub data: DataRecipe,
+    /// The callbacks that can be made again, and those that cannot and have a say in how training
+    /// goes, in the order in which they are called. `None` in older runs.
+    #[serde(default)]
+    pub callbacks: Option<Vec<RecordedCallback>>,
+    /// Where it began. `None` in older runs.
+    #[serde(default)]
+    pub begins: Option<Begins>,
+}
+
+/// Where a fit began.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Begins {
+    /// The updates that its trainer had applied before; 0 in a trainer's first fit.
+    pub updates: u64,
+    /// The BLAKE3 hash of all weights and moments.
+    pub state: String,
 }
 
 fn one() -> usize {

@@ -98,7 +98,10 @@ pub fn name(moment: &Moment<'_, '_>) -> &'static str {
         Moment::RawGradients(_) => "RawGradients",
         Moment::ChangeGradients(_) => "ChangeGradients",
         Moment::FinalGradients(_) => "FinalGradients",
+        Moment::AfterUpdate(_) => "AfterUpdate",
         Moment::StepEnd(_) => "StepEnd",
+        Moment::ValidationStart(_) => "ValidationStart",
+        Moment::ValidationEnd(_) => "ValidationEnd",
         Moment::EpochEnd(_) => "EpochEnd",
         Moment::FitEnd(_) => "FitEnd",
     }

@@ -273,6 +273,12 @@ impl Weights for OnHost {
         Ok(self.network.weights())
     }
 
+    fn each(&self, look: &mut dyn FnMut(usize, &[f32])) -> Result<(), CallbackError> {
+        let slots = self.network.planned.layout.slots().iter().enumerate();
+        slots.for_each(|(at, slot)| look(at, &self.network.values[slot.range()]));
+        Ok(())
+    }
+
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), CallbackError> {
         self.network
             .check(snapshot)
