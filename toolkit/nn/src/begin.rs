@@ -33,6 +33,13 @@ pub enum Begin {
     },
     /// Normal around 0 with this deviation.
     Normal(f64),
+    /// Normal around 0 with this deviation, and 0 in one row.
+    NormalBut {
+        /// The deviation.
+        std: f64,
+        /// The row.
+        row: usize,
+    },
     /// Uniform between −bound and bound.
     Uniform(f64),
     /// These values, row-major.
@@ -64,6 +71,11 @@ impl Begin {
             Self::Constant(value) => into.fill(value),
             Self::Values(ref values) => into.copy_from_slice(values),
             Self::Normal(std) => normal(into, std, &mut draws),
+            Self::NormalBut { std, row } => {
+                normal(into, std, &mut draws);
+                let width = into.len() / draw.shape.first().copied().unwrap_or(1).max(1);
+                into.iter_mut().skip(row * width).take(width).for_each(|v| *v = 0.0);
+            }
             Self::Uniform(bound) => uniform(into, bound, &mut draws),
             Self::WeightWithin { bound, .. } if torch && draw.init.gain.is_none() => {
                 uniform(into, bound, &mut draws);
@@ -367,6 +379,7 @@ mod tests {
                 device: Device::Cpu,
                 loss: Loss::mean_squared_error(),
                 optimizer: crate::optim::Optimizer::default(),
+                groups: Vec::new(),
                 init,
                 seed: Seed(0),
             };
@@ -386,6 +399,7 @@ mod tests {
             device: Device::Cpu,
             loss: Loss::mean_squared_error(),
             optimizer: crate::optim::Optimizer::default(),
+            groups: Vec::new(),
             init: Init::kaiming_normal().gain(Gain::Following),
             seed: Seed(5),
         };

@@ -47,7 +47,7 @@ pub use network::{Describe, Network, Row, Summary};
 pub use onnx_form::OnnxPass;
 pub use parameters::{Layout, Role, Slot};
 pub use plan::{Node, Plan, Planned};
-pub use sample::{Kind, Sample};
+pub use sample::{Kind, PaddingIndex, Sample};
 
 /// The version of dfdx that the workspace pins.
 pub const DFDX: &str = "0.13.0";

@@ -88,7 +88,8 @@ impl Planned {
                 ),
             });
         }
-        let found = Sample { shape: input.shape.iter().skip(1).copied().collect(), kind };
+        let shape: Vec<usize> = input.shape.iter().skip(1).copied().collect();
+        let found = Sample { shape, kind, padding: None };
         let len = input.shape.iter().product::<usize>();
         if found == *sample && input.len() == len && !input.shape.is_empty() {
             return Ok(());

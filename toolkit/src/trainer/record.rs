@@ -9,7 +9,7 @@ use trainbook_store::{Name, Value};
 
 use super::fit::Length;
 use crate::data::{DataRecipe, Mix};
-use crate::nn::{Init, Kind, Network, Node, Planned, Sample};
+use crate::nn::{Init, Network, Node, Planned, Sample};
 use crate::optim::{Optimizer, ParameterGroup};
 use crate::random::Seed;
 use crate::task::{Device, Loss, Recipe};
@@ -160,8 +160,8 @@ pub(super) fn size(planned: &Planned) -> [(Name, Value); 2] {
 
 /// What one row of these data looks like.
 pub(super) fn sample_of(data: &crate::data::Dataset) -> Sample {
-    Sample {
-        shape: data.shape().to_vec(),
-        kind: if data.is_of_indices() { Kind::Indices } else { Kind::Numbers },
+    match data.is_of_indices() {
+        true => Sample::indices(data.shape()),
+        false => Sample::numbers(data.shape()),
     }
 }

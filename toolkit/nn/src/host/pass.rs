@@ -1,6 +1,7 @@
 //! One way of a batch through a network, in the processor's memory.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use super::{HostTensor, through_dfdx};
 use crate::context::Context;
@@ -80,6 +81,8 @@ pub struct HostPass<'a> {
     pub(super) memory: &'a mut Memory,
     /// Whether a way back will follow.
     pub(super) recording: bool,
+    /// The indices that the network began with.
+    pub(super) tokens: Option<Arc<[usize]>>,
 }
 
 impl<'a> HostPass<'a> {
@@ -98,12 +101,27 @@ impl<'a> HostPass<'a> {
         memory: &'a mut Memory,
         recording: bool,
     ) -> Self {
-        Self { node, slots, values, gradients, buffers, context, aside, memory, recording }
+        Self {
+            node,
+            slots,
+            values,
+            gradients,
+            buffers,
+            context,
+            aside,
+            memory,
+            recording,
+            tokens: None,
+        }
     }
 
     /// Runs this pass's layer forward.
     pub(crate) fn forward(&mut self, x: HostTensor) -> Result<HostTensor, Fault> {
         let node = self.node;
+        // At the root these are the network's; its parts are told.
+        if self.tokens.is_none() {
+            self.tokens = x.indices().cloned();
+        }
         let y = match node.layer.layer().host() {
             Some(layer) => layer.forward(self, x),
             None => through_dfdx::forward(self, x),
@@ -145,6 +163,17 @@ impl<'a> HostPass<'a> {
     /// its input.
     pub fn wants_input_gradient(&self) -> bool {
         self.node.behind_trained
+    }
+
+    /// For each position of each sample whether it is padding, one sample behind the other; `None`
+    /// where nothing says so ([`Sample::padding`]). On the way forward only.
+    ///
+    /// # Errors
+    /// The positions are not as many as the network's indices.
+    ///
+    /// [`Sample::padding`]: crate::Sample::padding
+    pub fn padding(&self) -> Result<Option<Vec<bool>>, Fault> {
+        self.node.input.is_padding(self.tokens.as_deref())
     }
 
     /// Whether a way back will follow; otherwise nothing need be put aside.
@@ -215,6 +244,7 @@ impl<'a> HostPass<'a> {
             aside: self.aside,
             memory: self.memory,
             recording: self.recording,
+            tokens: self.tokens.clone(),
         })
     }
 

@@ -91,7 +91,8 @@ impl Layer for Linear {
         if self.bias {
             plan.parameter("bias", [fan_out], Role::Bias, Begin::Bias { fan_in });
         }
-        let output = Sample::numbers(shape);
+        let padding = input.padding.filter(|_| shape.len() > 1);
+        let output = Sample::numbers(shape).padded(padding);
         plan.flops(output.size() * (2 * fan_in + usize::from(self.bias)));
         Ok(output)
     }

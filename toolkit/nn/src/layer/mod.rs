@@ -31,6 +31,7 @@ mod normalization;
 mod padding;
 mod pair;
 mod parallel;
+mod position_pool;
 mod positions;
 mod prelu;
 mod recurrent;
@@ -182,6 +183,7 @@ layers! {
     multi_head_attention: MultiHeadAttention;
     normalization: LayerNorm, RmsNorm;
     parallel: Parallel;
+    position_pool: PositionAvgPool, PositionMaxPool;
     positions: LearnedPositions, SinusoidalPositions;
     prelu: PRelu;
     recurrent: Gru, Lstm;

@@ -72,7 +72,10 @@ fn plan<C: Cell>(options: Options, plan: &mut Plan<'_>, input: &Sample) -> Resul
         plan.flops(steps * (2 * rows * (features + hidden) + C::FLOPS * hidden));
     }
     let width = options.directions() * hidden;
-    Ok(Sample::numbers(if options.sequences { vec![steps, width] } else { vec![width] }))
+    Ok(match options.sequences {
+        true => Sample::numbers([steps, width]).padded(input.padding),
+        false => Sample::numbers([width]),
+    })
 }
 
 fn forward<C: Cell, E: Real, D: Backend<E>>(
