@@ -4,7 +4,7 @@
 //! build:
 //!   ▸ Setup                          may set the seed
 //!   weights are drawn from the seed
-//! fit(epochs):
+//! fit(Epochs(…) or Steps(…)):
 //!   ▸ FitStart
 //!   for each epoch:
 //!     ▸ EpochStart
