@@ -327,7 +327,9 @@ mod tests {
                 "linear2.weight" | "linear2.bias" => 1.0 / 32.0_f32.sqrt(),
                 _ => 1.0 / 8.0_f32.sqrt(),
             };
-            assert!(max <= bound && max >= 0.5 * bound, "{name}: {max} of {bound}");
+            // Of many numbers the largest is close to the bound.
+            let near = if values.len() > 50 { 0.95 } else { 0.5 };
+            assert!(max <= bound && max >= near * bound, "{name}: {max} of {bound}");
         }
     }
 
