@@ -1,25 +1,28 @@
 //! When to keep the training state.
 
+use serde::{Deserialize, Serialize};
 use trainbook_store::{Metric, Name};
 
 use crate::mode::Mode;
 use crate::setting::require;
 use crate::{
-    Callback, CallbackError, CallbackState, CheckpointRequest, Effects, EpochEnd, Flow, Phase,
-    Reply, Resource, Setup,
+    Callback, CallbackError, CallbackRecipe, CallbackState, CheckpointRequest, Effects, EpochEnd,
+    Flow, Phase, Reply, Resource, Setup,
 };
 
 /// Asks for checkpoints at the end of epochs. The trainer writes them once every callback has seen
 /// the moment, so that they hold the state of all of them, and the store keeps them with the run.
 ///
 /// Add several to keep several kinds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Checkpoint {
     when: When,
+    #[serde(skip)]
     best: Option<f64>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum When {
     Best { metric: Name, mode: Mode },
     Last,
@@ -75,6 +78,10 @@ impl Callback for Checkpoint {
             When::Best { metric, .. } => effects.reads(Resource::Metric(metric.clone())),
             When::Last | When::EveryEpochs(_) => effects,
         }
+    }
+
+    fn recipe(&self) -> Option<CallbackRecipe> {
+        Some(CallbackRecipe::Checkpoint(Self { when: self.when.clone(), best: None }))
     }
 
     fn setup(&mut self, _: &mut Setup) -> Result<(), CallbackError> {

@@ -5,8 +5,8 @@ use trainbook_store::{Name, Value};
 
 use crate::setting::require;
 use crate::{
-    Callback, CallbackError, CallbackState, Effects, EpochEnd, EpochStart, Flow, GradientEdit,
-    Phase, Reply, Resource, Setup,
+    Callback, CallbackError, CallbackRecipe, CallbackState, Effects, EpochEnd, EpochStart, Flow,
+    GradientEdit, Phase, Reply, Resource, Setup,
 };
 
 const CLIPPED: Name = Name::new_static("clipped");
@@ -20,13 +20,16 @@ const CLIPPED_SHARE: Name = Name::new_static("clipped_share");
 ///
 /// Gradients whose norm is NaN or infinite are left as they are: scaling them would only spread the
 /// damage. [`NanGuard`](crate::NanGuard) deals with them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Clip {
+    #[serde(flatten)]
     limit: Limit,
+    #[serde(skip)]
     counts: Counts,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Limit {
     GlobalNorm(f64),
     Value(f32),
@@ -71,6 +74,10 @@ impl Callback for Clip {
             Limit::GlobalNorm(max) => vec![("clip_norm", max.into())],
             Limit::Value(limit) => vec![("clip_value", limit.into())],
         }
+    }
+
+    fn recipe(&self) -> Option<CallbackRecipe> {
+        Some(CallbackRecipe::Clip(Self { limit: self.limit, counts: Counts::default() }))
     }
 
     fn setup(&mut self, _: &mut Setup) -> Result<(), CallbackError> {

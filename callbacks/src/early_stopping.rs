@@ -7,8 +7,8 @@ use crate::mode::Mode;
 use crate::number::short;
 use crate::setting::require;
 use crate::{
-    Callback, CallbackError, CallbackState, Effects, EpochEnd, FitEnd, Flow, Phase, Reply,
-    Resource, Setup, Snapshot, StopKind, StopReason,
+    Callback, CallbackError, CallbackRecipe, CallbackState, Effects, EpochEnd, FitEnd, Flow, Phase,
+    Reply, Resource, Setup, Snapshot, StopKind, StopReason,
 };
 
 /// Stops the fit when a metric has not improved for some checks. A check is the end of an epoch.
@@ -27,15 +27,18 @@ use crate::{
 /// Unlike Lightning, a value that reaches the stopping threshold also becomes the best, so that
 /// `restore_best` keeps it. Unlike Keras, a NaN never becomes the best. A fit that follows on a
 /// finished one waits anew; the best stays.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EarlyStopping {
+    #[serde(flatten)]
     rule: Rule,
     restore_best: bool,
+    #[serde(skip)]
     track: Track,
+    #[serde(skip)]
     weights: Option<Snapshot>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Rule {
     metric: Name,
     mode: Mode,
@@ -230,6 +233,18 @@ impl Callback for EarlyStopping {
 
     fn params(&self) -> Vec<(&'static str, Value)> {
         vec![("patience", self.rule.patience.into())]
+    }
+
+    fn recipe(&self) -> Option<CallbackRecipe> {
+        let Rule { baseline, stopping_threshold, divergence_threshold, .. } = self.rule;
+        // Infinity has no place in JSON.
+        let levels = [baseline, stopping_threshold, divergence_threshold];
+        if levels.into_iter().flatten().any(|level| !level.is_finite()) {
+            return None;
+        }
+        let (track, weights) = (Track::default(), None);
+        let (rule, restore_best) = (self.rule.clone(), self.restore_best);
+        Some(CallbackRecipe::EarlyStopping(Self { rule, restore_best, track, weights }))
     }
 
     fn setup(&mut self, _: &mut Setup) -> Result<(), CallbackError> {

@@ -1,8 +1,11 @@
 //! How large gradients are, tensor by tensor.
 
+use serde::{Deserialize, Serialize};
 use trainbook_store::Name;
 
-use crate::{Callback, Effects, Flow, GradientView, Phase, Reply, Resource, TensorInfo};
+use crate::{
+    Callback, CallbackRecipe, Effects, Flow, GradientView, Phase, Reply, Resource, TensorInfo,
+};
 
 const GRADIENT_NORM: Name = Name::new_static("gradient_norm");
 
@@ -13,10 +16,11 @@ const GRADIENT_NORM: Name = Name::new_static("gradient_norm");
 ///   `gradient_zero_share/<tensor>` (share of exact zeros) for each trainable tensor.
 ///
 /// It looks at every element, so use it as `every(10, GradientMonitor::new())`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct GradientMonitor {
     /// The names of each tensor's metrics, made at the first step: formatting them at every step
     /// would cost more than the numbers.
+    #[serde(skip)]
     names: Vec<TensorMetrics>,
 }
 
@@ -50,6 +54,10 @@ impl Callback for GradientMonitor {
         Effects::in_phase(Phase::Observe)
             .reads(Resource::Gradients)
             .writes(Resource::Metric(GRADIENT_NORM))
+    }
+
+    fn recipe(&self) -> Option<CallbackRecipe> {
+        Some(CallbackRecipe::GradientMonitor(Self::new()))
     }
 
     fn raw_gradients(&mut self, step: &GradientView<'_>) -> Reply {

@@ -20,10 +20,12 @@ mod mode;
 mod nan_guard;
 mod number;
 mod progress;
+mod recipe;
 mod recorder;
 mod schedule;
 mod seed;
 mod setting;
+mod weight_average;
 
 // The fake trainer is shared by the unit tests here and the tests in `tests/`, where this crate has
 // its outside name.
@@ -39,13 +41,16 @@ pub use early_stopping::EarlyStopping;
 pub use gradient_monitor::GradientMonitor;
 pub use nan_guard::NanGuard;
 pub use progress::Progress;
+pub use recipe::{CallbackRecipe, RecordedCallback};
 pub use recorder::Recorder;
 pub use schedule::LrSchedule;
 pub use seed::FixSeed;
+pub use weight_average::WeightAverage;
 
 pub use seam::{
-    BatchStart, Callback, CallbackError, CallbackState, CheckpointRequest, Counters, Effects,
-    EpochEnd, EpochStart, FitEnd, FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon,
-    MetricLog, Moment, NamedState, Phase, Plan, Reply, Resource, Setup, Snapshot, Stack, StepEnd,
-    StopKind, StopReason, TensorInfo, TensorStats, Weights, every, on_epoch_end, on_step_end,
+    AfterUpdate, BatchStart, Callback, CallbackError, CallbackState, CheckpointRequest, Counters,
+    Effects, EpochEnd, EpochStart, FitEnd, FitStart, Flow, GradientEdit, GradientView, Gradients,
+    Horizon, MetricLog, Moment, NamedState, Phase, Plan, Reply, Resource, Setup, Snapshot, Stack,
+    StepEnd, StopKind, StopReason, TensorInfo, TensorStats, ValidationEnd, ValidationStart,
+    Weights, every, on_epoch_end, on_step_end,
 };

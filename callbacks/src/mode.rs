@@ -1,7 +1,10 @@
 //! Whether a larger or a smaller metric is better.
 
+use serde::{Deserialize, Serialize};
+
 /// The direction of a monitored metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Mode {
     /// Smaller is better.
     Minimize,

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_store::Name;
 
 use crate::{
-    Callback, CallbackError, CallbackState, Effects, EpochEnd, Flow, GradientView, Phase, Reply,
-    Resource, StopKind, StopReason, TensorInfo, TensorStats,
+    Callback, CallbackError, CallbackRecipe, CallbackState, Effects, EpochEnd, Flow, GradientView,
+    Phase, Reply, Resource, StopKind, StopReason, TensorInfo, TensorStats,
 };
 
 const SKIPPED_UPDATES: Name = Name::new_static("skipped_updates");
@@ -24,9 +24,11 @@ const SAMPLES_NAMED: usize = 8;
 /// the trainer's life) is logged at the end of every epoch.
 ///
 /// Steps whose numbers are finite cost one gradient norm.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct NanGuard {
+    #[serde(rename = "skip_up_to")]
     skip: u64,
+    #[serde(skip)]
     counts: Counts,
 }
 
@@ -55,6 +57,10 @@ impl Callback for NanGuard {
         let effects =
             Effects::in_phase(Phase::Guard).reads(Resource::Gradients).writes(Resource::Stop);
         if self.skip > 0 { effects.writes(Resource::Metric(SKIPPED_UPDATES)) } else { effects }
+    }
+
+    fn recipe(&self) -> Option<CallbackRecipe> {
+        Some(CallbackRecipe::NanGuard(Self { skip: self.skip, counts: Counts::default() }))
     }
 
     fn raw_gradients(&mut self, step: &GradientView<'_>) -> Reply {

@@ -1,18 +1,22 @@
 //! One seed for everything random.
 
-use crate::{Callback, CallbackError, Effects, Phase, Resource, Setup};
+use serde::{Deserialize, Serialize};
+
+use crate::{Callback, CallbackError, CallbackRecipe, Effects, Phase, Resource, Setup};
 
 /// Sets the seed of every random stream: initial weights, the order of the samples, dropout.
 ///
 /// Random numbers here are counted, not drawn one after the other, so the seed is all there is to
 /// save: this callback has no state.
-#[derive(Clone, Debug)]
-pub struct FixSeed(u64);
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FixSeed {
+    seed: u64,
+}
 
 impl FixSeed {
     /// Any number will do; two runs with the same one are the same run.
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self { seed }
     }
 }
 
@@ -21,8 +25,12 @@ impl Callback for FixSeed {
         Effects::in_phase(Phase::Configure).writes(Resource::Seed)
     }
 
+    fn recipe(&self) -> Option<CallbackRecipe> {
+        Some(CallbackRecipe::FixSeed(self.clone()))
+    }
+
     fn setup(&mut self, setup: &mut Setup) -> Result<(), CallbackError> {
-        setup.set_seed(self.0);
+        setup.set_seed(self.seed);
         Ok(())
     }
 }

@@ -7,8 +7,8 @@ mod support;
 
 use support::{Fake, Seen};
 use trainbook_callbacks::{
-    Callback, Checkpoint, Clip, EarlyStopping, FixSeed, GradientMonitor, LrSchedule, NanGuard,
-    Progress, Recorder, Stack, every,
+    Callback, CallbackRecipe, Checkpoint, Clip, EarlyStopping, FixSeed, GradientMonitor,
+    LrSchedule, NanGuard, Progress, Recorder, Stack, WeightAverage, every,
 };
 
 type Make = fn() -> Box<dyn Callback>;
@@ -35,6 +35,8 @@ const CALLBACKS: &[(&str, Make)] = &[
     ("Checkpoint best", || Box::new(Checkpoint::best("val_loss"))),
     ("Checkpoint last", || Box::new(Checkpoint::last())),
     ("Checkpoint every", || Box::new(Checkpoint::every_epochs(2))),
+    ("WeightAverage ema", || Box::new(WeightAverage::ema(0.8).every(2))),
+    ("WeightAverage swa", || Box::new(WeightAverage::swa(2))),
     ("Recorder", || Box::new(Recorder::new())),
     ("Progress", || Box::new(Progress::to(Box::new(std::io::sink())))),
     ("a vector", || {
@@ -117,7 +119,7 @@ fn every_public_callback_is_in_the_list() {
         .lines()
         .filter_map(|line| line.strip_prefix("pub use ")?.strip_suffix(';')?.split_once("::"));
     let mut checked = 0;
-    for (_, name) in public.filter(|(module, _)| *module != "seam") {
+    for (_, name) in public.filter(|(module, _)| !["seam", "recipe"].contains(module)) {
         let mut stack = Stack::new();
         CALLBACKS.iter().for_each(|(_, make)| stack.push(make()));
         assert!(stack.contains(name), "{name} is not in CALLBACKS");
@@ -136,4 +138,44 @@ fn a_state_of_something_else_is_refused() {
     stack.push(EarlyStopping::on("val_loss"));
     let error = stack.load(&state).unwrap_err().to_string();
     assert!(error.starts_with("read the saved state of callback EarlyStopping: "), "{error}");
+}
+
+/// A callback that is made again from what a run records of it does what the first one did.
+#[test]
+fn every_callback_is_made_again_from_its_record() {
+    for (name, make) in CALLBACKS {
+        let Some(recipe) = make().recipe() else {
+            assert!(["Recorder", "Progress"].contains(name), "{name} has no recipe");
+            continue;
+        };
+        let json = serde_json::to_string(&recipe).unwrap();
+        let read: CallbackRecipe = serde_json::from_str(&json).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), json, "{name}");
+        let fit = |callback: Box<dyn Callback>| {
+            let mut fake = fake(*make);
+            fake.stack = Stack::new();
+            fake.stack.push(callback);
+            let begun = fake.fit_start(EPOCHS);
+            assert_eq!(begun, Ok(None), "{name}");
+            rest(&mut fake, 0)
+        };
+        let (again, first) = (read.make(), make());
+        assert_eq!(again.params(), first.params(), "{name}");
+        assert_eq!(again.effects(), first.effects(), "{name}");
+        // NaN is not equal to itself.
+        assert_eq!(format!("{:?}", fit(again)), format!("{:?}", fit(first)), "{name}");
+    }
+}
+
+#[test]
+fn what_a_record_cannot_hold_is_left_to_its_program() {
+    assert!(EarlyStopping::on("val_loss").baseline(f64::INFINITY).recipe().is_none());
+    let own = trainbook_callbacks::on_step_end(|_| Ok(trainbook_callbacks::Flow::Continue));
+    assert!(own.recipe().is_none() && vec![Some(own)].recipe().is_none());
+    let mut stack = Stack::new();
+    stack.push(Clip::global_norm(2.0));
+    stack.push(Recorder::new());
+    let recorded: Vec<_> =
+        stack.recorded().into_iter().map(|c| (c.name, c.recipe.is_some(), c.decides)).collect();
+    assert_eq!(recorded, [("Clip".to_owned(), true, true), ("Recorder".to_owned(), false, false)]);
 }

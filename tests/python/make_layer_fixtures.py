@@ -107,8 +107,9 @@ class SelfAttention(nn.MultiheadAttention):
         super().__init__(width, num_heads, bias=bias, batch_first=True)
         self.causal = causal
 
-    def forward(self, x):
-        return super().forward(x, x, x, need_weights=False, attn_mask=later_is_hidden(x) if self.causal else None)[0]
+    def forward(self, x, padding=None):
+        mask = later_is_hidden(x) if self.causal else None
+        return super().forward(x, x, x, need_weights=False, attn_mask=mask, key_padding_mask=padding)[0]
 
 
 class EncoderLayer(nn.TransformerEncoderLayer):
@@ -116,8 +117,33 @@ class EncoderLayer(nn.TransformerEncoderLayer):
         super().__init__(width, num_heads, dropout=0.0, batch_first=True, **options)
         self.causal = causal
 
-    def forward(self, x):
-        return super().forward(x, src_mask=later_is_hidden(x) if self.causal else None)
+    def forward(self, x, padding=None):
+        return super().forward(x, src_mask=later_is_hidden(x) if self.causal else None, src_key_padding_mask=padding)
+
+
+class PositionAvgPool(nn.Module):
+    def forward(self, x, padding=None):
+        if padding is None:
+            return x.mean(1)
+        kept = ~padding.unsqueeze(2)
+        return (x * kept).sum(1) / kept.sum(1)
+
+
+class PositionMaxPool(nn.Module):
+    def forward(self, x, padding=None):
+        return (x if padding is None else x.masked_fill(padding.unsqueeze(2), -math.inf)).max(1).values
+
+
+class Sequence(nn.ModuleList):
+    """Layers behind an embedding, of which those that know of padding are told where it is."""
+
+    def forward(self, tokens):
+        padding = tokens == self[0].padding_idx
+        x = self[0](tokens)
+        for layer in self[1:]:
+            knows = isinstance(layer, (SelfAttention, EncoderLayer, PositionAvgPool, PositionMaxPool))
+            x = layer(x, padding) if knows else layer(x)
+        return x
 
 
 def recurrent(base):
@@ -173,7 +199,24 @@ def batch_norm(shape, **options):
     return {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d}[len(shape)](shape[1], **options)
 
 
+def embedding(padding_index=None, **options):
+    return nn.Embedding(**options, padding_idx=padding_index)
+
+
+def sequence(shape, layers):
+    width, built = None, []
+    for options in layers:
+        options = dict(options)
+        kind = options.pop("layer")
+        built.append(BUILD[kind]([*shape, width], **options))
+        width = options.get("embedding_dim", options.get("out_features", width))
+    return Sequence(built)
+
+
 BUILD = {
+    "Sequential": sequence,
+    "PositionAvgPool": alone(PositionAvgPool),
+    "PositionMaxPool": alone(PositionMaxPool),
     "Linear": on_features(nn.Linear),
     "Conv1d": lambda shape, out_channels, kernel_size=3, **options: nn.Conv1d(shape[1], out_channels, kernel_size, **options),
     "Conv2d": on_channels(nn.Conv2d),
@@ -189,7 +232,7 @@ BUILD = {
     "LayerNorm": on_features(nn.LayerNorm),
     "GroupNorm": grouped,
     "RmsNorm": lambda shape, eps=1e-6: nn.RMSNorm(shape[-1], eps=eps),
-    "Embedding": alone(nn.Embedding),
+    "Embedding": alone(embedding),
     "LearnedPositions": lambda shape, max_length: LearnedPositions(max_length, shape[-1]),
     "SinusoidalPositions": alone(SinusoidalPositions),
     "MultiHeadAttention": on_features(SelfAttention),
@@ -431,7 +474,31 @@ CASES = {
         ("mostly_repeats", [4, 6], {"num_embeddings": 3, "embedding_dim": 2}, {"indices": True}),
         ("mostly_unused", [2, 3], {"num_embeddings": 19, "embedding_dim": 5}, {"indices": True}),
         ("one_index", [1, 1], {"num_embeddings": 4, "embedding_dim": 3}, {"indices": True}),
+        ("padding", [4, 6], {"num_embeddings": 3, "embedding_dim": 2, "padding_index": 1}, {"indices": True}),
+        ("padding_rows", [7], {"num_embeddings": 4, "embedding_dim": 3, "padding_index": 0}, {"indices": True}),
     ],
+    "Sequential": [
+        (f"padding_{name}", [5, 4], {"layers": [{"layer": "Embedding", "num_embeddings": 7, "embedding_dim": 6, "padding_index": 2}, *layers]}, {"padded": True})
+        for name, layers in [
+            ("attention", [{"layer": "MultiHeadAttention", "num_heads": 2}]),
+            ("attention_causal", [{"layer": "MultiHeadAttention", "num_heads": 3, "causal": True, "bias": False}]),
+            (
+                "encoder_layers",
+                [
+                    {"layer": "SinusoidalPositions"},
+                    {"layer": "TransformerEncoderLayer", "num_heads": 2, "dim_feedforward": 5, "activation": "relu"},
+                    {"layer": "TransformerEncoderLayer", "num_heads": 3, "dim_feedforward": 4, "activation": "gelu", "norm_first": True, "causal": True},
+                ],
+            ),
+            ("mean", [{"layer": "Linear", "out_features": 3}, {"layer": "Tanh"}, {"layer": "PositionAvgPool"}, {"layer": "Linear", "out_features": 2}]),
+            ("largest", [{"layer": "Linear", "out_features": 3}, {"layer": "PositionMaxPool"}, {"layer": "Linear", "out_features": 2}]),
+            ("lstm_then_mean", [{"layer": "Lstm", "hidden_size": 4}, {"layer": "PositionAvgPool"}]),
+        ]
+    ],
+    **{
+        kind: [("plain", [3, 4, 5], {}), ("length_1", [2, 1, 3], {}), ("one_feature", [1, 6, 1], {})]
+        for kind in ("PositionAvgPool", "PositionMaxPool")
+    },
     "LearnedPositions": [
         ("shorter", [2, 4, 3], {"max_length": 7}),
         ("full", [3, 5, 2], {"max_length": 5}),
@@ -569,7 +636,16 @@ def layer_case(kind, name, shape, options, needs=None):
     fill(layer, draw)
     layer.train(needs.get("training", False))
     case = {"name": name, "layer": {"layer": kind, **options}, "training": layer.training}
-    if needs.get("indices"):
+    if needs.get("padded"):
+        # Some of it anywhere but in the first place, and more at the end of each row than of the one before.
+        table = options["layers"][0]
+        padding, rows = table["padding_index"], table["num_embeddings"]
+        x = draw.integers(shape, rows)
+        x[:, 0] = torch.where(x[:, 0] == padding, (padding + 1) % rows, x[:, 0])
+        for row in range(1, len(x)):
+            x[row, max(1, shape[1] - row) :] = padding
+        case["indices"] = {"shape": shape, "data": x.flatten().tolist()}
+    elif needs.get("indices"):
         x = draw.integers(shape, options["num_embeddings"])
         case["indices"] = {"shape": shape, "data": x.flatten().tolist()}
     else:

@@ -4,21 +4,24 @@
 
 pub use trainbook_callbacks::{
     Callback, CallbackError, Checkpoint, Clip, EarlyStopping, EpochEnd, FixSeed, Flow,
-    GradientMonitor, LrSchedule, NanGuard, Progress, Reply, StepEnd, every, on_epoch_end,
-    on_step_end,
+    GradientMonitor, LrSchedule, NanGuard, Progress, Reply, StepEnd, WeightAverage, every,
+    on_epoch_end, on_step_end,
 };
 pub use trainbook_nn::builders::*;
 pub use trainbook_store::RunId;
 
 pub use crate::Error;
-pub use crate::checks::LrCurve;
-pub use crate::data::{Column, Dataset, Normalize, Part, Split, Targets};
+pub use crate::checks::{DevRun, InitReport, LrCurve};
+pub use crate::data::{Array, Column, Dataset, Mix, Normalize, Part, Split, Targets};
 pub use crate::history::Store;
 pub use crate::nn::layer::{self, Kinds, Sequential};
-pub use crate::nn::loss::Loss;
-pub use crate::nn::{Init, Network, Sample};
+pub use crate::nn::loss::{
+    BinaryCrossEntropy, CrossEntropy, Huber, Loss, MeanAbsoluteError, MeanSquaredError, PoissonNll,
+    TargetKind,
+};
+pub use crate::nn::{Gain, Init, Network, Sample};
 pub use crate::onnx::{self, CheckReport, ExportReport, Verifier};
-pub use crate::optim::{Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop, Sgd};
+pub use crate::optim::{Adagrad, Adam, AdamW, Lion, NAdam, ParameterGroup, RAdam, RMSprop, Sgd};
 pub use crate::random::Seed;
 pub use crate::task::Device;
 pub use crate::trainer::{Epochs, Evaluation, Export, Run, Steps, Trainer};

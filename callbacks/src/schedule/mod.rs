@@ -2,11 +2,13 @@
 
 mod curve;
 
+use serde::{Deserialize, Serialize};
 use trainbook_store::Value;
 
 use crate::setting::require;
 use crate::{
-    BatchStart, Callback, CallbackError, Effects, Flow, Horizon, Phase, Reply, Resource, Setup,
+    BatchStart, Callback, CallbackError, CallbackRecipe, Effects, Flow, Horizon, Phase, Reply,
+    Resource, Setup,
 };
 use curve::Curve;
 
@@ -18,10 +20,12 @@ use curve::Curve;
 ///
 /// Only the learning rate is scheduled. PyTorch's `OneCycleLR` also cycles the momentum; here
 /// momentum stays as the optimiser has it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LrSchedule {
     curve: Curve,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     min_lr: Option<f64>,
+    #[serde(default)]
     warmup: u64,
 }
 
@@ -48,7 +52,7 @@ impl LrSchedule {
     }
 
     /// `lr gamma^⌊epoch / every_epochs⌋`: `torch.optim.lr_scheduler.StepLR`. An epoch is as many
-    /// updates as it has batches, counted from the beginning of the fit or the end of the warmup.
+    /// updates as it has, counted from the beginning of the fit or the end of the warmup.
     pub fn step(lr: f64, every_epochs: u64, gamma: f64) -> Self {
         Self::of(Curve::Step { lr, every_epochs, gamma })
     }
@@ -79,7 +83,7 @@ impl LrSchedule {
     pub fn rate_at(&self, step: u64, horizon: Horizon) -> f64 {
         let total = horizon.updates().saturating_sub(self.warmup);
         let at = |step| {
-            self.curve.rate_at(step, total, horizon.batches_per_epoch, self.min_lr.unwrap_or(0.0))
+            self.curve.rate_at(step, total, horizon.updates_per_epoch, self.min_lr.unwrap_or(0.0))
         };
         match step.checked_sub(self.warmup) {
             Some(step) => at(step),
@@ -101,6 +105,10 @@ impl Callback for LrSchedule {
             Curve::Step { lr, .. } => ("step", lr),
         };
         vec![("schedule", name.into()), ("lr", lr.into()), ("warmup", self.warmup.into())]
+    }
+
+    fn recipe(&self) -> Option<CallbackRecipe> {
+        Some(CallbackRecipe::LrSchedule(self.clone()))
     }
 
     fn setup(&mut self, _: &mut Setup) -> Result<(), CallbackError> {

@@ -8,7 +8,13 @@ use crate::Horizon;
 use crate::fake::{Fake, setup_error};
 
 fn horizon(epochs: u64, batches_per_epoch: u64) -> Horizon {
-    Horizon { epochs, batches_per_epoch, first_update: 0, limit: None }
+    Horizon {
+        epochs,
+        batches_per_epoch,
+        updates_per_epoch: batches_per_epoch,
+        first_update: 0,
+        limit: None,
+    }
 }
 
 fn schedule(case: &Value) -> LrSchedule {

@@ -36,6 +36,14 @@ pub trait Weights {
     /// A copy of every tensor of the model, running statistics included.
     fn snapshot(&self) -> Result<Snapshot, CallbackError>;
 
+    /// Lends every tensor, with its place in [`snapshot`](Self::snapshot). On the processor this
+    /// copies nothing.
+    fn each(&self, look: &mut dyn FnMut(usize, &[f32])) -> Result<(), CallbackError> {
+        let Snapshot(tensors) = self.snapshot()?;
+        tensors.iter().enumerate().for_each(|(at, values)| look(at, values));
+        Ok(())
+    }
+
     /// Puts a copy back, bit for bit.
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), CallbackError>;
 }

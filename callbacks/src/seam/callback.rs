@@ -4,9 +4,12 @@ use std::borrow::Cow;
 
 use trainbook_store::Value;
 
+use crate::CallbackRecipe;
+
 use super::{
-    BatchStart, CallbackError, CallbackState, Effects, EpochEnd, EpochStart, FitEnd, FitStart,
-    Flow, GradientEdit, GradientView, Moment, Setup, StepEnd,
+    AfterUpdate, BatchStart, CallbackError, CallbackState, Effects, EpochEnd, EpochStart, FitEnd,
+    FitStart, Flow, GradientEdit, GradientView, Moment, Setup, StepEnd, ValidationEnd,
+    ValidationStart,
 };
 
 /// What a callback answers: how the loop should go on, or why it cannot.
@@ -54,6 +57,12 @@ pub trait Callback: Send {
         Vec::new()
     }
 
+    /// Its settings as a value, from which a run's record can make it again. Default: `None`; a
+    /// callback of one's own is recorded by its name, and whoever repeats the run brings it along.
+    fn recipe(&self) -> Option<CallbackRecipe> {
+        None
+    }
+
     /// Once, when the trainer is built and before weights exist. The only moment that may set the
     /// seed.
     fn setup(&mut self, _setup: &mut Setup) -> Result<(), CallbackError> {
@@ -93,8 +102,24 @@ pub trait Callback: Send {
         Ok(Flow::Continue)
     }
 
+    /// After an update was applied, with its weights to look at. Not called when it was skipped.
+    fn after_update(&mut self, _update: &AfterUpdate<'_>) -> Reply {
+        Ok(Flow::Continue)
+    }
+
     /// After the update was applied or skipped.
     fn step_end(&mut self, _step: &StepEnd<'_>) -> Reply {
+        Ok(Flow::Continue)
+    }
+
+    /// After the last batch of an epoch, before its weights are judged. May put others in their
+    /// place, and must then put them back at [`validation_end`](Self::validation_end).
+    fn validation_start(&mut self, _validation: &mut ValidationStart<'_>) -> Reply {
+        Ok(Flow::Continue)
+    }
+
+    /// When the weights of an epoch have been judged, also if a callback has failed meanwhile.
+    fn validation_end(&mut self, _validation: &mut ValidationEnd<'_>) -> Reply {
         Ok(Flow::Continue)
     }
 
@@ -132,7 +157,10 @@ pub trait Callback: Send {
             Moment::RawGradients(m) => self.raw_gradients(m),
             Moment::ChangeGradients(m) => self.change_gradients(m),
             Moment::FinalGradients(m) => self.final_gradients(m),
+            Moment::AfterUpdate(m) => self.after_update(m),
             Moment::StepEnd(m) => self.step_end(m),
+            Moment::ValidationStart(m) => self.validation_start(m),
+            Moment::ValidationEnd(m) => self.validation_end(m),
             Moment::EpochEnd(m) => self.epoch_end(m),
             Moment::FitEnd(m) => self.fit_end(m).map(|()| Flow::Continue),
         }

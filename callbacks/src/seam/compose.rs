@@ -5,12 +5,14 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use trainbook_store::Value;
 
+use crate::CallbackRecipe;
+
 use super::stack::{attribute, everyone};
 use super::{
     Callback, CallbackError, CallbackState, Effects, EpochEnd, Flow, Moment, Reply, StepEnd,
 };
 
-/// Passes per-step moments on only for every `n`th batch (the 1st, the `n+1`th, …); all other
+/// Passes the moments of a step on only for every `n`th step (the 1st, the `n+1`th, …); all other
 /// moments always. `n` = 0 counts as 1.
 pub fn every<C: Callback>(n: u64, callback: C) -> Every<C> {
     Every { n: n.max(1), callback, open: true }
@@ -36,6 +38,11 @@ impl<C: Callback> Callback for Every<C> {
         self.callback.params()
     }
 
+    fn recipe(&self) -> Option<CallbackRecipe> {
+        let of = Box::new(self.callback.recipe()?);
+        Some(CallbackRecipe::Every { n: self.n, of })
+    }
+
     fn save(&self) -> Result<CallbackState, CallbackError> {
         self.callback.save()
     }
@@ -45,9 +52,10 @@ impl<C: Callback> Callback for Every<C> {
     }
 
     fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
-        // Counters move in the middle of a step, so the choice is made once, where the step begins.
+        // Counters move in the middle of a step, so the choice is made where its batches begin, by
+        // the one that is the same for all of them.
         if let Moment::BatchStart(batch) = moment {
-            self.open = batch.counters.batches_seen % self.n == 0;
+            self.open = batch.counters.updates_attempted % self.n == 0;
         }
         if moment.is_per_step() && !self.open {
             Ok(Flow::Continue)
@@ -68,6 +76,13 @@ impl<C: Callback> Callback for Option<C> {
 
     fn params(&self) -> Vec<(&'static str, Value)> {
         self.as_ref().map(Callback::params).unwrap_or_default()
+    }
+
+    fn recipe(&self) -> Option<CallbackRecipe> {
+        match self {
+            Some(callback) => callback.recipe(),
+            None => Some(CallbackRecipe::All { of: Vec::new() }),
+        }
     }
 
     fn save(&self) -> Result<CallbackState, CallbackError> {
@@ -94,6 +109,10 @@ impl<C: Callback + ?Sized> Callback for Box<C> {
 
     fn params(&self) -> Vec<(&'static str, Value)> {
         (**self).params()
+    }
+
+    fn recipe(&self) -> Option<CallbackRecipe> {
+        (**self).recipe()
     }
 
     fn save(&self) -> Result<CallbackState, CallbackError> {
@@ -123,6 +142,11 @@ impl<C: Callback> Callback for Vec<C> {
 
     fn params(&self) -> Vec<(&'static str, Value)> {
         self.iter().flat_map(Callback::params).collect()
+    }
+
+    fn recipe(&self) -> Option<CallbackRecipe> {
+        let of = self.iter().map(Callback::recipe).collect::<Option<_>>()?;
+        Some(CallbackRecipe::All { of })
     }
 
     fn save(&self) -> Result<CallbackState, CallbackError> {

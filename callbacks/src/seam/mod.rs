@@ -17,8 +17,9 @@ pub use effects::{Effects, Phase, Resource};
 pub use error::CallbackError;
 pub use flow::{Flow, StopKind, StopReason};
 pub use moment::{
-    BatchStart, CheckpointRequest, Counters, EpochEnd, EpochStart, FitEnd, FitStart, GradientEdit,
-    GradientView, Horizon, MetricLog, Moment, Setup, StepEnd,
+    AfterUpdate, BatchStart, CheckpointRequest, Counters, EpochEnd, EpochStart, FitEnd, FitStart,
+    GradientEdit, GradientView, Horizon, MetricLog, Moment, Setup, StepEnd, ValidationEnd,
+    ValidationStart,
 };
 pub use stack::{NamedState, Plan, Stack};
 pub use state::CallbackState;

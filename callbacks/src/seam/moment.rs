@@ -4,21 +4,26 @@
 //! build:
 //!   ▸ Setup                          may set the seed
 //!   weights are drawn from the seed
-//! fit(epochs):
+//! fit(Epochs(…) or Steps(…)):
 //!   ▸ FitStart
 //!   for each epoch:
 //!     ▸ EpochStart
-//!     for each batch of the shuffled training part:
-//!       ▸ BatchStart                 may set the learning rate
-//!       forward, loss, backward
+//!     for each step:
+//!       for its batches of the shuffled training part (one; or several, whose gradients are gathered):
+//!         ▸ BatchStart               may set the learning rate
+//!         rows are mixed, if asked for; forward, loss, backward
 //!       ▸ RawGradients               look, may skip the update
 //!       unless skipped:
 //!         ▸ ChangeGradients          clip, add noise, …
 //!         ▸ FinalGradients           look, may still skip
-//!       unless skipped: optimiser update
+//!       unless skipped:
+//!         optimiser update
+//!         ▸ AfterUpdate              look at the weights
 //!       ▸ StepEnd                    look
+//!     ▸ ValidationStart              may put other weights in place, to be judged
 //!     evaluate the validation part
 //!     ▸ EpochEnd                     look, may ask for a checkpoint, may stop
+//!     ▸ ValidationEnd                always, if validation started; puts back what it replaced
 //!     requested checkpoints are written, with the state of every callback as it is after the moment
 //!   ▸ FitEnd                         always, also after an error or a panic; may replace the weights
 //! ```
@@ -42,14 +47,20 @@ pub enum Moment<'m, 'c> {
     EpochStart(&'m EpochStart<'c>),
     /// Before a batch.
     BatchStart(&'m mut BatchStart<'c>),
-    /// After backward.
+    /// After backward, of the step's last batch.
     RawGradients(&'m GradientView<'c>),
     /// Before the update, to change.
     ChangeGradients(&'m mut GradientEdit<'c>),
     /// Before the update, to look.
     FinalGradients(&'m GradientView<'c>),
-    /// After the update.
+    /// After an update was applied.
+    AfterUpdate(&'m AfterUpdate<'c>),
+    /// After the step, its update applied or not.
     StepEnd(&'m StepEnd<'c>),
+    /// Before the weights of an epoch are judged.
+    ValidationStart(&'m mut ValidationStart<'c>),
+    /// When they have been.
+    ValidationEnd(&'m mut ValidationEnd<'c>),
     /// After an epoch and its validation.
     EpochEnd(&'m EpochEnd<'c>),
     /// After everything.
@@ -66,13 +77,16 @@ impl Moment<'_, '_> {
             Self::BatchStart(m) => Some(m.counters),
             Self::RawGradients(m) | Self::FinalGradients(m) => Some(m.counters),
             Self::ChangeGradients(m) => Some(m.counters),
+            Self::AfterUpdate(m) => Some(m.counters),
             Self::StepEnd(m) => Some(m.counters),
+            Self::ValidationStart(m) => Some(m.counters),
+            Self::ValidationEnd(m) => Some(m.counters),
             Self::EpochEnd(m) => Some(m.counters),
             Self::FitEnd(m) => Some(m.counters),
         }
     }
 
-    /// Whether this moment comes once per batch.
+    /// Whether this moment belongs to a step.
     pub fn is_per_step(&self) -> bool {
         matches!(
             self,
@@ -80,6 +94,7 @@ impl Moment<'_, '_> {
                 | Self::RawGradients(_)
                 | Self::ChangeGradients(_)
                 | Self::FinalGradients(_)
+                | Self::AfterUpdate(_)
                 | Self::StepEnd(_)
         )
     }
@@ -106,6 +121,9 @@ pub struct Horizon {
     pub epochs: u64,
     /// Batches in an epoch.
     pub batches_per_epoch: u64,
+    /// Updates in an epoch: as many as batches, or fewer where the gradients of several are
+    /// gathered for one update.
+    pub updates_per_epoch: u64,
     /// `updates_applied` when this fit began.
     pub first_update: u64,
     /// Updates after which the fit ends, if it was asked for in updates; skipped ones count.
@@ -116,7 +134,7 @@ impl Horizon {
     /// Updates that this fit will apply if nothing stops it or skips one.
     pub fn updates(&self) -> u64 {
         // A fit bounded by time may ask for any number of epochs.
-        let updates = self.epochs.saturating_mul(self.batches_per_epoch);
+        let updates = self.epochs.saturating_mul(self.updates_per_epoch);
         self.limit.map_or(updates, |limit| updates.min(limit))
     }
 }
@@ -220,11 +238,11 @@ impl<'a> BatchStart<'a> {
 
 /// Gradients, to look at.
 pub struct GradientView<'a> {
-    /// Where the fit is; this batch is counted, its update is not.
+    /// Where the fit is; this step's batches are counted, its update is not.
     pub counters: Counters,
-    /// This batch's mean loss.
+    /// This step's mean loss.
     pub loss: f32,
-    /// Row numbers of this batch in the data set.
+    /// Row numbers of this step's batches in the data set.
     pub samples: &'a [usize],
     /// The gradients.
     pub gradients: &'a dyn Gradients,
@@ -234,12 +252,42 @@ pub struct GradientView<'a> {
 
 /// Gradients, to change.
 pub struct GradientEdit<'a> {
-    /// Where the fit is; this batch is counted, its update is not.
+    /// Where the fit is; this step's batches are counted, its update is not.
     pub counters: Counters,
     /// The gradients.
     pub gradients: &'a mut dyn Gradients,
     /// Where to log.
     pub log: &'a MetricLog,
+}
+
+/// After an update was applied, with the weights that it gave.
+pub struct AfterUpdate<'a> {
+    /// Where the fit is; this update is counted.
+    pub counters: Counters,
+    /// How far it is meant to go.
+    pub horizon: Horizon,
+    /// The weights, to look at.
+    pub weights: &'a dyn Weights,
+    /// Where to log.
+    pub log: &'a MetricLog,
+}
+
+/// Before the weights of an epoch are judged, whether there is a validation part or not.
+pub struct ValidationStart<'a> {
+    /// Where the fit is; `epoch` is still this one's number.
+    pub counters: Counters,
+    /// The weights. What is put in their place here is judged, shown at
+    /// [`EpochEnd`](Moment::EpochEnd), and must be put back at
+    /// [`ValidationEnd`](Moment::ValidationEnd).
+    pub weights: &'a mut dyn Weights,
+}
+
+/// When the weights of an epoch have been judged.
+pub struct ValidationEnd<'a> {
+    /// Where the fit is; `epoch` is still this one's number.
+    pub counters: Counters,
+    /// The weights, for whoever has replaced them to put them back.
+    pub weights: &'a mut dyn Weights,
 }
 
 /// After an update was applied or skipped.
@@ -252,7 +300,7 @@ pub struct StepEnd<'a> {
     pub learning_rate: f64,
     /// Whether the update was applied.
     pub applied: bool,
-    /// Row numbers of this batch in the data set.
+    /// Row numbers of this step's batches in the data set.
     pub samples: &'a [usize],
     /// Where to log.
     pub log: &'a MetricLog,
@@ -273,7 +321,7 @@ impl<'a> StepEnd<'a> {
         Self { counters, horizon, learning_rate, applied, samples, log, loss }
     }
 
-    /// This batch's mean loss, before the update.
+    /// This step's mean loss, before the update.
     pub fn loss(&self) -> f32 {
         self.loss
     }
@@ -300,7 +348,7 @@ pub struct EpochEnd<'a> {
     /// What the trainer measured: `train_loss`, and with a validation part `val_loss` and, for
     /// classifiers, `val_accuracy`.
     pub metrics: &'a [Metric],
-    /// The weights, to copy.
+    /// The weights that were judged, to copy.
     pub weights: &'a dyn Weights,
     /// Where to log.
     pub log: &'a MetricLog,

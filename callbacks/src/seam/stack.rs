@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use serde::{Deserialize, Serialize};
 use trainbook_store::{Name, PlannedCallback};
 
+use crate::RecordedCallback;
+
 use super::{Callback, CallbackError, CallbackState, Effects, Flow, Moment, Reply, Resource};
 
 /// The callbacks of a trainer, ordered by [`Phase`](super::Phase), then by insertion.
@@ -125,6 +127,24 @@ impl Stack {
         everyone(&mut self.entries, |entry| {
             attribute(entry.callback.on(moment), || entry.name.to_string())
         })
+    }
+
+    /// Every callback with its settings, in order, as a run records it.
+    pub fn recorded(&self) -> Vec<RecordedCallback> {
+        let decides = |resource: &Resource| {
+            matches!(
+                resource,
+                Resource::LearningRate | Resource::Gradients | Resource::Weights | Resource::Stop
+            )
+        };
+        let entries = self.entries.iter();
+        entries
+            .map(|e| RecordedCallback {
+                name: e.name.to_string(),
+                recipe: e.callback.recipe(),
+                decides: e.effects.writes.iter().any(decides),
+            })
+            .collect()
     }
 
     /// The state of every callback, in order.

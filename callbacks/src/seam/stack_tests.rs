@@ -35,7 +35,10 @@ impl Callback for Listener {
             Moment::RawGradients(m) => format!("raw {}", m.counters.batches_seen),
             Moment::ChangeGradients(m) => format!("change {}", m.counters.batches_seen),
             Moment::FinalGradients(m) => format!("final {}", m.counters.batches_seen),
+            Moment::AfterUpdate(m) => format!("update {}", m.counters.batches_seen),
             Moment::StepEnd(m) => format!("step_end {}", m.counters.batches_seen),
+            Moment::ValidationStart(_) => "validation_start".to_owned(),
+            Moment::ValidationEnd(_) => "validation_end".to_owned(),
             Moment::EpochEnd(_) => "epoch_end".to_owned(),
             Moment::FitEnd(_) => "fit_end".to_owned(),
         };
@@ -133,9 +136,9 @@ fn the_moments_of_a_fit_come_as_the_loop_is_drawn() {
     #[rustfmt::skip]
     let drawn = [
         "fit_start", "epoch_start",
-        "batch_start 1", "raw 1", "change 1", "final 1", "step_end 1",
-        "batch_start 2", "raw 2", "change 2", "final 2", "step_end 2",
-        "epoch_end", "fit_end",
+        "batch_start 1", "raw 1", "change 1", "final 1", "update 1", "step_end 1",
+        "batch_start 2", "raw 2", "change 2", "final 2", "update 2", "step_end 2",
+        "validation_start", "epoch_end", "validation_end", "fit_end",
     ];
     assert_eq!(lines(&heard), drawn);
 }
@@ -294,9 +297,9 @@ fn every_passes_on_whole_steps_and_everything_else() {
     #[rustfmt::skip]
     let passed = [
         "fit_start", "epoch_start",
-        "batch_start 1", "raw 1", "change 1", "final 1", "step_end 1",
-        "batch_start 4", "raw 4", "change 4", "final 4", "step_end 4",
-        "epoch_end", "fit_end",
+        "batch_start 1", "raw 1", "change 1", "final 1", "update 1", "step_end 1",
+        "batch_start 4", "raw 4", "change 4", "final 4", "update 4", "step_end 4",
+        "validation_start", "epoch_end", "validation_end", "fit_end",
     ];
     assert_eq!(lines(&heard), passed);
     let mut fake = Fake::with(every(0, listener("", &heard))).batches(2);

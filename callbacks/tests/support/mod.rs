@@ -6,9 +6,10 @@
 use std::cell::{Cell, RefCell};
 
 use trainbook_callbacks::{
-    BatchStart, Callback, CallbackError, CheckpointRequest, Counters, EpochEnd, EpochStart, FitEnd,
-    FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, Setup,
-    Snapshot, Stack, StepEnd, StopKind, StopReason, TensorInfo, TensorStats, Weights,
+    AfterUpdate, BatchStart, Callback, CallbackError, CheckpointRequest, Counters, EpochEnd,
+    EpochStart, FitEnd, FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon, MetricLog,
+    Moment, Setup, Snapshot, Stack, StepEnd, StopKind, StopReason, TensorInfo, TensorStats,
+    ValidationEnd, ValidationStart, Weights,
 };
 use trainbook_store::{Metric, Name, RunWriter};
 
@@ -107,6 +108,8 @@ pub struct Seen {
     pub step_logs: Vec<Vec<Metric>>,
     pub epoch_logs: Vec<Vec<Metric>>,
     pub requests: Vec<Vec<CheckpointRequest>>,
+    /// The weights that were judged at the end of each epoch.
+    pub judged: Vec<f32>,
     pub norm_calls: u64,
     pub stats_calls: u64,
     pub reason: Option<StopReason>,
@@ -149,7 +152,13 @@ impl Fake {
         Self {
             stack,
             counters: Counters::default(),
-            horizon: Horizon { epochs: 0, batches_per_epoch: 3, first_update: 0, limit: None },
+            horizon: Horizon {
+                epochs: 0,
+                batches_per_epoch: 3,
+                updates_per_epoch: 3,
+                first_update: 0,
+                limit: None,
+            },
             weights: FakeWeights(0.0),
             learning_rate: 1.0,
             loss: Box::new(|_| 1.0),
@@ -170,6 +179,7 @@ impl Fake {
 
     pub fn batches(mut self, batches_per_epoch: u64) -> Self {
         self.horizon.batches_per_epoch = batches_per_epoch;
+        self.horizon.updates_per_epoch = batches_per_epoch;
         self
     }
 
@@ -218,6 +228,10 @@ impl Fake {
             .into_iter()
             .map(|(name, value)| Metric { name: name.into(), value })
             .collect();
+        let mut start = ValidationStart { counters: self.counters, weights: &mut self.weights };
+        let before = self.stack.on(&mut Moment::ValidationStart(&mut start));
+        before.map_err(|e| e.to_string())?;
+        self.seen.judged.push(self.weights.0);
         let requests = RefCell::default();
         let seconds = (self.seconds)(self.counters.epoch);
         let context = EpochEnd::new(
@@ -229,7 +243,11 @@ impl Fake {
             &self.log,
             &requests,
         );
-        let at_end = stopped(self.stack.on(&mut Moment::EpochEnd(&context)))?;
+        let at_end = self.stack.on(&mut Moment::EpochEnd(&context));
+        let mut end_of = ValidationEnd { counters: self.counters, weights: &mut self.weights };
+        let after = self.stack.on(&mut Moment::ValidationEnd(&mut end_of));
+        after.map_err(|e| e.to_string())?;
+        let at_end = stopped(at_end)?;
         self.counters.epoch += 1;
         self.seen.epoch_logs.push(self.log.read(<[_]>::to_vec));
         self.log.clear();
@@ -274,6 +292,16 @@ impl Fake {
         self.counters.updates_attempted += 1;
         self.counters.updates_applied += u64::from(applied);
         self.weights.0 += if applied { 1.0 } else { 0.0 };
+        if applied {
+            let update = AfterUpdate {
+                counters: self.counters,
+                horizon: self.horizon,
+                weights: &self.weights,
+                log: &self.log,
+            };
+            let wish = self.stack.on(&mut Moment::AfterUpdate(&update));
+            flow = flow.or_stronger(wish.map_err(|e| e.to_string())?);
+        }
 
         let step = StepEnd::new(
             self.counters,

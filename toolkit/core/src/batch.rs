@@ -12,6 +12,18 @@ pub struct Batch {
     pub targets: Targets,
     /// Which rows of the data set these are.
     pub samples: Vec<usize>,
+    /// What each row was mixed with, if it was.
+    pub mixed: Option<Mixed>,
+}
+
+/// The second half of the targets of rows of which each was mixed with another one: the loss is
+/// `share` times that of [`Batch::targets`], and the rest that of these.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mixed {
+    /// The targets of the rows that were mixed in.
+    pub targets: Targets,
+    /// How much the first targets count, from 0 to 1.
+    pub share: f32,
 }
 
 impl Batch {
@@ -50,24 +62,28 @@ impl Targets {
         self.len() == 0
     }
 
-    /// The entries at `rows`.
+    /// The entries at `rows`, of which each has one.
     pub fn of(&self, rows: &[usize]) -> Self {
         let mut targets = Self::default();
-        targets.gather(self, rows);
+        targets.gather(self, rows, 1);
         targets
     }
 
-    /// Replaces the content by the entries of `all` at `rows`, and keeps the buffer when the kind
-    /// is the same.
-    pub fn gather(&mut self, all: &Self, rows: &[usize]) {
+    /// Replaces the content by the entries of `all` at `rows`, of which each has `per_row`, and
+    /// keeps the buffer when the kind is the same.
+    pub fn gather(&mut self, all: &Self, rows: &[usize], per_row: usize) {
         match (&mut *self, all) {
-            (Self::Classes(mine), Self::Classes(all)) => refill(mine, all, rows),
-            (Self::Values(mine), Self::Values(all)) => refill(mine, all, rows),
+            (Self::Classes(mine), Self::Classes(all)) => refill(mine, all, rows, per_row),
+            (Self::Values(mine), Self::Values(all)) => refill(mine, all, rows, per_row),
             (mine, Self::Classes(all)) => {
-                *mine = Self::Classes(rows.iter().map(|&row| all[row]).collect())
+                let mut new = Vec::new();
+                refill(&mut new, all, rows, per_row);
+                *mine = Self::Classes(new);
             }
             (mine, Self::Values(all)) => {
-                *mine = Self::Values(rows.iter().map(|&row| all[row]).collect())
+                let mut new = Vec::new();
+                refill(&mut new, all, rows, per_row);
+                *mine = Self::Values(new);
             }
         }
     }
@@ -80,7 +96,11 @@ impl Default for Targets {
     }
 }
 
-fn refill<T: Copy>(mine: &mut Vec<T>, all: &[T], rows: &[usize]) {
+fn refill<T: Copy>(mine: &mut Vec<T>, all: &[T], rows: &[usize], per_row: usize) {
     mine.clear();
-    mine.extend(rows.iter().map(|&row| all[row]));
+    if per_row == 1 {
+        mine.extend(rows.iter().map(|&row| all[row]));
+    } else {
+        rows.iter().for_each(|&row| mine.extend_from_slice(&all[row * per_row..][..per_row]));
+    }
 }

@@ -9,14 +9,14 @@ use trainbook_store::DataFingerprint;
 use super::split::Parts;
 use super::tokens::Tokens;
 use super::{
-    Batch, DataError, DataRecipe, Normalization, Normalize, Origin, Part, Split, Table, Targets,
-    fingerprint,
+    Array, Batch, DataError, DataRecipe, Normalization, Normalize, Numbers, Origin, Part, Split,
+    Table, Targets, fingerprint,
 };
 use trainbook_core::random::Seed;
 
-/// Samples in memory: features as rows × width, one target for each row. Every value is finite, and
-/// classes are counted from 0 without gaps; whoever holds a data set need not check either. A clone
-/// shares the data.
+/// Samples in memory: features as rows × width, and for each row one target or several. Every value
+/// is finite, and classes are counted from 0 without gaps; whoever holds a data set need not check
+/// either. A clone shares the data.
 ///
 /// Until it is split, every row is in [`Part::Train`].
 #[derive(Clone)]
@@ -29,6 +29,8 @@ pub struct Dataset {
     parts: Arc<Parts>,
     normalize: Normalize,
     split: Option<(Split, Seed)>,
+    /// At most so many rows of each part.
+    limit: Option<usize>,
     normalization: Arc<Normalization>,
     fingerprint: Arc<OnceLock<DataFingerprint>>,
 }
@@ -40,6 +42,8 @@ pub(super) struct Rows {
     pub(super) names: Vec<String>,
     pub(super) features: Vec<f32>,
     pub(super) targets: Targets,
+    /// How many targets a row has.
+    pub(super) targets_per_row: usize,
     /// The number of classes; `None` for regression.
     pub(super) classes: Option<usize>,
 }
@@ -79,6 +83,73 @@ impl Dataset {
                 "{reason}; there must be rows × width of them, and both must be at least 1"
             ));
         }
+        Self::checked(source, width, features, targets, 1)
+    }
+
+    /// A data set from arrays whose first dimension is the row. `input` are floats [N, …], the rest
+    /// of the shape is what a row looks like to a network: `[N, features]`, `[N, C, H, W]`,
+    /// `[N, C, L]`. `targets` are integers for classes, floats for values: `[N]`, or `[N, K]` for K
+    /// values, labels (0 or 1, for [binary cross-entropy]) or positions of each row.
+    ///
+    /// [binary cross-entropy]: https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
+    ///
+    /// # Errors
+    /// There are no rows, the numbers of rows differ, `input` are integers, a number is not finite,
+    /// or classes are not counted from 0 without gaps.
+    pub fn from_arrays(source: &str, input: Array, targets: Array) -> Result<Self, DataError> {
+        let refuse = |reason| Err(DataError::Refused { action: "use", reason });
+        let (rows, shape) = (input.rows(), input.shape.get(1..).unwrap_or_default().to_vec());
+        let per_row: usize = targets.shape.get(1..).unwrap_or_default().iter().product();
+        let filled = |array: &Array| array.shape.iter().product::<usize>() == array.len();
+        if !filled(&input) || !filled(&targets) || shape.is_empty() || targets.shape.is_empty() {
+            return refuse(format!(
+                "an input of shape {:?} with {} numbers and targets of shape {:?} with {}; a shape \
+                 begins with the rows, and its product is the number of numbers",
+                input.shape,
+                input.len(),
+                targets.shape,
+                targets.len()
+            ));
+        }
+        let width: usize = shape.iter().product();
+        if rows == 0 || rows != targets.rows() || width == 0 || per_row == 0 {
+            return refuse(format!(
+                "the input has the shape {:?} and the targets {:?}; both must have the same rows, \
+                 and no dimension may be 0",
+                input.shape, targets.shape
+            ));
+        }
+        let Numbers::F32(features) = input.numbers else {
+            return refuse("the input are integers; write them as floats".to_owned());
+        };
+        let targets = match targets.numbers {
+            Numbers::F32(values) => Targets::Values(values),
+            Numbers::I64(classes) => {
+                let class = |(at, &class): (usize, &i64)| {
+                    u32::try_from(class).map_err(|_| DataError::Refused {
+                        action: "use",
+                        reason: format!(
+                            "the target of row {} is {class}; classes are counted from 0",
+                            at / per_row
+                        ),
+                    })
+                };
+                let classes = classes.iter().enumerate().map(class);
+                Targets::Classes(classes.collect::<Result<_, _>>()?)
+            }
+        };
+        Self::checked(source, width, features, targets, per_row)?.shaped("rows", &shape)
+    }
+
+    /// The sizes must fit.
+    fn checked(
+        source: &str,
+        width: usize,
+        features: Vec<f32>,
+        targets: Targets,
+        per_row: usize,
+    ) -> Result<Self, DataError> {
+        let refuse = |reason| Err(DataError::Refused { action: "use", reason });
         if let Some(at) = features.iter().position(|x| !x.is_finite()) {
             let reason =
                 format!("feature {} of row {} is {}", at % width, at / width, features[at]);
@@ -88,10 +159,11 @@ impl Dataset {
         }
         let classes = match &targets {
             Targets::Values(values) => match values.iter().position(|x| !x.is_finite()) {
-                Some(row) => {
+                Some(at) => {
                     return refuse(format!(
-                        "the target of row {row} is {}; it must be a finite number",
-                        values[row]
+                        "the target of row {} is {}; it must be a finite number",
+                        at / per_row,
+                        values[at]
                     ));
                 }
                 None => None,
@@ -101,7 +173,8 @@ impl Dataset {
                 Err(gap) => {
                     return refuse(format!(
                         "the target of row {} is {}{gap}",
-                        gap.row, labels[gap.row]
+                        gap.row / per_row,
+                        labels[gap.row]
                     ));
                 }
             },
@@ -113,6 +186,7 @@ impl Dataset {
             names,
             features,
             targets,
+            targets_per_row: per_row,
             classes,
         }))
     }
@@ -122,9 +196,14 @@ impl Dataset {
         Self {
             shape: Arc::new([width]),
             tokens: None,
-            parts: Arc::new([(0..rows.targets.len()).collect(), Vec::new(), Vec::new()]),
+            parts: Arc::new([
+                (0..rows.targets.len() / rows.targets_per_row).collect(),
+                Vec::new(),
+                Vec::new(),
+            ]),
             normalize: Normalize::None,
             split: None,
+            limit: None,
             normalization: Arc::new(Normalization {
                 offset: vec![0.0; width],
                 scale: vec![1.0; width],
@@ -141,6 +220,7 @@ impl Dataset {
             names: Vec::new(),
             features: Vec::new(),
             targets: Targets::default(),
+            targets_per_row: tokens.context,
             classes: Some(tokens.vocabulary.len()),
         };
         let mut data = Self::new(rows);
@@ -161,9 +241,10 @@ impl Dataset {
 
     /// Fills a batch with these rows, normalised.
     pub(super) fn read(&self, rows: &[usize], batch: &mut Batch) {
+        batch.mixed = None;
         let shape = std::iter::once(rows.len()).chain(self.shape.iter().copied());
         let Some(tokens) = &self.tokens else {
-            batch.targets.gather(self.targets(), rows);
+            batch.targets.gather(self.targets(), rows, self.targets_per_row());
             let numbers = batch.input.refill_f32(shape);
             for (out, &row) in numbers.chunks_exact_mut(self.width()).zip(rows) {
                 self.normalization.apply(self.features(row), out);
@@ -203,14 +284,31 @@ impl Dataset {
     /// a part that was asked for, or a class would be missing from the training part.
     pub fn split(mut self, split: Split, seed: Seed) -> Result<Self, DataError> {
         self.split = Some((split, seed));
+        self.limit = None;
         if let Some(tokens) = &self.tokens {
             self.parts = Arc::new(split.divide_text(tokens)?);
             self.fingerprint = Arc::default();
             return Ok(self);
         }
-        self.parts = Arc::new(split.divide(self.targets(), self.classes(), seed)?);
+        let labels = match self.targets() {
+            Targets::Classes(labels) if self.targets_per_row() == 1 => Some(labels.as_slice()),
+            _ => None,
+        };
+        self.parts = Arc::new(split.divide(self.len(), labels, self.classes(), seed)?);
         let normalize = self.normalize;
         self.normalize(normalize)
+    }
+
+    /// The same data with at most so many rows of each part, the first ones: to see whether a network
+    /// can learn ten of them by heart, for example. Normalisation stays as it is; a split that
+    /// follows divides all rows again.
+    #[must_use]
+    pub fn first_rows(mut self, rows: usize) -> Self {
+        let cut = |part: &Vec<usize>| part[..part.len().min(rows)].to_vec();
+        self.parts = Arc::new(self.parts.each_ref().map(cut));
+        self.limit = Some(self.limit.map_or(rows, |limit| limit.min(rows)));
+        self.fingerprint = Arc::default();
+        self
     }
 
     /// The same data whose rows are images: channels × height × width numbers, in this order.
@@ -256,7 +354,7 @@ impl Dataset {
     pub fn len(&self) -> usize {
         match &self.tokens {
             Some(tokens) => tokens.starts.len(),
-            None => self.rows.targets.len(),
+            None => self.rows.targets.len() / self.rows.targets_per_row,
         }
     }
 
@@ -296,6 +394,7 @@ impl Dataset {
             shape: self.shape.to_vec(),
             normalize: self.normalize,
             split: self.split,
+            first_rows: self.limit,
         }
     }
 
@@ -322,7 +421,12 @@ impl Dataset {
         &self.normalization
     }
 
-    /// The targets of all rows.
+    /// How many targets a row has: values, labels or positions.
+    pub fn targets_per_row(&self) -> usize {
+        self.rows.targets_per_row
+    }
+
+    /// The targets of all rows, row after row.
     pub fn targets(&self) -> &Targets {
         &self.rows.targets
     }

@@ -22,6 +22,9 @@ pub(super) fn of_dataset(data: &Dataset) -> DataFingerprint {
     if data.shape().len() > 1 {
         hash.rows(data.shape());
     }
+    if data.targets_per_row() > 1 && data.tokens().is_none() {
+        hash.number(data.targets_per_row() as u64);
+    }
     if let Some(tokens) = data.tokens() {
         hash.words(&tokens.tokens, |token| token.to_le_bytes());
         hash.rows(&tokens.starts);

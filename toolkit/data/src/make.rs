@@ -10,12 +10,10 @@ impl DataRecipe {
     /// The file is not there or no longer what it was, or the rows came from a program's memory.
     pub fn make(&self) -> Result<Dataset, DataError> {
         let mut data = match &self.origin {
-            Origin::Csv { path, target, classes: true } => {
-                Dataset::csv(path)?.target(Column::from(*target))?
-            }
-            Origin::Csv { path, target, classes: false } => {
-                Dataset::csv(path)?.target_values(Column::from(*target))?
-            }
+            Origin::Csv { path, targets, classes } => match (targets.as_slice(), classes) {
+                ([target], true) => Dataset::csv(path)?.target(Column::from(*target))?,
+                _ => Dataset::csv(path)?.target_values(targets.clone())?,
+            },
             Origin::Text { path, context, stride } => {
                 Dataset::text(path)?.characters(*context, *stride)?
             }
@@ -33,9 +31,12 @@ impl DataRecipe {
             data = data.shaped("rows", &self.shape)?;
         }
         data = data.normalize(self.normalize)?;
-        match self.split {
-            Some((split, seed)) => data.split(split, seed),
-            None => Ok(data),
+        if let Some((split, seed)) = self.split {
+            data = data.split(split, seed)?;
         }
+        Ok(match self.first_rows {
+            Some(rows) => data.first_rows(rows),
+            None => data,
+        })
     }
 }

@@ -7,13 +7,13 @@ use trainbook_core::random::{Seed, Stream};
 /// How often labels are shuffled.
 const SHUFFLES: u64 = 20;
 
-/// `None` for real-valued targets, fewer than two classes or no validation part.
+/// `None` for real-valued or several targets, fewer than two classes or no validation part.
 pub(super) fn probe(data: &Dataset, features: &[FeatureSummary]) -> Option<Probe> {
     let (Targets::Classes(labels), Some(classes)) = (data.targets(), data.classes()) else {
         return None;
     };
     let (train, validation) = (data.part(Part::Train), data.part(Part::Validation));
-    if classes < 2 || validation.is_empty() {
+    if classes < 2 || data.targets_per_row() > 1 || validation.is_empty() {
         return None;
     }
     // A constant's deviation is rounding, and its inverse would drown all signal.

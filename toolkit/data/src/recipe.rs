@@ -20,6 +20,9 @@ pub struct DataRecipe {
     /// How rows are divided, and under which seed; `None` if all are trained on.
     #[serde(default)]
     pub split: Option<(Split, Seed)>,
+    /// At most so many rows of each part, the first ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_rows: Option<usize>,
 }
 
 /// Where the rows of a data set came from.
@@ -30,8 +33,9 @@ pub enum Origin {
     Csv {
         /// The file, from the root of the file system if that was known.
         path: PathBuf,
-        /// Which column is the target, counted from 0.
-        target: usize,
+        /// Which columns are the targets, counted from 0.
+        #[serde(rename = "target", with = "one_or_several")]
+        targets: Vec<usize>,
         /// Whether the target is a class; else it is a number.
         classes: bool,
     },
@@ -46,6 +50,32 @@ pub enum Origin {
     },
     /// The program's own memory: only a program that has the rows can make the data set again.
     Memory,
+}
+
+/// One number as itself, as runs before there were several recorded it.
+mod one_or_several {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Read {
+        One(usize),
+        Several(Vec<usize>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(all: &[usize], to: S) -> Result<S::Ok, S::Error> {
+        match all {
+            [one] => one.serialize(to),
+            several => several.serialize(to),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<usize>, D::Error> {
+        Ok(match Read::deserialize(from)? {
+            Read::One(one) => vec![one],
+            Read::Several(several) => several,
+        })
+    }
 }
 
 /// The path from the root of the file system, or as it is where that cannot be said.

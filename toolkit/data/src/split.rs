@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Targets;
 use super::tokens::Tokens;
 use crate::DataError;
 use trainbook_core::random::{Seed, Stream};
@@ -113,13 +112,13 @@ impl Split {
     /// all rows otherwise.
     pub(super) fn divide(
         &self,
-        targets: &Targets,
+        rows: usize,
+        labels: Option<&[u32]>,
         classes: Option<usize>,
         seed: Seed,
     ) -> Result<Parts, DataError> {
         let fractions = self.exact_fractions()?;
         let refuse = |reason| Err(DataError::Refused { action: "split", reason });
-        let rows = targets.len();
         let sizes = largest_remainder(rows, fractions);
         for (part, (&size, &fraction)) in Part::ALL.iter().zip(sizes.iter().zip(&self.fractions)) {
             if size == 0 && fraction > 0.0 {
@@ -128,9 +127,9 @@ impl Split {
                 ));
             }
         }
-        let mut groups: Vec<Vec<usize>> = match (self.how, targets) {
+        let mut groups: Vec<Vec<usize>> = match (self.how, labels) {
             (How::Random | How::InOrder, _) => vec![(0..rows).collect()],
-            (How::Stratified, Targets::Classes(labels)) => {
+            (How::Stratified, Some(labels)) => {
                 let mut groups = vec![Vec::new(); classes.unwrap_or(0)];
                 labels
                     .iter()
@@ -138,10 +137,12 @@ impl Split {
                     .for_each(|(row, &label)| groups[label as usize].push(row));
                 groups
             }
-            (How::Stratified, Targets::Values(_)) => {
-                return refuse(
-                    "a stratified split needs classes, and the targets are real numbers; use Split::random".to_owned(),
-                );
+            (How::Stratified, None) => {
+                let found = if classes.is_some() { "several classes" } else { "real numbers" };
+                return refuse(format!(
+                    "a stratified split needs a class for each row, and the targets are {found}; \
+                     use Split::random"
+                ));
             }
         };
         let group_sizes: Vec<usize> = groups.iter().map(Vec::len).collect();
@@ -161,7 +162,7 @@ impl Split {
             }
         }
         parts.iter_mut().for_each(|part| part.sort_unstable());
-        if let (Targets::Classes(labels), Some(classes)) = (targets, classes) {
+        if let (Some(labels), Some(classes)) = (labels, classes) {
             let mut trained = vec![false; classes];
             parts[Part::Train as usize]
                 .iter()

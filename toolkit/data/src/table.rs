@@ -45,6 +45,28 @@ impl Column {
     }
 }
 
+/// One column or several, in this order: `"price"`, `3`, `["x", "y"]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Columns(Vec<Column>);
+
+impl<C: Into<Column>> From<C> for Columns {
+    fn from(column: C) -> Self {
+        Self(vec![column.into()])
+    }
+}
+
+impl<C: Into<Column>, const N: usize> From<[C; N]> for Columns {
+    fn from(columns: [C; N]) -> Self {
+        Self(columns.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<C: Into<Column>> From<Vec<C>> for Columns {
+    fn from(columns: Vec<C>) -> Self {
+        Self(columns.into_iter().map(Into::into).collect())
+    }
+}
+
 impl From<&str> for Column {
     fn from(name: &str) -> Self {
         Self(Which::Name(name.to_owned()))
@@ -125,7 +147,9 @@ impl Table {
             labels.push(value as u32);
         }
         match count_classes(&labels) {
-            Ok(classes) => Ok(self.into_dataset(column, Targets::Classes(labels), Some(classes))),
+            Ok(classes) => {
+                Ok(self.into_dataset(vec![column], Targets::Classes(labels), Some(classes)))
+            }
             Err(gap) => {
                 let label = self.values[gap.row * self.names.len() + column];
                 refuse(gap.row, format!("label {label} is out of range{gap}"))
@@ -133,14 +157,36 @@ impl Table {
         }
     }
 
-    /// A data set whose targets are the real numbers in `column`; all other columns are features.
+    /// A data set whose targets are the real numbers in a column, or in several:
+    /// `.target_values("price")`, `.target_values(["x", "y"])`; all other columns are features.
+    /// Columns of 0 and 1 are labels for
+    /// [binary cross-entropy](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html).
     ///
     /// # Errors
-    /// There is no such column or no other.
-    pub fn target_values(self, column: impl Into<Column>) -> Result<Dataset, DataError> {
-        let column = self.find(&column.into())?;
-        let values = self.values.iter().skip(column).step_by(self.names.len()).copied().collect();
-        Ok(self.into_dataset(column, Targets::Values(values), None))
+    /// There is no such column or no other, or one is named twice.
+    pub fn target_values(self, columns: impl Into<Columns>) -> Result<Dataset, DataError> {
+        let Columns(wanted) = columns.into();
+        let columns = wanted.iter().map(|column| self.find(column));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let refuse = |place, reason: &str| {
+            Err(DataError::File { path: self.path.clone(), place, reason: reason.to_owned() })
+        };
+        for (at, column) in columns.iter().enumerate() {
+            if columns[..at].contains(column) {
+                let place = format!("column {:?}", self.names[*column]);
+                return refuse(place, "it is a target twice; name each column once");
+            }
+        }
+        if columns.is_empty() {
+            return refuse("targets".to_owned(), "no column is named; name at least one");
+        }
+        if columns.len() == self.names.len() {
+            let place = "targets".to_owned();
+            return refuse(place, "every column is one, which leaves no features");
+        }
+        let rows = self.values.chunks_exact(self.names.len());
+        let values = rows.flat_map(|row| columns.iter().map(|&column| row[column])).collect();
+        Ok(self.into_dataset(columns, Targets::Values(values), None))
     }
 
     fn find(&self, column: &Column) -> Result<usize, DataError> {
@@ -182,18 +228,24 @@ impl Table {
         })
     }
 
-    fn into_dataset(mut self, column: usize, targets: Targets, classes: Option<usize>) -> Dataset {
+    fn into_dataset(
+        self,
+        columns: Vec<usize>,
+        targets: Targets,
+        classes: Option<usize>,
+    ) -> Dataset {
         let count = self.names.len();
-        let mut features = Vec::with_capacity(self.rows() * (count - 1));
+        let others: Vec<usize> = (0..count).filter(|column| !columns.contains(column)).collect();
+        let mut features = Vec::with_capacity(self.rows() * others.len());
         for row in self.values.chunks_exact(count) {
-            features.extend_from_slice(&row[..column]);
-            features.extend_from_slice(&row[column + 1..]);
+            features.extend(others.iter().map(|&column| row[column]));
         }
-        self.names.remove(column);
+        let names = others.iter().map(|&column| self.names[column].clone()).collect();
         let source = self.path.display().to_string();
-        let origin =
-            Origin::Csv { path: absolute(&self.path), target: column, classes: classes.is_some() };
-        Dataset::new(Rows { origin, source, names: self.names, features, targets, classes })
+        let targets_per_row = columns.len();
+        let path = absolute(&self.path);
+        let origin = Origin::Csv { path, targets: columns, classes: classes.is_some() };
+        Dataset::new(Rows { origin, source, names, features, targets, targets_per_row, classes })
     }
 
     fn parse(&mut self, text: &str) -> Result<(), DataError> {

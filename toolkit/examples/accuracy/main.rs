@@ -155,8 +155,6 @@ fn waves_cnn(seed: u64) -> Result<f64, Box<dyn Error>> {
 }
 
 /// Two blocks of 128 features, 4 heads and 256 hidden units on 64 characters, 1,000 steps of 16.
-/// Weights begin as PyTorch's attention does: Kaiming's are too large for layers without a ReLU
-/// behind them.
 fn hamlet_lm(seed: u64) -> Result<f64, Box<dyn Error>> {
     let text = Dataset::text(data("hamlet.txt.gz"))?
         .characters(64, 1)?
@@ -173,7 +171,6 @@ fn hamlet_lm(seed: u64) -> Result<f64, Box<dyn Error>> {
     let mut trainer = Trainer::classifier(&text, net)
         .seed(seed)
         .batch_size(16)
-        .init(Init::XavierUniform)
         .optimizer(AdamW::default())
         .with(LrSchedule::one_cycle(3e-3))
         .with(Clip::global_norm(1.0))

@@ -1,24 +1,57 @@
-//! How weights begin.
+//! How the weights of a network or a layer begin.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use trainbook_core::random::{Seed, Stream, index_of};
 
-/// How the weights of a network are drawn, where a layer does not say otherwise. Biases begin at
-/// zero; scales and shifts of normalisation layers begin at one and zero.
+/// How the weights of a network, or of one layer of it, are drawn where the layer does not say
+/// otherwise: a scheme, and a gain where it is not the scheme's own. The default is what PyTorch's
+/// layers begin with. Scales and shifts of normalisation layers begin at one and zero.
 ///
-/// With fan-in and fan-out the numbers of inputs and outputs of a unit, drawn from the stream
-/// `weights`, keyed by the tensor's name:
+/// With fan-in and fan-out the numbers of inputs and outputs of a unit and g the gain, drawn from
+/// the stream `weights`, keyed by the tensor's name:
 ///
-/// | | bound of the uniform | deviation of the normal | source |
-/// |---|---|---|---|
-/// | Kaiming | √(6 / fan-in) | √(2 / fan-in) | He et al. 2015, arXiv:1502.01852, gain √2 for ReLU |
-/// | Xavier | √(6 / (fan-in + fan-out)) | √(2 / (fan-in + fan-out)) | Glorot and Bengio 2010 |
-/// | LeCun | √(3 / fan-in) | √(1 / fan-in) | LeCun et al. 1998, "Efficient BackProp" |
+/// | | bound of the uniform | deviation of the normal | own g | biases | source |
+/// |---|---|---|---|---|---|
+/// | PyTorch | g √(3 / fan-in) = 1 / √fan-in | | √⅓ | ±1 / √fan-in | `kaiming_uniform_(a=√5)` |
+/// | Kaiming | g √(3 / fan-in) | g √(1 / fan-in) | √2 | 0 | He et al. 2015, arXiv:1502.01852 |
+/// | Xavier | g √(6 / (fan-in + fan-out)) | g √(2 / (fan-in + fan-out)) | 1 | 0 | Glorot and Bengio 2010 |
+/// | LeCun | g √(3 / fan-in) | g √(1 / fan-in) | 1 | 0 | LeCun et al. 1998, "Efficient BackProp" |
+/// | orthogonal | rows (or columns) of length g | | 1 | 0 | Saxe et al. 2014, arXiv:1312.6120 |
+/// | truncated normal | | 0.02 g, cut off at two deviations | 1 | 0 | BERT, GPT-2 |
+///
+/// In JSON `"xavier_uniform"`, or with a gain `{"scheme": "xavier_uniform", "gain": 1.667}`, where
+/// the gain may be `"following"`.
+///
+/// ```
+/// use trainbook_nn::{Gain, Init};
+///
+/// let init = Init::xavier_uniform().gain(5.0 / 3.0);
+/// assert_eq!(init.to_string(), "XavierUniform, gain 1.667");
+/// let old: Init = serde_json::from_str("\"kaiming_uniform\"")?;
+/// assert_eq!(old, Init::kaiming_uniform());
+/// assert_eq!(Init::orthogonal().gain(Gain::Following).gain, Some(Gain::Following));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
+pub struct Init {
+    /// From what distribution.
+    pub scheme: Scheme,
+    /// What the deviation is multiplied by; without it, the scheme's own.
+    pub gain: Option<Gain>,
+}
+
+/// From what distribution weights are drawn; the table is at [`Init`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Init {
-    /// For networks of ReLUs. The default.
+pub enum Scheme {
+    /// What PyTorch's layer of the same name begins with: linear layers and convolutions uniform in
+    /// ±1 / √fan-in, their biases too; attention as said there. The default.
     #[default]
+    #[serde(rename = "pytorch")]
+    PyTorch,
+    /// For networks of ReLUs.
     KaimingUniform,
     /// For networks of ReLUs.
     KaimingNormal,
@@ -31,111 +64,141 @@ pub enum Init {
     /// For networks of SELU, and layers without an activation behind them.
     LecunNormal,
     /// Rows (or columns, where there are more rows) that are orthogonal to each other and of length
-    /// 1 (Saxe et al. 2014, arXiv:1312.6120).
+    /// 1.
     Orthogonal,
-    /// Normal with deviation 0.02, cut off at two deviations: for transformers (BERT, GPT-2).
+    /// Normal with deviation 0.02, cut off at two deviations: for transformers.
     TruncatedNormal,
 }
 
-/// How one tensor begins.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Begin {
-    /// All elements are this.
-    Constant(f32),
-    /// Drawn as the network's [`Init`] says.
-    Weight {
-        /// How many inputs one output is made of.
-        fan_in: usize,
-        /// How many outputs one input goes into.
-        fan_out: usize,
-    },
-    /// Normal around 0 with this deviation.
-    Normal(f64),
-    /// Uniform between −bound and bound.
-    Uniform(f64),
-    /// These values, row-major.
-    Values(Vec<f32>),
+/// By what the deviation of weights is multiplied.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gain {
+    /// The gain of the activation that follows the layer, [`Layer::gain`]: the first one behind it
+    /// in front of which nothing else has weights. Where nothing follows, or weights do, 1.
+    ///
+    /// [`Layer::gain`]: crate::layer::Layer::gain
+    Following,
+    /// This number. Positive.
+    #[serde(untagged)]
+    Value(f64),
 }
 
-impl Begin {
-    /// All elements 0.
-    pub const ZEROS: Self = Self::Constant(0.0);
-    /// All elements 1.
-    pub const ONES: Self = Self::Constant(1.0);
+impl From<f64> for Gain {
+    fn from(gain: f64) -> Self {
+        Self::Value(gain)
+    }
+}
 
-    pub(crate) fn fill(
-        &self,
-        into: &mut [f32],
-        init: Init,
-        seed: Seed,
-        name: &str,
-        shape: &[usize],
-    ) {
-        // By name and not by number: a layer more redraws only those whose names it changes.
-        let mut draws = Stream::new(seed, "weights").at(0, index_of(name));
-        match *self {
-            Self::Constant(value) => into.fill(value),
-            Self::Values(ref values) => into.copy_from_slice(values),
-            Self::Normal(std) => into.iter_mut().for_each(|v| *v = (std * draws.normal()) as f32),
-            Self::Uniform(bound) => {
-                into.iter_mut().for_each(|v| *v = draws.uniform(-bound, bound) as f32)
-            }
-            Self::Weight { fan_in, fan_out } => {
-                let (fan_in, fan_out) = (fan_in.max(1) as f64, fan_out.max(1) as f64);
-                let variance = match init {
-                    Init::KaimingUniform | Init::KaimingNormal => 2.0 / fan_in,
-                    Init::XavierUniform | Init::XavierNormal => 2.0 / (fan_in + fan_out),
-                    Init::LecunUniform | Init::LecunNormal => 1.0 / fan_in,
-                    Init::Orthogonal | Init::TruncatedNormal => 0.0,
-                };
-                let (std, bound) = (variance.sqrt(), (3.0 * variance).sqrt());
-                match init {
-                    Init::KaimingUniform | Init::XavierUniform | Init::LecunUniform => {
-                        into.iter_mut().for_each(|v| *v = draws.uniform(-bound, bound) as f32);
-                    }
-                    Init::KaimingNormal | Init::XavierNormal | Init::LecunNormal => {
-                        into.iter_mut().for_each(|v| *v = (std * draws.normal()) as f32);
-                    }
-                    Init::TruncatedNormal => into.iter_mut().for_each(|v| {
-                        let normal =
-                            std::iter::repeat_with(|| draws.normal()).find(|x| x.abs() <= 2.0);
-                        *v = (0.02 * normal.unwrap_or(0.0)) as f32;
-                    }),
-                    Init::Orthogonal => {
-                        let rows = shape.first().copied().unwrap_or(1).max(1);
-                        orthogonal(into, rows, &mut || draws.normal());
-                    }
+/// [`Init`] as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "how weights begin is the name of a scheme such as \"kaiming_uniform\", or \
+                 {\"scheme\": …, \"gain\": …} with a number or \"following\""
+)]
+enum Written {
+    Scheme(Scheme),
+    WithGain(WithGain),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WithGain {
+    scheme: Scheme,
+    gain: Gain,
+}
+
+impl From<Written> for Init {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Scheme(scheme) => scheme.into(),
+            Written::WithGain(WithGain { scheme, gain }) => Self { scheme, gain: Some(gain) },
+        }
+    }
+}
+
+impl From<Init> for Written {
+    fn from(Init { scheme, gain }: Init) -> Self {
+        match gain {
+            None => Self::Scheme(scheme),
+            Some(gain) => Self::WithGain(WithGain { scheme, gain }),
+        }
+    }
+}
+
+impl From<Scheme> for Init {
+    fn from(scheme: Scheme) -> Self {
+        Self { scheme, gain: None }
+    }
+}
+
+/// Makes a function of each scheme.
+macro_rules! schemes {
+    ($($name:ident: $scheme:ident;)+) => {
+        impl Init {
+            $(
+                #[doc = concat!("[`Scheme::", stringify!($scheme), "`] with its own gain.")]
+                pub const fn $name() -> Self {
+                    Self { scheme: Scheme::$scheme, gain: None }
                 }
+            )+
+        }
+    };
+}
+
+schemes! {
+    pytorch: PyTorch;
+    kaiming_uniform: KaimingUniform;
+    kaiming_normal: KaimingNormal;
+    xavier_uniform: XavierUniform;
+    xavier_normal: XavierNormal;
+    lecun_uniform: LecunUniform;
+    lecun_normal: LecunNormal;
+    orthogonal: Orthogonal;
+    truncated_normal: TruncatedNormal;
+}
+
+impl Init {
+    /// The same with another gain: a number, or [`Gain::Following`].
+    #[must_use]
+    pub fn gain(mut self, gain: impl Into<Gain>) -> Self {
+        self.gain = Some(gain.into());
+        self
+    }
+
+    /// What is wrong with it, if anything is.
+    pub(crate) fn fault(self) -> Option<String> {
+        match self.gain {
+            Some(Gain::Value(gain)) if !(gain.is_finite() && gain > 0.0) => {
+                Some(format!("the gain of its weights must be a positive number, not {gain}"))
             }
+            _ => None,
+        }
+    }
+
+    /// Its gain in front of an activation of gain `following`.
+    pub(crate) fn factor(self, following: f64) -> f64 {
+        match self.gain {
+            Some(Gain::Value(gain)) => gain,
+            Some(Gain::Following) => following,
+            None => match self.scheme {
+                Scheme::PyTorch => (1.0_f64 / 3.0).sqrt(),
+                Scheme::KaimingUniform | Scheme::KaimingNormal => std::f64::consts::SQRT_2,
+                _ => 1.0,
+            },
         }
     }
 }
 
-/// Fills a matrix of so many rows with orthonormal rows, or columns where there are more rows than
-/// columns, by Gram and Schmidt's method, applied twice to each vector so that rounding does not
-/// spoil it.
-fn orthogonal(into: &mut [f32], rows: usize, normal: &mut dyn FnMut() -> f64) {
-    let columns = into.len() / rows;
-    let (count, len) = (rows.min(columns), rows.max(columns));
-    let mut basis: Vec<Vec<f64>> = Vec::with_capacity(count);
-    while basis.len() < count {
-        let mut vector: Vec<f64> = (0..len).map(|_| normal()).collect();
-        for _ in 0..2 {
-            for other in &basis {
-                let along: f64 = vector.iter().zip(other).map(|(a, b)| a * b).sum();
-                vector.iter_mut().zip(other).for_each(|(a, b)| *a -= along * b);
-            }
-        }
-        let norm = vector.iter().map(|v| v * v).sum::<f64>().sqrt();
-        if norm > 1e-6 {
-            vector.iter_mut().for_each(|v| *v /= norm);
-            basis.push(vector);
-        }
-    }
-    for row in 0..rows {
-        for column in 0..columns {
-            let value = if rows <= columns { basis[row][column] } else { basis[column][row] };
-            into[row * columns + column] = value as f32;
+/// "XavierUniform, gain 1.667".
+impl fmt::Display for Init {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.scheme)?;
+        match self.gain {
+            None => Ok(()),
+            Some(Gain::Following) => f.write_str(", gain following"),
+            Some(Gain::Value(gain)) => write!(f, ", gain {}", (gain * 1e3).round() / 1e3),
         }
     }
 }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`layer`], [`Network`] | what networks are made of, and a network as a value |
 //! | [`Plan`], [`Layout`] | what a network comes to on its data: its tree, and its tensors in one buffer |
-//! | [`Init`] | how weights begin |
+//! | [`Init`], [`Begin`] | how weights begin: of a network or a layer, and one tensor |
 //! | [`HostLayer`] | a layer's form on the processor's memory, forward and backward |
 //! | [`on_dfdx`] | a layer's form in dfdx's operations, for every device and precision |
 //! | [`loss`], [`optim`] | what is minimised, and how weights are updated |
@@ -16,6 +16,7 @@
 //! | [`onnx`] | the ONNX forms of dfdx's own modules |
 //! | [`builders`] | dfdx's layers, to describe a network with their types |
 
+mod begin;
 mod context;
 mod error;
 mod host;
@@ -34,18 +35,19 @@ pub mod task;
 pub mod trial;
 mod window;
 
+pub use begin::Begin;
 pub use context::Context;
 /// For layers of one's own: the tensors that they compute on.
 pub use dfdx;
 pub use dfdx::nn::builders;
 pub use error::NnError;
 pub use host::{HostLayer, HostPass, HostTensor, Matrix, gemm};
-pub use init::{Begin, Init};
+pub use init::{Gain, Init, Scheme};
 pub use network::{Describe, Network, Row, Summary};
 pub use onnx_form::OnnxPass;
 pub use parameters::{Layout, Role, Slot};
 pub use plan::{Node, Plan, Planned};
-pub use sample::{Kind, Sample};
+pub use sample::{Kind, PaddingIndex, Sample};
 
 /// The version of dfdx that the workspace pins.
 pub const DFDX: &str = "0.13.0";

@@ -6,7 +6,7 @@ use crate::NnError;
 use crate::layer::Fault;
 use crate::parameters::Slot;
 use crate::plan::{Node, Planned};
-use crate::sample::Kind;
+use crate::sample::{Kind, PaddingIndex};
 
 /// What a layer has at hand while it states its ONNX form.
 pub struct OnnxPass<'a> {
@@ -14,6 +14,8 @@ pub struct OnnxPass<'a> {
     node: &'a Node,
     slots: &'a [Slot],
     values: &'a [f32],
+    /// The indices that the network begins with.
+    tokens: Option<String>,
 }
 
 impl<'a> OnnxPass<'a> {
@@ -23,12 +25,15 @@ impl<'a> OnnxPass<'a> {
         slots: &'a [Slot],
         values: &'a [f32],
     ) -> Self {
-        Self { graph, node, slots, values }
+        Self { graph, node, slots, values, tokens: None }
     }
 
     /// Adds this pass's layer.
     pub(crate) fn run(&mut self, x: &Value) -> Result<Value, Fault> {
         let node = self.node;
+        if self.tokens.is_none() && node.input.kind == Kind::Indices {
+            self.tokens = Some(x.name.clone());
+        }
         node.layer.layer().onnx(self, x).map_err(|fault| fault.at(node.layer.kind(), &node.path))
     }
 
@@ -94,6 +99,30 @@ impl<'a> OnnxPass<'a> {
         Ok(self.graph.node(&self.node.path, op, inputs, attributes)?)
     }
 
+    /// For each position of each sample, [batch, sequence], `at_padding` where it is padding and
+    /// `elsewhere` where it is not, looked up under `name`; `None` where nothing says what is
+    /// padding ([`Sample::padding`](crate::Sample::padding)).
+    ///
+    /// # Errors
+    /// The name is taken; the network does not begin with indices.
+    pub fn padding(
+        &mut self,
+        name: &str,
+        at_padding: f32,
+        elsewhere: f32,
+    ) -> Result<Option<Value>, Fault> {
+        let Some(PaddingIndex { index, num_embeddings }) = self.node.input.padding else {
+            return Ok(None);
+        };
+        let Some(tokens) = self.tokens.clone() else {
+            return Err(Fault::new("its positions are not those of the network's indices"));
+        };
+        let mut table = vec![elsewhere; num_embeddings];
+        table[index] = at_padding;
+        let table = self.weight(name, &[num_embeddings], table)?;
+        self.node("Gather", &[&table, &tokens], &[("axis", Attribute::Int(0))]).map(Some)
+    }
+
     /// Adds the layer's part of this number, in the order in which it declared them.
     ///
     /// # Errors
@@ -104,7 +133,8 @@ impl<'a> OnnxPass<'a> {
             .children
             .get(number)
             .ok_or_else(|| Fault::new(format!("it has no part {number}")))?;
-        OnnxPass { graph: self.graph, node, slots: self.slots, values: self.values }.run(x)
+        let tokens = self.tokens.clone();
+        OnnxPass { graph: self.graph, node, slots: self.slots, values: self.values, tokens }.run(x)
     }
 }
 

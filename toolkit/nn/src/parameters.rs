@@ -3,7 +3,8 @@
 use trainbook_callbacks::{Snapshot, TensorInfo};
 
 use crate::NnError;
-use crate::init::{Begin, Init};
+use crate::begin::{Begin, Draw};
+use crate::init::Init;
 use trainbook_core::random::Seed;
 
 /// One tensor: where it is in the flat buffer, and what is done with it.
@@ -17,6 +18,12 @@ pub struct Slot {
     pub role: Role,
     /// How it begins.
     pub begin: Begin,
+    /// How its layer says that weights begin; without it, as the network's.
+    pub init: Option<Init>,
+    /// The gain of the activation that follows its layer; see [`Gain::Following`].
+    ///
+    /// [`Gain::Following`]: crate::Gain::Following
+    pub following: f64,
     /// Its first element in the buffer.
     pub offset: usize,
 }
@@ -129,12 +136,25 @@ impl Layout {
     }
 
     /// The first values of all tensors, from the seed's stream `weights`, keyed by each tensor's
-    /// name.
-    pub fn begin(&self, init: Init, seed: Seed) -> Vec<f32> {
+    /// name. `init` says how weights are drawn of which the layer says nothing else.
+    ///
+    /// # Errors
+    /// The gain of `init` is no positive number.
+    pub fn begin(&self, init: Init, seed: Seed) -> Result<Vec<f32>, NnError> {
+        if let Some(fault) = init.fault() {
+            return Err(NnError::Setting {
+                setting: "init",
+                value: init.to_string(),
+                expected: format!("one with another gain: {fault}"),
+            });
+        }
         let mut values = vec![0.0; self.len];
         for slot in &self.slots {
-            slot.begin.fill(&mut values[slot.range()], init, seed, &slot.name, &slot.shape);
+            let Slot { name, shape, following, .. } = slot;
+            let init = slot.init.unwrap_or(init);
+            let draw = Draw { init, following: *following, seed, name, shape };
+            slot.begin.fill(&mut values[slot.range()], draw);
         }
-        values
+        Ok(values)
     }
 }

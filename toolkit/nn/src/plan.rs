@@ -4,7 +4,8 @@ use serde_json::Value as Json;
 use trainbook_core::array::{Array, Numbers};
 
 use crate::NnError;
-use crate::init::Begin;
+use crate::begin::Begin;
+use crate::init::Init;
 use crate::layer::{AnyLayer, Kinds, Misfit};
 use crate::parameters::{Layout, Role, Slot};
 use crate::sample::{Kind, Sample};
@@ -29,6 +30,9 @@ pub struct Node {
     pub flops: u64,
     /// Whether anything in front of it is trained, so that its input needs a gradient.
     pub behind_trained: bool,
+    /// Whether it takes what the layer takes that it is a part of, not what the part before it
+    /// gives.
+    pub branch: bool,
 }
 
 /// A network that fits its data: the root of the tree and the layout of all tensors.
@@ -57,12 +61,12 @@ impl Planned {
 
     fn fit(layer: &AnyLayer, input: &Sample, behind_trained: bool) -> Result<Self, NnError> {
         let mut slots = Vec::new();
-        let root = Plan::fit(layer, String::new(), input, &mut slots, behind_trained).map_err(
-            |misfit| {
+        let root = Plan::fit(layer, String::new(), input, &mut slots, behind_trained, None)
+            .map_err(|misfit| {
                 let (layer, place, sample) = misfit.place.unwrap_or_default();
                 NnError::Misfit { layer, place, sample, reason: misfit.reason }
-            },
-        )?;
+            })?;
+        set_following(&root, 1.0, &mut slots);
         Ok(Self { root, layout: Layout::new(slots) })
     }
 
@@ -84,7 +88,8 @@ impl Planned {
                 ),
             });
         }
-        let found = Sample { shape: input.shape.iter().skip(1).copied().collect(), kind };
+        let shape: Vec<usize> = input.shape.iter().skip(1).copied().collect();
+        let found = Sample { shape, kind, padding: None };
         let len = input.shape.iter().product::<usize>();
         if found == *sample && input.len() == len && !input.shape.is_empty() {
             return Ok(());
@@ -108,6 +113,45 @@ impl Planned {
     }
 }
 
+/// The gain of the first activation in a layer in front of which nothing has weights, 1 where
+/// weights come first or branches disagree, and `None` where there is neither.
+fn first_gain(node: &Node, slots: &[Slot]) -> Option<f64> {
+    if let Some(gain) = node.layer.layer().gain() {
+        return Some(gain);
+    }
+    if node.slots.iter().any(|&slot| slots[slot].role == Role::Weight) {
+        return Some(1.0);
+    }
+    let mut found: Option<f64> = None;
+    for child in &node.children {
+        match (found, first_gain(child, slots)) {
+            (None, gain) => found = gain,
+            (Some(gain), Some(other)) if gain == other => {}
+            (Some(_), _) => return Some(1.0),
+        }
+        if found.is_some() && !child.branch {
+            break;
+        }
+    }
+    found
+}
+
+/// Tells the tensors of a layer what gain follows, where `following` is what follows the layer.
+fn set_following(node: &Node, following: f64, slots: &mut [Slot]) {
+    for &slot in &node.slots {
+        slots[slot].following = following;
+    }
+    let mut behind = following;
+    for child in node.children.iter().rev() {
+        if child.branch {
+            set_following(child, following, slots);
+        } else {
+            set_following(child, behind, slots);
+            behind = first_gain(child, slots).unwrap_or(behind);
+        }
+    }
+}
+
 /// Where a layer declares what it needs.
 pub struct Plan<'a> {
     slots: &'a mut Vec<Slot>,
@@ -119,6 +163,8 @@ pub struct Plan<'a> {
     entered_behind_trained: bool,
     /// Whether what its next part gets does.
     behind_trained: bool,
+    /// How the weights of the layer and its parts begin.
+    init: Option<Init>,
 }
 
 impl Plan<'_> {
@@ -128,6 +174,7 @@ impl Plan<'_> {
         input: &Sample,
         slots: &mut Vec<Slot>,
         behind_trained: bool,
+        init: Option<Init>,
     ) -> Result<Node, Misfit> {
         let mut plan = Plan {
             slots,
@@ -137,8 +184,13 @@ impl Plan<'_> {
             flops: 0,
             entered_behind_trained: behind_trained,
             behind_trained,
+            init: layer.own_init().or(init),
         };
         let output = check_sizes(layer)
+            .and_then(|()| match layer.own_init().and_then(Init::fault) {
+                Some(fault) => Err(Misfit::new(fault)),
+                None => Ok(()),
+            })
             .and_then(|()| layer.layer().plan(&mut plan, input))
             .map_err(|mut misfit| {
                 misfit.place.get_or_insert_with(|| {
@@ -156,6 +208,7 @@ impl Plan<'_> {
             children,
             flops,
             behind_trained,
+            branch: false,
         })
     }
 
@@ -173,6 +226,8 @@ impl Plan<'_> {
             shape: shape.into(),
             role,
             begin,
+            init: self.init,
+            following: 1.0,
             offset: 0,
         });
     }
@@ -191,7 +246,7 @@ impl Plan<'_> {
     /// The part does not fit.
     pub fn part(&mut self, name: &str, layer: &AnyLayer, input: &Sample) -> Result<Sample, Misfit> {
         let behind = self.behind_trained;
-        self.fit_part(name, layer, input, behind)
+        self.fit_part(name, layer, input, behind, false)
     }
 
     /// The same for a part that takes the layer's own input, not what the part before it gives.
@@ -205,7 +260,7 @@ impl Plan<'_> {
         input: &Sample,
     ) -> Result<Sample, Misfit> {
         let behind = self.entered_behind_trained;
-        self.fit_part(name, layer, input, behind)
+        self.fit_part(name, layer, input, behind, true)
     }
 
     fn fit_part(
@@ -214,6 +269,7 @@ impl Plan<'_> {
         layer: &AnyLayer,
         input: &Sample,
         behind: bool,
+        branch: bool,
     ) -> Result<Sample, Misfit> {
         let name = layer.name().unwrap_or(name);
         let path = join(&self.path, name);
@@ -221,7 +277,8 @@ impl Plan<'_> {
             return Err(Misfit::new(format!("two of its parts are called `{name}`")));
         }
         let before = self.slots.len();
-        let node = Self::fit(layer, path, input, self.slots, behind)?;
+        let mut node = Self::fit(layer, path, input, self.slots, behind, self.init)?;
+        node.branch = branch;
         let output = node.output.clone();
         self.children.push(node);
         self.behind_trained |= self.slots[before..].iter().any(Slot::is_trained);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::layer::Misfit;
+use crate::layer::{Fault, Misfit};
 
 /// Shape and kind of one sample, without the batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,19 @@ pub struct Sample {
     /// Whether it holds numbers or indices, such as tokens.
     #[serde(default)]
     pub kind: Kind,
+    /// What stands for nothing among the indices that the network begins with, if its first
+    /// dimension is still theirs: the layers in between have kept the positions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub padding: Option<PaddingIndex>,
+}
+
+/// An index that fills sequences up to their length and stands for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaddingIndex {
+    /// The index.
+    pub index: usize,
+    /// All indices are below this.
+    pub num_embeddings: usize,
 }
 
 /// What a sample holds.
@@ -31,12 +44,44 @@ pub enum Kind {
 impl Sample {
     /// Numbers of this shape.
     pub fn numbers(shape: impl Into<Vec<usize>>) -> Self {
-        Self { shape: shape.into(), kind: Kind::Numbers }
+        Self { shape: shape.into(), kind: Kind::Numbers, padding: None }
     }
 
     /// Indices of this shape.
     pub fn indices(shape: impl Into<Vec<usize>>) -> Self {
-        Self { shape: shape.into(), kind: Kind::Indices }
+        Self { shape: shape.into(), kind: Kind::Indices, padding: None }
+    }
+
+    /// The same, whose positions are those of the network's indices, of which `padding` stands for
+    /// nothing.
+    #[must_use]
+    pub fn padded(mut self, padding: Option<PaddingIndex>) -> Self {
+        self.padding = padding;
+        self
+    }
+
+    /// Whether both have one shape and hold the same kind, whatever is padding.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.shape == other.shape && self.kind == other.kind
+    }
+
+    /// What is padding in the sum of both: in both the same, or in one of them.
+    pub(crate) fn common_padding(&self, other: &Self) -> Option<PaddingIndex> {
+        match (self.padding, other.padding) {
+            (Some(a), Some(b)) => Some(a).filter(|_| a == b),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// For each of the network's indices whether it is padding here.
+    pub(crate) fn is_padding(&self, tokens: Option<&[usize]>) -> Result<Option<Vec<bool>>, Fault> {
+        let Some(PaddingIndex { index, .. }) = self.padding else { return Ok(None) };
+        match (tokens, self.shape.first()) {
+            (Some(tokens), Some(&length)) if length > 0 && tokens.len().is_multiple_of(length) => {
+                Ok(Some(tokens.iter().map(|token| *token == index).collect()))
+            }
+            _ => Err(Fault::new("its positions are not those of the network's indices")),
+        }
     }
 
     /// How many entries it has.

@@ -69,7 +69,8 @@ where
     let shape: Vec<usize> = S::default().concrete().into_iter().collect();
     let network = Network::of::<N>();
     let mut trial =
-        Trial::new(network.layer(), &Sample { shape: shape[1..].to_vec(), kind }).unwrap();
+        Trial::new(network.layer(), &Sample { shape: shape[1..].to_vec(), kind, padding: None })
+            .unwrap();
     let mut values: Vec<Vec<f32>> = Vec::new();
     for (i, slot) in trial.planned.layout.slots().iter().enumerate() {
         let mut own = numbers(slot.len(), i);

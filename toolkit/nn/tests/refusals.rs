@@ -41,6 +41,7 @@ fn task(layer: impl Layer, input: Sample, loss: Loss) -> Result<Box<dyn Task>, N
         device: Device::Cpu,
         loss,
         optimizer: Optimizer::from(AdamW::default()),
+        groups: Vec::new(),
         init: Init::default(),
         seed: Seed(1),
     };
@@ -50,7 +51,7 @@ fn task(layer: impl Layer, input: Sample, loss: Loss) -> Result<Box<dyn Task>, N
 
 fn batch(input: Array, targets: Targets) -> Batch {
     let samples = (0..input.rows()).collect();
-    Batch { input, targets, samples }
+    Batch { input, targets, samples, mixed: None }
 }
 
 #[test]
@@ -179,7 +180,7 @@ fn weights_that_are_no_numbers() {
     let x = Array::f32([2, 2], vec![1.0; 4]);
     let _ = task.model().predict(&x);
     let loss = task.forward_backward(&batch(x, Targets::Classes(vec![0, 1])));
-    assert!(loss.is_err() || loss.unwrap().is_nan());
+    assert!(loss.is_err() || loss.unwrap().mean.is_nan());
 }
 
 /// A network of no layers has nothing to train; it gives what it gets.

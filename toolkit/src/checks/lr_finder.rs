@@ -4,6 +4,7 @@ use super::LrCurve;
 use crate::Error;
 use crate::data::{Batch, Loader, Part};
 use crate::random::Stream;
+use crate::task::MeanLoss;
 use crate::trainer::Trainer;
 
 /// The first learning rate tried.
@@ -37,18 +38,26 @@ impl Trainer {
             self.batch_size,
             Some(Stream::new(self.recipe.seed, "find_lr")),
         );
+        let mixes = Stream::new(self.recipe.seed, "find_lr mix");
         let mut batch = Batch::default();
         let mut curve = LrCurve::default();
         let mut epoch = 0;
         loader.start(epoch);
         for step in 0..STEPS {
             let rate = LOWEST * (HIGHEST / LOWEST).powf(step as f64 / (STEPS - 1) as f64);
-            if !loader.next(&mut batch) {
-                epoch += 1;
-                loader.start(epoch);
-                loader.next(&mut batch);
+            let mut sum = MeanLoss::default();
+            for part in 0..self.accumulate {
+                if !loader.next(&mut batch) {
+                    epoch += 1;
+                    loader.start(epoch);
+                    loader.next(&mut batch);
+                }
+                if let Some(mix) = self.mix {
+                    mix.apply(&mut batch, &mixes, (step * self.accumulate + part) as u64);
+                }
+                sum.add(probe.forward_backward(&batch)?);
             }
-            let loss = f64::from(probe.forward_backward(&batch)?);
+            let loss = sum.mean();
             if !curve.push(rate, loss, DIVERGED) {
                 break;
             }

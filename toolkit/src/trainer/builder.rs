@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use trainbook_callbacks::{Callback, Counters, FixSeed, Moment, Progress, Recorder, Setup, Stack};
+use trainbook_callbacks::{
+    Callback, CallbackRecipe, Counters, FixSeed, Moment, Progress, RecordedCallback, Recorder,
+    Setup, Stack,
+};
 use trainbook_store::{Name, Store, Value};
 
 use super::Trainer;
 use super::record::{self, RunRecipe};
 use crate::Error;
-use crate::data::{DataError, Dataset, Part};
+use crate::data::{DataError, Dataset, Mix, Part};
 use crate::nn::loss::TargetKind;
 use crate::nn::{Init, Network};
-use crate::optim::Optimizer;
+use crate::optim::{Optimizer, ParameterGroup};
 use crate::random::Seed;
 use crate::task::{Device, Loss, Recipe};
 
@@ -24,7 +27,10 @@ pub struct TrainerBuilder {
     loss: Loss,
     optimizer: Optimizer,
     learning_rate: Option<f64>,
+    groups: Vec<ParameterGroup>,
     batch_size: usize,
+    accumulate: usize,
+    mix: Option<Mix>,
     device: Device,
     init: Init,
     stack: Stack,
@@ -33,6 +39,10 @@ pub struct TrainerBuilder {
     name: Option<String>,
     tags: BTreeMap<Name, String>,
     quiet: bool,
+    /// That of the run that this trainer repeats.
+    recorded_seed: Option<u64>,
+    /// Callbacks of that run which only its program can make.
+    missing: Vec<String>,
 }
 
 impl Trainer {
@@ -49,16 +59,33 @@ impl Trainer {
     pub fn regressor(data: &Dataset, network: impl Into<Network>) -> TrainerBuilder {
         TrainerBuilder::new(data, network.into(), Loss::mean_squared_error())
     }
+}
 
-    /// A trainer as a recipe says, on these data.
-    pub(super) fn of_recipe(data: &Dataset, recipe: RunRecipe) -> TrainerBuilder {
-        TrainerBuilder::new(data, recipe.network, recipe.loss)
-            .seed(recipe.seed.0)
-            .optimizer(recipe.optimizer)
-            .learning_rate(recipe.learning_rate)
-            .batch_size(recipe.batch_size)
-            .device(recipe.device)
-            .init(recipe.init)
+impl RunRecipe {
+    /// A trainer as this recipe says, on data that the program has or that
+    /// [`DataRecipe::make`](crate::data::DataRecipe::make) has made again. A callback that only its
+    /// own program can make has to be added by [`with`](TrainerBuilder::with), without which
+    /// [`build`](TrainerBuilder::build) names it.
+    pub fn trainer(self, data: &Dataset) -> TrainerBuilder {
+        let mut builder = TrainerBuilder::new(data, self.network, self.loss);
+        builder.recorded_seed = Some(self.seed.0);
+        for RecordedCallback { name, recipe, .. } in self.callbacks.into_iter().flatten() {
+            match recipe {
+                // It would forbid another seed; the recorded one is there without it.
+                Some(CallbackRecipe::FixSeed(_)) => {}
+                Some(recipe) => builder = builder.with(recipe.make()),
+                None => builder.missing.push(name),
+            }
+        }
+        builder
+            .optimizer(self.optimizer)
+            .learning_rate(self.learning_rate)
+            .batch_size(self.batch_size)
+            .accumulate(self.accumulate)
+            .parameter_groups(self.groups)
+            .mix(self.mix)
+            .device(self.device)
+            .init(self.init)
     }
 }
 
@@ -70,7 +97,10 @@ impl TrainerBuilder {
             loss,
             optimizer: Optimizer::default(),
             learning_rate: None,
+            groups: Vec::new(),
             batch_size: 32,
+            accumulate: 1,
+            mix: None,
             device: Device::default(),
             init: Init::default(),
             stack: Stack::new(),
@@ -79,6 +109,8 @@ impl TrainerBuilder {
             name: None,
             tags: BTreeMap::new(),
             quiet: false,
+            recorded_seed: None,
+            missing: Vec::new(),
         }
     }
 
@@ -87,6 +119,14 @@ impl TrainerBuilder {
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         self.with(FixSeed::new(seed))
+    }
+
+    /// What is minimised, in place of cross-entropy or the mean squared error: one of
+    /// [`loss`](crate::nn::loss), or [one of your own](Loss::from_fn).
+    #[must_use]
+    pub fn loss(mut self, loss: impl Into<Loss>) -> Self {
+        self.loss = loss.into();
+        self
     }
 
     /// How weights are updated. Default: [`AdamW`](crate::optim::AdamW).
@@ -111,6 +151,44 @@ impl TrainerBuilder {
         self
     }
 
+    /// Batches whose gradients are gathered for one update. Default 1. The update is that of one
+    /// batch which holds all their rows, however unequal they are and also where an epoch ends with
+    /// fewer; only layers that look at a whole batch, as batch normalisation does, see the small
+    /// ones. Schedules and [`Steps`](super::Steps) count updates.
+    #[must_use]
+    pub fn accumulate(mut self, batches: usize) -> Self {
+        self.accumulate = batches;
+        self
+    }
+
+    /// Mixes the rows of each training batch with each other, as [`Mix`] says. Default: rows as
+    /// they are.
+    #[must_use]
+    pub fn mix(mut self, mix: impl Into<Option<Mix>>) -> Self {
+        self.mix = mix.into();
+        self
+    }
+
+    /// Trains some tensors differently: at another rate, with another weight decay, or not at all.
+    /// A tensor belongs to the first group that fits; those that fit none are trained as always.
+    ///
+    /// ```no_run
+    /// # use trainbook::prelude::*;
+    /// # fn main() -> Result<(), Error> {
+    /// # let digits = Dataset::csv("digits.csv")?.target(Column::last())?;
+    /// let net = Sequential::new().linear(64).relu().linear(10);
+    /// let trainer = Trainer::classifier(&digits, net)
+    ///     .parameter_groups([ParameterGroup::new("0").frozen(), ParameterGroup::new("2").rate(10.0)])
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn parameter_groups(mut self, groups: impl IntoIterator<Item = ParameterGroup>) -> Self {
+        self.groups.extend(groups);
+        self
+    }
+
     /// Where to train. Default: the processor.
     #[must_use]
     pub fn device(mut self, device: Device) -> Self {
@@ -118,10 +196,10 @@ impl TrainerBuilder {
         self
     }
 
-    /// How weights begin. Default: Kaiming uniform.
+    /// How weights begin where a layer has no way of its own. Default: as PyTorch's layers.
     #[must_use]
-    pub fn init(mut self, init: Init) -> Self {
-        self.init = init;
+    pub fn init(mut self, init: impl Into<Init>) -> Self {
+        self.init = init.into();
         self
     }
 
@@ -175,7 +253,8 @@ impl TrainerBuilder {
         }
         let mut setup = Setup::default();
         self.stack.on(&mut Moment::Setup(&mut setup))?;
-        let seed = Seed(setup.seed().unwrap_or_else(|| RandomState::new().build_hasher().finish()));
+        let seed = setup.seed().or(self.recorded_seed);
+        let seed = Seed(seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()));
 
         let learning_rate =
             self.learning_rate.unwrap_or_else(|| self.optimizer.default_learning_rate());
@@ -186,15 +265,17 @@ impl TrainerBuilder {
             device: self.device,
             loss: self.loss.clone(),
             optimizer: self.optimizer,
+            groups: self.groups.clone(),
             init: self.init,
             seed,
         };
         let task = recipe.task()?;
-        self.check_fit(task.model().planned().root.output.shape.last().copied().unwrap_or(1))?;
+        self.check_fit(&task.model().planned().root.output.shape)?;
 
         let epoch_metrics = self.epoch_metrics();
         let plan = self.stack.plan(&epoch_metrics, self.store.is_some())?;
         let mut params = record::params(&recipe, learning_rate, self.batch_size);
+        params.extend(record::steps(self.accumulate, self.mix));
         params.extend(record::size(task.model().planned()));
         params.extend(self.params);
         Ok(Trainer {
@@ -204,6 +285,8 @@ impl TrainerBuilder {
             stack: self.stack,
             counters: Counters::default(),
             batch_size: self.batch_size,
+            accumulate: self.accumulate,
+            mix: self.mix,
             learning_rate,
             plan,
             epoch_metrics,
@@ -219,8 +302,20 @@ impl TrainerBuilder {
         let wrong = |setting, value: String, expected: &str| {
             Err(Error::Setting { setting, value, expected: expected.to_owned() })
         };
+        if let Some(name) = self.missing.iter().find(|name| !self.stack.contains(name)) {
+            return Err(Error::State(format!(
+                "the run had the callback {name}, which only a program that has it can make; add it \
+                 by `.with(…)`"
+            )));
+        }
         if self.batch_size == 0 {
             return wrong("batch_size", "0".to_owned(), "at least 1");
+        }
+        if self.accumulate == 0 {
+            return wrong("accumulate", "0".to_owned(), "at least 1");
+        }
+        if let Some(mix) = self.mix {
+            mix.check(self.data.shape(), self.data.is_of_indices())?;
         }
         if !(learning_rate.is_finite() && learning_rate > 0.0) {
             return wrong("learning_rate", learning_rate.to_string(), "a positive number");
@@ -232,23 +327,37 @@ impl TrainerBuilder {
         Ok(())
     }
 
-    fn check_fit(&self, outputs: usize) -> Result<(), Error> {
+    /// Whether what the network makes of a row, and what a row has for a target, fit each other and
+    /// the loss.
+    fn check_fit(&self, output: &[usize]) -> Result<(), Error> {
         let wrong = |reason: String| Err(DataError::Refused { action: "train on", reason }.into());
-        match (self.loss.objective().takes(), self.data.classes()) {
-            (TargetKind::Classes, Some(classes)) if classes == outputs => Ok(()),
-            (TargetKind::Classes, Some(classes)) => wrong(format!(
-                "the network has {outputs} outputs, and the data have {classes} classes"
+        let loss = self.loss.objective();
+        let takes = loss.takes();
+        let (per_row, found) = (takes.per_sample(output), self.data.targets_per_row());
+        let width = output.last().copied().unwrap_or(1);
+        match (takes, self.data.classes()) {
+            (TargetKind::Classes, None) => wrong(format!(
+                "{} needs classes; `.target(…)` makes a column the class",
+                loss.name()
             )),
-            (TargetKind::Classes, None) => wrong(
-                "a classifier needs classes; `.target(…)` makes a column the class".to_owned(),
-            ),
-            (TargetKind::Values, None) if outputs == 1 => Ok(()),
-            (TargetKind::Values, None) => {
-                wrong(format!("the network has {outputs} outputs, and a row has one value"))
-            }
-            (TargetKind::Values, Some(_)) => wrong(
-                "a regressor needs values; `.target_values(…)` makes a column the value".to_owned(),
-            ),
+            (TargetKind::Values, Some(_)) => wrong(format!(
+                "{} needs values; `.target_values(…)` makes a column the value, or several",
+                loss.name()
+            )),
+            (TargetKind::Classes, Some(classes)) if classes != width => wrong(format!(
+                "the network has {width} outputs, and the data have {classes} classes"
+            )),
+            (TargetKind::Classes, Some(_)) if per_row != found => wrong(format!(
+                "the network has outputs for {per_row} positions of a row (its output is {output:?}), \
+                 and a row has {}",
+                count(found, "class", "classes")
+            )),
+            (TargetKind::Values, None) if per_row != found => wrong(format!(
+                "the network has {}, and a row has {}",
+                count(per_row, "output", "outputs"),
+                count(found, "value", "values")
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -262,4 +371,12 @@ impl TrainerBuilder {
         }
         names.into_iter().map(Name::new_static).collect()
     }
+}
+
+fn count(number: usize, one: &str, several: &str) -> String {
+    format!(
+        "{} {}",
+        if number == 1 { "one".to_owned() } else { number.to_string() },
+        if number == 1 { one } else { several }
+    )
 }

@@ -8,6 +8,7 @@ use trainbook_store::RunEvent;
 
 use super::Run;
 use super::evaluation::Evaluation;
+use super::predict::normalized;
 use crate::Error;
 use crate::data::Part;
 use crate::nn::DFDX;
@@ -141,7 +142,11 @@ impl Run {
         let samples: Vec<f32> = rows.flat_map(|&row| self.data.features(row)).copied().collect();
         let options = ExportOptions {
             metadata: self.metadata(&export, &graph)?,
-            samples: if export.normalized_input { self.normalized(&samples) } else { samples },
+            samples: if export.normalized_input {
+                normalized(&self.data, &samples)
+            } else {
+                samples
+            },
             verifier: export.verifier,
             folder: export.folder,
         };
@@ -249,15 +254,5 @@ impl Run {
             .map(|metric| (metric.name.to_string(), json!(metric.value)))
             .collect::<Map<_, _>>()
             .into())
-    }
-
-    /// Rows as the network takes them.
-    pub(super) fn normalized(&self, features: &[f32]) -> Vec<f32> {
-        let width = self.data.width();
-        let mut normalized = vec![0.0; features.len()];
-        for (raw, out) in features.chunks(width).zip(normalized.chunks_mut(width)) {
-            self.data.normalization().apply(raw, out);
-        }
-        normalized
     }
 }

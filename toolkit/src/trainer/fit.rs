@@ -6,21 +6,22 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::{
-    BatchStart, CheckpointRequest, EpochEnd, EpochStart, FitEnd, FitStart, Flow, GradientEdit,
-    GradientView, Horizon, MetricLog, Moment, StepEnd, StopKind, StopReason,
+    AfterUpdate, BatchStart, CheckpointRequest, EpochEnd, EpochStart, FitEnd, FitStart, Flow,
+    GradientEdit, GradientView, Horizon, MetricLog, Moment, StepEnd, StopKind, StopReason,
+    ValidationEnd, ValidationStart,
 };
 use trainbook_store::{EndState, Environment, Metric, RunEnd, RunStart, RunWriter, Value};
 
 use super::Trainer;
 use super::checkpoint::FINAL;
 use super::evaluation::Evaluation;
-use super::record::RunRecipe;
+use super::record::{Begins, RunRecipe};
 use super::run::{EpochRow, Run};
 use crate::Error;
 use crate::data::{Batch, Loader, Part};
 use crate::nn::loss::TargetKind;
 use crate::random::Stream;
-use crate::task::Recipe;
+use crate::task::{BatchLoss, MeanLoss, Recipe};
 
 /// A number of passes over the training part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,8 @@ struct Progress {
     /// `updates_attempted` with which the fit ends, if it was asked for in updates.
     last_attempt: Option<u64>,
     batch: Batch,
+    /// The rows of this step's batches.
+    samples: Vec<usize>,
     history: Vec<EpochRow>,
     /// Metrics logged in the current step.
     step_log: MetricLog,
@@ -83,13 +86,15 @@ impl Trainer {
             Some(Stream::new(self.recipe.seed, "shuffle")),
         );
         let batches_per_epoch = loader.batches_per_epoch() as u64;
+        let updates_per_epoch = batches_per_epoch.div_ceil(self.accumulate as u64);
         let (epochs, limit) = match length {
             Length::Epochs(epochs) => (epochs, None),
-            Length::Steps(steps) => (steps.div_ceil(batches_per_epoch.max(1)), Some(steps)),
+            Length::Steps(steps) => (steps.div_ceil(updates_per_epoch.max(1)), Some(steps)),
         };
         let horizon = Horizon {
             epochs,
             batches_per_epoch,
+            updates_per_epoch,
             first_update: self.counters.updates_applied,
             limit,
         };
@@ -98,6 +103,7 @@ impl Trainer {
             horizon,
             last_attempt: limit.map(|steps| self.counters.updates_attempted + steps),
             batch: Batch::default(),
+            samples: Vec::new(),
             history: Vec::new(),
             step_log: MetricLog::default(),
         };
@@ -155,21 +161,34 @@ impl Trainer {
     /// What decides this fit, as JSON. A network with a layer that cannot be written is recorded
     /// without it.
     fn run_recipe(&self, length: Length) -> Option<String> {
-        let Recipe { network, input, device, loss, optimizer, init, seed } = self.recipe.clone();
+        let Recipe { network, input, device, loss, optimizer, groups, init, seed } =
+            self.recipe.clone();
         let (learning_rate, batch_size) = (self.learning_rate, self.batch_size);
+        let (accumulate, mix) = (self.accumulate, self.mix);
         let data = self.data.recipe();
+        let callbacks = self.stack.recorded();
+        let callbacks = callbacks.into_iter().filter(|c| c.recipe.is_some() || c.decides).collect();
+        let begins = Begins {
+            updates: self.counters.updates_applied,
+            state: self.task.state().ok()?.hash().to_hex().to_string(),
+        };
         serde_json::to_string(&RunRecipe {
             network,
             input,
             loss,
             optimizer,
+            groups,
             init,
             seed,
             device,
             learning_rate,
             batch_size,
+            accumulate,
+            mix,
             length,
             data,
+            callbacks: Some(callbacks),
+            begins: Some(begins),
         })
         .ok()
     }
@@ -224,12 +243,10 @@ impl Trainer {
         if let Flow::Stop(reason) = self.stack.on(&mut Moment::EpochStart(&start))? {
             return Ok(Some(reason));
         }
-        let (mut loss, mut rows) = (0.0, 0);
+        let mut sum = MeanLoss::default();
         loader.start(self.counters.epoch);
-        while loader.next(&mut progress.batch) {
-            let (batch_loss, flow) = self.step(progress)?;
-            loss += f64::from(batch_loss) * progress.batch.samples.len() as f64;
-            rows += progress.batch.samples.len();
+        while let Some((loss, flow)) = self.step(loader, progress)? {
+            sum.add(loss);
             match flow {
                 Flow::Stop(reason) => return Ok(Some(reason)),
                 Flow::EndEpoch => break,
@@ -239,25 +256,35 @@ impl Trainer {
                 break;
             }
         }
-        let metrics = self.epoch_values(loss / rows as f64)?;
-        let requests = RefCell::default();
-        let end = EpochEnd::new(
-            self.counters,
-            horizon,
-            started.elapsed().as_secs_f64(),
-            &metrics,
-            &*self.task,
-            &log,
-            &requests,
-        );
-        let flow = self.stack.on(&mut Moment::EpochEnd(&end))?;
+        let judged = unwound(|| {
+            let (counters, weights) = (self.counters, &mut *self.task);
+            let mut start = ValidationStart { counters, weights };
+            let flow = self.stack.on(&mut Moment::ValidationStart(&mut start))?;
+            let metrics = self.epoch_values(sum.mean())?;
+            let requests = RefCell::default();
+            let end = EpochEnd::new(
+                self.counters,
+                horizon,
+                started.elapsed().as_secs_f64(),
+                &metrics,
+                &*self.task,
+                &log,
+                &requests,
+            );
+            let flow = flow.or_stronger(self.stack.on(&mut Moment::EpochEnd(&end))?);
+            Ok((metrics, requests.into_inner(), flow))
+        });
+        let mut end = ValidationEnd { counters: self.counters, weights: &mut *self.task };
+        let after = self.stack.on(&mut Moment::ValidationEnd(&mut end));
+        let (metrics, requests, flow) = judged?;
+        let flow = flow.or_stronger(after?);
         progress.history.push(EpochRow {
             epoch: self.counters.epoch,
             step: self.counters.batches_seen,
             metrics,
         });
         self.counters.epoch += 1;
-        for request in requests.into_inner() {
+        for request in requests {
             self.write_checkpoint(run, request)?;
         }
         Ok(match flow {
@@ -286,18 +313,39 @@ impl Trainer {
             .collect())
     }
 
-    fn step(&mut self, progress: &mut Progress) -> Result<(f32, Flow), Error> {
-        let Progress { horizon, batch, step_log: log, .. } = progress;
+    /// One update, of one batch or as many as are gathered; `None` at the end of the epoch.
+    fn step(
+        &mut self,
+        loader: &mut Loader,
+        progress: &mut Progress,
+    ) -> Result<Option<(BatchLoss, Flow)>, Error> {
+        let Progress { horizon, batch, samples, step_log: log, .. } = progress;
         let horizon = *horizon;
-        let mut start =
-            BatchStart::new(self.counters, horizon, &batch.samples, log, self.learning_rate);
-        let mut flow = self.stack.on(&mut Moment::BatchStart(&mut start))?;
-        self.learning_rate = start.learning_rate();
-
-        let loss = self.task.forward_backward(batch)?;
-        self.counters.batches_seen += 1;
+        let mut flow = Flow::Continue;
+        let mut sum = MeanLoss::default();
+        samples.clear();
+        for _ in 0..self.accumulate {
+            if !updates(&flow) || !loader.next(batch) {
+                break;
+            }
+            samples.extend_from_slice(&batch.samples);
+            if let Some(mix) = self.mix {
+                let stream = Stream::new(self.recipe.seed, "mix");
+                mix.apply(batch, &stream, self.counters.batches_seen);
+            }
+            let mut start =
+                BatchStart::new(self.counters, horizon, &batch.samples, log, self.learning_rate);
+            flow = flow.or_stronger(self.stack.on(&mut Moment::BatchStart(&mut start))?);
+            self.learning_rate = start.learning_rate();
+            sum.add(self.task.forward_backward(batch)?);
+            self.counters.batches_seen += 1;
+        }
+        if samples.is_empty() {
+            return Ok(None);
+        }
         let counters = self.counters;
-        let samples = batch.samples.as_slice();
+        let step = BatchLoss { mean: sum.mean() as f32, weight: sum.weight() };
+        let (loss, samples) = (step.mean, samples.as_slice());
 
         let view = GradientView { counters, loss, samples, gradients: &*self.task, log };
         flow = flow.or_stronger(self.stack.on(&mut Moment::RawGradients(&view))?);
@@ -312,6 +360,9 @@ impl Trainer {
         if applied {
             self.task.update(self.learning_rate)?;
             self.counters.updates_applied += 1;
+            let (counters, weights) = (self.counters, &*self.task);
+            let update = AfterUpdate { counters, horizon, weights, log };
+            flow = flow.or_stronger(self.stack.on(&mut Moment::AfterUpdate(&update))?);
         } else {
             self.task.clear_gradients()?;
         }
@@ -320,7 +371,7 @@ impl Trainer {
             StepEnd::new(self.counters, horizon, self.learning_rate, applied, samples, log, loss);
         flow = flow.or_stronger(self.stack.on(&mut Moment::StepEnd(&end))?);
         log.clear();
-        Ok((loss, flow))
+        Ok(Some((step, flow)))
     }
 
     fn end(&mut self, outcome: &Result<StopReason, Error>) -> Result<(), Error> {

@@ -8,6 +8,7 @@ mod checkpoint;
 mod evaluation;
 mod export;
 mod fit;
+mod predict;
 mod rebuild;
 mod record;
 mod run;
@@ -22,11 +23,11 @@ pub use builder::TrainerBuilder;
 pub use evaluation::{Evaluation, count_correct};
 pub use export::Export;
 pub use fit::{Epochs, Length, Steps};
-pub use record::RunRecipe;
+pub use record::{Begins, RunRecipe};
 pub use run::{EpochRow, Run};
 
 use crate::Error;
-use crate::data::Dataset;
+use crate::data::{Dataset, Mix};
 use crate::nn::{Network, Summary};
 use crate::random::Seed;
 use crate::task::{Recipe, Task};
@@ -42,6 +43,8 @@ pub struct Trainer {
     pub(crate) stack: Stack,
     pub(crate) counters: Counters,
     pub(crate) batch_size: usize,
+    pub(crate) accumulate: usize,
+    pub(crate) mix: Option<Mix>,
     learning_rate: f64,
     plan: Plan,
     epoch_metrics: Vec<Name>,
@@ -76,6 +79,16 @@ impl Trainer {
     /// Where the trainer is, over all its fits.
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// Takes the store away, so that nothing is recorded until it is given back.
+    pub(crate) fn detach_store(&mut self) -> Option<Store> {
+        self.store.take()
+    }
+
+    /// Gives the store back.
+    pub(crate) fn attach_store(&mut self, store: Option<Store>) {
+        self.store = store;
     }
 
     /// A hash over everything that decides how training goes on: weights, moments, counters,

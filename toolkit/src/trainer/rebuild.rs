@@ -5,14 +5,14 @@ use trainbook_store::{Metric, RunState};
 
 use super::checkpoint::{Checkpoint, FINAL};
 use super::run::{EpochRow, Run};
-use super::{RunRecipe, Trainer, TrainerBuilder};
+use super::{RunRecipe, TrainerBuilder};
 use crate::Error;
 use crate::data::{DataError, Dataset};
 use crate::history::StoredRun;
 use crate::nn::layer::Kinds;
 
 impl StoredRun {
-    /// Everything that decided the run but its callbacks.
+    /// Everything that decided the run.
     ///
     /// # Errors
     /// The run is older than this record, or another version wrote it.
@@ -37,7 +37,7 @@ impl StoredRun {
             .map_err(|e| Error::State(format!("the recipe of run {id} cannot be read: {e}")))
     }
 
-    /// The run as [`Trainer::fit`] returned it: its network with the weights that it ended with, on
+    /// The run as [`Trainer::fit`](super::Trainer::fit) returned it: its network with the weights that it ended with, on
     /// its data, which are made again. What is evaluated or exported now is not recorded.
     ///
     /// # Errors
@@ -81,16 +81,40 @@ impl StoredRun {
         })
     }
 
-    /// A trainer with the run's network, data and settings, and without callbacks. Its first fit
-    /// begins where the run began; [`load_checkpoint`](Trainer::load_checkpoint) lets it go on.
+    /// A trainer with the run's network, data, settings and callbacks, whose first fit repeats the
+    /// run; [`load_checkpoint`](super::Trainer::load_checkpoint) lets it go on instead. Any setting may
+    /// still be changed. A callback of the program's own has to be added by
+    /// [`with`](TrainerBuilder::with), without which [`build`](TrainerBuilder::build) names it; runs
+    /// from before callbacks were recorded give a trainer without any.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// As [`load`](Self::load); or the run went on where an earlier fit of its trainer had ended.
     pub fn trainer(&self) -> Result<TrainerBuilder, Error> {
         let recipe = self.recipe()?;
         let data = recipe.data.make()?;
-        self.expect_data(&data)?;
-        Ok(Trainer::of_recipe(&data, recipe))
+        self.trainer_as(recipe, &data)
+    }
+
+    /// The same on a data set that the program has, and for a network with layers of the program's
+    /// own.
+    ///
+    /// # Errors
+    /// As [`trainer`](Self::trainer).
+    pub fn trainer_on(&self, data: &Dataset, kinds: &Kinds) -> Result<TrainerBuilder, Error> {
+        self.trainer_as(self.recipe_with(kinds)?, data)
+    }
+
+    fn trainer_as(&self, recipe: RunRecipe, data: &Dataset) -> Result<TrainerBuilder, Error> {
+        self.expect_data(data)?;
+        if let Some(begins) = recipe.begins.as_ref().filter(|begins| begins.updates > 0) {
+            return Err(Error::State(format!(
+                "run {} went on from a trainer that had applied {} updates, so that its record alone \
+                 does not repeat it; take the trainer of the run before it and load a checkpoint \
+                 there",
+                self.summary.id, begins.updates
+            )));
+        }
+        Ok(recipe.trainer(data))
     }
 
     fn expect_data(&self, data: &Dataset) -> Result<(), Error> {

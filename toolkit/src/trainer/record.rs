@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use trainbook_callbacks::RecordedCallback;
 use trainbook_store::{Name, Value};
 
 use super::fit::Length;
-use crate::data::DataRecipe;
-use crate::nn::{Init, Kind, Network, Node, Planned, Sample};
-use crate::optim::Optimizer;
+use crate::data::{DataRecipe, Mix};
+use crate::nn::{Init, Network, Node, Planned, Sample};
+use crate::optim::{Optimizer, ParameterGroup};
 use crate::random::Seed;
 use crate::task::{Device, Loss, Recipe};
 
-/// Everything that decides a run but its callbacks: from it the network, its data and its trainer
-/// can be made again. Recorded as JSON in [`RunStart::recipe`](trainbook_store::RunStart::recipe).
+/// Everything that decides a run: from it the network, its data and its trainer can be made again. Recorded as JSON in [`RunStart::recipe`](trainbook_store::RunStart::recipe).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunRecipe {
     /// What is trained.
@@ -25,6 +25,9 @@ pub struct RunRecipe {
     pub loss: Loss,
     /// How weights are updated.
     pub optimizer: Optimizer,
+    /// Which tensors are trained differently.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<ParameterGroup>,
     /// How weights begin.
     pub init: Init,
     /// The seed of every random stream.
@@ -35,10 +38,41 @@ pub struct RunRecipe {
     pub learning_rate: f64,
     /// Rows per batch.
     pub batch_size: usize,
+    /// Batches whose gradients are gathered for one update.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub accumulate: usize,
+    /// How the rows of a batch are mixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mix: Option<Mix>,
     /// How long it was to train.
     pub length: Length,
     /// How the data were made.
     pub data: DataRecipe,
+    /// The callbacks that can be made again, and those that cannot and have a say in how training
+    /// goes, in the order in which they are called. `None` in older runs.
+    #[serde(default)]
+    pub callbacks: Option<Vec<RecordedCallback>>,
+    /// Where it began. `None` in older runs.
+    #[serde(default)]
+    pub begins: Option<Begins>,
+}
+
+/// Where a fit began.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Begins {
+    /// The updates that its trainer had applied before; 0 in a trainer's first fit.
+    pub updates: u64,
+    /// The BLAKE3 hash of all weights and moments.
+    pub state: String,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_one(number: &usize) -> bool {
+    *number == 1
 }
 
 impl RunRecipe {
@@ -50,6 +84,7 @@ impl RunRecipe {
             device: self.device,
             loss: self.loss.clone(),
             optimizer: self.optimizer,
+            groups: self.groups.clone(),
             init: self.init,
             seed: self.seed,
         }
@@ -67,7 +102,7 @@ pub(super) fn params(
     put("lr", learning_rate.into());
     put("batch_size", (batch_size as u64).into());
     put("device", recipe.device.to_string().into());
-    put("init", format!("{:?}", recipe.init).into());
+    put("init", recipe.init.to_string().into());
     put("loss", recipe.loss.name().into());
     put("optimizer", recipe.optimizer.name().into());
     put("weight_decay", recipe.optimizer.weight_decay().into());
@@ -76,6 +111,20 @@ pub(super) fn params(
         if name != "weight_decay" {
             put(&name, value);
         }
+    }
+    params
+}
+
+/// How a step is made of batches, as parameters: only what is not as always.
+pub(super) fn steps(accumulate: usize, mix: Option<Mix>) -> Vec<(Name, Value)> {
+    let mut params = Vec::new();
+    if accumulate > 1 {
+        params.push((Name::new_static("accumulate"), Value::from(accumulate as u64)));
+    }
+    match mix {
+        Some(Mix::Mixup { alpha }) => params.push((Name::new_static("mixup"), alpha.into())),
+        Some(Mix::CutMix { alpha }) => params.push((Name::new_static("cutmix"), alpha.into())),
+        None => {}
     }
     params
 }
@@ -111,8 +160,8 @@ pub(super) fn size(planned: &Planned) -> [(Name, Value); 2] {
 
 /// What one row of these data looks like.
 pub(super) fn sample_of(data: &crate::data::Dataset) -> Sample {
-    Sample {
-        shape: data.shape().to_vec(),
-        kind: if data.is_of_indices() { Kind::Indices } else { Kind::Numbers },
+    match data.is_of_indices() {
+        true => Sample::indices(data.shape()),
+        false => Sample::numbers(data.shape()),
     }
 }

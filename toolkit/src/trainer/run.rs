@@ -7,8 +7,6 @@ use trainbook_callbacks::StopReason;
 use trainbook_store::{Metric, RunEvent, RunId, RunWriter, StoreError};
 
 use super::evaluation::Evaluation;
-use trainbook_core::array::{Array, Numbers};
-
 use crate::Error;
 use crate::data::{Dataset, Part};
 use crate::display::{self, Bundle};
@@ -91,28 +89,6 @@ impl Run {
         let evaluation = Evaluation::of(&*self.model, &self.loss, &self.data, part)?;
         self.record(RunEvent::Evaluation { part: part.to_string(), metrics: evaluation.metrics() });
         Ok(evaluation)
-    }
-
-    /// The network's raw outputs for rows as they stand in the data file, row-major.
-    pub fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, Error> {
-        let shape = std::iter::once(rows).chain(self.data.shape().iter().copied());
-        let input = Array::f32(shape.collect::<Vec<_>>(), features.to_vec());
-        Ok(self.predict_on(&input)?.floats().to_vec())
-    }
-
-    /// The network's raw outputs for rows as they stand in the data: numbers before normalisation,
-    /// or indices; the batch is the first dimension of both.
-    ///
-    /// # Errors
-    /// The rows are not such as the network was fitted to.
-    pub fn predict_on(&self, input: &Array) -> Result<Array, Error> {
-        Ok(match &input.numbers {
-            Numbers::F32(numbers) => {
-                let normalized = Array::f32(input.shape.clone(), self.normalized(numbers));
-                self.model.predict(&normalized)?
-            }
-            Numbers::I64(_) => self.model.predict(input)?,
-        })
     }
 
     pub(super) fn record(&self, event: RunEvent) {

@@ -38,11 +38,11 @@ fn networks_that_do_not_fit_the_data() {
         Trainer::classifier(&classes, Network::of::<FourClasses>()),
     );
     classifier(
-        "train on the data: a classifier needs classes; `.target(…)` makes a column the class",
+        "train on the data: CrossEntropy needs classes; `.target(…)` makes a column the class",
         Trainer::classifier(&values, Network::of::<FourClasses>()),
     );
     classifier(
-        "train on the data: a regressor needs values; `.target_values(…)` makes a column the value",
+        "train on the data: MeanSquaredError needs values; `.target_values(…)` makes a column the value, or several",
         Trainer::regressor(&classes, Network::of::<OneValue>()),
     );
     classifier(

@@ -34,8 +34,8 @@ impl Seen {
     }
 }
 
-const STEP: [&str; 5] =
-    ["BatchStart", "RawGradients", "ChangeGradients", "FinalGradients", "StepEnd"];
+const STEP: [&str; 6] =
+    ["BatchStart", "RawGradients", "ChangeGradients", "FinalGradients", "AfterUpdate", "StepEnd"];
 
 /// `STEP` this many times.
 fn steps(n: usize) -> Vec<&'static str> {
@@ -72,41 +72,55 @@ fn two_epochs_in_full() {
         ("RawGradients", [0, 1, 0, 0]),
         ("ChangeGradients", [0, 1, 0, 0]),
         ("FinalGradients", [0, 1, 0, 0]),
+        ("AfterUpdate", [0, 1, 1, 1]),
         ("StepEnd", [0, 1, 1, 1]),
         ("BatchStart", [0, 1, 1, 1]),
         ("RawGradients", [0, 2, 1, 1]),
         ("ChangeGradients", [0, 2, 1, 1]),
         ("FinalGradients", [0, 2, 1, 1]),
+        ("AfterUpdate", [0, 2, 2, 2]),
         ("StepEnd", [0, 2, 2, 2]),
+        ("ValidationStart", [0, 2, 2, 2]),
         ("EpochEnd", [0, 2, 2, 2]),
+        ("ValidationEnd", [0, 2, 2, 2]),
         ("EpochStart", [1, 2, 2, 2]),
         ("BatchStart", [1, 2, 2, 2]),
         ("RawGradients", [1, 3, 2, 2]),
         ("ChangeGradients", [1, 3, 2, 2]),
         ("FinalGradients", [1, 3, 2, 2]),
+        ("AfterUpdate", [1, 3, 3, 3]),
         ("StepEnd", [1, 3, 3, 3]),
         ("BatchStart", [1, 3, 3, 3]),
         ("RawGradients", [1, 4, 3, 3]),
         ("ChangeGradients", [1, 4, 3, 3]),
         ("FinalGradients", [1, 4, 3, 3]),
+        ("AfterUpdate", [1, 4, 4, 4]),
         ("StepEnd", [1, 4, 4, 4]),
+        ("ValidationStart", [1, 4, 4, 4]),
         ("EpochEnd", [1, 4, 4, 4]),
+        ("ValidationEnd", [1, 4, 4, 4]),
         ("FitEnd", [2, 4, 4, 4]),
     ];
     assert_eq!(seen.take(), expected);
     assert_eq!(counts(trainer.counters()), [2, 4, 4, 4]);
 }
 
-const BEFORE_THE_END: [&str; 8] = [
+const BEFORE_THE_END: [&str; 11] = [
     "FitStart",
     "EpochStart",
     "BatchStart",
     "RawGradients",
     "ChangeGradients",
     "FinalGradients",
+    "AfterUpdate",
     "StepEnd",
+    "ValidationStart",
     "EpochEnd",
+    "ValidationEnd",
 ];
+
+/// The end of an epoch, which nothing interrupts.
+const JUDGED: [&str; 3] = ["ValidationStart", "EpochEnd", "ValidationEnd"];
 
 /// Breaks a fit at every moment in turn, and asserts that it ends in order and that the next fit is
 /// as if nothing had been left behind.
@@ -141,7 +155,10 @@ fn breaks(what: fn() -> Reply, message: &str) {
         assert_eq!(error.to_string(), message, "at {moment}");
         assert_eq!(matches!(error, Error::Panicked(_)), message.contains("panic"));
         let names = seen.names();
-        assert_eq!(names[names.len() - 2..], [moment, "FitEnd"]);
+        // What validation has replaced is put back whatever happens.
+        let restored = matches!(moment, "ValidationStart" | "EpochEnd").then_some("ValidationEnd");
+        let tail: Vec<_> = [moment].into_iter().chain(restored).chain(["FitEnd"]).collect();
+        assert_eq!(names[names.len() - tail.len()..], tail);
         assert_eq!(*ends.lock().unwrap(), [(None, Some(message.to_owned()))], "at {moment}");
 
         on.store(false, Ordering::SeqCst);
@@ -202,11 +219,14 @@ fn a_stop_goes_straight_to_the_end() {
         // no update: only looking is left of the step
         ("BatchStart", vec!["FitStart", "EpochStart", "BatchStart", "RawGradients", "StepEnd"]),
         ("RawGradients", vec!["FitStart", "EpochStart", "BatchStart", "RawGradients", "StepEnd"]),
-        ("FinalGradients", [vec!["FitStart", "EpochStart"], steps(1)].concat()),
+        (
+            "FinalGradients",
+            [vec!["FitStart", "EpochStart"], STEP[..4].to_vec(), vec!["StepEnd"]].concat(),
+        ),
         ("StepEnd", [vec!["FitStart", "EpochStart"], steps(1)].concat()),
         (
             "EpochEnd",
-            [vec!["FitStart", "EpochStart"], steps(BATCHES as usize), vec!["EpochEnd"]].concat(),
+            [vec!["FitStart", "EpochStart"], steps(BATCHES as usize), JUDGED.to_vec()].concat(),
         ),
     ] {
         let seen = Seen::default();
@@ -234,7 +254,8 @@ fn a_stop_in_the_middle_of_an_epoch_leaves_it_unfinished() {
     });
     let mut trainer = builder(&clouds(), 1).with(stop).with(seen.listener()).build().unwrap();
     let run = trainer.fit(Epochs(3)).unwrap();
-    let first = [vec!["FitStart", "EpochStart"], steps(5), vec!["EpochEnd", "EpochStart"]].concat();
+    let first =
+        [vec!["FitStart", "EpochStart"], steps(5), JUDGED.to_vec(), vec!["EpochStart"]].concat();
     assert_eq!(seen.names(), [first, steps(2), vec!["FitEnd"]].concat());
     assert_eq!((run.epochs(), run.history().len()), (1, 1));
     assert_eq!(counts(trainer.counters()), [1, 7, 7, 7]);
@@ -252,7 +273,7 @@ fn an_epoch_that_is_ended_is_still_validated() {
     });
     let mut trainer = builder(&data, 1).with(end).with(seen.listener()).build().unwrap();
     let run = trainer.fit(Epochs(2)).unwrap();
-    let epoch = [vec!["EpochStart"], steps(2), vec!["EpochEnd"]].concat();
+    let epoch = [vec!["EpochStart"], steps(2), JUDGED.to_vec()].concat();
     assert_eq!(seen.names(), [vec!["FitStart"], epoch.repeat(2), vec!["FitEnd"]].concat());
     let losses = losses.lock().unwrap();
     for (epoch, row) in run.history().iter().enumerate() {
@@ -334,7 +355,7 @@ fn after_a_skip_nobody_changes_gradients() {
     let step = ["BatchStart", "RawGradients", "StepEnd"].repeat(BATCHES as usize);
     assert_eq!(
         seen.names(),
-        [vec!["FitStart", "EpochStart"], step, vec!["EpochEnd", "FitEnd"]].concat()
+        [vec!["FitStart", "EpochStart"], step, JUDGED.to_vec(), vec!["FitEnd"]].concat()
     );
 }
 

@@ -95,8 +95,9 @@ fn weights_after_a_hundred_steps_are_those_of_pytorch() {
                     samples.iter().map(|&row| fixture.classes[row]).collect(),
                 ),
                 samples,
+                mixed: None,
             };
-            let loss = task.forward_backward(&batch).unwrap();
+            let loss = task.forward_backward(&batch).unwrap().mean;
             task.update(case.lr).unwrap();
             let Some(expected) = reached.as_slice().first().filter(|r| r.step == step + 1) else {
                 continue;

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
+use trainbook::callbacks::{Effects, Flow as Wish, Resource};
 use trainbook::data::DataError;
 use trainbook::nn::layer::{AnyLayer, Kinds, Layer, Misfit};
 use trainbook::nn::on_dfdx::{Backend, Flow, Pass, Real};
 use trainbook::nn::{Plan, Sample, layer::Fault};
 use trainbook::prelude::*;
-use trainbook::trainer::RunRecipe;
+use trainbook::trainer::{RunRecipe, TrainerBuilder};
 
 use crate::support::clouds;
 
@@ -98,57 +99,144 @@ fn changed(recipe: &RunRecipe, change: &dyn Fn(&mut Json)) -> RunRecipe {
     serde_json::from_value(json).unwrap()
 }
 
+/// A trainer that uses what there is to be recorded.
+fn everything(data: &Dataset) -> TrainerBuilder {
+    Trainer::classifier(data, net())
+        .loss(CrossEntropy { label_smoothing: 0.1, ..CrossEntropy::default() })
+        .optimizer(AdamW::default())
+        .parameter_groups([
+            ParameterGroup::new("0").rate(0.5),
+            ParameterGroup::new("*.bias").weight_decay(0.3),
+        ])
+        .accumulate(2)
+        .mix(Mix::mixup(0.4))
+        .with(LrSchedule::one_cycle(5e-3).warmup(3))
+        .with(Clip::global_norm(0.5))
+        .with(NanGuard::new())
+        .with(every(2, vec![GradientMonitor::new()]))
+        .with(WeightAverage::ema(0.9))
+        .quiet()
+}
+
 #[test]
 fn each_setting_of_the_record_decides_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
-    let data = digits().image(1, 8, 8).unwrap();
-    let run = Trainer::classifier(&data, net())
-        .seed(5)
-        .optimizer(AdamW::default())
-        .quiet()
-        .store(&store)
-        .build()
-        .unwrap()
-        .fit(Steps(20))
-        .unwrap();
+    let data = digits().image(1, 8, 8).unwrap().first_rows(300);
+    let mut trainer = everything(&data).seed(5).store(&store).build().unwrap();
+    let run = trainer.fit(Steps(12)).unwrap();
     let recipe = store.run(&run.id().unwrap().to_string()).unwrap().recipe().unwrap();
-    let train = |recipe: &RunRecipe| {
-        let data = recipe.data.make().unwrap();
-        let mut builder = Trainer::classifier(&data, recipe.network.clone())
-            .seed(recipe.seed.0)
-            .optimizer(recipe.optimizer)
-            .learning_rate(recipe.learning_rate)
-            .batch_size(recipe.batch_size)
-            .init(recipe.init);
-        builder = builder.quiet();
-        bits(builder.build().unwrap().fit(Steps(20)).unwrap().model())
+    // As a program that has nothing but the record.
+    let train = |recipe: RunRecipe| {
+        let (data, length) = (recipe.data.make().unwrap(), recipe.length);
+        let mut trainer = recipe.trainer(&data).quiet().store(&store).build().unwrap();
+        bits(trainer.fit(length).unwrap().model())
     };
-    assert_eq!(train(&recipe), bits(run.model()));
+    assert_eq!(train(recipe.clone()), bits(run.model()));
     type Change = (&'static str, fn(&mut Json));
-    let changes: [Change; 12] = [
+    let changes: [Change; 23] = [
         ("layer's option", |r| r["network"]["layers"][7]["p"] = 0.3.into()),
         ("layer's width", |r| r["network"]["layers"][4]["out_features"] = 13.into()),
         ("norm's momentum", |r| r["network"]["layers"][5]["momentum"] = 0.2.into()),
         ("seed", |r| r["seed"] = 6.into()),
-        ("betas", |r| *at(r, "optimizer", "betas") = serde_json::json!([0.9, 0.99])),
-        ("eps", |r| *at(r, "optimizer", "eps") = 1e-4.into()),
-        ("weight decay", |r| *at(r, "optimizer", "weight_decay") = 0.5.into()),
+        ("loss", |r| r["loss"]["label_smoothing"] = 0.2.into()),
+        ("betas", |r| r["optimizer"]["betas"] = json!([0.9, 0.99])),
+        ("eps", |r| r["optimizer"]["eps"] = 1e-4.into()),
+        ("weight decay", |r| r["optimizer"]["weight_decay"] = 0.5.into()),
+        ("group's tensors", |r| r["groups"][0]["tensors"] = "4".into()),
+        ("group's rate", |r| r["groups"][0]["rate"] = 0.6.into()),
+        ("group's decay", |r| r["groups"][1]["weight_decay"] = 0.6.into()),
+        ("frozen group", |r| r["groups"][1]["frozen"] = true.into()),
         ("init", |r| r["init"] = "xavier_normal".into()),
-        ("learning rate", |r| r["learning_rate"] = 2e-3.into()),
         ("batch size", |r| r["batch_size"] = 31.into()),
-        ("normalisation", |r| r["data"]["normalize"] = serde_json::json!({"divide_by": 16.0})),
+        ("gathered batches", |r| r["accumulate"] = 3.into()),
+        ("mix", |r| r["mix"]["alpha"] = 0.5.into()),
+        ("length", |r| r["length"]["steps"] = 11.into()),
+        ("normalisation", |r| r["data"]["normalize"] = json!({"divide_by": 16.0})),
         ("split's seed", |r| r["data"]["split"][1] = 4.into()),
+        ("rows", |r| r["data"]["first_rows"] = 299.into()),
+        ("schedule", |r| callback(r, "LrSchedule")["warmup"] = 2.into()),
+        ("clipping", |r| callback(r, "Clip")["global_norm"] = 0.4.into()),
+        ("average", |r| callback(r, "WeightAverage")["ema"] = 0.8.into()),
     ];
     for (what, change) in changes {
-        let other = train(&changed(&recipe, &change));
+        let other = train(changed(&recipe, &change));
         assert_ne!(other, bits(run.model()), "{what} decides nothing, or is not read");
     }
 }
 
-/// An option in an optimiser's JSON, however serde tags it.
-fn at<'a>(recipe: &'a mut Json, what: &str, option: &str) -> &'a mut Json {
-    &mut recipe[what][option]
+/// The rate decides where no schedule does; so do the rest of the callbacks, by when they stop.
+#[test]
+fn a_rate_and_an_early_stop_of_the_record_decide_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let data = digits();
+    let net = Sequential::new().linear(16).relu().linear(10);
+    let mut trainer = Trainer::classifier(&data, net)
+        .learning_rate(5e-2)
+        .with(EarlyStopping::on("val_loss").patience(2).restore_best())
+        .with(Checkpoint::best("val_loss"))
+        .quiet()
+        .store(&store)
+        .build()
+        .unwrap();
+    let run = trainer.fit(Epochs(60)).unwrap();
+    assert!(run.epochs() < 60, "{run}");
+    let stored = store.run(&run.id().unwrap().to_string()).unwrap();
+    let train = |recipe: RunRecipe| {
+        let length = recipe.length;
+        let run = recipe.trainer(&data).quiet().store(&store).build().unwrap().fit(length).unwrap();
+        (run.epochs(), bits(run.model()))
+    };
+    let recipe = stored.recipe().unwrap();
+    let first = (run.epochs(), bits(run.model()));
+    assert_eq!(train(recipe.clone()), first);
+    let changes: [fn(&mut Json); 4] = [
+        |r| r["learning_rate"] = 4e-2.into(),
+        |r| callback(r, "EarlyStopping")["patience"] = 3.into(),
+        |r| callback(r, "EarlyStopping")["restore_best"] = false.into(),
+        |r| callback(r, "EarlyStopping")["mode"] = "maximize".into(),
+    ];
+    for (number, change) in changes.iter().enumerate() {
+        assert_ne!(train(changed(&recipe, change)), first, "change {number}");
+    }
+    // A fit that went on from another's end is not repeated by its record.
+    let second = trainer.fit(Epochs(1)).unwrap();
+    let second = store.run(&second.id().unwrap().to_string()).unwrap();
+    let (before, begins) = (recipe.begins.unwrap(), second.recipe().unwrap().begins.unwrap());
+    assert!(before.updates == 0 && begins.updates > 0 && begins.state != before.state);
+    let error = second.trainer().err().unwrap().to_string();
+    assert!(error.contains("went on from a trainer that had applied"), "{error}");
+}
+
+#[test]
+fn a_callback_that_only_its_program_has_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    struct StopAtThree;
+    impl Callback for StopAtThree {
+        fn effects(&self) -> Effects {
+            Effects::default().writes(Resource::Stop)
+        }
+        fn step_end(&mut self, step: &StepEnd<'_>) -> Reply {
+            let done = step.counters.updates_applied == 3;
+            Ok(if done { Wish::stop("three") } else { Wish::Continue })
+        }
+    }
+    let data = digits();
+    let builder = Trainer::classifier(&data, Sequential::new().linear(10)).quiet().store(&store);
+    let run = builder.with(StopAtThree).build().unwrap().fit(Epochs(1)).unwrap();
+    let stored = store.run(&run.id().unwrap().to_string()).unwrap();
+    let error = stored.trainer().unwrap().quiet().build().err().unwrap().to_string();
+    assert!(error.contains("the run had the callback StopAtThree"), "{error}");
+    let mut again = stored.trainer().unwrap().with(StopAtThree).quiet().build().unwrap();
+    assert_eq!(bits(again.fit(Epochs(1)).unwrap().model()), bits(run.model()));
+}
+
+/// The recorded callback of this name.
+fn callback<'a>(recipe: &'a mut Json, name: &str) -> &'a mut Json {
+    let callbacks = recipe["callbacks"].as_array_mut().unwrap();
+    &mut callbacks.iter_mut().find(|c| c["name"] == name).unwrap()["recipe"]
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn what_was_set_is_there() {
         ("device", "cpu".into()),
         ("epochs", 2_u64.into()),
         ("eps", 1e-8.into()),
-        ("init", "KaimingUniform".into()),
+        ("init", "PyTorch".into()),
         ("label_smoothing", 0.0.into()),
         ("loss", "CrossEntropy".into()),
         ("lr", 0.03.into()),

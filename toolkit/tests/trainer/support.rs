@@ -61,6 +61,7 @@ pub fn recipe_of<N: Describe>(seed: u64, loss: Loss, optimizer: impl Into<Optimi
         device: Device::Cpu,
         loss,
         optimizer: optimizer.into(),
+        groups: Vec::new(),
         init: Init::default(),
         seed: Seed(seed),
     }
@@ -97,7 +98,10 @@ pub fn name(moment: &Moment<'_, '_>) -> &'static str {
         Moment::RawGradients(_) => "RawGradients",
         Moment::ChangeGradients(_) => "ChangeGradients",
         Moment::FinalGradients(_) => "FinalGradients",
+        Moment::AfterUpdate(_) => "AfterUpdate",
         Moment::StepEnd(_) => "StepEnd",
+        Moment::ValidationStart(_) => "ValidationStart",
+        Moment::ValidationEnd(_) => "ValidationEnd",
         Moment::EpochEnd(_) => "EpochEnd",
         Moment::FitEnd(_) => "FitEnd",
     }

@@ -125,7 +125,8 @@ impl Model {
             device: Device::Cpu,
             loss: Loss::cross_entropy(),
             optimizer: AdamW::default().into(),
-            init: Init::XavierUniform,
+            groups: Vec::new(),
+            init: Init::xavier_uniform(),
             seed: Seed(1),
         }
         .task()
@@ -149,7 +150,7 @@ impl Model {
         };
         let mut class = || draws.below(self.classes.into()) as u32;
         let targets = Targets::Classes((0..targets).map(|_| class()).collect());
-        Batch { input, targets, samples: (0..self.batch).collect() }
+        Batch { input, targets, samples: (0..self.batch).collect(), mixed: None }
     }
 }
 
@@ -160,7 +161,7 @@ impl Model {
 pub fn step(task: &mut dyn Task, batch: &Batch) -> Result<f32, NnError> {
     let loss = task.forward_backward(batch)?;
     task.update(1e-3)?;
-    Ok(loss)
+    Ok(loss.mean)
 }
 
 /// Has everything computed by two threads, as the peers are told to.

@@ -49,10 +49,12 @@ impl Attention {
     }
 
     /// `merged ← softmax(q kᵀ / √head) v`, the heads beside each other; `weights` (batch × heads ×
-    /// length × length) receives the softmaxes.
+    /// length × length) receives the softmaxes. Of the keys that are `padding` (batch × length) they
+    /// are 0, and all of them where there is no other key.
     pub fn forward(
         &self,
         qkv: &[f32],
+        padding: Option<&[bool]>,
         weights: &mut [f32],
         merged: &mut [f32],
     ) -> Result<(), Fault> {
@@ -79,8 +81,16 @@ impl Attention {
             product(self.scale(), &q, &k.t(), false, &mut scores);
             for (row, scores) in weights.chunks_exact_mut(length).enumerate() {
                 let (seen, hidden) = scores.split_at_mut(self.seen(row));
-                softmax(seen);
                 hidden.fill(0.0);
+                let keys = padding.map(|padding| &padding[sample * length..][..seen.len()]);
+                if keys.is_some_and(|keys| keys.iter().all(|padding| *padding)) {
+                    seen.fill(0.0);
+                    continue;
+                }
+                for (score, _) in seen.iter_mut().zip(keys.into_iter().flatten()).filter(|k| *k.1) {
+                    *score = f32::NEG_INFINITY;
+                }
+                softmax(seen);
             }
             let weights = ndarray::ArrayView2::from_shape((length, length), &*weights)?;
             product(1.0, &weights, &v, false, &mut into);

@@ -1,6 +1,7 @@
 //! One way of a batch through a network, in the processor's memory.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use super::{HostTensor, through_dfdx};
 use crate::context::Context;
@@ -10,7 +11,23 @@ use crate::plan::Node;
 
 /// What the layers have put aside on the way forward, the last on top.
 #[derive(Default)]
-pub(crate) struct Aside(Vec<Saved>);
+pub(crate) struct Aside {
+    saved: Vec<Saved>,
+    /// Every layer's output under its path, if they are watched.
+    outputs: Option<Vec<(String, HostTensor)>>,
+}
+
+impl Aside {
+    /// Keeps every layer's output too.
+    pub fn watching() -> Self {
+        Self { saved: Vec::new(), outputs: Some(Vec::new()) }
+    }
+
+    /// Every layer's output under its path, in the order in which they were computed.
+    pub fn outputs(&mut self) -> Vec<(String, HostTensor)> {
+        self.outputs.take().unwrap_or_default()
+    }
+}
 
 /// A height of what is put aside.
 #[derive(Clone, Copy)]
@@ -64,6 +81,8 @@ pub struct HostPass<'a> {
     pub(super) memory: &'a mut Memory,
     /// Whether a way back will follow.
     pub(super) recording: bool,
+    /// The indices that the network began with.
+    pub(super) tokens: Option<Arc<[usize]>>,
 }
 
 impl<'a> HostPass<'a> {
@@ -82,17 +101,36 @@ impl<'a> HostPass<'a> {
         memory: &'a mut Memory,
         recording: bool,
     ) -> Self {
-        Self { node, slots, values, gradients, buffers, context, aside, memory, recording }
+        Self {
+            node,
+            slots,
+            values,
+            gradients,
+            buffers,
+            context,
+            aside,
+            memory,
+            recording,
+            tokens: None,
+        }
     }
 
     /// Runs this pass's layer forward.
     pub(crate) fn forward(&mut self, x: HostTensor) -> Result<HostTensor, Fault> {
         let node = self.node;
-        match node.layer.layer().host() {
+        // At the root these are the network's; its parts are told.
+        if self.tokens.is_none() {
+            self.tokens = x.indices().cloned();
+        }
+        let y = match node.layer.layer().host() {
             Some(layer) => layer.forward(self, x),
             None => through_dfdx::forward(self, x),
         }
-        .map_err(|fault| fault.at(node.layer.kind(), &node.path))
+        .map_err(|fault| fault.at(node.layer.kind(), &node.path))?;
+        if let Some(outputs) = &mut self.aside.outputs {
+            outputs.push((node.path.clone(), y.clone()));
+        }
+        Ok(y)
     }
 
     /// Runs this pass's layer backward.
@@ -125,6 +163,17 @@ impl<'a> HostPass<'a> {
     /// its input.
     pub fn wants_input_gradient(&self) -> bool {
         self.node.behind_trained
+    }
+
+    /// For each position of each sample whether it is padding, one sample behind the other; `None`
+    /// where nothing says so ([`Sample::padding`]). On the way forward only.
+    ///
+    /// # Errors
+    /// The positions are not as many as the network's indices.
+    ///
+    /// [`Sample::padding`]: crate::Sample::padding
+    pub fn padding(&self) -> Result<Option<Vec<bool>>, Fault> {
+        self.node.input.is_padding(self.tokens.as_deref())
     }
 
     /// Whether a way back will follow; otherwise nothing need be put aside.
@@ -195,13 +244,14 @@ impl<'a> HostPass<'a> {
             aside: self.aside,
             memory: self.memory,
             recording: self.recording,
+            tokens: self.tokens.clone(),
         })
     }
 
     /// Puts a tensor aside for the way back.
     pub fn save(&mut self, tensor: HostTensor) {
         if self.recording {
-            self.aside.0.push(Saved::Tensor(tensor));
+            self.aside.saved.push(Saved::Tensor(tensor));
         } else {
             self.free(tensor);
         }
@@ -212,7 +262,7 @@ impl<'a> HostPass<'a> {
     /// # Errors
     /// There is none: there was no way forward.
     pub fn saved(&mut self) -> Result<HostTensor, Fault> {
-        match self.aside.0.pop() {
+        match self.aside.saved.pop() {
             Some(Saved::Tensor(tensor)) => Ok(tensor),
             _ => Err(Fault::new("its backward takes up what its forward did not put aside")),
         }
@@ -221,7 +271,7 @@ impl<'a> HostPass<'a> {
     /// Puts anything aside for the way back.
     pub fn save_other(&mut self, other: impl Any) {
         if self.recording {
-            self.aside.0.push(Saved::Other(Box::new(other)));
+            self.aside.saved.push(Saved::Other(Box::new(other)));
         }
     }
 
@@ -231,7 +281,7 @@ impl<'a> HostPass<'a> {
     /// There is none of this type.
     pub fn saved_other<T: Any>(&mut self) -> Result<T, Fault> {
         let nothing = || Fault::new("its backward takes up what its forward did not put aside");
-        match self.aside.0.pop() {
+        match self.aside.saved.pop() {
             Some(Saved::Other(other)) => {
                 other.downcast::<T>().map(|other| *other).map_err(|_| nothing())
             }
@@ -241,13 +291,13 @@ impl<'a> HostPass<'a> {
 
     /// How much is put aside at the moment; for [`rewind`](Self::rewind).
     pub(crate) fn mark(&self) -> Mark {
-        Mark(self.aside.0.len())
+        Mark(self.aside.saved.len())
     }
 
     /// Drops what was put aside since then. A branch need not take up all that it put aside: a
     /// sequence stops where nothing in front is trained. The next branch must find its own on top.
     pub(crate) fn rewind(&mut self, Mark(len): Mark) {
-        for saved in self.aside.0.drain(len.min(self.aside.0.len())..) {
+        for saved in self.aside.saved.drain(len.min(self.aside.saved.len())..) {
             if let Saved::Tensor(tensor) = saved {
                 self.memory.give(tensor);
             }

@@ -10,16 +10,19 @@ use trainbook_onnx::Value;
 
 use super::{Fault, Kinds, Layer, Misfit};
 use crate::host::HostLayer;
+use crate::init::Init;
 use crate::on_dfdx::{Flow, Pass};
 use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
 use crate::sample::Sample;
 
-/// A layer of any type, with a name if it has been given one. Reads and writes itself as a JSON
-/// object whose `layer` is the kind: `{"layer": "Linear", "out_features": 10}`.
+/// A layer of any type, with a name and a way in which its weights begin if it has been given them.
+/// Reads and writes itself as a JSON object whose `layer` is the kind, beside `name` and `init`:
+/// `{"layer": "Linear", "init": "orthogonal", "out_features": 10}`.
 #[derive(Clone, Debug)]
 pub struct AnyLayer {
     name: Option<String>,
+    init: Option<Init>,
     layer: Arc<dyn DynLayer>,
 }
 
@@ -46,6 +49,7 @@ pub(crate) trait DynLayer: Debug + Send + Sync {
         x: Flow<f32, Cuda>,
     ) -> Result<Flow<f32, Cuda>, Fault>;
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault>;
+    fn gain(&self) -> Option<f64>;
     fn note(&self) -> String;
     fn text(&self) -> String;
 }
@@ -98,6 +102,10 @@ impl<L: Layer> DynLayer for L {
 
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
         Layer::onnx(self, pass, x)
+    }
+
+    fn gain(&self) -> Option<f64> {
+        Layer::gain(self)
     }
 
     fn note(&self) -> String {
@@ -172,6 +180,10 @@ impl DynLayer for Missing {
         Err(Fault::new(self.reason()))
     }
 
+    fn gain(&self) -> Option<f64> {
+        None
+    }
+
     fn note(&self) -> String {
         "missing".to_owned()
     }
@@ -184,7 +196,7 @@ impl DynLayer for Missing {
 impl AnyLayer {
     /// This layer.
     pub fn new(layer: impl Layer) -> Self {
-        Self { name: None, layer: Arc::new(layer) }
+        Self { name: None, init: None, layer: Arc::new(layer) }
     }
 
     /// The same under a name, which replaces its number in the names of its parameters.
@@ -192,6 +204,27 @@ impl AnyLayer {
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
+    }
+
+    /// The same, whose weights, its parts' too, begin so and not as the network's. A part that has
+    /// been given another way keeps it.
+    ///
+    /// ```
+    /// use trainbook_nn::layer::{AnyLayer, Linear, Sequential};
+    /// use trainbook_nn::Init;
+    ///
+    /// let last = AnyLayer::new(Linear::new(10)).init(Init::xavier_uniform());
+    /// let net = Sequential::new().linear(64).tanh().with(last);
+    /// ```
+    #[must_use]
+    pub fn init(mut self, init: impl Into<Init>) -> Self {
+        self.init = Some(init.into());
+        self
+    }
+
+    /// How its weights begin, if it has been given a way.
+    pub fn own_init(&self) -> Option<Init> {
+        self.init
     }
 
     /// Its name, if it has been given one.
@@ -206,7 +239,11 @@ impl AnyLayer {
 
     /// What a table shows beside its kind.
     pub fn note(&self) -> String {
-        self.layer.note()
+        let Some(init) = self.init else { return self.layer.note() };
+        match self.layer.note() {
+            note if note.is_empty() => format!("init {init}"),
+            note => format!("{note}, init {init}"),
+        }
     }
 
     pub(crate) fn layer(&self) -> &dyn DynLayer {
@@ -233,12 +270,18 @@ impl AnyLayer {
             Some(Json::String(name)) => Some(name),
             Some(other) => return Err(format!("the name of a layer is text, not {other}")),
         };
+        let init = match options.remove("init") {
+            None | Some(Json::Null) => None,
+            Some(init) => {
+                Some(serde_json::from_value(init).map_err(|error| format!("{kind}: {error}"))?)
+            }
+        };
         let options = if options.is_empty() { Json::Null } else { Json::Object(options) };
         let layer = match kinds.read(&kind) {
             Some(read) => read(options).map_err(|reason| format!("{kind}: {reason}"))?,
             None => Arc::new(Missing { kind, options }),
         };
-        Ok(Self { name, layer })
+        Ok(Self { name, init, layer })
     }
 
     fn to_json(&self) -> Result<Json, serde_json::Error> {
@@ -246,6 +289,9 @@ impl AnyLayer {
         object.insert("layer".to_owned(), self.kind().into());
         if let Some(name) = &self.name {
             object.insert("name".to_owned(), name.as_str().into());
+        }
+        if let Some(init) = self.init {
+            object.insert("init".to_owned(), serde_json::to_value(init)?);
         }
         match self.layer.options()? {
             Json::Object(options) => object.extend(options),

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
 use super::{Fault, Layer, Misfit, Padding, Pair, Sequential, convolution};
+use crate::begin::Begin;
 use crate::host::{Convolution, HostLayer, HostPass, HostTensor, bias_gradient};
-use crate::init::Begin;
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::parameters::Role;
@@ -183,7 +183,7 @@ impl Conv2d {
         let fan_out = self.out_channels / self.groups * elements;
         plan.parameter("weight", weight, Role::Weight, Begin::Weight { fan_in, fan_out });
         if self.bias {
-            plan.parameter("bias", [self.out_channels], Role::Bias, Begin::ZEROS);
+            plan.parameter("bias", [self.out_channels], Role::Bias, Begin::Bias { fan_in });
         }
         plan.flops(self.out_channels * positions * (2 * fan_in + usize::from(self.bias)));
     }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::{Attribute, Value};
 
 use super::{Fault, Layer, Misfit, Pair, Sequential, convolution};
+use crate::begin::Begin;
 use crate::host::{Convolution, HostLayer, HostPass, HostTensor, bias_gradient};
-use crate::init::Begin;
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::parameters::Role;
@@ -213,11 +213,14 @@ impl Layer for ConvTranspose2d {
         let on = self.on(channels, height, width)?;
         let (elements, outputs) = (on.window.elements(), self.out_channels / self.groups);
         let apart = self.stride.height * self.stride.width;
+        // What PyTorch takes for the fan-in, reading the weight as that of a convolution.
+        let of_pytorch = outputs * elements;
         plan.parameter(
             "weight",
             [channels, outputs, self.kernel_size.height, self.kernel_size.width],
             Role::Weight,
-            Begin::Weight {
+            Begin::WeightWithin {
+                bound: 1.0 / (of_pytorch as f64).sqrt(),
                 fan_in: (channels / self.groups * elements).div_ceil(apart),
                 fan_out: outputs * elements,
             },
@@ -225,7 +228,8 @@ impl Layer for ConvTranspose2d {
         let output = Sample::numbers([self.out_channels, on.window.y.size, on.window.x.size]);
         plan.flops(2 * input.size() * outputs * elements);
         if self.bias {
-            plan.parameter("bias", [self.out_channels], Role::Bias, Begin::ZEROS);
+            let begin = Begin::Bias { fan_in: of_pytorch };
+            plan.parameter("bias", [self.out_channels], Role::Bias, begin);
             plan.flops(output.size());
         }
         Ok(output)

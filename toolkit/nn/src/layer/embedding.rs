@@ -5,16 +5,22 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::{Attribute, Value};
 
 use super::{Fault, Layer, Misfit, Sequential};
+use crate::begin::Begin;
 use crate::host::{HostLayer, HostPass, HostTensor};
-use crate::init::Begin;
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::parameters::Role;
 use crate::plan::Plan;
-use crate::sample::{Kind, Sample};
+use crate::sample::{Kind, PaddingIndex, Sample};
 
 /// The row of a table for each index: indices `[…]` become numbers `[…, embedding_dim]`. As
 /// PyTorch's `Embedding`, whose rows begin from a normal of deviation 1, too.
+///
+/// With a [`padding_index`](Self::padding_index) the row of that index begins at 0 and is not
+/// trained, as PyTorch's `padding_idx`, and where a sample is a sequence of indices, positions that
+/// hold it are padding, as Keras's with `mask_zero`: attention gives their keys no weight and
+/// [`PositionAvgPool`](super::PositionAvgPool) and [`PositionMaxPool`](super::PositionMaxPool) pass
+/// them over, behind any layers that keep the positions.
 ///
 /// Parameter: `weight` (num_embeddings, embedding_dim). It stands at the beginning of a network. In
 /// ONNX, where an index counts from the end if it is negative, indices must be in the table, too.
@@ -25,12 +31,22 @@ pub struct Embedding {
     pub num_embeddings: usize,
     /// How many numbers a row has.
     pub embedding_dim: usize,
+    /// The index that stands for nothing. Default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub padding_index: Option<usize>,
 }
 
 impl Embedding {
     /// A table of so many rows of so many numbers.
     pub fn new(num_embeddings: usize, embedding_dim: usize) -> Self {
-        Self { num_embeddings, embedding_dim }
+        Self { num_embeddings, embedding_dim, padding_index: None }
+    }
+
+    /// The same where this index stands for nothing.
+    #[must_use]
+    pub fn padding_index(mut self, index: usize) -> Self {
+        self.padding_index = Some(index);
+        self
     }
 
     /// The indices, if all of them are in the table.
@@ -63,7 +79,7 @@ impl Layer for Embedding {
     const KIND: &'static str = "Embedding";
 
     fn plan(&self, plan: &mut Plan<'_>, input: &Sample) -> Result<Sample, Misfit> {
-        let Self { num_embeddings, embedding_dim } = *self;
+        let Self { num_embeddings, embedding_dim, padding_index } = *self;
         if input.kind != Kind::Indices {
             return Err(Misfit::new("it takes indices, not numbers"));
         }
@@ -72,10 +88,21 @@ impl Layer for Embedding {
                 "its num_embeddings and embedding_dim must be at least 1, not {num_embeddings} and {embedding_dim}"
             )));
         }
-        plan.parameter("weight", [num_embeddings, embedding_dim], Role::Weight, Begin::Normal(1.0));
+        let begin = match padding_index {
+            Some(index) if index >= num_embeddings => {
+                return Err(Misfit::new(format!(
+                    "its padding_index must be below its num_embeddings, {num_embeddings}, not \
+                     {index}"
+                )));
+            }
+            Some(row) => Begin::NormalBut { std: 1.0, row },
+            None => Begin::Normal(1.0),
+        };
+        plan.parameter("weight", [num_embeddings, embedding_dim], Role::Weight, begin);
         let mut shape = input.shape.clone();
         shape.push(embedding_dim);
-        Ok(Sample::numbers(shape))
+        let padding = padding_index.map(|index| PaddingIndex { index, num_embeddings });
+        Ok(Sample::numbers(shape).padded(padding.filter(|_| input.shape.len() == 1)))
     }
 
     fn forward<E: Real, D: Backend<E>>(
@@ -86,11 +113,25 @@ impl Layer for Embedding {
         let indices = self.inside(x.indices())?.to_vec();
         let mut shape = x.shape().to_vec();
         shape.push(self.embedding_dim);
-        let len = indices.len();
-        let indices = x.device().try_tensor_from_vec(indices, (len,))?;
+        let (len, device) = (indices.len(), x.device());
+        let padding: Option<Vec<bool>> =
+            self.padding_index.map(|padding| indices.iter().map(|i| *i == padding).collect());
+        let indices = device.try_tensor_from_vec(indices, (len,))?;
         let weight = pass.parameter(0, (self.num_embeddings, self.embedding_dim))?;
         let (_, tape) = x.flat().split_tape();
-        Flow::shaped(weight.put_tape(tape).try_gather(indices)?, shape)
+        let mut y = weight.clone().put_tape(tape).try_gather(indices.clone())?;
+        if let Some(padding) = padding {
+            // The same numbers, where the tape does not lead back to the padding's row.
+            let all = *y.shape();
+            let only = |wanted: bool| {
+                let of = |&is: &bool| E::of(if is == wanted { 1.0 } else { 0.0 });
+                let ones = padding.iter().map(of).collect::<Vec<E>>();
+                device.try_tensor_from_vec(ones, (len,))?.try_broadcast_like::<_, Axis<1>>(&all)
+            };
+            let constant = weight.try_gather(indices)?.try_mul(only(true)?)?;
+            y = y.try_mul(only(false)?)?.try_add(constant)?;
+        }
+        Flow::shaped(y, shape)
     }
 
     fn host(&self) -> Option<&dyn HostLayer> {
@@ -103,7 +144,9 @@ impl Layer for Embedding {
     }
 
     fn note(&self) -> String {
-        format!("{} → {}", self.num_embeddings, self.embedding_dim)
+        let padding =
+            self.padding_index.map_or(String::new(), |index| format!(", padding {index}"));
+        format!("{} → {}{padding}", self.num_embeddings, self.embedding_dim)
     }
 }
 
@@ -128,6 +171,9 @@ impl HostLayer for Embedding {
         let into = pass.gradient(0);
         // A row may occur several times; in the order of the batch the sum is always the same.
         for (row, &index) in gradient.numbers().chunks_exact(width).zip(self.inside(x.indices())?) {
+            if self.padding_index == Some(index) {
+                continue;
+            }
             into[index * width..][..width].iter_mut().zip(row).for_each(|(g, more)| *g += more);
         }
         pass.free(gradient);

@@ -6,8 +6,8 @@ use trainbook_onnx::{Attribute, Value};
 
 use super::normalization::check_eps;
 use super::{Fault, Layer, Misfit, Sequential};
+use crate::begin::Begin;
 use crate::host::{HostLayer, HostPass, HostTensor, rows};
-use crate::init::Begin;
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::parameters::Role;

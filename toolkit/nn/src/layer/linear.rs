@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::{Attribute, Value};
 
 use super::{Fault, Layer, Misfit, Sequential};
+use crate::begin::Begin;
 use crate::host::{HostLayer, HostPass, HostTensor, Matrix, gemm, rows};
-use crate::init::Begin;
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::parameters::Role;
@@ -15,8 +15,8 @@ use crate::sample::Sample;
 
 /// `y = x Wᵀ + b` on the last dimension: `[…, in_features]` becomes `[…, out_features]`.
 ///
-/// Parameters: `weight` (out, in), `bias` (out). In two dimensions and more it is applied to every
-/// position.
+/// Parameters: `weight` (out, in), `bias` (out), which begin as [`Init`](crate::Init) says. In two
+/// dimensions and more it is applied to every position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {
@@ -89,9 +89,10 @@ impl Layer for Linear {
             Begin::Weight { fan_in, fan_out },
         );
         if self.bias {
-            plan.parameter("bias", [fan_out], Role::Bias, Begin::ZEROS);
+            plan.parameter("bias", [fan_out], Role::Bias, Begin::Bias { fan_in });
         }
-        let output = Sample::numbers(shape);
+        let padding = input.padding.filter(|_| shape.len() > 1);
+        let output = Sample::numbers(shape).padded(padding);
         plan.flops(output.size() * (2 * fan_in + usize::from(self.bias)));
         Ok(output)
     }

@@ -31,6 +31,7 @@ mod normalization;
 mod padding;
 mod pair;
 mod parallel;
+mod position_pool;
 mod positions;
 mod prelu;
 mod recurrent;
@@ -125,6 +126,17 @@ pub trait Layer: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 's
         Err(Fault::new("it does not say what its ONNX form is (`Layer::onnx`)"))
     }
 
+    /// For an activation, by what the deviation of the weights in front of it should be multiplied
+    /// so that signals keep their size ([`Gain::Following`](crate::Gain::Following)). `None` says
+    /// that it is none.
+    ///
+    /// PyTorch's `calculate_gain`: tanh 5/3, ReLU √2, leaky ReLU √(2 / (1 + slope²)), SELU 3/4, and
+    /// 1 for a sigmoid. It has none for ELU, GELU, SiLU, Mish and hard-swish, which have that of
+    /// ReLU here, as Clevert et al. 2016 (arXiv:1511.07289) begin networks of ELUs. All others 1.
+    fn gain(&self) -> Option<f64> {
+        None
+    }
+
     /// What the summary's table shows beside its kind, for example "16, 3×3, stride 2".
     fn note(&self) -> String {
         String::new()
@@ -171,6 +183,7 @@ layers! {
     multi_head_attention: MultiHeadAttention;
     normalization: LayerNorm, RmsNorm;
     parallel: Parallel;
+    position_pool: PositionAvgPool, PositionMaxPool;
     positions: LearnedPositions, SinusoidalPositions;
     prelu: PRelu;
     recurrent: Gru, Lstm;

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::{Attribute, Value};
 
 use super::{Fault, Layer, Misfit, Sequential};
+use crate::begin::Begin;
 use crate::host::attention::Attention;
 use crate::host::{HostLayer, HostPass, HostTensor, Matrix, gemm, rows};
-use crate::init::Begin;
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::parameters::Role;
@@ -22,6 +22,14 @@ use crate::sample::Sample;
 /// Takes `[sequence, features]` and keeps the shape. Parameters, with D features: `in_proj_weight`
 /// (3 D, D: queries, keys, values), `in_proj_bias` (3 D), `out_proj.weight` (D, D),
 /// `out_proj.bias` (D). There is no dropout of the attention's weights.
+///
+/// Keys that are padding get no weight, as with PyTorch's `key_padding_mask`; see
+/// [`Embedding::padding_index`](super::Embedding::padding_index). Where all keys are, the position
+/// gets 0 of the values (PyTorch's NaN).
+///
+/// They begin as PyTorch's: `in_proj_weight` uniform in ±√(6 / (D + 3 D)), Xavier's bound for the
+/// three matrices as one, `out_proj.weight` in ±1 / √D, biases at 0. With another
+/// [`Init`](crate::Init) each of the four matrices is drawn by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MultiHeadAttention {
@@ -83,9 +91,10 @@ impl Sequential {
 /// unlike −∞ it makes no NaN of a difference.
 const HIDDEN: f64 = -1e30;
 
-/// What is added to the scores, row-major.
-fn mask(length: usize) -> impl Iterator<Item = f64> {
-    (0..length * length).map(move |i| if i % length > i / length { HIDDEN } else { 0.0 })
+/// For each position and each key, row-major: `hidden` where the key stands behind the position,
+/// else `seen`.
+fn causal(length: usize, hidden: f64, seen: f64) -> impl Iterator<Item = f64> {
+    (0..length * length).map(move |i| if i % length > i / length { hidden } else { seen })
 }
 
 impl Layer for MultiHeadAttention {
@@ -102,13 +111,15 @@ impl Layer for MultiHeadAttention {
                 "its num_heads, {heads}, must divide the {features} features"
             )));
         }
-        // Queries, keys and values are three matrices, one below the other.
-        let begin = Begin::Weight { fan_in: features, fan_out: features };
-        let shape = [3 * features, features];
-        plan.parameter("in_proj_weight", shape, Role::Weight, begin.clone());
+        // Queries, keys and values are three matrices, one below the other; PyTorch draws them as
+        // Xavier's one matrix of 3 D outputs.
+        let bound = (6.0 / (4 * features) as f64).sqrt();
+        let begin = Begin::WeightWithin { bound, fan_in: features, fan_out: features };
+        plan.parameter("in_proj_weight", [3 * features, features], Role::Weight, begin);
         if self.bias {
             plan.parameter("in_proj_bias", [3 * features], Role::Bias, Begin::ZEROS);
         }
+        let begin = Begin::Weight { fan_in: features, fan_out: features };
         plan.parameter("out_proj.weight", [features, features], Role::Weight, begin);
         if self.bias {
             plan.parameter("out_proj.bias", [features], Role::Bias, Begin::ZEROS);
@@ -143,14 +154,34 @@ impl Layer for MultiHeadAttention {
         let k = k.try_reshape_like(&heads_of)?.try_permute::<_, Axes4<0, 2, 3, 1>>()?;
         let v = v.try_reshape_like(&heads_of)?.try_permute::<_, Axes4<0, 2, 1, 3>>()?;
 
+        let all = (batch, heads, length, length);
         let mut scores = q.try_matmul(k)?.try_mul(E::of(1.0 / (head as f64).sqrt()))?;
         if self.causal {
-            let mask = mask(length).map(E::of).collect::<Vec<E>>();
+            let mask = causal(length, HIDDEN, 0.0).map(E::of).collect::<Vec<E>>();
             let mask = device.try_tensor_from_vec(mask, (length, length))?;
-            let all = *scores.shape();
             scores = scores.try_add(mask.try_broadcast_like::<_, Axes2<0, 1>>(&all)?)?;
         }
-        let tokens = scores.try_softmax::<Axis<3>>()?.try_matmul(v)?;
+        let padding = pass.padding()?;
+        let of_keys = |at_padding: f64, elsewhere: f64| -> Option<Vec<E>> {
+            let of = |&key: &bool| E::of(if key { at_padding } else { elsewhere });
+            Some(padding.as_ref()?.iter().map(of).collect())
+        };
+        if let Some(mask) = of_keys(HIDDEN, 0.0) {
+            let mask = device.try_tensor_from_vec(mask, (batch, length))?;
+            scores = scores.try_add(mask.try_broadcast_like::<_, Axes2<1, 2>>(&all)?)?;
+        }
+        let mut weights = scores.try_softmax::<Axis<3>>()?;
+        if let Some(kept) = of_keys(0.0, 1.0) {
+            // Where every key is hidden the softmax knows none from another.
+            let kept = device.try_tensor_from_vec(kept, (batch, length))?;
+            weights = weights.try_mul(kept.try_broadcast_like::<_, Axes2<1, 2>>(&all)?)?;
+            if self.causal {
+                let kept = causal(length, 0.0, 1.0).map(E::of).collect::<Vec<E>>();
+                let kept = device.try_tensor_from_vec(kept, (length, length))?;
+                weights = weights.try_mul(kept.try_broadcast_like::<_, Axes2<0, 1>>(&all)?)?;
+            }
+        }
+        let tokens = weights.try_matmul(v)?;
         let tokens =
             tokens.try_permute::<_, Axes4<0, 2, 1, 3>>()?.try_reshape_like(&(rows, features))?;
 
@@ -193,11 +224,30 @@ impl Layer for MultiHeadAttention {
         let mut value = pass.node("MatMul", &[&parts[0], &parts[1]], &[])?;
         value = pass.node("Mul", &[&value.name, &scale], &[])?;
         if self.causal {
-            let mask = mask(length).map(|v| v as f32).collect();
+            let mask = causal(length, HIDDEN, 0.0).map(|v| v as f32).collect();
             let mask = pass.weight("mask", &[length, length], mask)?;
             value = pass.node("Add", &[&value.name, &mask], &[])?;
         }
+        let padded = match pass.padding("padding", HIDDEN as f32, 0.0)? {
+            None => None,
+            Some(mask) => {
+                let axes = pass.integers("axes", vec![1, 2])?;
+                let mask = pass.node("Unsqueeze", &[&mask.name, &axes], &[])?;
+                value = pass.node("Add", &[&value.name, &mask.name], &[])?;
+                Some(axes)
+            }
+        };
         value = pass.node("Softmax", &[&value.name], &[("axis", Attribute::Int(-1))])?;
+        if let (Some(axes), Some(kept)) = (padded, pass.padding("kept", 0.0, 1.0)?) {
+            // Where every key is hidden the softmax knows none from another.
+            let kept = pass.node("Unsqueeze", &[&kept.name, &axes], &[])?;
+            value = pass.node("Mul", &[&value.name, &kept.name], &[])?;
+            if self.causal {
+                let kept = causal(length, 0.0, 1.0).map(|v| v as f32).collect();
+                let kept = pass.weight("seen", &[length, length], kept)?;
+                value = pass.node("Mul", &[&value.name, &kept], &[])?;
+            }
+        }
         value = pass.node("MatMul", &[&value.name, &parts[2]], &[])?;
         let perm = Attribute::Ints(vec![0, 2, 1, 3]);
         value = pass.node("Transpose", &[&value.name], &[("perm", perm)])?;
@@ -256,7 +306,8 @@ impl HostLayer for MultiHeadAttention {
         linear(x.numbers(), pass.parameter(0), in_bias, features, &mut qkv);
         let mut weights = pass.memory(batch * heads * length * length);
         let mut merged = pass.memory(rows * features);
-        sizes.forward(&qkv, &mut weights, &mut merged)?;
+        let padding = pass.padding()?;
+        sizes.forward(&qkv, padding.as_deref(), &mut weights, &mut merged)?;
         let mut y = pass.memory(rows * features);
         linear(&merged, pass.parameter(out_weight), out_bias, features, &mut y);
         let shape = x.shape.clone();

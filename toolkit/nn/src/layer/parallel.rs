@@ -220,7 +220,8 @@ impl Parallel {
             ))
         };
         if self.combine == Combine::Add {
-            return if all == *output { Ok(all) } else { Err(unlike()) };
+            let padding = all.common_padding(output);
+            return if all.is_like(output) { Ok(all.padded(padding)) } else { Err(unlike()) };
         }
         let rank = all.shape.len();
         let fits = |axis: usize| {
@@ -234,7 +235,9 @@ impl Parallel {
         match self.axis(rank) {
             Some(axis) if fits(axis) => {
                 all.shape[axis] += output.shape[axis];
-                Ok(all)
+                // Positions behind each other are not the network's any more.
+                let padding = all.common_padding(output).filter(|_| axis > 0);
+                Ok(all.padded(padding))
             }
             Some(_) => Err(unlike()),
             // The caller says that there is no such dimension.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
 use super::{Fault, Layer, Misfit, Sequential};
+use crate::begin::Begin;
 use crate::host::{HostLayer, HostPass, HostTensor, threads};
-use crate::init::Begin;
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::parameters::Role;
@@ -25,6 +25,9 @@ pub struct PRelu {
     /// How many slopes there are: 1, or as many as the sample has channels. Default 1.
     pub num_parameters: usize,
 }
+
+/// Where slopes begin.
+const SLOPE: f64 = 0.25;
 
 impl Default for PRelu {
     fn default() -> Self {
@@ -58,7 +61,7 @@ impl Layer for PRelu {
                 self.num_parameters
             )));
         }
-        plan.parameter("weight", [self.num_parameters], Role::Norm, Begin::Constant(0.25));
+        plan.parameter("weight", [self.num_parameters], Role::Norm, Begin::Constant(SLOPE as f32));
         plan.flops(2 * input.size());
         Ok(input.clone())
     }
@@ -88,6 +91,11 @@ impl Layer for PRelu {
 
     fn host(&self) -> Option<&dyn HostLayer> {
         Some(self)
+    }
+
+    fn gain(&self) -> Option<f64> {
+        // That of a leaky ReLU whose slope is where this one begins.
+        Some((2.0 / (1.0 + SLOPE.powi(2))).sqrt())
     }
 
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {

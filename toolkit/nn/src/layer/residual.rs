@@ -52,13 +52,14 @@ impl Layer for Residual {
             Some(shortcut) => plan.branch("shortcut", shortcut, input)?,
             None => input.clone(),
         };
-        if output != beside {
+        if !output.is_like(&beside) {
             return Err(Misfit::new(format!(
                 "its block gives samples of shape {output}, the shortcut {beside}; they must be alike"
             )));
         }
         plan.flops(output.size());
-        Ok(output)
+        let padding = beside.common_padding(&output);
+        Ok(output.padded(padding))
     }
 
     fn forward<E: Real, D: Backend<E>>(

@@ -32,7 +32,8 @@ use crate::sample::Sample;
 ///
 /// Takes `[sequence, features]` and keeps the shape. Parameters: those of its parts, which are
 /// layers of this library: `self_attn.in_proj_weight`, …, `linear1.weight`, `norm1.weight`, ….
-/// Unlike PyTorch's it does not drop the attention's weights.
+/// Unlike PyTorch's it does not drop the attention's weights. Its attention gives no weight to
+/// padding; see [`Embedding::padding_index`](super::Embedding::padding_index).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TransformerEncoderLayer {
@@ -187,7 +188,7 @@ impl Layer for TransformerEncoderLayer {
         for (name, part) in parts {
             sample = plan.part(name, &part, &sample)?;
         }
-        if sample != *input {
+        if !sample.is_like(input) {
             return Err(Misfit::new(format!(
                 "its activation, {}, must keep the shape of the samples",
                 self.activation

@@ -265,4 +265,11 @@ impl Objective for CrossEntropy {
         let rows = outputs.numbers().chunks_exact(width).zip(classes);
         Ok((rows.map(|(row, &class)| scale.value(row, class)).sum(), scale.total))
     }
+
+    fn weight(&self, targets: &Targets) -> f64 {
+        match targets {
+            Targets::Classes(classes) => self.total(classes),
+            Targets::Values(_) => 0.0,
+        }
+    }
 }

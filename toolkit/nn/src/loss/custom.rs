@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use dfdx::prelude::*;
 use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use trainbook_core::batch::Targets;
 
-use super::Objective;
+use super::{Objective, TargetKind};
 use crate::NnError;
 use crate::host::HostTensor;
 use crate::on_dfdx::{Backend, Flow, Real, Taped};
 
-/// A loss of somebody else's. Writes itself as its name, which nothing can read: a program that
-/// goes on with such a network brings the loss itself.
+/// A loss of somebody else's. Writes itself as its name and what it takes. Read again it is a loss
+/// that this program lacks: a network that was trained by it can be used, and a program that goes on
+/// training it brings the loss itself.
 #[derive(Clone, Debug)]
 pub struct Custom(Arc<dyn Objective>);
 
@@ -60,8 +61,54 @@ impl PartialEq for Custom {
 
 impl Serialize for Custom {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Custom", 1)?;
+        let mut fields = serializer.serialize_struct("Custom", 2)?;
         fields.serialize_field("name", self.0.name())?;
+        fields.serialize_field("takes", &self.0.takes())?;
         fields.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Custom {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Self(Arc::new(Missing::deserialize(from)?)))
+    }
+}
+
+/// A loss that another program had.
+#[derive(Debug, Deserialize)]
+struct Missing {
+    name: String,
+    #[serde(default = "values")]
+    takes: TargetKind,
+}
+
+fn values() -> TargetKind {
+    TargetKind::Values
+}
+
+impl Missing {
+    fn error(&self) -> NnError {
+        NnError::Data {
+            action: "compute the loss on",
+            reason: format!("this program does not have the loss {}; give it", self.name),
+        }
+    }
+}
+
+impl Objective for Missing {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn takes(&self) -> TargetKind {
+        self.takes
+    }
+
+    fn with_gradient(&self, _: &HostTensor, _: &Targets, _: &mut [f32]) -> Result<f64, NnError> {
+        Err(self.error())
+    }
+
+    fn sum(&self, _: &HostTensor, _: &Targets) -> Result<(f64, f64), NnError> {
+        Err(self.error())
     }
 }

@@ -11,6 +11,7 @@
 //! | [`PoissonNll`] | logarithms of means [N, …] | a count for each |
 
 mod binary_cross_entropy;
+mod closure;
 mod cross_entropy;
 mod custom;
 mod each_value;
@@ -23,9 +24,11 @@ mod poisson_nll;
 
 use std::sync::Arc;
 
+use dfdx::tensor::{Cpu, Tensor};
+use dfdx::tensor_ops::{TryAdd, TryMul};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
-use trainbook_core::batch::Targets;
+use trainbook_core::batch::{Batch, Mixed, Targets};
 
 pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use cross_entropy::CrossEntropy;
@@ -37,11 +40,14 @@ pub use objective::{Objective, TargetKind};
 pub use poisson_nll::PoissonNll;
 
 use crate::NnError;
+use crate::host::HostTensor;
 use crate::on_dfdx::{Backend, Flow, Real, Taped};
 
 /// What is minimised, as a value. Reads and writes itself as a JSON object whose `loss` is the
 /// name: `{"loss": "CrossEntropy", "label_smoothing": 0.1}`; what is left out is at its default.
-/// One of your own writes only its name, `{"loss": "Custom", "name": "Hinge"}`, and is not read.
+/// One of your own writes only its name and what it takes,
+/// `{"loss": "Custom", "name": "Hinge", "takes": "values"}`, and is read as a loss that this program
+/// lacks: whoever computes with it is told so.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "loss")]
 #[non_exhaustive]
@@ -59,7 +65,6 @@ pub enum Loss {
     /// How unlikely counts are.
     PoissonNll(PoissonNll),
     /// One of your own.
-    #[serde(skip_deserializing)]
     Custom(Custom),
 }
 
@@ -99,6 +104,34 @@ impl Loss {
         Self::Custom(Custom::new(objective))
     }
 
+    /// One of your own, as a closure on dfdx's tensors in the processor's memory: the mean loss of a
+    /// batch. Outputs and targets have one shape: with [`TargetKind::Values`] [N, outputs], with
+    /// [`TargetKind::Classes`] [positions, C], where the targets are one-hot. It is computed on the
+    /// host on every device, and recorded by its name.
+    ///
+    /// ```
+    /// use trainbook_nn::loss::{Loss, TargetKind};
+    ///
+    /// // log cosh, a smooth absolute difference
+    /// let loss = Loss::from_fn("LogCosh", TargetKind::Values, |x, y| {
+    ///     let d = x - y;
+    ///     ((d.with_empty_tape().exp() + (-d).exp()) * 0.5).ln().mean()
+    /// });
+    /// assert_eq!(loss.name(), "LogCosh");
+    /// ```
+    pub fn from_fn<F>(name: &str, takes: TargetKind, loss: F) -> Self
+    where
+        F: Fn(
+                Taped<(usize, usize), f32, Cpu>,
+                Tensor<(usize, usize), f32, Cpu>,
+            ) -> Taped<(), f32, Cpu>
+            + Send
+            + Sync
+            + 'static,
+    {
+        Self::custom(Arc::new(closure::Closure::new(name, takes, loss)))
+    }
+
     /// What it does, on the host.
     pub fn objective(&self) -> &dyn Objective {
         match self {
@@ -109,6 +142,52 @@ impl Loss {
             Self::Huber(loss) => loss,
             Self::PoissonNll(loss) => loss,
             Self::Custom(loss) => loss.objective(),
+        }
+    }
+
+    /// The mean loss of a batch, some of whose rows may have been mixed, and its gradient in the
+    /// outputs, which is written whole. `scratch` has any length.
+    pub(crate) fn of_batch(
+        &self,
+        outputs: &HostTensor,
+        batch: &Batch,
+        gradient: &mut [f32],
+        scratch: &mut Vec<f32>,
+    ) -> Result<f64, NnError> {
+        let loss = self.objective().with_gradient(outputs, &batch.targets, gradient)?;
+        let Some(Mixed { targets, share }) = &batch.mixed else { return Ok(loss) };
+        scratch.resize(gradient.len(), 0.0);
+        let other = self.objective().with_gradient(outputs, targets, scratch)?;
+        let rest = 1.0 - share;
+        gradient.iter_mut().zip(scratch).for_each(|(g, h)| *g = share * *g + rest * *h);
+        Ok(f64::from(*share) * loss + f64::from(rest) * other)
+    }
+
+    /// The same in dfdx's operations.
+    pub(crate) fn of_batch_on_dfdx<E: Real, D: Backend<E>>(
+        &self,
+        outputs: Flow<E, D>,
+        batch: &Batch,
+    ) -> Result<Taped<(), E, D>, NnError> {
+        let Some(Mixed { targets, share }) = &batch.mixed else {
+            return self.on_dfdx(outputs, &batch.targets);
+        };
+        let share = f64::from(*share);
+        let loss = self.on_dfdx(outputs.fork(), &batch.targets)?;
+        let other = self.on_dfdx(outputs, targets)?;
+        let run = || other.try_mul(E::of(1.0 - share))?.try_add(loss.try_mul(E::of(share))?);
+        run().map_err(|e: D::Err| NnError::device("compute the loss", &e))
+    }
+
+    /// How much a batch counts beside others.
+    pub(crate) fn weight(&self, batch: &Batch) -> f64 {
+        let weight = self.objective().weight(&batch.targets);
+        match &batch.mixed {
+            None => weight,
+            Some(Mixed { targets, share }) => {
+                let share = f64::from(*share);
+                share * weight + (1.0 - share) * self.objective().weight(targets)
+            }
         }
     }
 

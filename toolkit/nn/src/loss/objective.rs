@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use serde::{Deserialize, Serialize};
 use trainbook_core::batch::Targets;
 
 use crate::NnError;
@@ -47,10 +48,17 @@ pub trait Objective: Debug + Send + Sync {
     /// # Errors
     /// Those of [`with_gradient`](Self::with_gradient).
     fn sum(&self, outputs: &HostTensor, targets: &Targets) -> Result<(f64, f64), NnError>;
+
+    /// How much a batch with these targets counts beside other batches: by what its mean divides.
+    /// Default: the number of targets.
+    fn weight(&self, targets: &Targets) -> f64 {
+        targets.len() as f64
+    }
 }
 
 /// What outputs are compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TargetKind {
     /// A class for each position: outputs [N, C] have N of them, outputs [N, T, C] N·T.
     Classes,

@@ -1,6 +1,7 @@
 //! One way of a batch through a network, on dfdx's tensors.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use dfdx::prelude::*;
 
@@ -18,6 +19,8 @@ pub struct Pass<'a, E: Real, D: Backend<E>> {
     tensors: &'a Tensors<E, D>,
     context: Context<'a>,
     buffers: &'a mut Tensors<E, D>,
+    /// The indices that the network began with.
+    tokens: Option<Arc<[usize]>>,
 }
 
 impl<'a, E: Real, D: Backend<E>> Pass<'a, E, D> {
@@ -27,12 +30,16 @@ impl<'a, E: Real, D: Backend<E>> Pass<'a, E, D> {
         context: Context<'a>,
         buffers: &'a mut Tensors<E, D>,
     ) -> Self {
-        Self { node, tensors, context, buffers }
+        Self { node, tensors, context, buffers, tokens: None }
     }
 
     /// Runs this pass's layer.
     pub(crate) fn run(&mut self, x: Flow<E, D>) -> Result<Flow<E, D>, Fault> {
         let node = self.node;
+        // At the root these are the network's; its parts are told.
+        if self.tokens.is_none() {
+            self.tokens = x.indices().cloned();
+        }
         D::run(node.layer.layer(), self, x).map_err(|fault| fault.at(node.layer.kind(), &node.path))
     }
 
@@ -45,6 +52,15 @@ impl<'a, E: Real, D: Backend<E>> Pass<'a, E, D> {
     /// The key of what is drawn in this layer; see [`Context`].
     pub fn context(&self) -> Context<'a> {
         self.context
+    }
+
+    /// For each position of each sample whether it is padding, one sample behind the other; `None`
+    /// where nothing says so ([`Sample::padding`](crate::Sample::padding)).
+    ///
+    /// # Errors
+    /// The positions are not as many as the network's indices.
+    pub fn padding(&self) -> Result<Option<Vec<bool>>, Fault> {
+        self.node.input.is_padding(self.tokens.as_deref())
     }
 
     /// Where the layer is.
@@ -104,6 +120,8 @@ impl<'a, E: Real, D: Backend<E>> Pass<'a, E, D> {
             .children
             .get(number)
             .ok_or_else(|| Fault::new(format!("it has no part {number}")))?;
-        Pass::new(node, self.tensors, self.context, self.buffers).run(x)
+        let mut pass = Pass::new(node, self.tensors, self.context, self.buffers);
+        pass.tokens = self.tokens.clone();
+        pass.run(x)
     }
 }

@@ -3,6 +3,7 @@
 
 mod adagrad;
 mod adam;
+mod group;
 mod lion;
 mod nadam;
 mod radam;
@@ -15,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
+pub use group::ParameterGroup;
+pub(crate) use group::{Treatment, treatments};
 pub use lion::Lion;
 pub use nadam::NAdam;
 pub use radam::RAdam;

@@ -8,7 +8,7 @@ use dfdx::prelude::{HasShape, Shape, Storage, Tensor};
 use dfdx::tensor_ops::{AdamConfig, SgdConfig};
 use trainbook_callbacks::TensorInfo;
 
-use super::{Optimizer, Step, apply};
+use super::{Optimizer, Step, Treatment, apply};
 use crate::NnError;
 use crate::on_dfdx::{Backend, Buffer};
 
@@ -42,11 +42,11 @@ impl<D: Backend<f32>> OptimizerState<D> {
         self.updates += 1;
     }
 
-    /// Updates trained tensor number `index`, which decays or not; called once for each, in order.
+    /// Updates tensor number `index` as it is treated; called once for each, in order.
     pub fn step<S: Shape>(
         &mut self,
         index: usize,
-        decays: bool,
+        treatment: Treatment,
         tensor: &mut Tensor<S, f32, D>,
         gradient: &Buffer<f32, D>,
     ) -> Result<(), NnError> {
@@ -64,8 +64,11 @@ impl<D: Backend<f32>> OptimizerState<D> {
                 moments.push(moment);
             }
         }
-        let decay = if decays { rule.weight_decay() } else { 0.0 };
-        let lr = self.learning_rate;
+        if treatment.frozen {
+            return Ok(());
+        }
+        let decay = treatment.decay;
+        let lr = self.learning_rate * treatment.rate;
         let t = i32::try_from(self.updates).unwrap_or(i32::MAX);
         match (&self.optimizer, self.moments.as_mut_slice()) {
             (Optimizer::Sgd(o), [velocity]) if o.dampening == 0.0 => {
@@ -211,9 +214,10 @@ mod tests {
             <Cpu as Backend<f32>>::change(&mut buffer, |into| into.copy_from_slice(&gradient))
                 .unwrap();
             state.begin_step(0.01);
-            state.step(0, decays, &mut tensor, &buffer).unwrap();
-
             let decay = if decays { rule.weight_decay() } else { 0.0 };
+            let treatment = Treatment { rate: 1.0, decay, frozen: false };
+            state.step(0, treatment, &mut tensor, &buffer).unwrap();
+
             let mut lent: Vec<&mut [f32]> = moments.iter_mut().map(Vec::as_mut_slice).collect();
             let step = Step { rate: 0.01, update, decay };
             rule.step(step).apply(&mut weights, &gradient, &mut lent);

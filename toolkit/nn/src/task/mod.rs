@@ -4,9 +4,11 @@
 //! callbacks, the store and the user's variables never see a dfdx type. `on_host.rs` implements
 //! them in the processor's memory, `on_device.rs` on dfdx's tensors, for any device.
 
+mod batch_loss;
 mod device;
 mod on_device;
 mod on_host;
+mod probe;
 mod threads;
 
 use std::sync::Arc;
@@ -19,18 +21,22 @@ use trainbook_core::random::Seed;
 use trainbook_onnx::Graph;
 
 pub use crate::loss::Loss;
+pub use batch_loss::{BatchLoss, MeanLoss};
 pub use device::Device;
+pub use probe::{LayerProbe, Probe, WeightProbe};
 pub use threads::{Movable, Shareable};
 
-use crate::optim::Optimizer;
+use crate::optim::{Optimizer, ParameterGroup};
 use crate::plan::Planned;
 use crate::{Init, Network, NnError, Sample};
 
 /// A network being trained, wherever and in whatever precision: one step's arithmetic.
 pub trait Task: Gradients + Weights + Movable {
-    /// Runs the batch forward and backward, adds to the gradients, and returns the batch's mean
-    /// loss.
-    fn forward_backward(&mut self, batch: &Batch) -> Result<f32, NnError>;
+    /// Runs the batch forward and backward, and returns its mean loss. The gradients are those of
+    /// the mean loss over all batches since they were cleared, each counting by its weight: several
+    /// small batches give the gradients of one that holds all their rows (but for layers that look
+    /// at the whole batch, as batch normalisation does).
+    fn forward_backward(&mut self, batch: &Batch) -> Result<BatchLoss, NnError>;
 
     /// Applies the gradients at this learning rate, then clears them.
     fn update(&mut self, learning_rate: f64) -> Result<(), NnError>;
@@ -98,6 +104,8 @@ pub struct Recipe {
     pub loss: Loss,
     /// How weights are updated.
     pub optimizer: Optimizer,
+    /// Which tensors are trained differently.
+    pub groups: Vec<ParameterGroup>,
     /// How weights begin.
     pub init: Init,
     /// From which seed.

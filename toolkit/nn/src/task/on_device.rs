@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use dfdx::optim::UnusedTensors;
-use dfdx::prelude::{Backward, Gradients as DfdxGradients, HasShape, Tensor};
+use dfdx::prelude::{Backward, Gradients as DfdxGradients, HasShape, Tensor, TryMul};
 use trainbook_callbacks::seam::sum_of_squares;
 use trainbook_callbacks::{CallbackError, Gradients, Snapshot, TensorInfo, TensorStats, Weights};
 use trainbook_core::array::{Array, Numbers};
@@ -12,11 +12,12 @@ use trainbook_core::batch::Batch;
 use trainbook_core::random::Seed;
 use trainbook_onnx::Graph;
 
-use super::{Loss, Model, Recipe, Task, TaskState, indices};
+use super::batch_loss::Gathered;
+use super::{BatchLoss, Loss, Model, Recipe, Task, TaskState, indices};
 use crate::NnError;
 use crate::context::Context;
 use crate::on_dfdx::{Backend, Flow, Pass, Tensors};
-use crate::optim::OptimizerState;
+use crate::optim::{OptimizerState, Treatment, treatments};
 use crate::parameters::Slot;
 use crate::plan::Planned;
 
@@ -26,8 +27,13 @@ pub struct OnDevice<D: Backend<f32>> {
     loss: Loss,
     optimizer: OptimizerState<D>,
     seed: Seed,
-    /// The trained tensors, in the order of their slots.
+    /// How each tensor with gradients is treated.
+    treatments: Vec<Treatment>,
+    /// The tensors with gradients, in the order of their slots.
+    all: Vec<TensorInfo>,
+    /// Those of them that are not frozen.
     trained: Vec<TensorInfo>,
+    gathered: Gathered,
     /// Empty only while a forward pass has them on its tape.
     gradients: RefCell<Option<DfdxGradients<f32, D>>>,
     norm: Cell<Option<f64>>,
@@ -48,16 +54,24 @@ impl<D: Backend<f32>> OnDevice<D> {
         let planned = Arc::new(recipe.network.plan(&recipe.input)?);
         recipe.loss.objective().check(&planned.root.output.shape)?;
         let layout = &planned.layout;
-        let values = layout.begin(recipe.init, recipe.seed);
+        let values = layout.begin(recipe.init, recipe.seed)?;
         let mut tensors = Tensors::new();
         for (number, slot) in layout.slots().iter().enumerate() {
             tensors.insert(number, tensor(&device, values[slot.range()].to_vec())?);
         }
+        let treatments = treatments(&recipe.groups, recipe.optimizer.rule(), layout)?;
+        let all: Vec<TensorInfo> = layout.trained().map(Slot::info).collect();
         Ok(Self {
             loss: recipe.loss.clone(),
             optimizer: OptimizerState::<D>::new(&recipe.optimizer),
             seed: recipe.seed,
-            trained: layout.trained().map(Slot::info).collect(),
+            trained: (all.iter().zip(&treatments))
+                .filter(|(_, treatment)| !treatment.frozen)
+                .map(|(info, _)| info.clone())
+                .collect(),
+            all,
+            treatments,
+            gathered: Gathered::default(),
             gradients: RefCell::new(None),
             norm: Cell::new(None),
             network: Held {
@@ -97,7 +111,10 @@ impl<D: Backend<f32>> OnDevice<D> {
 
     fn look_at_each(&self, mut look: impl FnMut(&[f32])) -> Result<(), NnError> {
         self.with_gradients(|gradients| {
-            for (_, tensor) in self.network.trained() {
+            for ((_, tensor), treatment) in self.network.trained().zip(&self.treatments) {
+                if treatment.frozen {
+                    continue;
+                }
                 let buffer = gradients
                     .get_or_alloc_mut(tensor)
                     .map_err(|e| NnError::device("allocate a gradient", &e))?;
@@ -113,7 +130,9 @@ impl<D: Backend<f32>> OnDevice<D> {
     ) -> Result<(), CallbackError> {
         self.norm.set(None);
         self.with_gradients(|gradients| {
-            for ((_, tensor), info) in self.network.trained().zip(&self.trained) {
+            let tensors = self.network.trained().zip(&self.treatments);
+            let tensors = tensors.filter(|(_, treatment)| !treatment.frozen);
+            for (((_, tensor), _), info) in tensors.zip(&self.trained) {
                 let buffer = gradients
                     .get_or_alloc_mut(tensor)
                     .map_err(|e| NnError::device("allocate a gradient", &e))?;
@@ -138,8 +157,14 @@ fn access(what: &'static str, error: &NnError) -> CallbackError {
 }
 
 impl<D: Backend<f32>> Task for OnDevice<D> {
-    fn forward_backward(&mut self, batch: &Batch) -> Result<f32, NnError> {
+    fn forward_backward(&mut self, batch: &Batch) -> Result<BatchLoss, NnError> {
         self.norm.set(None);
+        let weight = self.loss.weight(batch);
+        let share = self.gathered.add(weight);
+        if share < 1.0 {
+            self.scale((1.0 - share) as f32)
+                .map_err(|e| NnError::device("scale the gradients", &e.to_string()))?;
+        }
         let Held { planned, tensors, .. } = &self.network;
         // Taken, because the tape owns the gradients until `backward` gives them back; after an
         // error they are allocated anew.
@@ -158,13 +183,16 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
         let outputs = Pass::new(&planned.root, tensors, context, &mut buffers)
             .run(x)
             .map_err(NnError::from_fault)?;
-        let loss = self.loss.on_dfdx(outputs, &batch.targets)?;
-        let value = loss.as_vec()[0];
+        let mut loss = self.loss.of_batch_on_dfdx(outputs, batch)?;
+        let mean = loss.as_vec()[0];
+        if share < 1.0 {
+            loss = loss.try_mul(share as f32).map_err(|e| NnError::device("scale the loss", &e))?;
+        }
         let gradients =
             loss.try_backward().map_err(|e| NnError::device("run the network backward", &e))?;
         *self.gradients.get_mut() = Some(gradients);
         self.network.tensors.extend(buffers);
-        Ok(value)
+        Ok(BatchLoss { mean, weight })
     }
 
     fn update(&mut self, learning_rate: f64) -> Result<(), NnError> {
@@ -176,11 +204,11 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
             let slots = self.network.planned.layout.slots();
             let trained =
                 self.network.tensors.iter_mut().filter(|(slot, _)| slots[**slot].is_trained());
-            for (at, (slot, tensor)) in trained.enumerate() {
+            for (at, (_, tensor)) in trained.enumerate() {
                 let gradient = gradients
                     .get_or_alloc_mut(&*tensor)
                     .map_err(|e| NnError::device("allocate a gradient", &e))?;
-                self.optimizer.step(at, slots[*slot].decays(), tensor, gradient)?;
+                self.optimizer.step(at, self.treatments[at], tensor, gradient)?;
             }
         }
         self.clear_gradients()
@@ -188,6 +216,7 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
 
     fn clear_gradients(&mut self) -> Result<(), NnError> {
         self.norm.set(None);
+        self.gathered = Gathered::default();
         if let Some(gradients) = self.gradients.get_mut() {
             for (_, tensor) in self.network.trained() {
                 let buffer = gradients
@@ -220,7 +249,7 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
 
     fn load_state(&mut self, state: &TaskState) -> Result<(), NnError> {
         self.network.check(&state.weights)?;
-        self.optimizer.load(&state.moments, state.updates, &self.trained, &self.network.device)?;
+        self.optimizer.load(&state.moments, state.updates, &self.all, &self.network.device)?;
         self.network.restore(&state.weights);
         self.clear_gradients()
     }

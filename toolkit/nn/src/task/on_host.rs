@@ -1,6 +1,7 @@
 //! Training in the processor's memory.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::sync::Arc;
 
 use trainbook_callbacks::seam::sum_of_squares;
@@ -10,11 +11,12 @@ use trainbook_core::batch::Batch;
 use trainbook_core::random::Seed;
 use trainbook_onnx::Graph;
 
-use super::{Loss, Model, Recipe, Task, TaskState, indices};
+use super::batch_loss::Gathered;
+use super::{BatchLoss, Loss, Model, Recipe, Task, TaskState, indices};
 use crate::NnError;
 use crate::context::Context;
 use crate::host::{Aside, HostPass, HostTensor, Memory};
-use crate::optim::{Optimizer, Step};
+use crate::optim::{Optimizer, Step, Treatment, treatments};
 use crate::plan::Planned;
 
 /// A network in the processor's memory, being trained.
@@ -28,8 +30,11 @@ pub struct OnHost {
     /// One list per kind of moment, as long as the gradients.
     moments: Vec<Vec<f32>>,
     updates: u64,
-    /// The trained tensors, in the order of the gradients.
+    /// How each tensor with gradients is treated.
+    treatments: Vec<Treatment>,
+    /// The tensors that are not frozen, in the order of the gradients.
     trained: Vec<TensorInfo>,
+    gathered: Gathered,
     norm: Cell<Option<f64>>,
     memory: Memory,
 }
@@ -50,6 +55,7 @@ impl OnHost {
         let layout = &planned.layout;
         let trained_len = layout.trained_len();
         let rule = recipe.optimizer.rule();
+        let treatments = treatments(&recipe.groups, rule, layout)?;
         Ok(Self {
             loss: recipe.loss.clone(),
             optimizer: recipe.optimizer,
@@ -59,27 +65,33 @@ impl OnHost {
                 .map(|number| vec![rule.begin(number); trained_len])
                 .collect(),
             updates: 0,
-            trained: layout.trained().map(|slot| slot.info()).collect(),
+            trained: (layout.trained().zip(&treatments))
+                .filter(|(_, treatment)| !treatment.frozen)
+                .map(|(slot, _)| slot.info())
+                .collect(),
+            treatments,
+            gathered: Gathered::default(),
             norm: Cell::new(None),
             memory: Memory::default(),
             network: Held {
                 tensors: layout.slots().iter().map(|slot| slot.info()).collect(),
-                values: Arc::new(layout.begin(recipe.init, recipe.seed)),
+                values: Arc::new(layout.begin(recipe.init, recipe.seed)?),
                 planned,
             },
         })
     }
 
-    /// Each trained tensor's gradient.
-    fn each_gradient(&self) -> impl Iterator<Item = &[f32]> {
-        self.network.planned.layout.trained().map(|slot| &self.gradients[slot.range()])
+    /// The place of each tensor that is not frozen.
+    fn places(&self) -> impl Iterator<Item = Range<usize>> {
+        let slots = self.network.planned.layout.trained().zip(&self.treatments);
+        slots.filter(|(_, treatment)| !treatment.frozen).map(|(slot, _)| slot.range())
     }
 }
 
 impl Task for OnHost {
-    fn forward_backward(&mut self, batch: &Batch) -> Result<f32, NnError> {
+    fn forward_backward(&mut self, batch: &Batch) -> Result<BatchLoss, NnError> {
         self.norm.set(None);
-        let x = self.network.input(&batch.input)?;
+        let x = self.network.input(&batch.input, &mut self.memory)?;
         let context = Context {
             training: true,
             seed: self.seed,
@@ -103,7 +115,14 @@ impl Task for OnHost {
         .forward(x)
         .map_err(NnError::from_fault)?;
         let mut gradient = self.memory.take(outputs.numbers().len());
-        let loss = self.loss.objective().with_gradient(&outputs, &batch.targets, &mut gradient)?;
+        let mut scratch = Vec::new();
+        let mean = self.loss.of_batch(&outputs, batch, &mut gradient, &mut scratch)?;
+        let weight = self.loss.weight(batch);
+        let share = self.gathered.add(weight);
+        if share < 1.0 {
+            self.gradients.iter_mut().for_each(|g| *g *= (1.0 - share) as f32);
+            gradient.iter_mut().for_each(|g| *g *= share as f32);
+        }
         let gradient = HostTensor::new(outputs.shape.clone(), gradient);
         self.memory.give(outputs);
         let dx = HostPass::new(
@@ -120,25 +139,31 @@ impl Task for OnHost {
         .backward(gradient)
         .map_err(NnError::from_fault)?;
         self.memory.give(dx);
+        for (slot, treatment) in self.network.planned.layout.trained().zip(&self.treatments) {
+            if treatment.frozen {
+                self.gradients[slot.range()].fill(0.0);
+            }
+        }
         if !buffers.is_empty() {
             let values = Arc::make_mut(&mut self.network.values);
             for (slot, new) in buffers {
                 values[slots[slot].range()].copy_from_slice(&new);
             }
         }
-        Ok(loss as f32)
+        Ok(BatchLoss { mean: mean as f32, weight })
     }
 
     fn update(&mut self, learning_rate: f64) -> Result<(), NnError> {
         self.updates += 1;
         let values = Arc::make_mut(&mut self.network.values);
-        let strength = self.optimizer.rule().weight_decay();
-        for slot in self.network.planned.layout.trained() {
-            let decay = if slot.decays() { strength } else { 0.0 };
+        for (slot, treatment) in self.network.planned.layout.trained().zip(&self.treatments) {
+            if treatment.frozen {
+                continue;
+            }
             let step = self.optimizer.rule().step(Step {
-                rate: learning_rate,
+                rate: learning_rate * treatment.rate,
                 update: self.updates,
-                decay,
+                decay: treatment.decay,
             });
             let mut moments: Vec<&mut [f32]> =
                 self.moments.iter_mut().map(|m| &mut m[slot.range()]).collect();
@@ -154,6 +179,7 @@ impl Task for OnHost {
 
     fn clear_gradients(&mut self) -> Result<(), NnError> {
         self.norm.set(None);
+        self.gathered = Gathered::default();
         self.gradients.fill(0.0);
         Ok(())
     }
@@ -214,7 +240,7 @@ impl Gradients for OnHost {
     }
 
     fn stats(&self) -> Result<Vec<TensorStats>, CallbackError> {
-        Ok(self.each_gradient().map(TensorStats::of).collect())
+        Ok(self.places().map(|place| TensorStats::of(&self.gradients[place])).collect())
     }
 
     fn scale(&mut self, factor: f32) -> Result<(), CallbackError> {
@@ -234,8 +260,9 @@ impl Gradients for OnHost {
         change: &mut dyn FnMut(&TensorInfo, &mut [f32]),
     ) -> Result<(), CallbackError> {
         self.norm.set(None);
-        for (slot, info) in self.network.planned.layout.trained().zip(&self.trained) {
-            change(info, &mut self.gradients[slot.range()]);
+        let places: Vec<Range<usize>> = self.places().collect();
+        for (place, info) in places.into_iter().zip(&self.trained) {
+            change(info, &mut self.gradients[place]);
         }
         Ok(())
     }
@@ -244,6 +271,12 @@ impl Gradients for OnHost {
 impl Weights for OnHost {
     fn snapshot(&self) -> Result<Snapshot, CallbackError> {
         Ok(self.network.weights())
+    }
+
+    fn each(&self, look: &mut dyn FnMut(usize, &[f32])) -> Result<(), CallbackError> {
+        let slots = self.network.planned.layout.slots().iter().enumerate();
+        slots.for_each(|(at, slot)| look(at, &self.network.values[slot.range()]));
+        Ok(())
     }
 
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), CallbackError> {
@@ -256,10 +289,14 @@ impl Weights for OnHost {
 }
 
 impl Held {
-    fn input(&self, input: &Array) -> Result<HostTensor, NnError> {
+    fn input(&self, input: &Array, memory: &mut Memory) -> Result<HostTensor, NnError> {
         self.planned.check_input(input)?;
         Ok(match &input.numbers {
-            Numbers::F32(numbers) => HostTensor::new(input.shape.clone(), numbers.clone()),
+            Numbers::F32(numbers) => {
+                let mut copy = memory.take(numbers.len());
+                copy.copy_from_slice(numbers);
+                HostTensor::new(input.shape.clone(), copy)
+            }
             Numbers::I64(_) => HostTensor::of_indices(input.shape.clone(), indices(input)?),
         })
     }
@@ -302,9 +339,9 @@ impl Model for Held {
     }
 
     fn predict(&self, input: &Array) -> Result<Array, NnError> {
-        let x = self.input(input)?;
         let (mut buffers, mut aside, mut memory) =
             (Vec::new(), Aside::default(), Memory::default());
+        let x = self.input(input, &mut memory)?;
         let outputs = HostPass::new(
             &self.planned.root,
             self.planned.layout.slots(),

@@ -134,7 +134,6 @@ const OTHERS: &[&str] = &[
     "Repeat",
     "Reshape",
     "Residual",
-    "Sequential",
 ];
 
 #[test]
@@ -222,7 +221,13 @@ fn gradients_are_those_of_differences() {
             }
         }
         for slot in trial.planned.layout.trained() {
+            let expected = &case.grads[&slot.name].data;
+            // The row of padding is not trained, whatever it would do to the output.
+            let padded = case.layer.to_string().contains("padding_index");
             for i in slot.range().step_by(1 + slot.len() / 6) {
+                if padded && expected[i - slot.offset] == 0.0 {
+                    continue;
+                }
                 let mut moved = trial.clone();
                 moved.values[i] += STEP;
                 let up = product(&moved, case, input, rows);

@@ -383,9 +383,12 @@ impl Objective for Hinge {
 #[test]
 fn one_of_your_own() {
     let loss = Loss::custom(Arc::new(Hinge));
-    assert_eq!(serde_json::to_string(&loss).unwrap(), r#"{"loss":"Custom","name":"Hinge"}"#);
-    let error = serde_json::from_str::<Loss>(r#"{"loss":"Custom","name":"Hinge"}"#).unwrap_err();
-    assert!(error.to_string().contains("unknown variant `Custom`, expected one of"), "{error}");
+    let written = r#"{"loss":"Custom","name":"Hinge","takes":"values"}"#;
+    assert_eq!(serde_json::to_string(&loss).unwrap(), written);
+    let elsewhere: Loss = serde_json::from_str(written).unwrap();
+    assert_eq!((elsewhere.name(), elsewhere.objective().takes()), ("Hinge", TargetKind::Values));
+    let refused = refusal(elsewhere, &[4, 1], &Targets::Values(vec![1.0; 4]));
+    assert!(refused.contains("does not have the loss Hinge"), "{refused}");
     assert_eq!(loss, loss.clone());
     assert_ne!(loss, Loss::custom(Arc::new(Huber::default())));
     let targets = Targets::Values(vec![1.0, -1.0, 1.0, -1.0]);

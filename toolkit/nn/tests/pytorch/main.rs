@@ -15,4 +15,5 @@ mod dropout;
 mod layers;
 mod losses;
 mod optimizers;
+mod padding;
 mod sequences;

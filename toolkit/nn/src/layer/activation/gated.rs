@@ -58,6 +58,10 @@ impl Activation for Gelu {
     const FLOPS: usize = 14;
     const OF_INPUT: bool = true;
 
+    fn gain(&self) -> f64 {
+        std::f64::consts::SQRT_2
+    }
+
     fn value(&self, x: f32) -> f32 {
         match self.approximate {
             Approximation::None => 0.5 * x * (1.0 + libm::erff(x * FRAC_1_SQRT_2 as f32)),
@@ -125,6 +129,10 @@ impl Activation for Silu {
     const FLOPS: usize = 7;
     const OF_INPUT: bool = true;
 
+    fn gain(&self) -> f64 {
+        std::f64::consts::SQRT_2
+    }
+
     fn value(&self, x: f32) -> f32 {
         x / (1.0 + (-x).exp())
     }
@@ -156,6 +164,10 @@ impl Activation for Mish {
     const FLOPS: usize = 24;
     const OF_INPUT: bool = true;
 
+    fn gain(&self) -> f64 {
+        std::f64::consts::SQRT_2
+    }
+
     fn value(&self, x: f32) -> f32 {
         x * softplus(x).tanh()
     }
@@ -186,6 +198,10 @@ impl Activation for HardSwish {
     const KIND: &'static str = "HardSwish";
     const FLOPS: usize = 5;
     const OF_INPUT: bool = true;
+
+    fn gain(&self) -> f64 {
+        std::f64::consts::SQRT_2
+    }
 
     fn value(&self, x: f32) -> f32 {
         x * (x + 3.0).clamp(0.0, 6.0) / 6.0

@@ -60,6 +60,11 @@ pub trait Activation: Clone + Debug + Serialize + DeserializeOwned + Send + Sync
     /// It has no exact form.
     fn in_onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault>;
 
+    /// By what the deviation of the weights in front of it is multiplied; see [`Layer::gain`].
+    fn gain(&self) -> f64 {
+        1.0
+    }
+
     /// What a table shows beside its kind.
     fn note(&self) -> String {
         String::new()
@@ -92,6 +97,10 @@ macro_rules! activations {
 
             fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
                 self.in_onnx(pass, x)
+            }
+
+            fn gain(&self) -> Option<f64> {
+                Some(Activation::gain(self))
             }
 
             fn note(&self) -> String {

@@ -20,6 +20,10 @@ impl Activation for Relu {
     const FLOPS: usize = 1;
     const OF_INPUT: bool = false;
 
+    fn gain(&self) -> f64 {
+        std::f64::consts::SQRT_2
+    }
+
     fn value(&self, x: f32) -> f32 {
         x.max(0.0)
     }
@@ -66,6 +70,10 @@ impl Activation for LeakyRelu {
     const KIND: &'static str = "LeakyRelu";
     const FLOPS: usize = 2;
     const OF_INPUT: bool = true;
+
+    fn gain(&self) -> f64 {
+        (2.0 / (1.0 + self.negative_slope.powi(2))).sqrt()
+    }
 
     fn value(&self, x: f32) -> f32 {
         if x > 0.0 { x } else { self.negative_slope as f32 * x }
@@ -119,6 +127,10 @@ impl Activation for Elu {
     const FLOPS: usize = 8;
     const OF_INPUT: bool = true;
 
+    fn gain(&self) -> f64 {
+        std::f64::consts::SQRT_2
+    }
+
     fn value(&self, x: f32) -> f32 {
         if x > 0.0 { x } else { self.alpha as f32 * x.exp_m1() }
     }
@@ -145,7 +157,7 @@ impl Activation for Elu {
 
 /// `scale · elu(x)` with alpha 1.673… and scale 1.051…, so that activations keep mean 0 and
 /// deviation 1 (Klambauer et al. 2017, arXiv:1706.02515). Weights should begin with
-/// [`Init::LecunNormal`](crate::Init::LecunNormal).
+/// [`Scheme::LecunNormal`](crate::Scheme::LecunNormal).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selu;
 
@@ -153,6 +165,10 @@ impl Activation for Selu {
     const KIND: &'static str = "Selu";
     const FLOPS: usize = 9;
     const OF_INPUT: bool = true;
+
+    fn gain(&self) -> f64 {
+        0.75
+    }
 
     fn value(&self, x: f32) -> f32 {
         (SCALE * f64::from(Elu::new(ALPHA).value(x))) as f32

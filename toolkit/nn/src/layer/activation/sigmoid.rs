@@ -48,6 +48,10 @@ impl Activation for Tanh {
     const FLOPS: usize = 8;
     const OF_INPUT: bool = false;
 
+    fn gain(&self) -> f64 {
+        5.0 / 3.0
+    }
+
     fn value(&self, x: f32) -> f32 {
         x.tanh()
     }

@@ -3,7 +3,7 @@
 use trainbook_onnx::Attribute;
 
 use super::Rows;
-use crate::init::Begin;
+use crate::begin::Begin;
 use crate::layer::Fault;
 use crate::on_dfdx::{Backend, Real};
 

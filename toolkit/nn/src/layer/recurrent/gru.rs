@@ -7,7 +7,7 @@ use trainbook_onnx::Attribute;
 
 use super::Rows;
 use super::cell::{Cell, Step, gate, joined, parts, sigmoid};
-use crate::init::Begin;
+use crate::begin::Begin;
 use crate::layer::Fault;
 use crate::on_dfdx::{Backend, Real};
 

@@ -63,7 +63,7 @@ fn plan<C: Cell>(options: Options, plan: &mut Plan<'_>, input: &Sample) -> Resul
     let (hidden, rows) = (options.hidden, C::GATES * options.hidden);
     for ending in ["", "_reverse"].into_iter().take(options.directions()) {
         let name = |name: &str| format!("{name}_l0{ending}");
-        let weight = crate::init::Begin::Uniform(1.0 / (hidden as f64).sqrt());
+        let weight = crate::begin::Begin::Uniform(1.0 / (hidden as f64).sqrt());
         plan.parameter(&name("weight_ih"), [rows, features], Role::Weight, weight.clone());
         plan.parameter(&name("weight_hh"), [rows, hidden], Role::Weight, weight);
         let [input_bias, hidden_bias] = C::biases(hidden);
@@ -72,7 +72,10 @@ fn plan<C: Cell>(options: Options, plan: &mut Plan<'_>, input: &Sample) -> Resul
         plan.flops(steps * (2 * rows * (features + hidden) + C::FLOPS * hidden));
     }
     let width = options.directions() * hidden;
-    Ok(Sample::numbers(if options.sequences { vec![steps, width] } else { vec![width] }))
+    Ok(match options.sequences {
+        true => Sample::numbers([steps, width]).padded(input.padding),
+        false => Sample::numbers([width]),
+    })
 }
 
 fn forward<C: Cell, E: Real, D: Backend<E>>(

@@ -1,0 +1,182 @@
+//! Tensors that are trained differently from the others.
+
+use serde::{Deserialize, Serialize};
+
+use super::Rule;
+use crate::NnError;
+use crate::parameters::{Layout, Slot};
+
+/// Tensors that are trained differently from the others: at another rate, with another weight decay,
+/// or not at all. A tensor belongs to the first group whose pattern fits its name.
+///
+/// ```
+/// use trainbook_nn::optim::ParameterGroup;
+///
+/// let head = ParameterGroup::new("6.*").rate(10.0); // ten times the learning rate
+/// let rest = ParameterGroup::new("*").frozen();
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParameterGroup {
+    /// A tensor's name, such as `0.weight`; a layer's, such as `0` or `encoder`, for all tensors in
+    /// it; or a pattern in which `*` stands for any characters, such as `*.bias`.
+    pub tensors: String,
+    /// Times what the learning rate is. Default 1.
+    #[serde(default = "one")]
+    pub rate: f64,
+    /// The strength of weight decay for each of these tensors, biases and scales of norms included.
+    /// Default: the optimiser's, which spares those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_decay: Option<f64>,
+    /// Whether they keep the values that they have, and count in no gradient norm. Running
+    /// statistics of a frozen normalisation go on following the batches, as in PyTorch. Default:
+    /// not.
+    #[serde(default)]
+    pub frozen: bool,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+impl ParameterGroup {
+    /// The tensors that a pattern fits, trained as all others until an option is set.
+    pub fn new(tensors: impl Into<String>) -> Self {
+        Self { tensors: tensors.into(), rate: 1.0, weight_decay: None, frozen: false }
+    }
+
+    /// The same with a factor on the learning rate; 0 stops it, and decay with it.
+    #[must_use]
+    pub fn rate(mut self, factor: f64) -> Self {
+        self.rate = factor;
+        self
+    }
+
+    /// The same with a weight decay of its own, for every tensor of the group.
+    #[must_use]
+    pub fn weight_decay(mut self, weight_decay: f64) -> Self {
+        self.weight_decay = Some(weight_decay);
+        self
+    }
+
+    /// The same, not trained.
+    #[must_use]
+    pub fn frozen(mut self) -> Self {
+        self.frozen = true;
+        self
+    }
+
+    fn has(&self, slot: &Slot) -> bool {
+        let inside = slot.name.strip_prefix(self.tensors.as_str());
+        inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            || fits(&self.tensors, &slot.name)
+    }
+}
+
+/// Whether a name is the pattern, in which `*` stands for any characters.
+fn fits(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
+        return false;
+    };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+/// How one trained tensor is treated.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Treatment {
+    /// Times what the learning rate is.
+    pub rate: f64,
+    /// The strength of weight decay.
+    pub decay: f64,
+    /// Whether it keeps its values.
+    pub frozen: bool,
+}
+
+/// How each trained tensor of the layout is treated, in their order.
+///
+/// # Errors
+/// A group has no tensor, an option makes no sense, or nothing is left to be trained.
+pub(crate) fn treatments(
+    groups: &[ParameterGroup],
+    rule: &dyn Rule,
+    layout: &Layout,
+) -> Result<Vec<Treatment>, NnError> {
+    for group in groups {
+        let wrong = |setting, value: f64| {
+            let expected = "a finite number, at least 0".to_owned();
+            Err(NnError::Setting { setting, value: value.to_string(), expected })
+        };
+        if !(group.rate.is_finite() && group.rate >= 0.0) {
+            return wrong("the rate of a parameter group", group.rate);
+        }
+        if let Some(decay) = group.weight_decay.filter(|d| !(d.is_finite() && *d >= 0.0)) {
+            return wrong("the weight decay of a parameter group", decay);
+        }
+        if !layout.trained().any(|slot| group.has(slot)) {
+            let likeness = |slot: &&Slot| strsim::jaro_winkler(&slot.name, &group.tensors);
+            let nearest = layout.trained().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+            return Err(NnError::Setting {
+                setting: "the tensors of a parameter group",
+                value: format!("{:?}", group.tensors),
+                expected: match nearest {
+                    Some(nearest) => format!(
+                        "the name of a trained tensor or of a layer that has one, or a pattern with \
+                         `*`; the nearest is {:?}",
+                        nearest.name
+                    ),
+                    None => "left out, because this network has nothing to train".to_owned(),
+                },
+            });
+        }
+    }
+    let of = |slot: &Slot| {
+        let default = if slot.decays() { rule.weight_decay() } else { 0.0 };
+        match groups.iter().find(|group| group.has(slot)) {
+            None => Treatment { rate: 1.0, decay: default, frozen: false },
+            Some(group) => Treatment {
+                rate: group.rate,
+                decay: group.weight_decay.unwrap_or(default),
+                frozen: group.frozen,
+            },
+        }
+    };
+    let all: Vec<Treatment> = layout.trained().map(of).collect();
+    if !all.is_empty() && all.iter().all(|treatment| treatment.frozen) {
+        return Err(NnError::Setting {
+            setting: "parameter groups",
+            value: "frozen, all of them".to_owned(),
+            expected: "such that something is left to be trained".to_owned(),
+        });
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn patterns() {
+        for (pattern, name, expected) in [
+            ("0.weight", "0.weight", true),
+            ("0.weight", "0.weights", false),
+            ("*.bias", "encoder.0.bias", true),
+            ("*.bias", "encoder.0.bias.scale", false),
+            ("encoder.*.weight", "encoder.0.linear.weight", true),
+            ("*", "0.weight", true),
+            ("0*0", "0", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c-b", false),
+        ] {
+            assert_eq!(fits(pattern, name), expected, "{pattern} on {name}");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Steps of training in both engines: gathered gradients, groups of tensors, mixed rows, losses of
+//! one's own.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says so")]
+
+use trainbook_callbacks::Snapshot;
+use trainbook_core::array::Array;
+use trainbook_core::batch::{Batch, Mixed, Targets};
+use trainbook_core::random::{Seed, Stream};
+use trainbook_nn::layer::{LayerNorm, Sequential};
+use trainbook_nn::loss::{BinaryCrossEntropy, CrossEntropy, Loss, TargetKind};
+use trainbook_nn::optim::{Adam, AdamW, Optimizer, ParameterGroup, Sgd};
+use trainbook_nn::task::{BatchLoss, Device, Recipe, Task};
+use trainbook_nn::{Init, Network, Sample};
+
+const FEATURES: usize = 4;
+const CLASSES: usize = 3;
+
+fn net() -> Sequential {
+    Sequential::new().linear(6).with(LayerNorm::new()).tanh().dropout(0.3).linear(CLASSES)
+}
+
+fn recipe(loss: Loss, optimizer: impl Into<Optimizer>, groups: Vec<ParameterGroup>) -> Recipe {
+    Recipe {
+        network: Network::from(net()),
+        input: Sample::numbers([FEATURES]),
+        device: Device::Cpu,
+        loss,
+        optimizer: optimizer.into(),
+        groups,
+        init: Init::default(),
+        seed: Seed(1),
+    }
+}
+
+/// The task in both engines.
+fn both(recipe: &Recipe) -> [Box<dyn Task>; 2] {
+    [recipe.task().unwrap(), recipe.task_on_dfdx().unwrap()]
+}
+
+/// Rows of the batch with these numbers; their classes and values follow from the number.
+fn rows(samples: std::ops::Range<usize>, values: bool) -> Batch {
+    let number = |sample: usize, at: usize| {
+        Stream::new(Seed(3), "rows").at(sample as u64, at as u64).normal() as f32
+    };
+    let input = samples.clone().flat_map(|s| (0..FEATURES).map(move |at| number(s, at))).collect();
+    let targets = if values {
+        let labels = samples.clone().flat_map(|s| (0..CLASSES).map(move |at| number(s, 10 + at)));
+        Targets::Values(labels.map(|x| f32::from(u8::from(x > 0.0))).collect())
+    } else {
+        Targets::Classes(samples.clone().map(|s| (s % CLASSES) as u32).collect())
+    };
+    Batch {
+        input: Array::f32([samples.len(), FEATURES], input),
+        targets,
+        samples: samples.collect(),
+        mixed: None,
+    }
+}
+
+fn gradients(task: &mut dyn Task) -> Vec<Vec<f32>> {
+    let mut all = Vec::new();
+    task.edit(&mut |_, values| all.push(values.to_vec())).unwrap();
+    all
+}
+
+#[track_caller]
+fn near(a: &[Vec<f32>], b: &[Vec<f32>]) {
+    assert_eq!(a.len(), b.len());
+    for (a, b) in a.iter().flatten().zip(b.iter().flatten()) {
+        assert!((a - b).abs() < 2e-6 * (1.0 + b.abs()), "{a} for {b}");
+    }
+}
+
+#[test]
+fn small_batches_of_any_size_give_the_gradients_of_one() {
+    let weighted = CrossEntropy { weight: Some(vec![0.2, 1.0, 3.0]), ..CrossEntropy::default() };
+    // Batch 4..6 has classes 1 and 2 alone, so nothing in 6..7 counts.
+    let ignoring = CrossEntropy { ignore_index: Some(0), label_smoothing: 0.1, weight: None };
+    let losses: [(Loss, bool); 4] = [
+        (Loss::cross_entropy(), false),
+        (weighted.into(), false),
+        (ignoring.into(), false),
+        (BinaryCrossEntropy::default().into(), true),
+    ];
+    for (loss, values) in losses {
+        for mut task in both(&recipe(loss.clone(), AdamW::default(), Vec::new())) {
+            let whole = task.forward_backward(&rows(0..9, values)).unwrap();
+            let expected = gradients(&mut *task);
+            assert!(expected.iter().flatten().any(|g| g.abs() > 1e-3));
+            task.clear_gradients().unwrap();
+            let (mut sum, mut weight) = (0.0, 0.0);
+            for part in [0..4, 4..6, 6..7, 7..9] {
+                let BatchLoss { mean, weight: by } =
+                    task.forward_backward(&rows(part, values)).unwrap();
+                if by > 0.0 {
+                    sum += f64::from(mean) * by;
+                    weight += by;
+                }
+            }
+            near(&gradients(&mut *task), &expected);
+            assert!((sum / weight - f64::from(whole.mean)).abs() < 1e-6, "{loss}");
+            assert!((weight - whole.weight).abs() < 1e-6, "{loss}");
+        }
+    }
+}
+
+#[test]
+fn a_batch_in_which_nothing_counts_changes_no_gradient() {
+    let loss = CrossEntropy { ignore_index: Some(0), ..CrossEntropy::default() };
+    for mut task in both(&recipe(loss.into(), AdamW::default(), Vec::new())) {
+        task.forward_backward(&rows(0..5, false)).unwrap();
+        let before = gradients(&mut *task);
+        let nothing = task.forward_backward(&rows(6..7, false)).unwrap();
+        assert!(nothing.mean.is_nan() && nothing.weight == 0.0, "{nothing:?}");
+        assert_eq!(gradients(&mut *task), before);
+    }
+}
+
+#[test]
+fn a_mixed_batch_has_the_loss_of_both_targets() {
+    for mut task in both(&recipe(Loss::cross_entropy(), AdamW::default(), Vec::new())) {
+        let own = rows(0..5, false);
+        let other = Batch { targets: rows(1..6, false).targets, ..own.clone() };
+        let share = 0.3;
+        let mixed = Some(Mixed { targets: other.targets.clone(), share });
+        let mixed = Batch { mixed, ..own.clone() };
+        let mut of = |batch: &Batch| {
+            let loss = task.forward_backward(batch).unwrap().mean;
+            let gradients = gradients(&mut *task);
+            task.clear_gradients().unwrap();
+            (loss, gradients)
+        };
+        let ((a, of_a), (b, of_b), (found, gradient)) = (of(&own), of(&other), of(&mixed));
+        assert!((a - b).abs() > 0.01, "{a} and {b}");
+        assert!((found - (share * a + (1.0 - share) * b)).abs() < 1e-6);
+        let expected: Vec<Vec<f32>> = (of_a.iter().zip(&of_b))
+            .map(|(a, b)| a.iter().zip(b).map(|(a, b)| share * a + (1.0 - share) * b).collect())
+            .collect();
+        near(&gradient, &expected);
+    }
+}
+
+/// By how much one update moves each tensor.
+fn moved(task: &mut dyn Task) -> Vec<Vec<f32>> {
+    let before = task.model().weights();
+    task.forward_backward(&rows(0..6, false)).unwrap();
+    task.update(0.01).unwrap();
+    let Snapshot(after) = task.model().weights();
+    let pairs = after.iter().zip(&before.0);
+    pairs.map(|(a, b)| a.iter().zip(b).map(|(a, b)| a - b).collect()).collect()
+}
+
+/// The tensors of [`net`], in order.
+const NAMES: [&str; 6] = ["0.weight", "0.bias", "1.weight", "1.bias", "4.weight", "4.bias"];
+
+#[test]
+fn groups_are_trained_as_they_say() {
+    let sgd = Sgd { weight_decay: 0.1, ..Sgd::default() };
+    let groups = vec![
+        ParameterGroup::new("0.weight").rate(10.0),
+        ParameterGroup::new("0.*").weight_decay(0.5),
+        ParameterGroup::new("1").frozen(),
+    ];
+    let plain = recipe(Loss::cross_entropy(), sgd, Vec::new());
+    let grouped = recipe(Loss::cross_entropy(), sgd, groups);
+    for (mut plain, mut grouped) in both(&plain).into_iter().zip(both(&grouped)) {
+        let names: Vec<String> = plain.model().tensors().iter().map(|t| t.name.clone()).collect();
+        assert_eq!(names, NAMES);
+        let bias = grouped.model().weights().0[1].clone();
+        let (expected, found) = (moved(&mut *plain), moved(&mut *grouped));
+        let scaled = |tensor: &[f32], by: f32| tensor.iter().map(|d| d * by).collect::<Vec<f32>>();
+        near(&found[0..1], &[scaled(&expected[0], 10.0)]);
+        // The bias does not decay by itself; asked for, it does: lr · λ · w more.
+        let decayed = expected[1].iter().zip(&bias).map(|(d, w)| d - 0.01 * 0.5 * w).collect();
+        near(&found[1..2], &[decayed]);
+        assert!(found[2].iter().chain(&found[3]).all(|d| *d == 0.0), "{found:?}");
+        near(&found[4..6], &expected[4..6]);
+
+        // What is frozen counts in no norm, and nobody is shown its gradient.
+        grouped.forward_backward(&rows(0..6, false)).unwrap();
+        let shown = gradients(&mut *grouped);
+        assert_eq!(shown.len(), 4);
+        let tensors = trainbook_callbacks::Gradients::tensors(&*grouped).to_vec();
+        assert!(tensors.iter().all(|tensor| !tensor.name.starts_with("1.")), "{tensors:?}");
+        assert_eq!(grouped.stats().unwrap().len(), 4);
+        let norm = shown.iter().flatten().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+        assert!((grouped.global_norm().unwrap() - norm).abs() < 1e-6 * norm);
+    }
+}
+
+#[test]
+fn a_task_with_groups_goes_on_from_its_state() {
+    let groups =
+        || vec![ParameterGroup::new("0").frozen(), ParameterGroup::new("*.bias").rate(2.0)];
+    for at in 0..2 {
+        let recipe = recipe(Loss::cross_entropy(), Adam::default(), groups());
+        let [mut first, mut second] = [0, 1].map(|_| both(&recipe).into_iter().nth(at).unwrap());
+        moved(&mut *first);
+        second.load_state(&first.state().unwrap()).unwrap();
+        assert_eq!(moved(&mut *first), moved(&mut *second));
+        assert_eq!(first.state().unwrap(), second.state().unwrap());
+    }
+}
+
+#[test]
+fn groups_that_make_no_sense_are_refused() {
+    let refused = |groups: Vec<ParameterGroup>| {
+        let recipe = recipe(Loss::cross_entropy(), AdamW::default(), groups);
+        let (host, dfdx) = (recipe.task().err().unwrap(), recipe.task_on_dfdx().err().unwrap());
+        assert_eq!(host.to_string(), dfdx.to_string());
+        host.to_string()
+    };
+    let unknown = refused(vec![ParameterGroup::new("0.wieght")]);
+    assert!(unknown.contains("\"0.wieght\"") && unknown.contains("\"0.weight\""), "{unknown}");
+    assert!(refused(vec![ParameterGroup::new("3")]).contains("nearest"), "dropout has no tensors");
+    assert!(refused(vec![ParameterGroup::new("*").frozen()]).contains("left to be trained"));
+    assert!(refused(vec![ParameterGroup::new("0").rate(f64::NAN)]).contains("at least 0"));
+    assert!(refused(vec![ParameterGroup::new("0").weight_decay(-1.0)]).contains("at least 0"));
+    let group = ParameterGroup::new("*.bias").rate(0.5).weight_decay(0.1);
+    let json = serde_json::to_string(&group).unwrap();
+    assert_eq!(serde_json::from_str::<ParameterGroup>(&json).unwrap(), group);
+    let short: ParameterGroup = serde_json::from_str(r#"{"tensors": "0"}"#).unwrap();
+    assert_eq!(short, ParameterGroup::new("0"));
+}
+
+#[test]
+fn a_closure_is_a_loss() {
+    use dfdx::prelude::*;
+    let squared = Loss::from_fn("Squared", TargetKind::Values, |x, y| (x - y).square().mean());
+    let likely = Loss::from_fn("Likely", TargetKind::Classes, |x, y| {
+        // Of each row the logarithm of its class's probability, averaged over the rows.
+        let width = x.shape().1 as f32;
+        -(x.log_softmax::<Axis<1>>() * y).mean() * width
+    });
+    let pairs =
+        [(squared, Loss::mean_squared_error(), true), (likely, Loss::cross_entropy(), false)];
+    for (ours, theirs, values) in pairs {
+        let tasks = both(&recipe(ours.clone(), AdamW::default(), Vec::new()));
+        let others = both(&recipe(theirs, AdamW::default(), Vec::new()));
+        for (mut task, mut other) in tasks.into_iter().zip(others) {
+            let batch = rows(0..7, values);
+            let (a, b) = (task.forward_backward(&batch), other.forward_backward(&batch));
+            let (a, b) = (a.unwrap(), b.unwrap());
+            assert!((a.mean - b.mean).abs() < 1e-6 && a.weight == b.weight, "{a:?} {b:?}");
+            near(&gradients(&mut *task), &gradients(&mut *other));
+            let refused = task.forward_backward(&rows(0..7, !values)).unwrap_err().to_string();
+            assert!(refused.contains(ours.name()), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What a network makes of rows.
+
+use trainbook_core::array::{Array, Numbers};
+use trainbook_onnx::Head;
+
+use super::{Run, Trainer};
+use crate::Error;
+use crate::data::{DataError, Dataset};
+use crate::nn::loss::TargetKind;
+use crate::task::{Loss, Model};
+
+/// A network with what stands before it and behind it.
+struct Predictor<'a> {
+    model: &'a dyn Model,
+    data: &'a Dataset,
+    loss: &'a Loss,
+}
+
+impl Predictor<'_> {
+    fn of_rows(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, Error> {
+        let shape = std::iter::once(rows).chain(self.data.shape().iter().copied());
+        let input = Array::f32(shape.collect::<Vec<_>>(), features.to_vec());
+        Ok(self.outputs(&input)?.floats().to_vec())
+    }
+
+    fn outputs(&self, input: &Array) -> Result<Array, Error> {
+        Ok(match &input.numbers {
+            Numbers::F32(numbers) => {
+                let normalized = Array::f32(input.shape.clone(), normalized(self.data, numbers));
+                self.model.predict(&normalized)?
+            }
+            Numbers::I64(_) => self.model.predict(input)?,
+        })
+    }
+
+    fn probabilities(&self, input: &Array) -> Result<Array, Error> {
+        let loss = self.loss.objective();
+        let of_labels = matches!(self.loss, Loss::BinaryCrossEntropy(_));
+        if loss.takes() == TargetKind::Values && !of_labels {
+            let reason =
+                format!("{} is on values, which have no probabilities; use predict", loss.name());
+            return Err(DataError::Refused { action: "give probabilities for", reason }.into());
+        }
+        let mut outputs = self.outputs(input)?;
+        let width = outputs.shape.last().copied().unwrap_or(1).max(1);
+        let Numbers::F32(logits) = &mut outputs.numbers else { return Ok(outputs) };
+        if of_labels {
+            let sigmoid = |x: f32| (1.0 / (1.0 + (-f64::from(x)).exp())) as f32;
+            logits.iter_mut().for_each(|x| *x = sigmoid(*x));
+        } else {
+            let head = Head { softmax: true, class: false };
+            if let Some(probabilities) = head.apply(std::mem::take(logits), width).pop() {
+                *logits = probabilities;
+            }
+        }
+        Ok(outputs)
+    }
+}
+
+impl Run {
+    fn predictor(&self) -> Predictor<'_> {
+        Predictor { model: &*self.model, data: &self.data, loss: &self.loss }
+    }
+
+    /// The network's raw outputs for rows as they stand in the data file, row-major.
+    ///
+    /// # Errors
+    /// The rows are not such as the network was fitted to.
+    pub fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, Error> {
+        self.predictor().of_rows(features, rows)
+    }
+
+    /// The network's raw outputs for rows as they stand in the data: numbers before normalisation,
+    /// or indices; the batch is the first dimension of both.
+    ///
+    /// # Errors
+    /// The rows are not such as the network was fitted to.
+    pub fn predict_on(&self, input: &Array) -> Result<Array, Error> {
+        self.predictor().outputs(input)
+    }
+
+    /// Probabilities in place of the raw outputs: their softmax over the classes, or with
+    /// [`BinaryCrossEntropy`](crate::nn::loss::BinaryCrossEntropy) each one's sigmoid.
+    ///
+    /// # Errors
+    /// The rows are not such as the network was fitted to, or it was trained on values.
+    pub fn predict_proba(&self, input: &Array) -> Result<Array, Error> {
+        self.predictor().probabilities(input)
+    }
+}
+
+/// With the network as it is now; see [`Run`] for what each gives.
+impl Trainer {
+    fn predictor(&self) -> Predictor<'_> {
+        Predictor { model: self.task.model(), data: &self.data, loss: &self.recipe.loss }
+    }
+
+    /// As [`Run::predict`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, Error> {
+        self.predictor().of_rows(features, rows)
+    }
+
+    /// As [`Run::predict_on`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn predict_on(&self, input: &Array) -> Result<Array, Error> {
+        self.predictor().outputs(input)
+    }
+
+    /// As [`Run::predict_proba`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn predict_proba(&self, input: &Array) -> Result<Array, Error> {
+        self.predictor().probabilities(input)
+    }
+}
+
+/// Rows as the network takes them.
+pub(super) fn normalized(data: &Dataset, features: &[f32]) -> Vec<f32> {
+    let width = data.width().max(1);
+    let mut normalized = vec![0.0; features.len()];
+    for (raw, out) in features.chunks(width).zip(normalized.chunks_mut(width)) {
+        data.normalization().apply(raw, out);
+    }
+    normalized
+}

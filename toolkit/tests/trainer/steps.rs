@@ -1,0 +1,325 @@
+//! What a step is made of: gathered batches, mixed rows, groups, several targets, losses of one's
+//! own; and what comes of it.
+
+use std::sync::{Arc, Mutex};
+
+use trainbook::callbacks::Moment;
+use trainbook::data::DataError;
+use trainbook::prelude::*;
+use trainbook::trainer::TrainerBuilder;
+
+use crate::support::{BATCHES, builder, clouds, counts, name, probe, weight_bits};
+
+fn losses(run: &Run) -> Vec<f64> {
+    run.history().iter().map(|row| row.metrics[0].value).collect()
+}
+
+#[test]
+fn gathered_batches_train_as_one_large_batch_with_its_tail() {
+    // 70 rows: four batches of 16 and one of 6, in steps of 48 and 22; or batches of 48 and 22.
+    let data = clouds();
+    let train = |builder: TrainerBuilder| {
+        let mut trainer = builder.with(Clip::global_norm(0.5)).build().unwrap();
+        let run = trainer.fit(Epochs(4)).unwrap();
+        (counts(trainer.counters()), losses(&run), run.model().weights().0)
+    };
+    let (counted, found, ours) = train(builder(&data, 3).accumulate(3));
+    let (_, expected, theirs) = train(builder(&data, 3).batch_size(48));
+    assert_eq!(counted, [4, 4 * BATCHES, 8, 8]);
+    for (a, b) in found.iter().zip(&expected) {
+        assert!((a - b).abs() < 1e-6, "{found:?}, {expected:?}");
+    }
+    for (a, b) in ours.iter().flatten().zip(theirs.iter().flatten()) {
+        assert!((a - b).abs() < 1e-5, "{a} for {b}");
+    }
+    let (_, plain, _) = train(builder(&data, 3));
+    assert!((plain[3] - expected[3]).abs() > 1e-3, "it makes no difference here");
+}
+
+#[test]
+fn each_batch_begins_and_each_step_ends_once() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let told = seen.clone();
+    let watch = probe(move |moment| {
+        let rows = match &*moment {
+            Moment::BatchStart(batch) => batch.samples.len(),
+            Moment::RawGradients(view) => view.samples.len(),
+            Moment::StepEnd(step) => step.samples.len(),
+            _ => return Ok(Flow::Continue),
+        };
+        told.lock().unwrap().push((name(moment), rows));
+        Ok(Flow::Continue)
+    });
+    let mut trainer = builder(&clouds(), 1).accumulate(3).with(watch).build().unwrap();
+    trainer.fit(Epochs(1)).unwrap();
+    let step = |batches: &[usize]| {
+        let rows = batches.iter().sum();
+        let ends = ["RawGradients", "StepEnd"].map(|end| (end, rows));
+        batches.iter().map(|rows| ("BatchStart", *rows)).chain(ends).collect::<Vec<_>>()
+    };
+    assert_eq!(*seen.lock().unwrap(), [step(&[16, 16, 16]), step(&[16, 6])].concat());
+}
+
+#[test]
+fn schedules_and_lengths_count_updates() {
+    let rates = Arc::new(Mutex::new(Vec::new()));
+    let told = rates.clone();
+    let watch = on_step_end(move |step| {
+        told.lock().unwrap().push(step.learning_rate);
+        Ok(Flow::Continue)
+    });
+    let schedule = LrSchedule::step(1.0, 1, 0.1);
+    let mut trainer =
+        builder(&clouds(), 1).accumulate(3).with(schedule).with(watch).build().unwrap();
+    trainer.fit(Steps(5)).unwrap();
+    assert_eq!(trainer.counters().updates_applied, 5);
+    assert_eq!(trainer.counters().epoch, 3);
+    let rates = rates.lock().unwrap();
+    for (rate, expected) in rates.iter().zip([1.0, 1.0, 0.1, 0.1, 0.01]) {
+        assert!((rate - expected).abs() < 1e-12, "{rates:?}");
+    }
+    let mut every_second = builder(&clouds(), 1).accumulate(3);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let told = seen.clone();
+    let watch = on_step_end(move |step| {
+        told.lock().unwrap().push(step.counters.updates_attempted);
+        Ok(Flow::Continue)
+    });
+    every_second = every_second.with(every(2, watch));
+    every_second.build().unwrap().fit(Steps(5)).unwrap();
+    assert_eq!(*seen.lock().unwrap(), [1, 3, 5]);
+}
+
+#[test]
+fn mixed_rows_train_and_validate_unmixed() {
+    // Each feature four times, so that there is something to cut.
+    let data = clouds();
+    let rows = (0..data.len()).flat_map(|row| data.features(row));
+    let features = rows.flat_map(|x| [*x; 4]).collect();
+    let images = Dataset::from_rows("wide clouds", 16, features, data.targets().clone())
+        .unwrap()
+        .split(Split::stratified(0.7, 0.2, 0.1), Seed(1))
+        .unwrap()
+        .image(1, 4, 4)
+        .unwrap();
+    let net = || Sequential::new().flatten().linear(8).relu().linear(3);
+    let train = |mix: Option<Mix>, seed| {
+        let builder = Trainer::classifier(&images, net()).seed(seed).learning_rate(1e-2).quiet();
+        builder.mix(mix).build().unwrap().fit(Epochs(10)).unwrap()
+    };
+    let plain = train(None, 1);
+    for mix in [Mix::mixup(0.4), Mix::cutmix(1.0)] {
+        let (run, again) = (train(Some(mix), 1), train(Some(mix), 1));
+        assert_eq!(weight_bits(&run), weight_bits(&again));
+        assert_ne!(weight_bits(&run), weight_bits(&plain));
+        // Mixed rows are harder; whole ones are told apart all the same.
+        assert!(losses(&run)[9] > losses(&plain)[9] + 0.02, "{:?}", losses(&run));
+        let accuracy = run.evaluate(Part::Validation).unwrap().accuracy().unwrap();
+        assert!(accuracy > 0.6, "{mix:?}: {accuracy}");
+    }
+    let refused = builder(&clouds(), 1).mix(Mix::cutmix(1.0)).build().err().unwrap();
+    assert!(refused.to_string().contains("images or series"), "{refused}");
+}
+
+#[test]
+fn groups_reach_the_trainer_and_its_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let train = |groups: Vec<ParameterGroup>| {
+        let builder = builder(&clouds(), 1).parameter_groups(groups).store(&store);
+        let mut trainer = builder.with(GradientMonitor::new()).build().unwrap();
+        let before = trainer.predict_on(&Array::f32([1, 4], vec![1.0; 4])).unwrap();
+        (trainer.fit(Epochs(1)).unwrap(), before)
+    };
+    let group = ParameterGroup::new("0").frozen();
+    let (run, _) = train(vec![group.clone()]);
+    let (plain, _) = train(Vec::new());
+    assert_eq!(run.model().weights().0.len(), 4);
+    assert_ne!(weight_bits(&run), weight_bits(&plain));
+    let stored = store.run(&run.id().unwrap().to_string()).unwrap();
+    assert_eq!(stored.recipe().unwrap().groups, [group]);
+    let error = builder(&clouds(), 1)
+        .parameter_groups([ParameterGroup::new("0.weigth").frozen()])
+        .build()
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("the nearest is \"0.weight\""), "{error}");
+}
+
+/// Rows of 3 features with two values, their sum and their product.
+fn two_values() -> Dataset {
+    let features: Vec<f32> = (0..240).map(|i| ((i * 37 % 23) as f32 - 11.0) / 11.0).collect();
+    let values = features.chunks(3).flat_map(|row| [row[0] + row[1], row[0] * row[2]]).collect();
+    Dataset::from_arrays("two values", Array::f32([80, 3], features), Array::f32([80, 2], values))
+        .unwrap()
+        .split(Split::random(0.8, 0.1, 0.1), Seed(1))
+        .unwrap()
+}
+
+#[test]
+fn rows_with_several_values_are_learned() {
+    let data = two_values();
+    assert_eq!((data.len(), data.targets_per_row()), (80, 2));
+    let net = |outputs| Sequential::new().linear(16).tanh().linear(outputs);
+    let train = |loss: Loss| {
+        let builder = Trainer::regressor(&data, net(2)).seed(1).learning_rate(1e-2).quiet();
+        builder.loss(loss).build().unwrap().fit(Epochs(60)).unwrap()
+    };
+    for loss in [Loss::mean_squared_error(), Loss::huber()] {
+        let run = train(loss);
+        assert!(run.evaluate(Part::Test).unwrap().loss < 0.02, "{run}");
+        assert_eq!(run.predict(&[0.5, -0.25, 1.0], 1).unwrap().len(), 2);
+        let error = run.predict_proba(&Array::f32([1, 3], vec![0.0; 3])).unwrap_err().to_string();
+        assert!(error.contains("have no probabilities"), "{error}");
+    }
+    let error = |outputs| {
+        let built = Trainer::regressor(&data, net(outputs)).quiet().build();
+        let error = built.err().unwrap();
+        assert!(matches!(&error, Error::Data(DataError::Refused { .. })), "{error}");
+        error.to_string()
+    };
+    assert!(error(1).contains("the network has one output, and a row has 2 values"));
+    assert!(error(3).contains("the network has 3 outputs, and a row has 2 values"));
+}
+
+#[test]
+fn several_labels_a_row_have_a_probability_each() {
+    let data = two_values();
+    let signs = match data.targets() {
+        Targets::Values(values) => values.iter().map(|v| f32::from(u8::from(*v > 0.0))).collect(),
+        Targets::Classes(_) => panic!("these are values"),
+    };
+    let features: Vec<f32> = (0..80).flat_map(|row| data.features(row).to_vec()).collect();
+    let input = Array::f32([80, 3], features);
+    let labels = Array::f32([80, 2], signs);
+    let data = Dataset::from_arrays("labels", input.clone(), labels)
+        .unwrap()
+        .split(Split::random(0.8, 0.1, 0.1), Seed(1))
+        .unwrap();
+    let mut trainer = Trainer::regressor(&data, Sequential::new().linear(24).tanh().linear(2))
+        .loss(BinaryCrossEntropy::default())
+        .seed(2)
+        .learning_rate(2e-2)
+        .quiet()
+        .build()
+        .unwrap();
+    let run = trainer.fit(Epochs(60)).unwrap();
+    let (logits, chances) = (run.predict_on(&input).unwrap(), run.predict_proba(&input).unwrap());
+    assert_eq!(chances.shape, [80, 2]);
+    assert_eq!(trainer.predict_proba(&input).unwrap(), chances);
+    let Targets::Values(labels) = data.targets() else { panic!("these are values") };
+    let mut right = 0;
+    for ((x, p), label) in logits.floats().iter().zip(chances.floats()).zip(labels) {
+        assert!((p - 1.0 / (1.0 + (-x).exp())).abs() < 1e-6);
+        right += usize::from((*p > 0.5) == (*label > 0.5));
+    }
+    assert!(right > 145, "{right} of 160");
+}
+
+#[test]
+fn probabilities_of_classes_add_up_to_one() {
+    let data = clouds();
+    let mut trainer = builder(&data, 1).build().unwrap();
+    let run = trainer.fit(Epochs(5)).unwrap();
+    let rows = Array::f32([3, 4], data.features(0).repeat(3));
+    let (logits, chances) = (run.predict_on(&rows).unwrap(), run.predict_proba(&rows).unwrap());
+    for (x, p) in logits.floats().chunks(3).zip(chances.floats().chunks(3)) {
+        assert!((p.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        assert!((p[0] / p[1] - (x[0] - x[1]).exp()).abs() < 1e-4 * (p[0] / p[1]));
+    }
+    trainer.fit(Epochs(1)).unwrap();
+    assert_ne!(trainer.predict_proba(&rows).unwrap(), chances, "the trainer has gone on");
+    assert_eq!(run.predict_proba(&rows).unwrap(), chances);
+}
+
+#[test]
+fn a_loss_of_ones_own_trains_and_is_named_where_it_is_missing() {
+    use dfdx::prelude::*;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let data = two_values();
+    let quartic =
+        Loss::from_fn("Quartic", TargetKind::Values, |x, y| (x - y).square().square().mean());
+    let net = || Sequential::new().linear(16).tanh().linear(2);
+    let mut trainer = Trainer::regressor(&data, net())
+        .loss(quartic.clone())
+        .seed(1)
+        .learning_rate(1e-2)
+        .quiet()
+        .store(&store)
+        .build()
+        .unwrap();
+    let run = trainer.fit(Epochs(30)).unwrap();
+    let losses = losses(&run);
+    assert!(losses[29] < 0.1 * losses[0], "{losses:?}");
+    // Elsewhere the network is there, and the loss is not.
+    let stored = store.run(&run.id().unwrap().to_string()).unwrap();
+    let again = stored.load_on(&data, &Kinds::standard()).unwrap();
+    let row = [0.1, 0.2, 0.3];
+    assert_eq!(again.predict(&row, 1).unwrap(), run.predict(&row, 1).unwrap());
+    let error = again.evaluate(Part::Test).unwrap_err().to_string();
+    assert!(error.contains("does not have the loss Quartic"), "{error}");
+}
+
+#[test]
+fn losses_and_targets_that_do_not_fit_are_refused() {
+    let says = |builder: TrainerBuilder, part: &str| {
+        let error = builder.quiet().build().err().unwrap().to_string();
+        assert!(error.contains(part), "{error}");
+    };
+    let net = || Sequential::new().linear(3);
+    says(
+        Trainer::classifier(&clouds(), net()).loss(MeanSquaredError),
+        "MeanSquaredError needs values",
+    );
+    says(Trainer::classifier(&two_values(), net()), "CrossEntropy needs classes");
+    let per_position = Sequential::new().with(layer::Reshape::new([2, 2])).linear(3);
+    says(Trainer::classifier(&clouds(), per_position), "outputs for 2 positions of a row");
+    says(builder(&clouds(), 1).accumulate(0), "accumulate");
+    says(builder(&clouds(), 1).mix(Mix::mixup(-1.0)), "above 0");
+}
+
+#[test]
+fn a_dev_run_leaves_no_trace_and_fails_as_the_real_one_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let full = |data: &Dataset| {
+        builder(data, 1)
+            .with(LrSchedule::one_cycle(1e-2))
+            .with(Clip::global_norm(0.1))
+            .with(EarlyStopping::on("val_loss").patience(1).restore_best())
+            .with(Checkpoint::best("val_loss"))
+            .store(&store)
+    };
+    let mut trainer = full(&clouds()).build().unwrap();
+    trainer.fit(Epochs(1)).unwrap();
+    let before = (trainer.state_hash().unwrap(), trainer.counters());
+    let report = trainer.dev_run(2).unwrap();
+    assert_eq!((trainer.state_hash().unwrap(), trainer.counters()), before);
+    assert_eq!(store.query("seed = 1").unwrap().len(), 1, "it was recorded");
+    let text = report.to_string();
+    for part in ["train: ", "validation: ", "test: ", "ONNX form: there is one"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert!(text.contains("20 rows of the validation part"), "{text}");
+    let mut twin = full(&clouds()).build().unwrap();
+    twin.fit(Epochs(1)).unwrap();
+    let (a, b) = (trainer.fit(Epochs(1)).unwrap(), twin.fit(Epochs(1)).unwrap());
+    assert_eq!(weight_bits(&a), weight_bits(&b));
+
+    let broken = on_step_end(|_| Err(CallbackError::custom("no such thing")));
+    let mut trainer = full(&clouds()).with(broken).build().unwrap();
+    let before = trainer.state_hash().unwrap();
+    let error = trainer.dev_run(1).unwrap_err().to_string();
+    assert!(error.contains("no such thing"), "{error}");
+    assert_eq!(trainer.state_hash().unwrap(), before);
+}
+
+#[test]
+fn a_cut_data_set_says_so_in_its_recipe() {
+    let data = clouds().first_rows(8).first_rows(12);
+    let parts = [Part::Train, Part::Validation, Part::Test].map(|part| data.part(part).len());
+    assert_eq!(parts, [8, 8, 8]);
+    assert_eq!(data.recipe().first_rows, Some(8));
+    assert_ne!(data.fingerprint().hash, clouds().fingerprint().hash);
+}
