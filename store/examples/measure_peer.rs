@@ -1,5 +1,5 @@
-//! What logging and querying cost, for `cargo xtask peers`: `measure_peer 1000,10000` prints one
-//! JSON object, times in seconds. `tests/python/measure_mlflow.py` does the same in MLflow.
+//! What logging and querying cost, for `cargo xtask peers store`: `measure_peer 1000,10000` prints
+//! one JSON object, times in seconds. `tests/python/measure_mlflow.py` does the same in MLflow.
 
 use std::path::Path;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-"""What logging and querying cost in MLflow with SQLite, for `cargo xtask peers`: prints one JSON object, times in seconds.
+"""What logging and querying cost in MLflow with SQLite, for `cargo xtask peers store`: prints one JSON object, times in seconds.
 
 `store/examples/measure_peer.rs` does the same in trainbook. MLflow's client works on the database file itself, without a
 server between them. The runs that are queried go into its tables directly, because making 10,000 through the client

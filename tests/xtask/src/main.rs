@@ -34,7 +34,10 @@ usage: cargo xtask COMMAND
   accuracy [--json] [TASK…]
                    how well the library learns on five tasks, beside PyTorch's figures
   bench            the trainer's step against a hand-written loop, and what export and store cost
-  peers [--quick]  the run store beside MLflow with SQLite; --quick asks 1,000 runs only, not 10,000
+  peers [--json] [--only PEER] [MODEL…]
+                   a training step of six networks beside PyTorch, candle and burn
+  peers store [--quick]
+                   the run store beside MLflow with SQLite; --quick asks 1,000 runs only, not 10,000
   setup            only install what the others need (into .cache, nothing else)
 ";
 
@@ -65,7 +68,7 @@ fn dispatch(mut args: Vec<OsString>) -> Result<ExitCode> {
             no_options(&command, &args)?;
             bench::run()?;
         }
-        "peers" => peers::run(flag(&command, &args, "--quick")?)?,
+        "peers" => peers::run(&args)?,
         "setup" => {
             no_options(&command, &args)?;
             setup()?;

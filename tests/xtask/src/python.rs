@@ -35,6 +35,8 @@ pub enum Packages {
     Newest,
     /// The oldest ONNX Runtime that exported files are tested in.
     Oldest,
+    /// PyTorch, for `cargo xtask peers`.
+    Peers,
 }
 
 impl Packages {
@@ -43,6 +45,7 @@ impl Packages {
         match self {
             Self::Newest => "venv",
             Self::Oldest => "venv-oldest",
+            Self::Peers => "venv-peers",
         }
     }
 
@@ -51,17 +54,19 @@ impl Packages {
         match self {
             Self::Newest => "requirements.txt",
             Self::Oldest => "requirements-oldest.txt",
+            Self::Peers => "requirements-peers.txt",
         }
     }
 }
 
-/// Installs the pinned packages into their virtual environments in the cache.
+/// Installs the tests' pinned packages into their virtual environments in the cache.
 pub fn install(cache: &Cache) -> Result<()> {
     install_one(cache, Packages::Newest)?;
     install_one(cache, Packages::Oldest)
 }
 
-fn install_one(cache: &Cache, packages: Packages) -> Result<()> {
+/// Installs the pinned packages into their virtual environment, unless they are there.
+pub fn install_one(cache: &Cache, packages: Packages) -> Result<()> {
     let path = shell::root().join("tests/python").join(packages.requirements());
     let requirements =
         fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
@@ -92,7 +97,9 @@ fn install_one(cache: &Cache, packages: Packages) -> Result<()> {
         )?;
         let mut pip = shell::command(partial.join("bin/python"));
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-        shell::run(pip.args(["--require-hashes", "--only-binary=:all:", "-r"]).arg(&path))?;
+        // The file names everything that is needed, and nothing else is to come.
+        pip.args(["--no-deps", "--require-hashes", "--only-binary=:all:", "-r"]);
+        shell::run(pip.arg(&path))?;
         fs::write(partial.join("requirements.sha256"), &wanted)
             .context("failed to write the stamp of the packages")
     })

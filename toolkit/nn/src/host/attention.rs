@@ -1,9 +1,11 @@
 //! Attention over the pieces of one memory: each head of each sample by itself.
 
-use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, s};
 use rayon::prelude::*;
 
+use super::exp::exp;
+use super::gemm::product;
+use super::simd::wide;
 use super::rows;
 use crate::layer::Fault;
 
@@ -76,7 +78,7 @@ impl Attention {
             let part = |part| qkv.slice(s![sample, .., self.columns(part, head)]);
             let (q, k, v) = (part(0), part(1), part(2));
             let mut scores = ArrayViewMut2::from_shape((length, length), &mut *weights)?;
-            general_mat_mul(self.scale(), &q, &k.t(), 0.0, &mut scores);
+            product(self.scale(), &q, &k.t(), false, &mut scores);
             for (row, scores) in weights.chunks_exact_mut(length).enumerate() {
                 let (seen, hidden) = scores.split_at_mut(self.seen(row));
                 hidden.fill(0.0);
@@ -91,7 +93,7 @@ impl Attention {
                 softmax(seen);
             }
             let weights = ndarray::ArrayView2::from_shape((length, length), &*weights)?;
-            general_mat_mul(1.0, &weights, &v, 0.0, &mut into);
+            product(1.0, &weights, &v, false, &mut into);
             Ok::<(), Fault>(())
         })
     }
@@ -133,23 +135,19 @@ impl Attention {
                 let of_merged = of_merged.slice(s![sample, .., self.columns(0, head)]);
                 let square = (length, length);
                 let p = ndarray::ArrayView2::from_shape(square, weights)?;
-                general_mat_mul(1.0, &p.t(), &of_merged, 0.0, &mut of_v);
+                product(1.0, &p.t(), &of_merged, false, &mut of_v);
                 let mut scores = ArrayViewMut2::from_shape(square, &mut of_scores[..])?;
-                general_mat_mul(1.0, &of_merged, &v.t(), 0.0, &mut scores);
+                product(1.0, &of_merged, &v.t(), false, &mut scores);
                 let scale = self.scale();
                 let rows = of_scores.chunks_exact_mut(length).zip(weights.chunks_exact(length));
                 for (row, (of_scores, weights)) in rows.enumerate() {
                     let (seen, hidden) = of_scores.split_at_mut(self.seen(row));
-                    let weights = &weights[..seen.len()];
-                    let [along] = rows::sums([&*seen, weights, weights], |g, p, _| [g * p]);
-                    for (g, p) in seen.iter_mut().zip(weights) {
-                        *g = (*g - along) * p * scale;
-                    }
+                    softmax_backward(seen, &weights[..seen.len()], scale);
                     hidden.fill(0.0);
                 }
                 let scores = ndarray::ArrayView2::from_shape(square, &of_scores[..])?;
-                general_mat_mul(1.0, &scores, &k, 0.0, &mut of_q);
-                general_mat_mul(1.0, &scores.t(), &q, 0.0, &mut of_k);
+                product(1.0, &scores, &k, false, &mut of_q);
+                product(1.0, &scores.t(), &q, false, &mut of_k);
                 Ok(())
             },
         )
@@ -158,8 +156,20 @@ impl Attention {
 
 /// The softmax of a row, in its place.
 fn softmax(row: &mut [f32]) {
-    let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    row.iter_mut().for_each(|x| *x = (*x - max).exp());
-    let scale = 1.0 / rows::sum(row, |x| x);
-    row.iter_mut().for_each(|x| *x *= scale);
+    wide(|| {
+        let max = rows::max(row);
+        row.iter_mut().for_each(|x| *x = exp(*x - max));
+        let scale = 1.0 / rows::sum(row, |x| x);
+        row.iter_mut().for_each(|x| *x *= scale);
+    });
+}
+
+/// From the gradient in a softmax that in what it is of, times `scale`, in its place.
+fn softmax_backward(gradient: &mut [f32], weights: &[f32], scale: f32) {
+    wide(|| {
+        let [along] = rows::sums([&*gradient, weights, weights], |g, p, _| [g * p]);
+        for (g, p) in gradient.iter_mut().zip(weights) {
+            *g = (*g - along) * p * scale;
+        }
+    });
 }

@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 
-use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 use rayon::prelude::*;
 
+use super::gemm::product;
 use super::threads;
 use crate::layer::Fault;
 use crate::window::Window;
@@ -152,12 +152,12 @@ impl Convolution {
                 } else {
                     matrix_mut(scratch.gathered, self.channels, columns.ncols())?
                 };
-                let beta = if alone && bias.is_some() { 1.0 } else { 0.0 };
+                let add = alone && bias.is_some();
                 for group in 0..self.groups {
                     let (channels, rows) = self.group(group);
                     let mut target = target.slice_mut(s![channels, ..]);
                     let columns = columns.slice(s![rows, ..]);
-                    general_mat_mul(1.0, &self.weight(weight, group)?, &columns, beta, &mut target);
+                    product(1.0, &self.weight(weight, group)?, &columns, add, &mut target);
                 }
                 if !alone {
                     self.scatter(scratch.gathered, bias, &tile, positions);
@@ -194,7 +194,7 @@ impl Convolution {
                     let mut columns = columns.slice_mut(s![rows, ..]);
                     let positions = positions.slice(s![channels, ..]);
                     let weight = self.weight(weight, group)?;
-                    general_mat_mul(1.0, &weight.t(), &positions, 0.0, &mut columns);
+                    product(1.0, &weight.t(), &positions, false, &mut columns);
                 }
                 self.add_columns(scratch.columns, &tile, image);
             }
@@ -230,15 +230,14 @@ impl Convolution {
             for (i, tile) in tiles.enumerate() {
                 let columns = self.columns(image, &tile, scratch.columns)?;
                 let positions = self.gather(positions, &tile, scratch.gathered)?;
-                let beta = if i == 0 { 0.0 } else { 1.0 };
-                for group in 0..self.groups {
+                                for group in 0..self.groups {
                     let (channels, rows) = self.group(group);
                     let height = channels.len();
                     let weight = &mut scratch.weight[channels.start * rows.len()..];
                     let mut weight = matrix_mut(weight, height, rows.len())?;
                     let columns = columns.slice(s![rows, ..]);
                     let positions = positions.slice(s![channels, ..]);
-                    general_mat_mul(1.0, &positions, &columns.t(), beta, &mut weight);
+                    product(1.0, &positions, &columns.t(), i > 0, &mut weight);
                 }
             }
             Ok(())

@@ -1,8 +1,7 @@
 //! Products of matrices.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2, Axis, ShapeBuilder};
-use rayon::prelude::*;
+use gemm_common::Parallelism;
+use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
 
 /// A matrix in somebody's memory, as it is or transposed.
 #[derive(Clone, Copy, Debug)]
@@ -32,52 +31,135 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// Multiplications from which on a product is divided: some 25 µs of one core, several times what it
+/// Multiplications below which a product stays on one thread: some 10 µs of one core, about what it
 /// takes to wake another.
-const WORTH: usize = 1 << 20;
-
-/// Rows (or columns) of a share at least, so that packing the other matrix again is worth it.
-const SHARE: usize = 48;
+const WORTH: usize = 1 << 19;
 
 /// `into ← a · b`, or with `add` `into ← into + a · b`; `into` is row-major and has as many rows as
 /// `a` and as many columns as `b`.
 ///
-/// Whatever the number of threads, the bits are the same: the larger side of `into` is cut by its
-/// size alone, and each element is one sum in the order of the inner dimension. Matrices that do
-/// not fit each other leave `into` as it is, which is a bug in the caller.
+/// Whatever the number of threads, the bits are the same: each element is one sum in the order of
+/// the inner dimension, cut at places that depend on the sizes and the processor's caches alone.
+/// Matrices that do not fit each other leave `into` as it is, which is a bug in the caller.
 pub fn gemm(a: Matrix<'_>, b: Matrix<'_>, into: &mut [f32], add: bool) {
     let (Some(a), Some(b)) = (a.view(), b.view()) else {
         return debug_assert!(false, "a matrix has another size");
     };
-    let (rows, inner, columns) = (a.nrows(), a.ncols(), b.ncols());
-    let Ok(mut into) = ArrayViewMut2::from_shape((rows, columns), into) else {
+    let Ok(mut into) = ArrayViewMut2::from_shape((a.nrows(), b.ncols()), into) else {
         return debug_assert!(false, "the product has another size");
     };
-    if inner != b.nrows() || rows == 0 || columns == 0 {
-        debug_assert_eq!(inner, b.nrows(), "the inner dimensions differ");
-        return;
+    let worth = a.nrows() * a.ncols() * b.ncols() >= WORTH;
+    let threads = if worth { Parallelism::Rayon(0) } else { Parallelism::None };
+    multiply(1.0, &a, &b, add, &mut into, threads);
+}
+
+/// `into ← scale · a · b`, or with `add` `into ← into + scale · a · b`, on this thread alone.
+pub(super) fn product(
+    scale: f32,
+    a: &ArrayView2<'_, f32>,
+    b: &ArrayView2<'_, f32>,
+    add: bool,
+    into: &mut ArrayViewMut2<'_, f32>,
+) {
+    multiply(scale, a, b, add, into, Parallelism::None);
+}
+
+fn multiply(
+    scale: f32,
+    a: &ArrayView2<'_, f32>,
+    b: &ArrayView2<'_, f32>,
+    add: bool,
+    into: &mut ArrayViewMut2<'_, f32>,
+    threads: Parallelism,
+) {
+    let (rows, inner, columns) = (a.nrows(), a.ncols(), b.ncols());
+    if inner != b.nrows() || into.dim() != (rows, columns) {
+        return debug_assert!(false, "matrices of {:?}, {:?}, {:?}", a.dim(), b.dim(), into.dim());
     }
-    let beta = if add { 1.0 } else { 0.0 };
-    let side = rows.max(columns);
-    if rows * inner * columns < WORTH || side < 2 * SHARE {
-        return general_mat_mul(1.0, &a, &b, beta, &mut into);
+    #[allow(unsafe_code, reason = "the product takes pointers")]
+    // SAFETY: by the views' own promise, rows and columns that are smaller than their sizes, which
+    // fit each other, lead by their strides to numbers that may be read, and those of `into` to
+    // numbers that nobody else has, each to another one. `into` is read only with `add`, and all
+    // memory here is initialised.
+    unsafe {
+        // It prefers columns that are contiguous, so this is `intoᵀ ← bᵀ · aᵀ`.
+        gemm_f32::gemm::f32::get_gemm_fn()(
+            columns,
+            rows,
+            inner,
+            into.as_mut_ptr(),
+            into.strides()[0],
+            into.strides()[1],
+            add,
+            b.as_ptr(),
+            b.strides()[0],
+            b.strides()[1],
+            a.as_ptr(),
+            a.strides()[0],
+            a.strides()[1],
+            1.0,
+            scale,
+            false,
+            false,
+            false,
+            threads,
+        );
     }
-    let share = side.div_ceil(4).max(SHARE).next_multiple_of(16);
-    if rows >= columns {
-        let shares: Vec<_> = a
-            .axis_chunks_iter(Axis(0), share)
-            .zip(into.axis_chunks_iter_mut(Axis(0), share))
-            .collect();
-        shares
-            .into_par_iter()
-            .for_each(|(a, mut into)| general_mat_mul(1.0, &a, &b, beta, &mut into));
-    } else {
-        let shares: Vec<_> = b
-            .axis_chunks_iter(Axis(1), share)
-            .zip(into.axis_chunks_iter_mut(Axis(1), share))
-            .collect();
-        shares
-            .into_par_iter()
-            .for_each(|(b, mut into)| general_mat_mul(1.0, &a, &b, beta, &mut into));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whole numbers, whose sums are exact.
+    fn numbers(len: usize, shift: usize) -> Vec<f32> {
+        (0..len).map(|i| ((i * 7 + shift) % 11) as f32 - 5.0).collect()
+    }
+
+    #[test]
+    fn every_orientation_and_size_is_the_sum_of_products() {
+        for (rows, inner, columns) in [(1, 1, 1), (3, 0, 2), (1, 40, 17), (65, 7, 1), (70, 33, 129)]
+        {
+            let (a, b) = (numbers(rows * inner, 1), numbers(inner * columns, 3));
+            let transposed = |m: &[f32], rows: usize, columns: usize| -> Vec<f32> {
+                (0..rows * columns).map(|i| m[i % rows * columns + i / rows]).collect()
+            };
+            let (at, bt) = (transposed(&a, rows, inner), transposed(&b, inner, columns));
+            let expected: Vec<f32> = (0..rows * columns)
+                .map(|i| {
+                    let (row, column) = (i / columns, i % columns);
+                    (0..inner).map(|k| a[row * inner + k] * b[k * columns + column]).sum()
+                })
+                .collect();
+            for a in [Matrix::new(&a, rows, inner), Matrix::new(&at, inner, rows).t()] {
+                for b in [Matrix::new(&b, inner, columns), Matrix::new(&bt, columns, inner).t()] {
+                    let mut into = vec![f32::NAN; rows * columns];
+                    gemm(a, b, &mut into, false);
+                    assert_eq!(into, expected, "{rows} × {inner} × {columns}");
+                    into.fill(1.0);
+                    gemm(a, b, &mut into, true);
+                    assert!(into.iter().zip(&expected).all(|(found, e)| *found == e + 1.0));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_bits_do_not_depend_on_the_number_of_threads() {
+        let number = |i: usize| ((i * 7919) % 1013) as f32 / 1013.0 - 0.5;
+        let (rows, inner, columns) = (150, 900, 130);
+        let a: Vec<f32> = (0..rows * inner).map(number).collect();
+        let b: Vec<f32> = (0..inner * columns).map(|i| number(i + 5)).collect();
+        let with = |threads: usize| {
+            let mut into = vec![0.0; rows * columns];
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let (a, b) = (Matrix::new(&a, rows, inner), Matrix::new(&b, inner, columns));
+                gemm(a, b, &mut into, false);
+            });
+            into
+        };
+        let one = with(1);
+        assert!([2, 3, 4].into_iter().all(|threads| with(threads) == one));
     }
 }

@@ -11,9 +11,11 @@
 
 pub(crate) mod attention;
 mod convolution;
+pub(crate) mod exp;
 mod gemm;
 mod pass;
 pub(crate) mod rows;
+pub(crate) mod simd;
 mod tensor;
 pub(crate) mod threads;
 mod through_dfdx;

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::simd::wide;
 use super::threads::WORTH;
 
 /// How many sums run beside each other: enough that none waits for the addition before it. They
@@ -51,12 +52,49 @@ pub(crate) fn sum(a: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     sums([a, a, a], |a, _, _| [f(a)])[0]
 }
 
+/// The largest number; NaN is passed over, and of none it is −∞.
+#[inline(always)]
+pub(crate) fn max(values: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let (whole, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    for values in whole {
+        for i in 0..LANES {
+            lanes[i] = larger(lanes[i], values[i]);
+        }
+    }
+    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, larger)
+}
+
 /// The mean of a row and its (biased) variance, in two passes: the row lies in the cache, and the
 /// difference of two large numbers would cost digits.
+#[inline(always)]
 pub(crate) fn moments(row: &[f32]) -> (f32, f32) {
     let n = row.len().max(1) as f32;
     let mean = sum(row, |x| x) / n;
     (mean, sum(row, |x| (x - mean) * (x - mean)) / n)
+}
+
+/// Columns of one share of [`add_all`].
+const COLUMNS: usize = 64;
+
+/// Adds all rows to `into`, in their order.
+pub(crate) fn add_all(rows: &[f32], into: &mut [f32]) {
+    let width = into.len().max(1);
+    let add = |first: usize, into: &mut [f32]| {
+        wide(|| {
+            for row in rows.chunks_exact(width) {
+                let row = &row[first..first + into.len()];
+                into.iter_mut().zip(row).for_each(|(sum, more)| *sum += more);
+            }
+        });
+    };
+    if rows.len() < WORTH || width < 2 * COLUMNS {
+        add(0, into);
+    } else {
+        let shares = into.par_chunks_mut(COLUMNS).enumerate();
+        shares.for_each(|(i, into)| add(i * COLUMNS, into));
+    }
 }
 
 /// Applies `f` to shares of two memories, `a_share` elements of the one and `b_share` of the other
@@ -69,6 +107,7 @@ pub(crate) fn each_pair(
     f: impl Fn(usize, &mut [f32], &mut [f32]) + Sync,
 ) {
     let (a_share, b_share) = (a_share.max(1), b_share.max(1));
+    let f = |i: usize, a: &mut [f32], b: &mut [f32]| wide(|| f(i, a, b));
     if a.len() < WORTH {
         let pairs = a.chunks_mut(a_share).zip(b.chunks_mut(b_share));
         pairs.enumerate().for_each(|(i, (a, b))| f(i, a, b));

@@ -3,6 +3,8 @@
 
 use rayon::prelude::*;
 
+use super::simd::wide;
+
 /// Elements below which dividing costs more than it saves.
 pub(super) const WORTH: usize = 1 << 15;
 
@@ -11,6 +13,7 @@ pub(super) const SHARE: usize = 1 << 14;
 
 /// Applies `f` to `values` in shares; `f` gets the index of a share's first element.
 pub fn each_share(values: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
+    let f = |at, share: &mut [f32]| wide(|| f(at, share));
     if values.len() < WORTH {
         f(0, values);
     } else {
@@ -27,13 +30,15 @@ pub fn each_block(
     f: impl Fn(usize, &mut [f32]) + Sync,
 ) {
     let len = len.max(1);
+    let f = |first: usize, blocks: &mut [f32]| {
+        wide(|| blocks.chunks_mut(len).enumerate().for_each(|(i, block)| f(first + i, block)))
+    };
     if (values.len() / len).saturating_mul(cost) < WORTH {
-        values.chunks_mut(len).enumerate().for_each(|(i, block)| f(i, block));
+        f(0, values);
     } else {
         // So many blocks at a time that a share is worth its thread.
         let share = (SHARE / cost.max(1)).max(1);
-        values.par_chunks_mut(share * len).enumerate().for_each(|(i, blocks)| {
-            blocks.chunks_mut(len).enumerate().for_each(|(j, block)| f(i * share + j, block));
-        });
+        let shares = values.par_chunks_mut(share * len).enumerate();
+        shares.for_each(|(i, blocks)| f(i * share, blocks));
     }
 }

@@ -6,7 +6,7 @@ use trainbook_onnx::{Attribute, Value};
 
 use super::{Fault, Layer, Misfit, Sequential};
 use crate::begin::Begin;
-use crate::host::{HostLayer, HostPass, HostTensor, Matrix, gemm};
+use crate::host::{HostLayer, HostPass, HostTensor, Matrix, gemm, rows};
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::parameters::Role;
@@ -178,10 +178,7 @@ impl HostLayer for Linear {
         let dy = Matrix::new(gradient.numbers(), rows, outputs);
         gemm(dy.t(), Matrix::new(x.numbers(), rows, inputs), pass.gradient(0), true);
         if self.bias {
-            let bias = pass.gradient(1);
-            for row in gradient.numbers().chunks_exact(outputs) {
-                bias.iter_mut().zip(row).for_each(|(b, g)| *b += g);
-            }
+            rows::add_all(gradient.numbers(), pass.gradient(1));
         }
         let shape = x.shape.clone();
         pass.free(x);

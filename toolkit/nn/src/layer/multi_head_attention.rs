@@ -7,7 +7,7 @@ use trainbook_onnx::{Attribute, Value};
 use super::{Fault, Layer, Misfit, Sequential};
 use crate::begin::Begin;
 use crate::host::attention::Attention;
-use crate::host::{HostLayer, HostPass, HostTensor, Matrix, gemm};
+use crate::host::{HostLayer, HostPass, HostTensor, Matrix, gemm, rows};
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::parameters::Role;
@@ -330,7 +330,7 @@ impl HostLayer for MultiHeadAttention {
         let merged_matrix = Matrix::new(merged.numbers(), rows, features);
         gemm(dy.t(), merged_matrix, pass.gradient(out_weight), true);
         if self.bias {
-            sum_rows(gradient.numbers(), pass.gradient(out_bias));
+            rows::add_all(gradient.numbers(), pass.gradient(out_bias));
         }
         let mut of_merged = pass.memory(rows * features);
         let weight = Matrix::new(pass.parameter(out_weight), features, features);
@@ -346,7 +346,7 @@ impl HostLayer for MultiHeadAttention {
         let d_qkv = Matrix::new(&of_qkv, rows, 3 * features);
         gemm(d_qkv.t(), Matrix::new(x.numbers(), rows, features), pass.gradient(0), true);
         if self.bias {
-            sum_rows(&of_qkv, pass.gradient(1));
+            rows::add_all(&of_qkv, pass.gradient(1));
         }
         let shape = x.shape.clone();
         pass.free(x);
@@ -372,11 +372,4 @@ fn linear(x: &[f32], weight: &[f32], bias: Option<&[f32]>, inputs: usize, y: &mu
     }
     let weight = Matrix::new(weight, outputs, inputs);
     gemm(Matrix::new(x, rows, inputs), weight.t(), y, bias.is_some());
-}
-
-/// Adds all rows to `into`, in their order.
-fn sum_rows(rows: &[f32], into: &mut [f32]) {
-    for row in rows.chunks_exact(into.len().max(1)) {
-        into.iter_mut().zip(row).for_each(|(sum, more)| *sum += more);
-    }
 }

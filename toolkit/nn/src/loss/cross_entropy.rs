@@ -7,7 +7,9 @@ use trainbook_core::batch::Targets;
 
 use super::{Objective, TargetKind, misfit};
 use crate::NnError;
-use crate::host::HostTensor;
+use crate::host::exp::exp;
+use crate::host::simd::wide;
+use crate::host::{HostTensor, rows};
 use crate::on_dfdx::{Backend, Flow, Real, Taped};
 
 /// `−ln softmax(x)[class]` of logits, averaged over all positions: PyTorch's `CrossEntropyLoss`.
@@ -185,11 +187,11 @@ impl Scale<'_> {
             gradient.fill(0.0);
             return 0.0;
         }
-        let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let largest = rows::max(row);
         // `max` passes NaN by, and `exp` does not: a NaN logit gives a NaN loss.
         let mut sum = 0.0;
         for (g, x) in gradient.iter_mut().zip(row) {
-            *g = (x - largest).exp();
+            *g = exp(x - largest);
             sum += f64::from(*g);
         }
         if self.total > 0.0 {
@@ -234,7 +236,10 @@ impl Objective for CrossEntropy {
         let some = |rows: &[f32], classes: &[u32], gradient: &mut [f32]| -> f64 {
             let rows = rows.chunks_exact(width).zip(classes);
             let each = rows.zip(gradient.chunks_exact_mut(width));
-            each.map(|((row, &class), gradient)| scale.with_gradient(row, class, gradient)).sum()
+            let one = |((row, &class), gradient): ((&[f32], &u32), &mut [f32])| {
+                wide(|| scale.with_gradient(row, class, gradient))
+            };
+            each.map(one).sum()
         };
         let rows = (SHARE / width).max(1);
         let sum = if classes.len() <= rows {

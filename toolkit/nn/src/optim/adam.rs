@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::rule::{Rule, Step, Update};
+use crate::host::simd::wide;
 
 /// Adam (Kingma and Ba 2015, arXiv:1412.6980), as PyTorch's: `m ← β₁m + (1−β₁)g`,
 /// `v ← β₂v + (1−β₂)g²`, `w ← w − lr/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε)`.
@@ -119,14 +120,16 @@ impl Update for AdamUpdate {
     fn apply(&self, weights: &mut [f32], gradient: &[f32], moments: &mut [&mut [f32]]) {
         let [m, v] = moments else { return };
         let [fresh1, fresh2] = self.fresh;
-        for (((w, &g), m), v) in
-            weights.iter_mut().zip(gradient).zip(m.iter_mut()).zip(v.iter_mut())
-        {
-            let g = g + self.l2 * *w;
-            *m += fresh1 * (g - *m);
-            *v = self.keep * *v + fresh2 * g * g;
-            let by = self.rate * *m / (v.sqrt() * self.correction + self.eps);
-            *w -= self.shrink * *w + by;
-        }
+        wide(|| {
+            for (((w, &g), m), v) in
+                weights.iter_mut().zip(gradient).zip(m.iter_mut()).zip(v.iter_mut())
+            {
+                let g = g + self.l2 * *w;
+                *m += fresh1 * (g - *m);
+                *v = self.keep * *v + fresh2 * g * g;
+                let by = self.rate * *m / (v.sqrt() * self.correction + self.eps);
+                *w -= self.shrink * *w + by;
+            }
+        });
     }
 }

@@ -91,7 +91,7 @@ impl OnHost {
 impl Task for OnHost {
     fn forward_backward(&mut self, batch: &Batch) -> Result<BatchLoss, NnError> {
         self.norm.set(None);
-        let x = self.network.input(&batch.input)?;
+        let x = self.network.input(&batch.input, &mut self.memory)?;
         let context = Context {
             training: true,
             seed: self.seed,
@@ -289,10 +289,14 @@ impl Weights for OnHost {
 }
 
 impl Held {
-    fn input(&self, input: &Array) -> Result<HostTensor, NnError> {
+    fn input(&self, input: &Array, memory: &mut Memory) -> Result<HostTensor, NnError> {
         self.planned.check_input(input)?;
         Ok(match &input.numbers {
-            Numbers::F32(numbers) => HostTensor::new(input.shape.clone(), numbers.clone()),
+            Numbers::F32(numbers) => {
+                let mut copy = memory.take(numbers.len());
+                copy.copy_from_slice(numbers);
+                HostTensor::new(input.shape.clone(), copy)
+            }
             Numbers::I64(_) => HostTensor::of_indices(input.shape.clone(), indices(input)?),
         })
     }
@@ -335,9 +339,9 @@ impl Model for Held {
     }
 
     fn predict(&self, input: &Array) -> Result<Array, NnError> {
-        let x = self.input(input)?;
         let (mut buffers, mut aside, mut memory) =
             (Vec::new(), Aside::default(), Memory::default());
+        let x = self.input(input, &mut memory)?;
         let outputs = HostPass::new(
             &self.planned.root,
             self.planned.layout.slots(),

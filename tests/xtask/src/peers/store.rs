@@ -1,5 +1,5 @@
-//! `cargo xtask peers`: logging and queries of the run store beside those of MLflow with SQLite, in
-//! one table.
+//! `cargo xtask peers store`: logging and queries of the run store beside those of MLflow with
+//! SQLite, in one table.
 //!
 //! Both sides do the same work on the same values and print one JSON object:
 //! `tests/python/measure_mlflow.py` and `store/examples/measure_peer.rs`. Times are medians.

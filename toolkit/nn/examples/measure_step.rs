@@ -1,0 +1,57 @@
+//! This library's side of `cargo xtask peers`: a program that measures training steps when it is
+//! asked to.
+//!
+//! It first prints who it is. Then each line `MODEL STEPS` that it reads is answered by a line: the
+//! median of so many steps, in milliseconds, or `-` and why there is none. The first question about
+//! a model makes it; every answer is preceded by steps that are not counted.
+
+#[path = "../benches/models/networks.rs"]
+mod networks;
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::io::{BufRead, Write};
+use std::time::Instant;
+
+use networks::{MODELS, step};
+use trainbook_core::batch::Batch;
+use trainbook_nn::task::Task;
+
+/// A network with its batch.
+type Made = (Box<dyn Task>, Batch);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    networks::use_two_threads()?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "trainbook {}", env!("CARGO_PKG_VERSION"))?;
+    let mut made = HashMap::new();
+    for line in std::io::stdin().lock().lines() {
+        match answer(&mut made, &line?) {
+            Ok(milliseconds) => writeln!(out, "{milliseconds}")?,
+            Err(why) => writeln!(out, "- {why}")?,
+        }
+        out.flush()?;
+    }
+    Ok(())
+}
+
+fn answer(made: &mut HashMap<&str, Made>, question: &str) -> Result<f64, Box<dyn Error>> {
+    let (name, steps) = question.split_once(' ').ok_or("a question is `MODEL STEPS`")?;
+    let steps: usize = steps.parse()?;
+    let model = MODELS.iter().find(|model| model.name == name).ok_or("there is no such model")?;
+    if !made.contains_key(model.name) {
+        made.insert(model.name, (model.task()?, model.batch()));
+    }
+    let (task, batch) = made.get_mut(model.name).ok_or("it was not made")?;
+    for _ in 0..2 + steps / 10 {
+        step(&mut **task, batch)?;
+    }
+    let mut times = Vec::with_capacity(steps);
+    for _ in 0..steps.max(1) {
+        let began = Instant::now();
+        step(&mut **task, batch)?;
+        times.push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
+}
