@@ -62,8 +62,9 @@ impl Column {
 impl Tally for Counted {
     fn add(&mut self, outputs: &[f32], targets: &Targets) {
         for (x, y) in with_values(outputs, targets) {
-            let column = &mut self.columns[self.at];
-            self.at = (self.at + 1) % self.columns.len();
+            let at = self.at;
+            self.at = (at + 1) % self.columns.len();
+            let column = &mut self.columns[at];
             column.count += 1.0;
             let off = y - column.mean;
             column.mean += off / column.count;
