@@ -263,9 +263,11 @@ mod tests {
             json!({"layer": "Sequential", "layers": [
                 linear, {"layer": "BatchNorm"}, {"layer": "Dropout"}, {"layer": "Relu"},
                 linear, linear, {"layer": "Tanh"},
-                {"layer": "Residual", "f": {"layer": "Sequential", "layers": [linear, {"layer": "Selu"}, linear]}},
+                {"layer": "Residual",
+                 "f": {"layer": "Sequential", "layers": [linear, {"layer": "Selu"}, linear]}},
                 {"layer": "LeakyRelu", "negative_slope": 2.0},
-                {"layer": "Repeat", "times": 2, "f": {"layer": "Sequential", "layers": [{"layer": "Silu"}, linear]}},
+                {"layer": "Repeat", "times": 2,
+                 "f": {"layer": "Sequential", "layers": [{"layer": "Silu"}, linear]}},
                 {"layer": "Parallel", "branches": [{"layer": "Relu"}, {"layer": "Sigmoid"}]},
                 linear,
             ]}),

@@ -97,10 +97,11 @@ const SIGNALS: f64 = 100.0;
 const GRADIENTS: f64 = 1000.0;
 
 impl Trainer {
-    /// Looks at every layer on the first batch that training would see, unmixed: deviations of weights,
-    /// outputs and gradients, dead units, and the loss beside that of outputs that know nothing
-    /// (ln C for C classes, the variance of the targets for values). Says what is wrong: weights
-    /// that are 0, units that stay equal, signals or gradients that vanish or explode across depth.
+    /// Looks at every layer on the first batch that training would see, unmixed: deviations of
+    /// weights, outputs and gradients, dead units, and the loss beside that of outputs that know
+    /// nothing (ln C for C classes, the variance of the targets for values). Says what is wrong:
+    /// weights that are 0, units that stay equal, signals or gradients that vanish or explode
+    /// across depth.
     ///
     /// It runs on a copy, in the processor's memory. Before it returns it asserts that weights,
     /// moments, counters and every callback's state hash to what they did before.
