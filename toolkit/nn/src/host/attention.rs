@@ -5,8 +5,8 @@ use rayon::prelude::*;
 
 use super::exp::exp;
 use super::gemm::product;
-use super::simd::wide;
 use super::rows;
+use super::simd::wide;
 use crate::layer::Fault;
 
 /// The sizes of attention, and whether a position sees only itself and those before it.

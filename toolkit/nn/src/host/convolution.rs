@@ -7,6 +7,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, s};
 use rayon::prelude::*;
 
 use super::gemm::product;
+use super::simd::wide;
 use super::threads;
 use crate::layer::Fault;
 use crate::window::Window;
@@ -53,6 +54,12 @@ struct Division {
 struct Tile {
     samples: Range<usize>,
     lines: Range<usize>,
+}
+
+/// Columns of one element of the window, and the pixels that they show.
+struct Shift {
+    columns: Range<usize>,
+    pixels: Range<usize>,
 }
 
 /// The memory of a share.
@@ -230,7 +237,7 @@ impl Convolution {
             for (i, tile) in tiles.enumerate() {
                 let columns = self.columns(image, &tile, scratch.columns)?;
                 let positions = self.gather(positions, &tile, scratch.gathered)?;
-                                for group in 0..self.groups {
+                for group in 0..self.groups {
                     let (channels, rows) = self.group(group);
                     let height = channels.len();
                     let weight = &mut scratch.weight[channels.start * rows.len()..];
@@ -324,6 +331,26 @@ impl Convolution {
         }
     }
 
+    /// Where in the lines' columns and in the image an element of the window has the same numbers,
+    /// all in one piece: the window moves by one and has a position for every pixel of a line.
+    /// Columns of the padding at the sides then hold pixels of the line before or behind.
+    fn shift(&self, i: usize, j: usize, lines: &Range<usize>) -> Option<Shift> {
+        let Window { y, x } = self.window;
+        if (y.stride, x.stride) != (1, 1) || x.count != x.size {
+            return None;
+        }
+        // The pixel of column c is c + ahead − back.
+        let width = x.size;
+        let ahead = (lines.start + i * y.dilation) * width + j * x.dilation;
+        let back = y.before * width + x.before;
+        let band = lines.len() * width;
+        let start = back.saturating_sub(ahead).min(band);
+        let area = self.window.image();
+        let end = (area + back).saturating_sub(ahead).clamp(start, band);
+        let first = (start + ahead).saturating_sub(back).min(area);
+        Some(Shift { columns: start..end, pixels: first..first + (end - start) })
+    }
+
     /// What is under the window at a tile's positions: image channels · elements × columns.
     fn columns<'a>(
         &self,
@@ -350,6 +377,13 @@ impl Convolution {
                 let row = channel * self.window.elements() + element;
                 let into = &mut into[row * columns + sample * band..][..band];
                 let within = x.inside(j);
+                if let Some(shift) = self.shift(i, j, &tile.lines) {
+                    into[..shift.columns.start].fill(0.0);
+                    into[shift.columns.end..].fill(0.0);
+                    into[shift.columns].copy_from_slice(&pixels[shift.pixels]);
+                    clear_outside(&within, x.size, into);
+                    continue;
+                }
                 let first = (within.start * x.stride + j * x.dilation).saturating_sub(x.before);
                 for (line, into) in tile.lines.clone().zip(into.chunks_exact_mut(x.count)) {
                     let Some(from) = y.at(line, i).filter(|_| !within.is_empty()) else {
@@ -373,8 +407,8 @@ impl Convolution {
         matrix(into, self.rows(), columns)
     }
 
-    /// Adds a tile's columns to the image.
-    fn add_columns(&self, columns: &[f32], tile: &Tile, image: &mut [f32]) {
+    /// Adds a tile's columns, of which those of the padding are cleared, to the image.
+    fn add_columns(&self, columns: &mut [f32], tile: &Tile, image: &mut [f32]) {
         let Window { y, x } = self.window;
         let area = self.window.image();
         let band = tile.lines.len() * x.count;
@@ -387,9 +421,15 @@ impl Convolution {
             for element in 0..self.window.elements() {
                 let (i, j) = (element / x.kernel, element % x.kernel);
                 let row = channel * self.window.elements() + element;
-                let from = &columns[row * width + sample * band..][..band];
+                let from = &mut columns[row * width + sample * band..][..band];
                 let within = x.inside(j);
                 if within.is_empty() {
+                    continue;
+                }
+                if let Some(shift) = self.shift(i, j, &tile.lines) {
+                    clear_outside(&within, x.size, from);
+                    let (into, from) = (&mut pixels[shift.pixels], &from[shift.columns]);
+                    wide(|| into.iter_mut().zip(from).for_each(|(i, f)| *i += f));
                     continue;
                 }
                 let first = (within.start * x.stride + j * x.dilation).saturating_sub(x.before);
@@ -405,6 +445,13 @@ impl Convolution {
                 }
             }
         }
+    }
+}
+
+/// Clears what is not within, in each line.
+fn clear_outside(within: &Range<usize>, width: usize, lines: &mut [f32]) {
+    for column in (0..within.start).chain(within.end..width) {
+        lines.iter_mut().skip(column).step_by(width).for_each(|number| *number = 0.0);
     }
 }
 
