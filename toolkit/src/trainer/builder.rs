@@ -10,6 +10,7 @@ use trainbook_callbacks::{
 use trainbook_store::{Name, Store, Value};
 
 use super::Trainer;
+use super::causality;
 use super::record::{self, RunRecipe};
 use crate::Error;
 use crate::data::{DataError, Dataset, Mix, Part};
@@ -18,7 +19,7 @@ use crate::nn::metric::Metric;
 use crate::nn::{Init, Network};
 use crate::optim::{Optimizer, ParameterGroup};
 use crate::random::Seed;
-use crate::task::{Device, Loss, Recipe};
+use crate::task::{Device, Loss, Model, Recipe};
 
 /// A trainer being put together. Every setting has a default; the last call is
 /// [`build`](Self::build).
@@ -306,6 +307,7 @@ impl TrainerBuilder {
         };
         let task = recipe.task()?;
         self.check_fit(&task.model().planned().root.output.shape)?;
+        self.check_causality(task.model())?;
 
         let metrics = self.metrics.resolve(self.loss.objective().takes());
         self.check_metrics(&metrics, &task.model().planned().root.output.shape)?;
@@ -397,6 +399,26 @@ impl TrainerBuilder {
                 count(found, "value", "values")
             )),
             _ => Ok(()),
+        }
+    }
+
+    /// Whether a network of a text cannot see the characters that it is to predict.
+    fn check_causality(&self, model: &dyn Model) -> Result<(), Error> {
+        let (true, Some(vocabulary)) = (self.data.is_of_indices(), self.data.classes()) else {
+            return Ok(());
+        };
+        let context = self.data.shape().iter().product();
+        match causality::sees_ahead(model, context, vocabulary)? {
+            None => Ok(()),
+            Some(position) => Err(DataError::Refused {
+                action: "train on",
+                reason: format!(
+                    "the network sees what it is to predict: what it says at position {position} \
+                     changes with the last of {context}; make its attention causal, its recurrent \
+                     layers of one direction, and leave out what mixes positions"
+                ),
+            }
+            .into()),
         }
     }
 

@@ -4,6 +4,7 @@
 //! in the user's hand, and `export.rs` how that becomes an ONNX file.
 
 mod builder;
+mod causality;
 mod checkpoint;
 mod evaluation;
 mod export;

@@ -387,3 +387,32 @@ fn positions_that_do_not_count_are_not_judged() {
     assert_eq!(some.metric("accuracy"), some.accuracy());
     assert!(some.accuracy().unwrap() > 0.8, "classes 1 and 2 alone are easy: {some:?}");
 }
+
+#[test]
+fn a_network_that_sees_what_it_is_to_predict_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("text.txt");
+    std::fs::write(&path, "to be or not to be, that is the question. ".repeat(20)).unwrap();
+    let text = Dataset::text(&path).unwrap().characters(12, 1).unwrap();
+    let characters = text.classes().unwrap();
+    let build = |middle: layer::AnyLayer| {
+        let net = Sequential::new().embedding(characters, 8).with(middle).linear(characters);
+        Trainer::classifier(&text, net).seed(1).quiet().build()
+    };
+    let block = || layer::TransformerEncoderLayer::new(2, 16);
+    for causal in [
+        layer::AnyLayer::new(block().causal()),
+        layer::AnyLayer::new(layer::Lstm::new(8)),
+        layer::AnyLayer::new(layer::LayerNorm::new()),
+    ] {
+        assert!(build(causal).is_ok());
+    }
+    for seeing in [
+        layer::AnyLayer::new(block()),
+        layer::AnyLayer::new(layer::Lstm { bidirectional: true, ..layer::Lstm::new(8) }),
+    ] {
+        let error = build(seeing).err().unwrap().to_string();
+        assert!(error.contains("the network sees what it is to predict"), "{error}");
+        assert!(error.contains("at position 0"), "{error}");
+    }
+}
