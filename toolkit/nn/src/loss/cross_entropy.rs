@@ -237,7 +237,10 @@ impl Objective for CrossEntropy {
             let rows = rows.chunks_exact(width).zip(classes);
             let each = rows.zip(gradient.chunks_exact_mut(width));
             let one = |((row, &class), gradient): ((&[f32], &u32), &mut [f32])| {
-                wide(|| scale.with_gradient(row, class, gradient))
+                wide(
+                    #[inline(always)]
+                    || scale.with_gradient(row, class, gradient),
+                )
             };
             each.map(one).sum()
         };
