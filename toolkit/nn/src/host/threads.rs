@@ -38,7 +38,11 @@ pub fn each_block(
     let f = |first: usize, blocks: &mut [f32]| {
         wide(
             #[inline(always)]
-            || blocks.chunks_mut(len).enumerate().for_each(|(i, block)| f(first + i, block)),
+            || {
+                for (i, block) in blocks.chunks_mut(len).enumerate() {
+                    f(first + i, block);
+                }
+            },
         )
     };
     if (values.len() / len).saturating_mul(cost) < WORTH {
