@@ -3,11 +3,10 @@
 use serde::{Deserialize, Serialize};
 use trainbook_store::{Metric, Name};
 
-use crate::mode::Mode;
 use crate::setting::require;
 use crate::{
-    Callback, CallbackError, CallbackRecipe, CallbackState, CheckpointRequest, Effects, EpochEnd,
-    Flow, Phase, Reply, Resource, Setup,
+    Callback, CallbackError, CallbackRecipe, CallbackState, CheckpointRequest, Direction, Effects,
+    EpochEnd, FitStart, Flow, Phase, Reply, Resource, Setup,
 };
 
 /// Asks for checkpoints at the end of epochs. The trainer writes them once every callback has seen
@@ -24,20 +23,27 @@ pub struct Checkpoint {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum When {
-    Best { metric: Name, mode: Mode },
+    Best {
+        metric: Name,
+        mode: Direction,
+        /// Whether the trainer's word on the direction counts, because the user has said nothing.
+        #[serde(default)]
+        auto: bool,
+    },
     Last,
     EveryEpochs(u64),
 }
 
 impl Checkpoint {
-    /// Under the label `best`, whenever the metric is strictly better than ever before. Larger is
-    /// better when its name contains "accuracy", else smaller; [`minimize`](Self::minimize) and
-    /// [`maximize`](Self::maximize) say otherwise. A value that is NaN or infinite is never the
+    /// Under the label `best`, whenever the metric is strictly better than ever before. What the
+    /// trainer measures has a direction; for what a callback logs, larger is better when the name
+    /// contains a word such as "accuracy", "f1" or "r2", else smaller; [`minimize`](Self::minimize)
+    /// and [`maximize`](Self::maximize) say otherwise. A value that is NaN or infinite is never the
     /// best.
     pub fn best(metric: impl AsRef<str>) -> Self {
         let metric = Name::new(metric);
-        let mode = Mode::of(&metric);
-        Self { when: When::Best { metric, mode }, best: None }
+        let mode = Direction::of(&metric);
+        Self { when: When::Best { metric, mode, auto: true }, best: None }
     }
 
     /// Under the label `last`, after every epoch.
@@ -54,18 +60,18 @@ impl Checkpoint {
     /// Smaller values of the metric are better. Changes nothing without a metric.
     #[must_use]
     pub fn minimize(self) -> Self {
-        self.mode(Mode::Minimize)
+        self.mode(Direction::Minimize)
     }
 
     /// Larger values of the metric are better. Changes nothing without a metric.
     #[must_use]
     pub fn maximize(self) -> Self {
-        self.mode(Mode::Maximize)
+        self.mode(Direction::Maximize)
     }
 
-    fn mode(mut self, new: Mode) -> Self {
-        if let When::Best { mode, .. } = &mut self.when {
-            *mode = new;
+    fn mode(mut self, new: Direction) -> Self {
+        if let When::Best { mode, auto, .. } = &mut self.when {
+            (*mode, *auto) = (new, false);
         }
         self
     }
@@ -91,10 +97,19 @@ impl Callback for Checkpoint {
         }
     }
 
+    fn fit_start(&mut self, fit: &FitStart<'_>) -> Reply {
+        if let When::Best { metric, mode, auto: true } = &mut self.when
+            && let Some(known) = fit.epoch_metrics.iter().find(|known| known.name == *metric)
+        {
+            *mode = known.direction;
+        }
+        Ok(Flow::Continue)
+    }
+
     fn epoch_end(&mut self, epoch: &EpochEnd<'_>) -> Reply {
         let finished = epoch.counters.epoch + 1;
         match &self.when {
-            When::Best { metric, mode } => {
+            When::Best { metric, mode, .. } => {
                 if let Some(value) = epoch.metric(metric)
                     && mode.improves(value, self.best, 0.0)
                 {

@@ -3,12 +3,11 @@
 use serde::{Deserialize, Serialize};
 use trainbook_store::{Name, Value};
 
-use crate::mode::Mode;
 use crate::number::short;
 use crate::setting::require;
 use crate::{
-    Callback, CallbackError, CallbackRecipe, CallbackState, Effects, EpochEnd, FitEnd, Flow, Phase,
-    Reply, Resource, Setup, Snapshot, StopKind, StopReason,
+    Callback, CallbackError, CallbackRecipe, CallbackState, Direction, Effects, EpochEnd, FitEnd,
+    FitStart, Flow, Phase, Reply, Resource, Setup, Snapshot, StopKind, StopReason,
 };
 
 /// Stops the fit when a metric has not improved for some checks. A check is the end of an epoch.
@@ -41,7 +40,10 @@ pub struct EarlyStopping {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Rule {
     metric: Name,
-    mode: Mode,
+    mode: Direction,
+    /// Whether the trainer's word on the direction counts, because the user has said nothing.
+    #[serde(default)]
+    auto: bool,
     patience: u64,
     min_delta: f64,
     start_from: u64,
@@ -65,11 +67,13 @@ struct Best {
 }
 
 impl EarlyStopping {
-    /// Watches this metric. Larger is better when its name contains "accuracy", else smaller.
+    /// Watches this metric. What the trainer measures has a direction; for what a callback logs,
+    /// larger is better when the name contains a word such as "accuracy", "f1" or "r2", else smaller.
     pub fn on(metric: impl AsRef<str>) -> Self {
         let metric = Name::new(metric);
         let rule = Rule {
-            mode: Mode::of(&metric),
+            mode: Direction::of(&metric),
+            auto: true,
             metric,
             patience: 3,
             min_delta: 0.0,
@@ -100,14 +104,14 @@ impl EarlyStopping {
     /// Smaller is better.
     #[must_use]
     pub fn minimize(mut self) -> Self {
-        self.rule.mode = Mode::Minimize;
+        (self.rule.mode, self.rule.auto) = (Direction::Minimize, false);
         self
     }
 
     /// Larger is better.
     #[must_use]
     pub fn maximize(mut self) -> Self {
-        self.rule.mode = Mode::Maximize;
+        (self.rule.mode, self.rule.auto) = (Direction::Maximize, false);
         self
     }
 
@@ -278,6 +282,16 @@ impl Callback for EarlyStopping {
             )?;
         }
         Ok(())
+    }
+
+    fn fit_start(&mut self, fit: &FitStart<'_>) -> Reply {
+        let metric = &self.rule.metric;
+        if self.rule.auto
+            && let Some(known) = fit.epoch_metrics.iter().find(|known| known.name == *metric)
+        {
+            self.rule.mode = known.direction;
+        }
+        Ok(Flow::Continue)
     }
 
     fn epoch_end(&mut self, epoch: &EpochEnd<'_>) -> Reply {

@@ -105,7 +105,8 @@ fn every_short_course_ends_where_lightning_ends_it() {
                     // For a metric that goes up, the good end is the high one.
                     let (good, bad) = if maximize { (high, low) } else { (low, high) };
                     let mut ours = loss().patience(patience).min_delta(min_delta);
-                    ours.rule.mode = if maximize { Mode::Maximize } else { Mode::Minimize };
+                    ours.rule.mode =
+                        if maximize { Direction::Maximize } else { Direction::Minimize };
                     (ours.rule.stopping_threshold, ours.rule.divergence_threshold) = (good, bad);
                     let (mut track, mut waits) = (Track::default(), Vec::new());
                     let stop = values.iter().position(|&value| {
@@ -196,4 +197,19 @@ fn senseless_settings_are_refused() {
     for (callback, message) in table {
         assert_eq!(setup_error(callback), format!("set up EarlyStopping: {message}"));
     }
+}
+
+#[test]
+fn the_trainer_says_which_way_its_metrics_go() {
+    let stops = |stopping: EarlyStopping, direction: Direction| {
+        let mut fake = Fake::with(stopping);
+        fake.metrics = Box::new(|epoch| vec![("val_score", [1.0, 2.0, 3.0, 4.0][epoch as usize])]);
+        fake.directions = Box::new(move |_| direction);
+        fake.fit(4);
+        fake.counters.epoch
+    };
+    let watch = || EarlyStopping::on("val_score").patience(2);
+    assert_eq!(stops(watch(), Direction::Maximize), 4);
+    assert_eq!(stops(watch(), Direction::Minimize), 3);
+    assert_eq!(stops(watch().maximize(), Direction::Minimize), 4);
 }

@@ -16,7 +16,6 @@ mod checkpoint;
 mod clip;
 mod early_stopping;
 mod gradient_monitor;
-mod mode;
 mod nan_guard;
 mod number;
 mod progress;
@@ -49,8 +48,8 @@ pub use weight_average::WeightAverage;
 
 pub use seam::{
     AfterUpdate, BatchStart, Callback, CallbackError, CallbackState, CheckpointRequest, Counters,
-    Effects, EpochEnd, EpochStart, FitEnd, FitStart, Flow, GradientEdit, GradientView, Gradients,
-    Horizon, MetricLog, Moment, NamedState, Phase, Plan, Reply, Resource, Setup, Snapshot, Stack,
-    StepEnd, StopKind, StopReason, TensorInfo, TensorStats, ValidationEnd, ValidationStart,
-    Weights, every, on_epoch_end, on_step_end,
+    Direction, Effects, EpochEnd, EpochMetric, EpochStart, FitEnd, FitStart, Flow, GradientEdit,
+    GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Phase, Plan, Reply, Resource,
+    Setup, Snapshot, Stack, StepEnd, StopKind, StopReason, TensorInfo, TensorStats, ValidationEnd,
+    ValidationStart, Weights, every, on_epoch_end, on_step_end,
 };

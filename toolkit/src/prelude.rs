@@ -19,6 +19,7 @@ pub use crate::nn::loss::{
     BinaryCrossEntropy, CrossEntropy, Huber, Loss, MeanAbsoluteError, MeanSquaredError, PoissonNll,
     TargetKind,
 };
+pub use crate::nn::metric::{self, Metric};
 pub use crate::nn::{Gain, Init, Network, Sample};
 pub use crate::onnx::{self, CheckReport, ExportReport, Verifier};
 pub use crate::optim::{Adagrad, Adam, AdamW, Lion, NAdam, ParameterGroup, RAdam, RMSprop, Sgd};

@@ -125,7 +125,8 @@ impl Callback for Progress {
     }
 
     fn fit_start(&mut self, fit: &FitStart<'_>) -> Reply {
-        self.table = Table::new(fit.epoch_metrics);
+        self.table =
+            Table::new(fit.epoch_metrics.iter().map(|metric| metric.name.clone()).collect());
         self.output.line(&self.table.header());
         Ok(Flow::Continue)
     }

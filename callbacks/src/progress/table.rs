@@ -14,8 +14,8 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(metrics: &[Name]) -> Self {
-        Self { metrics: metrics.to_vec() }
+    pub(super) fn new(metrics: Vec<Name>) -> Self {
+        Self { metrics }
     }
 
     pub(super) fn header(&self) -> String {

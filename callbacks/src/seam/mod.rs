@@ -3,6 +3,7 @@
 mod access;
 mod callback;
 mod compose;
+mod direction;
 mod effects;
 mod error;
 mod flow;
@@ -13,6 +14,7 @@ mod state;
 pub use access::{Gradients, Snapshot, TensorInfo, TensorStats, Weights, sum_of_squares};
 pub use callback::{Callback, Reply};
 pub use compose::{Every, OnEpochEnd, OnStepEnd, every, on_epoch_end, on_step_end};
+pub use direction::{Direction, EpochMetric};
 pub use effects::{Effects, Phase, Resource};
 pub use error::CallbackError;
 pub use flow::{Flow, StopKind, StopReason};

@@ -35,7 +35,7 @@ use std::cell::RefCell;
 
 use trainbook_store::{Metric, Name, RunWriter};
 
-use super::{CallbackError, Gradients, Snapshot, StopReason, Weights};
+use super::{CallbackError, EpochMetric, Gradients, Snapshot, StopReason, Weights};
 
 /// One moment of the loop with its context.
 pub enum Moment<'m, 'c> {
@@ -186,8 +186,8 @@ pub struct FitStart<'a> {
     pub horizon: Horizon,
     /// The run being recorded; `None` without a store.
     pub run: Option<&'a RunWriter>,
-    /// The names of the metrics that an epoch of this fit will have, in order.
-    pub epoch_metrics: &'a [Name],
+    /// The metrics that the trainer will measure at the end of each epoch, in order.
+    pub epoch_metrics: &'a [EpochMetric],
 }
 
 /// Before an epoch.
@@ -345,8 +345,8 @@ pub struct EpochEnd<'a> {
     pub horizon: Horizon,
     /// Seconds since the epoch began, validation included.
     pub seconds: f64,
-    /// What the trainer measured: `train_loss`, and with a validation part `val_loss` and, for
-    /// classifiers, `val_accuracy`.
+    /// What the trainer measured: `train_loss`, and with a validation part `val_loss` and its
+    /// metrics, such as `val_accuracy`.
     pub metrics: &'a [Metric],
     /// The weights that were judged, to copy.
     pub weights: &'a dyn Weights,

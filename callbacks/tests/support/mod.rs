@@ -6,10 +6,10 @@
 use std::cell::{Cell, RefCell};
 
 use trainbook_callbacks::{
-    AfterUpdate, BatchStart, Callback, CallbackError, CheckpointRequest, Counters, EpochEnd,
-    EpochStart, FitEnd, FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon, MetricLog,
-    Moment, Setup, Snapshot, Stack, StepEnd, StopKind, StopReason, TensorInfo, TensorStats,
-    ValidationEnd, ValidationStart, Weights,
+    AfterUpdate, BatchStart, Callback, CallbackError, CheckpointRequest, Counters, Direction,
+    EpochEnd, EpochMetric, EpochStart, FitEnd, FitStart, Flow, GradientEdit, GradientView,
+    Gradients, Horizon, MetricLog, Moment, Setup, Snapshot, Stack, StepEnd, StopKind, StopReason,
+    TensorInfo, TensorStats, ValidationEnd, ValidationStart, Weights,
 };
 use trainbook_store::{Metric, Name, RunWriter};
 
@@ -139,6 +139,8 @@ pub struct Fake {
     pub gradients: Box<dyn Fn(u64) -> Vec<Vec<f32>>>,
     /// By epoch, counted from 0.
     pub metrics: Box<dyn Fn(u64) -> Vec<(&'static str, f64)>>,
+    /// By the metric's name.
+    pub directions: Box<dyn Fn(&str) -> Direction>,
     /// By epoch, counted from 0.
     pub seconds: Box<dyn Fn(u64) -> f64>,
     pub run: Option<RunWriter>,
@@ -164,6 +166,10 @@ impl Fake {
             loss: Box::new(|_| 1.0),
             gradients: Box::new(|_| vec![vec![1.0], vec![1.0, 1.0]]),
             metrics: Box::new(|_| vec![("train_loss", 1.0)]),
+            directions: Box::new(|name| {
+                let larger = name.contains("accuracy");
+                if larger { Direction::Maximize } else { Direction::Minimize }
+            }),
             seconds: Box::new(|_| 1.0),
             run: None,
             seen: Seen::default(),
@@ -203,7 +209,13 @@ impl Fake {
     /// The beginning of a fit that goes on where another left off: the horizon is the earlier
     /// one's.
     pub fn resume(&mut self) -> Result<Option<StopReason>, String> {
-        let names: Vec<Name> = (self.metrics)(0).iter().map(|(name, _)| Name::new(name)).collect();
+        let names: Vec<EpochMetric> = (self.metrics)(0)
+            .iter()
+            .map(|(name, _)| EpochMetric {
+                name: Name::new(name),
+                direction: (self.directions)(name),
+            })
+            .collect();
         let fit = FitStart {
             counters: self.counters,
             horizon: self.horizon,

@@ -263,9 +263,11 @@ mod tests {
             json!({"layer": "Sequential", "layers": [
                 linear, {"layer": "BatchNorm"}, {"layer": "Dropout"}, {"layer": "Relu"},
                 linear, linear, {"layer": "Tanh"},
-                {"layer": "Residual", "f": {"layer": "Sequential", "layers": [linear, {"layer": "Selu"}, linear]}},
+                {"layer": "Residual",
+                 "f": {"layer": "Sequential", "layers": [linear, {"layer": "Selu"}, linear]}},
                 {"layer": "LeakyRelu", "negative_slope": 2.0},
-                {"layer": "Repeat", "times": 2, "f": {"layer": "Sequential", "layers": [{"layer": "Silu"}, linear]}},
+                {"layer": "Repeat", "times": 2,
+                 "f": {"layer": "Sequential", "layers": [{"layer": "Silu"}, linear]}},
                 {"layer": "Parallel", "branches": [{"layer": "Relu"}, {"layer": "Sigmoid"}]},
                 linear,
             ]}),
@@ -327,7 +329,9 @@ mod tests {
                 "linear2.weight" | "linear2.bias" => 1.0 / 32.0_f32.sqrt(),
                 _ => 1.0 / 8.0_f32.sqrt(),
             };
-            assert!(max <= bound && max >= 0.5 * bound, "{name}: {max} of {bound}");
+            // Of many numbers the largest is close to the bound.
+            let near = if values.len() > 50 { 0.95 } else { 0.5 };
+            assert!(max <= bound && max >= near * bound, "{name}: {max} of {bound}");
         }
     }
 

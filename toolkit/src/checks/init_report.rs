@@ -86,8 +86,9 @@ pub struct Spread {
     pub vanishes: bool,
 }
 
-/// A loss so many times that of outputs that know nothing is named.
-const TOO_LARGE: f64 = 1.5;
+/// A loss so many times that of outputs that know nothing is named: of classes, and of values, to
+/// which outputs of the targets' own size add as much as they have.
+const TOO_LARGE: [f64; 2] = [1.2, 1.5];
 /// A share of dead units from which on a layer is named.
 const DEAD: f64 = 0.25;
 /// Deviations of outputs that are so many times apart are named.
@@ -96,10 +97,11 @@ const SIGNALS: f64 = 100.0;
 const GRADIENTS: f64 = 1000.0;
 
 impl Trainer {
-    /// Looks at every layer on the first batch that training would see: deviations of weights,
-    /// outputs and gradients, dead units, and the loss beside that of outputs that know nothing
-    /// (ln C for C classes, the variance of the targets for values). Says what is wrong: weights
-    /// that are 0, units that stay equal, signals or gradients that vanish or explode across depth.
+    /// Looks at every layer on the first batch that training would see, unmixed: deviations of
+    /// weights, outputs and gradients, dead units, and the loss beside that of outputs that know
+    /// nothing (ln C for C classes, the variance of the targets for values). Says what is wrong:
+    /// weights that are 0, units that stay equal, signals or gradients that vanish or explode
+    /// across depth.
     ///
     /// It runs on a copy, in the processor's memory. Before it returns it asserts that weights,
     /// moments, counters and every callback's state hash to what they did before.
@@ -217,8 +219,17 @@ impl InitReport {
         if self.verdicts.is_empty() {
             text += "nothing stands out\n";
         }
+        let mut dead = Vec::new();
         for verdict in &self.verdicts {
-            text += &format!("- {verdict}\n");
+            match verdict {
+                Verdict::Dead { layer, share } => {
+                    dead.push(format!("{:.1} % of {layer}", 100.0 * share));
+                }
+                verdict => text += &format!("- {verdict}\n"),
+            }
+        }
+        if !dead.is_empty() {
+            text += &format!("- units that are 0 in every row of the batch: {}\n", dead.join(", "));
         }
         text
     }
@@ -266,14 +277,14 @@ fn number(value: f64) -> String {
 }
 
 fn verdicts(probe: &Probe) -> Vec<Verdict> {
-    let Probe { loss, baseline, layers, .. } = probe;
+    let Probe { loss, baseline, layers, classes, .. } = probe;
     let broken = layers.iter().find(|layer| !(layer.mean.is_finite() && layer.std.is_finite()));
     if !loss.is_finite() || broken.is_some() {
         let layer = broken.map(|layer| layer.path.clone());
         return vec![Verdict::NotFinite { loss: *loss, layer }];
     }
     let mut found = Vec::new();
-    if *loss > TOO_LARGE * baseline {
+    if *loss > TOO_LARGE[usize::from(!classes)] * baseline {
         found.push(Verdict::Loss { loss: *loss, baseline: *baseline });
     }
     let weights = || layers.iter().flat_map(|layer| &layer.weights);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use trainbook_callbacks::{
-    Callback, CallbackRecipe, Counters, FixSeed, Moment, Progress, RecordedCallback, Recorder,
-    Setup, Stack,
+    Callback, CallbackRecipe, Counters, Direction, EpochMetric, FixSeed, Moment, Progress,
+    RecordedCallback, Recorder, Setup, Stack,
 };
 use trainbook_store::{Name, Store, Value};
 
@@ -14,6 +14,7 @@ use super::record::{self, RunRecipe};
 use crate::Error;
 use crate::data::{DataError, Dataset, Mix, Part};
 use crate::nn::loss::TargetKind;
+use crate::nn::metric::Metric;
 use crate::nn::{Init, Network};
 use crate::optim::{Optimizer, ParameterGroup};
 use crate::random::Seed;
@@ -25,6 +26,7 @@ pub struct TrainerBuilder {
     data: Dataset,
     network: Network,
     loss: Loss,
+    metrics: Metrics,
     optimizer: Optimizer,
     learning_rate: Option<f64>,
     groups: Vec<ParameterGroup>,
@@ -43,6 +45,25 @@ pub struct TrainerBuilder {
     recorded_seed: Option<u64>,
     /// Callbacks of that run which only its program can make.
     missing: Vec<String>,
+}
+
+/// What is measured beside the loss.
+enum Metrics {
+    /// What is usual for the loss, and these.
+    And(Vec<Metric>),
+    /// These alone, as a run has recorded them.
+    Only(Vec<Metric>),
+}
+
+impl Metrics {
+    fn resolve(&self, takes: TargetKind) -> Vec<Metric> {
+        match self {
+            Self::Only(metrics) => metrics.clone(),
+            Self::And(metrics) => {
+                record::usual_metrics(takes).into_iter().chain(metrics.clone()).collect()
+            }
+        }
+    }
 }
 
 impl Trainer {
@@ -69,6 +90,9 @@ impl RunRecipe {
     pub fn trainer(self, data: &Dataset) -> TrainerBuilder {
         let mut builder = TrainerBuilder::new(data, self.network, self.loss);
         builder.recorded_seed = Some(self.seed.0);
+        if let Some(metrics) = self.metrics {
+            builder.metrics = Metrics::Only(metrics);
+        }
         for RecordedCallback { name, recipe, .. } in self.callbacks.into_iter().flatten() {
             match recipe {
                 // It would forbid another seed; the recorded one is there without it.
@@ -95,6 +119,7 @@ impl TrainerBuilder {
             data: data.clone(),
             network,
             loss,
+            metrics: Metrics::And(Vec::new()),
             optimizer: Optimizer::default(),
             learning_rate: None,
             groups: Vec::new(),
@@ -126,6 +151,16 @@ impl TrainerBuilder {
     #[must_use]
     pub fn loss(mut self, loss: impl Into<Loss>) -> Self {
         self.loss = loss.into();
+        self
+    }
+
+    /// Measures this too, at the end of each epoch on the validation part, and in every evaluation:
+    /// one of [`metric`](crate::nn::metric), or one of your own. A classifier always has
+    /// [`Accuracy`](crate::nn::metric::Accuracy).
+    #[must_use]
+    pub fn metric(mut self, metric: impl Into<Metric>) -> Self {
+        let (Metrics::And(metrics) | Metrics::Only(metrics)) = &mut self.metrics;
+        metrics.push(metric.into());
         self
     }
 
@@ -272,8 +307,11 @@ impl TrainerBuilder {
         let task = recipe.task()?;
         self.check_fit(&task.model().planned().root.output.shape)?;
 
-        let epoch_metrics = self.epoch_metrics();
-        let plan = self.stack.plan(&epoch_metrics, self.store.is_some())?;
+        let metrics = self.metrics.resolve(self.loss.objective().takes());
+        self.check_metrics(&metrics, &task.model().planned().root.output.shape)?;
+        let epoch_metrics = self.epoch_metrics(&metrics);
+        let names: Vec<Name> = epoch_metrics.iter().map(|metric| metric.name.clone()).collect();
+        let plan = self.stack.plan(&names, self.store.is_some())?;
         let mut params = record::params(&recipe, learning_rate, self.batch_size);
         params.extend(record::steps(self.accumulate, self.mix));
         params.extend(record::size(task.model().planned()));
@@ -281,6 +319,7 @@ impl TrainerBuilder {
         Ok(Trainer {
             data: self.data,
             recipe,
+            metrics,
             task,
             stack: self.stack,
             counters: Counters::default(),
@@ -361,15 +400,38 @@ impl TrainerBuilder {
         }
     }
 
-    fn epoch_metrics(&self) -> Vec<Name> {
-        let mut names = vec!["train_loss"];
-        if !self.data.part(Part::Validation).is_empty() {
-            names.push("val_loss");
-            if self.loss.objective().takes() == TargetKind::Classes {
-                names.push("val_accuracy");
+    /// Whether each metric is one of what the loss takes, fits the network, and has a name of its own.
+    fn check_metrics(&self, metrics: &[Metric], output: &[usize]) -> Result<(), Error> {
+        let wrong = |value: String, expected: String| {
+            Err(Error::Setting { setting: "metric", value, expected })
+        };
+        let (loss, takes) = (self.loss.name(), self.loss.objective().takes());
+        for (at, metric) in metrics.iter().enumerate() {
+            let (name, measure) = (metric.name(), metric.measure());
+            if measure.takes() != takes {
+                return wrong(
+                    name,
+                    format!("one of {takes}, as {loss} is; this is one of {}", measure.takes()),
+                );
             }
+            if metrics[..at].iter().any(|other| other.name() == name) || name == "loss" {
+                return wrong(name, "given once; there is one of this name".to_owned());
+            }
+            measure.check(output)?;
         }
-        names.into_iter().map(Name::new_static).collect()
+        Ok(())
+    }
+
+    fn epoch_metrics(&self, metrics: &[Metric]) -> Vec<EpochMetric> {
+        let named = |name: String, direction| EpochMetric { name: name.into(), direction };
+        let mut all = vec![named("train_loss".to_owned(), Direction::Minimize)];
+        if !self.data.part(Part::Validation).is_empty() {
+            all.push(named("val_loss".to_owned(), Direction::Minimize));
+            all.extend(metrics.iter().map(|metric| {
+                named(format!("val_{}", metric.name()), metric.measure().direction())
+            }));
+        }
+        all
     }
 }
 

@@ -1,12 +1,16 @@
 //! How good a network is on one part of the data.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
-use trainbook_store::Metric;
+use trainbook_store::Metric as Logged;
 
 use crate::Error;
 use crate::data::Numbers;
 use crate::data::{Batch, DataError, Dataset, Loader, Part, Targets};
 use crate::nn::HostTensor;
+use crate::nn::loss::Objective;
+use crate::nn::metric::{Metric, Tally, largest};
 use crate::task::{Loss, Model};
 
 /// How good a network is on one part of the data.
@@ -16,12 +20,15 @@ pub struct Evaluation {
     pub part: Part,
     /// How many rows it has.
     pub rows: usize,
-    /// How many predictions were judged: the rows, or in sequences their positions.
+    /// How many predictions were judged: the rows, or in sequences their positions, without those
+    /// that do not count for the loss.
     pub judged: usize,
     /// The mean loss over what was judged, or what the loss counts in its place.
     pub loss: f64,
     /// How many were classified right; `None` for values.
     pub correct: Option<usize>,
+    /// The trainer's metrics, by name, in their order.
+    pub metrics: Vec<Logged>,
 }
 
 /// Rows that are predicted at once; has no influence on any result.
@@ -33,6 +40,7 @@ impl Evaluation {
     pub(crate) fn of(
         model: &dyn Model,
         loss: &Loss,
+        metrics: &[Metric],
         data: &Dataset,
         part: Part,
     ) -> Result<Self, Error> {
@@ -41,6 +49,9 @@ impl Evaluation {
             let reason = format!("the {part} part is empty");
             return Err(DataError::Refused { action: "evaluate on", reason }.into());
         }
+        let width = model.output_shape().last().copied().unwrap_or(1);
+        let mut tallies: Vec<Box<dyn Tally>> =
+            metrics.iter().map(|metric| metric.measure().begin(width)).collect();
         let mut loader = Loader::new(data, part, ROWS_AT_ONCE, None);
         let mut batch = Batch::default();
         let (mut sum, mut weight) = (0.0, 0.0);
@@ -48,17 +59,22 @@ impl Evaluation {
         loader.start(0);
         while loader.next(&mut batch) {
             let outputs = model.predict(&batch.input)?;
-            let width = outputs.shape.last().copied().unwrap_or(1);
-            correct += count_correct(outputs.floats(), width, &batch.targets);
-            judged += batch.targets.len();
             let Numbers::F32(numbers) = outputs.numbers else { continue };
             let outputs = HostTensor::new(outputs.shape, numbers);
-            let (of_batch, by) = loss.objective().sum(&outputs, &batch.targets)?;
+            let objective = loss.objective();
+            let (of_batch, by) = objective.sum(&outputs, &batch.targets)?;
             sum += of_batch;
             weight += by;
+            let (outputs, targets) =
+                what_counts(objective, outputs.numbers(), width, &batch.targets);
+            correct += count_correct(&outputs, width, &targets);
+            judged += targets.len();
+            tallies.iter_mut().for_each(|tally| tally.add(&outputs, &targets));
         }
         let correct = data.classes().is_some().then_some(correct);
-        Ok(Self { part, rows, judged, loss: sum / weight, correct })
+        let metrics = metrics.iter().zip(&tallies);
+        let metrics = metrics.map(|(metric, tally)| Logged::new(metric.name(), tally.value()));
+        Ok(Self { part, rows, judged, loss: sum / weight, correct, metrics: metrics.collect() })
     }
 
     /// The share classified right; `None` for values.
@@ -66,23 +82,48 @@ impl Evaluation {
         self.correct.map(|correct| correct as f64 / self.judged as f64)
     }
 
-    pub(crate) fn metrics(&self) -> Vec<Metric> {
+    /// One of the trainer's metrics, by name.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        self.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
+    }
+
+    /// The loss and the metrics, each under its name behind that of the part: `val_loss`.
+    pub(crate) fn logged(&self) -> Vec<Logged> {
         let prefix = self.part.prefix();
-        let mut metrics = vec![Metric { name: format!("{prefix}_loss").into(), value: self.loss }];
-        if let Some(accuracy) = self.accuracy() {
-            metrics.push(Metric { name: format!("{prefix}_accuracy").into(), value: accuracy });
-        }
-        metrics
+        let loss = Logged::new("loss", self.loss);
+        let all = std::iter::once(&loss).chain(&self.metrics);
+        all.map(|metric| Logged::new(format!("{prefix}_{}", metric.name), metric.value)).collect()
     }
 }
 
 impl std::fmt::Display for Evaluation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} rows of the {} part: loss {:.4}", self.rows, self.part, self.loss)?;
-        if let (Some(accuracy), Some(correct)) = (self.accuracy(), self.correct) {
-            write!(f, ", accuracy {accuracy:.4} ({correct} right)")?;
+        for metric in &self.metrics {
+            write!(f, ", {} {:.4}", metric.name, metric.value)?;
+            if let (true, Some(correct)) = (metric.name == "accuracy", self.correct) {
+                write!(f, " ({correct} right)")?;
+            }
         }
         Ok(())
+    }
+}
+
+/// Outputs and targets without the positions that do not count; copied only if there are such.
+fn what_counts<'a>(
+    objective: &dyn Objective,
+    outputs: &'a [f32],
+    width: usize,
+    targets: &'a Targets,
+) -> (Cow<'a, [f32]>, Cow<'a, Targets>) {
+    match targets {
+        Targets::Classes(classes) if !classes.iter().all(|&class| objective.counts(class)) => {
+            let pairs = outputs.chunks_exact(width.max(1)).zip(classes);
+            let counted = pairs.filter(|(_, class)| objective.counts(**class));
+            let (rows, classes): (Vec<&[f32]>, Vec<u32>) = counted.unzip();
+            (Cow::Owned(rows.concat()), Cow::Owned(Targets::Classes(classes)))
+        }
+        _ => (Cow::Borrowed(outputs), Cow::Borrowed(targets)),
     }
 }
 
@@ -90,18 +131,8 @@ impl std::fmt::Display for Evaluation {
 /// never does.
 pub fn count_correct(outputs: &[f32], width: usize, targets: &Targets) -> usize {
     let Targets::Classes(classes) = targets else { return 0 };
-    let right = |row: &[f32], class: u32| argmax(row) == Some(class as usize);
+    let right = |row: &[f32], class: u32| largest(row) == Some(class as usize);
     outputs.chunks_exact(width).zip(classes).filter(|(row, class)| right(row, **class)).count()
-}
-
-fn argmax(row: &[f32]) -> Option<usize> {
-    let mut best: Option<usize> = None;
-    for (i, value) in row.iter().enumerate() {
-        if !value.is_nan() && best.is_none_or(|b| *value > row[b]) {
-            best = Some(i);
-        }
-    }
-    best
 }
 
 #[cfg(test)]

@@ -247,8 +247,8 @@ impl Run {
         } else {
             Part::Validation
         };
-        let evaluation = Evaluation::of(&*self.model, &self.loss, &self.data, part)?;
-        let metrics = evaluation.metrics();
+        let evaluation = Evaluation::of(&*self.model, &self.loss, &self.metrics, &self.data, part)?;
+        let metrics = evaluation.logged();
         Ok(metrics
             .iter()
             .map(|metric| (metric.name.to_string(), json!(metric.value)))

@@ -19,7 +19,6 @@ use super::record::{Begins, RunRecipe};
 use super::run::{EpochRow, Run};
 use crate::Error;
 use crate::data::{Batch, Loader, Part};
-use crate::nn::loss::TargetKind;
 use crate::random::Stream;
 use crate::task::{BatchLoss, MeanLoss, Recipe};
 
@@ -129,6 +128,7 @@ impl Trainer {
             model: self.task.freeze(),
             data: self.data.clone(),
             loss: self.recipe.loss.clone(),
+            metrics: self.metrics.clone(),
             seed: self.recipe.seed,
             reason: outcome?,
             epochs,
@@ -176,6 +176,7 @@ impl Trainer {
             network,
             input,
             loss,
+            metrics: Some(self.metrics.clone()),
             optimizer,
             groups,
             init,
@@ -297,20 +298,14 @@ impl Trainer {
     fn epoch_values(&self, train_loss: f64) -> Result<Vec<Metric>, Error> {
         let mut values = vec![train_loss];
         if !self.data.part(Part::Validation).is_empty() {
+            let (model, loss) = (self.task.model(), &self.recipe.loss);
             let validation =
-                Evaluation::of(self.task.model(), &self.recipe.loss, &self.data, Part::Validation)?;
+                Evaluation::of(model, loss, &self.metrics, &self.data, Part::Validation)?;
             values.push(validation.loss);
-            if self.recipe.loss.objective().takes() == TargetKind::Classes {
-                values.extend(validation.accuracy());
-            }
+            values.extend(validation.metrics.iter().map(|metric| metric.value));
         }
-        Ok(self
-            .epoch_metrics
-            .iter()
-            .cloned()
-            .zip(values)
-            .map(|(name, value)| Metric { name, value })
-            .collect())
+        let named = self.epoch_metrics.iter().zip(values);
+        Ok(named.map(|(metric, value)| Metric { name: metric.name.clone(), value }).collect())
     }
 
     /// One update, of one batch or as many as are gathered; `None` at the end of the epoch.

@@ -16,7 +16,7 @@ mod writing;
 
 use std::collections::BTreeMap;
 
-use trainbook_callbacks::{Counters, Plan, Stack};
+use trainbook_callbacks::{Counters, EpochMetric, Plan, Stack};
 use trainbook_store::{Name, Store, Value};
 
 pub use builder::TrainerBuilder;
@@ -28,6 +28,7 @@ pub use run::{EpochRow, Run};
 
 use crate::Error;
 use crate::data::{Dataset, Mix};
+use crate::nn::metric::Metric;
 use crate::nn::{Network, Summary};
 use crate::random::Seed;
 use crate::task::{Recipe, Task};
@@ -39,6 +40,7 @@ use crate::task::{Recipe, Task};
 pub struct Trainer {
     pub(crate) data: Dataset,
     pub(crate) recipe: Recipe,
+    metrics: Vec<Metric>,
     pub(crate) task: Box<dyn Task>,
     pub(crate) stack: Stack,
     pub(crate) counters: Counters,
@@ -47,7 +49,7 @@ pub struct Trainer {
     pub(crate) mix: Option<Mix>,
     learning_rate: f64,
     plan: Plan,
-    epoch_metrics: Vec<Name>,
+    epoch_metrics: Vec<EpochMetric>,
     store: Option<Store>,
     name: Option<String>,
     model: String,

@@ -5,11 +5,12 @@ use trainbook_store::{Metric, RunState};
 
 use super::checkpoint::{Checkpoint, FINAL};
 use super::run::{EpochRow, Run};
-use super::{RunRecipe, TrainerBuilder};
+use super::{RunRecipe, TrainerBuilder, record};
 use crate::Error;
 use crate::data::{DataError, Dataset};
 use crate::history::StoredRun;
 use crate::nn::layer::Kinds;
+use crate::nn::metric::Metric as Measured;
 
 impl StoredRun {
     /// Everything that decided the run.
@@ -63,6 +64,8 @@ impl StoredRun {
         let checkpoint = Checkpoint::read(&self.newest_checkpoint(FINAL)?)?;
         let mut task = recipe.task_recipe().task()?;
         task.restore(&checkpoint.task.weights)?;
+        let takes = recipe.loss.objective().takes();
+        let metrics = recipe.metrics.clone().unwrap_or_else(|| record::usual_metrics(takes));
         let summary = &self.summary;
         let (kind, why) = match &summary.state {
             RunState::Stopped { reason } => (StopKind::Requested, reason.clone()),
@@ -73,11 +76,12 @@ impl StoredRun {
             model: task.freeze(),
             data: data.clone(),
             loss: recipe.loss.clone(),
+            history: self.epochs(&metrics),
+            metrics,
             seed: recipe.seed,
             reason: StopReason::new(kind, why),
             epochs: summary.epochs,
             seconds: summary.seconds.unwrap_or_default(),
-            history: self.epochs(),
         })
     }
 
@@ -133,15 +137,20 @@ impl StoredRun {
     }
 
     /// The rows that the run showed: the metrics that were logged at the end of each epoch.
-    fn epochs(&self) -> Vec<EpochRow> {
+    fn epochs(&self, metrics: &[Measured]) -> Vec<EpochRow> {
         let Some(steps) = self.series.get("train_loss") else { return Vec::new() };
+        let names: Vec<String> = ["train_loss", "val_loss"]
+            .into_iter()
+            .map(str::to_owned)
+            .chain(metrics.iter().map(|metric| format!("val_{}", metric.name())))
+            .collect();
         let at = |step: u64| {
             let value = |points: &[(u64, f64)]| points.iter().find(|p| p.0 == step).map(|p| p.1);
-            ["train_loss", "val_loss", "val_accuracy"]
-                .into_iter()
+            names
+                .iter()
                 .filter_map(|name| {
-                    let value = value(self.series.get(name)?)?;
-                    Some(Metric::new(name, value))
+                    let value = value(self.series.get(name.as_str())?)?;
+                    Some(Metric::new(name.clone(), value))
                 })
                 .collect()
         };

@@ -9,6 +9,8 @@ use trainbook_store::{Name, Value};
 
 use super::fit::Length;
 use crate::data::{DataRecipe, Mix};
+use crate::nn::loss::TargetKind;
+use crate::nn::metric::{Accuracy, Metric};
 use crate::nn::{Init, Network, Node, Planned, Sample};
 use crate::optim::{Optimizer, ParameterGroup};
 use crate::random::Seed;
@@ -23,6 +25,9 @@ pub struct RunRecipe {
     pub input: Sample,
     /// What is minimised.
     pub loss: Loss,
+    /// What is measured beside it. `None` in older runs: what is usual for the loss.
+    #[serde(default)]
+    pub metrics: Option<Vec<Metric>>,
     /// How weights are updated.
     pub optimizer: Optimizer,
     /// Which tensors are trained differently.
@@ -88,6 +93,14 @@ impl RunRecipe {
             init: self.init,
             seed: self.seed,
         }
+    }
+}
+
+/// What is measured where nobody says anything.
+pub(super) fn usual_metrics(takes: TargetKind) -> Vec<Metric> {
+    match takes {
+        TargetKind::Classes => vec![Accuracy.into()],
+        TargetKind::Values => Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@ use super::evaluation::Evaluation;
 use crate::Error;
 use crate::data::{Dataset, Part};
 use crate::display::{self, Bundle};
+use crate::nn::metric::Metric as Measured;
 use crate::random::Seed;
 use crate::task::{Loss, Model};
 
@@ -21,6 +22,7 @@ pub struct Run {
     pub(super) model: Arc<dyn Model>,
     pub(super) data: Dataset,
     pub(super) loss: Loss,
+    pub(super) metrics: Vec<Measured>,
     pub(super) seed: Seed,
     pub(super) reason: StopReason,
     pub(super) epochs: u64,
@@ -35,7 +37,8 @@ pub struct EpochRow {
     pub epoch: u64,
     /// Batches seen at its end.
     pub step: u64,
-    /// `train_loss`, and with a validation part `val_loss` and, for classifiers, `val_accuracy`.
+    /// `train_loss`, and with a validation part `val_loss` and the trainer's metrics, such as
+    /// `val_accuracy`.
     pub metrics: Vec<Metric>,
 }
 
@@ -84,10 +87,10 @@ impl Run {
         hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Loss and accuracy on one part of the data; recorded with the run.
+    /// Loss and metrics on one part of the data; recorded with the run.
     pub fn evaluate(&self, part: Part) -> Result<Evaluation, Error> {
-        let evaluation = Evaluation::of(&*self.model, &self.loss, &self.data, part)?;
-        self.record(RunEvent::Evaluation { part: part.to_string(), metrics: evaluation.metrics() });
+        let evaluation = Evaluation::of(&*self.model, &self.loss, &self.metrics, &self.data, part)?;
+        self.record(RunEvent::Evaluation { part: part.to_string(), metrics: evaluation.logged() });
         Ok(evaluation)
     }
 

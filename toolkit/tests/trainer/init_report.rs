@@ -178,7 +178,7 @@ fn signals_and_gradients_that_vanish_or_explode_are_named_with_the_layers() {
     // A sigmoid's slope is a quarter at most.
     let net = (0..8).fold(Sequential::new(), |net, _| net.linear(16).sigmoid());
     let found = report(AnyLayer::new(net.linear(3)).init(Init::xavier_normal()));
-    let [Verdict::Gradients(gradients)] = found.verdicts() else { panic!("{found}") };
+    let [.., Verdict::Gradients(gradients)] = found.verdicts() else { panic!("{found}") };
     assert!(gradients.vanishes && gradients.largest.0 == "16.weight", "{found}");
     assert!(found.to_string().contains("gradients vanish towards the first layers"), "{found}");
 
@@ -189,6 +189,18 @@ fn signals_and_gradients_that_vanish_or_explode_are_named_with_the_layers() {
 
     let found = report(deep(Init::xavier_normal().gain(Gain::Following)));
     assert_eq!(found.verdicts(), [], "{found}");
+}
+
+#[test]
+fn outputs_that_begin_too_sure_of_themselves_are_named() {
+    let last = |gain: f64| {
+        let last = AnyLayer::new(layer::Linear::new(3)).init(Init::lecun_normal().gain(gain));
+        report(Sequential::new().linear(32).tanh().with(last))
+    };
+    let found = last(6.0);
+    let [Verdict::Loss { loss, baseline }] = found.verdicts() else { panic!("{found}") };
+    assert!(*loss > 1.2 * 3.0_f64.ln() && (baseline - 3.0_f64.ln()).abs() < 1e-6, "{found}");
+    assert_eq!(last(0.1).verdicts(), []);
 }
 
 #[test]
@@ -203,6 +215,8 @@ fn dead_units_are_counted() {
     assert_eq!(relu.dead, Some(1.0));
     let dead = Verdict::Dead { layer: "2".to_owned(), share: 1.0 };
     assert!(found.verdicts().contains(&dead), "{found}");
+    let text = found.to_string();
+    assert!(text.contains("0 in every row of the batch: 100.0 % of 2"), "{text}");
     let linear = report(Sequential::new().linear(64).relu().linear(3));
     let share = linear.layers()[1].dead.unwrap();
     assert!(share < 0.2, "{share}");

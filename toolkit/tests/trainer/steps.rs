@@ -323,3 +323,67 @@ fn a_cut_data_set_says_so_in_its_recipe() {
     assert_eq!(data.recipe().first_rows, Some(8));
     assert_ne!(data.fingerprint().hash, clouds().fingerprint().hash);
 }
+
+#[test]
+fn metrics_of_choice_are_measured_recorded_and_watched() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let data = two_values();
+    let net = || Sequential::new().linear(16).tanh().linear(2);
+    let build = || {
+        Trainer::regressor(&data, net())
+            .metric(metric::R2)
+            .metric(metric::MeanAbsolute)
+            .learning_rate(1e-2)
+            .seed(1)
+            .quiet()
+    };
+    let mut trainer = build()
+        // Larger is better: nobody has to say it.
+        .with(EarlyStopping::on("val_r2").patience(40).restore_best())
+        .store(&store)
+        .build()
+        .unwrap();
+    let run = trainer.fit(Epochs(40)).unwrap();
+    let names: Vec<&str> = run.history()[0].metrics.iter().map(|m| m.name.as_str()).collect();
+    assert_eq!(names, ["train_loss", "val_loss", "val_r2", "val_mae"]);
+    let r2: Vec<f64> = run.history().iter().map(|row| row.metrics[2].value).collect();
+    let best = r2.iter().copied().fold(f64::MIN, f64::max);
+    assert!(best > 0.8, "{r2:?}");
+    let judged = run.evaluate(Part::Validation).unwrap();
+    assert_eq!(judged.metric("r2"), Some(best), "the best weights are restored");
+    assert!(judged.to_string().contains(", r2 0.") && judged.to_string().contains(", mae 0."));
+    let stored = store.run(&run.id().unwrap().to_string()).unwrap();
+    let again = stored.load_on(&data, &Kinds::standard()).unwrap();
+    assert_eq!(again.evaluate(Part::Validation).unwrap(), judged);
+    assert_eq!(again.history(), run.history());
+    assert_eq!(store.query("metrics.val_r2.max > 0.8").unwrap().len(), 1);
+    let mut repeated =
+        stored.trainer_on(&data, &Kinds::standard()).unwrap().quiet().build().unwrap();
+    assert_eq!(repeated.fit(Epochs(40)).unwrap().history(), run.history());
+
+    let says = |builder: TrainerBuilder, part: &str| {
+        let error = builder.build().err().unwrap().to_string();
+        assert!(error.contains(part), "{error}");
+    };
+    says(build().metric(metric::R2), "there is one of this name");
+    says(build().metric(metric::MacroF1), "one of values, as MeanSquaredError is");
+    says(builder(&clouds(), 1).metric(metric::TopKAccuracy { k: 4 }), "from 1 to 3");
+    says(build().with(EarlyStopping::on("val_r3")), "did you mean \"val_r2\"?");
+}
+
+#[test]
+fn positions_that_do_not_count_are_not_judged() {
+    let ignoring = CrossEntropy { ignore_index: Some(0), ..CrossEntropy::default() };
+    let data = clouds();
+    let of = |loss: CrossEntropy| {
+        let builder = builder(&data, 1).loss(loss).metric(metric::BalancedAccuracy);
+        let run = builder.build().unwrap().fit(Epochs(20)).unwrap();
+        run.evaluate(Part::Validation).unwrap()
+    };
+    let (all, some) = (of(CrossEntropy::default()), of(ignoring));
+    assert_eq!((all.rows, all.judged), (20, 20));
+    assert!(some.rows == 20 && some.judged < 15, "{some:?}");
+    assert_eq!(some.metric("accuracy"), some.accuracy());
+    assert!(some.accuracy().unwrap() > 0.8, "classes 1 and 2 alone are easy: {some:?}");
+}

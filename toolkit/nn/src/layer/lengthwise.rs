@@ -52,6 +52,52 @@ pub(super) fn backward(
 ) -> Result<HostTensor, Fault> {
     let shape = raised(&gradient.shape)?;
     let dx = layer.backward(pass, gradient.reshaped(shape))?;
+    if dx.is_none() {
+        return Ok(dx);
+    }
     let shape = lowered(dx.shape.clone());
     Ok(dx.reshaped(shape))
+}
+
+#[cfg(test)]
+mod tests {
+    use trainbook_core::array::Array;
+    use trainbook_core::batch::{Batch, Targets};
+    use trainbook_core::random::Seed;
+
+    use crate::layer::{AvgPool1d, Conv1d, MaxPool1d, Sequential};
+    use crate::optim::AdamW;
+    use crate::task::{Device, Loss, Recipe};
+    use crate::{Init, Network, Sample};
+
+    #[test]
+    fn they_may_stand_in_front_of_everything_that_is_trained() {
+        let convolution = || Sequential::new().with(Conv1d::new(2, 3));
+        for network in [
+            convolution(),
+            Sequential::new().with(MaxPool1d::new(2)).with(Conv1d::new(2, 3)),
+            Sequential::new().with(AvgPool1d::new(2)).with(Conv1d::new(2, 3)),
+        ] {
+            let recipe = Recipe {
+                network: Network::from(network.global_avg_pool()),
+                input: Sample::numbers([1, 8]),
+                device: Device::Cpu,
+                loss: Loss::cross_entropy(),
+                optimizer: AdamW::default().into(),
+                groups: Vec::new(),
+                init: Init::default(),
+                seed: Seed(1),
+            };
+            let batch = Batch {
+                input: Array::f32(vec![1, 1, 8], (0..8).map(|i| (i as f32).sin()).collect()),
+                targets: Targets::Classes(vec![1]),
+                samples: vec![0],
+                mixed: None,
+            };
+            let mut task = recipe.task().unwrap();
+            let first = task.forward_backward(&batch).unwrap().mean;
+            task.update(0.01).unwrap();
+            assert!(task.forward_backward(&batch).unwrap().mean < first);
+        }
+    }
 }

@@ -269,6 +269,10 @@ impl Objective for CrossEntropy {
         Ok((rows.map(|(row, &class)| scale.value(row, class)).sum(), scale.total))
     }
 
+    fn counts(&self, class: u32) -> bool {
+        Some(class) != self.ignored()
+    }
+
     fn weight(&self, targets: &Targets) -> f64 {
         match targets {
             Targets::Classes(classes) => self.total(classes),

@@ -49,6 +49,13 @@ pub trait Objective: Debug + Send + Sync {
     /// Those of [`with_gradient`](Self::with_gradient).
     fn sum(&self, outputs: &HostTensor, targets: &Targets) -> Result<(f64, f64), NnError>;
 
+    /// Whether a position of this class counts at all; metrics leave the others out. Default: it
+    /// does.
+    fn counts(&self, class: u32) -> bool {
+        let _ = class;
+        true
+    }
+
     /// How much a batch with these targets counts beside other batches: by what its mean divides.
     /// Default: the number of targets.
     fn weight(&self, targets: &Targets) -> f64 {

@@ -27,6 +27,8 @@ pub struct Probe {
     /// under cross-entropy; for values the mean of the batch's targets, which is their variance
     /// under the mean squared error.
     pub baseline: f64,
+    /// Whether the targets are classes; otherwise they are values.
+    pub classes: bool,
     /// The layers that have tensors or no parts, in the order in which they compute.
     pub layers: Vec<LayerProbe>,
 }
@@ -106,14 +108,15 @@ impl Probe {
         let mut run = Run { planned: &planned, values: &values, context, aside: Aside::watching() };
         let outputs = run.forward(x)?;
         let mut gradient = vec![0.0; outputs.numbers().len()];
-        let loss = objective.with_gradient(&outputs, &batch.targets, &mut gradient)?;
+        let loss = recipe.loss.of_batch(&outputs, batch, &mut gradient, &mut Vec::new())?;
         let baseline = baseline(objective, &outputs, &batch.targets)?;
         let seen = run.aside.outputs().into_iter().collect();
         let gradients = run.backward(HostTensor::new(outputs.shape.clone(), gradient))?;
         let look = Look { slots: planned.layout.slots(), values: &values, gradients, seen };
         let mut layers = Vec::new();
         look.layers(&planned.root, &mut layers);
-        Ok(Self { rows: batch.len(), loss, baseline, layers })
+        let classes = objective.takes() == TargetKind::Classes;
+        Ok(Self { rows: batch.len(), loss, baseline, classes, layers })
     }
 }
 

@@ -164,7 +164,7 @@ fn an_index_beyond_the_table_is_refused() {
 #[test]
 fn the_row_of_padding_begins_at_0_and_stays_there() {
     let recipe = Recipe {
-        network: Network::from(embedding().position_avg_pool().linear(3)),
+        network: Network::from(embedding().flatten().linear(3)),
         input: Sample::indices([4]),
         device: Device::Cpu,
         loss: Loss::cross_entropy(),

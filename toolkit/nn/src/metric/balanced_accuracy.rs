@@ -1,0 +1,46 @@
+//! The mean over classes of the share classified right.
+
+use serde::{Deserialize, Serialize};
+use trainbook_callbacks::Direction;
+use trainbook_core::batch::Targets;
+
+use super::confusion::Confusion;
+use super::measure::{Measure, Tally};
+use crate::loss::TargetKind;
+
+/// `balanced_accuracy`: the mean of each class's recall, over the classes that occur; for classes of
+/// unequal size. scikit-learn's `balanced_accuracy_score`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalancedAccuracy;
+
+impl Measure for BalancedAccuracy {
+    fn name(&self) -> String {
+        "balanced_accuracy".to_owned()
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Maximize
+    }
+
+    fn takes(&self) -> TargetKind {
+        TargetKind::Classes
+    }
+
+    fn begin(&self, width: usize) -> Box<dyn Tally> {
+        Box::new(Counted(Confusion::new(width)))
+    }
+}
+
+struct Counted(Confusion);
+
+impl Tally for Counted {
+    fn add(&mut self, outputs: &[f32], targets: &Targets) {
+        self.0.add(outputs, targets);
+    }
+
+    fn value(&self) -> f64 {
+        let recalls = self.0.each().filter(|[rows, ..]| *rows > 0.0);
+        let recalls: Vec<f64> = recalls.map(|[rows, _, right]| right / rows).collect();
+        recalls.iter().sum::<f64>() / recalls.len() as f64
+    }
+}

@@ -1,0 +1,46 @@
+//! The share of labels that are right.
+
+use serde::{Deserialize, Serialize};
+use trainbook_callbacks::Direction;
+use trainbook_core::batch::Targets;
+
+use super::measure::{Measure, Share, Tally, with_values};
+use crate::loss::TargetKind;
+
+/// `label_accuracy`: of all labels of all rows the share on whose side of ½ the probability is: a
+/// logit above 0 for one above ½. For [`BinaryCrossEntropy`](crate::loss::BinaryCrossEntropy). With one
+/// label a row scikit-learn's `accuracy_score`; with several, one less its `hamming_loss`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelAccuracy;
+
+impl Measure for LabelAccuracy {
+    fn name(&self) -> String {
+        "label_accuracy".to_owned()
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Maximize
+    }
+
+    fn takes(&self) -> TargetKind {
+        TargetKind::Values
+    }
+
+    fn begin(&self, _: usize) -> Box<dyn Tally> {
+        Box::new(Counted(Share::default()))
+    }
+}
+
+struct Counted(Share);
+
+impl Tally for Counted {
+    fn add(&mut self, outputs: &[f32], targets: &Targets) {
+        for (x, y) in with_values(outputs, targets) {
+            self.0.add(!x.is_nan() && (x > 0.0) == (y > 0.5));
+        }
+    }
+
+    fn value(&self) -> f64 {
+        self.0.value()
+    }
+}

@@ -1,0 +1,79 @@
+//! The share whose class is among the k likeliest.
+
+use serde::{Deserialize, Serialize};
+use trainbook_callbacks::Direction;
+use trainbook_core::batch::Targets;
+
+use super::measure::{Measure, Share, Tally, with_classes};
+use crate::NnError;
+use crate::loss::TargetKind;
+
+/// `top5_accuracy` with k = 5: the share of rows, or positions, to whose class fewer than k others
+/// are preferred: larger outputs, or equal ones in front of it. scikit-learn's
+/// `top_k_accuracy_score`, which takes ties the other way round. Default: k = 5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopKAccuracy {
+    /// How many guesses there are; at least 1 and at most the number of classes.
+    pub k: usize,
+}
+
+impl Default for TopKAccuracy {
+    fn default() -> Self {
+        Self { k: 5 }
+    }
+}
+
+impl Measure for TopKAccuracy {
+    fn name(&self) -> String {
+        format!("top{}_accuracy", self.k)
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Maximize
+    }
+
+    fn takes(&self) -> TargetKind {
+        TargetKind::Classes
+    }
+
+    fn check(&self, output: &[usize]) -> Result<(), NnError> {
+        let classes = output.last().copied().unwrap_or(1);
+        if (1..=classes).contains(&self.k) {
+            return Ok(());
+        }
+        Err(NnError::Setting {
+            setting: "k of TopKAccuracy",
+            value: self.k.to_string(),
+            expected: format!("from 1 to {classes}, the number of classes"),
+        })
+    }
+
+    fn begin(&self, width: usize) -> Box<dyn Tally> {
+        Box::new(Counted { width, k: self.k, share: Share::default() })
+    }
+}
+
+struct Counted {
+    width: usize,
+    k: usize,
+    share: Share,
+}
+
+impl Tally for Counted {
+    fn add(&mut self, outputs: &[f32], targets: &Targets) {
+        for (row, class) in with_classes(outputs, self.width, targets) {
+            let Some(&own) = row.get(class).filter(|own| !own.is_nan()) else {
+                self.share.add(false);
+                continue;
+            };
+            let preferred = |(at, x): (usize, &f32)| *x > own || (*x == own && at < class);
+            let before = row.iter().enumerate().filter(|other| preferred(*other)).count();
+            self.share.add(before < self.k);
+        }
+    }
+
+    fn value(&self) -> f64 {
+        self.share.value()
+    }
+}
