@@ -182,6 +182,7 @@ impl Scale<'_> {
     }
 
     /// The same, with its gradient in the mean.
+    #[inline(always)]
     fn with_gradient(&self, row: &[f32], class: u32, gradient: &mut [f32]) -> f64 {
         if Some(class) == self.ignored {
             gradient.fill(0.0);
