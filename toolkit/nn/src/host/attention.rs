@@ -156,20 +156,26 @@ impl Attention {
 
 /// The softmax of a row, in its place.
 fn softmax(row: &mut [f32]) {
-    wide(|| {
-        let max = rows::max(row);
-        row.iter_mut().for_each(|x| *x = exp(*x - max));
-        let scale = 1.0 / rows::sum(row, |x| x);
-        row.iter_mut().for_each(|x| *x *= scale);
-    });
+    wide(
+        #[inline(always)]
+        || {
+            let max = rows::max(row);
+            row.iter_mut().for_each(|x| *x = exp(*x - max));
+            let scale = 1.0 / rows::sum(row, |x| x);
+            row.iter_mut().for_each(|x| *x *= scale);
+        },
+    );
 }
 
 /// From the gradient in a softmax that in what it is of, times `scale`, in its place.
 fn softmax_backward(gradient: &mut [f32], weights: &[f32], scale: f32) {
-    wide(|| {
-        let [along] = rows::sums([&*gradient, weights, weights], |g, p, _| [g * p]);
-        for (g, p) in gradient.iter_mut().zip(weights) {
-            *g = (*g - along) * p * scale;
-        }
-    });
+    wide(
+        #[inline(always)]
+        || {
+            let [along] = rows::sums([&*gradient, weights, weights], |g, p, _| [g * p]);
+            for (g, p) in gradient.iter_mut().zip(weights) {
+                *g = (*g - along) * p * scale;
+            }
+        },
+    );
 }

@@ -429,7 +429,10 @@ impl Convolution {
                 if let Some(shift) = self.shift(i, j, &tile.lines) {
                     clear_outside(&within, x.size, from);
                     let (into, from) = (&mut pixels[shift.pixels], &from[shift.columns]);
-                    wide(|| into.iter_mut().zip(from).for_each(|(i, f)| *i += f));
+                    wide(
+                        #[inline(always)]
+                        || into.iter_mut().zip(from).for_each(|(i, f)| *i += f),
+                    );
                     continue;
                 }
                 let first = (within.start * x.stride + j * x.dilation).saturating_sub(x.before);

@@ -59,6 +59,12 @@ impl Memory {
         }
     }
 
+    /// How many buffers there are for the next step.
+    #[cfg(test)]
+    pub fn kept(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn give_memory(&mut self, memory: Vec<f32>) {
         if !memory.is_empty() && self.0.len() < KEPT {
             self.0.push(memory);

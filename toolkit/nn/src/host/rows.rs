@@ -82,12 +82,15 @@ const COLUMNS: usize = 64;
 pub(crate) fn add_all(rows: &[f32], into: &mut [f32]) {
     let width = into.len().max(1);
     let add = |first: usize, into: &mut [f32]| {
-        wide(|| {
-            for row in rows.chunks_exact(width) {
-                let row = &row[first..first + into.len()];
-                into.iter_mut().zip(row).for_each(|(sum, more)| *sum += more);
-            }
-        });
+        wide(
+            #[inline(always)]
+            || {
+                for row in rows.chunks_exact(width) {
+                    let row = &row[first..first + into.len()];
+                    into.iter_mut().zip(row).for_each(|(sum, more)| *sum += more);
+                }
+            },
+        );
     };
     if rows.len() < WORTH || width < 2 * COLUMNS {
         add(0, into);
@@ -107,7 +110,12 @@ pub(crate) fn each_pair(
     f: impl Fn(usize, &mut [f32], &mut [f32]) + Sync,
 ) {
     let (a_share, b_share) = (a_share.max(1), b_share.max(1));
-    let f = |i: usize, a: &mut [f32], b: &mut [f32]| wide(|| f(i, a, b));
+    let f = |i: usize, a: &mut [f32], b: &mut [f32]| {
+        wide(
+            #[inline(always)]
+            || f(i, a, b),
+        )
+    };
     if a.len() < WORTH {
         let pairs = a.chunks_mut(a_share).zip(b.chunks_mut(b_share));
         pairs.enumerate().for_each(|(i, (a, b))| f(i, a, b));

@@ -4,7 +4,8 @@
 /// Runs `f`, compiled also for AVX2. What `f` does to numbers beside each other is then done to
 /// eight at a time, not four; each is computed as before, so the bits are the same.
 ///
-/// `f` must be small enough to become part of this function; what it only calls stays as it is.
+/// `f` must be `#[inline(always)]`, and so must what it calls: only what becomes part of this
+/// function is compiled for AVX2.
 #[inline(always)]
 pub(crate) fn wide<R>(f: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(f)

@@ -13,7 +13,12 @@ pub(super) const SHARE: usize = 1 << 14;
 
 /// Applies `f` to `values` in shares; `f` gets the index of a share's first element.
 pub fn each_share(values: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
-    let f = |at, share: &mut [f32]| wide(|| f(at, share));
+    let f = |at, share: &mut [f32]| {
+        wide(
+            #[inline(always)]
+            || f(at, share),
+        )
+    };
     if values.len() < WORTH {
         f(0, values);
     } else {
@@ -22,7 +27,7 @@ pub fn each_share(values: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
 }
 
 /// Applies `f` to blocks of `len` elements in order, several at a time where `cost` (operations for
-/// one block) makes it worth it.
+/// one block) makes it worth it. Where `f` is `#[inline(always)]` it is compiled for AVX2 too.
 pub fn each_block(
     values: &mut [f32],
     len: usize,
@@ -31,7 +36,14 @@ pub fn each_block(
 ) {
     let len = len.max(1);
     let f = |first: usize, blocks: &mut [f32]| {
-        wide(|| blocks.chunks_mut(len).enumerate().for_each(|(i, block)| f(first + i, block)))
+        wide(
+            #[inline(always)]
+            || {
+                for (i, block) in blocks.chunks_mut(len).enumerate() {
+                    f(first + i, block);
+                }
+            },
+        )
     };
     if (values.len() / len).saturating_mul(cost) < WORTH {
         f(0, values);

@@ -205,21 +205,28 @@ fn sums<const K: usize>(
     let shares = batch.div_ceil(share);
     let mut partial = pass.zeros(shares * channels * K);
     let cost = share * len;
-    crate::host::threads::each_block(&mut partial, channels * K, cost, |i, partial| {
-        let part = i * share * len..((i + 1) * share).min(batch) * len;
-        let samples = a[part.clone()].chunks_exact(len).zip(b[part].chunks_exact(len));
-        for (a, b) in samples {
-            let of_channels = a.chunks_exact(positions).zip(b.chunks_exact(positions));
-            for (c, ((a, b), into)) in of_channels.zip(partial.chunks_exact_mut(K)).enumerate() {
-                let more = if positions == 1 {
-                    f(c, a[0], b[0])
-                } else {
-                    rows::sums([a, b, b], |a, b, _| f(c, a, b))
-                };
-                into.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+    crate::host::threads::each_block(
+        &mut partial,
+        channels * K,
+        cost,
+        #[inline(always)]
+        |i, partial| {
+            let part = i * share * len..((i + 1) * share).min(batch) * len;
+            let samples = a[part.clone()].chunks_exact(len).zip(b[part].chunks_exact(len));
+            for (a, b) in samples {
+                let of_channels = a.chunks_exact(positions).zip(b.chunks_exact(positions));
+                for (c, ((a, b), into)) in of_channels.zip(partial.chunks_exact_mut(K)).enumerate()
+                {
+                    let more = if positions == 1 {
+                        f(c, a[0], b[0])
+                    } else {
+                        rows::sums([a, b, b], |a, b, _| f(c, a, b))
+                    };
+                    into.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+                }
             }
-        }
-    });
+        },
+    );
     let mut all = vec![[0.0; K]; channels];
     for of_share in partial.chunks_exact(channels * K) {
         for (sum, more) in all.iter_mut().zip(of_share.chunks_exact(K)) {
@@ -270,16 +277,22 @@ impl HostLayer for BatchNorm {
             if self.affine { (pass.parameter(0), pass.parameter(1)) } else { (&[][..], &[][..]) };
         let mut y = pass.memory(x.numbers().len());
         let len = channels * positions;
-        crate::host::threads::each_block(&mut y, len, 2 * len, |i, y| {
-            let from = &x.numbers()[i * len..][..len];
-            let of_channels = y.chunks_exact_mut(positions).zip(from.chunks_exact(positions));
-            for (c, ((y, x), stats)) in of_channels.zip(stats.chunks_exact(2)).enumerate() {
-                let w = weight.get(c).copied().unwrap_or(1.0);
-                let b = bias.get(c).copied().unwrap_or(0.0);
-                let (mean, scale) = (stats[0], stats[1] * w);
-                y.iter_mut().zip(x).for_each(|(y, x)| *y = (x - mean) * scale + b);
-            }
-        });
+        crate::host::threads::each_block(
+            &mut y,
+            len,
+            2 * len,
+            #[inline(always)]
+            |i, y| {
+                let from = &x.numbers()[i * len..][..len];
+                let of_channels = y.chunks_exact_mut(positions).zip(from.chunks_exact(positions));
+                for (c, ((y, x), stats)) in of_channels.zip(stats.chunks_exact(2)).enumerate() {
+                    let w = weight.get(c).copied().unwrap_or(1.0);
+                    let b = bias.get(c).copied().unwrap_or(0.0);
+                    let (mean, scale) = (stats[0], stats[1] * w);
+                    y.iter_mut().zip(x).for_each(|(y, x)| *y = (x - mean) * scale + b);
+                }
+            },
+        );
         let shape = x.shape.clone();
         pass.save(x);
         pass.save(HostTensor::new(vec![channels, 2], stats));
@@ -308,16 +321,24 @@ impl HostLayer for BatchNorm {
         let weight = if self.affine { pass.parameter(0) } else { &[] };
         let n = if pass.is_training() { (batch * positions) as f32 } else { f32::INFINITY };
         let len = channels * positions;
-        crate::host::threads::each_block(gradient.numbers_mut(), len, 4 * len, |i, dy| {
-            let from = &x.numbers()[i * len..][..len];
-            let of_channels = dy.chunks_exact_mut(positions).zip(from.chunks_exact(positions));
-            for (c, ((dy, x), sums)) in of_channels.zip(&all).enumerate() {
-                let (mean, scale) = (of[2 * c], of[2 * c + 1]);
-                let w = weight.get(c).copied().unwrap_or(1.0) * scale;
-                let (sum, along) = (sums[0] / n, sums[1] / n * scale);
-                dy.iter_mut().zip(x).for_each(|(dy, x)| *dy = (*dy - sum - (x - mean) * along) * w);
-            }
-        });
+        crate::host::threads::each_block(
+            gradient.numbers_mut(),
+            len,
+            4 * len,
+            #[inline(always)]
+            |i, dy| {
+                let from = &x.numbers()[i * len..][..len];
+                let of_channels = dy.chunks_exact_mut(positions).zip(from.chunks_exact(positions));
+                for (c, ((dy, x), sums)) in of_channels.zip(&all).enumerate() {
+                    let (mean, scale) = (of[2 * c], of[2 * c + 1]);
+                    let w = weight.get(c).copied().unwrap_or(1.0) * scale;
+                    let (sum, along) = (sums[0] / n, sums[1] / n * scale);
+                    dy.iter_mut()
+                        .zip(x)
+                        .for_each(|(dy, x)| *dy = (*dy - sum - (x - mean) * along) * w);
+                }
+            },
+        );
         pass.free(stats);
         pass.free(x);
         Ok(gradient)

@@ -224,28 +224,35 @@ fn forward<const CENTERED: bool>(
     // Mean and 1 / deviation of every row.
     let mut stats = pass.memory(len / width * 2);
     let share = rows::rows_of_share(width);
-    rows::each_pair(&mut y, share * width, &mut stats, share * 2, |i, y, stats| {
-        let from = &x.numbers()[i * share * width..][..y.len()];
-        let all = y.chunks_exact_mut(width).zip(from.chunks_exact(width));
-        for ((y, x), stats) in all.zip(stats.chunks_exact_mut(2)) {
-            let (mean, var) = if CENTERED {
-                rows::moments(x)
-            } else {
-                (0.0, rows::sum(x, |x| x * x) / width as f32)
-            };
-            let scale = 1.0 / (var + eps).sqrt();
-            if CENTERED {
-                for (((y, x), w), b) in y.iter_mut().zip(x).zip(weight).zip(bias) {
-                    *y = (x - mean) * scale * w + b;
+    rows::each_pair(
+        &mut y,
+        share * width,
+        &mut stats,
+        share * 2,
+        #[inline(always)]
+        |i, y, stats| {
+            let from = &x.numbers()[i * share * width..][..y.len()];
+            let all = y.chunks_exact_mut(width).zip(from.chunks_exact(width));
+            for ((y, x), stats) in all.zip(stats.chunks_exact_mut(2)) {
+                let (mean, var) = if CENTERED {
+                    rows::moments(x)
+                } else {
+                    (0.0, rows::sum(x, |x| x * x) / width as f32)
+                };
+                let scale = 1.0 / (var + eps).sqrt();
+                if CENTERED {
+                    for (((y, x), w), b) in y.iter_mut().zip(x).zip(weight).zip(bias) {
+                        *y = (x - mean) * scale * w + b;
+                    }
+                } else {
+                    for ((y, x), w) in y.iter_mut().zip(x).zip(weight) {
+                        *y = x * scale * w;
+                    }
                 }
-            } else {
-                for ((y, x), w) in y.iter_mut().zip(x).zip(weight) {
-                    *y = x * scale * w;
-                }
+                stats.copy_from_slice(&[mean, scale]);
             }
-            stats.copy_from_slice(&[mean, scale]);
-        }
-    });
+        },
+    );
     let shape = x.shape.clone();
     pass.save(x);
     pass.save(HostTensor::new(vec![len / width, 2], stats));
@@ -271,6 +278,7 @@ fn backward<const CENTERED: bool>(
         share * width,
         &mut partial,
         2 * width,
+        #[inline(always)]
         |i, dy, partial| {
             let x = &x.numbers()[i * share * width..][..dy.len()];
             let stats = &stats.numbers()[i * share * 2..];

@@ -182,6 +182,7 @@ impl Scale<'_> {
     }
 
     /// The same, with its gradient in the mean.
+    #[inline(always)]
     fn with_gradient(&self, row: &[f32], class: u32, gradient: &mut [f32]) -> f64 {
         if Some(class) == self.ignored {
             gradient.fill(0.0);
@@ -237,7 +238,10 @@ impl Objective for CrossEntropy {
             let rows = rows.chunks_exact(width).zip(classes);
             let each = rows.zip(gradient.chunks_exact_mut(width));
             let one = |((row, &class), gradient): ((&[f32], &u32), &mut [f32])| {
-                wide(|| scale.with_gradient(row, class, gradient))
+                wide(
+                    #[inline(always)]
+                    || scale.with_gradient(row, class, gradient),
+                )
             };
             each.map(one).sum()
         };

@@ -120,16 +120,19 @@ impl Update for AdamUpdate {
     fn apply(&self, weights: &mut [f32], gradient: &[f32], moments: &mut [&mut [f32]]) {
         let [m, v] = moments else { return };
         let [fresh1, fresh2] = self.fresh;
-        wide(|| {
-            for (((w, &g), m), v) in
-                weights.iter_mut().zip(gradient).zip(m.iter_mut()).zip(v.iter_mut())
-            {
-                let g = g + self.l2 * *w;
-                *m += fresh1 * (g - *m);
-                *v = self.keep * *v + fresh2 * g * g;
-                let by = self.rate * *m / (v.sqrt() * self.correction + self.eps);
-                *w -= self.shrink * *w + by;
-            }
-        });
+        wide(
+            #[inline(always)]
+            || {
+                for (((w, &g), m), v) in
+                    weights.iter_mut().zip(gradient).zip(m.iter_mut()).zip(v.iter_mut())
+                {
+                    let g = g + self.l2 * *w;
+                    *m += fresh1 * (g - *m);
+                    *v = self.keep * *v + fresh2 * g * g;
+                    let by = self.rate * *m / (v.sqrt() * self.correction + self.eps);
+                    *w -= self.shrink * *w + by;
+                }
+            },
+        );
     }
 }

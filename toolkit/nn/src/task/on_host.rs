@@ -366,3 +366,43 @@ impl Model for Held {
         crate::onnx_form::graph(&self.planned, &self.values, output, normalization)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use trainbook_core::batch::Targets;
+
+    use super::*;
+    use crate::layer::{Conv2d, Sequential};
+    use crate::optim::AdamW;
+    use crate::task::Device;
+    use crate::{Init, Sample};
+
+    #[test]
+    fn a_step_like_the_one_before_it_asks_for_no_memory() {
+        let net = Sequential::new().with(Conv2d::new(4, 3)).relu().flatten().linear(8).batch_norm();
+        let recipe = Recipe {
+            network: net.relu().linear(3).into(),
+            input: Sample::numbers([1, 6, 6]),
+            device: Device::Cpu,
+            loss: Loss::cross_entropy(),
+            optimizer: AdamW::default().into(),
+            groups: Vec::new(),
+            init: Init::kaiming_uniform(),
+            seed: Seed(1),
+        };
+        let mut task = OnHost::new(&recipe).unwrap();
+        let batch = Batch {
+            input: Array::f32([2, 1, 6, 6], (0..72).map(|i| i as f32 / 72.0).collect()),
+            targets: Targets::Classes(vec![0, 2]),
+            samples: vec![0, 1],
+            mixed: None,
+        };
+        let mut kept = Vec::new();
+        for _ in 0..6 {
+            task.forward_backward(&batch).unwrap();
+            task.update(1e-3).unwrap();
+            kept.push(task.memory.kept());
+        }
+        assert!(kept[1..].iter().all(|later| *later == kept[1]), "{kept:?}");
+    }
+}
