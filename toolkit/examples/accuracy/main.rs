@@ -82,6 +82,7 @@ fn accuracy(
 ) -> Result<f64, Box<dyn Error>> {
     let mut trainer = Trainer::classifier(data, net)
         .seed(seed)
+        .init(Init::kaiming_uniform()) // these are networks of ReLUs
         .batch_size(batch)
         .optimizer(AdamW::default())
         .with(LrSchedule::one_cycle(3e-3))

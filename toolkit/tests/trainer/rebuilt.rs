@@ -195,7 +195,10 @@ fn a_rate_and_an_early_stop_of_the_record_decide_the_run() {
         |r| r["learning_rate"] = 4e-2.into(),
         |r| callback(r, "EarlyStopping")["patience"] = 3.into(),
         |r| callback(r, "EarlyStopping")["restore_best"] = false.into(),
-        |r| callback(r, "EarlyStopping")["mode"] = "maximize".into(),
+        |r| {
+            let stopping = callback(r, "EarlyStopping");
+            (stopping["mode"], stopping["auto"]) = ("maximize".into(), false.into());
+        },
     ];
     for (number, change) in changes.iter().enumerate() {
         assert_ne!(train(changed(&recipe, change)), first, "change {number}");

@@ -1,5 +1,7 @@
 //! Products of matrices.
 
+use std::cell::RefCell;
+
 use gemm_common::Parallelism;
 use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
 
@@ -64,7 +66,45 @@ pub(super) fn product(
     multiply(scale, a, b, add, into, Parallelism::None);
 }
 
+thread_local! {
+    /// Memory for [`multiply`].
+    static SPREAD: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Sizes up to which the crate has ways of its own for products of rows with rows.
+const FEW: usize = 16 * 16;
+
+/// The crate sums in another order where there are few results, and a row would come to other bits
+/// alone than in company. Those ways ask for numbers side by side: a copy of `a` with gaps goes the
+/// common way.
 fn multiply(
+    scale: f32,
+    a: &ArrayView2<'_, f32>,
+    b: &ArrayView2<'_, f32>,
+    add: bool,
+    into: &mut ArrayViewMut2<'_, f32>,
+    threads: Parallelism,
+) {
+    let (rows, inner, columns) = (a.nrows(), a.ncols(), b.ncols());
+    let few = rows == 1 || columns == 1 || rows * columns <= FEW;
+    if !(few && inner > 2 && a.strides()[1] == 1 && b.strides()[0] == 1) {
+        return multiply_as_they_lie(scale, a, b, add, into, threads);
+    }
+    // Taken out, because this thread may help with other products while it waits for others.
+    let mut spread = SPREAD.take();
+    spread.resize(2 * rows * inner, 0.0);
+    for (row, into) in a.rows().into_iter().zip(spread.chunks_exact_mut(2 * inner)) {
+        row.iter().zip(into.iter_mut().step_by(2)).for_each(|(from, to)| *to = *from);
+    }
+    let shape = (rows, inner).strides((2 * inner, 2));
+    match ArrayView2::from_shape(shape, &spread[..]) {
+        Ok(a) => multiply_as_they_lie(scale, &a, b, add, into, threads),
+        Err(_) => debug_assert!(false, "the copy has another size"),
+    }
+    SPREAD.set(spread);
+}
+
+fn multiply_as_they_lie(
     scale: f32,
     a: &ArrayView2<'_, f32>,
     b: &ArrayView2<'_, f32>,
@@ -138,6 +178,29 @@ mod tests {
                     into.fill(1.0);
                     gemm(a, b, &mut into, true);
                     assert!(into.iter().zip(&expected).all(|(found, e)| *found == e + 1.0));
+                }
+            }
+        }
+    }
+
+    /// What a layer makes of a row is the same alone, among few and among many.
+    #[test]
+    fn a_row_comes_to_the_same_bits_in_any_company() {
+        let number = |i: usize| ((i * 7919) % 1013) as f32 / 1013.0 - 0.5;
+        for (inner, columns) in [(3, 1), (64, 1), (64, 10), (64, 128), (130, 7), (300, 20)] {
+            let a: Vec<f32> = (0..40 * inner).map(number).collect();
+            let weight: Vec<f32> = (0..columns * inner).map(|i| number(i + 5)).collect();
+            let of = |first: usize, rows: usize| {
+                let mut into = vec![0.25; rows * columns];
+                let a = Matrix::new(&a[first * inner..][..rows * inner], rows, inner);
+                gemm(a, Matrix::new(&weight, columns, inner).t(), &mut into, true);
+                into
+            };
+            let all = of(0, 40);
+            for rows in [1, 2, 3, 8, 20] {
+                for first in (0..40 - rows).step_by(7) {
+                    let expected = &all[first * columns..][..rows * columns];
+                    assert_eq!(of(first, rows), expected, "{rows} rows, {inner} × {columns}");
                 }
             }
         }

@@ -110,6 +110,7 @@ impl Loss {
     /// host on every device, and recorded by its name.
     ///
     /// ```
+    /// use dfdx::prelude::*;
     /// use trainbook_nn::loss::{Loss, TargetKind};
     ///
     /// // log cosh, a smooth absolute difference
