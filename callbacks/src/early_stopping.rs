@@ -271,16 +271,6 @@ impl Callback for EarlyStopping {
             let value = value.unwrap_or_default();
             require(!value.is_nan(), NAME, setting, value, "a number")?;
         }
-        if let (Some(stop), Some(diverged)) = (rule.stopping_threshold, rule.divergence_threshold) {
-            let ok = rule.mode.is_better(stop, diverged);
-            require(
-                ok,
-                NAME,
-                "divergence_threshold",
-                diverged,
-                "worse than the stopping threshold",
-            )?;
-        }
         Ok(())
     }
 
@@ -290,6 +280,16 @@ impl Callback for EarlyStopping {
             && let Some(known) = fit.epoch_metrics.iter().find(|known| known.name == *metric)
         {
             self.rule.mode = known.direction;
+        }
+        let rule = &self.rule;
+        if let (Some(stop), Some(diverged)) = (rule.stopping_threshold, rule.divergence_threshold) {
+            require(
+                rule.mode.is_better(stop, diverged),
+                "EarlyStopping",
+                "divergence_threshold",
+                diverged,
+                "worse than the stopping threshold",
+            )?;
         }
         Ok(Flow::Continue)
     }

@@ -189,10 +189,6 @@ fn senseless_settings_are_refused() {
     let table = [
         (loss().min_delta(-0.1), "min_delta is -0.1, and must be a finite number, at least 0"),
         (loss().baseline(f64::NAN), "baseline is NaN, and must be a number"),
-        (
-            loss().stopping_threshold(2.0).divergence_threshold(1.0),
-            "divergence_threshold is 1, and must be worse than the stopping threshold",
-        ),
     ];
     for (callback, message) in table {
         assert_eq!(setup_error(callback), format!("set up EarlyStopping: {message}"));
@@ -209,6 +205,20 @@ fn the_trainer_says_which_way_its_metrics_go() {
         fake.counters.epoch
     };
     let watch = || EarlyStopping::on("val_score").patience(2);
+    // Which threshold is the worse one is known when the direction is.
+    let error = |stop: f64, diverged: f64, direction: Direction| {
+        let stopping = watch().stopping_threshold(stop).divergence_threshold(diverged);
+        let mut fake = Fake::with(stopping);
+        fake.metrics = Box::new(|_| vec![("val_score", 1.5)]);
+        fake.directions = Box::new(move |_| direction);
+        fake.fit(1);
+        fake.seen.error
+    };
+    assert_eq!(error(2.0, 1.0, Direction::Maximize), None);
+    assert_eq!(error(1.0, 2.0, Direction::Minimize), None);
+    let message = "divergence_threshold is 1, and must be worse than the stopping threshold";
+    let refused = error(2.0, 1.0, Direction::Minimize).unwrap();
+    assert!(refused.contains(message), "{refused}");
     assert_eq!(stops(watch(), Direction::Maximize), 4);
     assert_eq!(stops(watch(), Direction::Minimize), 3);
     assert_eq!(stops(watch().maximize(), Direction::Minimize), 4);

@@ -10,8 +10,10 @@ use crate::{
 };
 
 /// Keeps an average of the weights beside those that are trained. The average is what validation
-/// judges, and so what early stopping and the best epoch go by, and what the network has when the
-/// fit has ended. Training itself goes on with its own weights.
+/// judges, and so what early stopping goes by and restores, and what the network has when the fit has
+/// ended. Training itself goes on with its own weights, and so does whoever loads a checkpoint: one of
+/// the best epoch holds the trained weights and the average as this callback's state, which comes to
+/// the front when the fit that goes on has ended.
 ///
 /// Running statistics are averaged as weights are: `torch.optim.swa_utils.AveragedModel` with
 /// `use_buffers=True`.
@@ -92,7 +94,7 @@ impl WeightAverage {
 
 impl Callback for WeightAverage {
     fn effects(&self) -> Effects {
-        Effects::in_phase(Phase::Change).writes(Resource::Weights)
+        Effects::in_phase(Phase::Change).writes(Resource::JudgedWeights)
     }
 
     fn params(&self) -> Vec<(&'static str, Value)> {
@@ -174,6 +176,7 @@ impl Callback for WeightAverage {
 mod tests {
     use super::*;
     use crate::fake::{Fake, setup_error};
+    use crate::{EarlyStopping, Stack};
 
     /// Weights 1, 2, 3, … after each update, three updates an epoch.
     fn averages(average: WeightAverage, epochs: u64) -> (Vec<f32>, f32) {
@@ -206,6 +209,31 @@ mod tests {
         assert_eq!(fake.weights.0, 3.0);
         fake.epoch().unwrap();
         assert_eq!(fake.weights.0, 6.0);
+    }
+
+    #[test]
+    fn the_best_average_is_restored_and_averages_go_back_in_order() {
+        let mut stack = Stack::new();
+        stack.push(EarlyStopping::on("val_loss").patience(9).restore_best());
+        stack.push(WeightAverage::ema(0.9));
+        assert!(stack.plan(&["val_loss".into()], false).is_ok());
+        let mut fake = Fake::new(stack);
+        fake.metrics = Box::new(|epoch| vec![("val_loss", [2.0, 1.0, 3.0][epoch as usize])]);
+        fake.fit(3);
+        assert_eq!(fake.weights.0, fake.seen.judged[1], "the second epoch was the best");
+
+        let mut stack = Stack::new();
+        stack.push(vec![WeightAverage::ema(0.9), WeightAverage::ema(0.5)]);
+        let mut fake = Fake::new(stack);
+        fake.fit_start(2).unwrap();
+        fake.epoch().unwrap();
+        assert_eq!(fake.weights.0, 3.0);
+
+        let mut two = Stack::new();
+        two.push(WeightAverage::ema(0.9));
+        two.push(WeightAverage::swa(1));
+        let error = two.plan(&[], false).unwrap_err().to_string();
+        assert!(error.contains("both write the judged weights"), "{error}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use trainbook_store::Value;
 
 use crate::CallbackRecipe;
 
-use super::stack::{attribute, everyone};
+use super::stack::{attribute, everyone, in_turn};
 use super::{
     Callback, CallbackError, CallbackState, Effects, EpochEnd, Flow, Moment, Reply, StepEnd,
 };
@@ -151,10 +151,16 @@ impl<C: Callback> Callback for Vec<C> {
 
     fn save(&self) -> Result<CallbackState, CallbackError> {
         let states = self.iter().map(Callback::save).collect::<Result<Vec<_>, _>>()?;
+        if states.iter().all(|state| *state == CallbackState::empty()) {
+            return Ok(CallbackState::empty());
+        }
         CallbackState::of("Vec", &States(states))
     }
 
     fn load(&mut self, state: &CallbackState) -> Result<(), CallbackError> {
+        if *state == CallbackState::empty() {
+            return Ok(());
+        }
         let States(states) = state.get("Vec")?;
         if states.len() != self.len() {
             let reason = format!("{} callbacks were saved, {} are here", states.len(), self.len());
@@ -165,7 +171,9 @@ impl<C: Callback> Callback for Vec<C> {
 
     fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
         // Under the member's name: the stack knows only the whole vector's.
-        everyone(self, |callback| attribute(callback.on(moment), || callback.name().into_owned()))
+        everyone(in_turn(self, moment), |callback| {
+            attribute(callback.on(moment), || callback.name().into_owned())
+        })
     }
 }
 

@@ -71,8 +71,10 @@ pub enum Resource {
     LearningRate,
     /// The gradients between backward pass and update.
     Gradients,
-    /// The weights.
+    /// The weights that a fit ends with.
     Weights,
+    /// The weights that are judged at the end of an epoch, in place of those that are trained.
+    JudgedWeights,
     /// Whether the fit goes on. Any number of callbacks may write it.
     Stop,
     /// A metric by name.
@@ -97,6 +99,7 @@ impl std::fmt::Display for Resource {
             Self::LearningRate => f.write_str("learning rate"),
             Self::Gradients => f.write_str("gradients"),
             Self::Weights => f.write_str("weights"),
+            Self::JudgedWeights => f.write_str("judged weights"),
             Self::Stop => f.write_str("stop"),
             Self::Metric(name) => write!(f, "metric {name}"),
         }

@@ -124,7 +124,7 @@ impl Stack {
     /// # Panics
     /// With the first callback's panic, once the callbacks behind it have seen the moment too.
     pub fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
-        everyone(&mut self.entries, |entry| {
+        everyone(in_turn(&mut self.entries, moment), |entry| {
             attribute(entry.callback.on(moment), || entry.name.to_string())
         })
     }
@@ -134,7 +134,11 @@ impl Stack {
         let decides = |resource: &Resource| {
             matches!(
                 resource,
-                Resource::LearningRate | Resource::Gradients | Resource::Weights | Resource::Stop
+                Resource::LearningRate
+                    | Resource::Gradients
+                    | Resource::Weights
+                    | Resource::JudgedWeights
+                    | Resource::Stop
             )
         };
         let entries = self.entries.iter();
@@ -147,29 +151,47 @@ impl Stack {
             .collect()
     }
 
-    /// The state of every callback, in order.
+    /// The state of every callback that has one, in order.
     pub fn save(&self) -> Result<Vec<NamedState>, CallbackError> {
-        self.entries
-            .iter()
-            .map(|e| Ok(NamedState { name: e.name.to_string(), state: e.callback.save()? }))
-            .collect()
+        let mut states = Vec::new();
+        for entry in &self.entries {
+            let state = entry.callback.save()?;
+            if state != CallbackState::empty() {
+                states.push(NamedState { name: entry.name.to_string(), state });
+            }
+        }
+        Ok(states)
     }
 
-    /// Takes back what [`save`](Self::save) returned.
+    /// Takes back what [`save`](Self::save) returned. Callbacks without a state do not matter.
     ///
     /// # Errors
-    /// The stack has other callbacks than the one that was saved, or a state does not fit.
+    /// The stack has other callbacks with a state than the one that was saved, or a state does not
+    /// fit.
     pub fn load(&mut self, states: &[NamedState]) -> Result<(), CallbackError> {
         let mismatch =
             |reason: String| CallbackError::State { callback: "stack".to_owned(), reason };
-        if states.len() != self.entries.len() {
+        // Older checkpoints name those without a state too.
+        let saved: Vec<&NamedState> =
+            states.iter().filter(|saved| saved.state != CallbackState::empty()).collect();
+        let mut mine = Vec::new();
+        for entry in &mut self.entries {
+            if entry.callback.save()? != CallbackState::empty() {
+                mine.push(entry);
+            }
+        }
+        if saved.len() != mine.len() {
+            let names = |names: Vec<&str>| match names.as_slice() {
+                [] => "none".to_owned(),
+                names => names.join(", "),
+            };
             return Err(mismatch(format!(
-                "{} callbacks were saved, {} are here",
-                states.len(),
-                self.entries.len()
+                "callbacks with a state that were saved: {}; that are here: {}",
+                names(saved.iter().map(|saved| saved.name.as_str()).collect()),
+                names(mine.iter().map(|entry| entry.name.as_ref()).collect())
             )));
         }
-        for (entry, saved) in self.entries.iter_mut().zip(states) {
+        for (entry, saved) in mine.into_iter().zip(saved) {
             if entry.name != saved.name {
                 return Err(mismatch(format!("{} was saved where {} is", saved.name, entry.name)));
             }
@@ -179,9 +201,24 @@ impl Stack {
     }
 }
 
+/// The members in the order in which they are told of a moment: where things are put back, the last
+/// that has put something in their place comes first.
+pub(super) fn in_turn<'m, T>(
+    members: &'m mut [T],
+    moment: &Moment<'_, '_>,
+) -> Box<dyn Iterator<Item = &'m mut T> + 'm> {
+    match moment {
+        Moment::ValidationEnd(_) => Box::new(members.iter_mut().rev()),
+        _ => Box::new(members.iter_mut()),
+    }
+}
+
 /// Tells all members, whatever becomes of those before; then the strongest wish, the first error or
 /// the first panic counts.
-pub(super) fn everyone<T>(members: &mut [T], mut tell: impl FnMut(&mut T) -> Reply) -> Reply {
+pub(super) fn everyone<'m, T: 'm>(
+    members: impl IntoIterator<Item = &'m mut T>,
+    mut tell: impl FnMut(&mut T) -> Reply,
+) -> Reply {
     let mut flow = Flow::Continue;
     let (mut error, mut panic) = (None, None);
     for member in members {

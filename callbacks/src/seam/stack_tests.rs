@@ -380,7 +380,8 @@ fn a_state_goes_back_only_where_it_came_from() {
     let error = |mut stack: Stack| stack.load(&saved).unwrap_err().to_string();
     assert_eq!(
         error(stack_of([listener("a", &heard)])),
-        "read the saved state of callback stack: 2 callbacks were saved, 1 are here"
+        "read the saved state of callback stack: callbacks with a state that were saved: a, b; \
+         that are here: a"
     );
     assert_eq!(
         error(stack_of([listener("b", &heard), listener("a", &heard)])),

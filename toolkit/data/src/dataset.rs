@@ -27,6 +27,8 @@ pub struct Dataset {
     /// What a row looks like to a network.
     shape: Arc<[usize]>,
     parts: Arc<Parts>,
+    /// The parts before they were cut.
+    whole: Arc<Parts>,
     normalize: Normalize,
     split: Option<(Split, Seed)>,
     /// At most so many rows of each part.
@@ -193,14 +195,16 @@ impl Dataset {
 
     pub(super) fn new(rows: Rows) -> Self {
         let width = rows.names.len();
+        let parts: Arc<Parts> = Arc::new([
+            (0..rows.targets.len() / rows.targets_per_row).collect(),
+            Vec::new(),
+            Vec::new(),
+        ]);
         Self {
             shape: Arc::new([width]),
             tokens: None,
-            parts: Arc::new([
-                (0..rows.targets.len() / rows.targets_per_row).collect(),
-                Vec::new(),
-                Vec::new(),
-            ]),
+            whole: parts.clone(),
+            parts,
             normalize: Normalize::None,
             split: None,
             limit: None,
@@ -226,6 +230,7 @@ impl Dataset {
         let mut data = Self::new(rows);
         data.shape = Arc::new([tokens.context]);
         data.parts = Arc::new([(0..tokens.starts.len()).collect(), Vec::new(), Vec::new()]);
+        data.whole = data.parts.clone();
         data.tokens = Some(Arc::new(tokens));
         data
     }
@@ -269,8 +274,11 @@ impl Dataset {
     /// # Errors
     /// The divisor makes no sense, or a normalised feature would not be finite.
     pub fn normalize(mut self, normalize: Normalize) -> Result<Self, DataError> {
-        self.normalization =
-            Arc::new(normalize.fit(&self.rows.features, self.width(), self.part(Part::Train))?);
+        self.normalization = Arc::new(normalize.fit(
+            &self.rows.features,
+            self.width(),
+            &self.whole[Part::Train as usize],
+        )?);
         self.normalize = normalize;
         self.fingerprint = Arc::default();
         Ok(self)
@@ -287,6 +295,7 @@ impl Dataset {
         self.limit = None;
         if let Some(tokens) = &self.tokens {
             self.parts = Arc::new(split.divide_text(tokens)?);
+            self.whole = self.parts.clone();
             self.fingerprint = Arc::default();
             return Ok(self);
         }
@@ -295,12 +304,13 @@ impl Dataset {
             _ => None,
         };
         self.parts = Arc::new(split.divide(self.len(), labels, self.classes(), seed)?);
+        self.whole = self.parts.clone();
         let normalize = self.normalize;
         self.normalize(normalize)
     }
 
     /// The same data with at most so many rows of each part, the first ones: to see whether a network
-    /// can learn ten of them by heart, for example. Normalisation stays as it is; a split that
+    /// can learn ten of them by heart, for example. Normalisation is that of all rows; a split that
     /// follows divides all rows again.
     #[must_use]
     pub fn first_rows(mut self, rows: usize) -> Self {

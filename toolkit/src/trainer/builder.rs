@@ -161,7 +161,11 @@ impl TrainerBuilder {
     #[must_use]
     pub fn metric(mut self, metric: impl Into<Metric>) -> Self {
         let (Metrics::And(metrics) | Metrics::Only(metrics)) = &mut self.metrics;
-        metrics.push(metric.into());
+        let metric = metric.into();
+        match metrics.iter_mut().find(|m| m.is_missing() && m.name() == metric.name()) {
+            Some(missing) => *missing = metric,
+            None => metrics.push(metric),
+        }
         self
     }
 
@@ -207,6 +211,7 @@ impl TrainerBuilder {
 
     /// Trains some tensors differently: at another rate, with another weight decay, or not at all.
     /// A tensor belongs to the first group that fits; those that fit none are trained as always.
+    /// Replaces groups that were given before.
     ///
     /// ```no_run
     /// # use trainbook::prelude::*;
@@ -221,7 +226,7 @@ impl TrainerBuilder {
     /// ```
     #[must_use]
     pub fn parameter_groups(mut self, groups: impl IntoIterator<Item = ParameterGroup>) -> Self {
-        self.groups.extend(groups);
+        self.groups = groups.into_iter().collect();
         self
     }
 
@@ -430,6 +435,12 @@ impl TrainerBuilder {
         let (loss, takes) = (self.loss.name(), self.loss.objective().takes());
         for (at, metric) in metrics.iter().enumerate() {
             let (name, measure) = (metric.name(), metric.measure());
+            if metric.is_missing() {
+                return Err(Error::State(format!(
+                    "the run had the metric {name}, which only a program that has it can make; add \
+                     it by `.metric(…)`"
+                )));
+            }
             if measure.takes() != takes {
                 return wrong(
                     name,

@@ -170,6 +170,8 @@ impl Trainer {
         let callbacks = callbacks.into_iter().filter(|c| c.recipe.is_some() || c.decides).collect();
         let begins = Begins {
             updates: self.counters.updates_applied,
+            batches: self.counters.batches_seen,
+            epochs: self.counters.epoch,
             state: self.task.state().ok()?.hash().to_hex().to_string(),
         };
         serde_json::to_string(&RunRecipe {

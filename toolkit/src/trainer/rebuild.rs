@@ -110,12 +110,14 @@ impl StoredRun {
 
     fn trainer_as(&self, recipe: RunRecipe, data: &Dataset) -> Result<TrainerBuilder, Error> {
         self.expect_data(data)?;
-        if let Some(begins) = recipe.begins.as_ref().filter(|begins| begins.updates > 0) {
+        if let Some(begins) =
+            recipe.begins.as_ref().filter(|begins| begins.batches + begins.epochs > 0)
+        {
             return Err(Error::State(format!(
-                "run {} went on from a trainer that had applied {} updates, so that its record alone \
+                "run {} went on from a trainer that had seen {} batches, so that its record alone \
                  does not repeat it; take the trainer of the run before it and load a checkpoint \
                  there",
-                self.summary.id, begins.updates
+                self.summary.id, begins.batches
             )));
         }
         Ok(recipe.trainer(data))

@@ -67,6 +67,12 @@ pub struct RunRecipe {
 pub struct Begins {
     /// The updates that its trainer had applied before; 0 in a trainer's first fit.
     pub updates: u64,
+    /// The batches that it had seen before, by which rows are mixed.
+    #[serde(default)]
+    pub batches: u64,
+    /// The epochs that it had gone through before, by which rows are shuffled.
+    #[serde(default)]
+    pub epochs: u64,
     /// The BLAKE3 hash of all weights and moments.
     pub state: String,
 }

@@ -321,6 +321,10 @@ fn a_cut_data_set_says_so_in_its_recipe() {
     let parts = [Part::Train, Part::Validation, Part::Test].map(|part| data.part(part).len());
     assert_eq!(parts, [8, 8, 8]);
     assert_eq!(data.recipe().first_rows, Some(8));
+    // Fitted on all rows, before or after the cut.
+    let standard = |data: Dataset| data.normalize(Normalize::standard()).unwrap().fingerprint();
+    let before = clouds().normalize(Normalize::standard()).unwrap().first_rows(8).fingerprint();
+    assert_eq!(standard(clouds().first_rows(8)).hash, before.hash);
     assert_ne!(data.fingerprint().hash, clouds().fingerprint().hash);
 }
 

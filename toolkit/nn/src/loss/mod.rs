@@ -107,7 +107,9 @@ impl Loss {
     /// One of your own, as a closure on dfdx's tensors in the processor's memory: the mean loss of a
     /// batch. Outputs and targets have one shape: with [`TargetKind::Values`] [N, outputs], with
     /// [`TargetKind::Classes`] [positions, C], where the targets are one-hot. It is computed on the
-    /// host on every device, and recorded by its name.
+    /// host on every device, and recorded by its name. Evaluations and gathered gradients take it for
+    /// a mean over the targets: what is none, such as the root of a mean, depends there on how rows
+    /// are cut into batches.
     ///
     /// ```
     /// use dfdx::prelude::*;

@@ -13,38 +13,46 @@ use crate::loss::TargetKind;
 /// A metric of somebody else's. Writes itself as its name, direction and what it takes. Read again it
 /// is one that this program lacks: its value is then NaN.
 #[derive(Clone, Debug)]
-pub struct Custom(Arc<dyn Measure>);
+pub struct Custom {
+    measure: Arc<dyn Measure>,
+    missing: bool,
+}
 
 impl Custom {
     pub(super) fn new(measure: Arc<dyn Measure>) -> Self {
-        Self(measure)
+        Self { measure, missing: false }
     }
 
     pub(super) fn measure(&self) -> &dyn Measure {
-        &*self.0
+        &*self.measure
+    }
+
+    /// Whether this program lacks it.
+    pub fn is_missing(&self) -> bool {
+        self.missing
     }
 }
 
 impl PartialEq for Custom {
     /// Whether both are the same object.
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.measure, &other.measure)
     }
 }
 
 impl Serialize for Custom {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("Custom", 3)?;
-        fields.serialize_field("name", &self.0.name())?;
-        fields.serialize_field("direction", &self.0.direction())?;
-        fields.serialize_field("takes", &self.0.takes())?;
+        fields.serialize_field("name", &self.measure.name())?;
+        fields.serialize_field("direction", &self.measure.direction())?;
+        fields.serialize_field("takes", &self.measure.takes())?;
         fields.end()
     }
 }
 
 impl<'de> Deserialize<'de> for Custom {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Ok(Self(Arc::new(Missing::deserialize(from)?)))
+        Ok(Self { measure: Arc::new(Missing::deserialize(from)?), missing: true })
     }
 }
 

@@ -89,6 +89,11 @@ impl Metric {
         }
     }
 
+    /// Whether it was read and this program lacks it.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Custom(custom) if custom.is_missing())
+    }
+
     /// The name under which it is logged, behind that of the part: `accuracy` in `val_accuracy`.
     pub fn name(&self) -> String {
         self.measure().name()

@@ -7,7 +7,8 @@ use trainbook_core::batch::Targets;
 use super::measure::{Measure, Tally, with_values};
 use crate::loss::TargetKind;
 
-/// `r2`: `1 − Σ(x − y)² / Σ(y − mean y)²` of each output, averaged over the outputs; 1 is perfect, 0 as
+/// `r2`: `1 − Σ(x − y)² / Σ(y − mean y)²` of each output (each of the last dimension, over all rows
+/// and positions), averaged over the outputs; 1 is perfect, 0 as
 /// good as the mean. Where all targets of an output are equal it is 1 if they are met exactly, else
 /// 0. scikit-learn's `r2_score`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
