@@ -99,9 +99,9 @@ impl Callback for Checkpoint {
 
     fn fit_start(&mut self, fit: &FitStart<'_>) -> Reply {
         if let When::Best { metric, mode, auto: true } = &mut self.when
-            && let Some(known) = fit.epoch_metrics.iter().find(|known| known.name == *metric)
+            && let Some(direction) = fit.direction(metric)
         {
-            *mode = known.direction;
+            *mode = direction;
         }
         Ok(Flow::Continue)
     }

@@ -275,13 +275,12 @@ impl Callback for EarlyStopping {
     }
 
     fn fit_start(&mut self, fit: &FitStart<'_>) -> Reply {
-        let metric = &self.rule.metric;
-        if self.rule.auto
-            && let Some(known) = fit.epoch_metrics.iter().find(|known| known.name == *metric)
+        let rule = &mut self.rule;
+        if rule.auto
+            && let Some(direction) = fit.direction(&rule.metric)
         {
-            self.rule.mode = known.direction;
+            rule.mode = direction;
         }
-        let rule = &self.rule;
         if let (Some(stop), Some(diverged)) = (rule.stopping_threshold, rule.divergence_threshold) {
             require(
                 rule.mode.is_better(stop, diverged),

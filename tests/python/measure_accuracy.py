@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 import torch
+from pytorch_networks import LanguageModel, cnn, series_cnn
 from torch import nn
 
 DATA = Path(__file__).parents[2] / "notebooks" / "data"
@@ -77,20 +78,8 @@ def classify(network, features, classes, epochs, batch):
         return (network(features[test]).argmax(1) == classes[test]).double().mean().item()
 
 
-def cnn(side):
-    return nn.Sequential(
-        nn.Unflatten(1, (1, side, side)),
-        nn.Conv2d(1, 16, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(16, 32, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(32 * (side // 4) ** 2, 64),
-        nn.ReLU(),
-        nn.Linear(64, 10),
-    )
+def image_cnn(side):
+    return nn.Sequential(nn.Unflatten(1, (1, side, side)), *cnn(side))
 
 
 def digits_mlp():
@@ -99,11 +88,11 @@ def digits_mlp():
 
 
 def digits_cnn():
-    return classify(cnn(8), *rows("digits.csv.gz", 16), epochs=30, batch=32)
+    return classify(image_cnn(8), *rows("digits.csv.gz", 16), epochs=30, batch=32)
 
 
 def mnist_cnn():
-    return classify(cnn(28), *rows("mnist-5k.csv.gz", 255), epochs=10, batch=64)
+    return classify(image_cnn(28), *rows("mnist-5k.csv.gz", 255), epochs=10, batch=64)
 
 
 def waves(count, length=64, noise=0.3):
@@ -117,39 +106,8 @@ def waves(count, length=64, noise=0.3):
 
 def waves_cnn():
     features, classes = waves(600)
-    network = nn.Sequential(
-        nn.Unflatten(1, (1, 64)),
-        nn.Conv1d(1, 16, 5),
-        nn.ReLU(),
-        nn.MaxPool1d(2),
-        nn.Conv1d(16, 32, 5),
-        nn.ReLU(),
-        nn.AdaptiveAvgPool1d(1),
-        nn.Flatten(),
-        nn.Linear(32, 3),
-    )
+    network = nn.Sequential(nn.Unflatten(1, (1, 64)), *series_cnn())
     return classify(network, features, classes, epochs=30, batch=32)
-
-
-class LanguageModel(nn.Module):
-    """Two causal pre-norm encoder blocks with ReLU and without dropout. Tokens start from N(0, 1), positions from N(0, 0.02)."""
-
-    def __init__(self, vocabulary, context, width=128):
-        super().__init__()
-        self.tokens = nn.Embedding(vocabulary, width)
-        self.positions = nn.Parameter(0.02 * torch.randn(context, width))
-        self.blocks = nn.ModuleList(
-            nn.TransformerEncoderLayer(width, 4, 256, dropout=0.0, batch_first=True, norm_first=True) for _ in range(2)
-        )
-        self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, vocabulary)
-        self.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(context))
-
-    def forward(self, characters):
-        x = self.tokens(characters) + self.positions
-        for block in self.blocks:
-            x = block(x, src_mask=self.mask, is_causal=True)
-        return self.head(self.norm(x))
 
 
 def hamlet_lm(context=64, steps=1000, batch=16):

@@ -12,10 +12,11 @@ import warnings
 warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
 
 import torch  # noqa: E402
+from pytorch_networks import LanguageModel, cnn, series_cnn  # noqa: E402
 from torch import nn  # noqa: E402
 
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-2
-VOCABULARY, LENGTH, WIDTH = 65, 64, 128
+VOCABULARY, LENGTH = 65, 64
 
 
 def mlp():
@@ -30,67 +31,32 @@ def norm_mlp():
     return nn.Sequential(*layer(64), *layer(128), nn.Linear(128, 10)), torch.randn(64, 64), torch.randint(10, (64,))
 
 
-def cnn(side):
-    layers = nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(16, 32, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(32 * (side // 4) ** 2, 64),
-        nn.ReLU(),
-        nn.Linear(64, 10),
-    )
-    return layers, torch.randn(64, 1, side, side), torch.randint(10, (64,))
+def image_cnn(side):
+    return cnn(side), torch.randn(64, 1, side, side), torch.randint(10, (64,))
 
 
-def series_cnn():
-    layers = nn.Sequential(
-        nn.Conv1d(1, 16, 5),
-        nn.ReLU(),
-        nn.MaxPool1d(2),
-        nn.Conv1d(16, 32, 5),
-        nn.ReLU(),
-        nn.AdaptiveAvgPool1d(1),
-        nn.Flatten(),
-        nn.Linear(32, 3),
-    )
-    return layers, torch.randn(64, 1, 64), torch.randint(3, (64,))
+def wave_cnn():
+    return series_cnn(), torch.randn(64, 1, 64), torch.randint(3, (64,))
 
 
-class Transformer(nn.Module):
-    """Two causal blocks with the norm in front, ReLU and no dropout."""
-
-    def __init__(self):
-        super().__init__()
-        self.tokens = nn.Embedding(VOCABULARY, WIDTH)
-        self.positions = nn.Parameter(0.02 * torch.randn(LENGTH, WIDTH))
-        self.blocks = nn.ModuleList(
-            nn.TransformerEncoderLayer(WIDTH, 4, 256, dropout=0.0, batch_first=True, norm_first=True) for _ in range(2)
-        )
-        self.norm = nn.LayerNorm(WIDTH)
-        self.head = nn.Linear(WIDTH, VOCABULARY)
-        self.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(LENGTH))
+class Transformer(LanguageModel):
+    """The language model, whose positions are rows."""
 
     def forward(self, characters):
-        x = self.tokens(characters) + self.positions
-        for block in self.blocks:
-            x = block(x, src_mask=self.mask, is_causal=True)
-        return self.head(self.norm(x)).flatten(0, 1)
+        return super().forward(characters).flatten(0, 1)
 
 
 def transformer():
-    return Transformer(), torch.randint(VOCABULARY, (16, LENGTH)), torch.randint(VOCABULARY, (16 * LENGTH,))
+    network = Transformer(VOCABULARY, LENGTH)
+    return network, torch.randint(VOCABULARY, (16, LENGTH)), torch.randint(VOCABULARY, (16 * LENGTH,))
 
 
 MODELS = {
     "mlp": mlp,
     "norm-mlp": norm_mlp,
-    "digits-cnn": lambda: cnn(8),
-    "mnist-cnn": lambda: cnn(28),
-    "series-cnn": series_cnn,
+    "digits-cnn": lambda: image_cnn(8),
+    "mnist-cnn": lambda: image_cnn(28),
+    "series-cnn": wave_cnn,
     "transformer": transformer,
 }
 

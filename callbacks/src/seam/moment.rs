@@ -35,7 +35,7 @@ use std::cell::RefCell;
 
 use trainbook_store::{Metric, Name, RunWriter};
 
-use super::{CallbackError, EpochMetric, Gradients, Snapshot, StopReason, Weights};
+use super::{CallbackError, Direction, EpochMetric, Gradients, Snapshot, StopReason, Weights};
 
 /// One moment of the loop with its context.
 pub enum Moment<'m, 'c> {
@@ -188,6 +188,13 @@ pub struct FitStart<'a> {
     pub run: Option<&'a RunWriter>,
     /// The metrics that the trainer will measure at the end of each epoch, in order.
     pub epoch_metrics: &'a [EpochMetric],
+}
+
+impl FitStart<'_> {
+    /// When this metric is better, if the trainer measures it.
+    pub fn direction(&self, metric: &str) -> Option<Direction> {
+        self.epoch_metrics.iter().find(|known| known.name == metric).map(|known| known.direction)
+    }
 }
 
 /// Before an epoch.

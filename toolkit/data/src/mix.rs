@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_core::array::Numbers;
-use trainbook_core::batch::{Batch, Mixed};
+use trainbook_core::batch::{Batch, Mixed, Targets};
 use trainbook_core::random::{Draws, Stream};
 
 use super::DataError;
@@ -115,10 +115,9 @@ impl Mix {
                 1.0 - area as f32 / (height * width) as f32
             }
         };
-        let places: Vec<usize> = partners;
         let per_row = batch.targets.len() / rows.max(1);
-        let mut targets = batch.mixed.take().map_or_else(Default::default, |mixed| mixed.targets);
-        targets.gather(&batch.targets, &places, per_row);
+        let mut targets = Targets::default();
+        targets.gather(&batch.targets, &partners, per_row);
         batch.mixed = Some(Mixed { targets, share });
     }
 }
@@ -160,7 +159,6 @@ fn ln_gamma_variate(draws: &mut Draws, alpha: f64) -> f64 {
 mod tests {
     use super::*;
     use trainbook_core::array::Array;
-    use trainbook_core::batch::Targets;
     use trainbook_core::random::Seed;
 
     #[test]

@@ -135,6 +135,20 @@ impl Layout {
         }
     }
 
+    /// A copy of all tensors in the buffer's order; it must have been [checked](Self::check).
+    pub(crate) fn flat(&self, snapshot: &Snapshot) -> Vec<f32> {
+        let mut values = vec![0.0; self.len];
+        self.restore(snapshot, &mut values);
+        values
+    }
+
+    /// Puts a copy of all tensors back into the buffer; it must have been [checked](Self::check).
+    pub(crate) fn restore(&self, snapshot: &Snapshot, values: &mut [f32]) {
+        for (slot, saved) in self.slots.iter().zip(&snapshot.0) {
+            values[slot.range()].copy_from_slice(saved);
+        }
+    }
+
     /// The first values of all tensors, from the seed's stream `weights`, keyed by each tensor's
     /// name. `init` says how weights are drawn of which the layer says nothing else.
     ///

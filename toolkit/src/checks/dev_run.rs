@@ -34,10 +34,10 @@ impl Trainer {
         let rows = rows.saturating_mul(self.batch_size).saturating_mul(self.accumulate);
         let all = self.data.clone();
         self.data = all.clone().first_rows(rows);
-        let store = self.detach_store();
+        let store = self.store.take();
         let passed = self.go_through(batches);
         self.data = all;
-        self.attach_store(store);
+        self.store = store;
         self.load_checkpoint(&checkpoint)?;
         if self.state_hash()? != before {
             return Err(Error::Diagnostic {

@@ -349,10 +349,10 @@ impl TrainerBuilder {
             Err(Error::Setting { setting, value, expected: expected.to_owned() })
         };
         if let Some(name) = self.missing.iter().find(|name| !self.stack.contains(name)) {
-            return Err(Error::State(format!(
-                "the run had the callback {name}, which only a program that has it can make; add it \
-                 by `.with(…)`"
-            )));
+            return Err(missing("callback", name, ".with(…)"));
+        }
+        if self.loss.is_missing() {
+            return Err(missing("loss", self.loss.name(), ".loss(…)"));
         }
         if self.batch_size == 0 {
             return wrong("batch_size", "0".to_owned(), "at least 1");
@@ -436,10 +436,7 @@ impl TrainerBuilder {
         for (at, metric) in metrics.iter().enumerate() {
             let (name, measure) = (metric.name(), metric.measure());
             if metric.is_missing() {
-                return Err(Error::State(format!(
-                    "the run had the metric {name}, which only a program that has it can make; add \
-                     it by `.metric(…)`"
-                )));
+                return Err(missing("metric", &name, ".metric(…)"));
             }
             if measure.takes() != takes {
                 return wrong(
@@ -468,10 +465,13 @@ impl TrainerBuilder {
     }
 }
 
+/// What a run had and only its own program has.
+fn missing(what: &str, name: &str, by: &str) -> Error {
+    Error::State(format!(
+        "the run had the {what} {name}, which only a program that has it can make; add it by `{by}`"
+    ))
+}
+
 fn count(number: usize, one: &str, several: &str) -> String {
-    format!(
-        "{} {}",
-        if number == 1 { "one".to_owned() } else { number.to_string() },
-        if number == 1 { one } else { several }
-    )
+    if number == 1 { format!("one {one}") } else { format!("{number} {several}") }
 }

@@ -55,7 +55,7 @@ impl Evaluation {
         let mut loader = Loader::new(data, part, ROWS_AT_ONCE, None);
         let mut batch = Batch::default();
         let (mut sum, mut weight) = (0.0, 0.0);
-        let (mut correct, mut judged) = (0, 0);
+        let mut judged = 0;
         loader.start(0);
         while loader.next(&mut batch) {
             let outputs = model.predict(&batch.input)?;
@@ -67,24 +67,26 @@ impl Evaluation {
             weight += by;
             let (outputs, targets) =
                 what_counts(objective, outputs.numbers(), width, &batch.targets);
-            correct += count_correct(&outputs, width, &targets);
             judged += targets.len();
             tallies.iter_mut().for_each(|tally| tally.add(&outputs, &targets));
         }
-        let correct = data.classes().is_some().then_some(correct);
         let metrics = metrics.iter().zip(&tallies);
         let metrics = metrics.map(|(metric, tally)| Logged::new(metric.name(), tally.value()));
-        Ok(Self { part, rows, judged, loss: sum / weight, correct, metrics: metrics.collect() })
+        let metrics: Vec<Logged> = metrics.collect();
+        // A share of whole numbers: rounding gives the number back.
+        let correct =
+            find(&metrics, "accuracy").map(|share| (share * judged as f64).round() as usize);
+        Ok(Self { part, rows, judged, loss: sum / weight, correct, metrics })
     }
 
     /// The share classified right; `None` for values.
     pub fn accuracy(&self) -> Option<f64> {
-        self.correct.map(|correct| correct as f64 / self.judged as f64)
+        self.metric("accuracy")
     }
 
     /// One of the trainer's metrics, by name.
     pub fn metric(&self, name: &str) -> Option<f64> {
-        self.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
+        find(&self.metrics, name)
     }
 
     /// The loss and the metrics, each under its name behind that of the part: `val_loss`.
@@ -107,6 +109,10 @@ impl std::fmt::Display for Evaluation {
         }
         Ok(())
     }
+}
+
+fn find(metrics: &[Logged], name: &str) -> Option<f64> {
+    metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
 }
 
 /// Outputs and targets without the positions that do not count; copied only if there are such.

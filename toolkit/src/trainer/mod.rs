@@ -51,7 +51,7 @@ pub struct Trainer {
     learning_rate: f64,
     plan: Plan,
     epoch_metrics: Vec<EpochMetric>,
-    store: Option<Store>,
+    pub(crate) store: Option<Store>,
     name: Option<String>,
     model: String,
     params: BTreeMap<Name, Value>,
@@ -82,16 +82,6 @@ impl Trainer {
     /// Where the trainer is, over all its fits.
     pub fn counters(&self) -> Counters {
         self.counters
-    }
-
-    /// Takes the store away, so that nothing is recorded until it is given back.
-    pub(crate) fn detach_store(&mut self) -> Option<Store> {
-        self.store.take()
-    }
-
-    /// Gives the store back.
-    pub(crate) fn attach_store(&mut self, store: Option<Store>) {
-        self.store = store;
     }
 
     /// A hash over everything that decides how training goes on: weights, moments, counters,

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use trainbook::callbacks::Moment;
+use trainbook::callbacks::{Direction, Moment};
 use trainbook::data::DataError;
 use trainbook::prelude::*;
 use trainbook::trainer::TrainerBuilder;
@@ -259,6 +259,11 @@ fn a_loss_of_ones_own_trains_and_is_named_where_it_is_missing() {
     assert_eq!(again.predict(&row, 1).unwrap(), run.predict(&row, 1).unwrap());
     let error = again.evaluate(Part::Test).unwrap_err().to_string();
     assert!(error.contains("does not have the loss Quartic"), "{error}");
+    let trainer = || stored.trainer_on(&data, &Kinds::standard()).unwrap().quiet();
+    let error = trainer().build().err().unwrap().to_string();
+    assert!(error.contains("the run had the loss Quartic"), "{error}");
+    let repeated = trainer().loss(quartic).build().unwrap().fit(Epochs(30)).unwrap();
+    assert_eq!(weight_bits(&repeated), weight_bits(&run));
 }
 
 #[test]
@@ -374,6 +379,46 @@ fn metrics_of_choice_are_measured_recorded_and_watched() {
     says(build().metric(metric::MacroF1), "one of values, as MeanSquaredError is");
     says(builder(&clouds(), 1).metric(metric::TopKAccuracy { k: 4 }), "from 1 to 3");
     says(build().with(EarlyStopping::on("val_r3")), "did you mean \"val_r2\"?");
+}
+
+#[test]
+fn a_metric_of_ones_own_is_asked_for_where_it_is_missing() {
+    #[derive(Debug)]
+    struct Constant(f64);
+    impl metric::Measure for Constant {
+        fn name(&self) -> String {
+            "constant".to_owned()
+        }
+        fn direction(&self) -> Direction {
+            Direction::Maximize
+        }
+        fn takes(&self) -> TargetKind {
+            TargetKind::Classes
+        }
+        fn begin(&self, _: usize) -> Box<dyn metric::Tally> {
+            Box::new(Self(self.0))
+        }
+    }
+    impl metric::Tally for Constant {
+        fn add(&mut self, _: &[f32], _: &Targets) {}
+        fn value(&self) -> f64 {
+            self.0
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let data = clouds();
+    let own = || Metric::custom(Arc::new(Constant(0.25)));
+    let stopping = || EarlyStopping::on("val_constant").patience(2);
+    let first = builder(&data, 1).metric(own()).with(stopping()).store(&store);
+    let run = first.build().unwrap().fit(Epochs(9)).unwrap();
+    assert_eq!((run.epochs(), run.history()[0].metrics[3].value), (3, 0.25));
+    let stored = store.run(&run.id().unwrap().to_string()).unwrap();
+    let trainer = || stored.trainer_on(&data, &Kinds::standard()).unwrap().quiet();
+    let error = trainer().build().err().unwrap().to_string();
+    assert!(error.contains("the run had the metric constant"), "{error}");
+    let again = trainer().metric(own()).build().unwrap().fit(Epochs(9)).unwrap();
+    assert_eq!(again.history(), run.history());
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub fn gemm(a: Matrix<'_>, b: Matrix<'_>, into: &mut [f32], add: bool) {
     };
     let worth = a.nrows() * a.ncols() * b.ncols() >= WORTH;
     let threads = if worth { Parallelism::Rayon(0) } else { Parallelism::None };
-    multiply(1.0, &a, &b, add, &mut into, threads);
+    Product { scale: 1.0, add, threads }.of(&a, &b, &mut into);
 }
 
 /// `into ← scale · a · b`, or with `add` `into ← into + scale · a · b`, on this thread alone.
@@ -63,11 +63,11 @@ pub(super) fn product(
     add: bool,
     into: &mut ArrayViewMut2<'_, f32>,
 ) {
-    multiply(scale, a, b, add, into, Parallelism::None);
+    Product { scale, add, threads: Parallelism::None }.of(a, b, into);
 }
 
 thread_local! {
-    /// Memory for [`multiply`].
+    /// Memory for [`Product::of_piece`].
     static SPREAD: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -80,100 +80,106 @@ const BLOCK: usize = 256;
 /// The inner dimension is summed in pieces of so many, which the crate does not cut further.
 const PIECE: usize = 512;
 
-/// What a row of `a` comes to does not depend on the other rows. The crate would sum in another order
-/// where there are few results, and cut long sums at places that depend on the number of rows.
-fn multiply(
+/// How two matrices are multiplied. What a row comes to does not depend on the other rows: the crate
+/// would sum in another order where there are few results, and cut long sums at places that depend on
+/// the number of rows.
+#[derive(Clone, Copy)]
+struct Product {
     scale: f32,
-    a: &ArrayView2<'_, f32>,
-    b: &ArrayView2<'_, f32>,
     add: bool,
-    into: &mut ArrayViewMut2<'_, f32>,
     threads: Parallelism,
-) {
-    let inner = a.ncols();
-    if inner <= PIECE {
-        return multiply_piece(scale, a, b, add, into, threads);
-    }
-    for start in (0..inner).step_by(PIECE) {
-        let end = inner.min(start + PIECE);
-        let (a, b) = (a.slice(s![.., start..end]), b.slice(s![start..end, ..]));
-        multiply_piece(scale, &a, &b, add || start > 0, into, threads);
-    }
 }
 
-fn multiply_piece(
-    scale: f32,
-    a: &ArrayView2<'_, f32>,
-    b: &ArrayView2<'_, f32>,
-    add: bool,
-    into: &mut ArrayViewMut2<'_, f32>,
-    threads: Parallelism,
-) {
-    let (rows, inner, columns) = (a.nrows(), a.ncols(), b.ncols());
-    let few = rows == 1 || columns == 1 || rows * columns <= FEW;
-    if !(few && inner > 2 && a.strides()[1] == 1 && b.strides()[0] == 1) {
-        return multiply_as_they_lie(scale, a, b, add, into, threads);
-    }
-    // The crate's ways for few results ask for numbers side by side: a copy with gaps goes the common
-    // way. It is taken out, because this thread may help with other products while it waits.
-    let mut spread = SPREAD.take();
-    for start in (0..rows).step_by(BLOCK) {
-        let rows = BLOCK.min(rows - start);
-        let a = a.slice(s![start..start + rows, ..]);
-        spread.resize(2 * rows * inner, 0.0);
-        for (row, into) in a.rows().into_iter().zip(spread.chunks_exact_mut(2 * inner)) {
-            row.iter().zip(into.iter_mut().step_by(2)).for_each(|(from, to)| *to = *from);
+impl Product {
+    fn of(
+        self,
+        a: &ArrayView2<'_, f32>,
+        b: &ArrayView2<'_, f32>,
+        into: &mut ArrayViewMut2<'_, f32>,
+    ) {
+        let inner = a.ncols();
+        if inner != b.nrows() || into.dim() != (a.nrows(), b.ncols()) {
+            let (a, b, into) = (a.dim(), b.dim(), into.dim());
+            return debug_assert!(false, "matrices of {a:?}, {b:?}, {into:?}");
         }
-        let shape = (rows, inner).strides((2 * inner, 2));
-        let mut into = into.slice_mut(s![start..start + rows, ..]);
-        match ArrayView2::from_shape(shape, &spread[..]) {
-            Ok(a) => multiply_as_they_lie(scale, &a, b, add, &mut into, threads),
-            Err(_) => debug_assert!(false, "the copy has another size"),
+        if inner <= PIECE {
+            return self.of_piece(a, b, into);
+        }
+        for start in (0..inner).step_by(PIECE) {
+            let end = inner.min(start + PIECE);
+            let (a, b) = (a.slice(s![.., start..end]), b.slice(s![start..end, ..]));
+            Self { add: self.add || start > 0, ..self }.of_piece(&a, &b, into);
         }
     }
-    SPREAD.set(spread);
-}
 
-fn multiply_as_they_lie(
-    scale: f32,
-    a: &ArrayView2<'_, f32>,
-    b: &ArrayView2<'_, f32>,
-    add: bool,
-    into: &mut ArrayViewMut2<'_, f32>,
-    threads: Parallelism,
-) {
-    let (rows, inner, columns) = (a.nrows(), a.ncols(), b.ncols());
-    if inner != b.nrows() || into.dim() != (rows, columns) {
-        return debug_assert!(false, "matrices of {:?}, {:?}, {:?}", a.dim(), b.dim(), into.dim());
+    /// The crate's ways for few results ask for numbers side by side: a copy of `a` with gaps goes
+    /// the common way.
+    fn of_piece(
+        self,
+        a: &ArrayView2<'_, f32>,
+        b: &ArrayView2<'_, f32>,
+        into: &mut ArrayViewMut2<'_, f32>,
+    ) {
+        let (rows, inner, columns) = (a.nrows(), a.ncols(), b.ncols());
+        let few = rows == 1 || columns == 1 || rows * columns <= FEW;
+        if !(few && inner > 2 && a.strides()[1] == 1 && b.strides()[0] == 1) {
+            return self.as_they_lie(a, b, into);
+        }
+        // Taken out, because this thread may help with other products while it waits.
+        let mut spread = SPREAD.take();
+        for start in (0..rows).step_by(BLOCK) {
+            let rows = BLOCK.min(rows - start);
+            let a = a.slice(s![start..start + rows, ..]);
+            spread.resize(2 * rows * inner, 0.0);
+            for (row, into) in a.rows().into_iter().zip(spread.chunks_exact_mut(2 * inner)) {
+                row.iter().zip(into.iter_mut().step_by(2)).for_each(|(from, to)| *to = *from);
+            }
+            let shape = (rows, inner).strides((2 * inner, 2));
+            let mut into = into.slice_mut(s![start..start + rows, ..]);
+            match ArrayView2::from_shape(shape, &spread[..]) {
+                Ok(a) => self.as_they_lie(&a, b, &mut into),
+                Err(_) => debug_assert!(false, "the copy has another size"),
+            }
+        }
+        SPREAD.set(spread);
     }
-    #[allow(unsafe_code, reason = "the product takes pointers")]
-    // SAFETY: by the views' own promise, rows and columns that are smaller than their sizes, which
-    // fit each other, lead by their strides to numbers that may be read, and those of `into` to
-    // numbers that nobody else has, each to another one. `into` is read only with `add`, and all
-    // memory here is initialised.
-    unsafe {
-        // It prefers columns that are contiguous, so this is `intoᵀ ← bᵀ · aᵀ`.
-        gemm_f32::gemm::f32::get_gemm_fn()(
-            columns,
-            rows,
-            inner,
-            into.as_mut_ptr(),
-            into.strides()[0],
-            into.strides()[1],
-            add,
-            b.as_ptr(),
-            b.strides()[0],
-            b.strides()[1],
-            a.as_ptr(),
-            a.strides()[0],
-            a.strides()[1],
-            1.0,
-            scale,
-            false,
-            false,
-            false,
-            threads,
-        );
+
+    /// The sizes must fit.
+    fn as_they_lie(
+        self,
+        a: &ArrayView2<'_, f32>,
+        b: &ArrayView2<'_, f32>,
+        into: &mut ArrayViewMut2<'_, f32>,
+    ) {
+        #[allow(unsafe_code, reason = "the product takes pointers")]
+        // SAFETY: `of` has seen that the sizes fit each other. By the views' own promise, rows and
+        // columns that are smaller than these lead by their strides to numbers that may be read, and
+        // those of `into` to numbers that nobody else has, each to another one. `into` is read only
+        // with `add`, and all memory here is initialised.
+        unsafe {
+            // It prefers columns that are contiguous, so this is `intoᵀ ← bᵀ · aᵀ`.
+            gemm_f32::gemm::f32::get_gemm_fn()(
+                b.ncols(),
+                a.nrows(),
+                a.ncols(),
+                into.as_mut_ptr(),
+                into.strides()[0],
+                into.strides()[1],
+                self.add,
+                b.as_ptr(),
+                b.strides()[0],
+                b.strides()[1],
+                a.as_ptr(),
+                a.strides()[0],
+                a.strides()[1],
+                1.0,
+                self.scale,
+                false,
+                false,
+                false,
+                self.threads,
+            );
+        }
     }
 }
 

@@ -16,15 +16,23 @@ use crate::on_dfdx::{Backend, Flow, Real, Taped};
 /// that this program lacks: a network that was trained by it can be used, and a program that goes on
 /// training it brings the loss itself.
 #[derive(Clone, Debug)]
-pub struct Custom(Arc<dyn Objective>);
+pub struct Custom {
+    objective: Arc<dyn Objective>,
+    missing: bool,
+}
 
 impl Custom {
     pub(super) fn new(objective: Arc<dyn Objective>) -> Self {
-        Self(objective)
+        Self { objective, missing: false }
     }
 
     pub(super) fn objective(&self) -> &dyn Objective {
-        &*self.0
+        &*self.objective
+    }
+
+    /// Whether this program lacks it.
+    pub fn is_missing(&self) -> bool {
+        self.missing
     }
 
     /// Computed on the host, and put on the tape as what has this gradient.
@@ -38,8 +46,11 @@ impl Custom {
         let numbers: Vec<f32> = outputs.as_vec().into_iter().map(|v| v.wide() as f32).collect();
         let len = numbers.len();
         let mut gradient = vec![0.0; len];
-        let value =
-            self.0.with_gradient(&HostTensor::new(shape, numbers), targets, &mut gradient)?;
+        let value = self.objective.with_gradient(
+            &HostTensor::new(shape, numbers),
+            targets,
+            &mut gradient,
+        )?;
         let run = || {
             let gradient = gradient.into_iter().map(|g| E::of(f64::from(g))).collect();
             let gradient = device.try_tensor_from_vec(gradient, (len,))?;
@@ -55,22 +66,22 @@ impl Custom {
 impl PartialEq for Custom {
     /// Whether both are the same object.
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.objective, &other.objective)
     }
 }
 
 impl Serialize for Custom {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("Custom", 2)?;
-        fields.serialize_field("name", self.0.name())?;
-        fields.serialize_field("takes", &self.0.takes())?;
+        fields.serialize_field("name", self.objective.name())?;
+        fields.serialize_field("takes", &self.objective.takes())?;
         fields.end()
     }
 }
 
 impl<'de> Deserialize<'de> for Custom {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Ok(Self(Arc::new(Missing::deserialize(from)?)))
+        Ok(Self { objective: Arc::new(Missing::deserialize(from)?), missing: true })
     }
 }
 

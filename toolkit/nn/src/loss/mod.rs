@@ -135,6 +135,11 @@ impl Loss {
         Self::custom(Arc::new(closure::Closure::new(name, takes, loss)))
     }
 
+    /// Whether it was read and this program lacks it.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Custom(custom) if custom.is_missing())
+    }
+
     /// What it does, on the host.
     pub fn objective(&self) -> &dyn Objective {
         match self {

@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
-use trainbook_core::batch::Targets;
 
-use super::measure::{Measure, Share, Tally, largest, with_classes};
+use super::measure::{Measure, Tally, largest, mean_over_classes};
 use crate::loss::TargetKind;
 
 /// `accuracy`: the share of rows, or positions, whose largest output is that of their class. The
@@ -26,23 +25,6 @@ impl Measure for Accuracy {
     }
 
     fn begin(&self, width: usize) -> Box<dyn Tally> {
-        Box::new(Counted { width, share: Share::default() })
-    }
-}
-
-struct Counted {
-    width: usize,
-    share: Share,
-}
-
-impl Tally for Counted {
-    fn add(&mut self, outputs: &[f32], targets: &Targets) {
-        for (row, class) in with_classes(outputs, self.width, targets) {
-            self.share.add(largest(row) == Some(class));
-        }
-    }
-
-    fn value(&self) -> f64 {
-        self.share.value()
+        mean_over_classes(width, |row, class| largest(row) == Some(class))
     }
 }

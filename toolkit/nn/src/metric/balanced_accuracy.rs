@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
-use trainbook_core::batch::Targets;
 
 use super::confusion::Confusion;
 use super::measure::{Measure, Tally};
@@ -27,20 +26,10 @@ impl Measure for BalancedAccuracy {
     }
 
     fn begin(&self, width: usize) -> Box<dyn Tally> {
-        Box::new(Counted(Confusion::new(width)))
-    }
-}
-
-struct Counted(Confusion);
-
-impl Tally for Counted {
-    fn add(&mut self, outputs: &[f32], targets: &Targets) {
-        self.0.add(outputs, targets);
-    }
-
-    fn value(&self) -> f64 {
-        let recalls = self.0.each().filter(|[rows, ..]| *rows > 0.0);
-        let recalls: Vec<f64> = recalls.map(|[rows, _, right]| right / rows).collect();
-        recalls.iter().sum::<f64>() / recalls.len() as f64
+        Confusion::tally(width, |confusion| {
+            let recalls = confusion.each().filter(|[rows, ..]| *rows > 0.0);
+            let recalls: Vec<f64> = recalls.map(|[rows, _, right]| right / rows).collect();
+            recalls.iter().sum::<f64>() / recalls.len() as f64
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use trainbook_core::batch::Targets;
 
-use super::measure::{largest, with_classes};
+use super::measure::{Counted, Tally, largest, with_classes};
 
 /// How often each class was taken for each. What has no largest output is taken for nothing.
 #[derive(Debug)]
@@ -15,11 +15,16 @@ pub(super) struct Confusion {
 }
 
 impl Confusion {
-    pub fn new(classes: usize) -> Self {
+    /// Begins to count; `value` is what it comes to.
+    pub fn tally(classes: usize, value: impl Fn(&Self) -> f64 + 'static) -> Box<dyn Tally> {
+        Box::new(Counted { counted: Self::new(classes), add: Self::add, value })
+    }
+
+    fn new(classes: usize) -> Self {
         Self { classes, counts: vec![0; classes * classes], rows: vec![0; classes] }
     }
 
-    pub fn add(&mut self, outputs: &[f32], targets: &Targets) {
+    fn add(&mut self, outputs: &[f32], targets: &Targets) {
         for (row, class) in with_classes(outputs, self.classes, targets) {
             if class < self.classes {
                 self.rows[class] += 1;

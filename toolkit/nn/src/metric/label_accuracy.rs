@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
-use trainbook_core::batch::Targets;
 
-use super::measure::{Measure, Share, Tally, with_values};
+use super::measure::{Measure, Tally, mean_over_values};
 use crate::loss::TargetKind;
 
 /// `label_accuracy`: of all labels of all rows the share on whose side of ½ the probability is: a
@@ -27,20 +26,7 @@ impl Measure for LabelAccuracy {
     }
 
     fn begin(&self, _: usize) -> Box<dyn Tally> {
-        Box::new(Counted(Share::default()))
-    }
-}
-
-struct Counted(Share);
-
-impl Tally for Counted {
-    fn add(&mut self, outputs: &[f32], targets: &Targets) {
-        for (x, y) in with_values(outputs, targets) {
-            self.0.add(!x.is_nan() && (x > 0.0) == (y > 0.5));
-        }
-    }
-
-    fn value(&self) -> f64 {
-        self.0.value()
+        let right = |x: f64, y: f64| !x.is_nan() && (x > 0.0) == (y > 0.5);
+        mean_over_values(move |x, y| f64::from(u8::from(right(x, y))), |share| share)
     }
 }

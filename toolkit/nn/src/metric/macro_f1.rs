@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
-use trainbook_core::batch::Targets;
 
 use super::confusion::Confusion;
 use super::measure::{Measure, Tally};
@@ -28,24 +27,11 @@ impl Measure for MacroF1 {
     }
 
     fn begin(&self, width: usize) -> Box<dyn Tally> {
-        Box::new(Counted { classes: width, confusion: Confusion::new(width) })
-    }
-}
-
-struct Counted {
-    classes: usize,
-    confusion: Confusion,
-}
-
-impl Tally for Counted {
-    fn add(&mut self, outputs: &[f32], targets: &Targets) {
-        self.confusion.add(outputs, targets);
-    }
-
-    fn value(&self) -> f64 {
         let f1 = |[rows, taken, right]: [f64; 3]| {
             if right > 0.0 { 2.0 * right / (rows + taken) } else { 0.0 }
         };
-        self.confusion.each().map(f1).sum::<f64>() / self.classes as f64
+        Confusion::tally(width, move |confusion| {
+            confusion.each().map(f1).sum::<f64>() / width as f64
+        })
     }
 }

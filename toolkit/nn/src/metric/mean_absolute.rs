@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
-use trainbook_core::batch::Targets;
 
-use super::measure::{Measure, Tally, with_values};
+use super::measure::{Measure, Tally, mean_over_values};
 use crate::loss::TargetKind;
 
 /// `mae`: the mean of `∣x − y∣` over all outputs, in the unit of the targets. scikit-learn's
@@ -26,25 +25,6 @@ impl Measure for MeanAbsolute {
     }
 
     fn begin(&self, _: usize) -> Box<dyn Tally> {
-        Box::new(Counted::default())
-    }
-}
-
-#[derive(Default)]
-struct Counted {
-    sum: f64,
-    all: u64,
-}
-
-impl Tally for Counted {
-    fn add(&mut self, outputs: &[f32], targets: &Targets) {
-        for (x, y) in with_values(outputs, targets) {
-            self.sum += (x - y).abs();
-            self.all += 1;
-        }
-    }
-
-    fn value(&self) -> f64 {
-        self.sum / self.all as f64
+        mean_over_values(|x, y| (x - y).abs(), |mean| mean)
     }
 }

@@ -54,21 +54,65 @@ pub fn largest(row: &[f32]) -> Option<usize> {
     best
 }
 
-/// A share, counted.
-#[derive(Debug, Default)]
-pub(super) struct Share {
-    pub right: u64,
-    pub all: u64,
+/// The mean of what `each` says of the logits and the class of each row or position.
+pub(super) fn mean_over_classes(
+    width: usize,
+    each: impl Fn(&[f32], usize) -> bool + 'static,
+) -> Box<dyn Tally> {
+    let add = move |mean: &mut Mean, outputs: &[f32], targets: &Targets| {
+        with_classes(outputs, width, targets)
+            .for_each(|(row, class)| mean.add(f64::from(u8::from(each(row, class)))));
+    };
+    Box::new(Counted { counted: Mean::default(), add, value: Mean::value })
 }
 
-impl Share {
-    pub fn add(&mut self, right: bool) {
-        self.right += u64::from(right);
+/// `finish` of the mean of what `each` says of each output and its value.
+pub(super) fn mean_over_values(
+    each: impl Fn(f64, f64) -> f64 + 'static,
+    finish: impl Fn(f64) -> f64 + 'static,
+) -> Box<dyn Tally> {
+    let add = move |mean: &mut Mean, outputs: &[f32], targets: &Targets| {
+        with_values(outputs, targets).for_each(|(x, y)| mean.add(each(x, y)));
+    };
+    Box::new(Counted {
+        counted: Mean::default(),
+        add,
+        value: move |mean: &Mean| finish(mean.value()),
+    })
+}
+
+/// What is counted, how more is added to it, and what it comes to.
+pub(super) struct Counted<C, A, V> {
+    pub counted: C,
+    pub add: A,
+    pub value: V,
+}
+
+impl<C, A: Fn(&mut C, &[f32], &Targets), V: Fn(&C) -> f64> Tally for Counted<C, A, V> {
+    fn add(&mut self, outputs: &[f32], targets: &Targets) {
+        (self.add)(&mut self.counted, outputs, targets);
+    }
+
+    fn value(&self) -> f64 {
+        (self.value)(&self.counted)
+    }
+}
+
+/// A mean, counted.
+#[derive(Default)]
+struct Mean {
+    sum: f64,
+    all: u64,
+}
+
+impl Mean {
+    fn add(&mut self, value: f64) {
+        self.sum += value;
         self.all += 1;
     }
 
-    pub fn value(&self) -> f64 {
-        self.right as f64 / self.all as f64
+    fn value(&self) -> f64 {
+        self.sum / self.all as f64
     }
 }
 

@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
-use trainbook_core::batch::Targets;
 
-use super::measure::{Measure, Share, Tally, with_classes};
+use super::measure::{Measure, Tally, mean_over_classes};
 use crate::NnError;
 use crate::loss::TargetKind;
 
@@ -50,30 +49,11 @@ impl Measure for TopKAccuracy {
     }
 
     fn begin(&self, width: usize) -> Box<dyn Tally> {
-        Box::new(Counted { width, k: self.k, share: Share::default() })
-    }
-}
-
-struct Counted {
-    width: usize,
-    k: usize,
-    share: Share,
-}
-
-impl Tally for Counted {
-    fn add(&mut self, outputs: &[f32], targets: &Targets) {
-        for (row, class) in with_classes(outputs, self.width, targets) {
-            let Some(&own) = row.get(class).filter(|own| !own.is_nan()) else {
-                self.share.add(false);
-                continue;
-            };
+        let k = self.k;
+        mean_over_classes(width, move |row, class| {
+            let Some(&own) = row.get(class).filter(|own| !own.is_nan()) else { return false };
             let preferred = |(at, x): (usize, &f32)| *x > own || (*x == own && at < class);
-            let before = row.iter().enumerate().filter(|other| preferred(*other)).count();
-            self.share.add(before < self.k);
-        }
-    }
-
-    fn value(&self) -> f64 {
-        self.share.value()
+            row.iter().enumerate().filter(|other| preferred(*other)).count() < k
+        })
     }
 }

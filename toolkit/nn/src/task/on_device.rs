@@ -379,10 +379,7 @@ impl<D: Backend<f32>> Model for Held<D> {
         output: &str,
         normalization: Option<(&[f32], &[f32])>,
     ) -> Result<Graph, NnError> {
-        let mut values = vec![0.0; self.planned.layout.len()];
-        for (slot, saved) in self.planned.layout.slots().iter().zip(self.weights().0) {
-            values[slot.range()].copy_from_slice(&saved);
-        }
+        let values = self.planned.layout.flat(&self.weights());
         crate::onnx_form::graph(&self.planned, &values, output, normalization)
     }
 }

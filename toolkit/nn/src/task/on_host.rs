@@ -307,10 +307,8 @@ impl Held {
 
     /// The sizes must have been checked.
     fn restore(&mut self, snapshot: &Snapshot) {
-        let values = Arc::make_mut(&mut self.values);
-        for (slot, saved) in self.planned.layout.slots().iter().zip(&snapshot.0) {
-            values[slot.range()].copy_from_slice(saved);
-        }
+        let values: &mut Vec<f32> = Arc::make_mut(&mut self.values);
+        self.planned.layout.restore(snapshot, values);
     }
 }
 

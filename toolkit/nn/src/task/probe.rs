@@ -90,10 +90,7 @@ impl Probe {
         objective.check(&planned.root.output.shape)?;
         planned.layout.check(&state.weights)?;
         planned.check_input(&batch.input)?;
-        let mut values = vec![0.0; planned.layout.len()];
-        for (slot, saved) in planned.layout.slots().iter().zip(&state.weights.0) {
-            values[slot.range()].copy_from_slice(saved);
-        }
+        let values = planned.layout.flat(&state.weights);
         let shape = batch.input.shape.clone();
         let x = match &batch.input.numbers {
             Numbers::F32(numbers) => HostTensor::new(shape, numbers.clone()),
