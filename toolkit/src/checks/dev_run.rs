@@ -39,13 +39,7 @@ impl Trainer {
         self.data = all;
         self.store = store;
         self.load_checkpoint(&checkpoint)?;
-        if self.state_hash()? != before {
-            return Err(Error::Diagnostic {
-                diagnostic: "run a few batches",
-                reason: "the trainer changed meanwhile, which must not happen; please report it"
-                    .to_owned(),
-            });
-        }
+        self.is_still(before, "run a few batches")?;
         passed
     }
 

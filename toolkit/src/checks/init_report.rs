@@ -123,13 +123,7 @@ impl Trainer {
             return Err(DataError::Refused { action: "look at", reason }.into());
         }
         let probe = Probe::of(&self.recipe, &self.task.state()?, &batch)?;
-        if self.state_hash()? != before {
-            return Err(Error::Diagnostic {
-                diagnostic: "look at the layers",
-                reason: "the trainer changed meanwhile, which must not happen; please report it"
-                    .to_owned(),
-            });
-        }
+        self.is_still(before, "look at the layers")?;
         Ok(InitReport::of(probe))
     }
 }

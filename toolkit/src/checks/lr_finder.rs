@@ -64,13 +64,7 @@ impl Trainer {
             probe.update(rate)?;
         }
 
-        if self.state_hash()? != before {
-            return Err(Error::Diagnostic {
-                diagnostic: "find a learning rate",
-                reason: "the trainer changed meanwhile, which must not happen; please report it"
-                    .to_owned(),
-            });
-        }
+        self.is_still(before, "find a learning rate")?;
         curve.conclude()?;
         Ok(curve)
     }

@@ -12,3 +12,17 @@ mod lr_finder;
 pub use dev_run::DevRun;
 pub use init_report::{InitReport, Spread, Verdict};
 pub use lr_curve::{LrCurve, LrPoint, LrSuggestions};
+
+use crate::Error;
+use crate::trainer::Trainer;
+
+impl Trainer {
+    /// Asserts that a diagnostic has left no trace: that the state hashes to what it did before.
+    fn is_still(&self, before: blake3::Hash, diagnostic: &'static str) -> Result<(), Error> {
+        if self.state_hash()? == before {
+            return Ok(());
+        }
+        let reason = "the trainer changed meanwhile, which must not happen; please report it";
+        Err(Error::Diagnostic { diagnostic, reason: reason.to_owned() })
+    }
+}
