@@ -3,11 +3,11 @@
 use trainbook_core::random::{Seed, Stream};
 
 use super::duplicates::Duplicates;
-use super::normalize::moments;
+use super::normalize::Moments;
 use super::probe::probe;
 use super::report::{ClassCount, DataReport, FeatureSummary, Finding, Probe, Severity, SharedRows};
-use super::tokens::Tokens;
-use super::{Batch, Dataset, Loader, Part, Targets, fingerprint::Fold};
+use super::source::Tokens;
+use super::{Batch, DataError, Dataset, Loader, Part, Targets, fingerprint::Fold};
 
 /// The largest class may have this many times the rows of the smallest before that is a warning.
 const IMBALANCE: f64 = 10.0;
@@ -22,66 +22,84 @@ const UNSCALED_VALUE: f64 = 100.0;
 
 impl Dataset {
     /// Looks for what commonly goes wrong with data. Takes milliseconds for thousands of rows,
-    /// seconds for tens of thousands of images.
+    /// seconds for tens of thousands of images. A row that cannot be read is a finding too, and then
+    /// the only one.
     pub fn check(&self) -> DataReport {
-        look(self)
+        look(self).unwrap_or_else(|error| DataReport {
+            findings: vec![Finding {
+                severity: Severity::Error,
+                text: format!("the rows cannot be read to the end: failed to {error}"),
+            }],
+            ..DataReport::begin(self)
+        })
     }
 }
 
-fn look(data: &Dataset) -> DataReport {
+impl DataReport {
+    /// Of a data set at which nobody has looked yet.
+    fn begin(data: &Dataset) -> Self {
+        Self {
+            source: data.source().to_owned(),
+            fingerprint: String::new(),
+            parts: Part::ALL.map(|part| data.part(part).len()),
+            features: Vec::new(),
+            classes: Vec::new(),
+            imbalance: None,
+            duplicates: 0,
+            shared: Vec::new(),
+            deterministic: false,
+            probe: None,
+            findings: Vec::new(),
+        }
+    }
+}
+
+fn look(data: &Dataset) -> Result<DataReport, DataError> {
     if let Some(tokens) = data.tokens() {
         return look_at_text(data, tokens);
     }
-    let features = summarize(data);
-    let groups = Duplicates::new(data);
+    let features = summarize(data)?;
+    let groups = Duplicates::new(data)?;
     let classes = count(data);
     let rows = || classes.iter().map(|class| class.rows as f64);
     let imbalance = (!classes.is_empty())
         .then(|| rows().fold(0.0, f64::max) / rows().fold(f64::INFINITY, f64::min));
     let mut report = DataReport {
-        source: data.source().to_owned(),
-        fingerprint: data.fingerprint().hash,
-        parts: Part::ALL.map(|part| data.part(part).len()),
+        fingerprint: data.fingerprint()?.hash,
         duplicates: groups.count(),
         shared: groups.shared(data),
-        deterministic: pass(data) == pass(data),
-        probe: probe(data, &features),
-        findings: Vec::new(),
+        deterministic: pass(data)? == pass(data)?,
+        probe: probe(data, &features)?,
         features,
         classes,
         imbalance,
+        ..DataReport::begin(data)
     };
     report.findings = judge(&report);
-    report
+    Ok(report)
 }
 
 /// Windows of a text overlap on purpose, so they are no duplicates; what is counted are characters.
-fn look_at_text(data: &Dataset, tokens: &Tokens) -> DataReport {
+fn look_at_text(data: &Dataset, tokens: &Tokens) -> Result<DataReport, DataError> {
     let mut classes: Vec<ClassCount> = (tokens.vocabulary.iter())
         .map(|c| ClassCount { name: format!("{c:?}"), rows: 0 })
         .collect();
     tokens.tokens.iter().for_each(|&token| classes[token as usize].rows += 1);
     let mut report = DataReport {
-        source: data.source().to_owned(),
-        fingerprint: data.fingerprint().hash,
-        parts: Part::ALL.map(|part| data.part(part).len()),
-        duplicates: 0,
-        shared: Vec::new(),
-        deterministic: pass(data) == pass(data),
-        probe: None,
-        findings: Vec::new(),
-        features: Vec::new(),
+        fingerprint: data.fingerprint()?.hash,
+        deterministic: pass(data)? == pass(data)?,
         classes,
-        imbalance: None,
+        ..DataReport::begin(data)
     };
     report.findings = judge(&report);
     let (characters, vocabulary) = (tokens.tokens.len(), tokens.vocabulary.len());
     let text = format!(
         "{characters} characters, {vocabulary} different ones, in windows of {} that begin every {}",
-        tokens.context, tokens.stride
+        tokens.context(),
+        tokens.stride
     );
     report.findings.push(Finding { severity: Severity::Note, text });
-    report
+    Ok(report)
 }
 
 fn judge(report: &DataReport) -> Vec<Finding> {
@@ -181,64 +199,70 @@ fn list<'a>(features: impl Iterator<Item = &'a FeatureSummary>) -> Option<String
     }
 }
 
-fn summarize(data: &Dataset) -> Vec<FeatureSummary> {
-    let (width, normalization) = (data.width(), data.normalization());
-    let mut train = vec![0.0; data.part(Part::Train).len() * width];
-    for (out, &row) in train.chunks_exact_mut(width).zip(data.part(Part::Train)) {
-        normalization.apply(data.features(row), out);
-    }
-    let first = data.part(Part::Train).first().map(|&row| data.features(row)).unwrap_or_default();
-    let mut features: Vec<FeatureSummary> = moments(width, train.chunks_exact(width))
-        .into_iter()
-        .zip(data.feature_names())
-        .map(|(moments, name)| FeatureSummary {
-            name: name.clone(),
-            min: f32::INFINITY,
-            max: f32::NEG_INFINITY,
-            constant: true,
-            normalized_min: f32::INFINITY,
-            normalized_max: f32::NEG_INFINITY,
-            mean: moments.mean,
-            std: moments.std,
-        })
-        .collect();
-    let mut normalized = vec![0.0; width];
-    for row in 0..data.len() {
-        normalization.apply(data.features(row), &mut normalized);
-        for ((feature, &raw), &x) in features.iter_mut().zip(data.features(row)).zip(&normalized) {
+/// Range and spread of every feature, in two passes.
+fn summarize(data: &Dataset) -> Result<Vec<FeatureSummary>, DataError> {
+    let begin = |name: &String| FeatureSummary {
+        name: name.clone(),
+        min: f32::INFINITY,
+        max: f32::NEG_INFINITY,
+        constant: true,
+        normalized_min: f32::INFINITY,
+        normalized_max: f32::NEG_INFINITY,
+        mean: 0.0,
+        std: 0.0,
+    };
+    let mut features: Vec<FeatureSummary> = data.feature_names().iter().map(begin).collect();
+    let all: Vec<usize> = (0..data.len()).collect();
+    data.each(&all, |_, raw, normalized| {
+        for ((feature, &raw), &x) in features.iter_mut().zip(raw).zip(normalized) {
             feature.min = feature.min.min(raw);
             feature.max = feature.max.max(raw);
             feature.normalized_min = feature.normalized_min.min(x);
             feature.normalized_max = feature.normalized_max.max(x);
         }
-    }
-    for &row in data.part(Part::Train) {
-        for ((feature, x), first) in features.iter_mut().zip(data.features(row)).zip(first) {
+    })?;
+    let train = data.part(Part::Train);
+    let count = train.len().max(1) as f64;
+    let mut moments = vec![Moments::default(); features.len()];
+    let mut first: Option<Vec<f32>> = None;
+    data.each(train, |_, raw, normalized| {
+        let first = first.get_or_insert_with(|| raw.to_vec());
+        for ((feature, x), first) in features.iter_mut().zip(raw).zip(first) {
             feature.constant &= x == first;
         }
+        moments.iter_mut().zip(normalized).for_each(|(m, &x)| m.mean += f64::from(x) / count);
+    })?;
+    data.each(train, |_, _, normalized| {
+        for (m, &x) in moments.iter_mut().zip(normalized) {
+            m.std += (f64::from(x) - m.mean).powi(2) / count;
+        }
+    })?;
+    for (feature, moments) in features.iter_mut().zip(moments) {
+        (feature.mean, feature.std) = (moments.mean, moments.std.sqrt());
     }
-    features
+    Ok(features)
 }
 
 fn count(data: &Dataset) -> Vec<ClassCount> {
+    let names = data.class_names().iter();
     let mut classes: Vec<ClassCount> =
-        data.class_names().into_iter().map(|name| ClassCount { name, rows: 0 }).collect();
-    if let Targets::Classes(labels) = data.targets() {
+        names.map(|name| ClassCount { name: name.clone(), rows: 0 }).collect();
+    if let Some(Targets::Classes(labels)) = data.targets() {
         labels.iter().for_each(|&label| classes[label as usize].rows += 1);
     }
     classes
 }
 
 /// One hash over everything that a shuffled pass over all parts hands out.
-fn pass(data: &Dataset) -> String {
+fn pass(data: &Dataset) -> Result<String, DataError> {
     let mut hash = Fold::new("trainbook pass");
     let mut batch = Batch::default();
     for part in Part::ALL {
         let mut loader = Loader::new(data, part, 256, Some(Stream::new(Seed(0), "check")));
         loader.start(0);
-        while loader.next(&mut batch) {
+        while loader.next(&mut batch)? {
             hash.batch(&batch);
         }
     }
-    hash.finish()
+    Ok(hash.finish())
 }

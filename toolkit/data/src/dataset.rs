@@ -6,23 +6,23 @@ use std::sync::{Arc, OnceLock};
 
 use trainbook_store::DataFingerprint;
 
+use super::source::{Memory, Source, Tokens};
 use super::split::Parts;
-use super::tokens::Tokens;
 use super::{
     Array, Batch, DataError, DataRecipe, Normalization, Normalize, Numbers, Origin, Part, Split,
     Table, Targets, fingerprint,
 };
 use trainbook_core::random::Seed;
 
-/// Samples in memory: features as rows × width, and for each row one target or several. Every value
-/// is finite, and classes are counted from 0 without gaps; whoever holds a data set need not check
-/// either. A clone shares the data.
+/// Rows of a [`Source`], normalised and divided into parts: features, and for each row one target or
+/// several. Every value is finite, and classes are counted from 0 without gaps; whoever holds a data
+/// set need not check either. A clone shares the data.
 ///
 /// Until it is split, every row is in [`Part::Train`].
 #[derive(Clone)]
 pub struct Dataset {
-    rows: Arc<Rows>,
-    /// A text and its windows; then there are no rows of features.
+    source: Arc<dyn Source>,
+    /// The source, if it is a text and its windows.
     tokens: Option<Arc<Tokens>>,
     /// What a row looks like to a network.
     shape: Arc<[usize]>,
@@ -35,19 +35,6 @@ pub struct Dataset {
     limit: Option<usize>,
     normalization: Arc<Normalization>,
     fingerprint: Arc<OnceLock<DataFingerprint>>,
-}
-
-/// What no later choice changes. Whoever makes one has checked what [`Dataset`] promises.
-pub(super) struct Rows {
-    pub(super) origin: Origin,
-    pub(super) source: String,
-    pub(super) names: Vec<String>,
-    pub(super) features: Vec<f32>,
-    pub(super) targets: Targets,
-    /// How many targets a row has.
-    pub(super) targets_per_row: usize,
-    /// The number of classes; `None` for regression.
-    pub(super) classes: Option<usize>,
 }
 
 impl Dataset {
@@ -182,26 +169,35 @@ impl Dataset {
             },
         };
         let names = (0..width).map(|column| column.to_string()).collect();
-        Ok(Self::new(Rows {
+        Self::from_source(Memory {
             origin: Origin::Memory,
-            source: source.to_owned(),
-            names,
+            name: source.to_owned(),
+            shape: vec![width],
+            feature_names: names,
             features,
             targets,
             targets_per_row: per_row,
-            classes,
-        }))
+            class_names: classes.map(numbered),
+        })
     }
 
-    pub(super) fn new(rows: Rows) -> Self {
-        let width = rows.names.len();
-        let parts: Arc<Parts> = Arc::new([
-            (0..rows.targets.len() / rows.targets_per_row).collect(),
-            Vec::new(),
-            Vec::new(),
-        ]);
+    /// A data set of the rows of a source, which keeps what [`Source`] promises.
+    ///
+    /// # Errors
+    /// There are no rows.
+    pub fn from_source(source: impl Source) -> Result<Self, DataError> {
+        if source.len() == 0 {
+            let reason = format!("{} has no rows", source.name());
+            return Err(DataError::Refused { action: "use", reason });
+        }
+        Ok(Self::new(Arc::new(source)))
+    }
+
+    fn new(source: Arc<dyn Source>) -> Self {
+        let width = source.feature_names().len();
+        let parts: Arc<Parts> = Arc::new([(0..source.len()).collect(), Vec::new(), Vec::new()]);
         Self {
-            shape: Arc::new([width]),
+            shape: source.shape().into(),
             tokens: None,
             whole: parts.clone(),
             parts,
@@ -212,26 +208,15 @@ impl Dataset {
                 offset: vec![0.0; width],
                 scale: vec![1.0; width],
             }),
-            rows: Arc::new(rows),
+            source,
             fingerprint: Arc::default(),
         }
     }
 
     pub(super) fn of_tokens(tokens: Tokens) -> Self {
-        let rows = Rows {
-            origin: tokens.origin.clone(),
-            source: tokens.source.clone(),
-            names: Vec::new(),
-            features: Vec::new(),
-            targets: Targets::default(),
-            targets_per_row: tokens.context,
-            classes: Some(tokens.vocabulary.len()),
-        };
-        let mut data = Self::new(rows);
-        data.shape = Arc::new([tokens.context]);
-        data.parts = Arc::new([(0..tokens.starts.len()).collect(), Vec::new(), Vec::new()]);
-        data.whole = data.parts.clone();
-        data.tokens = Some(Arc::new(tokens));
+        let tokens = Arc::new(tokens);
+        let mut data = Self::new(tokens.clone());
+        data.tokens = Some(tokens);
         data
     }
 
@@ -241,31 +226,65 @@ impl Dataset {
 
     /// Whether its rows are indices, such as characters, and not numbers.
     pub fn is_of_indices(&self) -> bool {
-        self.tokens.is_some()
+        self.source.is_of_indices()
     }
 
     /// Fills a batch with these rows, normalised.
-    pub(super) fn read(&self, rows: &[usize], batch: &mut Batch) {
-        batch.mixed = None;
-        let shape = std::iter::once(rows.len()).chain(self.shape.iter().copied());
-        let Some(tokens) = &self.tokens else {
-            batch.targets.gather(self.targets(), rows, self.targets_per_row());
-            let numbers = batch.input.refill_f32(shape);
-            for (out, &row) in numbers.chunks_exact_mut(self.width()).zip(rows) {
-                self.normalization.apply(self.features(row), out);
-            }
-            return;
-        };
-        let mut next = match std::mem::take(&mut batch.targets) {
-            Targets::Classes(classes) => classes,
-            Targets::Values(_) => Vec::new(),
-        };
-        next.clear();
-        let input = batch.input.refill_i64(shape);
-        for (input, &row) in input.chunks_exact_mut(tokens.context).zip(rows) {
-            tokens.read(row, input, &mut next);
+    pub(super) fn read(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
+        self.read_raw(rows, batch)?;
+        if let Numbers::F32(numbers) = &mut batch.input.numbers {
+            numbers.chunks_exact_mut(self.width()).for_each(|row| self.normalization.apply(row));
         }
-        batch.targets = Targets::Classes(next);
+        Ok(())
+    }
+
+    fn read_raw(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
+        batch.mixed = None;
+        self.source.read(rows, batch)?;
+        // What a row looks like may have been said after the source was made.
+        batch.input.shape.truncate(1);
+        batch.input.shape.extend_from_slice(&self.shape);
+        Ok(())
+    }
+
+    /// The inputs of these rows as they stand in the source, before normalisation. Every row must
+    /// be less than [`len`](Self::len).
+    ///
+    /// # Errors
+    /// A row cannot be read.
+    pub fn raw(&self, rows: &[usize]) -> Result<Array, DataError> {
+        let mut batch = Batch::default();
+        self.read_raw(rows, &mut batch)?;
+        Ok(batch.input)
+    }
+
+    /// Hands these rows over in batches of a few hundred, as they stand in the source.
+    pub(super) fn each_raw(
+        &self,
+        rows: &[usize],
+        mut each: impl FnMut(usize, &[f32]),
+    ) -> Result<(), DataError> {
+        let mut batch = Batch::default();
+        for rows in rows.chunks(ROWS_AT_ONCE) {
+            self.read_raw(rows, &mut batch)?;
+            let numbers = batch.input.floats().chunks_exact(self.width().max(1));
+            rows.iter().zip(numbers).for_each(|(&row, numbers)| each(row, numbers));
+        }
+        Ok(())
+    }
+
+    /// The same with each row's normalised numbers behind the raw ones.
+    pub(super) fn each(
+        &self,
+        rows: &[usize],
+        mut each: impl FnMut(usize, &[f32], &[f32]),
+    ) -> Result<(), DataError> {
+        let mut normalized = vec![0.0; self.width()];
+        self.each_raw(rows, |row, raw| {
+            normalized.copy_from_slice(raw);
+            self.normalization.apply(&mut normalized);
+            each(row, raw, &normalized);
+        })
     }
 
     /// The same data with its features normalised. Replaces an earlier normalisation;
@@ -274,11 +293,7 @@ impl Dataset {
     /// # Errors
     /// The divisor makes no sense, or a normalised feature would not be finite.
     pub fn normalize(mut self, normalize: Normalize) -> Result<Self, DataError> {
-        self.normalization = Arc::new(normalize.fit(
-            &self.rows.features,
-            self.width(),
-            &self.whole[Part::Train as usize],
-        )?);
+        self.normalization = Arc::new(normalize.fit(&self, &self.whole[Part::Train as usize])?);
         self.normalize = normalize;
         self.fingerprint = Arc::default();
         Ok(self)
@@ -300,11 +315,14 @@ impl Dataset {
             return Ok(self);
         }
         let labels = match self.targets() {
-            Targets::Classes(labels) if self.targets_per_row() == 1 => Some(labels.as_slice()),
+            Some(Targets::Classes(labels)) if self.targets_per_row() == 1 => Some(&labels[..]),
             _ => None,
         };
         self.parts = Arc::new(split.divide(self.len(), labels, self.classes(), seed)?);
         self.whole = self.parts.clone();
+        if let Some(fitted) = self.source.fit(self.part(Part::Train))? {
+            self.source = fitted;
+        }
         let normalize = self.normalize;
         self.normalize(normalize)
     }
@@ -362,10 +380,7 @@ impl Dataset {
 
     /// The number of rows.
     pub fn len(&self) -> usize {
-        match &self.tokens {
-            Some(tokens) => tokens.starts.len(),
-            None => self.rows.targets.len() / self.rows.targets_per_row,
-        }
+        self.source.len()
     }
 
     /// Always false: a data set has at least one row.
@@ -373,34 +388,31 @@ impl Dataset {
         self.len() == 0
     }
 
-    /// How many features a row has; at least 1.
+    /// How many numbers a row has; at least 1, but 0 where rows are indices.
     pub fn width(&self) -> usize {
-        self.rows.names.len()
+        self.source.feature_names().len()
     }
 
     /// The number of classes; `None` when targets are real numbers.
     pub fn classes(&self) -> Option<usize> {
-        self.rows.classes
+        self.source.class_names().map(<[String]>::len)
     }
 
     /// The features' names, in order.
     pub fn feature_names(&self) -> &[String] {
-        &self.rows.names
+        self.source.feature_names()
     }
 
     /// The classes' names, in order: "0", "1", …, or the characters of a text. Empty when targets
     /// are real numbers.
-    pub fn class_names(&self) -> Vec<String> {
-        if let Some(tokens) = &self.tokens {
-            return tokens.vocabulary.clone();
-        }
-        (0..self.classes().unwrap_or(0)).map(|class| class.to_string()).collect()
+    pub fn class_names(&self) -> &[String] {
+        self.source.class_names().unwrap_or_default()
     }
 
     /// How it was made, so that it can be made again.
     pub fn recipe(&self) -> DataRecipe {
         DataRecipe {
-            origin: self.rows.origin.clone(),
+            origin: self.source.origin(),
             shape: self.shape.to_vec(),
             normalize: self.normalize,
             split: self.split,
@@ -411,19 +423,12 @@ impl Dataset {
     /// Where the data comes from: the file as it was named, or what [`Dataset::from_rows`] was
     /// told.
     pub fn source(&self) -> &str {
-        &self.rows.source
+        self.source.name()
     }
 
     /// The rows of a part, ascending.
     pub fn part(&self, part: Part) -> &[usize] {
         &self.parts[part as usize]
-    }
-
-    /// The raw features of a row, before normalisation; none in a text. `row` must be less than
-    /// [`len`](Self::len).
-    pub fn features(&self, row: usize) -> &[f32] {
-        let width = self.width();
-        &self.rows.features[row * width..(row + 1) * width]
     }
 
     /// The normalisation in force.
@@ -433,17 +438,24 @@ impl Dataset {
 
     /// How many targets a row has: values, labels or positions.
     pub fn targets_per_row(&self) -> usize {
-        self.rows.targets_per_row
+        self.source.targets_per_row()
     }
 
-    /// The targets of all rows, row after row.
-    pub fn targets(&self) -> &Targets {
-        &self.rows.targets
+    /// The targets of all rows, row after row, if they are in memory; those of a text are not.
+    pub fn targets(&self) -> Option<&Targets> {
+        self.source.targets()
     }
 
     /// A hash over features, targets, split and normalisation. Computed once.
-    pub fn fingerprint(&self) -> DataFingerprint {
-        self.fingerprint.get_or_init(|| fingerprint::of_dataset(self)).clone()
+    ///
+    /// # Errors
+    /// A row cannot be read.
+    pub fn fingerprint(&self) -> Result<DataFingerprint, DataError> {
+        if let Some(known) = self.fingerprint.get() {
+            return Ok(known.clone());
+        }
+        let computed = fingerprint::of_dataset(self)?;
+        Ok(self.fingerprint.get_or_init(|| computed).clone())
     }
 }
 
@@ -458,6 +470,14 @@ impl fmt::Debug for Dataset {
             .field("normalize", &self.normalize)
             .finish()
     }
+}
+
+/// Rows that are read at once where all are looked at; has no influence on any result.
+const ROWS_AT_ONCE: usize = 256;
+
+/// "0", "1", …: the names of classes that have none.
+pub(super) fn numbered(classes: usize) -> Vec<String> {
+    (0..classes).map(|class| class.to_string()).collect()
 }
 
 /// Labels that skip a class.

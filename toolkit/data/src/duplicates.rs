@@ -1,22 +1,26 @@
 //! Rows that occur more than once.
 
-use std::cmp::Ordering;
-
 use super::report::SharedRows;
-use super::{Dataset, Part};
+use super::{DataError, Dataset, Part};
 
 /// Groups of rows with equal features, two or more in each.
 pub(super) struct Duplicates(Vec<Vec<usize>>);
 
 impl Duplicates {
-    pub(super) fn new(data: &Dataset) -> Self {
-        let mut rows: Vec<usize> = (0..data.len()).collect();
-        // Values are finite, so they are always comparable.
-        rows.sort_by(|&a, &b| {
-            data.features(a).partial_cmp(data.features(b)).unwrap_or(Ordering::Equal)
-        });
-        let groups = rows.chunk_by(|&a, &b| data.features(a) == data.features(b));
-        Self(groups.filter(|group| group.len() > 1).map(<[usize]>::to_vec).collect())
+    /// Rows are compared by the hash of their features, so that they need not be in memory.
+    pub(super) fn new(data: &Dataset) -> Result<Self, DataError> {
+        let mut rows = Vec::with_capacity(data.len());
+        let all: Vec<usize> = (0..data.len()).collect();
+        let mut bytes = Vec::with_capacity(data.width() * 4);
+        data.each_raw(&all, |row, features| {
+            bytes.clear();
+            // −0 and 0 are equal.
+            features.iter().for_each(|x| bytes.extend_from_slice(&(x + 0.0).to_le_bytes()));
+            rows.push((*blake3::hash(&bytes).as_bytes(), row));
+        })?;
+        rows.sort_unstable();
+        let groups = rows.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1);
+        Ok(Self(groups.map(|group| group.iter().map(|(_, row)| *row).collect()).collect()))
     }
 
     pub(super) fn count(&self) -> usize {

@@ -3,18 +3,22 @@
 use trainbook_core::array::Numbers;
 use trainbook_store::DataFingerprint;
 
-use super::{Batch, Dataset, Part, Targets};
+use super::{Batch, DataError, Dataset, Part, Targets};
 
 /// BLAKE3 over a format tag, the width, the raw features' bits, the targets, the rows of each part
 /// and the normalisation. Each list is preceded by its length, so that nothing can move from one to
 /// the next unnoticed. The source's name is not part of the hash: a copy of the file is the same
 /// data.
-pub(super) fn of_dataset(data: &Dataset) -> DataFingerprint {
+pub(super) fn of_dataset(data: &Dataset) -> Result<DataFingerprint, DataError> {
     let mut hash = Fold::new("trainbook data 1");
     hash.number(data.width() as u64);
     hash.number(data.len() as u64);
-    (0..data.len()).for_each(|row| hash.floats(data.features(row)));
-    hash.targets(data.targets());
+    let rows: Vec<usize> = (0..data.len()).collect();
+    match data.is_of_indices() {
+        true => rows.iter().for_each(|_| hash.floats(&[])),
+        false => data.each_raw(&rows, |_, features| hash.floats(features))?,
+    }
+    hash.targets(data.targets().unwrap_or(&Targets::default()));
     Part::ALL.iter().for_each(|&part| hash.rows(data.part(part)));
     hash.floats(&data.normalization().offset);
     hash.floats(&data.normalization().scale);
@@ -30,11 +34,11 @@ pub(super) fn of_dataset(data: &Dataset) -> DataFingerprint {
         hash.rows(&tokens.starts);
         tokens.vocabulary.iter().for_each(|c| hash.text(c));
     }
-    DataFingerprint {
+    Ok(DataFingerprint {
         source: data.source().to_owned(),
         rows: data.len() as u64,
         hash: hash.finish(),
-    }
+    })
 }
 
 /// A hash over typed lists.

@@ -17,12 +17,12 @@ mod normalize;
 mod probe;
 mod recipe;
 mod report;
+mod source;
 mod split;
 mod table;
 #[cfg(test)]
 mod tests;
 mod text;
-mod tokens;
 
 pub use dataset::Dataset;
 pub use error::DataError;
@@ -31,6 +31,7 @@ pub use mix::Mix;
 pub use normalize::{Normalization, Normalize};
 pub use recipe::{DataRecipe, Origin};
 pub use report::{ClassCount, DataReport, FeatureSummary, Finding, Probe, Severity, SharedRows};
+pub use source::Source;
 pub use split::{Part, Split};
 pub use table::{Column, Columns, Table};
 pub use text::Text;

@@ -1,6 +1,6 @@
 //! Batches of one part, epoch after epoch.
 
-use super::{Batch, Dataset, Part};
+use super::{Batch, DataError, Dataset, Part};
 use trainbook_core::random::Stream;
 
 /// Hands out the rows of one [`Part`] in batches. An epoch sees each row exactly once; its last
@@ -8,7 +8,7 @@ use trainbook_core::random::Stream;
 ///
 /// ```text
 /// loader.start(epoch);
-/// while loader.next(&mut batch) { … }
+/// while loader.next(&mut batch)? { … }
 /// ```
 #[derive(Debug)]
 pub struct Loader {
@@ -48,15 +48,18 @@ impl Loader {
 
     /// Fills `batch` with the epoch's next rows, normalised. At the end of the epoch `batch` is
     /// left as it is and the answer is false.
-    pub fn next(&mut self, batch: &mut Batch) -> bool {
+    ///
+    /// # Errors
+    /// A row cannot be read.
+    pub fn next(&mut self, batch: &mut Batch) -> Result<bool, DataError> {
         let rows = &self.order[self.at..self.order.len().min(self.at + self.batch_size)];
         if rows.is_empty() {
-            return false;
+            return Ok(false);
         }
-        self.at += rows.len();
+        self.data.read(rows, batch)?;
         batch.samples.clear();
         batch.samples.extend_from_slice(rows);
-        self.data.read(rows, batch);
-        true
+        self.at += rows.len();
+        Ok(true)
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::dataset::Dataset;
 use crate::DataError;
 
 /// How features are to be brought to a common scale.
@@ -29,14 +30,9 @@ impl Normalize {
         Self::Standard
     }
 
-    /// The numbers that follow for these rows. `features` holds all rows, `train` the numbers of
-    /// those that may be looked at.
-    pub(super) fn fit(
-        self,
-        features: &[f32],
-        width: usize,
-        train: &[usize],
-    ) -> Result<Normalization, DataError> {
+    /// The numbers that follow for the rows of `data`, of which `train` may be looked at.
+    pub(super) fn fit(self, data: &Dataset, train: &[usize]) -> Result<Normalization, DataError> {
+        let width = data.width();
         let fitted = match self {
             Self::None => Normalization { offset: vec![0.0; width], scale: vec![1.0; width] },
             Self::DivideBy(divisor) => {
@@ -53,20 +49,30 @@ impl Normalize {
                 }
                 Normalization { offset: vec![0.0; width], scale: vec![scale; width] }
             }
-            Self::Standard => standard(features, width, train),
+            Self::Standard => standard(data, train)?,
         };
-        let mut out = vec![0.0; width];
-        for (row, values) in features.chunks_exact(width).enumerate() {
-            fitted.apply(values, &mut out);
-            if let Some(column) = out.iter().position(|x| !x.is_finite()) {
-                let reason = format!(
-                    "feature {column} of row {row}, {}, leaves the range of f32; scale it down first",
-                    values[column]
-                );
-                return Err(DataError::Refused { action: "normalise", reason });
-            }
+        if fitted.is_identity() {
+            return Ok(fitted);
         }
-        Ok(fitted)
+        let all: Vec<usize> = (0..data.len()).collect();
+        let mut beyond = None;
+        let mut normalized = vec![0.0; width];
+        data.each_raw(&all, |row, values| {
+            normalized.copy_from_slice(values);
+            fitted.apply(&mut normalized);
+            if let Some(column) = normalized.iter().position(|x| !x.is_finite()) {
+                beyond.get_or_insert((column, row, values[column]));
+            }
+        })?;
+        match beyond {
+            None => Ok(fitted),
+            Some((column, row, value)) => Err(DataError::Refused {
+                action: "normalise",
+                reason: format!(
+                    "feature {column} of row {row}, {value}, leaves the range of f32; scale it down first"
+                ),
+            }),
+        }
     }
 }
 
@@ -85,19 +91,16 @@ impl Normalization {
         self.offset.iter().all(|&x| x == 0.0) && self.scale.iter().all(|&x| x == 1.0)
     }
 
-    /// Writes the normalised form of the row `raw` to `out`. Both have one number for each feature.
-    pub fn apply(&self, raw: &[f32], out: &mut [f32]) {
-        for (((out, x), offset), scale) in
-            out.iter_mut().zip(raw).zip(&self.offset).zip(&self.scale)
-        {
-            *out = (x - offset) * scale;
+    /// Normalises a row, which has one number for each feature.
+    pub fn apply(&self, row: &mut [f32]) {
+        for ((x, offset), scale) in row.iter_mut().zip(&self.offset).zip(&self.scale) {
+            *x = (*x - offset) * scale;
         }
     }
 }
 
-fn standard(features: &[f32], width: usize, train: &[usize]) -> Normalization {
-    let moments =
-        moments(width, train.iter().map(|&row| &features[row * width..(row + 1) * width]));
+fn standard(data: &Dataset, train: &[usize]) -> Result<Normalization, DataError> {
+    let moments = moments(data, train)?;
     let offset = moments.iter().map(|m| m.mean as f32).collect();
     // A deviation below f32's resolution at the mean is rounding, not signal.
     let varies = |m: &Moments| {
@@ -105,7 +108,7 @@ fn standard(features: &[f32], width: usize, train: &[usize]) -> Normalization {
     };
     let scale =
         moments.iter().map(|m| if varies(m) { (1.0 / m.std) as f32 } else { 1.0 }).collect();
-    Normalization { offset, scale }
+    Ok(Normalization { offset, scale })
 }
 
 /// Mean and population standard deviation of one feature.
@@ -115,25 +118,18 @@ pub(super) struct Moments {
     pub(super) std: f64,
 }
 
-/// Moments of every feature, in two passes (the one-pass formula cancels).
-pub(super) fn moments<'a>(
-    width: usize,
-    rows: impl Iterator<Item = &'a [f32]> + Clone,
-) -> Vec<Moments> {
-    let mut moments = vec![Moments::default(); width];
-    let count = rows.clone().count().max(1) as f64;
-    for row in rows.clone() {
-        for (m, &x) in moments.iter_mut().zip(row) {
-            m.mean += f64::from(x) / count;
-        }
-    }
-    for row in rows {
+/// Moments of every raw feature over these rows, in two passes (the one-pass formula cancels).
+fn moments(data: &Dataset, rows: &[usize]) -> Result<Vec<Moments>, DataError> {
+    let mut moments = vec![Moments::default(); data.width()];
+    let count = rows.len().max(1) as f64;
+    data.each_raw(rows, |_, row| {
+        moments.iter_mut().zip(row).for_each(|(m, &x)| m.mean += f64::from(x) / count);
+    })?;
+    data.each_raw(rows, |_, row| {
         for (m, &x) in moments.iter_mut().zip(row) {
             m.std += (f64::from(x) - m.mean).powi(2) / count;
         }
-    }
-    for m in &mut moments {
-        m.std = m.std.sqrt();
-    }
-    moments
+    })?;
+    moments.iter_mut().for_each(|m| m.std = m.std.sqrt());
+    Ok(moments)
 }

@@ -1,20 +1,23 @@
 //! Do labels belong to their rows?
 
 use super::report::{FeatureSummary, Probe};
-use super::{Dataset, Part, Targets};
+use super::{DataError, Dataset, Part, Targets};
 use trainbook_core::random::{Seed, Stream};
 
 /// How often labels are shuffled.
 const SHUFFLES: u64 = 20;
 
 /// `None` for real-valued or several targets, fewer than two classes or no validation part.
-pub(super) fn probe(data: &Dataset, features: &[FeatureSummary]) -> Option<Probe> {
-    let (Targets::Classes(labels), Some(classes)) = (data.targets(), data.classes()) else {
-        return None;
+pub(super) fn probe(
+    data: &Dataset,
+    features: &[FeatureSummary],
+) -> Result<Option<Probe>, DataError> {
+    let (Some(Targets::Classes(labels)), Some(classes)) = (data.targets(), data.classes()) else {
+        return Ok(None);
     };
     let (train, validation) = (data.part(Part::Train), data.part(Part::Validation));
     if classes < 2 || data.targets_per_row() > 1 || validation.is_empty() {
-        return None;
+        return Ok(None);
     }
     // A constant's deviation is rounding, and its inverse would drown all signal.
     let weight = features
@@ -22,8 +25,8 @@ pub(super) fn probe(data: &Dataset, features: &[FeatureSummary]) -> Option<Probe
         .map(|feature| if feature.constant { 0.0 } else { (1.0 / feature.std) as f32 })
         .collect();
     let mut rows = Rows { data, weight, train: Vec::new(), validation: Vec::new() };
-    rows.train = rows.scaled(train);
-    rows.validation = rows.scaled(validation);
+    rows.train = rows.scaled(train)?;
+    rows.validation = rows.scaled(validation)?;
     let real: Vec<u32> = validation.iter().map(|&row| labels[row]).collect();
     let original: Vec<u32> = train.iter().map(|&row| labels[row]).collect();
     let stream = Stream::new(Seed(0), "check");
@@ -37,11 +40,11 @@ pub(super) fn probe(data: &Dataset, features: &[FeatureSummary]) -> Option<Probe
     let shuffled_mean = shuffled.iter().sum::<f64>() / SHUFFLES as f64;
     let variance =
         shuffled.iter().map(|x| (x - shuffled_mean).powi(2)).sum::<f64>() / (SHUFFLES - 1) as f64;
-    Some(Probe {
+    Ok(Some(Probe {
         accuracy: rows.accuracy(&original, &real, classes),
         shuffled_mean,
         shuffled_std: variance.sqrt(),
-    })
+    }))
 }
 
 /// Rows × width of both parts, each feature with standard deviation 1.
@@ -53,14 +56,12 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn scaled(&self, rows: &[usize]) -> Vec<f32> {
-        let width = self.data.width();
-        let mut all = vec![0.0; rows.len() * width];
-        for (out, &row) in all.chunks_exact_mut(width).zip(rows) {
-            self.data.normalization().apply(self.data.features(row), out);
-            out.iter_mut().zip(&self.weight).for_each(|(x, weight)| *x *= weight);
-        }
-        all
+    fn scaled(&self, rows: &[usize]) -> Result<Vec<f32>, DataError> {
+        let mut all = Vec::with_capacity(rows.len() * self.data.width());
+        self.data.each(rows, |_, _, normalized| {
+            all.extend(normalized.iter().zip(&self.weight).map(|(x, weight)| x * weight));
+        })?;
+        Ok(all)
     }
 
     fn accuracy(&self, train: &[u32], validation: &[u32], classes: usize) -> f64 {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::tokens::Tokens;
+use super::source::Tokens;
 use crate::DataError;
 use trainbook_core::random::{Seed, Stream};
 
@@ -100,7 +100,7 @@ impl Split {
                 let reason = format!(
                     "{} characters leave no window of {} for {part}, whose fraction is {fraction}",
                     tokens.tokens.len(),
-                    tokens.context
+                    tokens.context()
                 );
                 return Err(DataError::Refused { action: "split", reason });
             }

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use csv::{ReaderBuilder, StringRecord};
 use flate2::read::MultiGzDecoder;
 
-use super::dataset::{Rows, count_classes};
+use super::dataset::{count_classes, numbered};
 use super::recipe::{Origin, absolute};
+use super::source::Memory;
 use super::{Dataset, Targets};
 use crate::DataError;
 
@@ -147,9 +148,7 @@ impl Table {
             labels.push(value as u32);
         }
         match count_classes(&labels) {
-            Ok(classes) => {
-                Ok(self.into_dataset(vec![column], Targets::Classes(labels), Some(classes)))
-            }
+            Ok(classes) => self.into_dataset(vec![column], Targets::Classes(labels), Some(classes)),
             Err(gap) => {
                 let label = self.values[gap.row * self.names.len() + column];
                 refuse(gap.row, format!("label {label} is out of range{gap}"))
@@ -186,7 +185,7 @@ impl Table {
         }
         let rows = self.values.chunks_exact(self.names.len());
         let values = rows.flat_map(|row| columns.iter().map(|&column| row[column])).collect();
-        Ok(self.into_dataset(columns, Targets::Values(values), None))
+        self.into_dataset(columns, Targets::Values(values), None)
     }
 
     fn find(&self, column: &Column) -> Result<usize, DataError> {
@@ -233,7 +232,7 @@ impl Table {
         columns: Vec<usize>,
         targets: Targets,
         classes: Option<usize>,
-    ) -> Dataset {
+    ) -> Result<Dataset, DataError> {
         let count = self.names.len();
         let others: Vec<usize> = (0..count).filter(|column| !columns.contains(column)).collect();
         let mut features = Vec::with_capacity(self.rows() * others.len());
@@ -241,11 +240,20 @@ impl Table {
             features.extend(others.iter().map(|&column| row[column]));
         }
         let names = others.iter().map(|&column| self.names[column].clone()).collect();
-        let source = self.path.display().to_string();
+        let name = self.path.display().to_string();
         let targets_per_row = columns.len();
         let path = absolute(&self.path);
         let origin = Origin::Csv { path, targets: columns, classes: classes.is_some() };
-        Dataset::new(Rows { origin, source, names, features, targets, targets_per_row, classes })
+        Dataset::from_source(Memory {
+            origin,
+            name,
+            shape: vec![others.len()],
+            feature_names: names,
+            features,
+            targets,
+            targets_per_row,
+            class_names: classes.map(numbered),
+        })
     }
 
     fn parse(&mut self, text: &str) -> Result<(), DataError> {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::DataError;
 use super::dataset::Dataset;
 use super::recipe::{Origin, absolute};
+use super::source::Tokens;
 use super::table::read_text;
-use super::tokens::Tokens;
 
 /// A text in memory, before it is cut into samples.
 #[derive(Clone, Debug)]
@@ -72,10 +72,10 @@ impl Text {
         };
         Ok(Dataset::of_tokens(Tokens {
             origin,
-            source: self.source,
+            name: self.source,
             vocabulary,
             tokens,
-            context,
+            shape: [context],
             stride,
             starts,
         }))

@@ -52,7 +52,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 fn classes(data: &Dataset) -> &[u32] {
     match data.targets() {
-        Targets::Classes(classes) => classes,
-        Targets::Values(_) => panic!("no classes"),
+        Some(Targets::Classes(classes)) => classes,
+        _ => panic!("no classes"),
     }
 }

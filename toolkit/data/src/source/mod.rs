@@ -1,0 +1,73 @@
+//! Where the rows of a data set come from. **Open this file first to write a source of your own.**
+
+mod memory;
+mod text;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+pub(super) use memory::Memory;
+pub(super) use text::Tokens;
+
+use super::{Batch, DataError, Origin, Targets};
+
+/// Where the rows of a data set come from: memory, a table, a folder of images, shards on disk. A
+/// row has a number, its place in the source counted from 0, and is the same every time it is read.
+///
+/// What it hands out is raw: [`Dataset`](super::Dataset) normalises, splits and shuffles.
+pub trait Source: Debug + Send + Sync + 'static {
+    /// How many rows there are; at least 1.
+    fn len(&self) -> usize;
+
+    /// Always false: a source has at least one row.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What reports call it: the file as it was named.
+    fn name(&self) -> &str;
+
+    /// How it was made, so that it can be made again.
+    fn origin(&self) -> Origin {
+        Origin::Memory
+    }
+
+    /// What the input of a row looks like: `[features]`, `[channels, height, width]`, `[positions]`.
+    fn shape(&self) -> &[usize];
+
+    /// Whether a row is made of indices, such as characters, and not of numbers.
+    fn is_of_indices(&self) -> bool {
+        false
+    }
+
+    /// The features' names, in order: as many as a row has numbers, and none for indices.
+    fn feature_names(&self) -> &[String];
+
+    /// The classes' names, in order; `None` when targets are real numbers.
+    fn class_names(&self) -> Option<&[String]>;
+
+    /// How many targets a row has: values, labels or positions.
+    fn targets_per_row(&self) -> usize {
+        1
+    }
+
+    /// The targets of all rows, row after row, if they are in memory: only then can rows be divided
+    /// or drawn by their class. Classes are counted from 0 without gaps, values are finite.
+    fn targets(&self) -> Option<&Targets>;
+
+    /// Fills `input` and `targets` of a batch with these rows, in this order. Numbers are finite.
+    ///
+    /// # Errors
+    /// A row cannot be read, or is not what it should be.
+    fn read(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError>;
+
+    /// The same source, fitted anew to the rows that are trained on; `None` where nothing depends
+    /// on them. A table fills its gaps so: with the mean of the training part alone.
+    ///
+    /// # Errors
+    /// These rows allow no fit.
+    fn fit(&self, train: &[usize]) -> Result<Option<Arc<dyn Source>>, DataError> {
+        let _ = train;
+        Ok(None)
+    }
+}
