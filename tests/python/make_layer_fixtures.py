@@ -103,13 +103,16 @@ def later_is_hidden(x):
 
 
 class SelfAttention(nn.MultiheadAttention):
-    def __init__(self, width, num_heads, causal=False, bias=True):
+    def __init__(self, width, num_heads, causal=False, bias=True, memory=0):
         super().__init__(width, num_heads, bias=bias, batch_first=True)
-        self.causal = causal
+        self.causal, self.memory = causal, memory
 
     def forward(self, x, padding=None):
         mask = later_is_hidden(x) if self.causal else None
-        return super().forward(x, x, x, need_weights=False, attn_mask=mask, key_padding_mask=padding)[0]
+        keys = x[:, : self.memory or None]
+        if padding is not None:
+            padding = padding[:, : self.memory or None]
+        return super().forward(x[:, self.memory :], keys, keys, need_weights=False, attn_mask=mask, key_padding_mask=padding)[0]
 
 
 class EncoderLayer(nn.TransformerEncoderLayer):
@@ -119,6 +122,26 @@ class EncoderLayer(nn.TransformerEncoderLayer):
 
     def forward(self, x, padding=None):
         return super().forward(x, src_mask=later_is_hidden(x) if self.causal else None, src_key_padding_mask=padding)
+
+
+class DecoderLayer(nn.TransformerDecoderLayer):
+    def __init__(self, width, num_heads, memory, causal=True, **options):
+        super().__init__(width, num_heads, dropout=0.0, batch_first=True, **options)
+        self.causal, self.memory = causal, memory
+
+    def forward(self, x):
+        memory, x = x[:, : self.memory], x[:, self.memory :]
+        y = super().forward(x, memory, tgt_mask=later_is_hidden(x) if self.causal else None)
+        return torch.cat([memory, y], 1)
+
+
+class Slice(nn.Module):
+    def __init__(self, start=0, end=None, dim=0):
+        super().__init__()
+        self.at = (slice(None),) * (dim + 1) + (slice(start, end),)
+
+    def forward(self, x):
+        return x[self.at]
 
 
 class PositionAvgPool(nn.Module):
@@ -237,6 +260,8 @@ BUILD = {
     "SinusoidalPositions": alone(SinusoidalPositions),
     "MultiHeadAttention": on_features(SelfAttention),
     "TransformerEncoderLayer": on_features(EncoderLayer),
+    "TransformerDecoderLayer": on_features(DecoderLayer),
+    "Slice": alone(Slice),
     "Lstm": on_features(recurrent(nn.LSTM)),
     "Gru": on_features(recurrent(nn.GRU)),
     "Upsample": lambda shape, scale_factor=2, mode="nearest", align_corners=False: nn.Upsample(
@@ -518,6 +543,22 @@ CASES = {
         ("one_head", [2, 7, 5], {"num_heads": 1}),
         ("head_per_feature", [2, 3, 4], {"num_heads": 4, "causal": True}),
         ("length_1", [2, 1, 6], {"num_heads": 2, "causal": True}),
+        ("memory", [2, 7, 6], {"num_heads": 2, "memory": 3}),
+        ("memory_no_bias", [3, 5, 4], {"num_heads": 1, "memory": 4, "bias": False}),
+        ("memory_of_one", [1, 4, 6], {"num_heads": 3, "memory": 1}),
+    ],
+    "Slice": [
+        ("positions", [2, 5, 3], {"start": 1, "end": 4}),
+        ("last", [3, 4, 2], {"start": -1}),
+        ("all_but_the_last", [2, 3, 4, 5], {"end": -1}),
+        ("columns", [2, 3, 4, 5], {"start": 1, "end": 3, "dim": 2}),
+        ("features", [2, 7], {"start": -3, "end": -1}),
+    ],
+    "TransformerDecoderLayer": [
+        ("relu", [2, 7, 6], {"num_heads": 2, "memory": 3, "dim_feedforward": 9, "activation": "relu"}),
+        ("gelu_not_causal", [2, 5, 6], {"num_heads": 3, "memory": 2, "dim_feedforward": 5, "activation": "gelu", "causal": False}),
+        ("norm_first", [2, 6, 4], {"num_heads": 2, "memory": 4, "dim_feedforward": 7, "activation": "relu", "norm_first": True}),
+        ("one_of_each", [3, 2, 4], {"num_heads": 1, "memory": 1, "dim_feedforward": 3, "activation": "gelu", "norm_first": True}),
     ],
     "TransformerEncoderLayer": [
         ("relu", [2, 4, 6], {"num_heads": 2, "dim_feedforward": 9, "activation": "relu"}),

@@ -82,7 +82,7 @@ impl ByHand {
         let mut gradients = self.model.alloc_grads();
         self.loader.start(self.epoch);
         self.epoch += 1;
-        while self.loader.next(&mut batch) {
+        while self.loader.next(&mut batch).unwrap() {
             let rows = batch.samples.len();
             let Targets::Classes(classes) = &batch.targets else { unreachable!() };
             let mut hot = vec![0.0; rows * 10];

@@ -185,10 +185,10 @@ fn accuracy(evaluation: &Evaluation) -> f64 {
 
 fn accuracy_in_runtime(path: &Path, digits: &Dataset) -> Result<f64, Error> {
     let rows = digits.part(Part::Test);
-    let features: Vec<f32> = rows.iter().flat_map(|&row| digits.features(row)).copied().collect();
-    let outputs = onnx::Session::open(path, None)?.predict(&features, rows.len())?;
+    let features = digits.raw(rows)?;
+    let outputs = onnx::Session::open(path, None)?.predict(features.floats(), rows.len())?;
     let classes = digits.classes().unwrap_or_default();
-    let targets = digits.targets().of(rows);
+    let targets = digits.targets().map(|targets| targets.of(rows)).unwrap_or_default();
     Ok(trainbook::trainer::count_correct(&outputs, classes, &targets) as f64 / rows.len() as f64)
 }
 

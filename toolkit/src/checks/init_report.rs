@@ -118,7 +118,7 @@ impl Trainer {
         );
         let mut batch = Batch::default();
         loader.start(self.counters.epoch);
-        if !loader.next(&mut batch) {
+        if !loader.next(&mut batch)? {
             let reason = "the training part is empty".to_owned();
             return Err(DataError::Refused { action: "look at", reason }.into());
         }

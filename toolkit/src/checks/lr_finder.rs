@@ -47,10 +47,10 @@ impl Trainer {
             let rate = LOWEST * (HIGHEST / LOWEST).powf(step as f64 / (STEPS - 1) as f64);
             let mut sum = MeanLoss::default();
             for part in 0..self.accumulate {
-                if !loader.next(&mut batch) {
+                if !loader.next(&mut batch)? {
                     epoch += 1;
                     loader.start(epoch);
-                    loader.next(&mut batch);
+                    loader.next(&mut batch)?;
                 }
                 if let Some(mix) = self.mix {
                     mix.apply(&mut batch, &mixes, (step * self.accumulate + part) as u64);

@@ -57,7 +57,7 @@ impl Evaluation {
         let (mut sum, mut weight) = (0.0, 0.0);
         let mut judged = 0;
         loader.start(0);
-        while loader.next(&mut batch) {
+        while loader.next(&mut batch)? {
             let outputs = model.predict(&batch.input)?;
             let Numbers::F32(numbers) = outputs.numbers else { continue };
             let outputs = HostTensor::new(outputs.shape, numbers);

@@ -138,12 +138,12 @@ impl Run {
             return Err(Error::Setting { setting: "the head", value, expected });
         }
         let graph = self.graph_of(&export)?;
-        let rows = self.data.part(Part::Train).iter().take(33);
-        let samples: Vec<f32> = rows.flat_map(|&row| self.data.features(row)).copied().collect();
+        let train = self.data.part(Part::Train);
+        let samples = self.data.raw(&train[..train.len().min(33)])?.floats().to_vec();
         let options = ExportOptions {
             metadata: self.metadata(&export, &graph)?,
             samples: if export.normalized_input {
-                normalized(&self.data, &samples)
+                normalized(&self.data, samples)
             } else {
                 samples
             },
@@ -188,7 +188,7 @@ impl Run {
             put("run", id.to_string());
         }
         put("seed", self.seed.0.to_string());
-        put("data", self.data.fingerprint().hash);
+        put("data", self.data.fingerprint()?.hash);
         put("schema", self.schema(graph).to_string());
         put("metrics", self.metrics()?.to_string());
         put("versions", json!({"trainbook": env!("CARGO_PKG_VERSION"), "dfdx": DFDX}).to_string());
@@ -201,7 +201,7 @@ impl Run {
             );
         }
         if let Some(classes) = self.data.classes() {
-            let labels = export.labels.clone().unwrap_or_else(|| self.data.class_names());
+            let labels = export.labels.clone().unwrap_or_else(|| self.data.class_names().to_vec());
             let mut different = labels.clone();
             different.sort_unstable();
             different.dedup();

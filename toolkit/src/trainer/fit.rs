@@ -151,7 +151,7 @@ impl Trainer {
             tags: self.tags.clone(),
             seed: self.recipe.seed.0,
             model: self.model.clone(),
-            data: self.data.fingerprint(),
+            data: self.data.fingerprint()?,
             plan: self.plan.callbacks().to_vec(),
             recipe: self.run_recipe(length),
             environment: Environment { features: features(), ..Environment::capture() },
@@ -322,7 +322,7 @@ impl Trainer {
         let mut sum = MeanLoss::default();
         samples.clear();
         for _ in 0..self.accumulate {
-            if !updates(&flow) || !loader.next(batch) {
+            if !updates(&flow) || !loader.next(batch)? {
                 break;
             }
             samples.extend_from_slice(&batch.samples);

@@ -26,7 +26,7 @@ impl Predictor<'_> {
     fn outputs(&self, input: &Array) -> Result<Array, Error> {
         Ok(match &input.numbers {
             Numbers::F32(numbers) => {
-                let normalized = Array::f32(input.shape.clone(), normalized(self.data, numbers));
+                let normalized = Array::f32(input.shape.clone(), normalized(self.data, numbers.clone()));
                 self.model.predict(&normalized)?
             }
             Numbers::I64(_) => self.model.predict(input)?,
@@ -121,11 +121,8 @@ impl Trainer {
 }
 
 /// Rows as the network takes them.
-pub(super) fn normalized(data: &Dataset, features: &[f32]) -> Vec<f32> {
-    let width = data.width().max(1);
-    let mut normalized = vec![0.0; features.len()];
-    for (raw, out) in features.chunks(width).zip(normalized.chunks_mut(width)) {
-        data.normalization().apply(raw, out);
-    }
-    normalized
+pub(super) fn normalized(data: &Dataset, mut features: Vec<f32>) -> Vec<f32> {
+    let rows = features.chunks_mut(data.width().max(1));
+    rows.for_each(|row| data.normalization().apply(row));
+    features
 }

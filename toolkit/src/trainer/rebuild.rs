@@ -124,7 +124,7 @@ impl StoredRun {
     }
 
     fn expect_data(&self, data: &Dataset) -> Result<(), Error> {
-        let (expected, found) = (&self.data.hash, data.fingerprint().hash);
+        let (expected, found) = (&self.data.hash, data.fingerprint()?.hash);
         if *expected == found {
             return Ok(());
         }

@@ -16,7 +16,8 @@ fn refused(builder: TrainerBuilder) -> String {
 /// As `clouds`, with a value for each row.
 fn values() -> Dataset {
     let data = clouds();
-    let features: Vec<f32> = (0..data.len()).flat_map(|row| data.features(row)).copied().collect();
+    let rows: Vec<usize> = (0..data.len()).collect();
+    let features = data.raw(&rows).unwrap().floats().to_vec();
     let values = features.chunks(4).map(|row| row[0]).collect();
     Dataset::from_rows("values", 4, features, Targets::Values(values)).unwrap()
 }

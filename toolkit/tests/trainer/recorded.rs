@@ -100,7 +100,7 @@ fn what_was_set_is_there() {
     assert_eq!(summary.model, "Linear 8 → Relu → Linear 3");
     assert_eq!((summary.steps, summary.epochs), (2 * BATCHES, 2));
     assert_eq!(summary.state, RunState::Finished);
-    assert_eq!(fingerprint, data.fingerprint());
+    assert_eq!(fingerprint, data.fingerprint().unwrap());
     assert_eq!(plan, trainer.plan().callbacks());
     let names: Vec<_> = plan.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(names, ["FixSeed", "LrSchedule", "EarlyStopping", "Recorder"]);

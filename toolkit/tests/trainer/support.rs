@@ -73,7 +73,7 @@ pub fn batches(data: &Dataset, seed: u64, epoch: u64) -> Vec<Batch> {
         Loader::new(data, Part::Train, BATCH, Some(Stream::new(Seed(seed), "shuffle")));
     loader.start(epoch);
     let mut batch = Batch::default();
-    std::iter::from_fn(|| loader.next(&mut batch).then(|| batch.clone())).collect()
+    std::iter::from_fn(|| loader.next(&mut batch).unwrap().then(|| batch.clone())).collect()
 }
 
 /// A callback that is a closure over every moment but the first.

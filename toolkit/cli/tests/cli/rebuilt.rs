@@ -71,13 +71,13 @@ fn a_run_is_exported_and_predicts_without_its_program() {
     let digits = digits.split(Split::stratified(0.8, 0.1, 0.1), Seed(1)).unwrap();
     let test = digits.part(Part::Test);
     let row = |&row: &usize| {
-        let fields: Vec<_> = digits.features(row).iter().map(ToString::to_string).collect();
+        let fields: Vec<_> = digits.raw(&[row]).unwrap().floats().iter().map(ToString::to_string).collect();
         fields.join(",") + "\n"
     };
     fs::write(place.path("test.csv"), test.iter().map(row).collect::<String>()).unwrap();
     let shown = place.text(&["runs", "predict", id, "test.csv", "--store", "store"]);
     let predicted: Vec<u32> = shown.lines().skip(1).map(|class| class.parse().unwrap()).collect();
-    let Targets::Classes(labels) = digits.targets().of(test) else { panic!("no classes") };
+    let Targets::Classes(labels) = digits.targets().unwrap().of(test) else { panic!("no classes") };
     assert_eq!(predicted.len(), labels.len());
     let right = predicted.iter().zip(&labels).filter(|(predicted, label)| predicted == label);
     assert_eq!(right.count() as u64, report["test_correct"].as_u64().unwrap());

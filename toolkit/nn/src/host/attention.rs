@@ -1,5 +1,7 @@
 //! Attention over the pieces of one memory: each head of each sample by itself.
 
+use std::ops::Range;
+
 use ndarray::{ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, s};
 use rayon::prelude::*;
 
@@ -13,7 +15,10 @@ use crate::layer::Fault;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attention {
     pub batch: usize,
+    /// How many positions a sample has.
     pub length: usize,
+    /// How many of the first of them are looked at by the others; with 0 all look at all.
+    pub memory: usize,
     pub features: usize,
     pub heads: usize,
     pub causal: bool,
@@ -24,9 +29,24 @@ impl Attention {
         self.features / self.heads
     }
 
-    /// How many positions the one at `row` sees.
+    /// The positions that look.
+    pub fn queries(&self) -> Range<usize> {
+        self.memory..self.length
+    }
+
+    /// The positions that are looked at.
+    pub fn keys(&self) -> Range<usize> {
+        0..if self.memory > 0 { self.memory } else { self.length }
+    }
+
+    /// How many numbers the softmaxes are: batch × heads × queries × keys.
+    pub fn weights(&self) -> usize {
+        self.batch * self.heads * self.queries().len() * self.keys().len()
+    }
+
+    /// How many keys the query number `row` sees.
     fn seen(&self, row: usize) -> usize {
-        if self.causal { row + 1 } else { self.length }
+        if self.causal { row + 1 } else { self.keys().len() }
     }
 
     fn scale(&self) -> f32 {
@@ -39,18 +59,23 @@ impl Attention {
     }
 
     fn merged<'a>(&self, merged: &'a [f32]) -> Result<ArrayView3<'a, f32>, Fault> {
-        Ok(ArrayView3::from_shape((self.batch, self.length, self.features), merged)?)
+        Ok(ArrayView3::from_shape((self.batch, self.queries().len(), self.features), merged)?)
+    }
+
+    /// The positions whose queries (part 0), keys or values (parts 1 and 2) count.
+    fn positions(&self, part: usize) -> Range<usize> {
+        if part == 0 { self.queries() } else { self.keys() }
     }
 
     /// The columns of the head: of its queries, keys or values, which are number `part`.
-    fn columns(&self, part: usize, head: usize) -> std::ops::Range<usize> {
+    fn columns(&self, part: usize, head: usize) -> Range<usize> {
         let begin = part * self.features + head * self.head();
         begin..begin + self.head()
     }
 
-    /// `merged ← softmax(q kᵀ / √head) v`, the heads beside each other; `weights` (batch × heads ×
-    /// length × length) receives the softmaxes. Of the keys that are `padding` (batch × length) they
-    /// are 0, and all of them where there is no other key.
+    /// `merged ← softmax(q kᵀ / √head) v` (batch × queries × features), the heads beside each other;
+    /// `weights` receives the softmaxes. Of the keys that are `padding` (batch × length) they are 0,
+    /// and all of them where there is no other key.
     pub fn forward(
         &self,
         qkv: &[f32],
@@ -58,9 +83,9 @@ impl Attention {
         weights: &mut [f32],
         merged: &mut [f32],
     ) -> Result<(), Fault> {
-        let length = self.length;
+        let shape = (self.queries().len(), self.keys().len());
         let qkv = self.qkv(qkv)?;
-        let mut merged = ArrayViewMut3::from_shape((self.batch, length, self.features), merged)?;
+        let mut merged = ArrayViewMut3::from_shape((self.batch, shape.0, self.features), merged)?;
         // Every head of every sample writes its own columns.
         let mut into: Vec<ArrayViewMut2<'_, f32>> = Vec::with_capacity(self.batch * self.heads);
         for sample in merged.axis_iter_mut(Axis(0)) {
@@ -72,17 +97,18 @@ impl Attention {
             }
             into.push(rest);
         }
-        let pieces = weights.par_chunks_mut(length * length).zip(into);
+        let pieces = weights.par_chunks_mut(shape.0 * shape.1).zip(into);
         pieces.enumerate().try_for_each(|(i, (weights, mut into))| {
             let (sample, head) = (i / self.heads, i % self.heads);
-            let part = |part| qkv.slice(s![sample, .., self.columns(part, head)]);
+            let part =
+                |part| qkv.slice(s![sample, self.positions(part), self.columns(part, head)]);
             let (q, k, v) = (part(0), part(1), part(2));
-            let mut scores = ArrayViewMut2::from_shape((length, length), &mut *weights)?;
+            let mut scores = ArrayViewMut2::from_shape(shape, &mut *weights)?;
             product(self.scale(), &q, &k.t(), false, &mut scores);
-            for (row, scores) in weights.chunks_exact_mut(length).enumerate() {
+            for (row, scores) in weights.chunks_exact_mut(shape.1).enumerate() {
                 let (seen, hidden) = scores.split_at_mut(self.seen(row));
                 hidden.fill(0.0);
-                let keys = padding.map(|padding| &padding[sample * length..][..seen.len()]);
+                let keys = padding.map(|padding| &padding[sample * self.length..][..seen.len()]);
                 if keys.is_some_and(|keys| keys.iter().all(|padding| *padding)) {
                     seen.fill(0.0);
                     continue;
@@ -92,13 +118,13 @@ impl Attention {
                 }
                 softmax(seen);
             }
-            let weights = ndarray::ArrayView2::from_shape((length, length), &*weights)?;
+            let weights = ndarray::ArrayView2::from_shape(shape, &*weights)?;
             product(1.0, &weights, &v, false, &mut into);
             Ok::<(), Fault>(())
         })
     }
 
-    /// Given the gradient in `merged`, that in `qkv`.
+    /// Given the gradient in `merged`, that in `qkv`, which must be 0 where there is a memory.
     pub fn backward(
         &self,
         qkv: &[f32],
@@ -106,10 +132,10 @@ impl Attention {
         of_merged: &[f32],
         of_qkv: &mut [f32],
     ) -> Result<(), Fault> {
-        let length = self.length;
+        let shape = (self.queries().len(), self.keys().len());
         let (qkv, of_merged) = (self.qkv(qkv)?, self.merged(of_merged)?);
         let mut of_qkv =
-            ArrayViewMut3::from_shape((self.batch, length, 3 * self.features), of_qkv)?;
+            ArrayViewMut3::from_shape((self.batch, self.length, 3 * self.features), of_qkv)?;
         // For every head of every sample the columns of its queries, its keys and its values.
         let mut into: Vec<Vec<ArrayViewMut2<'_, f32>>> = Vec::new();
         for sample in of_qkv.axis_iter_mut(Axis(0)) {
@@ -117,35 +143,36 @@ impl Attention {
             into.resize_with(begin + self.heads, || Vec::with_capacity(3));
             let mut rest = sample;
             for i in 0..3 * self.heads {
-                let (piece, others) = rest.split_at(Axis(1), self.head());
+                let (mut piece, others) = rest.split_at(Axis(1), self.head());
+                piece.slice_collapse(s![self.positions(i / self.heads), ..]);
                 into[begin + i % self.heads].push(piece);
                 rest = others;
             }
         }
-        let pieces: Vec<_> = weights.chunks(length * length).zip(into).enumerate().collect();
+        let pieces: Vec<_> = weights.chunks(shape.0 * shape.1).zip(into).enumerate().collect();
         pieces.into_par_iter().try_for_each_init(
-            || vec![0.0_f32; length * length],
+            || vec![0.0_f32; shape.0 * shape.1],
             |of_scores, (i, (weights, into))| {
                 let (sample, head) = (i / self.heads, i % self.heads);
-                let part = |part| qkv.slice(s![sample, .., self.columns(part, head)]);
+                let part =
+                    |part| qkv.slice(s![sample, self.positions(part), self.columns(part, head)]);
                 let (q, k, v) = (part(0), part(1), part(2));
                 let Ok([mut of_q, mut of_k, mut of_v]) = <[_; 3]>::try_from(into) else {
                     return Err(Fault::new("queries, keys and values are three"));
                 };
                 let of_merged = of_merged.slice(s![sample, .., self.columns(0, head)]);
-                let square = (length, length);
-                let p = ndarray::ArrayView2::from_shape(square, weights)?;
+                let p = ndarray::ArrayView2::from_shape(shape, weights)?;
                 product(1.0, &p.t(), &of_merged, false, &mut of_v);
-                let mut scores = ArrayViewMut2::from_shape(square, &mut of_scores[..])?;
+                let mut scores = ArrayViewMut2::from_shape(shape, &mut of_scores[..])?;
                 product(1.0, &of_merged, &v.t(), false, &mut scores);
                 let scale = self.scale();
-                let rows = of_scores.chunks_exact_mut(length).zip(weights.chunks_exact(length));
+                let rows = of_scores.chunks_exact_mut(shape.1).zip(weights.chunks_exact(shape.1));
                 for (row, (of_scores, weights)) in rows.enumerate() {
                     let (seen, hidden) = of_scores.split_at_mut(self.seen(row));
                     softmax_backward(seen, &weights[..seen.len()], scale);
                     hidden.fill(0.0);
                 }
-                let scores = ndarray::ArrayView2::from_shape(square, &of_scores[..])?;
+                let scores = ndarray::ArrayView2::from_shape(shape, &of_scores[..])?;
                 product(1.0, &scores, &k, false, &mut of_q);
                 product(1.0, &scores.t(), &q, false, &mut of_k);
                 Ok(())

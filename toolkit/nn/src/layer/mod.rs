@@ -39,8 +39,9 @@ mod repeat;
 mod reshape;
 mod residual;
 mod sequential;
+mod slice;
 mod softmax;
-mod transformer_encoder_layer;
+mod transformer;
 mod upsample;
 
 use std::fmt::Debug;
@@ -191,7 +192,8 @@ layers! {
     reshape: Reshape;
     residual: Residual;
     sequential: Sequential;
+    slice: Slice;
     softmax: LogSoftmax, Softmax;
-    transformer_encoder_layer: TransformerEncoderLayer;
+    transformer: TransformerDecoderLayer, TransformerEncoderLayer;
     upsample: Upsample;
 }

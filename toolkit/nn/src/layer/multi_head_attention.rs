@@ -1,4 +1,6 @@
-//! Attention of every position of a sequence to every other.
+//! Attention of every position of a sequence to every other, or to those of a memory.
+
+use std::ops::Range;
 
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,11 @@ use crate::sample::Sample;
 /// (3 D, D: queries, keys, values), `in_proj_bias` (3 D), `out_proj.weight` (D, D),
 /// `out_proj.bias` (D). There is no dropout of the attention's weights.
 ///
+/// With a [`memory`](Self::memory) of M positions it is the attention of a decoder to what an encoder
+/// has made (cross-attention; PyTorch's `MultiheadAttention` with other keys than queries): of
+/// `[M + sequence, features]` the first M positions are looked at and the others look, and it gives
+/// `[sequence, features]`.
+///
 /// Keys that are padding get no weight, as with PyTorch's `key_padding_mask`; see
 /// [`Embedding::padding_index`](super::Embedding::padding_index). Where all keys are, the position
 /// gets 0 of the values (PyTorch's NaN).
@@ -41,6 +48,15 @@ pub struct MultiHeadAttention {
     /// Whether the projections have biases. Default true.
     #[serde(default = "yes")]
     pub bias: bool,
+    /// How many of the first positions are the memory at which the others look. Default 0: there is
+    /// none, and all positions look at all.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub memory: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+pub(super) fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 fn yes() -> bool {
@@ -50,13 +66,20 @@ fn yes() -> bool {
 impl MultiHeadAttention {
     /// With so many heads, each position seeing all others.
     pub fn new(num_heads: usize) -> Self {
-        Self { num_heads, causal: false, bias: true }
+        Self { num_heads, causal: false, bias: true, memory: 0 }
     }
 
     /// The same where a position sees only itself and those before it.
     #[must_use]
     pub fn causal(mut self) -> Self {
         self.causal = true;
+        self
+    }
+
+    /// The same where the first positions, so many, are a memory at which the others look.
+    #[must_use]
+    pub fn memory(mut self, positions: usize) -> Self {
+        self.memory = positions;
         self
     }
 
@@ -74,8 +97,8 @@ impl MultiHeadAttention {
 
     fn sizes(&self, shape: &[usize]) -> Attention {
         let dim = |i: usize| shape.get(i).copied().unwrap_or(1);
-        let (num_heads, causal) = (self.num_heads, self.causal);
-        Attention { batch: dim(0), length: dim(1), features: dim(2), heads: num_heads, causal }
+        let Self { num_heads: heads, causal, memory, .. } = *self;
+        Attention { batch: dim(0), length: dim(1), memory, features: dim(2), heads, causal }
     }
 }
 
@@ -111,6 +134,18 @@ impl Layer for MultiHeadAttention {
                 "its num_heads, {heads}, must divide the {features} features"
             )));
         }
+        let memory = self.memory;
+        if memory > 0 && self.causal {
+            return Err(Misfit::new(
+                "it has a memory, whose positions are not those of the sequence, so that it cannot \
+                 be causal",
+            ));
+        }
+        if memory >= length {
+            return Err(Misfit::new(format!(
+                "its memory of {memory} positions leaves none of the {length} to look at it"
+            )));
+        }
         // Queries, keys and values are three matrices, one below the other; PyTorch draws them as
         // Xavier's one matrix of 3 D outputs.
         let bound = (6.0 / (4 * features) as f64).sqrt();
@@ -124,11 +159,15 @@ impl Layer for MultiHeadAttention {
         if self.bias {
             plan.parameter("out_proj.bias", [features], Role::Bias, Begin::ZEROS);
         }
-        let projections = 4 * length * features * (2 * features + usize::from(self.bias));
-        let products = 4 * length * length * features;
-        let softmaxes = 6 * length * length * heads;
-        plan.flops(projections + products + softmaxes);
-        Ok(input.clone())
+        let (queries, keys) = (length - memory, if memory > 0 { memory } else { length });
+        let projection = features * (2 * features + usize::from(self.bias));
+        let products = 4 * queries * keys * features;
+        let softmaxes = 6 * queries * keys * heads;
+        plan.flops((3 * length + queries) * projection + products + softmaxes);
+        Ok(match memory {
+            0 => input.clone(),
+            _ => Sample::numbers([queries, features]),
+        })
     }
 
     fn forward<E: Real, D: Backend<E>>(
@@ -136,9 +175,10 @@ impl Layer for MultiHeadAttention {
         pass: &mut Pass<'_, E, D>,
         x: Flow<E, D>,
     ) -> Result<Flow<E, D>, Fault> {
-        let shape = x.shape().to_vec();
-        let Attention { batch, length, features, heads, .. } = self.sizes(&shape);
+        let sizes = self.sizes(x.shape());
+        let Attention { batch, length, features, heads, .. } = sizes;
         let (device, rows, head) = (x.device(), batch * length, features / heads);
+        let (queries, keys) = (sizes.queries(), sizes.keys());
         let weight = pass.parameter(0, (3 * features, features))?;
         let mut qkv =
             x.view((rows, features))?.try_matmul(weight.try_permute::<_, Axes2<1, 0>>()?)?;
@@ -146,15 +186,21 @@ impl Layer for MultiHeadAttention {
             let bias = pass.parameter(1, (3 * features,))?;
             qkv = qkv.try_add(bias.try_broadcast_like::<_, Axis<0>>(&(rows, 3 * features))?)?;
         }
-        let heads_of = (batch, length, heads, head);
-        let q = qkv.with_empty_tape().try_slice((0..rows, 0..features))?;
-        let k = qkv.with_empty_tape().try_slice((0..rows, features..2 * features))?;
-        let v = qkv.try_slice((0..rows, 2 * features..3 * features))?;
-        let q = q.try_reshape_like(&heads_of)?.try_permute::<_, Axes4<0, 2, 1, 3>>()?;
-        let k = k.try_reshape_like(&heads_of)?.try_permute::<_, Axes4<0, 2, 3, 1>>()?;
-        let v = v.try_reshape_like(&heads_of)?.try_permute::<_, Axes4<0, 2, 1, 3>>()?;
+        let qkv = qkv.try_reshape_like(&(batch, length, 3 * features))?;
+        let all = 0..batch;
+        let q = qkv.with_empty_tape().try_slice((all.clone(), queries.clone(), 0..features))?;
+        let of_keys = |part: usize| (0..batch, keys.clone(), part * features..(part + 1) * features);
+        let k = qkv.with_empty_tape().try_slice(of_keys(1))?;
+        let v = qkv.try_slice(of_keys(2))?;
+        let (queries, keys) = (queries.len(), keys.len());
+        let q = q.try_reshape_like(&(batch, queries, heads, head))?;
+        let q = q.try_permute::<_, Axes4<0, 2, 1, 3>>()?;
+        let k = k.try_reshape_like(&(batch, keys, heads, head))?;
+        let k = k.try_permute::<_, Axes4<0, 2, 3, 1>>()?;
+        let v = v.try_reshape_like(&(batch, keys, heads, head))?;
+        let v = v.try_permute::<_, Axes4<0, 2, 1, 3>>()?;
 
-        let all = (batch, heads, length, length);
+        let all = (batch, heads, queries, keys);
         let mut scores = q.try_matmul(k)?.try_mul(E::of(1.0 / (head as f64).sqrt()))?;
         if self.causal {
             let mask = causal(length, HIDDEN, 0.0).map(E::of).collect::<Vec<E>>();
@@ -164,16 +210,17 @@ impl Layer for MultiHeadAttention {
         let padding = pass.padding()?;
         let of_keys = |at_padding: f64, elsewhere: f64| -> Option<Vec<E>> {
             let of = |&key: &bool| E::of(if key { at_padding } else { elsewhere });
-            Some(padding.as_ref()?.iter().map(of).collect())
+            let samples = padding.as_ref()?.chunks_exact(length);
+            Some(samples.flat_map(|sample| sample[..keys].iter().map(of)).collect())
         };
         if let Some(mask) = of_keys(HIDDEN, 0.0) {
-            let mask = device.try_tensor_from_vec(mask, (batch, length))?;
+            let mask = device.try_tensor_from_vec(mask, (batch, keys))?;
             scores = scores.try_add(mask.try_broadcast_like::<_, Axes2<1, 2>>(&all)?)?;
         }
         let mut weights = scores.try_softmax::<Axis<3>>()?;
         if let Some(kept) = of_keys(0.0, 1.0) {
             // Where every key is hidden the softmax knows none from another.
-            let kept = device.try_tensor_from_vec(kept, (batch, length))?;
+            let kept = device.try_tensor_from_vec(kept, (batch, keys))?;
             weights = weights.try_mul(kept.try_broadcast_like::<_, Axes2<1, 2>>(&all)?)?;
             if self.causal {
                 let kept = causal(length, 0.0, 1.0).map(E::of).collect::<Vec<E>>();
@@ -182,6 +229,7 @@ impl Layer for MultiHeadAttention {
             }
         }
         let tokens = weights.try_matmul(v)?;
+        let rows = batch * queries;
         let tokens =
             tokens.try_permute::<_, Axes4<0, 2, 1, 3>>()?.try_reshape_like(&(rows, features))?;
 
@@ -192,7 +240,7 @@ impl Layer for MultiHeadAttention {
             let bias = pass.parameter(bias, (features,))?;
             y = y.try_add(bias.try_broadcast_like::<_, Axis<0>>(&(rows, features))?)?;
         }
-        Flow::shaped(y, shape)
+        Flow::shaped(y, vec![batch, queries, features])
     }
 
     fn host(&self) -> Option<&dyn HostLayer> {
@@ -203,20 +251,34 @@ impl Layer for MultiHeadAttention {
         let [length, features] =
             pass.layer().input.dims("[sequence, features]").map_err(|m| Fault::new(m.reason))?;
         let head = features / self.num_heads;
-        let heads = vec![0, length as i64, self.num_heads as i64, head as i64];
-        let heads = pass.integers("heads", heads)?;
+        let sizes = self.sizes(&[1, length, features]);
+        let (queries, keys) = (sizes.queries(), sizes.keys());
+        let (positions, memory) = match self.memory {
+            0 => (x.clone(), x.clone()),
+            _ => (cut(pass, "positions", x, &queries)?, cut(pass, "memory", x, &keys)?),
+        };
+        let heads = |pass: &mut OnnxPass<'_>, name: &str, length: usize| {
+            pass.integers(name, vec![0, length as i64, self.num_heads as i64, head as i64])
+        };
+        let of_queries = heads(pass, "heads", queries.len())?;
+        let of_keys = match self.memory {
+            0 => of_queries.clone(),
+            _ => heads(pass, "memory_heads", keys.len())?,
+        };
         let mut parts = Vec::new();
         for (i, (name, perm)) in
             [("q", [0, 2, 1, 3]), ("k", [0, 2, 3, 1]), ("v", [0, 2, 1, 3])].into_iter().enumerate()
         {
             let weight = &pass.values(0)[i * features * features..][..features * features];
             let weight = transposed(weight, features);
+            let (x, heads) =
+                if i == 0 { (&positions, &of_queries) } else { (&memory, &of_keys) };
             let mut value = project(pass, name, x, weight, features)?;
             if self.bias {
                 let bias = pass.values(1)[i * features..][..features].to_vec();
                 value = shift(pass, name, &value, bias)?;
             }
-            let value = pass.node("Reshape", &[&value.name, &heads], &[])?;
+            let value = pass.node("Reshape", &[&value.name, heads], &[])?;
             let perm = Attribute::Ints(perm.to_vec());
             parts.push(pass.node("Transpose", &[&value.name], &[("perm", perm)])?.name);
         }
@@ -232,6 +294,10 @@ impl Layer for MultiHeadAttention {
             None => None,
             Some(mask) => {
                 let axes = pass.integers("axes", vec![1, 2])?;
+                let mask = match self.memory {
+                    0 => mask,
+                    _ => cut(pass, "padding_memory", &mask, &keys)?,
+                };
                 let mask = pass.node("Unsqueeze", &[&mask.name, &axes], &[])?;
                 value = pass.node("Add", &[&value.name, &mask.name], &[])?;
                 Some(axes)
@@ -240,6 +306,10 @@ impl Layer for MultiHeadAttention {
         value = pass.node("Softmax", &[&value.name], &[("axis", Attribute::Int(-1))])?;
         if let (Some(axes), Some(kept)) = (padded, pass.padding("kept", 0.0, 1.0)?) {
             // Where every key is hidden the softmax knows none from another.
+            let kept = match self.memory {
+                0 => kept,
+                _ => cut(pass, "kept_memory", &kept, &keys)?,
+            };
             let kept = pass.node("Unsqueeze", &[&kept.name, &axes], &[])?;
             value = pass.node("Mul", &[&value.name, &kept.name], &[])?;
             if self.causal {
@@ -251,7 +321,7 @@ impl Layer for MultiHeadAttention {
         value = pass.node("MatMul", &[&value.name, &parts[2]], &[])?;
         let perm = Attribute::Ints(vec![0, 2, 1, 3]);
         value = pass.node("Transpose", &[&value.name], &[("perm", perm)])?;
-        let merged = pass.integers("merged", vec![0, length as i64, features as i64])?;
+        let merged = pass.integers("merged", vec![0, queries.len() as i64, features as i64])?;
         value = pass.node("Reshape", &[&value.name, &merged], &[])?;
 
         let (weight, bias) = self.out_proj();
@@ -267,13 +337,30 @@ impl Layer for MultiHeadAttention {
         let heads = if self.num_heads == 1 { "head" } else { "heads" };
         let causal = if self.causal { ", causal" } else { "" };
         let bias = if self.bias { "" } else { ", no bias" };
-        format!("{} {heads}{causal}{bias}", self.num_heads)
+        let memory = match self.memory {
+            0 => String::new(),
+            positions => format!(", memory {positions}"),
+        };
+        format!("{} {heads}{causal}{bias}{memory}", self.num_heads)
     }
 }
 
 /// A square matrix, transposed.
 fn transposed(weight: &[f32], size: usize) -> Vec<f32> {
     (0..size * size).map(|i| weight[i % size * size + i / size]).collect()
+}
+
+/// These positions of each sample.
+fn cut(
+    pass: &mut OnnxPass<'_>,
+    name: &str,
+    x: &Value,
+    positions: &Range<usize>,
+) -> Result<Value, Fault> {
+    let begin = pass.integers(&format!("{name}.begin"), vec![positions.start as i64])?;
+    let end = pass.integers(&format!("{name}.end"), vec![positions.end as i64])?;
+    let axis = pass.integers(&format!("{name}.axis"), vec![1])?;
+    pass.node("Slice", &[&x.name, &begin, &end, &axis], &[])
 }
 
 fn project(
@@ -304,18 +391,18 @@ impl HostLayer for MultiHeadAttention {
         };
         let mut qkv = pass.memory(rows * 3 * features);
         linear(x.numbers(), pass.parameter(0), in_bias, features, &mut qkv);
-        let mut weights = pass.memory(batch * heads * length * length);
-        let mut merged = pass.memory(rows * features);
+        let queries = sizes.queries().len();
+        let mut weights = pass.memory(sizes.weights());
+        let mut merged = pass.memory(batch * queries * features);
         let padding = pass.padding()?;
         sizes.forward(&qkv, padding.as_deref(), &mut weights, &mut merged)?;
-        let mut y = pass.memory(rows * features);
+        let mut y = pass.memory(batch * queries * features);
         linear(&merged, pass.parameter(out_weight), out_bias, features, &mut y);
-        let shape = x.shape.clone();
         pass.save(x);
         pass.save(HostTensor::new(vec![rows, 3 * features], qkv));
-        pass.save(HostTensor::new(vec![batch, heads, length, length], weights));
-        pass.save(HostTensor::new(vec![rows, features], merged));
-        Ok(HostTensor::new(shape, y))
+        pass.save(HostTensor::new(vec![batch, heads, weights.len() / (batch * heads)], weights));
+        pass.save(HostTensor::new(vec![batch * queries, features], merged));
+        Ok(HostTensor::new(vec![batch, queries, features], y))
     }
 
     fn backward(&self, pass: &mut HostPass<'_>, gradient: HostTensor) -> Result<HostTensor, Fault> {
@@ -324,21 +411,26 @@ impl HostLayer for MultiHeadAttention {
         let sizes = self.sizes(&x.shape);
         let features = sizes.features;
         let rows = sizes.batch * sizes.length;
+        let queries = sizes.batch * sizes.queries().len();
         let (out_weight, out_bias) = self.out_proj();
 
-        let dy = Matrix::new(gradient.numbers(), rows, features);
-        let merged_matrix = Matrix::new(merged.numbers(), rows, features);
+        let dy = Matrix::new(gradient.numbers(), queries, features);
+        let merged_matrix = Matrix::new(merged.numbers(), queries, features);
         gemm(dy.t(), merged_matrix, pass.gradient(out_weight), true);
         if self.bias {
             rows::add_all(gradient.numbers(), pass.gradient(out_bias));
         }
-        let mut of_merged = pass.memory(rows * features);
+        let mut of_merged = pass.memory(queries * features);
         let weight = Matrix::new(pass.parameter(out_weight), features, features);
         gemm(dy, weight, &mut of_merged, false);
         pass.free(gradient);
         pass.free(merged);
 
-        let mut of_qkv = pass.memory(rows * 3 * features);
+        let mut of_qkv = match self.memory {
+            0 => pass.memory(rows * 3 * features),
+            // Nobody uses the queries of the memory, nor the keys of the others.
+            _ => pass.zeros(rows * 3 * features),
+        };
         sizes.backward(qkv.numbers(), weights.numbers(), &of_merged, &mut of_qkv)?;
         pass.free(qkv);
         pass.free(weights);
@@ -351,8 +443,11 @@ impl HostLayer for MultiHeadAttention {
         let shape = x.shape.clone();
         pass.free(x);
         let dx = if pass.wants_input_gradient() {
-            // As large as the gradient in `merged`, which is not needed any more.
-            let mut dx = std::mem::take(&mut of_merged);
+            let mut dx = match self.memory {
+                // As large as the gradient in `merged`, which is not needed any more.
+                0 => std::mem::take(&mut of_merged),
+                _ => pass.memory(rows * features),
+            };
             gemm(d_qkv, Matrix::new(pass.parameter(0), 3 * features, features), &mut dx, false);
             HostTensor::new(shape, dx)
         } else {

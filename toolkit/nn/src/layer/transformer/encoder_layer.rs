@@ -1,19 +1,14 @@
-//! A block of a transformer.
+//! A block of a transformer's encoder.
 
-use std::ops::Range;
-
-use dfdx::tensor_ops::TryAdd;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Value as Json, json};
+use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
-use super::residual::add;
-use super::{
-    AnyLayer, Dropout, Fault, Kinds, Layer, LayerNorm, Linear, Misfit, MultiHeadAttention, Relu,
-    Sequential,
+use super::options::{
+    activation, default_dropout, default_feedforward, dropout, feedforward, norm, note, relu,
 };
+use super::shortcut::Shortcut;
 use crate::host::{HostLayer, HostPass, HostTensor};
+use crate::layer::{AnyLayer, Fault, Layer, Misfit, MultiHeadAttention, Sequential};
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
@@ -33,7 +28,7 @@ use crate::sample::Sample;
 /// Takes `[sequence, features]` and keeps the shape. Parameters: those of its parts, which are
 /// layers of this library: `self_attn.in_proj_weight`, …, `linear1.weight`, `norm1.weight`, ….
 /// Unlike PyTorch's it does not drop the attention's weights. Its attention gives no weight to
-/// padding; see [`Embedding::padding_index`](super::Embedding::padding_index).
+/// padding; see [`Embedding::padding_index`](crate::layer::Embedding::padding_index).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TransformerEncoderLayer {
@@ -43,7 +38,7 @@ pub struct TransformerEncoderLayer {
     #[serde(default = "default_feedforward")]
     pub dim_feedforward: usize,
     /// What is between `linear1` and `linear2`; in JSON "relu", "gelu", or any layer that keeps the
-    /// shape. Default [`Relu`].
+    /// shape. Default [`Relu`](crate::layer::Relu).
     #[serde(default = "relu", deserialize_with = "activation")]
     pub activation: AnyLayer,
     /// Whether the layer norms stand before attention and feed-forward part, not behind the
@@ -56,42 +51,6 @@ pub struct TransformerEncoderLayer {
     /// The probability p of the dropouts. Default 0.1.
     #[serde(default = "default_dropout")]
     pub dropout: f64,
-}
-
-fn default_feedforward() -> usize {
-    2048
-}
-
-fn default_dropout() -> f64 {
-    0.1
-}
-
-fn relu() -> AnyLayer {
-    Relu.into()
-}
-
-fn activation<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AnyLayer, D::Error> {
-    let json = match Json::deserialize(deserializer)? {
-        Json::String(name) => match name.as_str() {
-            "relu" => json!({"layer": "Relu"}),
-            "gelu" => json!({"layer": "Gelu"}),
-            _ => {
-                return Err(D::Error::custom(format!(
-                    "an activation is \"relu\", \"gelu\" or a layer, not {name:?}"
-                )));
-            }
-        },
-        json => json,
-    };
-    Kinds::current(|kinds| AnyLayer::from_json(json, kinds)).map_err(D::Error::custom)
-}
-
-/// One of the two halves, as numbers of parts.
-struct Half {
-    /// What the shortcut leads around.
-    around: Range<usize>,
-    /// What comes behind the shortcut.
-    behind: Range<usize>,
 }
 
 impl TransformerEncoderLayer {
@@ -137,12 +96,10 @@ impl TransformerEncoderLayer {
 
     /// The parts of the two halves: in the order in which they compute, which is that in which they
     /// are declared.
-    fn halves(&self) -> [Half; 2] {
-        if self.norm_first {
-            [Half { around: 0..3, behind: 3..3 }, Half { around: 3..9, behind: 9..9 }]
-        } else {
-            [Half { around: 0..2, behind: 2..3 }, Half { around: 3..8, behind: 8..9 }]
-        }
+    fn halves(&self) -> [Shortcut; 2] {
+        let numbers =
+            if self.norm_first { [(0..3, 3..3), (3..9, 9..9)] } else { [(0..2, 2..3), (3..8, 8..9)] };
+        numbers.map(|(around, behind)| Shortcut { around, behind, looks: None })
     }
 }
 
@@ -162,16 +119,10 @@ impl Layer for TransformerEncoderLayer {
         let [_, features] = input.dims("[sequence, features]")?;
         let mut attention = MultiHeadAttention::new(self.num_heads);
         attention.causal = self.causal;
-        let norm = || AnyLayer::new(LayerNorm::new());
-        let dropout = || AnyLayer::new(Dropout::new(self.dropout));
-        let attention = [("self_attn", attention.into()), ("dropout1", dropout())];
-        let feedforward = [
-            ("linear1", AnyLayer::new(Linear::new(self.dim_feedforward))),
-            ("activation", self.activation.clone()),
-            ("dropout", dropout()),
-            ("linear2", AnyLayer::new(Linear::new(features))),
-            ("dropout2", dropout()),
-        ];
+        let attention =
+            [("self_attn", attention.into()), ("dropout1", dropout(self.dropout))];
+        let sizes = [features, self.dim_feedforward];
+        let feedforward = feedforward(&self.activation, sizes, self.dropout, "dropout2");
         let mut parts: Vec<(&str, AnyLayer)> = Vec::new();
         if self.norm_first {
             parts.push(("norm1", norm()));
@@ -203,15 +154,8 @@ impl Layer for TransformerEncoderLayer {
         pass: &mut Pass<'_, E, D>,
         mut x: Flow<E, D>,
     ) -> Result<Flow<E, D>, Fault> {
-        for Half { around, behind } in self.halves() {
-            let beside = x.fork();
-            for part in around {
-                x = pass.part(part, x)?;
-            }
-            x = x.map(|x| Ok(x.try_add(beside.flat())?))?;
-            for part in behind {
-                x = pass.part(part, x)?;
-            }
+        for half in self.halves() {
+            x = half.forward(pass, x, None)?;
         }
         Ok(x)
     }
@@ -222,47 +166,25 @@ impl Layer for TransformerEncoderLayer {
 
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
         let mut x = x.clone();
-        for Half { around, behind } in self.halves() {
-            let beside = x.name.clone();
-            for part in around {
-                x = pass.part(part, &x)?;
-            }
-            x = pass.node("Add", &[&x.name, &beside], &[])?;
-            for part in behind {
-                x = pass.part(part, &x)?;
-            }
+        for half in self.halves() {
+            x = half.onnx(pass, &x, None)?;
         }
         Ok(x)
     }
 
     fn note(&self) -> String {
-        let heads = if self.num_heads == 1 { "head" } else { "heads" };
-        let mut note = format!("{} {heads}, {}", self.num_heads, self.dim_feedforward);
-        if self.activation != relu() {
-            note += &format!(", {}", self.activation);
-        }
-        if self.norm_first {
-            note += ", norm first";
-        }
-        if self.causal {
-            note += ", causal";
-        }
-        note
+        note(
+            [self.num_heads, self.dim_feedforward],
+            &self.activation,
+            &[(self.norm_first, "norm first"), (self.causal, "causal")],
+        )
     }
 }
 
 impl HostLayer for TransformerEncoderLayer {
     fn forward(&self, pass: &mut HostPass<'_>, mut x: HostTensor) -> Result<HostTensor, Fault> {
-        for Half { around, behind } in self.halves() {
-            let beside = x.clone();
-            for part in around {
-                x = pass.part_forward(part, x)?;
-            }
-            add(&mut x, &beside);
-            pass.free(beside);
-            for part in behind {
-                x = pass.part_forward(part, x)?;
-            }
+        for half in self.halves() {
+            x = half.host_forward(pass, x, None)?;
         }
         Ok(x)
     }
@@ -272,20 +194,11 @@ impl HostLayer for TransformerEncoderLayer {
         pass: &mut HostPass<'_>,
         mut gradient: HostTensor,
     ) -> Result<HostTensor, Fault> {
-        for Half { around, behind } in self.halves().into_iter().rev() {
-            for part in behind.rev() {
-                gradient = pass.part_backward(part, gradient)?;
+        for half in self.halves().into_iter().rev() {
+            gradient = half.host_backward(pass, gradient, None)?;
+            if gradient.is_none() {
+                break;
             }
-            let beside = gradient.clone();
-            for part in around.rev() {
-                gradient = pass.part_backward(part, gradient)?;
-                if gradient.is_none() {
-                    // Only the first part of all can have nothing trained in front of it.
-                    return Ok(gradient);
-                }
-            }
-            add(&mut gradient, &beside);
-            pass.free(beside);
         }
         Ok(gradient)
     }
