@@ -129,10 +129,12 @@ class DecoderLayer(nn.TransformerDecoderLayer):
         super().__init__(width, num_heads, dropout=0.0, batch_first=True, **options)
         self.causal, self.memory = causal, memory
 
-    def forward(self, x):
+    def forward(self, x, padding=None):
         memory, x = x[:, : self.memory], x[:, self.memory :]
-        y = super().forward(x, memory, tgt_mask=later_is_hidden(x) if self.causal else None)
-        return torch.cat([memory, y], 1)
+        masks = {"tgt_mask": later_is_hidden(x) if self.causal else None}
+        if padding is not None:
+            masks |= {"memory_key_padding_mask": padding[:, : self.memory], "tgt_key_padding_mask": padding[:, self.memory :]}
+        return torch.cat([memory, super().forward(x, memory, **masks)], 1)
 
 
 class Slice(nn.Module):
@@ -164,7 +166,7 @@ class Sequence(nn.ModuleList):
         padding = tokens == self[0].padding_idx
         x = self[0](tokens)
         for layer in self[1:]:
-            knows = isinstance(layer, (SelfAttention, EncoderLayer, PositionAvgPool, PositionMaxPool))
+            knows = isinstance(layer, (SelfAttention, EncoderLayer, DecoderLayer, PositionAvgPool, PositionMaxPool))
             x = layer(x, padding) if knows else layer(x)
         return x
 
@@ -506,6 +508,7 @@ CASES = {
         (f"padding_{name}", [5, 4], {"layers": [{"layer": "Embedding", "num_embeddings": 7, "embedding_dim": 6, "padding_index": 2}, *layers]}, {"padded": True})
         for name, layers in [
             ("attention", [{"layer": "MultiHeadAttention", "num_heads": 2}]),
+            ("attention_memory", [{"layer": "MultiHeadAttention", "num_heads": 2, "memory": 2}]),
             ("attention_causal", [{"layer": "MultiHeadAttention", "num_heads": 3, "causal": True, "bias": False}]),
             (
                 "encoder_layers",
@@ -519,6 +522,19 @@ CASES = {
             ("largest", [{"layer": "Linear", "out_features": 3}, {"layer": "PositionMaxPool"}, {"layer": "Linear", "out_features": 2}]),
             ("lstm_then_mean", [{"layer": "Lstm", "hidden_size": 4}, {"layer": "PositionAvgPool"}]),
         ]
+    ]
+    + [
+        (
+            "padding_decoder_layer",
+            [5, 5],
+            {
+                "layers": [
+                    {"layer": "Embedding", "num_embeddings": 7, "embedding_dim": 6, "padding_index": 2},
+                    {"layer": "TransformerDecoderLayer", "num_heads": 2, "memory": 2, "dim_feedforward": 5, "activation": "relu"},
+                ]
+            },
+            {"padded": True, "never_padded": [2]},
+        )
     ],
     **{
         kind: [("plain", [3, 4, 5], {}), ("length_1", [2, 1, 3], {}), ("one_feature", [1, 6, 1], {})]
@@ -685,6 +701,8 @@ def layer_case(kind, name, shape, options, needs=None):
         x[:, 0] = torch.where(x[:, 0] == padding, (padding + 1) % rows, x[:, 0])
         for row in range(1, len(x)):
             x[row, max(1, shape[1] - row) :] = padding
+        for position in needs.get("never_padded", []):
+            x[:, position] = torch.where(x[:, position] == padding, (padding + 1) % rows, x[:, position])
         case["indices"] = {"shape": shape, "data": x.flatten().tolist()}
     elif needs.get("indices"):
         x = draw.integers(shape, options["num_embeddings"])

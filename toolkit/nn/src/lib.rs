@@ -13,7 +13,7 @@
 //! | [`loss`], [`optim`] | what is minimised, and how weights are updated |
 //! | [`metric`] | how good outputs are, beside the loss |
 //! | [`task`] | a network being trained, behind one object-safe trait |
-//! | [`trial`] | one layer alone, in each of its forms |
+//! | `trial` | one layer alone, in each of its forms (with the feature `trial`) |
 //! | [`onnx`] | the ONNX forms of dfdx's own modules |
 //! | [`builders`] | dfdx's layers, to describe a network with their types |
 
@@ -34,6 +34,7 @@ mod parameters;
 mod plan;
 mod sample;
 pub mod task;
+#[cfg(feature = "trial")]
 pub mod trial;
 mod window;
 

@@ -1,5 +1,7 @@
 //! From a network as data to an ONNX graph.
 
+use std::ops::Range;
+
 use trainbook_onnx::{Attribute, BATCH, Dim, Graph, GraphBuilder, INPUT, OnnxError, Value, Values};
 
 use crate::NnError;
@@ -111,16 +113,55 @@ impl<'a> OnnxPass<'a> {
         at_padding: f32,
         elsewhere: f32,
     ) -> Result<Option<Value>, Fault> {
-        let Some(PaddingIndex { index, num_embeddings }) = self.node.input.padding else {
-            return Ok(None);
-        };
+        let Some(padding) = self.node.input.padding else { return Ok(None) };
+        let PaddingIndex { index, num_embeddings, positions, first } = padding;
+        let length = self.node.input.shape.first().copied().unwrap_or(0);
         let Some(tokens) = self.tokens.clone() else {
             return Err(Fault::new("its positions are not those of the network's indices"));
         };
         let mut table = vec![elsewhere; num_embeddings];
         table[index] = at_padding;
         let table = self.weight(name, &[num_embeddings], table)?;
-        self.node("Gather", &[&table, &tokens], &[("axis", Attribute::Int(0))]).map(Some)
+        let axis = [("axis", Attribute::Int(0))];
+        let looked_up = self.node("Gather", &[&table, &tokens], &axis)?;
+        if length == positions {
+            return Ok(Some(looked_up));
+        }
+        self.positions(&format!("{name}_left"), &looked_up, first..first + length).map(Some)
+    }
+
+    /// Adds these positions of each sample of `x`, [batch, positions, …]; what says where they are is
+    /// stored under `name`.
+    ///
+    /// # Errors
+    /// The name is taken.
+    pub fn positions(
+        &mut self,
+        name: &str,
+        x: &Value,
+        positions: Range<usize>,
+    ) -> Result<Value, Fault> {
+        self.slice(name, x, 1, positions)
+    }
+
+    /// Adds these entries of the dimension `axis` of `x`, the batch being dimension 0.
+    ///
+    /// # Errors
+    /// The name is taken.
+    pub fn slice(
+        &mut self,
+        name: &str,
+        x: &Value,
+        axis: usize,
+        entries: Range<usize>,
+    ) -> Result<Value, Fault> {
+        let mut number = |what: &str, value: usize| {
+            self.integers(&format!("{name}.{what}"), vec![i64::try_from(value)?])
+        };
+        let begin = number("begin", entries.start)?;
+        let end = number("end", entries.end)?;
+        let axis = number("axis", axis)?;
+        self.node("Slice", &[&x.name, &begin, &end, &axis], &[])
     }
 
     /// Adds the layer's part of this number, in the order in which it declared them.

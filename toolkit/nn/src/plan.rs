@@ -55,6 +55,7 @@ impl Planned {
 
     /// The same as if something in front of it were trained, so that it gives a gradient in its
     /// input.
+    #[cfg(feature = "trial")]
     pub(crate) fn behind_trained(layer: &AnyLayer, input: &Sample) -> Result<Self, NnError> {
         Self::fit(layer, input, true)
     }

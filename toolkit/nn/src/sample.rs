@@ -16,7 +16,8 @@ pub struct Sample {
     #[serde(default)]
     pub kind: Kind,
     /// What stands for nothing among the indices that the network begins with, if its first
-    /// dimension is still theirs: the layers in between have kept the positions.
+    /// dimension is still theirs, or some of them behind each other: the layers in between have
+    /// kept the positions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub padding: Option<PaddingIndex>,
 }
@@ -28,6 +29,18 @@ pub struct PaddingIndex {
     pub index: usize,
     /// All indices are below this.
     pub num_embeddings: usize,
+    /// How many indices a sample of the network has.
+    pub positions: usize,
+    /// Which of them is the first that is left; behind it are as many as the first dimension says.
+    pub first: usize,
+}
+
+impl PaddingIndex {
+    /// The same from the position number `skipped` on.
+    #[must_use]
+    pub fn behind(self, skipped: usize) -> Self {
+        Self { first: self.first + skipped, ..self }
+    }
 }
 
 /// What a sample holds.
@@ -65,6 +78,14 @@ impl Sample {
         self.shape == other.shape && self.kind == other.kind
     }
 
+    /// What is padding in this and `other` behind it, if they are the network's positions one behind
+    /// the other.
+    pub(crate) fn padding_before(&self, other: &Self) -> Option<PaddingIndex> {
+        let (first, second) = (self.padding?, other.padding?);
+        let length = self.shape.first().copied().unwrap_or(0);
+        (first.behind(length) == second).then_some(first)
+    }
+
     /// What is padding in the sum of both: in both the same, or in one of them.
     pub(crate) fn common_padding(&self, other: &Self) -> Option<PaddingIndex> {
         match (self.padding, other.padding) {
@@ -73,12 +94,22 @@ impl Sample {
         }
     }
 
-    /// For each of the network's indices whether it is padding here.
+    /// For each position of each sample whether it is padding, where `tokens` are the network's
+    /// indices.
     pub(crate) fn is_padding(&self, tokens: Option<&[usize]>) -> Result<Option<Vec<bool>>, Fault> {
-        let Some(PaddingIndex { index, .. }) = self.padding else { return Ok(None) };
-        match (tokens, self.shape.first()) {
-            (Some(tokens), Some(&length)) if length > 0 && tokens.len().is_multiple_of(length) => {
-                Ok(Some(tokens.iter().map(|token| *token == index).collect()))
+        let Some(PaddingIndex { index, positions, first, .. }) = self.padding else {
+            return Ok(None);
+        };
+        let length = self.shape.first().copied().unwrap_or(0);
+        match tokens {
+            Some(tokens)
+                if positions > 0
+                    && first + length <= positions
+                    && tokens.len().is_multiple_of(positions) =>
+            {
+                let samples = tokens.chunks_exact(positions);
+                let left = samples.flat_map(|sample| &sample[first..first + length]);
+                Ok(Some(left.map(|token| *token == index).collect()))
             }
             _ => Err(Fault::new("its positions are not those of the network's indices")),
         }

@@ -26,7 +26,8 @@ impl Predictor<'_> {
     fn outputs(&self, input: &Array) -> Result<Array, Error> {
         Ok(match &input.numbers {
             Numbers::F32(numbers) => {
-                let normalized = Array::f32(input.shape.clone(), normalized(self.data, numbers.clone()));
+                let normalized =
+                    Array::f32(input.shape.clone(), normalized(self.data, numbers.clone()));
                 self.model.predict(&normalized)?
             }
             Numbers::I64(_) => self.model.predict(input)?,

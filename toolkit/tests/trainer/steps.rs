@@ -331,8 +331,10 @@ fn a_cut_data_set_says_so_in_its_recipe() {
     assert_eq!(parts, [8, 8, 8]);
     assert_eq!(data.recipe().first_rows, Some(8));
     // Fitted on all rows, before or after the cut.
-    let standard = |data: Dataset| data.normalize(Normalize::standard()).unwrap().fingerprint().unwrap();
-    let before = clouds().normalize(Normalize::standard()).unwrap().first_rows(8).fingerprint().unwrap();
+    let standard =
+        |data: Dataset| data.normalize(Normalize::standard()).unwrap().fingerprint().unwrap();
+    let before =
+        clouds().normalize(Normalize::standard()).unwrap().first_rows(8).fingerprint().unwrap();
     assert_eq!(standard(clouds().first_rows(8)).hash, before.hash);
     assert_ne!(data.fingerprint().unwrap().hash, clouds().fingerprint().unwrap().hash);
 }

@@ -71,7 +71,8 @@ fn a_run_is_exported_and_predicts_without_its_program() {
     let digits = digits.split(Split::stratified(0.8, 0.1, 0.1), Seed(1)).unwrap();
     let test = digits.part(Part::Test);
     let row = |&row: &usize| {
-        let fields: Vec<_> = digits.raw(&[row]).unwrap().floats().iter().map(ToString::to_string).collect();
+        let fields: Vec<_> =
+            digits.raw(&[row]).unwrap().floats().iter().map(ToString::to_string).collect();
         fields.join(",") + "\n"
     };
     fs::write(place.path("test.csv"), test.iter().map(row).collect::<String>()).unwrap();

@@ -100,8 +100,7 @@ impl Attention {
         let pieces = weights.par_chunks_mut(shape.0 * shape.1).zip(into);
         pieces.enumerate().try_for_each(|(i, (weights, mut into))| {
             let (sample, head) = (i / self.heads, i % self.heads);
-            let part =
-                |part| qkv.slice(s![sample, self.positions(part), self.columns(part, head)]);
+            let part = |part| qkv.slice(s![sample, self.positions(part), self.columns(part, head)]);
             let (q, k, v) = (part(0), part(1), part(2));
             let mut scores = ArrayViewMut2::from_shape(shape, &mut *weights)?;
             product(self.scale(), &q, &k.t(), false, &mut scores);

@@ -37,6 +37,7 @@ pub(crate) trait DynLayer: Debug + Send + Sync {
         pass: &mut Pass<'_, f32, Cpu>,
         x: Flow<f32, Cpu>,
     ) -> Result<Flow<f32, Cpu>, Fault>;
+    #[cfg(feature = "trial")]
     fn on_cpu_f64(
         &self,
         pass: &mut Pass<'_, f64, Cpu>,
@@ -83,6 +84,7 @@ impl<L: Layer> DynLayer for L {
         self.forward(pass, x)
     }
 
+    #[cfg(feature = "trial")]
     fn on_cpu_f64(
         &self,
         pass: &mut Pass<'_, f64, Cpu>,
@@ -159,6 +161,7 @@ impl DynLayer for Missing {
         Err(Fault::new(self.reason()))
     }
 
+    #[cfg(feature = "trial")]
     fn on_cpu_f64(
         &self,
         _: &mut Pass<'_, f64, Cpu>,

@@ -101,7 +101,9 @@ impl Layer for Embedding {
         plan.parameter("weight", [num_embeddings, embedding_dim], Role::Weight, begin);
         let mut shape = input.shape.clone();
         shape.push(embedding_dim);
-        let padding = padding_index.map(|index| PaddingIndex { index, num_embeddings });
+        let positions = input.shape.first().copied().unwrap_or(0);
+        let padding =
+            padding_index.map(|index| PaddingIndex { index, num_embeddings, positions, first: 0 });
         Ok(Sample::numbers(shape).padded(padding.filter(|_| input.shape.len() == 1)))
     }
 

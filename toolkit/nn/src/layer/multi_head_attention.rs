@@ -1,7 +1,5 @@
 //! Attention of every position of a sequence to every other, or to those of a memory.
 
-use std::ops::Range;
-
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 use trainbook_onnx::{Attribute, Value};
@@ -166,7 +164,10 @@ impl Layer for MultiHeadAttention {
         plan.flops((3 * length + queries) * projection + products + softmaxes);
         Ok(match memory {
             0 => input.clone(),
-            _ => Sample::numbers([queries, features]),
+            _ => {
+                let padding = input.padding.map(|padding| padding.behind(memory));
+                Sample::numbers([queries, features]).padded(padding)
+            }
         })
     }
 
@@ -189,7 +190,8 @@ impl Layer for MultiHeadAttention {
         let qkv = qkv.try_reshape_like(&(batch, length, 3 * features))?;
         let all = 0..batch;
         let q = qkv.with_empty_tape().try_slice((all.clone(), queries.clone(), 0..features))?;
-        let of_keys = |part: usize| (0..batch, keys.clone(), part * features..(part + 1) * features);
+        let of_keys =
+            |part: usize| (0..batch, keys.clone(), part * features..(part + 1) * features);
         let k = qkv.with_empty_tape().try_slice(of_keys(1))?;
         let v = qkv.try_slice(of_keys(2))?;
         let (queries, keys) = (queries.len(), keys.len());
@@ -255,7 +257,10 @@ impl Layer for MultiHeadAttention {
         let (queries, keys) = (sizes.queries(), sizes.keys());
         let (positions, memory) = match self.memory {
             0 => (x.clone(), x.clone()),
-            _ => (cut(pass, "positions", x, &queries)?, cut(pass, "memory", x, &keys)?),
+            _ => (
+                pass.positions("positions", x, queries.clone())?,
+                pass.positions("memory", x, keys.clone())?,
+            ),
         };
         let heads = |pass: &mut OnnxPass<'_>, name: &str, length: usize| {
             pass.integers(name, vec![0, length as i64, self.num_heads as i64, head as i64])
@@ -271,8 +276,7 @@ impl Layer for MultiHeadAttention {
         {
             let weight = &pass.values(0)[i * features * features..][..features * features];
             let weight = transposed(weight, features);
-            let (x, heads) =
-                if i == 0 { (&positions, &of_queries) } else { (&memory, &of_keys) };
+            let (x, heads) = if i == 0 { (&positions, &of_queries) } else { (&memory, &of_keys) };
             let mut value = project(pass, name, x, weight, features)?;
             if self.bias {
                 let bias = pass.values(1)[i * features..][..features].to_vec();
@@ -296,7 +300,7 @@ impl Layer for MultiHeadAttention {
                 let axes = pass.integers("axes", vec![1, 2])?;
                 let mask = match self.memory {
                     0 => mask,
-                    _ => cut(pass, "padding_memory", &mask, &keys)?,
+                    _ => pass.positions("padding_memory", &mask, keys.clone())?,
                 };
                 let mask = pass.node("Unsqueeze", &[&mask.name, &axes], &[])?;
                 value = pass.node("Add", &[&value.name, &mask.name], &[])?;
@@ -308,7 +312,7 @@ impl Layer for MultiHeadAttention {
             // Where every key is hidden the softmax knows none from another.
             let kept = match self.memory {
                 0 => kept,
-                _ => cut(pass, "kept_memory", &kept, &keys)?,
+                _ => pass.positions("kept_memory", &kept, keys.clone())?,
             };
             let kept = pass.node("Unsqueeze", &[&kept.name, &axes], &[])?;
             value = pass.node("Mul", &[&value.name, &kept.name], &[])?;
@@ -348,19 +352,6 @@ impl Layer for MultiHeadAttention {
 /// A square matrix, transposed.
 fn transposed(weight: &[f32], size: usize) -> Vec<f32> {
     (0..size * size).map(|i| weight[i % size * size + i / size]).collect()
-}
-
-/// These positions of each sample.
-fn cut(
-    pass: &mut OnnxPass<'_>,
-    name: &str,
-    x: &Value,
-    positions: &Range<usize>,
-) -> Result<Value, Fault> {
-    let begin = pass.integers(&format!("{name}.begin"), vec![positions.start as i64])?;
-    let end = pass.integers(&format!("{name}.end"), vec![positions.end as i64])?;
-    let axis = pass.integers(&format!("{name}.axis"), vec![1])?;
-    pass.node("Slice", &[&x.name, &begin, &end, &axis], &[])
 }
 
 fn project(

@@ -234,9 +234,11 @@ impl Parallel {
         };
         match self.axis(rank) {
             Some(axis) if fits(axis) => {
+                let padding = match axis {
+                    0 => all.padding_before(output),
+                    _ => all.common_padding(output),
+                };
                 all.shape[axis] += output.shape[axis];
-                // Positions behind each other are not the network's any more.
-                let padding = all.common_padding(output).filter(|_| axis > 0);
                 Ok(all.padded(padding))
             }
             Some(_) => Err(unlike()),

@@ -14,8 +14,6 @@ use crate::sample::Sample;
 /// The entries `start..end` of one dimension of each sample, as Python's `x[:, start:end]`: the last
 /// position of a sequence, some of the channels. Negative numbers count from the end.
 ///
-/// Behind an [`Embedding`](super::Embedding) with padding, what is left is not known to have any.
-///
 /// ```
 /// use trainbook_nn::layer::Slice;
 /// use trainbook_nn::{Network, Sample};
@@ -106,7 +104,8 @@ impl Layer for Slice {
         };
         let mut shape = input.shape.clone();
         shape[self.dim] = end - start;
-        let padding = input.padding.filter(|_| self.dim > 0);
+        let skipped = if self.dim == 0 { start } else { 0 };
+        let padding = input.padding.map(|padding| padding.behind(skipped));
         Ok(Sample::numbers(shape).padded(padding))
     }
 
@@ -129,11 +128,7 @@ impl Layer for Slice {
 
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
         let Sizes { start, end, .. } = self.sizes_of(&pass.layer().input)?;
-        let number = |at: usize| i64::try_from(at);
-        let start = pass.integers("start", vec![number(start)?])?;
-        let end = pass.integers("end", vec![number(end)?])?;
-        let axis = pass.integers("axis", vec![number(self.dim + 1)?])?;
-        pass.node("Slice", &[&x.name, &start, &end, &axis], &[])
+        pass.slice("kept", x, self.dim + 1, start..end)
     }
 
     fn note(&self) -> String {

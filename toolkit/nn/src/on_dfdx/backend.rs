@@ -96,6 +96,7 @@ macro_rules! on_cpu {
     };
 }
 on_cpu!(f32, on_cpu);
+#[cfg(feature = "trial")]
 on_cpu!(f64, on_cpu_f64);
 
 #[cfg(feature = "cuda")]

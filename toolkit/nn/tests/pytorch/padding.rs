@@ -112,7 +112,7 @@ fn the_row_of_padding_counts_for_nothing_and_gets_no_gradient() {
 
 #[test]
 fn padding_goes_as_far_as_the_positions() {
-    let known = Some(PaddingIndex { index: NOTHING, num_embeddings: 7 });
+    let known = Some(PaddingIndex { index: NOTHING, num_embeddings: 7, positions: 4, first: 0 });
     let after = |layer: AnyLayer| {
         let network = embedding().with(layer);
         Trial::new(&network.into(), &Sample::indices([4])).unwrap().planned.root.output.padding

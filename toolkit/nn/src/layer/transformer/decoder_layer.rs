@@ -45,6 +45,9 @@ use crate::sample::Sample;
 /// # Ok::<(), trainbook_nn::NnError>(())
 /// ```
 ///
+/// Neither attention gives weight to padding, in the sequence or in the memory; see
+/// [`Embedding::padding_index`](crate::layer::Embedding::padding_index).
+///
 /// Parameters: those of its parts, under PyTorch's names. Unlike PyTorch's it does not drop the
 /// attention's weights, and is causal unless it is told not to be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -166,7 +169,8 @@ impl Layer for TransformerDecoderLayer {
         let sizes = [features, self.dim_feedforward];
         let feedforward = feedforward(&self.activation, sizes, self.dropout, "dropout3");
         let mut parts: Vec<(&str, AnyLayer)> = Vec::new();
-        let thirds = [("norm1", own.to_vec()), ("norm2", other.to_vec()), ("norm3", feedforward.to_vec())];
+        let thirds =
+            [("norm1", own.to_vec()), ("norm2", other.to_vec()), ("norm3", feedforward.to_vec())];
         for (name, third) in thirds {
             if self.norm_first {
                 parts.push((name, norm()));
@@ -176,11 +180,12 @@ impl Layer for TransformerDecoderLayer {
                 parts.push((name, norm()));
             }
         }
-        let sequence = Sample::numbers([length, features]);
+        let padding = input.padding.map(|padding| padding.behind(self.memory));
+        let sequence = Sample::numbers([length, features]).padded(padding);
         let mut sample = sequence.clone();
         for (name, part) in parts {
             if name == "multihead_attn" {
-                sample = Sample::numbers([positions, features]);
+                sample = Sample::numbers([positions, features]).padded(input.padding);
             }
             sample = plan.part(name, &part, &sample)?;
         }
@@ -191,7 +196,7 @@ impl Layer for TransformerDecoderLayer {
             )));
         }
         plan.flops(3 * sequence.size());
-        Ok(Sample::numbers([positions, features]))
+        Ok(Sample::numbers([positions, features]).padded(input.padding))
     }
 
     fn forward<E: Real, D: Backend<E>>(
@@ -217,14 +222,9 @@ impl Layer for TransformerDecoderLayer {
     }
 
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
-        let cut = i64::try_from(self.memory)?;
-        let end = i64::try_from(pass.layer().input.shape.first().copied().unwrap_or(0))?;
-        let begin = pass.integers("begin", vec![0])?;
-        let cut = pass.integers("memory", vec![cut])?;
-        let end = pass.integers("end", vec![end])?;
-        let axis = pass.integers("axis", vec![1])?;
-        let memory = pass.node("Slice", &[&x.name, &begin, &cut, &axis], &[])?;
-        let mut x = pass.node("Slice", &[&x.name, &cut, &end, &axis], &[])?;
+        let positions = pass.layer().input.shape.first().copied().unwrap_or(0);
+        let memory = pass.positions("memory", x, 0..self.memory)?;
+        let mut x = pass.positions("sequence", x, self.memory..positions)?;
         for third in self.thirds() {
             x = third.onnx(pass, &x, Some(&memory))?;
         }

@@ -97,8 +97,11 @@ impl TransformerEncoderLayer {
     /// The parts of the two halves: in the order in which they compute, which is that in which they
     /// are declared.
     fn halves(&self) -> [Shortcut; 2] {
-        let numbers =
-            if self.norm_first { [(0..3, 3..3), (3..9, 9..9)] } else { [(0..2, 2..3), (3..8, 8..9)] };
+        let numbers = if self.norm_first {
+            [(0..3, 3..3), (3..9, 9..9)]
+        } else {
+            [(0..2, 2..3), (3..8, 8..9)]
+        };
         numbers.map(|(around, behind)| Shortcut { around, behind, looks: None })
     }
 }
@@ -119,8 +122,7 @@ impl Layer for TransformerEncoderLayer {
         let [_, features] = input.dims("[sequence, features]")?;
         let mut attention = MultiHeadAttention::new(self.num_heads);
         attention.causal = self.causal;
-        let attention =
-            [("self_attn", attention.into()), ("dropout1", dropout(self.dropout))];
+        let attention = [("self_attn", attention.into()), ("dropout1", dropout(self.dropout))];
         let sizes = [features, self.dim_feedforward];
         let feedforward = feedforward(&self.activation, sizes, self.dropout, "dropout2");
         let mut parts: Vec<(&str, AnyLayer)> = Vec::new();

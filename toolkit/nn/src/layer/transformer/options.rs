@@ -22,9 +22,7 @@ pub(super) fn relu() -> AnyLayer {
     Relu.into()
 }
 
-pub(super) fn activation<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<AnyLayer, D::Error> {
+pub(super) fn activation<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AnyLayer, D::Error> {
     let json = match Json::deserialize(deserializer)? {
         Json::String(name) => match name.as_str() {
             "relu" => json!({"layer": "Relu"}),
