@@ -1,6 +1,5 @@
 //! A part of each sample.
 
-use dfdx::tensor_ops::TrySlice as _;
 use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 

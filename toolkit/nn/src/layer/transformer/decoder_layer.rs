@@ -1,6 +1,5 @@
 //! A block of a transformer's decoder.
 
-use dfdx::tensor_ops::TrySlice as _;
 use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
