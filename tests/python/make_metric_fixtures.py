@@ -1,4 +1,4 @@
-"""Metrics by scikit-learn, for toolkit/nn/tests/fixtures/metrics.json.
+"""Metrics by scikit-learn, for toolkit/metrics/tests/fixtures/metrics.json.
 
     pip install scikit-learn==1.9.1
     python tests/python/make_metric_fixtures.py
@@ -11,7 +11,7 @@ import numpy as np
 import sklearn
 from sklearn import metrics
 
-OUT = pathlib.Path(__file__).parents[2] / "toolkit/nn/tests/fixtures/metrics.json"
+OUT = pathlib.Path(__file__).parents[2] / "toolkit/metrics/tests/fixtures/metrics.json"
 
 
 def classes(rng, rows, width, missing=()):

@@ -8,9 +8,9 @@ use trainbook_store::Metric as Logged;
 use crate::Error;
 use crate::data::Numbers;
 use crate::data::{Batch, DataError, Dataset, Loader, Part, Targets};
+use crate::metric::{Metric, Tally, largest};
 use crate::nn::HostTensor;
 use crate::nn::loss::Objective;
-use crate::nn::metric::{Metric, Tally, largest};
 use crate::task::{Loss, Model};
 
 /// How good a network is on one part of the data.

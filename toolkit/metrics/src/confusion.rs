@@ -2,7 +2,7 @@
 
 use trainbook_core::batch::Targets;
 
-use super::measure::{Counted, Tally, largest, with_classes};
+use crate::measure::{Counted, Tally, largest, with_classes};
 
 /// How often each class was taken for each. What has no largest output is taken for nothing.
 #[derive(Debug)]

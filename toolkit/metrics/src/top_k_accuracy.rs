@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
+use trainbook_core::batch::TargetKind;
 
-use super::measure::{Measure, Tally, mean_over_classes};
-use crate::NnError;
-use crate::loss::TargetKind;
+use crate::MetricError;
+use crate::measure::{Measure, Tally, mean_over_classes};
 
 /// `top5_accuracy` with k = 5: the share of rows, or positions, to whose class fewer than k others
 /// are preferred: larger outputs, or equal ones in front of it. scikit-learn's
@@ -36,12 +36,12 @@ impl Measure for TopKAccuracy {
         TargetKind::Classes
     }
 
-    fn check(&self, output: &[usize]) -> Result<(), NnError> {
+    fn check(&self, output: &[usize]) -> Result<(), MetricError> {
         let classes = output.last().copied().unwrap_or(1);
         if (1..=classes).contains(&self.k) {
             return Ok(());
         }
-        Err(NnError::Setting {
+        Err(MetricError::Setting {
             setting: "k of TopKAccuracy",
             value: self.k.to_string(),
             expected: format!("from 1 to {classes}, the number of classes"),

@@ -3,10 +3,9 @@
 use std::fmt::Debug;
 
 use trainbook_callbacks::Direction;
-use trainbook_core::batch::Targets;
+use trainbook_core::batch::{TargetKind, Targets};
 
-use crate::NnError;
-use crate::loss::TargetKind;
+use crate::MetricError;
 
 /// How good outputs are, as one number over all rows of a part, however they are cut into batches.
 pub trait Measure: Debug + Send + Sync {
@@ -23,7 +22,7 @@ pub trait Measure: Debug + Send + Sync {
     ///
     /// # Errors
     /// An option has a value that makes no sense, or one that does not fit the network.
-    fn check(&self, output: &[usize]) -> Result<(), NnError> {
+    fn check(&self, output: &[usize]) -> Result<(), MetricError> {
         let _ = output;
         Ok(())
     }

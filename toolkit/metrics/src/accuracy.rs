@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
+use trainbook_core::batch::TargetKind;
 
-use super::measure::{Measure, Tally, largest, mean_over_classes};
-use crate::loss::TargetKind;
+use crate::measure::{Measure, Tally, largest, mean_over_classes};
 
 /// `accuracy`: the share of rows, or positions, whose largest output is that of their class. The
 /// first of equal outputs counts, NaN never does. scikit-learn's `accuracy_score`.

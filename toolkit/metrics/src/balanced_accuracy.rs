@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
+use trainbook_core::batch::TargetKind;
 
-use super::confusion::Confusion;
-use super::measure::{Measure, Tally};
-use crate::loss::TargetKind;
+use crate::confusion::Confusion;
+use crate::measure::{Measure, Tally};
 
 /// `balanced_accuracy`: the mean of each class's recall, over the classes that occur; for classes of
 /// unequal size. scikit-learn's `balanced_accuracy_score`.

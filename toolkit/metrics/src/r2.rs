@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
-use trainbook_core::batch::Targets;
+use trainbook_core::batch::{TargetKind, Targets};
 
-use super::measure::{Measure, Tally, with_values};
-use crate::loss::TargetKind;
+use crate::measure::{Measure, Tally, with_values};
 
 /// `r2`: `1 − Σ(x − y)² / Σ(y − mean y)²` of each output (each of the last dimension, over all rows
 /// and positions), averaged over the outputs; 1 is perfect, 0 as

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
+use trainbook_core::batch::TargetKind;
 
-use super::confusion::Confusion;
-use super::measure::{Measure, Tally};
-use crate::loss::TargetKind;
+use crate::confusion::Confusion;
+use crate::measure::{Measure, Tally};
 
 /// `macro_f1`: the mean over all classes of `2·right / (rows + taken)`, the harmonic mean of precision
 /// and recall; 0 for a class that neither occurs nor is predicted. scikit-learn's `f1_score` with

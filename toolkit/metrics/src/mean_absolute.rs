@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
+use trainbook_core::batch::TargetKind;
 
-use super::measure::{Measure, Tally, mean_over_values};
-use crate::loss::TargetKind;
+use crate::measure::{Measure, Tally, mean_over_values};
 
 /// `mae`: the mean of `∣x − y∣` over all outputs, in the unit of the targets. scikit-learn's
 /// `mean_absolute_error`.

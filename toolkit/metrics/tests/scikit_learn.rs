@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use trainbook_callbacks::Direction;
-use trainbook_core::batch::Targets;
-use trainbook_nn::loss::TargetKind;
-use trainbook_nn::metric::{
+use trainbook_core::batch::{TargetKind, Targets};
+use trainbook_metrics::{
     Accuracy, BalancedAccuracy, LabelAccuracy, MacroF1, MeanAbsolute, Measure, Metric, R2,
     RootMeanSquare, Tally, TopKAccuracy,
 };

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
+use trainbook_core::batch::TargetKind;
 
-use super::measure::{Measure, Tally, mean_over_values};
-use crate::loss::TargetKind;
+use crate::measure::{Measure, Tally, mean_over_values};
 
 /// `label_accuracy`: of all labels of all rows the share on whose side of ½ the probability is: a
-/// logit above 0 for one above ½. For [`BinaryCrossEntropy`](crate::loss::BinaryCrossEntropy). With one
+/// logit above 0 for one above ½. For the loss `BinaryCrossEntropy`. With one
 /// label a row scikit-learn's `accuracy_score`; with several, one less its `hamming_loss`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelAccuracy;

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use trainbook_callbacks::Direction;
-use trainbook_core::batch::Targets;
+use trainbook_core::batch::{TargetKind, Targets};
 
-use super::{Measure, Tally};
-use crate::loss::TargetKind;
+use crate::{Measure, Tally};
 
 /// A metric of somebody else's. Writes itself as its name, direction and what it takes. Read again it
 /// is one that this program lacks: its value is then NaN.

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
+use trainbook_core::batch::TargetKind;
 
-use super::measure::{Measure, Tally, mean_over_values};
-use crate::loss::TargetKind;
+use crate::measure::{Measure, Tally, mean_over_values};
 
 /// `rmse`: `√ mean (x − y)²` over all outputs, in the unit of the targets. The root of scikit-learn's
 /// `mean_squared_error`.
