@@ -84,7 +84,7 @@ impl Measure for Missing {
 struct Unknown;
 
 impl Tally for Unknown {
-    fn add(&mut self, _: &[f32], _: &Targets) {}
+    fn add(&mut self, _: &[f32], _: &Targets, _: Option<&[f32]>) {}
 
     fn value(&self) -> f64 {
         f64::NAN

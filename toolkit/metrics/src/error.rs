@@ -15,6 +15,14 @@ pub enum MetricError {
         /// What would be right.
         expected: String,
     },
+    /// There is no metric of this name.
+    #[error("find the metric {name:?}: there is none; did you mean {nearest:?}?")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The one that is written most like it.
+        nearest: &'static str,
+    },
     /// Outputs and targets do not fit each other or the metric.
     #[error("measure {metric}: {reason}")]
     Data {

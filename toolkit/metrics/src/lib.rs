@@ -1,123 +1,85 @@
 //! How good outputs are, beside the loss.
 //!
-//! Open `measure.rs` first. A [`Metric`] is one of the library's or one of your own, as a value;
-//! each is a file.
+//! Open `measure.rs` first: the trait [`Measure`]. A [`Metric`] is one of the library's or one of your
+//! own, as a value; each is a file in `classes`, `labels` or `values`. All are exact however rows are cut
+//! into batches, take a weight for each target, and are NaN where they say nothing. Outputs are logits,
+//! from which probabilities are computed in f64.
 //!
-//! | metric | name | outputs | targets |
-//! |---|---|---|---|
-//! | [`Accuracy`] | `accuracy` | logits [N, …, C] | a class for each position |
-//! | [`TopKAccuracy`] | `top5_accuracy` | the same | the same |
-//! | [`BalancedAccuracy`] | `balanced_accuracy` | the same | the same |
-//! | [`MacroF1`] | `macro_f1` | the same | the same |
-//! | [`LabelAccuracy`] | `label_accuracy` | logits [N, …] | 0 or 1 for each |
-//! | [`MeanAbsolute`] | `mae` | [N, …] | a value for each |
-//! | [`RootMeanSquare`] | `rmse` | the same | the same |
-//! | [`R2`] | `r2` | the same | the same |
+//! | metric | name | better | options (default) | scikit-learn |
+//! |---|---|---|---|---|
+//! | of logits [N, …, C], with a class for each row or position: | | | | |
+//! | [`Accuracy`] | `accuracy` | larger | | `accuracy_score` |
+//! | [`TopKAccuracy`] | `top5_accuracy` | larger | `k` (5) | `top_k_accuracy_score` |
+//! | [`BalancedAccuracy`] | `balanced_accuracy` | larger | | `balanced_accuracy_score` |
+//! | [`Precision`] | `macro_precision` | larger | `average` (macro) | `precision_score` |
+//! | [`Recall`] | `macro_recall` | larger | `average` (macro) | `recall_score` |
+//! | [`F1`], [`MacroF1`] | `macro_f1` | larger | `average` (macro); none | `f1_score` |
+//! | [`FBeta`] | `macro_f2` | larger | `beta` (1), `average` (macro) | `fbeta_score` |
+//! | [`Matthews`] | `matthews` | larger | | `matthews_corrcoef` |
+//! | [`CohenKappa`] | `cohen_kappa` | larger | `distance` (equal) | `cohen_kappa_score` |
+//! | [`RocAuc`] | `roc_auc` | larger | `average` (macro) | `roc_auc_score` |
+//! | [`AveragePrecision`] | `average_precision` | larger | `average` (macro) | `average_precision_score` |
+//! | [`LogLoss`] | `log_loss` | smaller | | `log_loss` |
+//! | [`Perplexity`] | `perplexity` | smaller | | exp of `log_loss` |
+//! | [`Brier`] | `brier` | smaller | | `brier_score_loss` |
+//! | [`CalibrationError`] | `calibration_error` | smaller | `bins` (15) | none |
+//! | of logits [N, …], with 0 or 1 for each: | | | | |
+//! | [`LabelAccuracy`] | `label_accuracy` | larger | | 1 − `hamming_loss` |
+//! | [`LabelPrecision`] | `label_macro_precision` | larger | `average` (macro) | `precision_score` |
+//! | [`LabelRecall`] | `label_macro_recall` | larger | `average` (macro) | `recall_score` |
+//! | [`LabelF1`] | `label_macro_f1` | larger | `average` (macro) | `f1_score` |
+//! | [`LabelRocAuc`] | `label_roc_auc` | larger | `average` (macro) | `roc_auc_score` |
+//! | [`LabelAveragePrecision`] | `label_average_precision` | larger | `average` (macro) | `average_precision_score` |
+//! | of [N, …], with a value for each: | | | | |
+//! | [`MeanAbsolute`] | `mae` | smaller | | `mean_absolute_error` |
+//! | [`MeanSquared`] | `mse` | smaller | | `mean_squared_error` |
+//! | [`RootMeanSquare`] | `rmse` | smaller | | `root_mean_squared_error` |
+//! | [`MeanAbsolutePercentage`] | `mape` | smaller | | `mean_absolute_percentage_error` |
+//! | [`MedianAbsolute`] | `median_absolute` | smaller | | `median_absolute_error` |
+//! | [`MaxError`] | `max_error` | smaller | | `max_error` |
+//! | [`Pinball`] | `pinball_0_5` | smaller | `quantile` (0.5) | `mean_pinball_loss` |
+//! | [`R2`] | `r2` | larger | | `r2_score` |
+//! | [`ExplainedVariance`] | `explained_variance` | larger | | `explained_variance_score` |
+//!
+//! [`Average`] says how the numbers of several classes become one. What a metric is made of, to be shown:
+//! [`ConfusionMatrix`], [`ClassificationReport`], [`ReliabilityBins`]. How far it would differ on other
+//! rows: [`Bootstrap`].
 
-mod accuracy;
-mod balanced_accuracy;
-mod confusion;
+mod average;
+mod bootstrap;
+mod check;
+mod classes;
+mod classification_report;
+mod closure;
+mod confusion_matrix;
+mod counting;
 mod custom;
 mod error;
-mod label_accuracy;
-mod macro_f1;
-mod mean_absolute;
+mod labels;
 mod measure;
-mod r2;
-mod root_mean_square;
-mod top_k_accuracy;
+mod metric;
+mod probability;
+mod ranking;
+mod reliability_bins;
+mod values;
 
-use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
-
-pub use accuracy::Accuracy;
-pub use balanced_accuracy::BalancedAccuracy;
+pub use average::Average;
+pub use bootstrap::{Bootstrap, Interval, bootstrap};
+pub use classes::{
+    Accuracy, AveragePrecision, BalancedAccuracy, Brier, CalibrationError, CohenKappa, Distance,
+    F1, FBeta, LogLoss, MacroF1, Matthews, Perplexity, Precision, Recall, RocAuc, TopKAccuracy,
+};
+pub use classification_report::{ClassScores, ClassificationReport};
+pub use confusion_matrix::ConfusionMatrix;
 pub use custom::Custom;
 pub use error::MetricError;
-pub use label_accuracy::LabelAccuracy;
-pub use macro_f1::MacroF1;
-pub use mean_absolute::MeanAbsolute;
+pub use labels::{
+    LabelAccuracy, LabelAveragePrecision, LabelF1, LabelPrecision, LabelRecall, LabelRocAuc,
+};
 pub use measure::{Measure, Tally, largest};
-pub use r2::R2;
-pub use root_mean_square::RootMeanSquare;
-pub use top_k_accuracy::TopKAccuracy;
-
-/// How good outputs are, as a value. Reads and writes itself as a JSON object whose `metric` is the
-/// name: `{"metric": "TopKAccuracy", "k": 5}`. One of your own writes only its name and is read as one
-/// that this program lacks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "metric")]
-#[non_exhaustive]
-pub enum Metric {
-    /// The share classified right.
-    Accuracy(Accuracy),
-    /// The share whose class is among the k likeliest.
-    TopKAccuracy(TopKAccuracy),
-    /// The mean over classes of the share classified right.
-    BalancedAccuracy(BalancedAccuracy),
-    /// The mean over classes of F1.
-    MacroF1(MacroF1),
-    /// The share of labels that are right.
-    LabelAccuracy(LabelAccuracy),
-    /// The mean absolute difference.
-    MeanAbsolute(MeanAbsolute),
-    /// The root of the mean squared difference.
-    RootMeanSquare(RootMeanSquare),
-    /// How much of the variance is explained.
-    R2(R2),
-    /// One of your own.
-    Custom(Custom),
-}
-
-impl Metric {
-    /// One of your own.
-    pub fn custom(measure: Arc<dyn Measure>) -> Self {
-        Self::Custom(Custom::new(measure))
-    }
-
-    /// What it does.
-    pub fn measure(&self) -> &dyn Measure {
-        match self {
-            Self::Accuracy(metric) => metric,
-            Self::TopKAccuracy(metric) => metric,
-            Self::BalancedAccuracy(metric) => metric,
-            Self::MacroF1(metric) => metric,
-            Self::LabelAccuracy(metric) => metric,
-            Self::MeanAbsolute(metric) => metric,
-            Self::RootMeanSquare(metric) => metric,
-            Self::R2(metric) => metric,
-            Self::Custom(metric) => metric.measure(),
-        }
-    }
-
-    /// Whether it was read and this program lacks it.
-    pub fn is_missing(&self) -> bool {
-        matches!(self, Self::Custom(custom) if custom.is_missing())
-    }
-
-    /// The name under which it is logged, behind that of the part: `accuracy` in `val_accuracy`.
-    pub fn name(&self) -> String {
-        self.measure().name()
-    }
-}
-
-macro_rules! into_metric {
-    ($($kind:ident),*) => { $(
-        impl From<$kind> for Metric {
-            fn from(metric: $kind) -> Self {
-                Self::$kind(metric)
-            }
-        }
-    )* };
-}
-into_metric!(
-    Accuracy,
-    TopKAccuracy,
-    BalancedAccuracy,
-    MacroF1,
-    LabelAccuracy,
-    MeanAbsolute,
-    RootMeanSquare,
-    R2
-);
+pub use metric::Metric;
+pub use reliability_bins::{ReliabilityBin, ReliabilityBins};
+pub use values::{
+    ExplainedVariance, MaxError, MeanAbsolute, MeanAbsolutePercentage, MeanSquared, MedianAbsolute,
+    Pinball, R2, RootMeanSquare,
+};

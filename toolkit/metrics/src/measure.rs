@@ -35,8 +35,12 @@ pub trait Measure: Debug + Send + Sync {
 pub trait Tally {
     /// Adds the outputs of some rows, in their order, row-major. With classes there is one target
     /// for each `width` outputs, and those that do not count for the loss have been left out; with
-    /// values one for each output.
-    fn add(&mut self, outputs: &[f32], targets: &Targets);
+    /// values one for each output, row after row.
+    ///
+    /// `weights` say how much each target counts, at least 0; there are as many as targets. Without
+    /// them each counts 1. A target of weight 2 counts as if it came twice, one of weight 0 as if it
+    /// were not there. Weights are given in every call or in none.
+    fn add(&mut self, outputs: &[f32], targets: &Targets, weights: Option<&[f32]>);
 
     /// The metric over everything that was added; NaN where that says nothing.
     fn value(&self) -> f64;
@@ -51,91 +55,4 @@ pub fn largest(row: &[f32]) -> Option<usize> {
         }
     }
     best
-}
-
-/// The mean of what `each` says of the logits and the class of each row or position.
-pub(super) fn mean_over_classes(
-    width: usize,
-    each: impl Fn(&[f32], usize) -> bool + 'static,
-) -> Box<dyn Tally> {
-    let add = move |mean: &mut Mean, outputs: &[f32], targets: &Targets| {
-        with_classes(outputs, width, targets)
-            .for_each(|(row, class)| mean.add(f64::from(u8::from(each(row, class)))));
-    };
-    Box::new(Counted { counted: Mean::default(), add, value: Mean::value })
-}
-
-/// `finish` of the mean of what `each` says of each output and its value.
-pub(super) fn mean_over_values(
-    each: impl Fn(f64, f64) -> f64 + 'static,
-    finish: impl Fn(f64) -> f64 + 'static,
-) -> Box<dyn Tally> {
-    let add = move |mean: &mut Mean, outputs: &[f32], targets: &Targets| {
-        with_values(outputs, targets).for_each(|(x, y)| mean.add(each(x, y)));
-    };
-    Box::new(Counted {
-        counted: Mean::default(),
-        add,
-        value: move |mean: &Mean| finish(mean.value()),
-    })
-}
-
-/// What is counted, how more is added to it, and what it comes to.
-pub(super) struct Counted<C, A, V> {
-    pub counted: C,
-    pub add: A,
-    pub value: V,
-}
-
-impl<C, A: Fn(&mut C, &[f32], &Targets), V: Fn(&C) -> f64> Tally for Counted<C, A, V> {
-    fn add(&mut self, outputs: &[f32], targets: &Targets) {
-        (self.add)(&mut self.counted, outputs, targets);
-    }
-
-    fn value(&self) -> f64 {
-        (self.value)(&self.counted)
-    }
-}
-
-/// A mean, counted.
-#[derive(Default)]
-struct Mean {
-    sum: f64,
-    all: u64,
-}
-
-impl Mean {
-    fn add(&mut self, value: f64) {
-        self.sum += value;
-        self.all += 1;
-    }
-
-    fn value(&self) -> f64 {
-        self.sum / self.all as f64
-    }
-}
-
-/// Classes, beside the logits of each.
-pub(super) fn with_classes<'a>(
-    outputs: &'a [f32],
-    width: usize,
-    targets: &'a Targets,
-) -> impl Iterator<Item = (&'a [f32], usize)> {
-    let classes: &[u32] = match targets {
-        Targets::Classes(classes) => classes,
-        Targets::Values(_) => &[],
-    };
-    outputs.chunks_exact(width.max(1)).zip(classes.iter().map(|&class| class as usize))
-}
-
-/// Values, beside the output of each.
-pub(super) fn with_values<'a>(
-    outputs: &'a [f32],
-    targets: &'a Targets,
-) -> impl Iterator<Item = (f64, f64)> {
-    let values: &[f32] = match targets {
-        Targets::Values(values) => values,
-        Targets::Classes(_) => &[],
-    };
-    outputs.iter().zip(values).map(|(x, y)| (f64::from(*x), f64::from(*y)))
 }

@@ -68,7 +68,7 @@ impl Evaluation {
             let (outputs, targets) =
                 what_counts(objective, outputs.numbers(), width, &batch.targets);
             judged += targets.len();
-            tallies.iter_mut().for_each(|tally| tally.add(&outputs, &targets));
+            tallies.iter_mut().for_each(|tally| tally.add(&outputs, &targets, None));
         }
         let metrics = metrics.iter().zip(&tallies);
         let metrics = metrics.map(|(metric, tally)| Logged::new(metric.name(), tally.value()));

@@ -5,13 +5,14 @@ use trainbook_callbacks::Direction;
 use trainbook_core::batch::TargetKind;
 
 use crate::MetricError;
-use crate::measure::{Measure, Tally, mean_over_classes};
+use crate::counting::share_of_classes;
+use crate::measure::{Measure, Tally};
 
 /// `top5_accuracy` with k = 5: the share of rows, or positions, to whose class fewer than k others
 /// are preferred: larger outputs, or equal ones in front of it. scikit-learn's
 /// `top_k_accuracy_score`, which takes ties the other way round. Default: k = 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct TopKAccuracy {
     /// How many guesses there are; at least 1 and at most the number of classes.
     pub k: usize,
@@ -50,7 +51,7 @@ impl Measure for TopKAccuracy {
 
     fn begin(&self, width: usize) -> Box<dyn Tally> {
         let k = self.k;
-        mean_over_classes(width, move |row, class| {
+        share_of_classes(width, move |row, class| {
             let Some(&own) = row.get(class).filter(|own| !own.is_nan()) else { return false };
             let preferred = |(at, x): (usize, &f32)| *x > own || (*x == own && at < class);
             row.iter().enumerate().filter(|other| preferred(*other)).count() < k

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
 use trainbook_core::batch::TargetKind;
 
-use crate::measure::{Measure, Tally, mean_over_values};
+use crate::counting::mean_over_values;
+use crate::measure::{Measure, Tally};
 
 /// `mae`: the mean of `∣x − y∣` over all outputs, in the unit of the targets. scikit-learn's
 /// `mean_absolute_error`.

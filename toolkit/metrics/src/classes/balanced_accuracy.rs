@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
 use trainbook_core::batch::TargetKind;
 
-use crate::confusion::Confusion;
+use crate::average::recall;
+use crate::counting::class_hits;
 use crate::measure::{Measure, Tally};
 
 /// `balanced_accuracy`: the mean of each class's recall, over the classes that occur; for classes of
@@ -26,9 +27,9 @@ impl Measure for BalancedAccuracy {
     }
 
     fn begin(&self, width: usize) -> Box<dyn Tally> {
-        Confusion::tally(width, |confusion| {
-            let recalls = confusion.each().filter(|[rows, ..]| *rows > 0.0);
-            let recalls: Vec<f64> = recalls.map(|[rows, _, right]| right / rows).collect();
+        class_hits(width, |hits| {
+            let occurring = hits.iter().filter(|[rows, ..]| *rows != 0.0);
+            let recalls: Vec<f64> = occurring.map(|hits| recall(*hits)).collect();
             recalls.iter().sum::<f64>() / recalls.len() as f64
         })
     }

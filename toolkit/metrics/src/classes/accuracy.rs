@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
 use trainbook_core::batch::TargetKind;
 
-use crate::measure::{Measure, Tally, largest, mean_over_classes};
+use crate::counting::share_of_classes;
+use crate::measure::largest;
+use crate::measure::{Measure, Tally};
 
 /// `accuracy`: the share of rows, or positions, whose largest output is that of their class. The
 /// first of equal outputs counts, NaN never does. scikit-learn's `accuracy_score`.
@@ -25,6 +27,6 @@ impl Measure for Accuracy {
     }
 
     fn begin(&self, width: usize) -> Box<dyn Tally> {
-        mean_over_classes(width, |row, class| largest(row) == Some(class))
+        share_of_classes(width, |row, class| largest(row) == Some(class))
     }
 }
