@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use trainbook_callbacks::CallbackError;
 use trainbook_data::DataError;
+use trainbook_metrics::MetricError;
 use trainbook_nn::NnError;
 use trainbook_onnx::OnnxError;
 use trainbook_store::StoreError;
@@ -51,6 +52,9 @@ pub enum Error {
     /// The network, its optimiser or its device failed.
     #[error(transparent)]
     Nn(#[from] NnError),
+    /// A metric has an option that makes no sense, or does not fit what it measures.
+    #[error(transparent)]
+    Metric(#[from] MetricError),
     /// A file could not be exported, checked or run.
     #[error(transparent)]
     Onnx(OnnxError),

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`data`] | reading, splitting and checking data; batches |
 //! | [`nn`], [`optim`] | networks as data, how weights begin and how they are updated |
+//! | [`metric`] | how good outputs are, beside the loss |
 //! | [`task`] | the seam to the engine: everything generic stays behind [`task::Task`] |
 //! | [`trainer`] | the trainer, its loop, and the run that it returns |
 //! | [`checks`] | diagnostics such as the learning-rate finder |
@@ -31,6 +32,7 @@ pub use error::Error;
 pub use trainbook_callbacks as callbacks;
 pub use trainbook_core::random;
 pub use trainbook_data as data;
+pub use trainbook_metrics as metric;
 pub use trainbook_nn as nn;
 pub use trainbook_nn::{optim, task};
 pub use trainbook_store as store;

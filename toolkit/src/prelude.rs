@@ -14,12 +14,12 @@ pub use crate::Error;
 pub use crate::checks::{DevRun, InitReport, LrCurve};
 pub use crate::data::{Array, Column, Dataset, Mix, Normalize, Part, Split, Targets};
 pub use crate::history::Store;
+pub use crate::metric::{self, Metric};
 pub use crate::nn::layer::{self, Kinds, Sequential};
 pub use crate::nn::loss::{
     BinaryCrossEntropy, CrossEntropy, Huber, Loss, MeanAbsoluteError, MeanSquaredError, PoissonNll,
     TargetKind,
 };
-pub use crate::nn::metric::{self, Metric};
 pub use crate::nn::{Gain, Init, Network, Sample};
 pub use crate::onnx::{self, CheckReport, ExportReport, Verifier};
 pub use crate::optim::{Adagrad, Adam, AdamW, Lion, NAdam, ParameterGroup, RAdam, RMSprop, Sgd};

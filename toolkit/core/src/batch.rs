@@ -1,5 +1,7 @@
 //! What one training step sees.
 
+use serde::{Deserialize, Serialize};
+
 use crate::array::Array;
 
 /// Some rows of a data set, ready for the model. Made once with `Batch::default()` and filled again
@@ -93,6 +95,36 @@ impl Targets {
 impl Default for Targets {
     fn default() -> Self {
         Self::Classes(Vec::new())
+    }
+}
+
+/// What outputs are compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetKind {
+    /// A class for each position: outputs [N, C] have N of them, outputs [N, T, C] N·T.
+    Classes,
+    /// A number for each output: outputs [N, C] have N·C of them, row after row.
+    Values,
+}
+
+impl TargetKind {
+    /// How many targets a sample has, of which the network makes this.
+    pub fn per_sample(self, output: &[usize]) -> usize {
+        match (self, output) {
+            (Self::Classes, [positions @ .., _]) => positions.iter().product(),
+            (Self::Classes, []) => 1,
+            (Self::Values, output) => output.iter().product(),
+        }
+    }
+}
+
+impl std::fmt::Display for TargetKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Classes => "classes",
+            Self::Values => "values",
+        })
     }
 }
 

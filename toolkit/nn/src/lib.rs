@@ -11,7 +11,6 @@
 //! | [`HostLayer`] | a layer's form on the processor's memory, forward and backward |
 //! | [`on_dfdx`] | a layer's form in dfdx's operations, for every device and precision |
 //! | [`loss`], [`optim`] | what is minimised, and how weights are updated |
-//! | [`metric`] | how good outputs are, beside the loss |
 //! | [`task`] | a network being trained, behind one object-safe trait |
 //! | `trial` | one layer alone, in each of its forms (with the feature `trial`) |
 //! | [`onnx`] | the ONNX forms of dfdx's own modules |
@@ -24,7 +23,6 @@ mod host;
 mod init;
 pub mod layer;
 pub mod loss;
-pub mod metric;
 mod network;
 pub mod on_dfdx;
 pub mod onnx;

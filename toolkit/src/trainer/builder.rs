@@ -14,8 +14,8 @@ use super::causality;
 use super::record::{self, RunRecipe};
 use crate::Error;
 use crate::data::{DataError, Dataset, Mix, Part};
+use crate::metric::Metric;
 use crate::nn::loss::TargetKind;
-use crate::nn::metric::Metric;
 use crate::nn::{Init, Network};
 use crate::optim::{Optimizer, ParameterGroup};
 use crate::random::Seed;
@@ -156,8 +156,8 @@ impl TrainerBuilder {
     }
 
     /// Measures this too, at the end of each epoch on the validation part, and in every evaluation:
-    /// one of [`metric`](crate::nn::metric), or one of your own. A classifier always has
-    /// [`Accuracy`](crate::nn::metric::Accuracy).
+    /// one of [`metric`](crate::metric), or one of your own. A classifier always has
+    /// [`Accuracy`](crate::metric::Accuracy).
     #[must_use]
     pub fn metric(mut self, metric: impl Into<Metric>) -> Self {
         let (Metrics::And(metrics) | Metrics::Only(metrics)) = &mut self.metrics;

@@ -8,9 +8,9 @@ use trainbook_store::Metric as Logged;
 use crate::Error;
 use crate::data::Numbers;
 use crate::data::{Batch, DataError, Dataset, Loader, Part, Targets};
+use crate::metric::{Metric, Tally, largest};
 use crate::nn::HostTensor;
 use crate::nn::loss::Objective;
-use crate::nn::metric::{Metric, Tally, largest};
 use crate::task::{Loss, Model};
 
 /// How good a network is on one part of the data.
@@ -68,7 +68,7 @@ impl Evaluation {
             let (outputs, targets) =
                 what_counts(objective, outputs.numbers(), width, &batch.targets);
             judged += targets.len();
-            tallies.iter_mut().for_each(|tally| tally.add(&outputs, &targets));
+            tallies.iter_mut().for_each(|tally| tally.add(&outputs, &targets, None));
         }
         let metrics = metrics.iter().zip(&tallies);
         let metrics = metrics.map(|(metric, tally)| Logged::new(metric.name(), tally.value()));

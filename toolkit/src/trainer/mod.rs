@@ -29,7 +29,7 @@ pub use run::{EpochRow, Run};
 
 use crate::Error;
 use crate::data::{Dataset, Mix};
-use crate::nn::metric::Metric;
+use crate::metric::Metric;
 use crate::nn::{Network, Summary};
 use crate::random::Seed;
 use crate::task::{Recipe, Task};

@@ -9,8 +9,8 @@ use super::{RunRecipe, TrainerBuilder, record};
 use crate::Error;
 use crate::data::{DataError, Dataset};
 use crate::history::StoredRun;
+use crate::metric::Metric as Measured;
 use crate::nn::layer::Kinds;
-use crate::nn::metric::Metric as Measured;
 
 impl StoredRun {
     /// Everything that decided the run.

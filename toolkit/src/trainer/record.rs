@@ -9,8 +9,8 @@ use trainbook_store::{Name, Value};
 
 use super::fit::Length;
 use crate::data::{DataRecipe, Mix};
+use crate::metric::{Accuracy, Metric};
 use crate::nn::loss::TargetKind;
-use crate::nn::metric::{Accuracy, Metric};
 use crate::nn::{Init, Network, Node, Planned, Sample};
 use crate::optim::{Optimizer, ParameterGroup};
 use crate::random::Seed;

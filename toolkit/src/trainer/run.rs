@@ -10,7 +10,7 @@ use super::evaluation::Evaluation;
 use crate::Error;
 use crate::data::{Dataset, Part};
 use crate::display::{self, Bundle};
-use crate::nn::metric::Metric as Measured;
+use crate::metric::Metric as Measured;
 use crate::random::Seed;
 use crate::task::{Loss, Model};
 

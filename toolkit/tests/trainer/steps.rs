@@ -406,7 +406,7 @@ fn a_metric_of_ones_own_is_asked_for_where_it_is_missing() {
         }
     }
     impl metric::Tally for Constant {
-        fn add(&mut self, _: &[f32], _: &Targets) {}
+        fn add(&mut self, _: &[f32], _: &Targets, _: Option<&[f32]>) {}
         fn value(&self) -> f64 {
             self.0
         }

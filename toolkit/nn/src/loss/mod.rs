@@ -36,8 +36,9 @@ pub use custom::Custom;
 pub use huber::Huber;
 pub use mean_absolute_error::MeanAbsoluteError;
 pub use mean_squared_error::MeanSquaredError;
-pub use objective::{Objective, TargetKind};
+pub use objective::Objective;
 pub use poisson_nll::PoissonNll;
+pub use trainbook_core::batch::TargetKind;
 
 use crate::NnError;
 use crate::host::HostTensor;

@@ -2,8 +2,7 @@
 
 use std::fmt::Debug;
 
-use serde::{Deserialize, Serialize};
-use trainbook_core::batch::Targets;
+use trainbook_core::batch::{TargetKind, Targets};
 
 use crate::NnError;
 use crate::host::HostTensor;
@@ -60,35 +59,5 @@ pub trait Objective: Debug + Send + Sync {
     /// Default: the number of targets.
     fn weight(&self, targets: &Targets) -> f64 {
         targets.len() as f64
-    }
-}
-
-/// What outputs are compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TargetKind {
-    /// A class for each position: outputs [N, C] have N of them, outputs [N, T, C] N·T.
-    Classes,
-    /// A number for each output: outputs [N, C] have N·C of them, row after row.
-    Values,
-}
-
-impl TargetKind {
-    /// How many targets a sample has, of which the network makes this.
-    pub fn per_sample(self, output: &[usize]) -> usize {
-        match (self, output) {
-            (Self::Classes, [positions @ .., _]) => positions.iter().product(),
-            (Self::Classes, []) => 1,
-            (Self::Values, output) => output.iter().product(),
-        }
-    }
-}
-
-impl std::fmt::Display for TargetKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Classes => "classes",
-            Self::Values => "values",
-        })
     }
 }

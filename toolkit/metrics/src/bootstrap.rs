@@ -1,0 +1,201 @@
+//! How far a metric would differ on other rows.
+
+use serde::{Deserialize, Serialize};
+use trainbook_core::batch::Targets;
+use trainbook_core::random::{Seed, Stream};
+
+use crate::check::check_data;
+use crate::{Metric, MetricError};
+
+/// A metric, and between which values it would probably lie on other rows of the same kind. Shows
+/// itself as `0.9100 (95 %: 0.8950 to 0.9240)`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// The metric of the rows themselves.
+    pub value: f64,
+    /// The lower end.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+    /// How often such an interval covers the truth, from 0 to 1.
+    pub level: f64,
+    /// How many draws had a value, of as many as were asked for. In those that are left out the metric
+    /// was NaN, for example since a class did not occur.
+    pub draws: usize,
+}
+
+impl std::fmt::Display for Interval {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { value, low, high, level, .. } = self;
+        write!(f, "{value:.4} ({} %: {low:.4} to {high:.4})", level * 100.0)
+    }
+}
+
+/// Efron's bootstrap with percentiles: rows are drawn with replacement, as many as there are, again
+/// and again; the interval holds the middle part of the metric's values (Efron and Tibshirani, An
+/// Introduction to the Bootstrap, 1993, chapter 13). Draw i takes from the stream `bootstrap` at index
+/// i, so that equal seeds give equal intervals, and more draws keep the ones before them.
+///
+/// Memory: beside the outputs one copy of them and of the targets, what the metric keeps of them, and 8
+/// bytes for each draw. Time: that of the metric for each draw.
+///
+/// ```
+/// use trainbook_core::{batch::Targets, random::Seed};
+/// use trainbook_metrics::{Accuracy, Bootstrap};
+///
+/// let outputs = [2.0, 0.0, 0.0, 2.0, 2.0, 0.0, 0.0, 2.0];
+/// let targets = Targets::Classes(vec![0, 1, 0, 0]);
+/// let interval = Bootstrap::new(Seed(7)).interval(&Accuracy.into(), &outputs, 2, &targets)?;
+/// assert_eq!(interval.value, 0.75);
+/// assert!(interval.low < 0.75 && 0.75 < interval.high);
+/// # Ok::<(), trainbook_metrics::MetricError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bootstrap {
+    seed: Seed,
+    draws: usize,
+    level: f64,
+    together: usize,
+}
+
+impl Bootstrap {
+    /// 1000 draws, an interval of 95 %, rows that have nothing to do with each other.
+    pub fn new(seed: Seed) -> Self {
+        Self { seed, draws: 1000, level: 0.95, together: 1 }
+    }
+
+    /// So many draws; at least 1.
+    #[must_use]
+    pub fn draws(mut self, draws: usize) -> Self {
+        self.draws = draws;
+        self
+    }
+
+    /// How often such an interval is to cover the truth; between 0 and 1.
+    #[must_use]
+    pub fn level(mut self, level: f64) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// So many rows in sequence are drawn as one, such as the positions of one text, which are not
+    /// independent of each other; at least 1.
+    #[must_use]
+    pub fn together(mut self, rows: usize) -> Self {
+        self.together = rows;
+        self
+    }
+
+    /// The metric of these outputs, whose last dimension is `width`, row-major, and its interval.
+    ///
+    /// # Errors
+    /// Outputs and targets do not fit each other or the metric, or a setting makes no sense.
+    pub fn interval(
+        &self,
+        metric: &Metric,
+        outputs: &[f32],
+        width: usize,
+        targets: &Targets,
+    ) -> Result<Interval, MetricError> {
+        let measure = metric.measure();
+        check_data(&measure.name(), measure.takes(), outputs, width, targets, None)?;
+        let rows = outputs.len() / width.max(1);
+        self.check(rows)?;
+        let value = metric.value(outputs, width, targets, None)?;
+        let (units, stream) = (rows / self.together, Stream::new(self.seed, "bootstrap"));
+        let per_row = targets.len().checked_div(rows).unwrap_or(1);
+        let mut drawn = Drawn::default();
+        let mut values: Vec<f64> = Vec::with_capacity(self.draws);
+        for draw in 0..self.draws {
+            let mut draws = stream.at(0, draw as u64);
+            drawn.rows.clear();
+            for _ in 0..units {
+                let first = draws.below(units as u64) as usize * self.together;
+                drawn.rows.extend(first..first + self.together);
+            }
+            drawn.outputs.clear();
+            for &row in &drawn.rows {
+                drawn.outputs.extend_from_slice(&outputs[row * width..(row + 1) * width]);
+            }
+            drawn.targets.gather(targets, &drawn.rows, per_row);
+            let mut tally = measure.begin(width);
+            tally.add(&drawn.outputs, &drawn.targets, None);
+            values.push(tally.value());
+        }
+        values.retain(|value| !value.is_nan());
+        values.sort_by(f64::total_cmp);
+        let (outside, level) = ((1.0 - self.level) / 2.0, self.level);
+        let (low, high) = (quantile(&values, outside), quantile(&values, 1.0 - outside));
+        Ok(Interval { value, low, high, level, draws: values.len() })
+    }
+
+    fn check(&self, rows: usize) -> Result<(), MetricError> {
+        let wrong = |setting, value: String, expected: String| {
+            Err(MetricError::Setting { setting, value, expected })
+        };
+        if self.draws == 0 {
+            return wrong("draws of Bootstrap", "0".to_owned(), "at least 1".to_owned());
+        }
+        if !(self.level > 0.0 && self.level < 1.0) {
+            let expected = "above 0 and below 1".to_owned();
+            return wrong("level of Bootstrap", self.level.to_string(), expected);
+        }
+        if self.together == 0 || !rows.is_multiple_of(self.together) {
+            let expected = format!("a divisor of {rows}, the number of rows");
+            return wrong("together of Bootstrap", self.together.to_string(), expected);
+        }
+        Ok(())
+    }
+}
+
+/// The metric of these outputs and its interval of 95 %, by 1000 draws: [`Bootstrap::interval`] with its
+/// defaults.
+///
+/// # Errors
+/// Those of [`Bootstrap::interval`].
+pub fn bootstrap(
+    metric: &Metric,
+    outputs: &[f32],
+    width: usize,
+    targets: &Targets,
+    seed: Seed,
+) -> Result<Interval, MetricError> {
+    Bootstrap::new(seed).interval(metric, outputs, width, targets)
+}
+
+/// What is drawn, with room that is used again.
+#[derive(Default)]
+struct Drawn {
+    rows: Vec<usize>,
+    outputs: Vec<f32>,
+    targets: Targets,
+}
+
+/// The quantile of sorted numbers, linear between two of them, as numpy's; NaN of none.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let at = share * sorted.len().saturating_sub(1) as f64;
+    let (below, above) = (sorted.get(at as usize), sorted.get(at.ceil() as usize));
+    match (below, above) {
+        // Equal ones may be infinite.
+        (Some(below), Some(above)) if below == above => *below,
+        (Some(below), Some(above)) => below + (above - below) * at.fract(),
+        _ => f64::NAN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quantile;
+
+    #[test]
+    fn quantiles_are_those_of_numpy() {
+        // np.quantile([1, 2, 4, 8], [0, 0.1, 0.5, 0.975, 1])
+        let sorted = [1.0, 2.0, 4.0, 8.0];
+        for (share, expected) in [(0.0, 1.0), (0.1, 1.3), (0.5, 3.0), (0.975, 7.7), (1.0, 8.0)] {
+            assert!((quantile(&sorted, share) - expected).abs() < 1e-12, "{share}");
+        }
+        assert_eq!(quantile(&[f64::INFINITY; 3], 0.3), f64::INFINITY);
+        assert!(quantile(&[], 0.5).is_nan());
+    }
+}

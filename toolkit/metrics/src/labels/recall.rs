@@ -1,0 +1,44 @@
+//! Of the labels that hold the share that is predicted.
+
+use serde::{Deserialize, Serialize};
+use trainbook_callbacks::Direction;
+use trainbook_core::batch::TargetKind;
+
+use crate::Average;
+use crate::MetricError;
+use crate::average::recall;
+use crate::counting::label_hits;
+use crate::measure::{Measure, Tally};
+
+/// `label_macro_recall`: of the rows for which a label holds the share for which it is predicted, by a
+/// logit above 0; 0 for a label that never holds. scikit-learn's `recall_score` of indicators, with
+/// `zero_division=0`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LabelRecall {
+    /// How the numbers of the labels become one. Default: the mean over all.
+    pub average: Average,
+}
+
+impl Measure for LabelRecall {
+    fn name(&self) -> String {
+        format!("label_{}", self.average.named("recall"))
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Maximize
+    }
+
+    fn takes(&self) -> TargetKind {
+        TargetKind::Values
+    }
+
+    fn check(&self, output: &[usize]) -> Result<(), MetricError> {
+        self.average.check("the average of LabelRecall", output)
+    }
+
+    fn begin(&self, width: usize) -> Box<dyn Tally> {
+        let average = self.average;
+        label_hits(width, move |hits| average.of_hits(hits, recall))
+    }
+}

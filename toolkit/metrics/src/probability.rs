@@ -1,0 +1,58 @@
+//! From logits to probabilities.
+
+/// The logarithms of the probabilities of all classes, `x − log Σ exp x`, in f64, into `logs`. They
+/// are exact to the last digits however far the logits are apart: the most likely class's is
+/// `−log(1 + Σ exp(x − max))` over the others, which does not vanish beside 1. The sum is over sorted
+/// numbers, so that rows of the same numbers in another order tie. All are NaN where a logit is NaN or
+/// +∞, or all are −∞.
+pub(crate) fn log_softmax(row: &[f32], logs: &mut Vec<f64>) {
+    logs.clear();
+    let best = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+    let Some((best, &max)) = best.filter(|(_, max)| max.is_finite()) else {
+        logs.resize(row.len(), f64::NAN);
+        return;
+    };
+    let max = f64::from(max);
+    let others = row.iter().enumerate().filter(|(at, _)| *at != best);
+    logs.extend(others.map(|(_, x)| (f64::from(*x) - max).exp()));
+    logs.sort_by(f64::total_cmp);
+    let rest = logs.iter().sum::<f64>().ln_1p();
+    logs.clear();
+    logs.extend(row.iter().map(|x| f64::from(*x) - max - rest));
+}
+
+/// The probability of `class`, as a logarithm; NaN for a class that there is not.
+pub(crate) fn log_probability(row: &[f32], class: usize) -> f64 {
+    let mut logs = Vec::with_capacity(row.len());
+    log_softmax(row, &mut logs);
+    logs.get(class).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_lost_beside_one() {
+        let mut logs = Vec::new();
+        log_softmax(&[60.0, 0.0], &mut logs);
+        assert!((logs[0] + (-60.0_f64).exp()).abs() < 1e-40, "{logs:?}");
+        assert_eq!(logs[1], -60.0);
+        log_softmax(&[f32::NEG_INFINITY, 3.0], &mut logs);
+        assert_eq!(logs, [f64::NEG_INFINITY, 0.0]);
+        for row in [[f32::NAN, 1.0], [f32::INFINITY, 1.0], [-f32::NAN, 1.0]] {
+            log_softmax(&row, &mut logs);
+            assert!(logs.iter().all(|log| log.is_nan()), "{row:?}: {logs:?}");
+        }
+        log_softmax(&[f32::NEG_INFINITY; 2], &mut logs);
+        assert!(logs.iter().all(|log| log.is_nan()));
+    }
+
+    #[test]
+    fn the_order_of_classes_does_not_matter() {
+        let (mut a, mut b) = (Vec::new(), Vec::new());
+        log_softmax(&[0.1, 0.7, -0.3, 0.2], &mut a);
+        log_softmax(&[0.2, 0.1, -0.3, 0.7], &mut b);
+        assert_eq!((a[0], a[1], a[3]), (b[1], b[3], b[0]));
+    }
+}

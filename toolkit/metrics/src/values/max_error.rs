@@ -1,0 +1,43 @@
+//! The largest difference.
+
+use serde::{Deserialize, Serialize};
+use trainbook_callbacks::Direction;
+use trainbook_core::batch::{TargetKind, Targets};
+
+use crate::counting::{Counted, with_values};
+use crate::measure::{Measure, Tally};
+
+/// `max_error`: the largest `∣x − y∣` of all outputs, in the unit of the targets; a weight only says
+/// whether it counts. NaN where an output is. scikit-learn's `max_error`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaxError;
+
+impl Measure for MaxError {
+    fn name(&self) -> String {
+        "max_error".to_owned()
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Minimize
+    }
+
+    fn takes(&self) -> TargetKind {
+        TargetKind::Values
+    }
+
+    fn begin(&self, _: usize) -> Box<dyn Tally> {
+        Box::new(Counted {
+            counted: None,
+            add: |most: &mut Option<f64>,
+                  outputs: &[f32],
+                  targets: &Targets,
+                  weights: Option<&[f32]>| {
+                for (x, y, _) in with_values(outputs, targets, weights) {
+                    let off = (x - y).abs();
+                    *most = Some(most.filter(|most| most.is_nan() || off <= *most).unwrap_or(off));
+                }
+            },
+            value: |most: &Option<f64>| most.unwrap_or(f64::NAN),
+        })
+    }
+}

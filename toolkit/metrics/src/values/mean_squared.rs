@@ -1,0 +1,31 @@
+//! The mean squared difference.
+
+use serde::{Deserialize, Serialize};
+use trainbook_callbacks::Direction;
+use trainbook_core::batch::TargetKind;
+
+use crate::counting::mean_over_values;
+use crate::measure::{Measure, Tally};
+
+/// `mse`: the mean of `(x − y)²` over all outputs, in the unit of the targets squared. scikit-learn's
+/// `mean_squared_error`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeanSquared;
+
+impl Measure for MeanSquared {
+    fn name(&self) -> String {
+        "mse".to_owned()
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Minimize
+    }
+
+    fn takes(&self) -> TargetKind {
+        TargetKind::Values
+    }
+
+    fn begin(&self, _: usize) -> Box<dyn Tally> {
+        mean_over_values(|x, y| (x - y).powi(2), |mean| mean)
+    }
+}

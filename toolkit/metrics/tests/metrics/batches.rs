@@ -1,0 +1,103 @@
+//! However rows are cut into batches, the number is the same.
+
+use proptest::prelude::*;
+use trainbook_core::batch::{TargetKind, Targets};
+use trainbook_metrics::{
+    Average, CohenKappa, Distance, F1, LabelRocAuc, Measure, MedianAbsolute, Metric, RocAuc,
+};
+
+use crate::all;
+use crate::fixture::measured;
+
+/// The library's, each once by default, and some options that count otherwise.
+fn several() -> Vec<Metric> {
+    let mut metrics = all();
+    metrics.push(F1 { average: Average::Micro }.into());
+    metrics.push(RocAuc { average: Average::Weighted }.into());
+    metrics.push(LabelRocAuc { average: Average::Micro }.into());
+    metrics.push(CohenKappa { distance: Distance::Quadratic }.into());
+    metrics
+}
+
+fn targets_of(metric: &Metric, classes: &[u32], width: usize) -> Targets {
+    match metric.measure().takes() {
+        TargetKind::Classes => Targets::Classes(classes.to_vec()),
+        TargetKind::Values => {
+            let each = classes.iter().flat_map(|&class| {
+                (0..width).map(move |at| f32::from(u8::from(at == class as usize % width)))
+            });
+            Targets::Values(each.collect())
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_cut_gives_the_same(
+        (width, outputs, classes, weights) in (1_usize..6, 1_usize..40).prop_flat_map(|(width, rows)| (
+            Just(width),
+            // Halves, so that there are ties.
+            prop::collection::vec((-9_i8..9).prop_map(|half| f32::from(half) / 2.0), rows * width),
+            prop::collection::vec(0..width as u32, rows),
+            prop::option::of(prop::collection::vec((0_u8..4).prop_map(f32::from), rows * width)),
+        )),
+        batches in prop::collection::vec(1_usize..9, 1..5),
+    ) {
+        for metric in several() {
+            let targets = targets_of(&metric, &classes, width);
+            let weights = weights.as_ref().map(|weights| &weights[..targets.len()]);
+            let outputs = (&outputs[..], width);
+            let whole = measured(&metric, outputs, &targets, weights, &[outputs.0.len()]);
+            let cut = measured(&metric, outputs, &targets, weights, &batches);
+            // To the bit: the rows are added one after the other.
+            prop_assert_eq!(whole.to_bits(), cut.to_bits(), "{}: {} and {}", metric.name(), whole, cut);
+        }
+    }
+
+    #[test]
+    fn a_weight_is_how_often_a_row_comes(
+        (classes, outputs, weights) in (1_usize..20).prop_flat_map(|rows| (
+            prop::collection::vec(0_u32..3, rows),
+            prop::collection::vec((-9_i8..9).prop_map(|half| f32::from(half) / 2.0), rows * 3),
+            prop::collection::vec(0_u8..4, rows),
+        )),
+    ) {
+        let width = 3;
+        for metric in several() {
+            let targets = targets_of(&metric, &classes, width);
+            let per_row = targets.len() / classes.len();
+            let each = weights.iter().flat_map(|&weight| vec![f32::from(weight); per_row]);
+            let each: Vec<f32> = each.collect();
+            let again: Vec<usize> = weights
+                .iter()
+                .enumerate()
+                .flat_map(|(row, &weight)| vec![row; weight.into()])
+                .collect();
+            if again.is_empty() {
+                continue;
+            }
+            let rows = again.iter().flat_map(|row| &outputs[row * width..(row + 1) * width]);
+            let repeated: Vec<f32> = rows.copied().collect();
+            let mut of = Targets::default();
+            of.gather(&targets, &again, per_row);
+            let weighted = measured(&metric, (&outputs, width), &targets, Some(&each), &[99]);
+            let repeated = measured(&metric, (&repeated, width), &of, None, &[99]);
+            // Of one row that comes twice the variance is defined, and of one of weight two it is not.
+            let same = (weighted - repeated).abs() < 1e-9 * (1.0 + repeated.abs())
+                || weighted.is_nan() && (repeated.is_nan() || metric.name() == "r2");
+            prop_assert!(same, "{}: {} and {}", metric.name(), weighted, repeated);
+        }
+    }
+}
+
+#[test]
+fn nothing_says_nothing() {
+    for metric in several() {
+        let empty = metric.measure().begin(3).value();
+        let labels = metric.name().starts_with("label_macro");
+        assert!(empty.is_nan() || labels, "{}: {empty}", metric.name());
+    }
+    assert!(MedianAbsolute.begin(0).value().is_nan());
+}

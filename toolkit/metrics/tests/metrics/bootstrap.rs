@@ -1,0 +1,82 @@
+//! Intervals by the bootstrap.
+
+use trainbook_core::batch::Targets;
+use trainbook_core::random::Seed;
+use trainbook_metrics::{Accuracy, Bootstrap, Interval, Metric, RocAuc, bootstrap};
+
+use crate::fixture::{Fixture, targets};
+
+#[test]
+fn intervals_are_those_of_scipy() {
+    for case in Fixture::read().intervals {
+        let metric: Metric = serde_json::from_str(&case.metric).unwrap();
+        let targets = targets(case.classes.as_deref(), case.values.as_deref());
+        let interval = Bootstrap::new(Seed(3))
+            .draws(20_000)
+            .interval(&metric, &case.outputs, case.width, &targets)
+            .unwrap();
+        // The ends of 20000 draws scatter by about one hundredth of the interval; shares have steps.
+        let step = if case.classes.is_some() { 1.0 / targets.len() as f64 } else { 0.0 };
+        let near = (case.interval[1] - case.interval[0]) * 0.03 + step;
+        assert!((interval.low - case.interval[0]).abs() < near, "{interval}: {:?}", case.interval);
+        assert!((interval.high - case.interval[1]).abs() < near, "{interval}: {:?}", case.interval);
+        assert_eq!(
+            interval.value,
+            metric.value(&case.outputs, case.width, &targets, None).unwrap()
+        );
+    }
+}
+
+#[test]
+fn a_seed_decides_it() {
+    let outputs: Vec<f32> = (0..40).map(|i| ((i * 7919) % 31) as f32).collect();
+    let targets = Targets::Classes((0..20).map(|i| i % 2).collect());
+    let of = |seed| bootstrap(&Accuracy.into(), &outputs, 2, &targets, Seed(seed)).unwrap();
+    assert_eq!(of(1), of(1));
+    let all: Vec<Interval> = (0..8).map(of).collect();
+    assert!(all.iter().any(|one| (one.low, one.high) != (all[0].low, all[0].high)));
+    assert_eq!((all[0].draws, all[0].level), (1000, 0.95));
+    let json = serde_json::to_string(&all[0]).unwrap();
+    assert_eq!(serde_json::from_str::<Interval>(&json).unwrap(), all[0]);
+    // A narrower one lies within.
+    let half = Bootstrap::new(Seed(1)).level(0.5);
+    let half = half.interval(&Accuracy.into(), &outputs, 2, &targets).unwrap();
+    assert!(of(1).low <= half.low && half.low < half.high && half.high <= of(1).high);
+}
+
+#[test]
+fn draws_without_a_value_are_left_out_and_counted() {
+    // In about a third of the draws the one row of the second class is missing.
+    let outputs = [1.0, 0.0, 0.0, 1.0, 2.0, 0.0, 3.0, 0.0];
+    let targets = Targets::Classes(vec![0, 1, 0, 0]);
+    let roc_auc = RocAuc::default().into();
+    let interval = bootstrap(&roc_auc, &outputs, 2, &targets, Seed(5)).unwrap();
+    assert!((600..750).contains(&interval.draws), "{interval:?}");
+    assert_eq!((interval.low, interval.high), (1.0, 1.0));
+}
+
+#[test]
+fn positions_of_one_text_stay_together() {
+    // Either text is all right or all wrong: of two drawn texts the share is 0, ½ or 1.
+    let outputs = [[1.0, 0.0]; 10].concat();
+    let targets = Targets::Classes([[0; 5], [1; 5]].concat());
+    let texts = Bootstrap::new(Seed(5)).together(5);
+    let texts = texts.interval(&Accuracy.into(), &outputs, 2, &targets).unwrap();
+    assert_eq!((texts.low, texts.value, texts.high), (0.0, 0.5, 1.0));
+    let apart = bootstrap(&Accuracy.into(), &outputs, 2, &targets, Seed(5)).unwrap();
+    assert!(apart.low > 0.0 && apart.high < 1.0);
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused() {
+    let targets = Targets::Classes(vec![0, 1, 0]);
+    let says = |bootstrap: Bootstrap, text: &str| {
+        let error = bootstrap.interval(&Accuracy.into(), &[0.0; 6], 2, &targets).unwrap_err();
+        assert!(error.to_string().contains(text), "{error}");
+    };
+    says(Bootstrap::new(Seed(1)).draws(0), "set draws of Bootstrap to 0: it must be at least 1");
+    says(Bootstrap::new(Seed(1)).level(1.0), "above 0 and below 1");
+    says(Bootstrap::new(Seed(1)).level(f64::NAN), "above 0 and below 1");
+    says(Bootstrap::new(Seed(1)).together(2), "a divisor of 3");
+    says(Bootstrap::new(Seed(1)).together(0), "a divisor of 3");
+}
