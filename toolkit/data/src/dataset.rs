@@ -9,8 +9,8 @@ use trainbook_store::DataFingerprint;
 use super::source::{Memory, Source, Tokens};
 use super::split::Parts;
 use super::{
-    Array, Batch, DataError, DataRecipe, Normalization, Normalize, Numbers, Origin, Part, Split,
-    Table, Targets, fingerprint,
+    Array, Batch, CsvOptions, DataError, DataRecipe, Encoding, FittedScaling, Normalization,
+    Normalize, Numbers, Origin, Part, Split, Table, TargetScaling, Targets, fingerprint,
 };
 use trainbook_core::random::Seed;
 
@@ -34,20 +34,40 @@ pub struct Dataset {
     /// At most so many rows of each part.
     limit: Option<usize>,
     normalization: Arc<Normalization>,
+    scaling: Option<(TargetScaling, Arc<FittedScaling>)>,
     fingerprint: Arc<OnceLock<DataFingerprint>>,
 }
 
 impl Dataset {
-    /// Reads a CSV file of numbers, also gzipped (recognised by content, not by name). The first
+    /// Reads a CSV file of numbers and texts, also compressed with gzip or Zstandard (recognised by
+    /// content, not by name). How it is written is found by looking, see [`CsvOptions`]. The first
     /// line is a header if none of its fields is a number; without a header columns are called "0",
     /// "1", ….
     ///
     /// # Errors
-    /// The file cannot be read, is not (gzipped) UTF-8 text, has no rows, rows of unequal length,
-    /// two columns of one name, or a field that is not a finite number. The message names line and
-    /// column.
+    /// The file cannot be read, is not UTF-8 text, has no rows, rows of unequal length, or two
+    /// columns of one name. The message names the line. What a field must be is checked when a
+    /// target is named.
     pub fn csv(path: impl AsRef<Path>) -> Result<Table, DataError> {
-        Table::read(path.as_ref())
+        Self::csv_with(path, CsvOptions::default())
+    }
+
+    /// Reads a CSV file of which some or all is said that [`csv`](Self::csv) finds by looking.
+    ///
+    /// # Errors
+    /// As [`csv`](Self::csv); or an option makes no sense.
+    pub fn csv_with(path: impl AsRef<Path>, options: CsvOptions) -> Result<Table, DataError> {
+        Table::read(path.as_ref(), &options)
+    }
+
+    /// Reads a file with a JSON object on each line, also compressed: its keys are the columns, in
+    /// the order in which they occur first. What is null, empty or not there is a gap, true and
+    /// false are texts.
+    ///
+    /// # Errors
+    /// The file cannot be read, a line is no JSON object, or a value is an array or an object.
+    pub fn json_lines(path: impl AsRef<Path>) -> Result<Table, DataError> {
+        Table::read_json_lines(path.as_ref())
     }
 
     /// A data set from `features` (rows × `width`, row-major) and one target for each row. `source`
@@ -208,6 +228,7 @@ impl Dataset {
                 offset: vec![0.0; width],
                 scale: vec![1.0; width],
             }),
+            scaling: None,
             source,
             fingerprint: Arc::default(),
         }
@@ -229,9 +250,14 @@ impl Dataset {
         self.source.is_of_indices()
     }
 
-    /// Fills a batch with these rows, normalised.
+    /// Fills a batch with these rows, normalised, their targets scaled.
     pub(super) fn read(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
         self.read_raw(rows, batch)?;
+        if let (Some(scaling), Targets::Values(values)) =
+            (self.target_scaling(), &mut batch.targets)
+        {
+            scaling.apply(values);
+        }
         if let Numbers::F32(numbers) = &mut batch.input.numbers {
             numbers.chunks_exact_mut(self.width()).for_each(|row| self.normalization.apply(row));
         }
@@ -299,6 +325,18 @@ impl Dataset {
         Ok(self)
     }
 
+    /// The same data whose targets are scaled in batches; [`targets`](Self::targets) stay as they
+    /// are. Replaces an earlier scaling, and is fitted again by a split that follows.
+    ///
+    /// # Errors
+    /// The targets are classes, or a scaled one would not be finite.
+    pub fn scale_targets(mut self, scaling: TargetScaling) -> Result<Self, DataError> {
+        let fitted = scaling.fit(&self, &self.whole[Part::Train as usize])?;
+        self.scaling = Some((scaling, Arc::new(fitted)));
+        self.fingerprint = Arc::default();
+        Ok(self)
+    }
+
     /// The same data with its rows divided into parts, by the stream "split" under `seed`. Replaces
     /// an earlier split.
     ///
@@ -321,7 +359,15 @@ impl Dataset {
         self.parts = Arc::new(split.divide(self.len(), labels, self.classes(), seed)?);
         self.whole = self.parts.clone();
         if let Some(fitted) = self.source.fit(self.part(Part::Train))? {
+            let shape = match *self.shape == *self.source.shape() {
+                true => fitted.shape().to_vec(),
+                false => self.shape.to_vec(),
+            };
             self.source = fitted;
+            self = self.shaped("rows", &shape)?;
+        }
+        if let Some((scaling, _)) = self.scaling {
+            self = self.scale_targets(scaling)?;
         }
         let normalize = self.normalize;
         self.normalize(normalize)
@@ -415,6 +461,7 @@ impl Dataset {
             origin: self.source.origin(),
             shape: self.shape.to_vec(),
             normalize: self.normalize,
+            scale_targets: self.scaling.as_ref().map(|(scaling, _)| *scaling),
             split: self.split,
             first_rows: self.limit,
         }
@@ -434,6 +481,18 @@ impl Dataset {
     /// The normalisation in force.
     pub fn normalization(&self) -> &Normalization {
         &self.normalization
+    }
+
+    /// The scaling of targets in force, to bring predictions back to their unit; `None` if they are
+    /// not scaled.
+    pub fn target_scaling(&self) -> Option<&FittedScaling> {
+        self.scaling.as_ref().map(|(_, fitted)| &**fitted)
+    }
+
+    /// How a table's columns became features, fitted to the training part: for the rows of other
+    /// files. `None` where the data are no table.
+    pub fn encoding(&self) -> Option<&Encoding> {
+        self.source.encoding()
     }
 
     /// How many targets a row has: values, labels or positions.

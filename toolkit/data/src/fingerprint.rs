@@ -29,6 +29,11 @@ pub(super) fn of_dataset(data: &Dataset) -> Result<DataFingerprint, DataError> {
     if data.targets_per_row() > 1 && data.tokens().is_none() {
         hash.number(data.targets_per_row() as u64);
     }
+    if let Some(scaling) = data.target_scaling() {
+        hash.text("target scaling");
+        hash.floats(&scaling.offset);
+        hash.floats(&scaling.scale);
+    }
     if let Some(tokens) = data.tokens() {
         hash.words(&tokens.tokens, |token| token.to_le_bytes());
         hash.rows(&tokens.starts);

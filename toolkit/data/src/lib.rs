@@ -12,11 +12,13 @@ mod error;
 mod fingerprint;
 mod loader;
 mod make;
+mod marks;
 mod mix;
 mod normalize;
 mod probe;
 mod recipe;
 mod report;
+mod scaling;
 mod source;
 mod split;
 mod table;
@@ -27,13 +29,18 @@ mod text;
 pub use dataset::Dataset;
 pub use error::DataError;
 pub use loader::Loader;
+pub use marks::RowMarks;
 pub use mix::Mix;
 pub use normalize::{Normalization, Normalize};
 pub use recipe::{DataRecipe, Origin};
 pub use report::{ClassCount, DataReport, FeatureSummary, Finding, Probe, Severity, SharedRows};
+pub use scaling::{FittedScaling, TargetScaling};
 pub use source::Source;
 pub use split::{Part, Split};
-pub use table::{Column, Columns, Table};
+pub use table::{
+    Categories, Column, ColumnEncoding, ColumnType, Columns, CsvOptions, Dialect, Encoding,
+    Missing, MissingRule, Table, TablePlan, Unknown,
+};
 pub use text::Text;
 pub use trainbook_core::array::{Array, Numbers};
 pub use trainbook_core::batch::{Batch, Mixed, Targets};

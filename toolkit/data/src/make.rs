@@ -10,9 +10,9 @@ impl DataRecipe {
     /// The file is not there or no longer what it was, or the rows came from a program's memory.
     pub fn make(&self) -> Result<Dataset, DataError> {
         let mut data = match &self.origin {
-            Origin::Csv { path, targets, classes } => match (targets.as_slice(), classes) {
-                ([target], true) => Dataset::csv(path)?.target(Column::from(*target))?,
-                _ => Dataset::csv(path)?.target_values(targets.clone())?,
+            Origin::Csv { path, targets, classes, plan } => match (targets.as_slice(), classes) {
+                ([target], true) => plan.read(path)?.target(Column::from(*target))?,
+                _ => plan.read(path)?.target_values(targets.clone())?,
             },
             Origin::Text { path, context, stride } => {
                 Dataset::text(path)?.characters(*context, *stride)?
@@ -31,6 +31,9 @@ impl DataRecipe {
             data = data.shaped("rows", &self.shape)?;
         }
         data = data.normalize(self.normalize)?;
+        if let Some(scaling) = self.scale_targets {
+            data = data.scale_targets(scaling)?;
+        }
         if let Some((split, seed)) = self.split {
             data = data.split(split, seed)?;
         }

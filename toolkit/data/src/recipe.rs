@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use trainbook_core::random::Seed;
 
 use super::normalize::Normalize;
+use super::scaling::TargetScaling;
 use super::split::Split;
+use super::table::TablePlan;
 
 /// How a data set was made: enough to make it again where its file is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +19,9 @@ pub struct DataRecipe {
     pub shape: Vec<usize>,
     /// How features are brought to a common scale.
     pub normalize: Normalize,
+    /// How targets are brought to a common scale, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_targets: Option<TargetScaling>,
     /// How rows are divided, and under which seed; `None` if all are trained on.
     #[serde(default)]
     pub split: Option<(Split, Seed)>,
@@ -29,7 +34,7 @@ pub struct DataRecipe {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "snake_case")]
 pub enum Origin {
-    /// A CSV file.
+    /// A table: a CSV file, or one of JSON lines.
     Csv {
         /// The file, from the root of the file system if that was known.
         path: PathBuf,
@@ -38,6 +43,9 @@ pub enum Origin {
         targets: Vec<usize>,
         /// Whether the target is a class; else it is a number.
         classes: bool,
+        /// What was said of its columns.
+        #[serde(default, skip_serializing_if = "is_plain")]
+        plan: Box<TablePlan>,
     },
     /// A text file, by characters.
     Text {
@@ -76,6 +84,10 @@ mod one_or_several {
             Read::Several(several) => several,
         })
     }
+}
+
+fn is_plain(plan: &TablePlan) -> bool {
+    plan.is_plain()
 }
 
 /// The path from the root of the file system, or as it is where that cannot be said.

@@ -1,15 +1,17 @@
 //! Where the rows of a data set come from. **Open this file first to write a source of your own.**
 
 mod memory;
+mod table;
 mod text;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
 pub(super) use memory::Memory;
+pub(super) use table::TableSource;
 pub(super) use text::Tokens;
 
-use super::{Batch, DataError, Origin, Targets};
+use super::{Batch, DataError, Encoding, Origin, RowMarks, Targets};
 
 /// Where the rows of a data set come from: memory, a table, a folder of images, shards on disk. A
 /// row has a number, its place in the source counted from 0, and is the same every time it is read.
@@ -54,6 +56,16 @@ pub trait Source: Debug + Send + Sync + 'static {
     /// The targets of all rows, row after row, if they are in memory: only then can rows be divided
     /// or drawn by their class. Classes are counted from 0 without gaps, values are finite.
     fn targets(&self) -> Option<&Targets>;
+
+    /// What rows have beside inputs and targets: groups, times and weights.
+    fn marks(&self) -> Option<&RowMarks> {
+        None
+    }
+
+    /// How a table's columns become features; `None` for what is no table.
+    fn encoding(&self) -> Option<&Encoding> {
+        None
+    }
 
     /// Fills `input` and `targets` of a batch with these rows, in this order. Numbers are finite.
     ///

@@ -1,0 +1,129 @@
+//! Rows of a table.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Source;
+use crate::table::{ColumnRule, Encoding, Raw};
+use crate::{Batch, DataError, Origin, RowMarks, Targets};
+
+/// Rows of a table: their features, and the columns that they are made of as long as a split may
+/// make others of them.
+#[derive(Clone)]
+pub(crate) struct TableSource {
+    kept: Arc<Kept>,
+    encoding: Encoding,
+    feature_names: Vec<String>,
+    /// One number: how many features there are.
+    shape: [usize; 1],
+    /// Rows × features.
+    features: Vec<f32>,
+}
+
+/// What does not depend on the split.
+struct Kept {
+    origin: Origin,
+    name: String,
+    targets: Targets,
+    targets_per_row: usize,
+    class_names: Option<Vec<String>>,
+    marks: Option<RowMarks>,
+    /// `None` where nothing depends on the rows that are trained on.
+    fitted: Option<(Raw, Vec<ColumnRule>)>,
+}
+
+impl TableSource {
+    /// Fitted to all rows.
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn new(
+        origin: Origin,
+        name: String,
+        raw: Raw,
+        rules: Vec<ColumnRule>,
+        targets: Targets,
+        targets_per_row: usize,
+        class_names: Option<Vec<String>>,
+        marks: Option<RowMarks>,
+    ) -> Result<Self, DataError> {
+        let encoding = raw.fit(&rules, None)?;
+        let features = encoding.apply(&raw)?;
+        let fitted = rules.iter().any(ColumnRule::is_fitted).then_some((raw, rules));
+        let kept = Kept { origin, name, targets, targets_per_row, class_names, marks, fitted };
+        Ok(Self::with(Arc::new(kept), encoding, features))
+    }
+
+    fn with(kept: Arc<Kept>, encoding: Encoding, features: Vec<f32>) -> Self {
+        let shape = [encoding.width()];
+        Self { kept, feature_names: encoding.feature_names(), shape, encoding, features }
+    }
+}
+
+impl Source for TableSource {
+    fn len(&self) -> usize {
+        self.kept.targets.len() / self.kept.targets_per_row
+    }
+
+    fn name(&self) -> &str {
+        &self.kept.name
+    }
+
+    fn origin(&self) -> Origin {
+        self.kept.origin.clone()
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn feature_names(&self) -> &[String] {
+        &self.feature_names
+    }
+
+    fn class_names(&self) -> Option<&[String]> {
+        self.kept.class_names.as_deref()
+    }
+
+    fn targets_per_row(&self) -> usize {
+        self.kept.targets_per_row
+    }
+
+    fn targets(&self) -> Option<&Targets> {
+        Some(&self.kept.targets)
+    }
+
+    fn marks(&self) -> Option<&RowMarks> {
+        self.kept.marks.as_ref()
+    }
+
+    fn encoding(&self) -> Option<&Encoding> {
+        Some(&self.encoding)
+    }
+
+    fn read(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
+        batch.targets.gather(&self.kept.targets, rows, self.kept.targets_per_row);
+        let [width] = self.shape;
+        let numbers = batch.input.refill_f32([rows.len(), width]);
+        for (out, &row) in numbers.chunks_exact_mut(width).zip(rows) {
+            out.copy_from_slice(&self.features[row * width..][..width]);
+        }
+        Ok(())
+    }
+
+    fn fit(&self, train: &[usize]) -> Result<Option<Arc<dyn Source>>, DataError> {
+        let Some((raw, rules)) = &self.kept.fitted else { return Ok(None) };
+        let encoding = raw.fit(rules, Some(train))?;
+        let features = encoding.apply(raw)?;
+        Ok(Some(Arc::new(Self::with(self.kept.clone(), encoding, features))))
+    }
+}
+
+/// Without the numbers.
+impl fmt::Debug for TableSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TableSource")
+            .field("name", &self.kept.name)
+            .field("rows", &self.len())
+            .field("encoding", &self.encoding)
+            .finish_non_exhaustive()
+    }
+}

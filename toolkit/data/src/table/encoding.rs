@@ -1,0 +1,305 @@
+//! Columns as features.
+
+use serde::{Deserialize, Serialize};
+
+use super::data::{Data, GAP, Texts};
+use super::{Raw, Table, Unknown, quoted};
+use crate::DataError;
+
+/// How columns become features: all that was learned from the training part. Kept with a network,
+/// it makes the network's input of any file with the same columns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Encoding {
+    /// Whether columns are found by name, else by position.
+    pub(super) named: bool,
+    pub(super) columns: Vec<ColumnEncoding>,
+}
+
+/// How one column becomes features.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnEncoding {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    /// What its gaps become; else they are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) fill: Option<Fill>,
+    /// Whether a feature tells of gaps.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) indicator: bool,
+}
+
+/// What a gap becomes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Fill {
+    Number(f64),
+    Text(String),
+}
+
+/// What a column's values become. Categories in `rare` share one feature or number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "as", rename_all = "snake_case")]
+pub(super) enum Kind {
+    Number,
+    OneHot { categories: Vec<String>, rare: Option<Vec<String>>, unknown: Unknown },
+    Ordinal { categories: Vec<String>, rare: Option<Vec<String>>, unknown: Unknown },
+}
+
+/// What categories of few rows are called together.
+const RARE: &str = "(rare)";
+
+/// Rows that are encoded before the next column is looked at; has no influence on any result.
+const ROWS_AT_ONCE: usize = 512;
+
+impl ColumnEncoding {
+    /// The column's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The categories that have a feature or a number of their own, in order; none for numbers.
+    pub fn categories(&self) -> &[String] {
+        match &self.kind {
+            Kind::Number => &[],
+            Kind::OneHot { categories, .. } | Kind::Ordinal { categories, .. } => categories,
+        }
+    }
+
+    /// The number that gaps become, if they become one.
+    pub fn fill(&self) -> Option<f64> {
+        match self.fill {
+            Some(Fill::Number(number)) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The features' names: `age`, `origin=usa`, `origin=(rare)`, `age_missing`.
+    pub fn feature_names(&self) -> Vec<String> {
+        let name = &self.name;
+        let mut names = match &self.kind {
+            Kind::Number | Kind::Ordinal { .. } => vec![name.clone()],
+            Kind::OneHot { categories, rare, .. } => {
+                let rare = rare.as_ref().map(|_| RARE);
+                let categories = categories.iter().map(String::as_str).chain(rare);
+                categories.map(|category| format!("{name}={category}")).collect()
+            }
+        };
+        if self.indicator {
+            names.push(format!("{name}_missing"));
+        }
+        names
+    }
+
+    fn width(&self) -> usize {
+        let values = match &self.kind {
+            Kind::Number | Kind::Ordinal { .. } => 1,
+            Kind::OneHot { categories, rare, .. } => categories.len() + usize::from(rare.is_some()),
+        };
+        values + usize::from(self.indicator)
+    }
+
+    /// For each text of a column what becomes of it.
+    fn slots(&self, texts: &Texts) -> Vec<Slot> {
+        let (categories, rare, unknown) = match &self.kind {
+            Kind::Number => return Vec::new(),
+            Kind::OneHot { categories, rare, unknown }
+            | Kind::Ordinal { categories, rare, unknown } => (categories, rare, unknown),
+        };
+        let slot = |name: &String| {
+            if let Some(category) = categories.iter().position(|known| known == name) {
+                return Slot::At(category);
+            }
+            let is_rare = rare.as_ref().is_some_and(|rare| rare.contains(name));
+            match unknown {
+                _ if is_rare => Slot::At(categories.len()),
+                Unknown::Rare => Slot::At(categories.len()),
+                Unknown::Zeros => Slot::Zeros,
+                Unknown::Refuse => Slot::Unknown,
+            }
+        };
+        let fill = match &self.fill {
+            Some(Fill::Text(text)) => slot(text),
+            _ => Slot::Gap,
+        };
+        texts.names.iter().map(slot).chain([fill]).collect()
+    }
+}
+
+/// What becomes of a text.
+#[derive(Clone, Copy)]
+enum Slot {
+    At(usize),
+    Zeros,
+    Unknown,
+    Gap,
+}
+
+impl Encoding {
+    /// How each column becomes features.
+    pub fn columns(&self) -> &[ColumnEncoding] {
+        &self.columns
+    }
+
+    /// How many features there are.
+    pub fn width(&self) -> usize {
+        self.columns.iter().map(ColumnEncoding::width).sum()
+    }
+
+    /// The features' names, in order.
+    pub fn feature_names(&self) -> Vec<String> {
+        self.columns.iter().flat_map(ColumnEncoding::feature_names).collect()
+    }
+
+    /// The features of a table's rows, rows × [`width`](Self::width). Columns are found by name,
+    /// whatever their order, and others are left out; where this table or that of the training has
+    /// no header they are taken by position, and there must be as many.
+    ///
+    /// # Errors
+    /// A column is missing; or a field is no number, a gap or a category of which the training part
+    /// says nothing.
+    pub fn encode(&self, table: &Table) -> Result<Vec<f32>, DataError> {
+        let names: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
+        let columns = table.columns_of(&names, self.named && table.dialect().has_header)?;
+        let types = columns.iter().zip(&self.columns).map(|(&at, column)| match column.kind {
+            Kind::Number => table.numbers(at).map(|numbers| Data::Numbers(numbers.to_vec())),
+            Kind::OneHot { .. } | Kind::Ordinal { .. } => {
+                Ok(match (&table.columns[at], table.type_of(at)) {
+                    (texts @ Data::Texts(_), _) => texts.clone(),
+                    (Data::Numbers(_), _) => Data::Texts(table.texts_of(at)),
+                })
+            }
+        });
+        let raw = Raw {
+            path: table.path.clone(),
+            named: table.dialect().has_header,
+            columns: types.collect::<Result<_, _>>()?,
+            names: columns.iter().map(|&at| table.names[at].clone()).collect(),
+            lines: table.lines_of_rows(),
+        };
+        self.apply(&raw)
+    }
+
+    /// The features of columns that are in this encoding's order and types.
+    pub(crate) fn apply(&self, raw: &Raw) -> Result<Vec<f32>, DataError> {
+        let (rows, width) = (raw.lines.len(), self.width());
+        let slots: Vec<Vec<Slot>> = self
+            .columns
+            .iter()
+            .zip(&raw.columns)
+            .map(|(column, data)| match data {
+                Data::Numbers(_) => Vec::new(),
+                Data::Texts(texts) => column.slots(texts),
+            })
+            .collect();
+        let mut features = vec![0.0; rows * width];
+        for (block, out) in features.chunks_mut(ROWS_AT_ONCE * width).enumerate() {
+            let first = block * ROWS_AT_ONCE;
+            let mut at = 0;
+            for (index, column) in self.columns.iter().enumerate() {
+                let out = out.chunks_exact_mut(width).map(|row| &mut row[at..at + column.width()]);
+                for (row, out) in (first..).zip(out) {
+                    column
+                        .encode(&raw.columns[index], row, &slots[index], out)
+                        .map_err(|wrong| self.refuse(raw, row, index, wrong))?;
+                }
+                at += column.width();
+            }
+        }
+        Ok(features)
+    }
+
+    fn refuse(&self, raw: &Raw, row: usize, column: usize, wrong: Wrong) -> DataError {
+        let (name, data) = (&raw.names[column], &raw.columns[column]);
+        let reason = match wrong {
+            Wrong::Gap => {
+                let fill = match data {
+                    Data::Numbers(_) => "Mean",
+                    Data::Texts(_) => "MostFrequent",
+                };
+                format!(
+                    "{} of {} rows of this column have no value; fill them by .missing({name:?}, \
+                     Missing::{fill}) or leave them out by .missing({name:?}, Missing::Drop)",
+                    data.gaps(),
+                    raw.lines.len()
+                )
+            }
+            Wrong::NotFinite(number) => format!(
+                "{number:e} is not a finite number of f32; write a number or leave the row out"
+            ),
+            Wrong::Unknown(text) => format!(
+                "{} is no category of the rows that are trained on, which are {}; say what becomes \
+                 of it by .categories({name:?}, Categories::one_hot().unknown(Unknown::Zeros))",
+                quoted(&text),
+                some(self.columns[column].categories())
+            ),
+        };
+        raw.wrong(Some(row), column, reason)
+    }
+}
+
+/// What cannot be encoded.
+enum Wrong {
+    Gap,
+    NotFinite(f64),
+    Unknown(String),
+}
+
+impl ColumnEncoding {
+    /// Encodes one value into zeros.
+    fn encode(
+        &self,
+        data: &Data,
+        row: usize,
+        slots: &[Slot],
+        out: &mut [f32],
+    ) -> Result<(), Wrong> {
+        if self.indicator
+            && data.is_gap(row)
+            && let Some(last) = out.last_mut()
+        {
+            *last = 1.0;
+        }
+        match data {
+            Data::Numbers(numbers) => {
+                let number = match (numbers[row], &self.fill) {
+                    (gap, Some(Fill::Number(fill))) if gap.is_nan() => *fill,
+                    (gap, _) if gap.is_nan() => return Err(Wrong::Gap),
+                    (number, _) => number,
+                };
+                if !(number as f32).is_finite() {
+                    return Err(Wrong::NotFinite(number));
+                }
+                out[0] = number as f32;
+            }
+            Data::Texts(texts) => {
+                let code = texts.codes[row];
+                let slot = match code {
+                    GAP => slots.last(),
+                    code => slots.get(code as usize),
+                };
+                match (slot, &self.kind) {
+                    (Some(&Slot::At(at)), Kind::OneHot { .. }) => out[at] = 1.0,
+                    (Some(&Slot::At(at)), _) => out[0] = at as f32,
+                    (Some(Slot::Zeros), _) => {}
+                    (Some(Slot::Unknown), _) => {
+                        return Err(Wrong::Unknown(match (&self.fill, code) {
+                            (Some(Fill::Text(fill)), GAP) => fill.clone(),
+                            _ => texts.names.get(code as usize).cloned().unwrap_or_default(),
+                        }));
+                    }
+                    (Some(Slot::Gap) | None, _) => return Err(Wrong::Gap),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first few names.
+fn some(names: &[String]) -> String {
+    let mut text = names.iter().take(5).map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
+    if names.len() > 5 {
+        text.push_str(", …");
+    }
+    text
+}

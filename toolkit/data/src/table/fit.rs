@@ -1,0 +1,180 @@
+//! What is learned from the rows that are trained on.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::data::{Data, GAP, Texts, by_name};
+use super::encoding::{ColumnEncoding, Encoding, Fill, Kind};
+use super::rules::How;
+use super::{Categories, ColumnRule, Missing, Unknown};
+use crate::DataError;
+
+/// The columns that are to be features, as they are in the file.
+pub(crate) struct Raw {
+    pub path: PathBuf,
+    /// Whether the file says the names.
+    pub named: bool,
+    pub names: Vec<String>,
+    pub columns: Vec<Data>,
+    /// For each row its line of the file.
+    pub lines: Vec<usize>,
+}
+
+impl Raw {
+    /// What is wrong with a column.
+    pub(crate) fn wrong(&self, row: Option<usize>, column: usize, reason: String) -> DataError {
+        let name = &self.names[column];
+        let place = match row.and_then(|row| self.lines.get(row)) {
+            Some(line) => format!("line {line}, column {name:?}"),
+            None => format!("column {name:?}"),
+        };
+        DataError::File { path: self.path.clone(), place, reason }
+    }
+
+    /// Learns from these rows, or from all, what the rules leave open.
+    pub(crate) fn fit(
+        &self,
+        rules: &[ColumnRule],
+        rows: Option<&[usize]>,
+    ) -> Result<Encoding, DataError> {
+        let columns =
+            rules.iter().enumerate().map(|(column, rule)| self.column(column, rule, rows));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let encoding = Encoding { named: self.named, columns };
+        if encoding.width() == 0 {
+            return Err(DataError::File {
+                path: self.path.clone(),
+                place: "features".to_owned(),
+                reason: "no column is left to be one".to_owned(),
+            });
+        }
+        Ok(encoding)
+    }
+
+    fn column(
+        &self,
+        column: usize,
+        rule: &ColumnRule,
+        rows: Option<&[usize]>,
+    ) -> Result<ColumnEncoding, DataError> {
+        let nothing = || {
+            let reason = "no row that is trained on has a value to fill its gaps with; use \
+                          Missing::Constant, Missing::Text, or .ignore the column";
+            self.wrong(None, column, reason.to_owned())
+        };
+        let (fill, kind) = match (&self.columns[column], rule.categories) {
+            (Data::Numbers(numbers), _) => {
+                let known: Vec<f64> = match rows {
+                    Some(rows) => rows.iter().map(|&row| numbers[row]).collect(),
+                    None => numbers.clone(),
+                };
+                let known: Vec<f64> = known.into_iter().filter(|x| x.is_finite()).collect();
+                let fill = match &rule.missing.fill {
+                    Missing::Mean => Some(mean(&known).ok_or_else(nothing)?),
+                    Missing::Median => Some(median(known).ok_or_else(nothing)?),
+                    Missing::MostFrequent => Some(most_frequent(known).ok_or_else(nothing)?),
+                    Missing::Constant(number) => Some(*number),
+                    Missing::Refuse | Missing::Drop | Missing::Text(_) => None,
+                };
+                (fill.map(Fill::Number), Kind::Number)
+            }
+            (Data::Texts(texts), categories) => {
+                let categories = categories.unwrap_or(Categories::one_hot());
+                let mut counts = counts(texts, rows);
+                let most = || {
+                    let known = texts.names.iter().zip(&counts);
+                    let known = known.filter(|(_, count)| **count > 0);
+                    known.max_by(|(a, x), (b, y)| x.cmp(y).then_with(|| by_name(b, a)))
+                };
+                let fill = match &rule.missing.fill {
+                    Missing::MostFrequent => Some(most().ok_or_else(nothing)?.0.clone()),
+                    Missing::Text(text) => Some(text.clone()),
+                    _ => None,
+                };
+                let gaps = gaps(texts, rows);
+                let filled =
+                    fill.as_ref().and_then(|fill| texts.names.iter().position(|name| name == fill));
+                let mut extra = None;
+                match (filled, &fill) {
+                    (Some(code), _) => counts[code] += gaps,
+                    (None, Some(fill)) if gaps > 0 => extra = Some((fill.as_str(), gaps)),
+                    _ => {}
+                }
+                let known = texts.names.iter().map(String::as_str).zip(counts).chain(extra);
+                let kind = kind(categories, known);
+                (fill.map(Fill::Text), kind)
+            }
+        };
+        Ok(ColumnEncoding {
+            name: self.names[column].clone(),
+            kind,
+            fill,
+            indicator: rule.missing.indicator,
+        })
+    }
+}
+
+fn kind<'a>(rule: Categories, counts: impl Iterator<Item = (&'a str, usize)>) -> Kind {
+    let (mut categories, mut pooled) = (Vec::new(), BTreeSet::new());
+    for (name, count) in counts.filter(|(_, count)| *count > 0) {
+        if count < rule.rare_below {
+            pooled.insert(name.to_owned());
+        } else {
+            categories.push(name.to_owned());
+        }
+    }
+    categories.sort_by(|a, b| by_name(a, b));
+    let has_rare = !pooled.is_empty() || rule.unknown == Unknown::Rare;
+    let rare = has_rare.then(|| pooled.into_iter().collect());
+    match rule.how {
+        How::OneHot => Kind::OneHot { categories, rare, unknown: rule.unknown },
+        How::Ordinal => Kind::Ordinal { categories, rare, unknown: rule.unknown },
+    }
+}
+
+/// How many of these rows have each text.
+fn counts(texts: &Texts, rows: Option<&[usize]>) -> Vec<usize> {
+    let mut counts = vec![0; texts.names.len()];
+    let mut count = |code: u32| {
+        if let Some(count) = counts.get_mut(code as usize) {
+            *count += 1;
+        }
+    };
+    match rows {
+        Some(rows) => rows.iter().for_each(|&row| count(texts.codes[row])),
+        None => texts.codes.iter().for_each(|&code| count(code)),
+    }
+    counts
+}
+
+fn gaps(texts: &Texts, rows: Option<&[usize]>) -> usize {
+    match rows {
+        Some(rows) => rows.iter().filter(|&&row| texts.codes[row] == GAP).count(),
+        None => texts.codes.iter().filter(|&&code| code == GAP).count(),
+    }
+}
+
+fn mean(numbers: &[f64]) -> Option<f64> {
+    let count = numbers.len() as f64;
+    (count > 0.0).then(|| numbers.iter().sum::<f64>() / count)
+}
+
+fn median(mut numbers: Vec<f64>) -> Option<f64> {
+    numbers.sort_unstable_by(f64::total_cmp);
+    let middle = numbers.len() / 2;
+    let upper = *numbers.get(middle)?;
+    match numbers.len() % 2 {
+        1 => Some(upper),
+        _ => Some(f64::midpoint(numbers[middle - 1], upper)),
+    }
+}
+
+/// The number that occurs most often, the smallest of several.
+fn most_frequent(mut numbers: Vec<f64>) -> Option<f64> {
+    // -0 is 0.
+    numbers.iter_mut().for_each(|x| *x += 0.0);
+    numbers.sort_unstable_by(f64::total_cmp);
+    let runs = numbers.chunk_by(|a, b| a == b);
+    // Of equals the last is the greatest.
+    runs.rev().max_by_key(|run| run.len()).and_then(|run| run.first().copied())
+}

@@ -1,0 +1,81 @@
+//! The text of a file, whatever it is wrapped in.
+
+use std::io::{Error as IoError, ErrorKind, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+use ruzstd::decoding::StreamingDecoder;
+
+use crate::DataError;
+
+/// The first bytes of every gzip file (RFC 1952, 2.3.1).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// The first bytes of every Zstandard frame (RFC 8878, 3.1.1).
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// The byte order marks of UTF-16.
+const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
+
+/// Reads a text in UTF-8, also compressed with gzip or Zstandard (recognised by content, not by
+/// name).
+pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
+    let refuse = |kind, reason: String| DataError::Read {
+        path: path.to_owned(),
+        source: IoError::new(kind, reason),
+    };
+    if path.is_dir() {
+        return Err(refuse(
+            ErrorKind::IsADirectory,
+            "it is a folder; name a CSV file in it".to_owned(),
+        ));
+    }
+    let bytes = std::fs::read(path).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => {
+            let here = std::env::current_dir().unwrap_or_default();
+            let hint = format!(
+                "there is no such file; correct the path (the current folder is {})",
+                here.display()
+            );
+            refuse(ErrorKind::NotFound, hint)
+        }
+        _ => DataError::Read { path: path.to_owned(), source },
+    })?;
+    let damaged = |what: &str, source: IoError| {
+        let what = match source.kind() {
+            ErrorKind::UnexpectedEof => format!("its {what} data ends too early"),
+            _ => format!("its {what} data is damaged ({source})"),
+        };
+        refuse(source.kind(), format!("{what}; fetch the file again"))
+    };
+    let bytes = if bytes.starts_with(&GZIP_MAGIC) {
+        let mut plain = Vec::new();
+        MultiGzDecoder::new(&bytes[..])
+            .read_to_end(&mut plain)
+            .map_err(|source| damaged("gzip", source))?;
+        plain
+    } else if bytes.starts_with(&ZSTD_MAGIC) {
+        unzstd(&bytes).map_err(|source| damaged("Zstandard", source))?
+    } else {
+        bytes
+    };
+    if UTF16_MARKS.iter().any(|mark| bytes.starts_with(mark)) {
+        let reason = "it is UTF-16 text; save it as CSV in UTF-8".to_owned();
+        return Err(refuse(ErrorKind::InvalidData, reason));
+    }
+    String::from_utf8(bytes).map_err(|e| {
+        let start = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+        let line = 1 + start.iter().filter(|&&byte| byte == b'\n').count();
+        let reason = "it is neither gzip nor UTF-8 text; save it as CSV in UTF-8".to_owned();
+        DataError::File { path: path.to_owned(), place: format!("line {line}"), reason }
+    })
+}
+
+/// All frames of a Zstandard file, one after the other.
+fn unzstd(mut rest: &[u8]) -> Result<Vec<u8>, IoError> {
+    let mut plain = Vec::new();
+    while !rest.is_empty() {
+        let mut frame = StreamingDecoder::new(&mut rest)
+            .map_err(|e| IoError::new(ErrorKind::InvalidData, e.to_string()))?;
+        frame.read_to_end(&mut plain)?;
+    }
+    Ok(plain)
+}

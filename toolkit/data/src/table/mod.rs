@@ -1,0 +1,275 @@
+//! A table as people have it: numbers and texts, with gaps, before it is said what is to be
+//! predicted.
+//!
+//! The way of a file: `input` (bytes) → `look` (how it is written) → `parse` (columns) → [`Table`]
+//! → `plan` (what becomes of each column) → `target` → `encoding` (columns as features).
+
+mod data;
+mod dates;
+mod encoding;
+mod fit;
+mod input;
+mod json;
+mod look;
+mod number;
+mod options;
+mod parse;
+mod plan;
+mod read;
+mod records;
+mod rules;
+mod select;
+mod target;
+mod view;
+
+use std::fmt;
+use std::path::PathBuf;
+
+pub use data::ColumnType;
+pub(super) use data::Data;
+pub use encoding::{ColumnEncoding, Encoding};
+pub(super) use fit::Raw;
+pub(super) use input::read_text;
+pub use options::{CsvOptions, Dialect};
+pub use plan::TablePlan;
+use records::Marks;
+pub(super) use rules::ColumnRule;
+pub use rules::{Categories, Missing, MissingRule, Unknown};
+use select::Which;
+pub use select::{Column, Columns};
+
+use crate::DataError;
+
+/// A file's columns, before it is said which of them is to be predicted. Its [`Display`] shows each
+/// column's type, gaps and values.
+///
+/// [`Display`]: fmt::Display
+pub struct Table {
+    path: PathBuf,
+    /// The file, to read columns from again and to quote fields from.
+    text: String,
+    /// For each row its line of the file, where that is not the line of `text`.
+    lines: Option<Vec<usize>>,
+    dialect: Dialect,
+    marks: Marks,
+    /// The words that stand for a gap.
+    missing: Vec<String>,
+    names: Vec<String>,
+    columns: Vec<Data>,
+    /// The first byte of each row in `text`.
+    starts: Vec<usize>,
+    plan: TablePlan,
+}
+
+impl Table {
+    /// The columns' names, in order.
+    pub fn columns(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The number of rows, without the header.
+    pub fn rows(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// How the file was found to be written.
+    pub fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    /// What a column is.
+    ///
+    /// # Errors
+    /// There is no such column.
+    pub fn column_type(&self, column: impl Into<Column>) -> Result<ColumnType, DataError> {
+        self.position(&column.into()).map(|column| self.type_of(column))
+    }
+
+    /// The numbers of these features, rows × features, in the order of `features`. With a header
+    /// the columns are found by name and others are left out; without one they are taken by
+    /// position, and there must be as many as features. What a data set has of texts or gaps,
+    /// [`Encoding::encode`] makes of a table.
+    ///
+    /// # Errors
+    /// A feature has no column, their numbers differ in a file without a header, or a field is not
+    /// a finite number.
+    pub fn features(&self, features: &[String]) -> Result<Vec<f32>, DataError> {
+        let columns = self.columns_of(features, self.dialect.has_header)?;
+        let columns = columns.into_iter().map(|column| self.finite(column));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let row = |row| columns.iter().map(move |column: &&[f64]| column[row] as f32);
+        Ok((0..self.rows()).flat_map(row).collect())
+    }
+
+    /// The columns of these features: by name, or by position.
+    fn columns_of(&self, features: &[String], named: bool) -> Result<Vec<usize>, DataError> {
+        if named {
+            return features.iter().map(|name| self.named(name)).collect();
+        }
+        let (count, wanted) = (self.names.len(), features.len());
+        if count == wanted {
+            return Ok((0..count).collect());
+        }
+        let reason = format!(
+            "there are {count} columns, and there must be {wanted}, one for each feature; leave \
+             the target out, or add a header that names the columns"
+        );
+        Err(self.wrong(self.line(0), None, reason))
+    }
+
+    /// The numbers of a column that must be without gaps and finite as f32.
+    fn finite(&self, column: usize) -> Result<&[f64], DataError> {
+        let numbers = self.numbers(column)?;
+        if let Some(row) = numbers.iter().position(|x| x.is_nan()) {
+            return Err(self.wrong(
+                self.line(row),
+                Some(column),
+                format!("{}; write a number or leave the row out", self.gap(row, column)),
+            ));
+        }
+        match numbers.iter().position(|&x| !(x as f32).is_finite()) {
+            Some(row) => Err(self.not_finite(row, column)),
+            None => Ok(numbers),
+        }
+    }
+
+    /// The numbers of a column that must be without texts.
+    fn numbers(&self, column: usize) -> Result<&[f64], DataError> {
+        match &self.columns[column] {
+            Data::Numbers(numbers) => Ok(numbers),
+            Data::Texts(_) => Err(self.not_numbers(column)),
+        }
+    }
+
+    /// The first text of a column is no number.
+    fn not_numbers(&self, column: usize) -> DataError {
+        let is_text = |&row: &usize| self.value(row, column).is_none();
+        let row = (0..self.rows()).find(is_text).unwrap_or_default();
+        let name = &self.names[column];
+        let reason = format!(
+            "{} is not a number; write a number or leave the row out, or say that the column is \
+             text: .types([({name:?}, ColumnType::Category)])",
+            quoted(&self.field(row, column))
+        );
+        self.wrong(self.line(row), Some(column), reason)
+    }
+
+    fn not_finite(&self, row: usize, column: usize) -> DataError {
+        let reason = format!(
+            "{} is not a finite number of f32; write a number or leave the row out",
+            quoted(&self.field(row, column))
+        );
+        self.wrong(self.line(row), Some(column), reason)
+    }
+
+    /// What a gap looks like.
+    fn gap(&self, row: usize, column: usize) -> String {
+        let field = self.field(row, column);
+        match field.trim().is_empty() {
+            true => "the field is empty".to_owned(),
+            false => format!("{} stands for a gap", quoted(&field)),
+        }
+    }
+
+    /// What a column is: what was said, or what its fields look like.
+    fn type_of(&self, column: usize) -> ColumnType {
+        match &self.columns[column] {
+            Data::Numbers(_) => ColumnType::Number,
+            Data::Texts(texts) => match self.plan.type_of(column) {
+                Some(said) => said,
+                None if texts.names.len() > data::MOST_CATEGORIES => ColumnType::Text,
+                None => ColumnType::Category,
+            },
+        }
+    }
+
+    /// Whether some of a column's fields are numbers and others are not, and nobody said what it
+    /// is.
+    fn is_mixed(&self, column: usize) -> bool {
+        let is_number = |name: &String| number::number(name, self.marks.decimal).is_some();
+        match &self.columns[column] {
+            Data::Texts(texts) => {
+                self.plan.type_of(column).is_none() && texts.names.iter().any(is_number)
+            }
+            Data::Numbers(_) => false,
+        }
+    }
+
+    /// Where a column stands.
+    fn position(&self, column: &Column) -> Result<usize, DataError> {
+        let count = self.names.len();
+        match &column.0 {
+            Which::Last => Ok(count - 1),
+            &Which::Number(number) if number < count => Ok(number),
+            Which::Number(number) => Err(DataError::File {
+                path: self.path.clone(),
+                place: format!("column {number}"),
+                reason: format!(
+                    "there is no such column; there are {count}, counted from 0 to {}",
+                    count - 1
+                ),
+            }),
+            Which::Name(name) => self.named(name),
+        }
+    }
+
+    fn positions(&self, Columns(columns): &Columns) -> Result<Vec<usize>, DataError> {
+        columns.iter().map(|column| self.position(column)).collect()
+    }
+
+    fn named(&self, name: &str) -> Result<usize, DataError> {
+        if let Some(found) = self.names.iter().position(|known| known == name) {
+            return Ok(found);
+        }
+        let similarity =
+            |known: &String| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
+        let nearest = self.names.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+        let nearest = nearest.map_or("", String::as_str);
+        Err(DataError::File {
+            path: self.path.clone(),
+            place: format!("column {name:?}"),
+            reason: format!("there is no such column; the nearest is {nearest:?}"),
+        })
+    }
+
+    /// The line of the file on which a row begins, counted from 1.
+    fn line(&self, row: usize) -> usize {
+        match (&self.lines, self.starts.get(row)) {
+            (Some(lines), _) => lines.get(row).copied().unwrap_or(1),
+            (None, Some(&start)) => self.line_at(start),
+            (None, None) => 1,
+        }
+    }
+
+    fn line_at(&self, offset: usize) -> usize {
+        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
+        1 + before.iter().filter(|&&byte| byte == b'\n').count()
+    }
+
+    fn wrong(&self, line: usize, column: Option<usize>, reason: String) -> DataError {
+        let place = match column {
+            Some(column) => format!("line {line}, column {:?}", self.names[column]),
+            None => format!("line {line}"),
+        };
+        DataError::File { path: self.path.clone(), place, reason }
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table")
+            .field("path", &self.path)
+            .field("rows", &self.rows())
+            .field("columns", &self.names)
+            .finish()
+    }
+}
+
+/// A field as it may stand in a one-line message.
+fn quoted(field: &str) -> String {
+    let mut short: String = field.chars().take(40).collect();
+    if short.len() < field.len() {
+        short.push('…');
+    }
+    format!("{short:?}")
+}

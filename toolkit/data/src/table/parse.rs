@@ -1,0 +1,200 @@
+//! From bytes to columns: each byte is looked at once, on as many threads as there are cores.
+
+use std::collections::HashMap;
+
+use super::data::{Data, GAP, Texts};
+use super::number;
+use super::records::{Marks, Unclosed};
+
+/// How the columns of a file are to be read.
+pub(super) struct Layout<'a> {
+    pub marks: Marks,
+    /// The words that stand for a gap.
+    pub missing: &'a [String],
+    /// For each column whether it holds texts.
+    pub texts: Vec<bool>,
+}
+
+/// All records from some byte on.
+#[derive(Default)]
+pub(super) struct Parsed {
+    pub columns: Vec<Data>,
+    /// The first byte of each row.
+    pub starts: Vec<usize>,
+    /// For each column of numbers the first row with something else, if there is one.
+    pub not_numbers: Vec<Option<usize>>,
+}
+
+/// What stops the reading.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stop {
+    Unclosed(Unclosed),
+    /// The record from this byte on has so many fields.
+    Fields(usize, usize),
+}
+
+/// Below so many bytes a second thread is not worth its start.
+const WORTH_A_THREAD: usize = 1 << 20;
+
+impl Layout<'_> {
+    /// Reads the records from byte `from` on. A quoted field may hold a line break, so that where
+    /// a quote occurs there is one thread.
+    pub(super) fn parse(&self, text: &[u8], from: usize) -> Result<Parsed, Stop> {
+        let quoted = self.marks.quote.is_some_and(|quote| text[from..].contains(&quote));
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if quoted { 1 } else { cores.min((text.len() - from) / WORTH_A_THREAD) };
+        let mut bounds = vec![from];
+        for thread in 1..threads {
+            let near = from + (text.len() - from) / threads * thread;
+            let line = text[near..].iter().position(|&byte| byte == b'\n');
+            bounds.extend(line.map(|length| near + length + 1));
+        }
+        bounds.push(text.len());
+        bounds.dedup();
+        if bounds.len() < 3 {
+            return self.piece(text, from);
+        }
+        let pieces: Vec<Result<Parsed, Stop>> = std::thread::scope(|scope| {
+            let start = |piece: &[usize]| {
+                let (from, to) = (piece[0], piece[1]);
+                scope.spawn(move || self.piece(&text[..to], from))
+            };
+            let threads: Vec<_> = bounds.windows(2).map(start).collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            threads.into_iter().map(join).collect()
+        });
+        let mut all = Parsed::default();
+        for piece in pieces {
+            all.append(piece?);
+        }
+        Ok(all)
+    }
+
+    fn piece(&self, text: &[u8], from: usize) -> Result<Parsed, Stop> {
+        let width = self.texts.len();
+        let mut columns: Vec<Builder> = self.texts.iter().map(|&is| self.builder(is)).collect();
+        let mut starts = Vec::new();
+        let mut not_numbers = vec![None; width];
+        let mut at = self.marks.skip(text, from);
+        while at < text.len() {
+            let start = at;
+            let mut column = 0;
+            loop {
+                match columns.get_mut(column) {
+                    Some(Builder::Numbers(numbers)) => {
+                        at = self.number(text, at, numbers, || {
+                            not_numbers[column].get_or_insert(starts.len());
+                        })?;
+                    }
+                    Some(Builder::Texts(texts, known)) => {
+                        let (field, end) = self.marks.field(text, at).map_err(Stop::Unclosed)?;
+                        texts.codes.push(code(field.trim_ascii(), &mut texts.names, known));
+                        at = end;
+                    }
+                    None => at = self.marks.field(text, at).map_err(Stop::Unclosed)?.1,
+                }
+                column += 1;
+                if text.get(at) != Some(&self.marks.separator) {
+                    break;
+                }
+                at += 1;
+            }
+            if column != width {
+                return Err(Stop::Fields(start, column));
+            }
+            starts.push(start);
+            at = self.marks.skip(text, at);
+        }
+        let columns = columns.into_iter().map(Builder::finish).collect();
+        Ok(Parsed { columns, starts, not_numbers })
+    }
+
+    /// Takes a number, or a gap in its place, and says where the field ends.
+    fn number(
+        &self,
+        text: &[u8],
+        at: usize,
+        numbers: &mut Vec<f64>,
+        not_a_number: impl FnOnce(),
+    ) -> Result<usize, Stop> {
+        if let Some((number, length)) = number::plain(&text[at..], self.marks.decimal)
+            && self.marks.ends(text, at + length)
+        {
+            numbers.push(number);
+            return Ok(at + length);
+        }
+        let (field, end) = self.marks.field(text, at).map_err(Stop::Unclosed)?;
+        let number = std::str::from_utf8(&field).ok().and_then(|field| self.value(field));
+        numbers.push(number.unwrap_or_else(|| {
+            not_a_number();
+            f64::NAN
+        }));
+        Ok(end)
+    }
+
+    /// A number, NaN for a gap, or nothing for what is neither.
+    pub(super) fn value(&self, field: &str) -> Option<f64> {
+        if self.is_gap(field) {
+            return Some(f64::NAN);
+        }
+        number::number(field, self.marks.decimal)
+    }
+
+    pub(super) fn is_gap(&self, field: &str) -> bool {
+        let field = field.trim();
+        field.is_empty() || self.missing.iter().any(|word| word == field)
+    }
+
+    fn builder(&self, is_text: bool) -> Builder {
+        if !is_text {
+            return Builder::Numbers(Vec::new());
+        }
+        let words = self.missing.iter().map(|word| (word.as_bytes().into(), GAP));
+        let empty = std::iter::once((Box::default(), GAP));
+        Builder::Texts(Texts::default(), words.chain(empty).collect())
+    }
+}
+
+/// A column as it grows.
+enum Builder {
+    Numbers(Vec<f64>),
+    Texts(Texts, HashMap<Box<[u8]>, u32>),
+}
+
+impl Builder {
+    fn finish(self) -> Data {
+        match self {
+            Self::Numbers(numbers) => Data::Numbers(numbers),
+            Self::Texts(texts, _) => Data::Texts(texts),
+        }
+    }
+}
+
+fn code(field: &[u8], names: &mut Vec<String>, known: &mut HashMap<Box<[u8]>, u32>) -> u32 {
+    if let Some(&code) = known.get(field) {
+        return code;
+    }
+    let code = names.len() as u32;
+    names.push(String::from_utf8_lossy(field).into_owned());
+    known.insert(field.into(), code);
+    code
+}
+
+impl Parsed {
+    fn append(&mut self, more: Self) {
+        if self.starts.is_empty() {
+            *self = more;
+            return;
+        }
+        let rows = self.starts.len();
+        self.starts.extend(more.starts);
+        for (mine, more) in self.not_numbers.iter_mut().zip(more.not_numbers) {
+            *mine = mine.or(more.map(|row| rows + row));
+        }
+        for (mine, more) in self.columns.iter_mut().zip(more.columns) {
+            mine.append(more);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What is to become of a table's columns.
+
+use serde::{Deserialize, Serialize};
+
+use super::rules::How;
+use super::{
+    Categories, Column, ColumnRule, ColumnType, Columns, CsvOptions, Data, Missing, MissingRule,
+    Table, Unknown,
+};
+use crate::DataError;
+
+/// What was said of a table: with the file, enough to make the same data set again. Columns are
+/// counted from 0.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TablePlan {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    json_lines: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    options: CsvOptions,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    types: Vec<(usize, ColumnType)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ignore: Vec<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<(usize, MissingRule)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    categories: Vec<(usize, Categories)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) weights: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) group: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) time: Option<usize>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl TablePlan {
+    pub(super) fn of(options: &CsvOptions) -> Self {
+        Self { options: options.clone(), ..Self::default() }
+    }
+
+    pub(super) fn of_json_lines() -> Self {
+        Self { json_lines: true, ..Self::default() }
+    }
+
+    /// Whether nothing was said.
+    pub fn is_plain(&self) -> bool {
+        is_default(self)
+    }
+
+    /// Reads the table again, with all that was said.
+    pub(crate) fn read(&self, path: &std::path::Path) -> Result<Table, DataError> {
+        let mut table = match self.json_lines {
+            true => Table::read_json_lines(path)?,
+            false => Table::read(path, &self.options)?,
+        };
+        table = table.types(self.types.iter().copied())?;
+        let used = self.ignore.iter().copied();
+        let used = used.chain(self.missing.iter().map(|(column, _)| *column));
+        let used = used.chain(self.categories.iter().map(|(column, _)| *column));
+        for column in used.chain(self.marks()) {
+            table.position(&Column::from(column))?;
+        }
+        table.plan = self.clone();
+        Ok(table)
+    }
+
+    pub(super) fn type_of(&self, column: usize) -> Option<ColumnType> {
+        get(&self.types, column).copied()
+    }
+
+    pub(super) fn missing_of(&self, column: usize) -> MissingRule {
+        get(&self.missing, column).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn ignores(&self, column: usize) -> bool {
+        self.ignore.contains(&column)
+    }
+
+    /// The columns that are kept beside the features.
+    pub(super) fn marks(&self) -> Vec<usize> {
+        [self.weights, self.group, self.time].into_iter().flatten().collect()
+    }
+}
+
+fn get<T>(pairs: &[(usize, T)], column: usize) -> Option<&T> {
+    pairs.iter().find(|(key, _)| *key == column).map(|(_, value)| value)
+}
+
+/// Replaces what was said before.
+fn set<T>(pairs: &mut Vec<(usize, T)>, column: usize, value: T) {
+    pairs.retain(|(key, _)| *key != column);
+    pairs.push((column, value));
+    pairs.sort_by_key(|(key, _)| *key);
+}
+
+impl Table {
+    /// Says what columns are: `.types([("zip", ColumnType::Category)])`. By default a column is of
+    /// numbers if all its fields are numbers or gaps, else a category if it has at most 50
+    /// different texts.
+    ///
+    /// # Errors
+    /// There is no such column, or a field of a column of numbers is none.
+    pub fn types<C: Into<Column>>(
+        mut self,
+        types: impl IntoIterator<Item = (C, ColumnType)>,
+    ) -> Result<Self, DataError> {
+        for (column, wanted) in types {
+            let column = self.position(&column.into())?;
+            self.retype(column, wanted)?;
+            set(&mut self.plan.types, column, wanted);
+        }
+        Ok(self)
+    }
+
+    /// Leaves columns out: they are no features.
+    ///
+    /// # Errors
+    /// There is no such column.
+    pub fn ignore(mut self, columns: impl Into<Columns>) -> Result<Self, DataError> {
+        for column in self.positions(&columns.into())? {
+            if !self.plan.ignore.contains(&column) {
+                self.plan.ignore.push(column);
+            }
+        }
+        self.plan.ignore.sort_unstable();
+        Ok(self)
+    }
+
+    /// Says what becomes of the gaps of columns: `.missing("age", Missing::Mean)`,
+    /// `.missing(["age", "fare"], Missing::Median.with_indicator())`. They are refused by default.
+    ///
+    /// # Errors
+    /// There is no such column.
+    pub fn missing(
+        mut self,
+        columns: impl Into<Columns>,
+        rule: impl Into<MissingRule>,
+    ) -> Result<Self, DataError> {
+        let rule = rule.into();
+        for column in self.positions(&columns.into())? {
+            set(&mut self.plan.missing, column, rule.clone());
+        }
+        Ok(self)
+    }
+
+    /// Says how the texts of columns become numbers; columns of numbers become categories. By
+    /// default [`Categories::one_hot`] of columns with at most 50 different texts.
+    ///
+    /// # Errors
+    /// There is no such column, or an ordinal's unknown categories are to be zeros.
+    pub fn categories(
+        mut self,
+        columns: impl Into<Columns>,
+        categories: Categories,
+    ) -> Result<Self, DataError> {
+        if categories.how == How::Ordinal && categories.unknown == Unknown::Zeros {
+            return Err(DataError::Setting {
+                setting: "Categories::ordinal().unknown",
+                value: "Unknown::Zeros".to_owned(),
+                expected: "Unknown::Refuse or Unknown::Rare, because 0 is the first category"
+                    .to_owned(),
+            });
+        }
+        for column in self.positions(&columns.into())? {
+            self.retype(column, ColumnType::Category)?;
+            set(&mut self.plan.types, column, ColumnType::Category);
+            set(&mut self.plan.categories, column, categories);
+        }
+        Ok(self)
+    }
+
+    /// Says which column tells how much a row counts, instead of being a feature: numbers, at
+    /// least 0.
+    ///
+    /// # Errors
+    /// There is no such column.
+    pub fn weights(mut self, column: impl Into<Column>) -> Result<Self, DataError> {
+        self.plan.weights = Some(self.position(&column.into())?);
+        Ok(self)
+    }
+
+    /// Says which column tells what rows belong together, such as those of one patient, instead of
+    /// being a feature.
+    ///
+    /// # Errors
+    /// There is no such column.
+    pub fn group(mut self, column: impl Into<Column>) -> Result<Self, DataError> {
+        self.plan.group = Some(self.position(&column.into())?);
+        Ok(self)
+    }
+
+    /// Says which column tells when a row was taken, instead of being a feature: numbers, or dates
+    /// that sort as text (`2026-11-28`, `2026-11-28 13:05:00`).
+    ///
+    /// # Errors
+    /// There is no such column.
+    pub fn time(mut self, column: impl Into<Column>) -> Result<Self, DataError> {
+        self.plan.time = Some(self.position(&column.into())?);
+        Ok(self)
+    }
+
+    /// What becomes of a column that is a feature.
+    pub(super) fn rule(&self, column: usize) -> Result<ColumnRule, DataError> {
+        let missing = self.plan.missing_of(column);
+        let name = &self.names[column];
+        let refuse = |reason: String| {
+            Err(DataError::File {
+                path: self.path.clone(),
+                place: format!("column {name:?}"),
+                reason,
+            })
+        };
+        let said = get(&self.plan.categories, column).copied();
+        let Data::Texts(texts) = &self.columns[column] else {
+            return match missing.fill {
+                Missing::Text(text) => refuse(format!(
+                    "its gaps are to be {text:?}, and it has numbers; use Missing::Constant"
+                )),
+                _ => Ok(ColumnRule { missing, categories: None }),
+            };
+        };
+        if self.is_mixed(column) {
+            return Err(self.not_numbers(column));
+        }
+        if matches!(missing.fill, Missing::Mean | Missing::Median | Missing::Constant(_)) {
+            return refuse(
+                "its gaps are to be a number, and it has texts; use Missing::MostFrequent or \
+                 Missing::Text"
+                    .to_owned(),
+            );
+        }
+        match said {
+            Some(categories) => Ok(ColumnRule { missing, categories: Some(categories) }),
+            None if self.type_of(column) == ColumnType::Category => {
+                Ok(ColumnRule { missing, categories: Some(Categories::one_hot()) })
+            }
+            None => refuse(format!(
+                "it has {} different texts; leave it out by .ignore({name:?}), or make features \
+                 of them by .categories({name:?}, Categories::one_hot().rare_below(…))",
+                texts.names.len()
+            )),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Which columns are meant.
+
+/// Which column of a table: by name, by number counted from 0, or the last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column(pub(super) Which);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    Last,
+    Number(usize),
+    Name(String),
+}
+
+impl Column {
+    /// The last column.
+    pub fn last() -> Self {
+        Self(Which::Last)
+    }
+}
+
+/// One column or several, in this order: `"price"`, `3`, `["x", "y"]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Columns(pub(super) Vec<Column>);
+
+impl<C: Into<Column>> From<C> for Columns {
+    fn from(column: C) -> Self {
+        Self(vec![column.into()])
+    }
+}
+
+impl<C: Into<Column>, const N: usize> From<[C; N]> for Columns {
+    fn from(columns: [C; N]) -> Self {
+        Self(columns.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<C: Into<Column>> From<Vec<C>> for Columns {
+    fn from(columns: Vec<C>) -> Self {
+        Self(columns.into_iter().map(Into::into).collect())
+    }
+}
+
+impl From<&str> for Column {
+    fn from(name: &str) -> Self {
+        Self(Which::Name(name.to_owned()))
+    }
+}
+
+impl From<usize> for Column {
+    fn from(number: usize) -> Self {
+        Self(Which::Number(number))
+    }
+}
