@@ -12,7 +12,10 @@ pub use trainbook_store::RunId;
 
 pub use crate::Error;
 pub use crate::checks::{DevRun, InitReport, LrCurve};
-pub use crate::data::{Array, Column, Dataset, Mix, Normalize, Part, Split, Targets};
+pub use crate::data::{
+    Array, Categories, Column, ColumnType, CsvOptions, Dataset, Missing, Mix, Normalize, Part,
+    Split, TargetScaling, Targets, Unknown,
+};
 pub use crate::history::Store;
 pub use crate::metric::{self, Metric};
 pub use crate::nn::layer::{self, Kinds, Sequential};

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use trainbook_core::random::Seed;
 
+use super::DataError;
 use super::normalize::Normalize;
 use super::scaling::TargetScaling;
 use super::split::Split;
-use super::table::TablePlan;
+use super::table::{Table, TablePlan};
 
 /// How a data set was made: enough to make it again where its file is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,23 @@ pub struct DataRecipe {
     /// At most so many rows of each part, the first ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_rows: Option<usize>,
+}
+
+impl DataRecipe {
+    /// Reads another file as the one was read from which the data came: the same words for a gap,
+    /// the same decimal sign if one was named; what was found by looking is looked for again.
+    ///
+    /// # Errors
+    /// As [`Dataset::csv`]; or the data came from no table.
+    pub fn table(&self, path: impl AsRef<Path>) -> Result<Table, DataError> {
+        match &self.origin {
+            Origin::Csv { plan, .. } => plan.like(path.as_ref()),
+            _ => Err(DataError::Refused {
+                action: "read a table for",
+                reason: "they came from no table".to_owned(),
+            }),
+        }
+    }
 }
 
 /// Where the rows of a data set came from.

@@ -45,7 +45,7 @@ pub use error::NnError;
 pub use host::{HostLayer, HostPass, HostTensor, Matrix, gemm};
 pub use init::{Gain, Init, Scheme};
 pub use network::{Describe, Network, Row, Summary};
-pub use onnx_form::OnnxPass;
+pub use onnx_form::{Around, OnnxPass};
 pub use parameters::{Layout, Role, Slot};
 pub use plan::{Node, Plan, Planned};
 pub use sample::{Kind, PaddingIndex, Sample};

@@ -179,9 +179,18 @@ impl<'a> OnnxPass<'a> {
     }
 }
 
+/// What stands around a network in its graph.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Around<'a> {
+    /// Offset and scale for each number of a sample: in front is `(input − offset) · scale`.
+    pub normalization: Option<(&'a [f32], &'a [f32])>,
+    /// Offset and scale for each output of a sample: behind it is `output / scale + offset`, which undoes a
+    /// scaling of the targets.
+    pub unscaling: Option<(&'a [f32], &'a [f32])>,
+}
+
 /// The graph of a network with these values: takes `input`, the samples as they are, and gives
-/// `output`. With `normalization` (offset and scale for each number of a sample) it begins with
-/// `(input − offset) · scale`.
+/// `output`.
 ///
 /// # Errors
 /// A layer has no ONNX form.
@@ -189,7 +198,7 @@ pub(crate) fn graph(
     planned: &Planned,
     values: &[f32],
     output: &str,
-    normalization: Option<(&[f32], &[f32])>,
+    around: Around<'_>,
 ) -> Result<Graph, NnError> {
     let sample = &planned.root.input.shape;
     let shape: Vec<Dim> =
@@ -202,7 +211,7 @@ pub(crate) fn graph(
         let Values::One(mut value) = given.clone() else {
             return Err(no_form("the network".to_owned(), "it takes one input"));
         };
-        if let Some((offset, scale)) = normalization {
+        if let Some((offset, scale)) = around.normalization {
             let scope = "normalize";
             let offset = graph.weight(scope, "offset", sample, offset.to_vec())?;
             let scale = graph.weight(scope, "scale", sample, scale.to_vec())?;
@@ -210,9 +219,17 @@ pub(crate) fn graph(
             value = graph.node(scope, "Mul", &[&value.name, &scale], &[])?;
         }
         let mut pass = OnnxPass::new(graph, &planned.root, planned.layout.slots(), values);
-        let given = pass.run(&value).map_err(|fault| {
+        let mut given = pass.run(&value).map_err(|fault| {
             no_form(fault.place.unwrap_or_else(|| "the network".to_owned()), &fault.reason)
         })?;
+        if let Some((offset, scale)) = around.unscaling {
+            let scope = "unscale";
+            let sample = &planned.root.output.shape;
+            let offset = graph.weight(scope, "offset", sample, offset.to_vec())?;
+            let scale = graph.weight(scope, "scale", sample, scale.to_vec())?;
+            given = graph.node(scope, "Div", &[&given.name, &scale], &[])?;
+            given = graph.node(scope, "Add", &[&given.name, &offset], &[])?;
+        }
         Ok(Values::One(given))
     })?;
     Ok(graph)

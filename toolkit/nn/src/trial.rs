@@ -166,7 +166,7 @@ impl Trial {
     /// It has no ONNX form.
     pub fn graph(&self) -> Result<trainbook_onnx::Graph, NnError> {
         let values: Vec<f32> = self.values.iter().map(|v| *v as f32).collect();
-        crate::onnx_form::graph(&self.planned, &values, "output", None)
+        crate::onnx_form::graph(&self.planned, &values, "output", crate::Around::default())
     }
 
     /// The same in dfdx's operations, on the processor, in the precision `E`.

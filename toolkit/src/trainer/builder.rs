@@ -381,7 +381,13 @@ impl TrainerBuilder {
         let takes = loss.takes();
         let (per_row, found) = (takes.per_sample(output), self.data.targets_per_row());
         let width = output.last().copied().unwrap_or(1);
+        let of_the_unit = matches!(self.loss, Loss::BinaryCrossEntropy(_) | Loss::PoissonNll(_));
         match (takes, self.data.classes()) {
+            _ if of_the_unit && self.data.target_scaling().is_some() => wrong(format!(
+                "{} is of labels or counts as they are, and these targets are scaled; leave \
+                 `.scale_targets(…)` out",
+                loss.name()
+            )),
             (TargetKind::Classes, None) => wrong(format!(
                 "{} needs classes; `.target(…)` makes a column the class",
                 loss.name()

@@ -23,11 +23,12 @@ pub struct Evaluation {
     /// How many predictions were judged: the rows, or in sequences their positions, without those
     /// that do not count for the loss.
     pub judged: usize,
-    /// The mean loss over what was judged, or what the loss counts in its place.
+    /// The mean loss over what was judged, or what the loss counts in its place; of scaled targets,
+    /// if they are.
     pub loss: f64,
     /// How many were classified right; `None` for values.
     pub correct: Option<usize>,
-    /// The trainer's metrics, by name, in their order.
+    /// The trainer's metrics, by name, in their order; in the unit of the targets.
     pub metrics: Vec<Logged>,
 }
 
@@ -65,8 +66,15 @@ impl Evaluation {
             let (of_batch, by) = objective.sum(&outputs, &batch.targets)?;
             sum += of_batch;
             weight += by;
-            let (outputs, targets) =
+            let (mut outputs, mut targets) =
                 what_counts(objective, outputs.numbers(), width, &batch.targets);
+            if let (Some(scaling), Targets::Values(values)) =
+                (data.target_scaling(), targets.to_mut())
+            {
+                // Metrics are in the unit of the targets, the loss is in what it is trained on.
+                scaling.invert(outputs.to_mut());
+                scaling.invert(values);
+            }
             judged += targets.len();
             tallies.iter_mut().for_each(|tally| tally.add(&outputs, &targets, None));
         }

@@ -11,7 +11,7 @@ use super::evaluation::Evaluation;
 use super::predict::normalized;
 use crate::Error;
 use crate::data::Part;
-use crate::nn::DFDX;
+use crate::nn::{Around, DFDX};
 use crate::onnx::{
     self, Array, Element, ExportOptions, ExportReport, Graph, Head, Value, Verifier,
 };
@@ -103,9 +103,13 @@ impl Run {
     fn graph_of(&self, export: &Export) -> Result<Graph, Error> {
         let normalization = self.data.normalization();
         let wanted = !export.normalized_input && !normalization.is_identity();
-        let in_front = wanted.then_some((&*normalization.offset, &*normalization.scale));
+        let around = Around {
+            normalization: wanted.then_some((&*normalization.offset, &*normalization.scale)),
+            unscaling: (self.data.target_scaling())
+                .map(|scaling| (&*scaling.offset, &*scaling.scale)),
+        };
         let output = if self.data.classes().is_some() { "logits" } else { "values" };
-        Ok(self.model.graph(output, in_front)?.with_head(export.head)?)
+        Ok(self.model.graph(output, around)?.with_head(export.head)?)
     }
 
     /// Writes the network to an ONNX file, which exists only if ONNX Runtime computed the same from
@@ -153,7 +157,7 @@ impl Run {
         let forward = |inputs: &[Array]| {
             let Some(input) = inputs.first() else { return Ok(Vec::new()) };
             let logits = if export.normalized_input {
-                self.model.predict(input).map_err(Error::from)
+                self.predict_on_normalized(input)
             } else {
                 self.predict_on(input)
             }?;
@@ -198,6 +202,16 @@ impl Run {
             put(
                 "normalization",
                 json!({"in_graph": in_graph, "offset": offset, "scale": scale}).to_string(),
+            );
+        }
+        if let Some(encoding) = self.data.encoding().filter(|encoding| !encoding.is_plain()) {
+            put("encoding", json!(encoding).to_string());
+        }
+        if let Some(scaling) = self.data.target_scaling() {
+            let (offset, scale) = (&scaling.offset, &scaling.scale);
+            put(
+                "target_scaling",
+                json!({"undone_in_graph": true, "offset": offset, "scale": scale}).to_string(),
             );
         }
         if let Some(classes) = self.data.classes() {

@@ -24,14 +24,20 @@ impl Predictor<'_> {
     }
 
     fn outputs(&self, input: &Array) -> Result<Array, Error> {
-        Ok(match &input.numbers {
+        let mut outputs = match &input.numbers {
             Numbers::F32(numbers) => {
                 let normalized =
                     Array::f32(input.shape.clone(), normalized(self.data, numbers.clone()));
                 self.model.predict(&normalized)?
             }
             Numbers::I64(_) => self.model.predict(input)?,
-        })
+        };
+        if let (Some(scaling), Numbers::F32(values)) =
+            (self.data.target_scaling(), &mut outputs.numbers)
+        {
+            scaling.invert(values);
+        }
+        Ok(outputs)
     }
 
     fn probabilities(&self, input: &Array) -> Result<Array, Error> {
@@ -63,7 +69,8 @@ impl Run {
         Predictor { model: &*self.model, data: &self.data, loss: &self.loss }
     }
 
-    /// The network's raw outputs for rows as they stand in the data file, row-major.
+    /// The network's raw outputs for rows of features before normalisation, row-major; where targets
+    /// were scaled, in their own unit.
     ///
     /// # Errors
     /// The rows are not such as the network was fitted to.
@@ -72,12 +79,17 @@ impl Run {
     }
 
     /// The network's raw outputs for rows as they stand in the data: numbers before normalisation,
-    /// or indices; the batch is the first dimension of both.
+    /// or indices; the batch is the first dimension of both. Where targets were scaled, in their own
+    /// unit.
     ///
     /// # Errors
     /// The rows are not such as the network was fitted to.
     pub fn predict_on(&self, input: &Array) -> Result<Array, Error> {
         self.predictor().outputs(input)
+    }
+
+    pub(super) fn predict_on_normalized(&self, input: &Array) -> Result<Array, Error> {
+        self.predictor().of_normalized(input)
     }
 
     /// Probabilities in place of the raw outputs: their softmax over the classes, or with

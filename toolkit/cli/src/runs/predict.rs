@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::NonEmptyStringValueParser;
 use trainbook::Error;
-use trainbook::data::{DataError, Dataset};
+use trainbook::data::{ColumnEncoding, DataError};
 use trainbook::history::Store;
 use trainbook::nn::layer::Kinds;
 use trainbook::onnx::Head;
@@ -20,7 +20,7 @@ pub struct Arguments {
     /// The run: its id, or a beginning of it that no other has
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     run: String,
-    /// The rows, as CSV with the columns of the run's data; the target may be left out
+    /// The rows, written like the file that the run was trained on: raw, with the same columns in any order; the target may be left out
     rows: PathBuf,
     /// Where to write the predictions [default: standard output]
     #[arg(short, long, value_name = "FILE")]
@@ -39,7 +39,8 @@ pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Res
     }
     let shared = Shared { store, json: false };
     let stored = Store::from(shared.open_store()?).run(&run)?;
-    let data = stored.recipe()?.data.make()?;
+    let recipe = stored.recipe()?.data;
+    let data = recipe.make()?;
     if data.is_of_indices() {
         let reason = "it is a text, and rows of a CSV file are numbers".to_owned();
         return Err(DataError::Refused { action: "predict rows of", reason }.into());
@@ -53,16 +54,26 @@ pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Res
         });
     }
     let run = stored.load_on(&data, &Kinds::standard())?;
-    let table = Dataset::csv(&rows)?;
-    let names = data.feature_names();
-    let features = table.features(names)?;
+    let Some(encoding) = data.encoding() else {
+        let reason = "its data are no table, so that it is not known what a column is".to_owned();
+        return Err(DataError::Refused { action: "predict rows of", reason }.into());
+    };
+    let table = recipe.table(&rows)?;
+    let features = encoding.encode(&table)?;
     // Without a header all columns were taken.
+    let names: Vec<&str> = encoding.columns().iter().map(ColumnEncoding::name).collect();
     if table.columns().len() > names.len() {
-        let extra = table.columns().iter().filter(|name| !names.contains(name));
-        let extra: Vec<_> = extra.map(String::as_str).collect();
+        let extra = table.columns().iter().map(String::as_str);
+        let extra: Vec<&str> = extra.filter(|name| !names.contains(name)).collect();
         output::note(&format!("columns that are no features are left out: {}", extra.join(", ")));
     }
-    let mut csv = String::from(if classes.is_empty() { "value" } else { "class" });
+    let mut csv = match (classes.is_empty(), data.targets_per_row()) {
+        (false, _) => "class".to_owned(),
+        (true, 1) => "value".to_owned(),
+        (true, several) => {
+            (0..several).map(|at| format!("value_{at}")).collect::<Vec<_>>().join(",")
+        }
+    };
     if probabilities {
         csv.extend(classes.iter().map(|class| format!(",probability_{class}")));
     }
@@ -70,7 +81,7 @@ pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Res
     for batch in features.chunks(BATCH * data.width()) {
         let count = batch.len() / data.width();
         let outputs = run.predict(batch, count)?;
-        csv.push_str(&lines(outputs, count, &classes, probabilities));
+        csv.push_str(&lines(outputs, count, classes, probabilities));
     }
     match out {
         Some(path) => write(&path, &csv),
@@ -88,7 +99,10 @@ fn lines(outputs: Vec<f32>, count: usize, classes: &[String], probabilities: boo
     for (row, numbers) in first.chunks_exact(width).enumerate() {
         match rest.first().and_then(|best| classes.get(best[row] as usize)) {
             Some(class) => lines.push_str(class),
-            None => lines.push_str(&numbers[0].to_string()),
+            None => {
+                let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+                lines.push_str(&numbers.join(","));
+            }
         }
         if probabilities {
             lines.extend(numbers.iter().map(|number| format!(",{number}")));

@@ -303,3 +303,13 @@ fn some(names: &[String]) -> String {
     }
     text
 }
+
+impl Encoding {
+    /// Whether every feature is a column of numbers as it stands, without gaps.
+    pub fn is_plain(&self) -> bool {
+        let plain = |column: &ColumnEncoding| {
+            column.kind == Kind::Number && column.fill.is_none() && !column.indicator
+        };
+        self.columns.iter().all(plain)
+    }
+}

@@ -52,6 +52,14 @@ impl TablePlan {
         is_default(self)
     }
 
+    /// Reads another table that is written alike.
+    pub(crate) fn like(&self, path: &std::path::Path) -> Result<Table, DataError> {
+        match self.json_lines {
+            true => Table::read_json_lines(path),
+            false => Table::read(path, &self.options),
+        }
+    }
+
     /// Reads the table again, with all that was said.
     pub(crate) fn read(&self, path: &std::path::Path) -> Result<Table, DataError> {
         let mut table = match self.json_lines {

@@ -28,7 +28,7 @@ pub use threads::{Movable, Shareable};
 
 use crate::optim::{Optimizer, ParameterGroup};
 use crate::plan::Planned;
-use crate::{Init, Network, NnError, Sample};
+use crate::{Around, Init, Network, NnError, Sample};
 
 /// A network being trained, wherever and in whatever precision: one step's arithmetic.
 pub trait Task: Gradients + Weights + Movable {
@@ -82,13 +82,8 @@ pub trait Model: Shareable {
     /// The rows are not such as the network was fitted to.
     fn predict(&self, input: &Array) -> Result<Array, NnError>;
 
-    /// The network as an ONNX graph, with `normalization` (offset and scale per feature) in front
-    /// where given.
-    fn graph(
-        &self,
-        output: &str,
-        normalization: Option<(&[f32], &[f32])>,
-    ) -> Result<Graph, NnError>;
+    /// The network as an ONNX graph, with what is to stand around it.
+    fn graph(&self, output: &str, around: Around<'_>) -> Result<Graph, NnError>;
 }
 
 /// What is needed to build a [`Task`].

@@ -14,12 +14,12 @@ use trainbook_onnx::Graph;
 
 use super::batch_loss::Gathered;
 use super::{BatchLoss, Loss, Model, Recipe, Task, TaskState, indices};
-use crate::NnError;
 use crate::context::Context;
 use crate::on_dfdx::{Backend, Flow, Pass, Tensors};
 use crate::optim::{OptimizerState, Treatment, treatments};
 use crate::parameters::Slot;
 use crate::plan::Planned;
+use crate::{Around, NnError};
 
 /// A network on the device `D`, being trained.
 pub struct OnDevice<D: Backend<f32>> {
@@ -374,12 +374,8 @@ impl<D: Backend<f32>> Model for Held<D> {
         Ok(Array::f32(outputs.shape().to_vec(), outputs.flat().as_vec()))
     }
 
-    fn graph(
-        &self,
-        output: &str,
-        normalization: Option<(&[f32], &[f32])>,
-    ) -> Result<Graph, NnError> {
+    fn graph(&self, output: &str, around: Around<'_>) -> Result<Graph, NnError> {
         let values = self.planned.layout.flat(&self.weights());
-        crate::onnx_form::graph(&self.planned, &values, output, normalization)
+        crate::onnx_form::graph(&self.planned, &values, output, around)
     }
 }

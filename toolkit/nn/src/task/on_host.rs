@@ -13,11 +13,11 @@ use trainbook_onnx::Graph;
 
 use super::batch_loss::Gathered;
 use super::{BatchLoss, Loss, Model, Recipe, Task, TaskState, indices};
-use crate::NnError;
 use crate::context::Context;
 use crate::host::{Aside, HostPass, HostTensor, Memory};
 use crate::optim::{Optimizer, Step, Treatment, treatments};
 use crate::plan::Planned;
+use crate::{Around, NnError};
 
 /// A network in the processor's memory, being trained.
 pub struct OnHost {
@@ -356,12 +356,8 @@ impl Model for Held {
         Ok(Array::f32(outputs.shape.clone(), outputs.into_numbers()))
     }
 
-    fn graph(
-        &self,
-        output: &str,
-        normalization: Option<(&[f32], &[f32])>,
-    ) -> Result<Graph, NnError> {
-        crate::onnx_form::graph(&self.planned, &self.values, output, normalization)
+    fn graph(&self, output: &str, around: Around<'_>) -> Result<Graph, NnError> {
+        crate::onnx_form::graph(&self.planned, &self.values, output, around)
     }
 }
 
