@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::NonEmptyStringValueParser;
 use trainbook::Error;
-use trainbook::data::{ColumnEncoding, DataError};
+use trainbook::data::{ColumnEncoding, DataError, Dataset};
 use trainbook::history::Store;
 use trainbook::nn::layer::Kinds;
 use trainbook::onnx::Head;
@@ -67,49 +67,62 @@ pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Res
         let extra: Vec<&str> = extra.filter(|name| !names.contains(name)).collect();
         output::note(&format!("columns that are no features are left out: {}", extra.join(", ")));
     }
-    let mut csv = match (classes.is_empty(), data.targets_per_row()) {
-        (false, _) => "class".to_owned(),
-        (true, 1) => "value".to_owned(),
-        (true, several) => {
-            (0..several).map(|at| format!("value_{at}")).collect::<Vec<_>>().join(",")
-        }
-    };
-    if probabilities {
-        csv.extend(classes.iter().map(|class| format!(",probability_{class}")));
-    }
-    csv.push('\n');
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    let mut written = csv.write_record(header(&data, probabilities));
     for batch in features.chunks(BATCH * data.width()) {
         let count = batch.len() / data.width();
         let outputs = run.predict(batch, count)?;
-        csv.push_str(&lines(outputs, count, classes, probabilities));
+        for line in lines(outputs, count, classes, probabilities) {
+            written = written.and_then(|()| csv.write_record(&line));
+        }
     }
+    let bytes = written
+        .map_err(std::io::Error::from)
+        .and_then(|()| csv.into_inner().map_err(csv::IntoInnerError::into_error))
+        .map_err(|source| Error::Write {
+            path: out.clone().unwrap_or_else(|| "the answer".into()),
+            source,
+        })?;
+    let csv = String::from_utf8_lossy(&bytes);
     match out {
         Some(path) => write(&path, &csv),
         None => output::line(csv.trim_end()),
     }
 }
 
+fn header(data: &Dataset, probabilities: bool) -> Vec<String> {
+    let classes = data.class_names();
+    let mut header = match (classes.is_empty(), data.targets_per_row()) {
+        (false, _) => vec!["class".to_owned()],
+        (true, 1) => vec!["value".to_owned()],
+        (true, several) => (0..several).map(|at| format!("value_{at}")).collect(),
+    };
+    if probabilities {
+        header.extend(classes.iter().map(|class| format!("probability_{class}")));
+    }
+    header
+}
+
 /// The answer for `count` rows, computed as the heads of an exported file are.
-fn lines(outputs: Vec<f32>, count: usize, classes: &[String], probabilities: bool) -> String {
+fn lines(
+    outputs: Vec<f32>,
+    count: usize,
+    classes: &[String],
+    probabilities: bool,
+) -> Vec<Vec<String>> {
     let width = outputs.len() / count;
     let head = Head { softmax: probabilities, class: !classes.is_empty() };
     let answer = head.apply(outputs, width);
-    let mut lines = String::new();
-    let [first, rest @ ..] = &*answer else { return lines };
-    for (row, numbers) in first.chunks_exact(width).enumerate() {
+    let [first, rest @ ..] = &*answer else { return Vec::new() };
+    let line = |(row, numbers): (usize, &[f32])| {
+        let text = || numbers.iter().map(ToString::to_string);
         match rest.first().and_then(|best| classes.get(best[row] as usize)) {
-            Some(class) => lines.push_str(class),
-            None => {
-                let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-                lines.push_str(&numbers.join(","));
-            }
+            Some(class) if probabilities => std::iter::once(class.clone()).chain(text()).collect(),
+            Some(class) => vec![class.clone()],
+            None => text().collect(),
         }
-        if probabilities {
-            lines.extend(numbers.iter().map(|number| format!(",{number}")));
-        }
-        lines.push('\n');
-    }
-    lines
+    };
+    first.chunks_exact(width).enumerate().map(line).collect()
 }
 
 /// Writes beside the file, which gets its name when it is whole.
