@@ -46,7 +46,7 @@ pub(crate) fn check_data(
             "{} weights are given; it takes one for each of {expected} targets",
             weights.len()
         )),
-        Some(weights) => match weights.iter().find(|weight| !(**weight >= 0.0)) {
+        Some(weights) => match weights.iter().find(|weight| weight.is_nan() || **weight < 0.0) {
             Some(weight) => wrong(format!("a weight is {weight}; it must be at least 0")),
             None => Ok(()),
         },

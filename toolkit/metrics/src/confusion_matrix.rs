@@ -7,8 +7,9 @@ use trainbook_core::batch::{TargetKind, Targets};
 use trainbook_core::text_table::{Align, Table};
 
 use crate::check::check_data;
-use crate::counting::{Counted, with_classes};
+use crate::counting::Counted;
 use crate::measure::{Tally, largest};
+use crate::rows::Rows;
 use crate::{ClassificationReport, MetricError};
 
 /// How often each class is taken for each: a line for each class, a column for each that it is taken
@@ -46,9 +47,13 @@ impl ConfusionMatrix {
         Ok(matrix)
     }
 
-    /// Adds rows, as [`Tally::add`] does. Classes without a name are left out.
+    /// Adds rows, as [`Tally::add`](crate::Tally::add) does. Classes without a name are left out.
     pub fn add(&mut self, outputs: &[f32], targets: &Targets, weights: Option<&[f32]>) {
-        for (row, class, weight) in with_classes(outputs, self.classes.len(), targets, weights) {
+        self.add_rows(Rows { outputs, targets, weights });
+    }
+
+    fn add_rows(&mut self, rows: Rows<'_>) {
+        for (row, class, weight) in rows.classes(self.classes.len()) {
             let place = match largest(row) {
                 Some(taken) => self.counts.get_mut(class).and_then(|line| line.get_mut(taken)),
                 None => self.unplaced.get_mut(class),
@@ -131,7 +136,7 @@ pub(crate) fn confusion(
 ) -> Box<dyn Tally> {
     Box::new(Counted {
         counted: ConfusionMatrix::new((0..classes).map(|class| class.to_string())),
-        add: ConfusionMatrix::add,
+        add: ConfusionMatrix::add_rows,
         value: move |matrix: &ConfusionMatrix| {
             if matrix.total() == 0.0 { f64::NAN } else { value(matrix) }
         },

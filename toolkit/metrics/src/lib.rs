@@ -55,12 +55,14 @@ mod confusion_matrix;
 mod counting;
 mod custom;
 mod error;
+mod hits;
 mod labels;
 mod measure;
 mod metric;
 mod probability;
 mod ranking;
 mod reliability_bins;
+mod rows;
 mod values;
 
 pub use average::Average;

@@ -3,9 +3,9 @@
 use trainbook_core::batch::Targets;
 
 use crate::average::Average;
-use crate::counting::{all_values, with_classes};
 use crate::measure::Tally;
 use crate::probability::log_softmax;
+use crate::rows::Rows;
 
 /// A score, whether what it speaks of holds, and how much that counts.
 #[derive(Clone, Copy)]
@@ -138,9 +138,10 @@ impl Ranking {
 
 impl Tally for Ranking {
     fn add(&mut self, outputs: &[f32], targets: &Targets, weights: Option<&[f32]>) {
+        let rows = Rows { outputs, targets, weights };
         match &mut self.holds {
             Holds::Class(classes) => {
-                for (row, class, weight) in with_classes(outputs, self.width, targets, weights) {
+                for (row, class, weight) in rows.classes(self.width) {
                     log_softmax(row, &mut self.logs);
                     let log = |column: &usize| self.logs.get(*column).copied().unwrap_or(f64::NAN);
                     self.scores.extend(self.columns.iter().map(log));
@@ -148,7 +149,7 @@ impl Tally for Ranking {
                 }
             }
             Holds::Label(labels) => {
-                for (at, (x, y, weight)) in all_values(outputs, targets, weights).enumerate() {
+                for (at, (x, y, weight)) in rows.every().enumerate() {
                     if self.columns.contains(&(at % self.width)) {
                         self.scores.push(x);
                         labels.push((y > 0.5, weight));

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
 use trainbook_core::batch::TargetKind;
 
-use crate::average::recall;
-use crate::counting::class_hits;
+use crate::hits::class_hits;
+use crate::hits::recall;
 use crate::measure::{Measure, Tally};
 
 /// `balanced_accuracy`: the mean of each class's recall, over the classes that occur; for classes of

@@ -6,8 +6,8 @@ use trainbook_core::batch::TargetKind;
 
 use crate::Average;
 use crate::MetricError;
-use crate::average::f_beta;
-use crate::counting::class_hits;
+use crate::hits::class_hits;
+use crate::hits::f_beta;
 use crate::measure::{Measure, Tally};
 
 /// `macro_f2` with β = 2, `macro_f0_5` with β = ½: `(1 + β²)·right / (β²·rows + taken)`, the harmonic

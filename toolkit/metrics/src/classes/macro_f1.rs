@@ -5,8 +5,8 @@ use trainbook_callbacks::Direction;
 use trainbook_core::batch::TargetKind;
 
 use crate::Average;
-use crate::average::f_beta;
-use crate::counting::class_hits;
+use crate::hits::class_hits;
+use crate::hits::f_beta;
 use crate::measure::{Measure, Tally};
 
 /// `macro_f1`: the mean over all classes of `2·right / (rows + taken)`, the harmonic mean of precision

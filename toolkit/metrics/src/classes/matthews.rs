@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
 use trainbook_core::batch::TargetKind;
 
-use crate::counting::{Hits, class_hits};
+use crate::hits::{Hits, class_hits};
 use crate::measure::{Measure, Tally};
 
 /// `matthews`: the correlation between classes and predictions, from −1 to 1; 0 says no more than

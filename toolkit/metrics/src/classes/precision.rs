@@ -6,8 +6,8 @@ use trainbook_core::batch::TargetKind;
 
 use crate::Average;
 use crate::MetricError;
-use crate::average::precision;
-use crate::counting::class_hits;
+use crate::hits::class_hits;
+use crate::hits::precision;
 use crate::measure::{Measure, Tally};
 
 /// `macro_precision`: of the rows taken for a class the share that is of it, `right / taken`; 0 for a

@@ -6,8 +6,8 @@ use trainbook_core::batch::TargetKind;
 
 use crate::Average;
 use crate::MetricError;
-use crate::average::recall;
-use crate::counting::class_hits;
+use crate::hits::class_hits;
+use crate::hits::recall;
 use crate::measure::{Measure, Tally};
 
 /// `macro_recall`: of the rows of a class the share that is taken for it, `right / rows`; 0 for a class

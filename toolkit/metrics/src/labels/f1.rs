@@ -6,8 +6,8 @@ use trainbook_core::batch::TargetKind;
 
 use crate::Average;
 use crate::MetricError;
-use crate::average::f_beta;
-use crate::counting::label_hits;
+use crate::hits::f_beta;
+use crate::hits::label_hits;
 use crate::measure::{Measure, Tally};
 
 /// `label_macro_f1`: `2·right / (holds + predicted)` of each label, which is predicted by a logit above

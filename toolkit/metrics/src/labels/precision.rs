@@ -6,8 +6,8 @@ use trainbook_core::batch::TargetKind;
 
 use crate::Average;
 use crate::MetricError;
-use crate::average::precision;
-use crate::counting::label_hits;
+use crate::hits::label_hits;
+use crate::hits::precision;
 use crate::measure::{Measure, Tally};
 
 /// `label_macro_precision`: of the rows for which a label is predicted, by a logit above 0, the share

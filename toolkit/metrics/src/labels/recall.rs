@@ -6,8 +6,8 @@ use trainbook_core::batch::TargetKind;
 
 use crate::Average;
 use crate::MetricError;
-use crate::average::recall;
-use crate::counting::label_hits;
+use crate::hits::label_hits;
+use crate::hits::recall;
 use crate::measure::{Measure, Tally};
 
 /// `label_macro_recall`: of the rows for which a label holds the share for which it is predicted, by a
