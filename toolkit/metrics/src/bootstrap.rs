@@ -19,8 +19,8 @@ pub struct Interval {
     pub high: f64,
     /// How often such an interval covers the truth, from 0 to 1.
     pub level: f64,
-    /// How many draws had a value, of as many as were asked for. In those that are left out the metric
-    /// was NaN, for example since a class did not occur.
+    /// How many draws had a value, of as many as were asked for. In those that are left out the
+    /// metric was NaN, for example since a class did not occur.
     pub draws: usize,
 }
 
@@ -33,11 +33,11 @@ impl std::fmt::Display for Interval {
 
 /// Efron's bootstrap with percentiles: rows are drawn with replacement, as many as there are, again
 /// and again; the interval holds the middle part of the metric's values (Efron and Tibshirani, An
-/// Introduction to the Bootstrap, 1993, chapter 13). Draw i takes from the stream `bootstrap` at index
-/// i, so that equal seeds give equal intervals, and more draws keep the ones before them.
+/// Introduction to the Bootstrap, 1993, chapter 13). Draw i takes from the stream `bootstrap` at
+/// index i, so that equal seeds give equal intervals, and more draws keep the ones before them.
 ///
-/// Memory: beside the outputs one copy of them and of the targets, what the metric keeps of them, and 8
-/// bytes for each draw. Time: that of the metric for each draw.
+/// Memory: beside the outputs one copy of them and of the targets, what the metric keeps of them,
+/// and 8 bytes for each draw. Time: that of the metric for each draw.
 ///
 /// ```
 /// use trainbook_core::{batch::Targets, random::Seed};
@@ -149,8 +149,8 @@ impl Bootstrap {
     }
 }
 
-/// The metric of these outputs and its interval of 95 %, by 1000 draws: [`Bootstrap::interval`] with its
-/// defaults.
+/// The metric of these outputs and its interval of 95 %, by 1000 draws: [`Bootstrap::interval`]
+/// with its defaults.
 ///
 /// # Errors
 /// Those of [`Bootstrap::interval`].

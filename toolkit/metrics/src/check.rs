@@ -4,7 +4,8 @@ use trainbook_core::batch::{TargetKind, Targets};
 
 use crate::MetricError;
 
-/// Whether outputs whose last dimension is `width` have targets, and weights, as a metric takes them.
+/// Whether outputs whose last dimension is `width` have targets, and weights, as a metric takes
+/// them.
 pub(crate) fn check_data(
     metric: &str,
     takes: TargetKind,

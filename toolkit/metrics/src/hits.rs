@@ -4,7 +4,8 @@ use crate::counting::Counted;
 use crate::measure::{Tally, largest};
 use crate::rows::Rows;
 
-/// Of a class, or label, the weight of its rows, of what is taken for it, and of what is so rightly.
+/// Of a class, or label, the weight of its rows, of what is taken for it, and of what is so
+/// rightly.
 pub(crate) type Hits = [f64; 3];
 
 /// Of what is taken for a class the share that is so rightly: `right / taken`, 0 where nothing is.
@@ -17,8 +18,8 @@ pub(crate) fn recall([rows, _, right]: Hits) -> f64 {
     share(right, rows)
 }
 
-/// The harmonic mean of precision and recall, recall counting β² as much: `(1 + β²)·right / (β²·rows +
-/// taken)`, 0 for a class that neither occurs nor is predicted.
+/// The harmonic mean of precision and recall, recall counting β² as much:
+/// `(1 + β²)·right / (β²·rows + taken)`, 0 for a class that neither occurs nor is predicted.
 pub(crate) fn f_beta([rows, taken, right]: Hits, beta: f64) -> f64 {
     share((1.0 + beta * beta) * right, beta * beta * rows + taken)
 }
@@ -46,8 +47,8 @@ pub(crate) fn class_hits(width: usize, value: impl Fn(&[Hits]) -> f64 + 'static)
     counted(width, add, value)
 }
 
-/// Begins to count the hits of each label, which is predicted by a logit above 0; `value` is what they
-/// come to, NaN without rows.
+/// Begins to count the hits of each label, which is predicted by a logit above 0; `value` is what
+/// they come to, NaN without rows.
 pub(crate) fn label_hits(width: usize, value: impl Fn(&[Hits]) -> f64 + 'static) -> Box<dyn Tally> {
     let add = |hits: &mut [Hits], rows: Rows<'_>| {
         let mut any = false;

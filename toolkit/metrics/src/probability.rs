@@ -2,9 +2,9 @@
 
 /// The logarithms of the probabilities of all classes, `x − log Σ exp x`, in f64, into `logs`. They
 /// are exact to the last digits however far the logits are apart: the most likely class's is
-/// `−log(1 + Σ exp(x − max))` over the others, which does not vanish beside 1. The sum is over sorted
-/// numbers, so that rows of the same numbers in another order tie. All are NaN where a logit is NaN or
-/// +∞, or all are −∞.
+/// `−log(1 + Σ exp(x − max))` over the others, which does not vanish beside 1. The sum is over
+/// sorted numbers, so that rows of the same numbers in another order tie. All are NaN where a logit
+/// is NaN or +∞, or all are −∞.
 pub(crate) fn log_softmax(row: &[f32], logs: &mut Vec<f64>) {
     logs.clear();
     let (best, max) = likeliest(row);

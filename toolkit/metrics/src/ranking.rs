@@ -27,8 +27,8 @@ pub(crate) fn roc_auc(scored: &mut [Scored]) -> f64 {
     area / (holding * below)
 }
 
-/// The precision at each threshold, weighted by how much recall is gained there: `Σ (Rₙ − Rₙ₋₁) Pₙ`;
-/// 0 if nothing holds.
+/// The precision at each threshold, weighted by how much recall is gained there:
+/// `Σ (Rₙ − Rₙ₋₁) Pₙ`; 0 if nothing holds.
 pub(crate) fn average_precision(scored: &mut [Scored]) -> f64 {
     let [mut sum, mut right, mut taken] = [0.0; 3];
     for [positive, negative] in groups(scored, |a, b| b.total_cmp(a)) {

@@ -13,8 +13,8 @@ use crate::probability::log_probability;
 use crate::rows::Rows;
 
 /// Rows by the probability of their likeliest class, in bins of equal width `((i − 1)/M, i/M]`: a
-/// reliability diagram as a value. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
-/// Shows itself as a table of the bins that have rows.
+/// reliability diagram as a value. Guo et al., "On Calibration of Modern Neural Networks", ICML
+/// 2017. Shows itself as a table of the bins that have rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReliabilityBins {
     /// The bins, from probability 0 to 1.
@@ -109,8 +109,8 @@ impl ReliabilityBins {
         off.sum::<f64>() / self.bins.iter().map(|bin| bin.rows).sum::<f64>()
     }
 
-    /// The maximum calibration error: the largest distance of a bin's confidence from its accuracy, from
-    /// 0 to 1; NaN without rows, and if any is in no bin.
+    /// The maximum calibration error: the largest distance of a bin's confidence from its accuracy,
+    /// from 0 to 1; NaN without rows, and if any is in no bin.
     pub fn largest_error(&self) -> f64 {
         if self.unplaced != 0.0 {
             return f64::NAN;

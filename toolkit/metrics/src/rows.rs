@@ -11,7 +11,8 @@ pub(crate) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// The logits, the class and the weight of each row or position. Those of weight 0 are left out.
+    /// The logits, the class and the weight of each row or position. Those of weight 0 are left
+    /// out.
     pub fn classes(self, width: usize) -> impl Iterator<Item = (&'a [f32], usize, f64)> {
         let classes: &[u32] = match self.targets {
             Targets::Classes(classes) => classes,
@@ -21,8 +22,8 @@ impl<'a> Rows<'a> {
         rows.map(|((row, class), weight)| (row, *class as usize, weight)).filter(|row| row.2 != 0.0)
     }
 
-    /// Each output, its value and its weight, and which of the `width` outputs of a row it is. Those
-    /// of weight 0 are left out.
+    /// Each output, its value and its weight, and which of the `width` outputs of a row it is.
+    /// Those of weight 0 are left out.
     pub fn columns(self, width: usize) -> impl Iterator<Item = (usize, f64, f64, f64)> {
         let width = width.max(1);
         let each = self.every().enumerate().filter(|(_, (_, _, weight))| *weight != 0.0);

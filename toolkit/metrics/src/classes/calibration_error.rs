@@ -10,11 +10,11 @@ use crate::counting::Counted;
 use crate::measure::{Measure, Tally};
 use crate::rows::Rows;
 
-/// `calibration_error`: the expected calibration error. Rows are put into bins of equal width by the
-/// probability of their likeliest class, `((i − 1)/M, i/M]`; the mean over rows of how far their bin's
-/// mean probability is from the share that is right in it. 0 is perfect. Guo et al., "On Calibration of
-/// Modern Neural Networks", ICML 2017, with their M = 15. [`ReliabilityBins`] are what it is made of.
-/// NaN where an output is.
+/// `calibration_error`: the expected calibration error. Rows are put into bins of equal width by
+/// the probability of their likeliest class, `((i − 1)/M, i/M]`; the mean over rows of how far
+/// their bin's mean probability is from the share that is right in it. 0 is perfect. Guo et al.,
+/// "On Calibration of Modern Neural Networks", ICML 2017, with their M = 15. [`ReliabilityBins`]
+/// are what it is made of. NaN where an output is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CalibrationError {

@@ -8,11 +8,11 @@ use crate::ConfusionMatrix;
 use crate::confusion_matrix::confusion;
 use crate::measure::{Measure, Tally};
 
-/// `cohen_kappa`: `1 − Σ w·counted / Σ w·expected` over all pairs of a class and what it is taken for,
-/// where w says how bad that is and what is expected follows from how often each occurs on either side:
-/// 1 is perfect, 0 is chance. `quadratic_kappa` is usual for grades. NaN where chance is always right.
-/// Rows without a largest output count as the worst there is. Cohen, Psychol. Bull. 70, 1968;
-/// scikit-learn's `cohen_kappa_score`.
+/// `cohen_kappa`: `1 − Σ w·counted / Σ w·expected` over all pairs of a class and what it is taken
+/// for, where w says how bad that is and what is expected follows from how often each occurs on
+/// either side: 1 is perfect, 0 is chance. `quadratic_kappa` is usual for grades. NaN where chance
+/// is always right. Rows without a largest output count as the worst there is. Cohen, Psychol.
+/// Bull. 70, 1968; scikit-learn's `cohen_kappa_score`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CohenKappa {

@@ -8,8 +8,8 @@ use crate::counting::Counted;
 use crate::measure::{Measure, Tally};
 use crate::rows::Rows;
 
-/// `max_error`: the largest `∣x − y∣` of all outputs, in the unit of the targets; a weight only says
-/// whether it counts. NaN where an output is. scikit-learn's `max_error`.
+/// `max_error`: the largest `∣x − y∣` of all outputs, in the unit of the targets; a weight only
+/// says whether it counts. NaN where an output is. scikit-learn's `max_error`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MaxError;
 

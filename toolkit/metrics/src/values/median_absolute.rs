@@ -8,11 +8,11 @@ use crate::counting::Counted;
 use crate::measure::{Measure, Tally};
 use crate::rows::Rows;
 
-/// `median_absolute`: the median of `∣x − y∣` of each output (each of the last dimension, over all rows
-/// and positions), averaged over the outputs, in the unit of the targets; outliers do not move it. Of an
-/// even number it is the mean of the middle two; with weights, of the two where half of the weight is
-/// reached exactly. NaN where an output is. scikit-learn's `median_absolute_error`. Memory: 16 bytes for
-/// each output.
+/// `median_absolute`: the median of `∣x − y∣` of each output (each of the last dimension, over all
+/// rows and positions), averaged over the outputs, in the unit of the targets; outliers do not move
+/// it. Of an even number it is the mean of the middle two; with weights, of the two where half of
+/// the weight is reached exactly. NaN where an output is. scikit-learn's `median_absolute_error`.
+/// Memory: 16 bytes for each output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MedianAbsolute;
 

@@ -52,8 +52,8 @@ impl Column {
     }
 }
 
-/// A mean, and Σ(v − mean)² around it, by Welford's method (Technometrics 4, 1962) with West's weights
-/// (Commun. ACM 22, 1979).
+/// A mean, and Σ(v − mean)² around it, by Welford's method (Technometrics 4, 1962) with West's
+/// weights (Commun. ACM 22, 1979).
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Spread {
     weight: f64,

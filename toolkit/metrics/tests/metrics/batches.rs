@@ -84,7 +84,8 @@ proptest! {
             of.gather(&targets, &again, per_row);
             let weighted = measured(&metric, (&outputs, width), &targets, Some(&each), &[99]);
             let repeated = measured(&metric, (&repeated, width), &of, None, &[99]);
-            // Of one row that comes twice the variance is defined, and of one of weight two it is not.
+            // Of one row that comes twice the variance is defined, and of one of weight two it is
+            // not.
             let same = (weighted - repeated).abs() < 1e-9 * (1.0 + repeated.abs())
                 || weighted.is_nan() && (repeated.is_nan() || metric.name() == "r2");
             prop_assert!(same, "{}: {} and {}", metric.name(), weighted, repeated);

@@ -15,7 +15,8 @@ fn intervals_are_those_of_scipy() {
             .draws(20_000)
             .interval(&metric, &case.outputs, case.width, &targets)
             .unwrap();
-        // The ends of 20000 draws scatter by about one hundredth of the interval; shares have steps.
+        // The ends of 20000 draws scatter by about one hundredth of the interval; shares have
+        // steps.
         let step = if case.classes.is_some() { 1.0 / targets.len() as f64 } else { 0.0 };
         let near = (case.interval[1] - case.interval[0]) * 0.03 + step;
         assert!((interval.low - case.interval[0]).abs() < near, "{interval}: {:?}", case.interval);
