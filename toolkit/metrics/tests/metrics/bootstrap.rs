@@ -2,7 +2,7 @@
 
 use trainbook_core::batch::Targets;
 use trainbook_core::random::Seed;
-use trainbook_metrics::{Accuracy, Bootstrap, Interval, Metric, RocAuc, bootstrap};
+use trainbook_metrics::{Accuracy, Bootstrap, Interval, MeanAbsolute, Metric, RocAuc, bootstrap};
 
 use crate::fixture::{Fixture, targets};
 
@@ -83,4 +83,18 @@ fn settings_that_make_no_sense_are_refused() {
     says(Bootstrap::new(Seed(1)).level(f64::NAN), "above 0 and below 1");
     says(Bootstrap::new(Seed(1)).together(2), "a divisor of 3");
     says(Bootstrap::new(Seed(1)).together(0), "a divisor of 3");
+}
+
+#[test]
+fn resamples_are_a_promise() {
+    let outputs: Vec<f32> = (0..12).map(|i| ((i * i * 37) % 23) as f32 / 4.0).collect();
+    let targets = Targets::Values(vec![0.0; 12]);
+    let interval = Bootstrap::new(Seed(9)).resamples(200);
+    let interval = interval.interval(&MeanAbsolute.into(), &outputs, 1, &targets).unwrap();
+    // Computed apart from this code: the keys hashed with the reference BLAKE3, then PCG64 and
+    // Lemire's method in Python's integers, then numpy's quantiles.
+    let expected = [3.3541666666666665, 2.4369791666666667, 4.208854166666667];
+    for (found, expected) in [interval.value, interval.low, interval.high].iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-12, "{interval:?}");
+    }
 }
