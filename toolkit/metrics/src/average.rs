@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::MetricError;
-use crate::counting::Hits;
+use crate::hits::Hits;
 
 /// How the numbers of several classes, or labels, become one. In JSON `"macro"`, `"micro"`,
 /// `"weighted"` or `{"class": 1}`. scikit-learn's `average`.
@@ -69,24 +69,4 @@ impl Average {
             }
         }
     }
-}
-
-/// Of what is taken for a class the share that is so rightly: `right / taken`, 0 where nothing is.
-pub(crate) fn precision([_, taken, right]: Hits) -> f64 {
-    share(right, taken)
-}
-
-/// Of the rows of a class the share that is taken for it: `right / rows`, 0 where there are none.
-pub(crate) fn recall([rows, _, right]: Hits) -> f64 {
-    share(right, rows)
-}
-
-/// The harmonic mean of precision and recall, recall counting β² as much: `(1 + β²)·right / (β²·rows +
-/// taken)`, 0 for a class that neither occurs nor is predicted.
-pub(crate) fn f_beta([rows, taken, right]: Hits, beta: f64) -> f64 {
-    share((1.0 + beta * beta) * right, beta * beta * rows + taken)
-}
-
-fn share(part: f64, whole: f64) -> f64 {
-    if part > 0.0 { part / whole } else { 0.0 }
 }

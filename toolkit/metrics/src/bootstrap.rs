@@ -19,9 +19,9 @@ pub struct Interval {
     pub high: f64,
     /// How often such an interval covers the truth, from 0 to 1.
     pub level: f64,
-    /// How many draws had a value, of as many as were asked for. In those that are left out the metric
-    /// was NaN, for example since a class did not occur.
-    pub draws: usize,
+    /// How many resamples had a value, of as many as were asked for. In those that are left out the
+    /// metric was NaN, for example since a class did not occur.
+    pub resamples: usize,
 }
 
 impl std::fmt::Display for Interval {
@@ -33,11 +33,12 @@ impl std::fmt::Display for Interval {
 
 /// Efron's bootstrap with percentiles: rows are drawn with replacement, as many as there are, again
 /// and again; the interval holds the middle part of the metric's values (Efron and Tibshirani, An
-/// Introduction to the Bootstrap, 1993, chapter 13). Draw i takes from the stream `bootstrap` at index
-/// i, so that equal seeds give equal intervals, and more draws keep the ones before them.
+/// Introduction to the Bootstrap, 1993, chapter 13). Resample i is drawn from the stream
+/// `bootstrap` at index i, so that equal seeds give equal intervals, and more resamples keep the
+/// ones before them.
 ///
-/// Memory: beside the outputs one copy of them and of the targets, what the metric keeps of them, and 8
-/// bytes for each draw. Time: that of the metric for each draw.
+/// Memory: beside the outputs one copy of them and of the targets, what the metric keeps of them,
+/// and 8 bytes for each resample. Time: that of the metric for each. Rows have no weights here.
 ///
 /// ```
 /// use trainbook_core::{batch::Targets, random::Seed};
@@ -54,21 +55,21 @@ impl std::fmt::Display for Interval {
 #[serde(deny_unknown_fields)]
 pub struct Bootstrap {
     seed: Seed,
-    draws: usize,
+    resamples: usize,
     level: f64,
     together: usize,
 }
 
 impl Bootstrap {
-    /// 1000 draws, an interval of 95 %, rows that have nothing to do with each other.
+    /// 1000 resamples, an interval of 95 %, rows that have nothing to do with each other.
     pub fn new(seed: Seed) -> Self {
-        Self { seed, draws: 1000, level: 0.95, together: 1 }
+        Self { seed, resamples: 1000, level: 0.95, together: 1 }
     }
 
-    /// So many draws; at least 1.
+    /// So many resamples; at least 1. The ends of 1000 scatter by a few hundredths of the interval.
     #[must_use]
-    pub fn draws(mut self, draws: usize) -> Self {
-        self.draws = draws;
+    pub fn resamples(mut self, resamples: usize) -> Self {
+        self.resamples = resamples;
         self
     }
 
@@ -106,9 +107,9 @@ impl Bootstrap {
         let (units, stream) = (rows / self.together, Stream::new(self.seed, "bootstrap"));
         let per_row = targets.len().checked_div(rows).unwrap_or(1);
         let mut drawn = Drawn::default();
-        let mut values: Vec<f64> = Vec::with_capacity(self.draws);
-        for draw in 0..self.draws {
-            let mut draws = stream.at(0, draw as u64);
+        let mut values: Vec<f64> = Vec::with_capacity(self.resamples);
+        for resample in 0..self.resamples {
+            let mut draws = stream.at(0, resample as u64);
             drawn.rows.clear();
             for _ in 0..units {
                 let first = draws.below(units as u64) as usize * self.together;
@@ -127,15 +128,15 @@ impl Bootstrap {
         values.sort_by(f64::total_cmp);
         let (outside, level) = ((1.0 - self.level) / 2.0, self.level);
         let (low, high) = (quantile(&values, outside), quantile(&values, 1.0 - outside));
-        Ok(Interval { value, low, high, level, draws: values.len() })
+        Ok(Interval { value, low, high, level, resamples: values.len() })
     }
 
     fn check(&self, rows: usize) -> Result<(), MetricError> {
         let wrong = |setting, value: String, expected: String| {
             Err(MetricError::Setting { setting, value, expected })
         };
-        if self.draws == 0 {
-            return wrong("draws of Bootstrap", "0".to_owned(), "at least 1".to_owned());
+        if self.resamples == 0 {
+            return wrong("resamples of Bootstrap", "0".to_owned(), "at least 1".to_owned());
         }
         if !(self.level > 0.0 && self.level < 1.0) {
             let expected = "above 0 and below 1".to_owned();
@@ -149,8 +150,8 @@ impl Bootstrap {
     }
 }
 
-/// The metric of these outputs and its interval of 95 %, by 1000 draws: [`Bootstrap::interval`] with its
-/// defaults.
+/// The metric of these outputs and its interval of 95 %, by 1000 resamples: [`Bootstrap::interval`]
+/// with its defaults.
 ///
 /// # Errors
 /// Those of [`Bootstrap::interval`].

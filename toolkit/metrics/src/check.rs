@@ -4,7 +4,8 @@ use trainbook_core::batch::{TargetKind, Targets};
 
 use crate::MetricError;
 
-/// Whether outputs whose last dimension is `width` have targets, and weights, as a metric takes them.
+/// Whether outputs whose last dimension is `width` have targets, and weights, as a metric takes
+/// them.
 pub(crate) fn check_data(
     metric: &str,
     takes: TargetKind,
@@ -46,7 +47,7 @@ pub(crate) fn check_data(
             "{} weights are given; it takes one for each of {expected} targets",
             weights.len()
         )),
-        Some(weights) => match weights.iter().find(|weight| !(**weight >= 0.0)) {
+        Some(weights) => match weights.iter().find(|weight| weight.is_nan() || **weight < 0.0) {
             Some(weight) => wrong(format!("a weight is {weight}; it must be at least 0")),
             None => Ok(()),
         },

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_core::text_table::{Align, Table};
 
 use crate::ConfusionMatrix;
-use crate::average::{Average, f_beta, precision, recall};
-use crate::counting::Hits;
+use crate::average::Average;
+use crate::hits::{Hits, f_beta, precision, recall};
 
 /// Precision, recall and F1 of each class, and their means. Shows itself as an aligned table.
 /// scikit-learn's `classification_report` with `zero_division=0` and all labels.

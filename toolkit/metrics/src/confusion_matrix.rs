@@ -7,12 +7,13 @@ use trainbook_core::batch::{TargetKind, Targets};
 use trainbook_core::text_table::{Align, Table};
 
 use crate::check::check_data;
-use crate::counting::{Counted, with_classes};
+use crate::counting::Counted;
 use crate::measure::{Tally, largest};
+use crate::rows::Rows;
 use crate::{ClassificationReport, MetricError};
 
-/// How often each class is taken for each: a line for each class, a column for each that it is taken
-/// for. Shows itself as an aligned table. scikit-learn's `confusion_matrix`.
+/// How often each class is taken for each: a line for each class, a column for each that it is
+/// taken for. Shows itself as an aligned table. scikit-learn's `confusion_matrix`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConfusionMatrix {
     classes: Vec<String>,
@@ -28,11 +29,12 @@ impl ConfusionMatrix {
         Self { classes, counts: vec![vec![0.0; count]; count], unplaced: vec![0.0; count] }
     }
 
-    /// Of logits [N, …, C], row-major, with a class for each row or position, and the names of the C
-    /// classes. A row is taken for the class of its largest output, the first of equal ones.
+    /// Of logits [N, …, C], row-major, with a class for each row or position, and the names of the
+    /// C classes. A row is taken for the class of its largest output, the first of equal ones.
     ///
     /// # Errors
-    /// Outputs, classes and weights do not fit each other, or there are not as many names as outputs.
+    /// Outputs, classes and weights do not fit each other, or there are not as many names as
+    /// outputs.
     pub fn of(
         outputs: &[f32],
         targets: &Targets,
@@ -46,9 +48,13 @@ impl ConfusionMatrix {
         Ok(matrix)
     }
 
-    /// Adds rows, as [`Tally::add`] does. Classes without a name are left out.
+    /// Adds rows, as [`Tally::add`](crate::Tally::add) does. Classes without a name are left out.
     pub fn add(&mut self, outputs: &[f32], targets: &Targets, weights: Option<&[f32]>) {
-        for (row, class, weight) in with_classes(outputs, self.classes.len(), targets, weights) {
+        self.add_rows(Rows { outputs, targets, weights });
+    }
+
+    fn add_rows(&mut self, rows: Rows<'_>) {
+        for (row, class, weight) in rows.classes(self.classes.len()) {
             let place = match largest(row) {
                 Some(taken) => self.counts.get_mut(class).and_then(|line| line.get_mut(taken)),
                 None => self.unplaced.get_mut(class),
@@ -64,7 +70,8 @@ impl ConfusionMatrix {
         &self.classes
     }
 
-    /// How many rows of a class are taken for another, or what they weigh; 0 for one that there is not.
+    /// How many rows of a class are taken for another, or what they weigh; 0 for one that there is
+    /// not.
     pub fn count(&self, class: usize, taken_for: usize) -> f64 {
         self.counts.get(class).and_then(|line| line.get(taken_for)).copied().unwrap_or(0.0)
     }
@@ -100,8 +107,8 @@ impl ConfusionMatrix {
         ClassificationReport::of(self)
     }
 
-    /// The matrix as a table, the classes that are in its lines and the ones they are taken for in its
-    /// columns. Rows without a largest output have a column of their own, if there are any.
+    /// The matrix as a table, the classes that are in its lines and the ones they are taken for in
+    /// its columns. Rows without a largest output have a column of their own, if there are any.
     pub fn table(&self) -> Table {
         let unplaced = self.unplaced.iter().any(|count| *count != 0.0);
         let mut columns = vec![("", Align::Left)];
@@ -131,7 +138,7 @@ pub(crate) fn confusion(
 ) -> Box<dyn Tally> {
     Box::new(Counted {
         counted: ConfusionMatrix::new((0..classes).map(|class| class.to_string())),
-        add: ConfusionMatrix::add,
+        add: ConfusionMatrix::add_rows,
         value: move |matrix: &ConfusionMatrix| {
             if matrix.total() == 0.0 { f64::NAN } else { value(matrix) }
         },

@@ -9,8 +9,8 @@ use trainbook_core::batch::{TargetKind, Targets};
 
 use crate::{Measure, Tally};
 
-/// A metric of somebody else's. Writes itself as its name, direction and what it takes. Read again it
-/// is one that this program lacks: its value is then NaN.
+/// A metric of somebody else's. Writes itself as its name, direction and what it takes. Read again
+/// it is one that this program lacks: its value is then NaN.
 #[derive(Clone, Debug)]
 pub struct Custom {
     measure: Arc<dyn Measure>,

@@ -1,9 +1,9 @@
 //! How good outputs are, beside the loss.
 //!
-//! Open `measure.rs` first: the trait [`Measure`]. A [`Metric`] is one of the library's or one of your
-//! own, as a value; each is a file in `classes`, `labels` or `values`. All are exact however rows are cut
-//! into batches, take a weight for each target, and are NaN where they say nothing. Outputs are logits,
-//! from which probabilities are computed in f64.
+//! Open `measure.rs` first: the trait [`Measure`]. A [`Metric`] is one of the library's or one of
+//! your own, as a value; each is a file in `classes`, `labels` or `values`. All are exact however
+//! rows are cut into batches, take a weight for each target, and are NaN where they say nothing.
+//! Outputs are logits, from which probabilities are computed in f64.
 //!
 //! | metric | name | better | options (default) | scikit-learn |
 //! |---|---|---|---|---|
@@ -41,9 +41,9 @@
 //! | [`R2`] | `r2` | larger | | `r2_score` |
 //! | [`ExplainedVariance`] | `explained_variance` | larger | | `explained_variance_score` |
 //!
-//! [`Average`] says how the numbers of several classes become one. What a metric is made of, to be shown:
-//! [`ConfusionMatrix`], [`ClassificationReport`], [`ReliabilityBins`]. How far it would differ on other
-//! rows: [`Bootstrap`].
+//! [`Average`] says how the numbers of several classes become one. What a metric is made of, to be
+//! shown: [`ConfusionMatrix`], [`ClassificationReport`], [`ReliabilityBins`]. How far it would
+//! differ on other rows: [`Bootstrap`].
 
 mod average;
 mod bootstrap;
@@ -55,12 +55,14 @@ mod confusion_matrix;
 mod counting;
 mod custom;
 mod error;
+mod hits;
 mod labels;
 mod measure;
 mod metric;
 mod probability;
 mod ranking;
 mod reliability_bins;
+mod rows;
 mod values;
 
 pub use average::Average;

@@ -38,8 +38,8 @@ pub trait Tally {
     /// values one for each output, row after row.
     ///
     /// `weights` say how much each target counts, at least 0; there are as many as targets. Without
-    /// them each counts 1. A target of weight 2 counts as if it came twice, one of weight 0 as if it
-    /// were not there. Weights are given in every call or in none.
+    /// them each counts 1. A target of weight 2 counts as if it came twice, one of weight 0 as if
+    /// it were not there. Weights are given in every call or in none.
     fn add(&mut self, outputs: &[f32], targets: &Targets, weights: Option<&[f32]>);
 
     /// The metric over everything that was added; NaN where that says nothing.

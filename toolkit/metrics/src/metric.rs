@@ -133,8 +133,8 @@ impl Metric {
     }
 
     /// One of your own, as a closure over all outputs, row-major, and all targets of a part. It is
-    /// recorded by its name. With classes there are `outputs.len() / targets.len()` outputs for each
-    /// target. It does not see weights: with such it is NaN. Memory: all outputs and targets.
+    /// recorded by its name. With classes there are `outputs.len() / targets.len()` outputs for
+    /// each target. It does not see weights: with such it is NaN. Memory: all outputs and targets.
     ///
     /// ```
     /// use trainbook_callbacks::Direction;
@@ -230,12 +230,13 @@ impl Metric {
         self.measure().name()
     }
 
-    /// The metric of these outputs, whose last dimension is `width`, row-major, with a target for each
-    /// row or position, or for each output, and a weight for each target, if there are weights; NaN
-    /// where that says nothing.
+    /// The metric of these outputs, whose last dimension is `width`, row-major, with a target for
+    /// each row or position, or for each output, and a weight for each target, if there are
+    /// weights; NaN where that says nothing.
     ///
     /// # Errors
-    /// Outputs, targets and weights do not fit each other or the metric, or its options make no sense.
+    /// Outputs, targets and weights do not fit each other or the metric, or its options make no
+    /// sense.
     pub fn value(
         &self,
         outputs: &[f32],

@@ -2,30 +2,37 @@
 
 /// The logarithms of the probabilities of all classes, `x − log Σ exp x`, in f64, into `logs`. They
 /// are exact to the last digits however far the logits are apart: the most likely class's is
-/// `−log(1 + Σ exp(x − max))` over the others, which does not vanish beside 1. The sum is over sorted
-/// numbers, so that rows of the same numbers in another order tie. All are NaN where a logit is NaN or
-/// +∞, or all are −∞.
+/// `−log(1 + Σ exp(x − max))` over the others, which does not vanish beside 1. The sum is over
+/// sorted numbers, so that rows of the same numbers in another order tie. All are NaN where a logit
+/// is NaN or +∞, or all are −∞.
 pub(crate) fn log_softmax(row: &[f32], logs: &mut Vec<f64>) {
     logs.clear();
-    let best = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
-    let Some((best, &max)) = best.filter(|(_, max)| max.is_finite()) else {
-        logs.resize(row.len(), f64::NAN);
-        return;
-    };
-    let max = f64::from(max);
-    let others = row.iter().enumerate().filter(|(at, _)| *at != best);
-    logs.extend(others.map(|(_, x)| (f64::from(*x) - max).exp()));
+    let (best, max) = likeliest(row);
+    logs.extend(others(row, best, max));
     logs.sort_by(f64::total_cmp);
     let rest = logs.iter().sum::<f64>().ln_1p();
     logs.clear();
     logs.extend(row.iter().map(|x| f64::from(*x) - max - rest));
 }
 
-/// The probability of `class`, as a logarithm; NaN for a class that there is not.
+/// The logarithm of the probability of `class`; NaN where there is no such class.
 pub(crate) fn log_probability(row: &[f32], class: usize) -> f64 {
-    let mut logs = Vec::with_capacity(row.len());
-    log_softmax(row, &mut logs);
-    logs.get(class).copied().unwrap_or(f64::NAN)
+    let (best, max) = likeliest(row);
+    let rest = others(row, best, max).sum::<f64>().ln_1p();
+    row.get(class).map_or(f64::NAN, |x| f64::from(*x) - max - rest)
+}
+
+/// Where the largest logit is, and what it is; NaN unless it is finite.
+fn likeliest(row: &[f32]) -> (usize, f64) {
+    let best = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+    let best = best.filter(|(_, max)| max.is_finite());
+    best.map_or((0, f64::NAN), |(best, max)| (best, f64::from(*max)))
+}
+
+/// `exp(x − max)` of all logits but the largest.
+fn others(row: &[f32], best: usize, max: f64) -> impl Iterator<Item = f64> {
+    let others = row.iter().enumerate().filter(move |(at, _)| *at != best);
+    others.map(move |(_, x)| (f64::from(*x) - max).exp())
 }
 
 #[cfg(test)]
@@ -49,10 +56,24 @@ mod tests {
     }
 
     #[test]
+    fn one_alone_is_the_same() {
+        let (row, mut logs) = ([0.1, 0.7, -30.0, 55.5], Vec::new());
+        log_softmax(&row, &mut logs);
+        for (class, log) in logs.iter().enumerate() {
+            assert!((log_probability(&row, class) - log).abs() <= 1e-15 * log.abs());
+        }
+        assert!(log_probability(&row, 4).is_nan());
+    }
+
+    #[test]
     fn the_order_of_classes_does_not_matter() {
-        let (mut a, mut b) = (Vec::new(), Vec::new());
-        log_softmax(&[0.1, 0.7, -0.3, 0.2], &mut a);
-        log_softmax(&[0.2, 0.1, -0.3, 0.7], &mut b);
-        assert_eq!((a[0], a[1], a[3]), (b[1], b[3], b[0]));
+        let row: Vec<f32> = (0..9).map(|i| ((i * i * 37) % 23) as f32 / 7.0).collect();
+        let (mut first, mut turned) = (Vec::new(), Vec::new());
+        log_softmax(&row, &mut first);
+        for by in 1..row.len() {
+            log_softmax(&[&row[by..], &row[..by]].concat(), &mut turned);
+            turned.rotate_right(by);
+            assert_eq!(first, turned);
+        }
     }
 }

@@ -3,9 +3,9 @@
 use trainbook_core::batch::Targets;
 
 use crate::average::Average;
-use crate::counting::{all_values, with_classes};
 use crate::measure::Tally;
 use crate::probability::log_softmax;
+use crate::rows::Rows;
 
 /// A score, whether what it speaks of holds, and how much that counts.
 #[derive(Clone, Copy)]
@@ -27,8 +27,8 @@ pub(crate) fn roc_auc(scored: &mut [Scored]) -> f64 {
     area / (holding * below)
 }
 
-/// The precision at each threshold, weighted by how much recall is gained there: `Σ (Rₙ − Rₙ₋₁) Pₙ`;
-/// 0 if nothing holds.
+/// The precision at each threshold, weighted by how much recall is gained there:
+/// `Σ (Rₙ − Rₙ₋₁) Pₙ`; 0 if nothing holds.
 pub(crate) fn average_precision(scored: &mut [Scored]) -> f64 {
     let [mut sum, mut right, mut taken] = [0.0; 3];
     for [positive, negative] in groups(scored, |a, b| b.total_cmp(a)) {
@@ -138,9 +138,10 @@ impl Ranking {
 
 impl Tally for Ranking {
     fn add(&mut self, outputs: &[f32], targets: &Targets, weights: Option<&[f32]>) {
+        let rows = Rows { outputs, targets, weights };
         match &mut self.holds {
             Holds::Class(classes) => {
-                for (row, class, weight) in with_classes(outputs, self.width, targets, weights) {
+                for (row, class, weight) in rows.classes(self.width) {
                     log_softmax(row, &mut self.logs);
                     let log = |column: &usize| self.logs.get(*column).copied().unwrap_or(f64::NAN);
                     self.scores.extend(self.columns.iter().map(log));
@@ -148,7 +149,7 @@ impl Tally for Ranking {
                 }
             }
             Holds::Label(labels) => {
-                for (at, (x, y, weight)) in all_values(outputs, targets, weights).enumerate() {
+                for (at, (x, y, weight)) in rows.every().enumerate() {
                     if self.columns.contains(&(at % self.width)) {
                         self.scores.push(x);
                         labels.push((y > 0.5, weight));

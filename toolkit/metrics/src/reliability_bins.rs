@@ -8,13 +8,13 @@ use trainbook_core::text_table::{Align, Table};
 
 use crate::MetricError;
 use crate::check::check_data;
-use crate::counting::with_classes;
 use crate::measure::largest;
 use crate::probability::log_probability;
+use crate::rows::Rows;
 
 /// Rows by the probability of their likeliest class, in bins of equal width `((i − 1)/M, i/M]`: a
-/// reliability diagram as a value. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
-/// Shows itself as a table of the bins that have rows.
+/// reliability diagram as a value. Guo et al., "On Calibration of Modern Neural Networks", ICML
+/// 2017. Shows itself as a table of the bins that have rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReliabilityBins {
     /// The bins, from probability 0 to 1.
@@ -77,8 +77,12 @@ impl ReliabilityBins {
         targets: &Targets,
         weights: Option<&[f32]>,
     ) {
+        self.add_rows(Rows { outputs, targets, weights }, width);
+    }
+
+    pub(crate) fn add_rows(&mut self, rows: Rows<'_>, width: usize) {
         let count = self.bins.len() as f64;
-        for (row, class, weight) in with_classes(outputs, width, targets, weights) {
+        for (row, class, weight) in rows.classes(width) {
             let likeliest = largest(row).filter(|_| !row.iter().any(|x| x.is_nan()));
             let confidence =
                 likeliest.map_or(f64::NAN, |likeliest| log_probability(row, likeliest).exp());
@@ -105,8 +109,8 @@ impl ReliabilityBins {
         off.sum::<f64>() / self.bins.iter().map(|bin| bin.rows).sum::<f64>()
     }
 
-    /// The maximum calibration error: the largest distance of a bin's confidence from its accuracy, from
-    /// 0 to 1; NaN without rows, and if any is in no bin.
+    /// The maximum calibration error: the largest distance of a bin's confidence from its accuracy,
+    /// from 0 to 1; NaN without rows, and if any is in no bin.
     pub fn largest_error(&self) -> f64 {
         if self.unplaced != 0.0 {
             return f64::NAN;

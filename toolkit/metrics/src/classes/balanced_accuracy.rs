@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
 use trainbook_core::batch::TargetKind;
 
-use crate::average::recall;
-use crate::counting::class_hits;
+use crate::hits::class_hits;
+use crate::hits::recall;
 use crate::measure::{Measure, Tally};
 
-/// `balanced_accuracy`: the mean of each class's recall, over the classes that occur; for classes of
-/// unequal size. scikit-learn's `balanced_accuracy_score`.
+/// `balanced_accuracy`: the mean of each class's recall, over the classes that occur; for classes
+/// of unequal size. scikit-learn's `balanced_accuracy_score`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BalancedAccuracy;
 

@@ -8,9 +8,9 @@ use crate::counting::mean_over_classes;
 use crate::measure::{Measure, Tally};
 use crate::probability::log_softmax;
 
-/// `brier`: the mean of `Σ (p − y)²` over the classes, where y is 1 for the row's class and else 0; with
-/// two classes only the second is counted, so that it is from 0 to 1, with more from 0 to 2. Brier, Mon.
-/// Weather Rev. 78, 1950; scikit-learn's `brier_score_loss`.
+/// `brier`: the mean of `Σ (p − y)²` over the classes, where y is 1 for the row's class and else 0;
+/// with two classes only the second is counted, so that it is from 0 to 1, with more from 0 to 2.
+/// Brier, Mon. Weather Rev. 78, 1950; scikit-learn's `brier_score_loss`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Brier;
 

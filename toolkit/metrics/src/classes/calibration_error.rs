@@ -2,18 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
-use trainbook_core::batch::{TargetKind, Targets};
+use trainbook_core::batch::TargetKind;
 
 use crate::MetricError;
 use crate::ReliabilityBins;
 use crate::counting::Counted;
 use crate::measure::{Measure, Tally};
+use crate::rows::Rows;
 
-/// `calibration_error`: the expected calibration error. Rows are put into bins of equal width by the
-/// probability of their likeliest class, `((i − 1)/M, i/M]`; the mean over rows of how far their bin's
-/// mean probability is from the share that is right in it. 0 is perfect. Guo et al., "On Calibration of
-/// Modern Neural Networks", ICML 2017, with their M = 15. [`ReliabilityBins`] are what it is made of.
-/// NaN where an output is.
+/// `calibration_error`: the expected calibration error. Rows are put into bins of equal width by
+/// the probability of their likeliest class, `((i − 1)/M, i/M]`; the mean over rows of how far
+/// their bin's mean probability is from the share that is right in it. 0 is perfect. Guo et al.,
+/// "On Calibration of Modern Neural Networks", ICML 2017, with their M = 15. [`ReliabilityBins`]
+/// are what it is made of. NaN where an output is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CalibrationError {
@@ -55,12 +56,7 @@ impl Measure for CalibrationError {
     fn begin(&self, width: usize) -> Box<dyn Tally> {
         Box::new(Counted {
             counted: ReliabilityBins::new(self.bins),
-            add: move |bins: &mut ReliabilityBins,
-                       outputs: &[f32],
-                       targets: &Targets,
-                       weights: Option<&[f32]>| {
-                bins.add(outputs, width, targets, weights);
-            },
+            add: move |bins: &mut ReliabilityBins, rows: Rows<'_>| bins.add_rows(rows, width),
             value: ReliabilityBins::expected_error,
         })
     }

@@ -8,11 +8,11 @@ use crate::ConfusionMatrix;
 use crate::confusion_matrix::confusion;
 use crate::measure::{Measure, Tally};
 
-/// `cohen_kappa`: `1 − Σ w·counted / Σ w·expected` over all pairs of a class and what it is taken for,
-/// where w says how bad that is and what is expected follows from how often each occurs on either side:
-/// 1 is perfect, 0 is chance. `quadratic_kappa` is usual for grades. NaN where chance is always right.
-/// Rows without a largest output count as the worst there is. Cohen, Psychol. Bull. 70, 1968;
-/// scikit-learn's `cohen_kappa_score`.
+/// `cohen_kappa`: `1 − Σ w·counted / Σ w·expected` over all pairs of a class and what it is taken
+/// for, where w says how bad that is and what is expected follows from how often each occurs on
+/// either side: 1 is perfect, 0 is chance. `quadratic_kappa` is usual for grades. NaN where chance
+/// is always right. Rows without a largest output count as the worst there is. Cohen, Psychol.
+/// Bull. 70, 1968; scikit-learn's `cohen_kappa_score`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CohenKappa {
@@ -67,21 +67,22 @@ impl Distance {
     }
 
     fn kappa(self, matrix: &ConfusionMatrix) -> f64 {
-        let classes = matrix.classes().len();
-        let rows: Vec<f64> = (0..classes).map(|class| matrix.rows(class)).collect();
-        let taken: Vec<f64> = (0..classes).map(|class| matrix.taken(class)).collect();
-        let unplaced: f64 = (0..classes).map(|class| matrix.unplaced(class)).sum();
-        let total: f64 = rows.iter().sum();
+        let classes = 0..matrix.classes().len();
+        let last = classes.end.saturating_sub(1);
+        let taken: Vec<f64> = classes.clone().map(|class| matrix.taken(class)).collect();
+        let unplaced: f64 = classes.clone().map(|class| matrix.unplaced(class)).sum();
+        let total = matrix.total();
         let [mut counted, mut expected] = [0.0; 2];
-        for class in 0..classes {
-            for other in 0..classes {
+        for class in classes {
+            let share = matrix.rows(class) / total;
+            for (other, taken) in taken.iter().enumerate() {
                 let bad = self.between(class, other);
                 counted += bad * matrix.count(class, other);
-                expected += bad * rows[class] * taken[other] / total;
+                expected += bad * share * taken;
             }
-            let worst = self.between(class, 0).max(self.between(class, classes - 1)).max(1.0);
+            let worst = self.between(class, 0).max(self.between(class, last)).max(1.0);
             counted += worst * matrix.unplaced(class);
-            expected += worst * rows[class] * unplaced / total;
+            expected += worst * share * unplaced;
         }
         1.0 - counted / expected
     }

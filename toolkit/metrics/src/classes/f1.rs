@@ -6,8 +6,8 @@ use trainbook_core::batch::TargetKind;
 
 use crate::Average;
 use crate::MetricError;
-use crate::average::f_beta;
-use crate::counting::class_hits;
+use crate::hits::class_hits;
+use crate::hits::f_beta;
 use crate::measure::{Measure, Tally};
 
 /// `macro_f1`: `2·right / (rows + taken)`, the harmonic mean of precision and recall; 0 for a class

@@ -6,13 +6,14 @@ use trainbook_core::batch::TargetKind;
 
 use crate::Average;
 use crate::MetricError;
-use crate::average::f_beta;
-use crate::counting::class_hits;
+use crate::hits::class_hits;
+use crate::hits::f_beta;
 use crate::measure::{Measure, Tally};
 
-/// `macro_f2` with β = 2, `macro_f0_5` with β = ½: `(1 + β²)·right / (β²·rows + taken)`, the harmonic
-/// mean of precision and recall in which recall counts β² as much; 0 for a class that neither occurs nor
-/// is predicted. scikit-learn's `fbeta_score` with `zero_division=0` and all labels. Default: β = 1.
+/// `macro_f2` with β = 2, `macro_f0_5` with β = ½: `(1 + β²)·right / (β²·rows + taken)`, the
+/// harmonic mean of precision and recall in which recall counts β² as much; 0 for a class that
+/// neither occurs nor is predicted. scikit-learn's `fbeta_score` with `zero_division=0` and all
+/// labels. Default: β = 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FBeta {

@@ -8,8 +8,9 @@ use crate::counting::mean_over_classes;
 use crate::measure::{Measure, Tally};
 use crate::probability::log_probability;
 
-/// `log_loss`: the mean of `−ln p` of each row's class, with p by softmax, in nats. Cross-entropy without
-/// the options of the loss. scikit-learn's `log_loss`, which clips probabilities at 2⁻⁵²; here none are.
+/// `log_loss`: the mean of `−ln p` of each row's class, with p by softmax, in nats. Cross-entropy
+/// without the options of the loss. scikit-learn's `log_loss`, which clips probabilities at 2⁻⁵²;
+/// here none are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLoss;
 

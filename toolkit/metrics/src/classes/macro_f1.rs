@@ -5,13 +5,13 @@ use trainbook_callbacks::Direction;
 use trainbook_core::batch::TargetKind;
 
 use crate::Average;
-use crate::average::f_beta;
-use crate::counting::class_hits;
+use crate::hits::class_hits;
+use crate::hits::f_beta;
 use crate::measure::{Measure, Tally};
 
-/// `macro_f1`: the mean over all classes of `2·right / (rows + taken)`, the harmonic mean of precision
-/// and recall; 0 for a class that neither occurs nor is predicted. [`F1`](crate::F1) with its default.
-/// scikit-learn's `f1_score` with `average="macro"` and all labels.
+/// `macro_f1`: the mean over all classes of `2·right / (rows + taken)`, the harmonic mean of
+/// precision and recall; 0 for a class that neither occurs nor is predicted. [`F1`](crate::F1) with
+/// its default. scikit-learn's `f1_score` with `average="macro"` and all labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MacroF1;
 

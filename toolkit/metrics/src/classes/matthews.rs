@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
 use trainbook_core::batch::TargetKind;
 
-use crate::counting::{Hits, class_hits};
+use crate::hits::{Hits, class_hits};
 use crate::measure::{Measure, Tally};
 
 /// `matthews`: the correlation between classes and predictions, from −1 to 1; 0 says no more than
-/// chance. With s rows, of which c are right, and tₖ rows of class k and pₖ taken for it: `(c·s − Σ tₖpₖ) /
-/// √((s² − Σ pₖ²)(s² − Σ tₖ²))`; 0 where the denominator is. Rows without a largest output count as a
-/// prediction of their own that is never right. Gorodkin, Comput. Biol. Chem. 28, 2004; scikit-learn's
-/// `matthews_corrcoef`.
+/// chance. With s rows, of which c are right, and tₖ rows of class k and pₖ taken for it:
+/// `(c·s − Σ tₖpₖ) / √((s² − Σ pₖ²)(s² − Σ tₖ²))`; 0 where the denominator is. Rows without a
+/// largest output count as a prediction of their own that is never right. Gorodkin, Comput. Biol.
+/// Chem. 28, 2004; scikit-learn's `matthews_corrcoef`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Matthews;
 

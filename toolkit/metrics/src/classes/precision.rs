@@ -6,13 +6,14 @@ use trainbook_core::batch::TargetKind;
 
 use crate::Average;
 use crate::MetricError;
-use crate::average::precision;
-use crate::counting::class_hits;
+use crate::hits::class_hits;
+use crate::hits::precision;
 use crate::measure::{Measure, Tally};
 
-/// `macro_precision`: of the rows taken for a class the share that is of it, `right / taken`; 0 for a
-/// class for which nothing is taken. With [`Average::Micro`] all classes are thrown together, which
-/// gives the accuracy. scikit-learn's `precision_score` with `zero_division=0` and all labels.
+/// `macro_precision`: of the rows taken for a class the share that is of it, `right / taken`; 0 for
+/// a class for which nothing is taken. With [`Average::Micro`] all classes are thrown together,
+/// which gives the accuracy. scikit-learn's `precision_score` with `zero_division=0` and all
+/// labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Precision {

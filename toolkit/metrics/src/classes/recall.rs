@@ -6,14 +6,14 @@ use trainbook_core::batch::TargetKind;
 
 use crate::Average;
 use crate::MetricError;
-use crate::average::recall;
-use crate::counting::class_hits;
+use crate::hits::class_hits;
+use crate::hits::recall;
 use crate::measure::{Measure, Tally};
 
-/// `macro_recall`: of the rows of a class the share that is taken for it, `right / rows`; 0 for a class
-/// that does not occur. With [`Average::Micro`], and weighted, it is the accuracy. scikit-learn's
-/// `recall_score` with `zero_division=0` and all labels; for the mean over the classes that occur see
-/// [`BalancedAccuracy`](crate::BalancedAccuracy).
+/// `macro_recall`: of the rows of a class the share that is taken for it, `right / rows`; 0 for a
+/// class that does not occur. With [`Average::Micro`], and weighted, it is the accuracy.
+/// scikit-learn's `recall_score` with `zero_division=0` and all labels; for the mean over the
+/// classes that occur see [`BalancedAccuracy`](crate::BalancedAccuracy).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recall {

@@ -10,12 +10,13 @@ use crate::measure::{Measure, Tally};
 use crate::ranking::{Ranking, roc_auc};
 
 /// `roc_auc`: how often a row of a class is given a larger probability of it than a row of another
-/// class, ties counting half (the Mann–Whitney statistic, by midranks): ½ is chance, 1 perfect. With two
-/// classes it is that of the second; with more each is taken against the rest. NaN if a class does not
-/// occur, or nothing else does, and where an output is NaN; weighted, classes that do not occur are left
-/// out. Probabilities are compared by their logarithms, so that those near 0 and 1 do not tie.
-/// scikit-learn's `roc_auc_score` with `multi_class="ovr"`. Memory: all scores, 8 bytes for each class
-/// and 16 for each row, and 24 for each row and class while the value is computed.
+/// class, ties counting half (the Mann–Whitney statistic, by midranks): ½ is chance, 1 perfect.
+/// With two classes it is that of the second; with more each is taken against the rest. NaN if a
+/// class does not occur, or nothing else does, and where an output is NaN; weighted, classes that
+/// do not occur are left out. Probabilities are compared by their logarithms, so that those near 0
+/// and 1 do not tie. scikit-learn's `roc_auc_score` with `multi_class="ovr"`. Memory: all scores, 8
+/// bytes for each class and 16 for each row, and 24 for each row and class while the value is
+/// computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RocAuc {

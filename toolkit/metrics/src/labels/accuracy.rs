@@ -8,8 +8,8 @@ use crate::counting::mean_over_values;
 use crate::measure::{Measure, Tally};
 
 /// `label_accuracy`: of all labels of all rows the share on whose side of ½ the probability is: a
-/// logit above 0 for one above ½. For the loss `BinaryCrossEntropy`. With one label a row scikit-learn's
-/// `accuracy_score`; with several, one less its `hamming_loss`.
+/// logit above 0 for one above ½. For the loss `BinaryCrossEntropy`. With one label a row
+/// scikit-learn's `accuracy_score`; with several, one less its `hamming_loss`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelAccuracy;
 

@@ -9,9 +9,9 @@ use crate::MetricError;
 use crate::measure::{Measure, Tally};
 use crate::ranking::{Ranking, average_precision};
 
-/// `label_average_precision`: `Σ (Rₙ − Rₙ₋₁) Pₙ` over the thresholds of a label's logit, from the largest
-/// down, with precision P and recall R; 0 for a label that never holds. NaN where an output is.
-/// scikit-learn's `average_precision_score` of indicators. Memory: that of
+/// `label_average_precision`: `Σ (Rₙ − Rₙ₋₁) Pₙ` over the thresholds of a label's logit, from the
+/// largest down, with precision P and recall R; 0 for a label that never holds. NaN where an output
+/// is. scikit-learn's `average_precision_score` of indicators. Memory: that of
 /// [`LabelRocAuc`](crate::LabelRocAuc).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

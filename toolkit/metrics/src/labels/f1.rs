@@ -6,13 +6,13 @@ use trainbook_core::batch::TargetKind;
 
 use crate::Average;
 use crate::MetricError;
-use crate::average::f_beta;
-use crate::counting::label_hits;
+use crate::hits::f_beta;
+use crate::hits::label_hits;
 use crate::measure::{Measure, Tally};
 
-/// `label_macro_f1`: `2·right / (holds + predicted)` of each label, which is predicted by a logit above
-/// 0; 0 for a label that neither holds nor is predicted. With one label it is that label's. NaN predicts
-/// nothing. scikit-learn's `f1_score` of indicators, with `zero_division=0`.
+/// `label_macro_f1`: `2·right / (holds + predicted)` of each label, which is predicted by a logit
+/// above 0; 0 for a label that neither holds nor is predicted. With one label it is that label's.
+/// NaN predicts nothing. scikit-learn's `f1_score` of indicators, with `zero_division=0`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LabelF1 {

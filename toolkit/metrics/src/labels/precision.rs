@@ -6,13 +6,13 @@ use trainbook_core::batch::TargetKind;
 
 use crate::Average;
 use crate::MetricError;
-use crate::average::precision;
-use crate::counting::label_hits;
+use crate::hits::label_hits;
+use crate::hits::precision;
 use crate::measure::{Measure, Tally};
 
-/// `label_macro_precision`: of the rows for which a label is predicted, by a logit above 0, the share
-/// for which it holds; 0 for a label that is never predicted. scikit-learn's `precision_score` of
-/// indicators, with `zero_division=0`.
+/// `label_macro_precision`: of the rows for which a label is predicted, by a logit above 0, the
+/// share for which it holds; 0 for a label that is never predicted. scikit-learn's
+/// `precision_score` of indicators, with `zero_division=0`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LabelPrecision {

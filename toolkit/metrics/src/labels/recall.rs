@@ -6,13 +6,13 @@ use trainbook_core::batch::TargetKind;
 
 use crate::Average;
 use crate::MetricError;
-use crate::average::recall;
-use crate::counting::label_hits;
+use crate::hits::label_hits;
+use crate::hits::recall;
 use crate::measure::{Measure, Tally};
 
-/// `label_macro_recall`: of the rows for which a label holds the share for which it is predicted, by a
-/// logit above 0; 0 for a label that never holds. scikit-learn's `recall_score` of indicators, with
-/// `zero_division=0`.
+/// `label_macro_recall`: of the rows for which a label holds the share for which it is predicted,
+/// by a logit above 0; 0 for a label that never holds. scikit-learn's `recall_score` of indicators,
+/// with `zero_division=0`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LabelRecall {

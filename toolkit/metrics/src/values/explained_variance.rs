@@ -7,10 +7,10 @@ use trainbook_core::batch::TargetKind;
 use crate::measure::{Measure, Tally};
 use crate::values::spread::spread;
 
-/// `explained_variance`: `1 − Var(y − x) / Var y` of each output (each of the last dimension, over all
-/// rows and positions), averaged over the outputs: [`R2`](crate::R2) for outputs that may all be off by
-/// one constant. Where all targets of an output are equal it is 1 if all differences are, else 0.
-/// scikit-learn's `explained_variance_score`.
+/// `explained_variance`: `1 − Var(y − x) / Var y` of each output (each of the last dimension, over
+/// all rows and positions), averaged over the outputs: [`R2`](crate::R2) for outputs that may all
+/// be off by one constant. Where all targets of an output are equal it is 1 if all differences are,
+/// else 0. scikit-learn's `explained_variance_score`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExplainedVariance;
 

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
-use trainbook_core::batch::{TargetKind, Targets};
+use trainbook_core::batch::TargetKind;
 
-use crate::counting::{Counted, with_values};
+use crate::counting::Counted;
 use crate::measure::{Measure, Tally};
+use crate::rows::Rows;
 
-/// `max_error`: the largest `∣x − y∣` of all outputs, in the unit of the targets; a weight only says
-/// whether it counts. NaN where an output is. scikit-learn's `max_error`.
+/// `max_error`: the largest `∣x − y∣` of all outputs, in the unit of the targets; a weight only
+/// says whether it counts. NaN where an output is. scikit-learn's `max_error`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MaxError;
 
@@ -28,11 +29,8 @@ impl Measure for MaxError {
     fn begin(&self, _: usize) -> Box<dyn Tally> {
         Box::new(Counted {
             counted: None,
-            add: |most: &mut Option<f64>,
-                  outputs: &[f32],
-                  targets: &Targets,
-                  weights: Option<&[f32]>| {
-                for (x, y, _) in with_values(outputs, targets, weights) {
+            add: |most: &mut Option<f64>, rows: Rows<'_>| {
+                for (x, y, _) in rows.values() {
                     let off = (x - y).abs();
                     *most = Some(most.filter(|most| most.is_nan() || off <= *most).unwrap_or(off));
                 }

@@ -2,16 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
-use trainbook_core::batch::{TargetKind, Targets};
+use trainbook_core::batch::TargetKind;
 
-use crate::counting::{Counted, all_values};
+use crate::counting::Counted;
 use crate::measure::{Measure, Tally};
+use crate::rows::Rows;
 
-/// `median_absolute`: the median of `∣x − y∣` of each output (each of the last dimension, over all rows
-/// and positions), averaged over the outputs, in the unit of the targets; outliers do not move it. Of an
-/// even number it is the mean of the middle two; with weights, of the two where half of the weight is
-/// reached exactly. NaN where an output is. scikit-learn's `median_absolute_error`. Memory: 16 bytes for
-/// each output.
+/// `median_absolute`: the median of `∣x − y∣` of each output (each of the last dimension, over all
+/// rows and positions), averaged over the outputs, in the unit of the targets; outliers do not move
+/// it. Of an even number it is the mean of the middle two; with weights, of the two where half of
+/// the weight is reached exactly. NaN where an output is. scikit-learn's `median_absolute_error`.
+/// Memory: 16 bytes for each output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MedianAbsolute;
 
@@ -31,15 +32,9 @@ impl Measure for MedianAbsolute {
     fn begin(&self, width: usize) -> Box<dyn Tally> {
         Box::new(Counted {
             counted: vec![Vec::new(); width.max(1)],
-            add: |columns: &mut Vec<Vec<[f64; 2]>>,
-                  outputs: &[f32],
-                  targets: &Targets,
-                  weights: Option<&[f32]>| {
-                let width = columns.len();
-                for (at, (x, y, weight)) in all_values(outputs, targets, weights).enumerate() {
-                    if weight != 0.0 {
-                        columns[at % width].push([(x - y).abs(), weight]);
-                    }
+            add: |columns: &mut Vec<Vec<[f64; 2]>>, rows: Rows<'_>| {
+                for (column, x, y, weight) in rows.columns(columns.len()) {
+                    columns[column].push([(x - y).abs(), weight]);
                 }
             },
             value: |columns: &Vec<Vec<[f64; 2]>>| {

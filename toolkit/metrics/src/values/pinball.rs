@@ -8,9 +8,10 @@ use crate::MetricError;
 use crate::counting::mean_over_values;
 use crate::measure::{Measure, Tally};
 
-/// `pinball_0_9` with quantile 0.9: the mean of `q·(y − x)` where the target lies above the output, and of
-/// `(1 − q)·(x − y)` where below; least where x is the q-quantile of y. Koenker and Bassett, Econometrica
-/// 46, 1978; scikit-learn's `mean_pinball_loss`. Default: ½, which is half the mean absolute difference.
+/// `pinball_0_9` with quantile 0.9: the mean of `q·(y − x)` where the target lies above the output,
+/// and of `(1 − q)·(x − y)` where below; least where x is the q-quantile of y. Koenker and Bassett,
+/// Econometrica 46, 1978; scikit-learn's `mean_pinball_loss`. Default: ½, which is half the mean
+/// absolute difference.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pinball {

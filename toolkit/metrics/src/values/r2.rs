@@ -8,9 +8,9 @@ use crate::measure::{Measure, Tally};
 use crate::values::spread::spread;
 
 /// `r2`: `1 − Σ(x − y)² / Σ(y − mean y)²` of each output (each of the last dimension, over all rows
-/// and positions), averaged over the outputs; 1 is perfect, 0 as good as the mean. Where all targets of
-/// an output are equal it is 1 if they are met exactly, else 0. NaN with fewer than two rows.
-/// scikit-learn's `r2_score`.
+/// and positions), averaged over the outputs; 1 is perfect, 0 as good as the mean. Where all
+/// targets of an output are equal it is 1 if they are met exactly, else 0. NaN with fewer than two
+/// rows. scikit-learn's `r2_score`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct R2;
 

@@ -7,8 +7,8 @@ use trainbook_core::batch::TargetKind;
 use crate::counting::mean_over_values;
 use crate::measure::{Measure, Tally};
 
-/// `rmse`: `√ mean (x − y)²` over all outputs, in the unit of the targets. The root of scikit-learn's
-/// `mean_squared_error`.
+/// `rmse`: `√ mean (x − y)²` over all outputs, in the unit of the targets. The root of
+/// scikit-learn's `mean_squared_error`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RootMeanSquare;
 

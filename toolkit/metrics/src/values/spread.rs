@@ -1,23 +1,16 @@
 //! How far values scatter around their mean.
 
-use trainbook_core::batch::Targets;
-
-use crate::counting::{Counted, all_values};
+use crate::counting::Counted;
 use crate::measure::Tally;
+use crate::rows::Rows;
 
 /// The mean over all outputs of what `each` says of one, which is NaN if any is.
 pub(crate) fn spread(width: usize, each: fn(&Column) -> f64) -> Box<dyn Tally> {
     Box::new(Counted {
         counted: vec![Column::default(); width.max(1)],
-        add: |columns: &mut Vec<Column>,
-              outputs: &[f32],
-              targets: &Targets,
-              weights: Option<&[f32]>| {
-            let width = columns.len();
-            for (at, (x, y, weight)) in all_values(outputs, targets, weights).enumerate() {
-                if weight != 0.0 {
-                    columns[at % width].add(x, y, weight);
-                }
+        add: |columns: &mut Vec<Column>, rows: Rows<'_>| {
+            for (column, x, y, weight) in rows.columns(columns.len()) {
+                columns[column].add(x, y, weight);
             }
         },
         value: move |columns: &Vec<Column>| {
@@ -59,8 +52,8 @@ impl Column {
     }
 }
 
-/// A mean, and Σ(v − mean)² around it, by Welford's method (Technometrics 4, 1962) with West's weights
-/// (Commun. ACM 22, 1979).
+/// A mean, and Σ(v − mean)² around it, by Welford's method (Technometrics 4, 1962) with West's
+/// weights (Commun. ACM 22, 1979).
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Spread {
     weight: f64,
