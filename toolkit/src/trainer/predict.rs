@@ -24,14 +24,17 @@ impl Predictor<'_> {
     }
 
     fn outputs(&self, input: &Array) -> Result<Array, Error> {
-        let mut outputs = match &input.numbers {
+        match &input.numbers {
             Numbers::F32(numbers) => {
-                let normalized =
-                    Array::f32(input.shape.clone(), normalized(self.data, numbers.clone()));
-                self.model.predict(&normalized)?
+                let normalized = normalized(self.data, numbers.clone());
+                self.of_normalized(&Array::f32(input.shape.clone(), normalized))
             }
-            Numbers::I64(_) => self.model.predict(input)?,
-        };
+            Numbers::I64(_) => self.of_normalized(input),
+        }
+    }
+
+    fn of_normalized(&self, input: &Array) -> Result<Array, Error> {
+        let mut outputs = self.model.predict(input)?;
         if let (Some(scaling), Numbers::F32(values)) =
             (self.data.target_scaling(), &mut outputs.numbers)
         {

@@ -267,10 +267,8 @@ fn heads_and_folders_are_as_asked() {
 
     let raw = folder.path().join("raw.onnx");
     run.export_with(&raw, Export::new().normalized_input()).unwrap();
-    let mut normalized = vec![0.0; features.len()];
-    for (from, to) in features.chunks(4).zip(normalized.chunks_mut(4)) {
-        data.normalization().apply(from, to);
-    }
+    let mut normalized = features.clone();
+    normalized.chunks_mut(4).for_each(|row| data.normalization().apply(row));
     let answers = Session::open(&raw, None).unwrap().predict(&normalized, rows.len()).unwrap();
     assert!(answers.iter().zip(&logits).all(|(a, b)| (a - b).abs() < 1e-5));
 }

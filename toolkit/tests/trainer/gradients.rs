@@ -2,7 +2,7 @@
 
 use trainbook::callbacks::Snapshot;
 use trainbook::data::Batch;
-use trainbook::nn::Describe;
+use trainbook::nn::{Around, Describe};
 use trainbook::prelude::*;
 use trainbook::random::Stream;
 use trainbook::task::{Loss, Task};
@@ -15,7 +15,7 @@ const STEP: f32 = 1e-3;
 /// The batch's mean loss with these weights, all of it in f64 and none of it dfdx's.
 fn loss_on_host(task: &mut dyn Task, weights: &Snapshot, batch: &Batch) -> f64 {
     task.restore(weights).unwrap();
-    let graph = task.model().graph("outputs", None).unwrap();
+    let graph = task.model().graph("outputs", Around::default()).unwrap();
     let features: Vec<f64> = batch.input.floats().iter().map(|x| f64::from(*x)).collect();
     let outputs = graph.evaluate_f64(&features, batch.len()).unwrap();
     let rows = outputs.chunks_exact(task.model().planned().root.output.size());
