@@ -275,14 +275,21 @@ impl Draws {
             22 => json!({"layer": (["AdaptiveAvgPool1d", "AdaptiveAvgPool2d"])[self.below(2)],
                 "output_size": self.below(4)}),
             23 => json!({"layer": "GroupNorm", "num_groups": groups}),
-            24 => json!({"layer": "MultiHeadAttention", "num_heads": heads, "causal": bias}),
-            25 => json!({"layer": "TransformerEncoderLayer", "num_heads": heads,
-                "dim_feedforward": out, "norm_first": bias, "causal": self.coin()}),
+            24 => json!({"layer": "MultiHeadAttention", "num_heads": heads, "causal": bias,
+                "memory": if bias { 0 } else { self.below(3) }}),
+            25 if bias => json!({"layer": "TransformerEncoderLayer", "num_heads": heads,
+                "dim_feedforward": out, "norm_first": self.coin(), "causal": self.coin()}),
+            25 => {
+                json!({"layer": "TransformerDecoderLayer", "num_heads": heads, "memory": self.below(3),
+                "dim_feedforward": out, "norm_first": self.coin(), "causal": self.coin()})
+            }
             26 | 27 => json!({"layer": (["Gru", "Lstm"])[self.below(2)], "hidden_size": out,
                 "bidirectional": bias, "return_sequences": self.coin()}),
             28 => json!({"layer": "LearnedPositions", "max_length": self.below(6)}),
             29 => json!({"layer": "Upsample", "scale_factor": self.below(3),
                 "mode": (["nearest", "bilinear"])[self.below(2)], "align_corners": self.coin()}),
+            30 if bias => json!({"layer": "Slice", "start": self.below(3) as i64 - 1,
+                "dim": self.below(2)}),
             30 => json!({"layer": "Reshape", "shape": [self.below(4), -1]}),
             31 => {
                 json!({"layer": (["Dropout", "ChannelDropout"])[self.below(2)], "p": 0.25 * self.below(5) as f64})

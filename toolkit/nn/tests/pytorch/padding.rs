@@ -5,7 +5,7 @@ use trainbook_core::batch::{Batch, Targets};
 use trainbook_core::random::Seed;
 use trainbook_nn::layer::{
     AnyLayer, Combine, Conv1d, Embedding, Layer, Linear, Lstm, MultiHeadAttention, Parallel,
-    Sequential, TransformerEncoderLayer,
+    Sequential, Slice, TransformerDecoderLayer, TransformerEncoderLayer,
 };
 use trainbook_nn::optim::AdamW;
 use trainbook_nn::task::{Device, Loss, Recipe};
@@ -139,6 +139,18 @@ fn padding_goes_as_far_as_the_positions() {
         let expected = if name.contains("concat") { None } else { known };
         assert_eq!(found, expected, "{name}");
     }
+    // Some positions behind each other are still the network's, and so are all of them again.
+    let left = |first| known.map(|known| PaddingIndex { first, ..known });
+    assert_eq!(after(Slice::new(1, 3).into()), left(1));
+    assert_eq!(after(Slice::new(0, 2).dim(1).into()), known);
+    assert_eq!(after(MultiHeadAttention::new(2).memory(3).into()), left(3));
+    let halves = |a: Slice, b: Slice| {
+        after(Parallel::new(Combine::Concat).with(Sequential::new().with(a)).with(b).into())
+    };
+    assert_eq!(halves(Slice::new(0, 3), Slice::new(3, None)), known);
+    assert_eq!(halves(Slice::new(1, 3), Slice::new(3, None)), left(1));
+    assert_eq!(halves(Slice::new(2, None), Slice::new(0, 2)), None);
+    assert_eq!(after(TransformerDecoderLayer::new(2, 5, 2).into()), known);
     let drop: [AnyLayer; 4] = [
         Sequential::new().flatten().into(),
         Lstm::new(3).last().into(),

@@ -3,7 +3,7 @@
 use trainbook_core::random::Seed;
 use trainbook_nn::layer::{
     AnyLayer, BatchNorm, Embedding, GroupNorm, LayerNorm, LearnedPositions, MultiHeadAttention,
-    RmsNorm, TransformerEncoderLayer,
+    RmsNorm, Slice, TransformerDecoderLayer, TransformerEncoderLayer,
 };
 use trainbook_nn::trial::Trial;
 use trainbook_nn::{Context, Sample};
@@ -20,6 +20,9 @@ fn large_batches_are_right_and_the_same_on_any_number_of_threads() {
         (MultiHeadAttention::new(4).into(), vec![37, 32], 19),
         (MultiHeadAttention::new(2).causal().into(), vec![37, 32], 19),
         (TransformerEncoderLayer::new(4, 64).into(), vec![37, 32], 19),
+        (TransformerDecoderLayer::new(4, 64, 13).into(), vec![37, 32], 19),
+        (MultiHeadAttention::new(4).memory(21).into(), vec![37, 32], 19),
+        (Slice::new(3, -4).into(), vec![37, 32], 19),
     ];
     for (layer, sample, rows) in cases {
         let mut trial = Trial::new(&layer, &Sample::numbers(sample.clone())).unwrap();
@@ -86,6 +89,24 @@ fn what_does_not_fit_is_said() {
         ),
         (Embedding::new(5, 3).into(), numbers(&[2]), "takes indices"),
         (MultiHeadAttention::new(3).into(), numbers(&[5, 4]), "num_heads, 3, must divide the 4"),
+        (
+            MultiHeadAttention::new(2).memory(5).into(),
+            numbers(&[5, 4]),
+            "memory of 5 positions leaves none of the 5",
+        ),
+        (
+            MultiHeadAttention::new(2).memory(2).causal().into(),
+            numbers(&[5, 4]),
+            "has a memory, whose positions are not those of the sequence",
+        ),
+        (
+            TransformerDecoderLayer::new(2, 8, 0).into(),
+            numbers(&[5, 4]),
+            "memory must be at least 1 and leave something of the 5 positions, and is 0",
+        ),
+        (Slice::new(2, 2).into(), numbers(&[5, 4]), "its 2..2 of dimension 0 must be inside"),
+        (Slice::new(-6, None).into(), numbers(&[5, 4]), "its -6.. of dimension 0 must be inside"),
+        (Slice::new(0, 2).dim(2).into(), numbers(&[5, 4]), "its 0..2 of dimension 2 must be"),
         (GroupNorm::new(4).into(), numbers(&[6, 2]), "num_groups, 4, must divide the 6"),
         (BatchNorm::new().momentum(1.5).into(), numbers(&[6]), "from 0 to 1, not 1.5"),
         (LayerNorm::new().eps(-1.0).into(), numbers(&[6]), "0 or more, not -1"),
