@@ -31,9 +31,11 @@ impl DataRecipe {
             data = data.shaped("rows", &self.shape)?;
         }
         data = data.normalize(self.normalize)?;
-        if let Some((split, seed)) = self.split {
-            data = data.split(split, seed)?;
-        }
+        data = match (&self.parts, self.split) {
+            (Some(parts), split) => data.divided_as(parts, split)?,
+            (None, Some((split, seed))) => data.split(split, seed)?,
+            (None, None) => data,
+        };
         Ok(match self.first_rows {
             Some(rows) => data.first_rows(rows),
             None => data,

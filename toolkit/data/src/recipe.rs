@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use trainbook_core::random::Seed;
 
 use super::normalize::Normalize;
-use super::split::Split;
+use super::split::{GivenParts, Split};
 
 /// How a data set was made: enough to make it again where its file is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct DataRecipe {
     /// How rows are divided, and under which seed; `None` if all are trained on.
     #[serde(default)]
     pub split: Option<(Split, Seed)>,
+    /// Which part each row is in, where that does not follow from `split` and the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<GivenParts>,
     /// At most so many rows of each part, the first ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_rows: Option<usize>,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub(super) use memory::Memory;
 pub(super) use text::Tokens;
 
-use super::{Batch, DataError, Origin, Targets};
+use super::{Batch, DataError, Origin, RowMarks, Targets};
 
 /// Where the rows of a data set come from: memory, a table, a folder of images, shards on disk. A
 /// row has a number, its place in the source counted from 0, and is the same every time it is read.
@@ -54,6 +54,11 @@ pub trait Source: Debug + Send + Sync + 'static {
     /// The targets of all rows, row after row, if they are in memory: only then can rows be divided
     /// or drawn by their class. Classes are counted from 0 without gaps, values are finite.
     fn targets(&self) -> Option<&Targets>;
+
+    /// What is known of rows beside features and targets; each list has an entry for every row.
+    fn marks(&self) -> Option<&RowMarks> {
+        None
+    }
 
     /// Fills `input` and `targets` of a batch with these rows, in this order. Numbers are finite.
     ///
