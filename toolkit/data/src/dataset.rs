@@ -414,7 +414,7 @@ impl Dataset {
     }
 
     /// The same data with the weight of each row, for
-    /// [`Loader`](super::Loader); replaces the source's. The recipe does not
+    /// [`Sampling::Weighted`](super::Sampling::Weighted); replaces the source's. The recipe does not
     /// keep them.
     ///
     /// # Errors

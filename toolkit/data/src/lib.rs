@@ -27,7 +27,7 @@ mod text;
 
 pub use dataset::Dataset;
 pub use error::DataError;
-pub use loader::Loader;
+pub use loader::{LastBatch, Loader, LoaderPosition, Prefetch, Sampling};
 pub use marks::RowMarks;
 pub use mix::Mix;
 pub use normalize::{Normalization, Normalize};
