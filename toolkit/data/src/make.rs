@@ -17,6 +17,7 @@ impl DataRecipe {
             Origin::Text { path, context, stride } => {
                 Dataset::text(path)?.characters(*context, *stride)?
             }
+            Origin::Shards { path } => Dataset::shards(path)?,
             Origin::Memory => {
                 return Err(DataError::Refused {
                     action: "make again",

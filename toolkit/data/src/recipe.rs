@@ -51,6 +51,11 @@ pub enum Origin {
         /// Characters from the beginning of one window to that of the next.
         stride: usize,
     },
+    /// A folder of shards; see [`Dataset::write_shards`](super::Dataset::write_shards).
+    Shards {
+        /// The folder, from the root of the file system if that was known.
+        path: PathBuf,
+    },
     /// The program's own memory: only a program that has the rows can make the data set again.
     Memory,
 }

@@ -1,6 +1,7 @@
 //! Where the rows of a data set come from. **Open this file first to write a source of your own.**
 
 mod memory;
+mod shards;
 mod text;
 
 use std::fmt::Debug;

@@ -25,6 +25,8 @@ use shares::largest_remainder;
 pub use folds::KFold;
 pub use given::GivenParts;
 pub(super) use given::checked;
+#[cfg(test)]
+pub(super) use strata::quantile_bins;
 
 /// What a row serves for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

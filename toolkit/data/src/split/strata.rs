@@ -46,7 +46,7 @@ fn gather(strata: impl Iterator<Item = usize>, count: Option<usize>) -> Vec<Vec<
 /// The bin of each value, counted from 0: the number of inner quantiles that are less than it, so
 /// that equal values are in one bin and a bin may be empty. Quantiles are interpolated linearly;
 /// these are the bins of pandas's `qcut`.
-fn quantile_bins(values: &[f32], bins: usize) -> Vec<usize> {
+pub(crate) fn quantile_bins(values: &[f32], bins: usize) -> Vec<usize> {
     let mut sorted: Vec<f64> = values.iter().map(|&value| f64::from(value)).collect();
     sorted.sort_by(f64::total_cmp);
     let last = sorted.len().saturating_sub(1);

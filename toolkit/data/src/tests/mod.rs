@@ -1,7 +1,10 @@
 //! Tests of the whole way, from the file to the report.
 
+mod folds;
 mod loader;
 mod report;
+mod sampling;
+mod shards;
 mod split;
 mod table;
 
