@@ -44,8 +44,8 @@ fn gather(strata: impl Iterator<Item = usize>, count: Option<usize>) -> Vec<Vec<
 }
 
 /// The bin of each value, counted from 0: the number of inner quantiles that are less than it, so
-/// that equal values are in one bin and a bin may be empty. Quantiles are interpolated linearly;
-/// these are the bins of pandas's `qcut`.
+/// that equal values are in one bin and a bin may be empty. Quantiles are interpolated linearly, and
+/// those that are the least value cut nothing off; these are the bins of pandas's `qcut`.
 pub(crate) fn quantile_bins(values: &[f32], bins: usize) -> Vec<usize> {
     let mut sorted: Vec<f64> = values.iter().map(|&value| f64::from(value)).collect();
     sorted.sort_by(f64::total_cmp);
@@ -60,7 +60,8 @@ pub(crate) fn quantile_bins(values: &[f32], bins: usize) -> Vec<usize> {
             false => high - (high - low) * (1.0 - share),
         }
     };
-    let edges: Vec<f64> = (1..bins).map(quantile).collect();
+    let edges = (1..bins).map(quantile).filter(|edge| sorted.first().is_some_and(|x| x < edge));
+    let edges: Vec<f64> = edges.collect();
     values.iter().map(|&value| edges.partition_point(|&edge| edge < f64::from(value))).collect()
 }
 

@@ -29,13 +29,14 @@ fn failed<T: std::fmt::Debug>(result: Result<T, DataError>) -> String {
     result.unwrap_err().to_string()
 }
 
+type Make<'a> = &'a dyn Fn(Dataset) -> Dataset;
+
 #[test]
 fn rows_on_disk_are_those_in_memory() {
     let temporary = tempfile::tempdir().unwrap();
-    let odd = |data: Dataset| {
+    let odd = |_| {
         let (features, labels) = digits_raw();
         let features = features.iter().map(|x| x / 3.0 - 1.0).collect();
-        drop(data);
         Dataset::from_rows("odd", 64, features, Targets::Classes(labels)).unwrap()
     };
     let unit = |_| {
@@ -46,7 +47,7 @@ fn rows_on_disk_are_those_in_memory() {
         Dataset::from_arrays("unit", input, crate::Array::f32([1797, 2], targets)).unwrap()
     };
     let images = |data: Dataset| data.image(1, 8, 8).unwrap();
-    let cases: [(&str, &dyn Fn(Dataset) -> Dataset, u64, Split); 4] = [
+    let cases: [(&str, Make<'_>, u64, Split); 4] = [
         ("pixels", &|data| data, 1, Split::stratified(0.8, 0.1, 0.1)),
         ("images", &images, 1, Split::stratified(0.8, 0.1, 0.1)),
         ("unit", &unit, 1, Split::random(0.8, 0.1, 0.1)),
@@ -54,7 +55,8 @@ fn rows_on_disk_are_those_in_memory() {
     ];
     for (name, make, bytes, split) in cases {
         let data = make(digits());
-        for per_shard in [1797, 5000, 400, 13] {
+        // The last has more files than are kept open.
+        for per_shard in if name == "images" { vec![5000, 400, 13] } else { vec![1797, 400] } {
             let folder = temporary.path().join(format!("{name}-{per_shard}"));
             data.write_shards(&folder, per_shard).unwrap();
             Dataset::verify_shards(&folder).unwrap();
