@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock};
 
 use trainbook_store::DataFingerprint;
 
-use super::marks;
 use super::source::{Memory, Source, Tokens};
 use super::split::{self, Parts, Rows};
 use super::{
@@ -389,40 +388,10 @@ impl Dataset {
         }
     }
 
-    /// The same data with the group of each row, for [`Split::grouped`]; replaces the source's. The
-    /// recipe keeps the parts that follow, but not the groups.
-    ///
-    /// # Errors
-    /// There are more or fewer groups than rows.
-    pub fn groups(mut self, groups: Vec<u32>) -> Result<Self, DataError> {
-        marks::check("groups", self.len(), &groups, |_| true)?;
-        Arc::make_mut(&mut self.marks).groups = Some(groups);
-        self.marks_given = true;
-        Ok(self)
-    }
-
-    /// The same data with the time of each row, for [`Split::in_time`]; replaces the source's. The
-    /// recipe keeps the parts that follow, but not the times.
-    ///
-    /// # Errors
-    /// There are more or fewer times than rows, or one is not finite.
-    pub fn times(mut self, times: Vec<f64>) -> Result<Self, DataError> {
-        marks::check("times", self.len(), &times, |time| time.is_finite())?;
-        Arc::make_mut(&mut self.marks).times = Some(times);
-        self.marks_given = true;
-        Ok(self)
-    }
-
-    /// The same data with the weight of each row, for
-    /// [`Sampling::Weighted`](super::Sampling::Weighted); replaces the source's. The recipe does not
-    /// keep them.
-    ///
-    /// # Errors
-    /// There are more or fewer weights than rows, or one is not finite or below 0.
-    pub fn weights(mut self, weights: Vec<f32>) -> Result<Self, DataError> {
-        marks::check("weights", self.len(), &weights, |w| w.is_finite() && *w >= 0.0)?;
-        Arc::make_mut(&mut self.marks).weights = Some(weights);
-        Ok(self)
+    /// To be replaced; `in_recipe` is whether the recipe has to keep what follows from that.
+    pub(super) fn marks_mut(&mut self, in_recipe: bool) -> &mut RowMarks {
+        self.marks_given |= in_recipe;
+        Arc::make_mut(&mut self.marks)
     }
 
     /// What is known of rows beside features and targets.

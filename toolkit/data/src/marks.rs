@@ -1,6 +1,6 @@
 //! What is known of rows beside features and targets.
 
-use super::DataError;
+use super::{DataError, Dataset};
 
 /// What is known of rows beside features and targets: by what they may be divided and drawn. Each
 /// list has one entry for every row.
@@ -15,8 +15,44 @@ pub struct RowMarks {
     pub weights: Option<Vec<f32>>,
 }
 
+impl Dataset {
+    /// The same data with the group of each row, for [`Split::grouped`]; replaces the source's. The
+    /// recipe keeps the parts that follow, but not the groups.
+    ///
+    /// # Errors
+    /// There are more or fewer groups than rows.
+    pub fn groups(mut self, groups: Vec<u32>) -> Result<Self, DataError> {
+        check("groups", self.len(), &groups, |_| true)?;
+        self.marks_mut(true).groups = Some(groups);
+        Ok(self)
+    }
+
+    /// The same data with the time of each row, for [`Split::in_time`]; replaces the source's. The
+    /// recipe keeps the parts that follow, but not the times.
+    ///
+    /// # Errors
+    /// There are more or fewer times than rows, or one is not finite.
+    pub fn times(mut self, times: Vec<f64>) -> Result<Self, DataError> {
+        check("times", self.len(), &times, |time| time.is_finite())?;
+        self.marks_mut(true).times = Some(times);
+        Ok(self)
+    }
+
+    /// The same data with the weight of each row, for
+    /// [`Sampling::Weighted`](crate::Sampling::Weighted); replaces the source's. The recipe does not
+    /// keep them.
+    ///
+    /// # Errors
+    /// There are more or fewer weights than rows, or one is not finite or below 0.
+    pub fn weights(mut self, weights: Vec<f32>) -> Result<Self, DataError> {
+        check("weights", self.len(), &weights, |w| w.is_finite() && *w >= 0.0)?;
+        self.marks_mut(false).weights = Some(weights);
+        Ok(self)
+    }
+}
+
 /// Checks one of the lists.
-pub(super) fn check<T: std::fmt::Debug>(
+fn check<T: std::fmt::Debug>(
     what: &str,
     rows: usize,
     list: &[T],

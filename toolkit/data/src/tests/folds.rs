@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
+use super::hooked::Hooked;
 use super::*;
 use crate::{DataRecipe, KFold, Part};
 
@@ -296,6 +297,17 @@ fn each_fold_is_normalised_by_its_own_training_part() {
         assert_eq!(fold.normalization(), by_hand.normalization());
     }
     assert_ne!(folds[0].normalization(), folds[1].normalization());
+}
+
+#[test]
+fn each_fold_fits_the_source_to_its_own_training_part() {
+    let data = Hooked::dataset(values(50), std::sync::Arc::new(|_: &[usize]| Ok(())));
+    for (number, folds) in [(0, KFold::new(3)), (1, KFold::new(7).test(0.1))] {
+        for fold in data.folds(&folds, Seed(number)).unwrap() {
+            let trained = fold.part(Part::Train).len() as f32;
+            assert_eq!(fold.raw(&[4]).unwrap().floats(), [4.0 - trained]);
+        }
+    }
 }
 
 #[test]

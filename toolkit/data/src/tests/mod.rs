@@ -1,6 +1,7 @@
 //! Tests of the whole way, from the file to the report.
 
 mod folds;
+mod hooked;
 mod loader;
 mod report;
 mod sampling;

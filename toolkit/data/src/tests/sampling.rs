@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::hooked::{Hook, Hooked};
 use super::*;
-use crate::{
-    Batch, DataError, LastBatch, Loader, LoaderPosition, Part, Prefetch, Sampling, Source,
-};
+use crate::{Batch, DataError, LastBatch, Loader, LoaderPosition, Part, Prefetch, Sampling};
 use trainbook_core::random::Stream;
 
 /// So many rows of class 0, 1, …, one feature that is the row's number.
@@ -195,62 +194,23 @@ fn batches_read_ahead_are_the_same() {
     }
 }
 
-/// Rows that fail, panic, or tell when they are read.
-#[derive(Debug)]
-struct Moody {
-    inner: Dataset,
-    /// At most so many rows can be read from now on.
-    left: Arc<AtomicUsize>,
-    read: Arc<AtomicUsize>,
-    panics: bool,
-    names: Vec<String>,
-}
-
-impl Source for Moody {
-    fn len(&self) -> usize {
-        self.inner.len()
-    }
-
-    fn name(&self) -> &str {
-        "moody"
-    }
-
-    fn shape(&self) -> &[usize] {
-        self.inner.shape()
-    }
-
-    fn feature_names(&self) -> &[String] {
-        self.inner.feature_names()
-    }
-
-    fn class_names(&self) -> Option<&[String]> {
-        Some(&self.names)
-    }
-
-    fn targets(&self) -> Option<&Targets> {
-        self.inner.targets()
-    }
-
-    fn read(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
-        let left = self.left.load(Ordering::SeqCst);
+/// Data whose rows fail or panic once, and how many more can be read before that; and how many
+/// batches have been read.
+fn moody(panics: bool) -> (Dataset, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let (left, read) = (Arc::new(AtomicUsize::new(usize::MAX)), Arc::new(AtomicUsize::new(0)));
+    let (left_there, read_there) = (Arc::clone(&left), Arc::clone(&read));
+    let hook: Hook = Arc::new(move |rows: &[usize]| {
+        let left = left_there.load(Ordering::SeqCst);
         if left < rows.len() {
-            self.left.store(usize::MAX, Ordering::SeqCst);
-            assert!(!self.panics, "out of rows");
+            left_there.store(usize::MAX, Ordering::SeqCst);
+            assert!(!panics, "out of rows");
             return Err(DataError::Refused { action: "read", reason: "out of rows".to_owned() });
         }
-        self.left.store(left - rows.len(), Ordering::SeqCst);
-        self.read.fetch_add(1, Ordering::SeqCst);
-        self.inner.read(rows, batch)
-    }
-}
-
-/// The data, what is left and how many batches have been read.
-fn moody(panics: bool) -> (Dataset, Arc<AtomicUsize>, Arc<AtomicUsize>) {
-    let inner = with_classes(&[40, 60]);
-    let (left, read) = (Arc::new(AtomicUsize::new(usize::MAX)), Arc::default());
-    let names = inner.class_names().to_vec();
-    let source = Moody { inner, left: Arc::clone(&left), read: Arc::clone(&read), panics, names };
-    (Dataset::from_source(source).unwrap(), left, read)
+        left_there.store(left - rows.len(), Ordering::SeqCst);
+        read_there.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    });
+    (Hooked::dataset(with_classes(&[40, 60]), hook), left, read)
 }
 
 #[test]

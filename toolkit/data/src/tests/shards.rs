@@ -1,10 +1,12 @@
 //! Rows on disk are those in memory, and a folder is whole or not there.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::hooked::Hooked;
 use super::*;
-use crate::{Batch, DataError, DataRecipe, Loader, Origin, Part, RowMarks, Source};
+use crate::{Batch, DataError, DataRecipe, Loader, Origin, Part, RowMarks};
 use trainbook_core::random::Stream;
 
 fn batches(data: &Dataset) -> Vec<Batch> {
@@ -218,47 +220,6 @@ fn what_cannot_be_written_is_refused() {
     assert!(failed(digits().write_shards(&folder, 500)).contains("is there already"));
 }
 
-/// Rows that cannot be read after some calls.
-#[derive(Debug)]
-struct Fails {
-    inner: Dataset,
-    calls: AtomicUsize,
-    names: Vec<String>,
-}
-
-impl Source for Fails {
-    fn len(&self) -> usize {
-        self.inner.len()
-    }
-
-    fn name(&self) -> &str {
-        "fails"
-    }
-
-    fn shape(&self) -> &[usize] {
-        self.inner.shape()
-    }
-
-    fn feature_names(&self) -> &[String] {
-        self.inner.feature_names()
-    }
-
-    fn class_names(&self) -> Option<&[String]> {
-        Some(&self.names)
-    }
-
-    fn targets(&self) -> Option<&Targets> {
-        self.inner.targets()
-    }
-
-    fn read(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
-        if self.calls.fetch_sub(1, Ordering::SeqCst) == 0 {
-            return Err(DataError::Refused { action: "read", reason: "no more".to_owned() });
-        }
-        self.inner.read(rows, batch)
-    }
-}
-
 #[test]
 fn a_writer_that_fails_or_is_killed_leaves_no_folder_behind() {
     let temporary = tempfile::tempdir().unwrap();
@@ -266,10 +227,15 @@ fn a_writer_that_fails_or_is_killed_leaves_no_folder_behind() {
     let partial = temporary.path().join("shards.partial");
     let mut calls = 0;
     loop {
-        let inner = digits();
-        let names = inner.class_names().to_vec();
-        let source = Fails { inner, calls: AtomicUsize::new(calls), names };
-        let written = Dataset::from_source(source).unwrap().write_shards(&folder, 300);
+        let left = AtomicUsize::new(calls);
+        let data = Hooked::dataset(
+            digits(),
+            Arc::new(move |_: &[usize]| match left.fetch_sub(1, Ordering::SeqCst) {
+                0 => Err(DataError::Refused { action: "read", reason: "no more".to_owned() }),
+                _ => Ok(()),
+            }),
+        );
+        let written = data.write_shards(&folder, 300);
         assert!(!partial.exists());
         match written {
             Err(error) => assert_eq!(error.to_string(), "read the data: no more"),
