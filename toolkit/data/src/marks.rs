@@ -16,8 +16,9 @@ pub struct RowMarks {
 }
 
 impl Dataset {
-    /// The same data with the group of each row, for [`Split::grouped`]; replaces the source's. The
-    /// recipe keeps the parts that follow, but not the groups.
+    /// The same data with the group of each row, for
+    /// [`Split::grouped`](crate::Split::grouped); replaces the source's. The recipe keeps the parts
+    /// that follow, but not the groups.
     ///
     /// # Errors
     /// There are more or fewer groups than rows.
@@ -27,8 +28,9 @@ impl Dataset {
         Ok(self)
     }
 
-    /// The same data with the time of each row, for [`Split::in_time`]; replaces the source's. The
-    /// recipe keeps the parts that follow, but not the times.
+    /// The same data with the time of each row, for
+    /// [`Split::in_time`](crate::Split::in_time); replaces the source's. The recipe keeps the parts
+    /// that follow, but not the times.
     ///
     /// # Errors
     /// There are more or fewer times than rows, or one is not finite.
