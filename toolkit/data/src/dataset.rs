@@ -7,10 +7,11 @@ use std::sync::{Arc, OnceLock};
 use trainbook_store::DataFingerprint;
 
 use super::source::{Memory, Source, Tokens};
-use super::split::Parts;
+use super::split::{self, Parts, Rows};
 use super::{
-    Array, Batch, CsvOptions, DataError, DataRecipe, Encoding, FittedScaling, Normalization,
-    Normalize, Numbers, Origin, Part, Split, Table, TargetScaling, Targets, fingerprint,
+    Array, Batch, CsvOptions, DataError, DataRecipe, Encoding, FittedScaling, GivenParts, KFold,
+    Normalization, Normalize, Numbers, Origin, Part, RowMarks, Split, Table, TargetScaling,
+    Targets, fingerprint,
 };
 use trainbook_core::random::Seed;
 
@@ -31,6 +32,11 @@ pub struct Dataset {
     whole: Arc<Parts>,
     normalize: Normalize,
     split: Option<(Split, Seed)>,
+    /// Whether only the rows themselves can say which part they are in.
+    parts_given: bool,
+    marks: Arc<RowMarks>,
+    /// Whether groups or times are not the source's.
+    marks_given: bool,
     /// At most so many rows of each part.
     limit: Option<usize>,
     normalization: Arc<Normalization>,
@@ -223,6 +229,9 @@ impl Dataset {
             parts,
             normalize: Normalize::None,
             split: None,
+            parts_given: false,
+            marks: Arc::new(source.marks().cloned().unwrap_or_default()),
+            marks_given: false,
             limit: None,
             normalization: Arc::new(Normalization {
                 offset: vec![0.0; width],
@@ -343,21 +352,64 @@ impl Dataset {
     /// # Errors
     /// The fractions make no sense, the targets do not allow the split, there are too few rows for
     /// a part that was asked for, or a class would be missing from the training part.
-    pub fn split(mut self, split: Split, seed: Seed) -> Result<Self, DataError> {
-        self.split = Some((split, seed));
-        self.limit = None;
-        if let Some(tokens) = &self.tokens {
-            self.parts = Arc::new(split.divide_text(tokens)?);
-            self.whole = self.parts.clone();
+    pub fn split(self, split: Split, seed: Seed) -> Result<Self, DataError> {
+        let parts = match &self.tokens {
+            Some(tokens) => split.divide_text(tokens)?,
+            None => split.divide(&self.to_divide(), seed)?,
+        };
+        let parts_given = split.needs_marks() && self.marks_given;
+        self.divided(parts, Some((split, seed)), parts_given)
+    }
+
+    /// The same data with these rows of train, validation and test. Rows that are named nowhere are
+    /// in no part. Replaces an earlier split.
+    ///
+    /// # Errors
+    /// A row does not exist or is named twice, none is named for train, or a class is missing there.
+    pub fn with_parts(self, parts: [Vec<usize>; 3]) -> Result<Self, DataError> {
+        let parts = split::checked(parts, self.len())?;
+        split::check_classes(&self.to_divide(), &parts)?;
+        self.divided(parts, None, true)
+    }
+
+    /// The same data once for each fold, in which that fold is the validation part: fold after fold
+    /// and repeat after repeat. Each has its own normalisation, fitted to its training part.
+    ///
+    /// # Errors
+    /// The folds make no sense, there are too few rows or groups, or a class would be missing from a
+    /// training part.
+    pub fn folds(&self, folds: &KFold, seed: Seed) -> Result<Vec<Self>, DataError> {
+        folds.splits()?.into_iter().map(|split| self.clone().split(split, seed)).collect()
+    }
+
+    /// Divides rows as a recipe says, whose `parts` come from `split`, if there is one.
+    pub(super) fn divided_as(
+        self,
+        parts: &GivenParts,
+        split: Option<(Split, Seed)>,
+    ) -> Result<Self, DataError> {
+        if parts.rows().len() != self.len() {
+            let (said, found) = (parts.rows().len(), self.len());
+            let reason = format!("its recipe says the part of {said} rows, and there are {found}");
+            return Err(DataError::Refused { action: "make again", reason });
+        }
+        let parts = split::checked(parts.parts(), self.len())?;
+        self.divided(parts, split, true)
+    }
+
+    fn divided(
+        mut self,
+        parts: Parts,
+        split: Option<(Split, Seed)>,
+        parts_given: bool,
+    ) -> Result<Self, DataError> {
+        (self.split, self.parts_given, self.limit) = (split, parts_given, None);
+        self.parts = Arc::new(parts);
+        self.whole = self.parts.clone();
+        if self.tokens.is_some() {
             self.fingerprint = Arc::default();
             return Ok(self);
         }
-        let labels = match self.targets() {
-            Some(Targets::Classes(labels)) if self.targets_per_row() == 1 => Some(&labels[..]),
-            _ => None,
-        };
-        self.parts = Arc::new(split.divide(self.len(), labels, self.classes(), seed)?);
-        self.whole = self.parts.clone();
         if let Some(fitted) = self.source.fit(self.part(Part::Train))? {
             let shape = match *self.shape == *self.source.shape() {
                 true => fitted.shape().to_vec(),
@@ -371,6 +423,27 @@ impl Dataset {
         }
         let normalize = self.normalize;
         self.normalize(normalize)
+    }
+
+    fn to_divide(&self) -> Rows<'_> {
+        Rows {
+            len: self.len(),
+            targets: self.targets(),
+            targets_per_row: self.targets_per_row(),
+            classes: self.classes(),
+            marks: &self.marks,
+        }
+    }
+
+    /// To be replaced; `in_recipe` is whether the recipe has to keep what follows from that.
+    pub(super) fn marks_mut(&mut self, in_recipe: bool) -> &mut RowMarks {
+        self.marks_given |= in_recipe;
+        Arc::make_mut(&mut self.marks)
+    }
+
+    /// What is known of rows beside features and targets.
+    pub fn marks(&self) -> &RowMarks {
+        &self.marks
     }
 
     /// The same data with at most so many rows of each part, the first ones: to see whether a network
@@ -463,6 +536,7 @@ impl Dataset {
             normalize: self.normalize,
             scale_targets: self.scaling.as_ref().map(|(scaling, _)| *scaling),
             split: self.split,
+            parts: self.parts_given.then(|| GivenParts::of(&self.whole, self.len())),
             first_rows: self.limit,
         }
     }

@@ -28,7 +28,7 @@ mod text;
 
 pub use dataset::Dataset;
 pub use error::DataError;
-pub use loader::Loader;
+pub use loader::{LastBatch, Loader, LoaderPosition, Prefetch, Sampling};
 pub use marks::RowMarks;
 pub use mix::Mix;
 pub use normalize::{Normalization, Normalize};
@@ -36,7 +36,7 @@ pub use recipe::{DataRecipe, Origin};
 pub use report::{ClassCount, DataReport, FeatureSummary, Finding, Probe, Severity, SharedRows};
 pub use scaling::{FittedScaling, TargetScaling};
 pub use source::Source;
-pub use split::{Part, Split};
+pub use split::{GivenParts, KFold, Part, Split};
 pub use table::{
     Categories, Column, ColumnEncoding, ColumnType, Columns, CsvOptions, Dialect, Encoding,
     Missing, MissingRule, Table, TablePlan, Unknown,

@@ -17,6 +17,7 @@ impl DataRecipe {
             Origin::Text { path, context, stride } => {
                 Dataset::text(path)?.characters(*context, *stride)?
             }
+            Origin::Shards { path } => Dataset::shards(path)?,
             Origin::Memory => {
                 return Err(DataError::Refused {
                     action: "make again",
@@ -34,9 +35,11 @@ impl DataRecipe {
         if let Some(scaling) = self.scale_targets {
             data = data.scale_targets(scaling)?;
         }
-        if let Some((split, seed)) = self.split {
-            data = data.split(split, seed)?;
-        }
+        data = match (&self.parts, self.split) {
+            (Some(parts), split) => data.divided_as(parts, split)?,
+            (None, Some((split, seed))) => data.split(split, seed)?,
+            (None, None) => data,
+        };
         Ok(match self.first_rows {
             Some(rows) => data.first_rows(rows),
             None => data,

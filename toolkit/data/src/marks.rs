@@ -1,12 +1,78 @@
-//! What rows have beside inputs and targets.
+//! What is known of rows beside features and targets.
 
-/// What the rows of a source have beside inputs and targets: one entry a row each.
+use super::{DataError, Dataset};
+
+/// What is known of rows beside features and targets: by what they may be divided and drawn. Each
+/// list has one entry for every row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RowMarks {
-    /// Rows of one group belong together, such as those of one patient.
+    /// What belongs together, such as the patient that a picture is of: rows of one number are of
+    /// one group.
     pub groups: Option<Vec<u32>>,
-    /// When a row was taken; only the order matters.
+    /// When a row was taken, in any unit; finite.
     pub times: Option<Vec<f64>>,
-    /// How much a row counts; at least 0.
+    /// How often a row is drawn, in proportion; finite and at least 0.
     pub weights: Option<Vec<f32>>,
+}
+
+impl Dataset {
+    /// The same data with the group of each row, for
+    /// [`Split::grouped`](crate::Split::grouped); replaces the source's. The recipe keeps the parts
+    /// that follow, but not the groups.
+    ///
+    /// # Errors
+    /// There are more or fewer groups than rows.
+    pub fn groups(mut self, groups: Vec<u32>) -> Result<Self, DataError> {
+        check("groups", self.len(), &groups, |_| true)?;
+        self.marks_mut(true).groups = Some(groups);
+        Ok(self)
+    }
+
+    /// The same data with the time of each row, for
+    /// [`Split::in_time`](crate::Split::in_time); replaces the source's. The recipe keeps the parts
+    /// that follow, but not the times.
+    ///
+    /// # Errors
+    /// There are more or fewer times than rows, or one is not finite.
+    pub fn times(mut self, times: Vec<f64>) -> Result<Self, DataError> {
+        check("times", self.len(), &times, |time| time.is_finite())?;
+        self.marks_mut(true).times = Some(times);
+        Ok(self)
+    }
+
+    /// The same data with the weight of each row, for
+    /// [`Sampling::Weighted`](crate::Sampling::Weighted); replaces the source's. The recipe does not
+    /// keep them.
+    ///
+    /// # Errors
+    /// There are more or fewer weights than rows, or one is not finite or below 0.
+    pub fn weights(mut self, weights: Vec<f32>) -> Result<Self, DataError> {
+        check("weights", self.len(), &weights, |w| w.is_finite() && *w >= 0.0)?;
+        self.marks_mut(false).weights = Some(weights);
+        Ok(self)
+    }
+}
+
+/// Checks one of the lists.
+fn check<T: std::fmt::Debug>(
+    what: &str,
+    rows: usize,
+    list: &[T],
+    good: impl Fn(&T) -> bool,
+) -> Result<(), DataError> {
+    let refuse = |reason| Err(DataError::Refused { action: "mark", reason });
+    if list.len() != rows {
+        return refuse(format!(
+            "{} {what} for {rows} rows; there must be one for each row",
+            list.len()
+        ));
+    }
+    match list.iter().position(|mark| !good(mark)) {
+        None => Ok(()),
+        Some(row) => refuse(format!(
+            "the {what} say {:?} for row {row}; it must be a finite number{}",
+            list[row],
+            if what == "weights" { " of at least 0" } else { "" }
+        )),
+    }
 }

@@ -8,7 +8,7 @@ use trainbook_core::random::Seed;
 use super::DataError;
 use super::normalize::Normalize;
 use super::scaling::TargetScaling;
-use super::split::Split;
+use super::split::{GivenParts, Split};
 use super::table::{Table, TablePlan};
 
 /// How a data set was made: enough to make it again where its file is.
@@ -26,6 +26,9 @@ pub struct DataRecipe {
     /// How rows are divided, and under which seed; `None` if all are trained on.
     #[serde(default)]
     pub split: Option<(Split, Seed)>,
+    /// Which part each row is in, where that does not follow from `split` and the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<GivenParts>,
     /// At most so many rows of each part, the first ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_rows: Option<usize>,
@@ -73,6 +76,11 @@ pub enum Origin {
         context: usize,
         /// Characters from the beginning of one window to that of the next.
         stride: usize,
+    },
+    /// A folder of shards; see [`Dataset::write_shards`](super::Dataset::write_shards).
+    Shards {
+        /// The folder, from the root of the file system if that was known.
+        path: PathBuf,
     },
     /// The program's own memory: only a program that has the rows can make the data set again.
     Memory,

@@ -1,6 +1,7 @@
 //! Where the rows of a data set come from. **Open this file first to write a source of your own.**
 
 mod memory;
+mod shards;
 mod table;
 mod text;
 
@@ -57,7 +58,7 @@ pub trait Source: Debug + Send + Sync + 'static {
     /// or drawn by their class. Classes are counted from 0 without gaps, values are finite.
     fn targets(&self) -> Option<&Targets>;
 
-    /// What rows have beside inputs and targets: groups, times and weights.
+    /// What is known of rows beside features and targets; each list has an entry for every row.
     fn marks(&self) -> Option<&RowMarks> {
         None
     }

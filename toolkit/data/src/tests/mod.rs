@@ -1,7 +1,11 @@
 //! Tests of the whole way, from the file to the report.
 
+mod folds;
+mod hooked;
 mod loader;
 mod report;
+mod sampling;
+mod shards;
 mod split;
 mod table;
 

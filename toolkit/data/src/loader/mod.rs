@@ -1,0 +1,170 @@
+//! Batches of one part, epoch after epoch.
+//!
+//! A [`Loader`] reads when it is asked, a [`Prefetch`] (`prefetch.rs`) ahead of that in a thread;
+//! `sampling.rs` says which rows an epoch sees.
+
+mod position;
+mod prefetch;
+mod sampling;
+
+use super::{Batch, DataError, Dataset, Part};
+use sampling::Pool;
+use trainbook_core::random::Stream;
+
+pub use position::LoaderPosition;
+pub use prefetch::Prefetch;
+pub use sampling::{LastBatch, Sampling};
+
+/// Hands out the rows of one [`Part`] in batches. An epoch sees each row exactly once and its last
+/// batch may be smaller, unless [`sampling`](Self::sampling) or [`last_batch`](Self::last_batch)
+/// says otherwise.
+///
+/// ```text
+/// loader.start(epoch);
+/// while loader.next(&mut batch)? { … }
+/// ```
+#[derive(Debug)]
+pub struct Loader {
+    data: Dataset,
+    part: Part,
+    batch_size: usize,
+    shuffle: Option<Stream>,
+    pool: Pool,
+    last: LastBatch,
+    epoch: u64,
+    order: Vec<usize>,
+    at: usize,
+}
+
+impl Loader {
+    /// A loader over `part` in batches of `batch_size` rows (0 counts as 1). With a stream the rows
+    /// are shuffled by `stream.at(epoch, 0)`, so an epoch's order follows from the seed and the
+    /// epoch's number alone; without one they come in ascending order. An empty part gives no
+    /// batches.
+    pub fn new(data: &Dataset, part: Part, batch_size: usize, shuffle: Option<Stream>) -> Self {
+        let (pool, last) = (Pool::Shuffled, LastBatch::Keep);
+        Self {
+            data: data.clone(),
+            part,
+            batch_size: batch_size.max(1),
+            shuffle,
+            pool,
+            last,
+            epoch: 0,
+            order: Vec::new(),
+            at: 0,
+        }
+    }
+
+    /// The same loader with rows drawn in this way, by `stream.at(epoch, 0)`. The default is
+    /// [`Sampling::Shuffled`]. Takes effect when an epoch is started.
+    ///
+    /// # Errors
+    /// Rows are to be drawn and the loader has no stream, classes are to be balanced and targets
+    /// are no classes, or rows have no weights, or none above 0.
+    pub fn sampling(mut self, sampling: Sampling) -> Result<Self, DataError> {
+        if self.shuffle.is_none() && sampling != Sampling::Shuffled {
+            let reason = format!(
+                "Sampling::{sampling:?} draws rows at random; give the loader a stream to draw by"
+            );
+            return Err(DataError::Refused { action: "draw from", reason });
+        }
+        self.pool = Pool::new(sampling, &self.data, self.part)?;
+        Ok(self)
+    }
+
+    /// The same loader with that done to the rows that do not fill a last batch. The default is
+    /// [`LastBatch::Keep`]. Takes effect when an epoch is started.
+    #[must_use]
+    pub fn last_batch(mut self, last: LastBatch) -> Self {
+        self.last = last;
+        self
+    }
+
+    /// How many batches an epoch has.
+    pub fn batches_per_epoch(&self) -> usize {
+        let rows = self.data.part(self.part).len();
+        match self.last {
+            LastBatch::Keep | LastBatch::Fill => rows.div_ceil(self.batch_size),
+            LastBatch::Drop => rows / self.batch_size,
+        }
+    }
+
+    /// Begins epoch number `epoch`, wherever the last one stopped. Before the first call there is
+    /// no batch.
+    pub fn start(&mut self, epoch: u64) {
+        self.order.clear();
+        self.order.extend_from_slice(self.data.part(self.part));
+        if let Some(stream) = &self.shuffle {
+            self.pool.draw(&mut self.order, &mut stream.at(epoch, 0));
+        }
+        let whole = self.batches_per_epoch() * self.batch_size;
+        match self.last {
+            LastBatch::Keep => {}
+            LastBatch::Drop => self.order.truncate(whole),
+            LastBatch::Fill => {
+                let rows = self.order.len();
+                (rows..whole).for_each(|at| self.order.push(self.order[at - rows]));
+            }
+        }
+        (self.epoch, self.at) = (epoch, 0);
+    }
+
+    /// Where it stands: which epoch was started, and how many batches of it have been handed out.
+    /// Before the first epoch that is the beginning of epoch 0.
+    pub fn position(&self) -> LoaderPosition {
+        let batch = self.at.div_ceil(self.batch_size) as u64;
+        LoaderPosition { epoch: self.epoch, batch }
+    }
+
+    /// Goes to a position: the batches that follow are those that would have followed there.
+    ///
+    /// # Errors
+    /// The epoch has fewer batches: the position is that of another loader.
+    pub fn resume(&mut self, position: LoaderPosition) -> Result<(), DataError> {
+        check(position, self.batches_per_epoch())?;
+        self.start(position.epoch);
+        self.at = self.order.len().min(position.batch as usize * self.batch_size);
+        Ok(())
+    }
+
+    /// The same batches, read ahead by a thread: up to `batches` of them (0 counts as 1) wait to be
+    /// taken. An epoch is to be started anew.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn prefetch(self, batches: usize) -> Result<Prefetch, DataError> {
+        Prefetch::new(self, batches.max(1))
+    }
+
+    /// Fills `batch` with the epoch's next rows, normalised. At the end of the epoch `batch` is
+    /// left as it is and the answer is false.
+    ///
+    /// # Errors
+    /// A row cannot be read.
+    pub fn next(&mut self, batch: &mut Batch) -> Result<bool, DataError> {
+        let rows = &self.order[self.at..self.order.len().min(self.at + self.batch_size)];
+        if rows.is_empty() {
+            return Ok(false);
+        }
+        self.data.read(rows, batch)?;
+        batch.samples.clear();
+        batch.samples.extend_from_slice(rows);
+        self.at += rows.len();
+        Ok(true)
+    }
+}
+
+fn check(position: LoaderPosition, batches: usize) -> Result<(), DataError> {
+    if position.batch <= batches as u64 {
+        return Ok(());
+    }
+    Err(DataError::Setting {
+        setting: "the loader's position",
+        value: format!("batch {} of epoch {}", position.batch, position.epoch),
+        expected: format!(
+            "one of this loader's own, whose epochs have {batches} batches; the data or the size \
+             of batches is another"
+        ),
+    })
+}
