@@ -10,7 +10,7 @@ use super::source::{Memory, Source, Tokens};
 use super::split::Parts;
 use super::{
     Array, Batch, CsvOptions, DataError, DataRecipe, Encoding, FittedScaling, Normalization,
-    Normalize, Numbers, Origin, Part, Split, Table, TargetScaling, Targets, fingerprint,
+    Normalize, Numbers, Origin, Part, RowMarks, Split, Table, TargetScaling, Targets, fingerprint,
 };
 use trainbook_core::random::Seed;
 
@@ -487,6 +487,11 @@ impl Dataset {
     /// not scaled.
     pub fn target_scaling(&self) -> Option<&FittedScaling> {
         self.scaling.as_ref().map(|(_, fitted)| &**fitted)
+    }
+
+    /// What rows have beside inputs and targets: groups, times and weights.
+    pub fn marks(&self) -> Option<&RowMarks> {
+        self.source.marks()
     }
 
     /// How a table's columns became features, fitted to the training part: for the rows of other

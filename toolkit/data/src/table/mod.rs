@@ -62,6 +62,11 @@ pub struct Table {
 }
 
 impl Table {
+    #[cfg(test)]
+    pub(crate) fn data(&self) -> &[Data] {
+        &self.columns
+    }
+
     /// The columns' names, in order.
     pub fn columns(&self) -> &[String] {
         &self.names

@@ -1,6 +1,8 @@
 //! Tests of the whole way, from the file to the report.
 
+mod encoding;
 mod loader;
+mod odd_tables;
 mod report;
 mod split;
 mod table;
@@ -55,4 +57,9 @@ fn classes(data: &Dataset) -> &[u32] {
         Some(Targets::Classes(classes)) => classes,
         _ => panic!("no classes"),
     }
+}
+
+/// What pandas makes of tables.
+fn fixture() -> serde_json::Value {
+    serde_json::from_str(include_str!("fixtures/tables.json")).unwrap()
 }

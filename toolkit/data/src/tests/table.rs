@@ -191,10 +191,7 @@ fn fields_that_are_no_numbers() {
              Missing::Mean) or leave them out by .missing({column:?}, Missing::Drop)"
         )
     };
-    assert_eq!(
-        refused("1,0\n ,1\n"),
-        format!("read FILE line 2, column \"0\": {}", gap("0"))
-    );
+    assert_eq!(refused("1,0\n ,1\n"), format!("read FILE line 2, column \"0\": {}", gap("0")));
     for bad in ["NaN", "nan"] {
         let error = format!("read FILE line 3, column \"b\": {}", gap("b"));
         assert_eq!(refused(format!("a,b,label\n1,1,0\n2,{bad},1\n")), error);
