@@ -1,6 +1,6 @@
 """Odd tables and what pandas reads of them, for toolkit/data/src/tests/fixtures/tables.json.
 
-    pip install pandas==3.1.1
+    pip install pandas==3.1.1 numpy
     python tests/python/make_table_fixtures.py
 
 pandas is told what our reader finds by looking: the separator, the decimal comma, whether there is a header.
@@ -11,6 +11,7 @@ import json
 import math
 import pathlib
 
+import numpy
 import pandas
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -126,6 +127,19 @@ def auto_mpg():
     }
 
 
+def arrays():
+    """Six numbers as numpy.save writes them, in every type that is read."""
+    saved = []
+    for kind in ["<f4", ">f4", "<f8", ">f8", "i1", "u1", "?", "<i2", ">i2", "<u2", "<i4", ">i4", "<u4", "<i8", ">i8"]:
+        low, high = (0, 2) if kind == "?" else (0, 100) if "u" in kind else (-100, 100)
+        array = numpy.linspace(low, high, 6).reshape(3, 2).astype(kind)
+        file = io.BytesIO()
+        numpy.save(file, array)
+        numbers = [float(numpy.float32(x)) for x in array.reshape(-1)]
+        saved.append({"name": kind, "hex": file.getvalue().hex(), "shape": [3, 2], "numbers": numbers})
+    return saved
+
+
 OUT.parent.mkdir(parents=True, exist_ok=True)
 fixture = {
     "pandas": pandas.__version__,
@@ -138,6 +152,7 @@ fixture = {
         for name, text in JSON
     ],
     "auto_mpg": auto_mpg(),
+    "arrays": arrays(),
 }
 lines = [f'"{key}": {json.dumps(value, ensure_ascii=False)}' for key, value in fixture.items()]
 text = "{\n" + ",\n".join(lines) + "\n}\n"

@@ -326,6 +326,11 @@ fn columns_that_can_be_no_feature() {
              out, or say that the column is text: .types([(\"kind\", ColumnType::Category)])",
         ),
         (
+            table("a,y\n\"1,234\",1\n\"5,678\",2\n").target_values("y"),
+            "line 2, column \"a\": \"1,234\" is not a number; write it with digits and a decimal \
+             point alone, or say that the column is text: .types([(\"a\", ColumnType::Category)])",
+        ),
+        (
             table("a,b,y\n,x,0\nNA,y,1\n").missing("a", Missing::Mean).unwrap().target("y"),
             "column \"a\": no row that is trained on has a value to fill its gaps with; use \
              Missing::Constant, Missing::Text, or .ignore the column",

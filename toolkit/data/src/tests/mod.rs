@@ -2,6 +2,7 @@
 
 mod encoding;
 mod loader;
+mod npy;
 mod odd_tables;
 mod report;
 mod split;
