@@ -11,7 +11,7 @@ use super::split::{self, Parts, Rows};
 use super::{
     Array, Batch, CsvOptions, DataError, DataRecipe, Encoding, FittedScaling, GivenParts, KFold,
     Normalization, Normalize, Numbers, Origin, Part, RowMarks, Split, Table, TargetScaling,
-    Targets, fingerprint,
+    Targets, fingerprint, npy,
 };
 use trainbook_core::random::Seed;
 
@@ -74,6 +74,15 @@ impl Dataset {
     /// The file cannot be read, a line is no JSON object, or a value is an array or an object.
     pub fn json_lines(path: impl AsRef<Path>) -> Result<Table, DataError> {
         Table::read_json_lines(path.as_ref())
+    }
+
+    /// Reads an array that `numpy.save` wrote, for [`from_arrays`](Self::from_arrays): floats of 32
+    /// or 64 bits become `f32`, integers of 8 to 64 bits and truth values `i64`.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no such array, is saved column by column, or has other numbers.
+    pub fn npy(path: impl AsRef<Path>) -> Result<Array, DataError> {
+        npy::read(path.as_ref())
     }
 
     /// A data set from `features` (rows × `width`, row-major) and one target for each row. `source`
@@ -561,6 +570,11 @@ impl Dataset {
     /// not scaled.
     pub fn target_scaling(&self) -> Option<&FittedScaling> {
         self.scaling.as_ref().map(|(_, fitted)| &**fitted)
+    }
+
+    /// What rows have beside inputs and targets: groups, times and weights.
+    pub fn marks(&self) -> Option<&RowMarks> {
+        self.source.marks()
     }
 
     /// How a table's columns became features, fitted to the training part: for the rows of other

@@ -15,6 +15,7 @@ mod make;
 mod marks;
 mod mix;
 mod normalize;
+mod npy;
 mod probe;
 mod recipe;
 mod report;

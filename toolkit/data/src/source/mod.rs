@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 pub(super) use memory::Memory;
-pub(super) use table::TableSource;
+pub(super) use table::{Kept, TableSource};
 pub(super) use text::Tokens;
 
 use super::{Batch, DataError, Encoding, Origin, RowMarks, Targets};

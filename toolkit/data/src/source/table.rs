@@ -21,34 +21,25 @@ pub(crate) struct TableSource {
 }
 
 /// What does not depend on the split.
-struct Kept {
-    origin: Origin,
-    name: String,
-    targets: Targets,
-    targets_per_row: usize,
-    class_names: Option<Vec<String>>,
-    marks: Option<RowMarks>,
-    /// `None` where nothing depends on the rows that are trained on.
-    fitted: Option<(Raw, Vec<ColumnRule>)>,
+pub(crate) struct Kept {
+    pub origin: Origin,
+    pub name: String,
+    pub targets: Targets,
+    pub targets_per_row: usize,
+    /// `None` for real numbers.
+    pub class_names: Option<Vec<String>>,
+    pub marks: Option<RowMarks>,
+    /// The columns and what becomes of them; `None` where nothing depends on the rows that are
+    /// trained on.
+    pub fitted: Option<(Raw, Vec<ColumnRule>)>,
 }
 
 impl TableSource {
     /// Fitted to all rows.
-    #[allow(clippy::too_many_arguments)]
-    pub(crate) fn new(
-        origin: Origin,
-        name: String,
-        raw: Raw,
-        rules: Vec<ColumnRule>,
-        targets: Targets,
-        targets_per_row: usize,
-        class_names: Option<Vec<String>>,
-        marks: Option<RowMarks>,
-    ) -> Result<Self, DataError> {
+    pub(crate) fn new(raw: Raw, rules: Vec<ColumnRule>, mut kept: Kept) -> Result<Self, DataError> {
         let encoding = raw.fit(&rules, None)?;
         let features = encoding.apply(&raw)?;
-        let fitted = rules.iter().any(ColumnRule::is_fitted).then_some((raw, rules));
-        let kept = Kept { origin, name, targets, targets_per_row, class_names, marks, fitted };
+        kept.fitted = rules.iter().any(ColumnRule::is_fitted).then_some((raw, rules));
         Ok(Self::with(Arc::new(kept), encoding, features))
     }
 

@@ -1,11 +1,9 @@
 //! Looking at the first rows of a file: how it is written, and what its columns are.
 
-use std::borrow::Cow;
-
 use super::number;
 use super::options::CsvOptions;
 use super::parse::Layout;
-use super::records::{Marks, Unclosed};
+use super::records::{Marks, Record, Unclosed};
 
 /// So many records are looked at.
 const LOOK_AT: usize = 1000;
@@ -81,7 +79,7 @@ pub(super) fn head(
     from: usize,
     marks: Marks,
     count: usize,
-) -> Result<Vec<Vec<Cow<'_, [u8]>>>, Unclosed> {
+) -> Result<Vec<Record<'_>>, Unclosed> {
     let mut records = Vec::new();
     let mut at = marks.skip(text, from);
     while at < text.len() && records.len() < count {

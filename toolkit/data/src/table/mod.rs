@@ -62,6 +62,11 @@ pub struct Table {
 }
 
 impl Table {
+    #[cfg(test)]
+    pub(crate) fn data(&self) -> &[Data] {
+        &self.columns
+    }
+
     /// The columns' names, in order.
     pub fn columns(&self) -> &[String] {
         &self.names
@@ -145,11 +150,15 @@ impl Table {
     fn not_numbers(&self, column: usize) -> DataError {
         let is_text = |&row: &usize| self.value(row, column).is_none();
         let row = (0..self.rows()).find(is_text).unwrap_or_default();
-        let name = &self.names[column];
+        let (name, field) = (&self.names[column], self.field(row, column));
+        let cure = match number::is_decorated(&field) {
+            true => "write it with digits and a decimal point alone",
+            false => "write a number or leave the row out",
+        };
         let reason = format!(
-            "{} is not a number; write a number or leave the row out, or say that the column is \
-             text: .types([({name:?}, ColumnType::Category)])",
-            quoted(&self.field(row, column))
+            "{} is not a number; {cure}, or say that the column is text: .types([({name:?}, \
+             ColumnType::Category)])",
+            quoted(&field)
         );
         self.wrong(self.line(row), Some(column), reason)
     }
@@ -183,10 +192,12 @@ impl Table {
         }
     }
 
-    /// Whether some of a column's fields are numbers and others are not, and nobody said what it
-    /// is.
+    /// Whether some of a column's fields are numbers, or would be without decoration, and others
+    /// are not, and nobody said what it is.
     fn is_mixed(&self, column: usize) -> bool {
-        let is_number = |name: &String| number::number(name, self.marks.decimal).is_some();
+        let is_number = |name: &String| {
+            number::number(name, self.marks.decimal).is_some() || number::is_decorated(name)
+        };
         match &self.columns[column] {
             Data::Texts(texts) => {
                 self.plan.type_of(column).is_none() && texts.names.iter().any(is_number)

@@ -75,6 +75,22 @@ fn parse(field: &str) -> Option<f64> {
     })
 }
 
+/// Whether a text would be a number without thousands separators, signs of a currency or percent,
+/// or with another decimal sign: a category it is not.
+pub(super) fn is_decorated(text: &str) -> bool {
+    let is_decoration =
+        |c: char| matches!(c, ',' | '.' | '\'' | '_' | '%' | '$' | '€' | '£') || c.is_whitespace();
+    let digits = text.trim().trim_start_matches(['-', '+']).chars().filter(|&c| !is_decoration(c));
+    let (mut count, mut alone) = (0, true);
+    for c in digits {
+        count += 1;
+        alone &= c.is_ascii_digit();
+    }
+    // Of versions and addresses, such as 10.0.0.1, too much would have to be taken away.
+    let points = text.matches('.').count();
+    count > 0 && alone && text.trim().contains(is_decoration) && (points < 2 || text.contains(','))
+}
+
 /// Whether the number lies in the middle of two numbers of f32, or is too small to say it simply.
 fn is_tie(number: f64) -> bool {
     number.to_bits() & 0x1fff_ffff == 0x1000_0000
@@ -113,6 +129,16 @@ mod tests {
             assert_eq!((plain(text.as_bytes(), b'.'), number(text, b'.')), (None, None), "{text}");
         }
         assert_eq!((number("1.5", b','), number(" 1e3 ", b'.')), (None, Some(1000.0)));
+    }
+
+    #[test]
+    fn decorated_numbers_are_known() {
+        for text in ["1,234", "1.234,5", "1'000", "50%", "$5", "-1,5", "1 000 €"] {
+            assert!(is_decorated(text), "{text}");
+        }
+        for text in ["", "-", ".", "5", "170cm", "2026-11-28", "10.0.0.1", "x,1", "A/5 21171"] {
+            assert!(!is_decorated(text), "{text}");
+        }
     }
 
     #[test]

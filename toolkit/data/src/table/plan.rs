@@ -47,6 +47,10 @@ impl TablePlan {
         Self { json_lines: true, ..Self::default() }
     }
 
+    pub(super) fn is_json_lines(&self) -> bool {
+        self.json_lines
+    }
+
     /// Whether nothing was said.
     pub fn is_plain(&self) -> bool {
         is_default(self)

@@ -11,6 +11,9 @@ pub(super) struct Marks {
     pub comment: Option<u8>,
 }
 
+/// The fields of a record, without their quotes.
+pub(super) type Record<'t> = Vec<Cow<'t, [u8]>>;
+
 /// A quoted field begins here and does not end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unclosed(pub usize);
@@ -77,7 +80,7 @@ impl Marks {
         &self,
         text: &'t [u8],
         mut at: usize,
-    ) -> Result<(Vec<Cow<'t, [u8]>>, usize), Unclosed> {
+    ) -> Result<(Record<'t>, usize), Unclosed> {
         let mut fields = Vec::new();
         loop {
             let (field, end) = self.field(text, at)?;

@@ -4,7 +4,7 @@ use super::data::{Data, GAP};
 use super::{Column, Columns, Missing, Raw, Table, quoted};
 use crate::dataset::{count_classes, numbered};
 use crate::recipe::{Origin, absolute};
-use crate::source::TableSource;
+use crate::source::{Kept, TableSource};
 use crate::{DataError, Dataset, RowMarks, Targets};
 
 impl Table {
@@ -285,8 +285,16 @@ impl Table {
             }
         }
         let name = self.path.display().to_string();
-        let source =
-            TableSource::new(origin, name, raw, rules, targets, columns.len(), class_names, marks)?;
+        let kept = Kept {
+            origin,
+            name,
+            targets,
+            targets_per_row: columns.len(),
+            class_names,
+            marks,
+            fitted: None,
+        };
+        let source = TableSource::new(raw, rules, kept)?;
         Dataset::from_source(source)
     }
 

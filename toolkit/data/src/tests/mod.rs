@@ -1,8 +1,11 @@
 //! Tests of the whole way, from the file to the report.
 
+mod encoding;
 mod folds;
 mod hooked;
 mod loader;
+mod npy;
+mod odd_tables;
 mod report;
 mod sampling;
 mod shards;
@@ -59,4 +62,9 @@ fn classes(data: &Dataset) -> &[u32] {
         Some(Targets::Classes(classes)) => classes,
         _ => panic!("no classes"),
     }
+}
+
+/// What pandas makes of tables.
+fn fixture() -> serde_json::Value {
+    serde_json::from_str(include_str!("fixtures/tables.json")).unwrap()
 }

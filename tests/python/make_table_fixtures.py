@@ -1,0 +1,159 @@
+"""Odd tables and what pandas reads of them, for toolkit/data/src/tests/fixtures/tables.json.
+
+    pip install pandas==3.1.1 numpy
+    python tests/python/make_table_fixtures.py
+
+pandas is told what our reader finds by looking: the separator, the decimal comma, whether there is a header.
+"""
+
+import io
+import json
+import math
+import pathlib
+
+import numpy
+import pandas
+
+ROOT = pathlib.Path(__file__).parents[2]
+OUT = ROOT / "toolkit/data/src/tests/fixtures/tables.json"
+
+CSV = [
+    ("comma", "a,b\n1,2\n3,4\n", {}),
+    ("semicolon", "a;b\n1;2\n3;4\n", {"sep": ";"}),
+    ("tab", "a\tb\n1\t2\n3\t4\n", {"sep": "\t"}),
+    ("pipe", "a|b\n1|2\n3|4\n", {"sep": "|"}),
+    ("decimal comma", "a;b\n1,5;2\n-3,25;4\n", {"sep": ";", "decimal": ","}),
+    ("decimal comma, no header", "1,5;2,5\n3,5;4,5\n", {"sep": ";", "decimal": ",", "header": None}),
+    ("decimal comma by tabs", "a\tb\n1,5\t2\n3\t4,5\n", {"sep": "\t", "decimal": ","}),
+    ("points and commas", "a;b\n1,5;2.5\n3,5;4.5\n", {"sep": ";"}),
+    ("byte order mark", "\ufeffa,b\n1,2\n", {}),
+    ("quotes", 'a,"b, c"\n"1","x ""y"""\n"2","z"\n', {}),
+    ("quoted line break", 'a,b\n1,"x\ny"\n2,z\n', {}),
+    ("quote within a field", 'a,b\n1,5" disk\n2,3" disk\n', {}),
+    ("quote not closed", 'a,b\n1,"x\n2,y\n', {}),
+    ("windows line ends", "a,b\r\n1,x\r\n2,y\r\n", {}),
+    ("old mac line ends", "a,b\r1,x\r2,y\r", {}),
+    ("blank lines", "\n\na,b\n\n1,2\n\n\n3,4\n\n", {}),
+    ("no end of line", "a,b\n1,2\n3,4", {}),
+    ("separator at the end", "a,b,\n1,2,\n3,4,\n", {}),
+    ("separator at the end of rows", "a,b\n1,2,\n3,4,\n", {}),
+    ("same name twice", "a,b,a\n1,2,3\n", {}),
+    ("text labels", "a,kind\n1,cat\n2,dog\n3,cat\n", {}),
+    ("text without a header", "5.1,3.5,setosa\n4.9,3.0,virginica\n", {"header": None}),
+    ("all text", "name,kind\nTom,cat\nRex,dog\n", {}),
+    ("empty field", "a,b\n1,\n,4\n", {}),
+    ("gap NA", "a,b\nNA,x\n3,NA\n", {}),
+    ("gap N/A", "a,b\nN/A,x\n3,N/A\n", {}),
+    ("gap NaN", "a,b\nNaN,x\n3,NaN\n", {}),
+    ("gap nan", "a,b\nnan,x\n3,nan\n", {}),
+    ("gap null", "a,b\nnull,x\n3,null\n", {}),
+    ("gap NULL", "a,b\nNULL,x\n3,NULL\n", {}),
+    ("gap None", "a,b\nNone,x\n3,None\n", {}),
+    ("gap ?", "a,b\n?,x\n3,?\n", {}),
+    ("gap -", "a,b\n-,x\n3,-\n", {}),
+    ("first row has a gap", "1,,3\n4,5,6\n", {"header": None}),
+    ("gaps alone", "a,b\n1,\n2,NA\n", {}),
+    ("dates", "day,x\n2026-11-28,1\n2026-11-29,2\n", {}),
+    ("unnamed index column", ",a,b\n0,1,2\n1,3,4\n", {}),
+    ("one column", "a\n1\n2\n", {}),
+    ("one column of text", "a\nx\ny\n", {}),
+    ("mixed types", "a,b\n1,2\nx,3\n", {}),
+    ("thousands", 'a,b\n"1,234",1\n"5,678",2\n', {}),
+    ("scientific", "a,b\n1e3,-2.5E-2\n+1.5e+10,.5\n", {}),
+    ("infinite", "a,b\n1,inf\n2,-Infinity\n", {}),
+    ("huge integers", "a,b\n123456789012345678901234567890,9007199254740993\n1,2\n", {}),
+    ("many digits", "a,b\n0.1234567890123456789,3.141592653589793\n2.5,1.7976931348623157e308\n", {}),
+    ("leading zeros", "zip,n\n01234,1\n00501,2\n", {}),
+    ("unicode names", "größe,名前\n1,猫\n2,犬\n", {}),
+    ("spaces", " a , b\n 1 , x \n 2 , y \n", {}),
+    ("true and false", "a,b\n1,True\n2,False\n", {}),
+    ("header only", "a,b\n", {}),
+    ("empty", "", {}),
+    ("rows of unequal length", "a,b\n1,2\n3\n", {}),
+    ("row too long", "a,b\n1,2\n3,4,5\n", {}),
+    ("names and a number", "a,1,label\n1,2,0\n", {}),
+    ("comment line", "# made by hand\na,b\n1,2\n", {}),
+    ("units", "height,weight\n170cm,60kg\n180cm,70kg\n", {}),
+    ("percent", "a,b\n50%,1\n60%,2\n", {}),
+]
+
+JSON = [
+    ("objects", '{"b": 1, "a": "x"}\n{"b": 2.5, "a": "y, z"}\n'),
+    ("keys that come and go", '{"a": 1}\n\n{"b": "x"}\n{"a": 3, "b": null}\n'),
+    ("numbers beyond integers", '{"a": 1e3}\n{"a": -0.25}\n{"a": 12345678901}\n'),
+    ("line breaks in texts", '{"a": "x\\ny \\"z\\"", "b": 1}\n{"a": "w", "b": 2}\n'),
+]
+
+
+def plain(value):
+    if pandas.isna(value):
+        return None
+    if isinstance(value, str):
+        return value
+    value = float(value)
+    return {math.inf: "inf", -math.inf: "-inf"}.get(value, value)
+
+
+def read(read):
+    try:
+        table = read()
+    except Exception as error:  # noqa: BLE001: whatever it is, it is the result
+        return {"error": type(error).__name__}
+    return {"names": [str(name) for name in table], "columns": [[plain(x) for x in table[name]] for name in table]}
+
+
+def auto_mpg():
+    """The first 314 of 392 rows are trained on; every 60th horsepower from row 5 on is taken out."""
+    table = pandas.read_csv(ROOT / "notebooks/data/auto-mpg.csv")
+    gaps = list(range(5, 392, 60))[:6]
+    table.loc[gaps, "horsepower"] = None
+    train = table.iloc[:314]
+    filled = table.drop(columns=["name"])
+    filled["horsepower"] = table["horsepower"].fillna(train["horsepower"].mean())
+    encoded = pandas.get_dummies(filled.drop(columns=["mpg"]), columns=["origin"], prefix_sep="=", dtype=float)
+    # Our features stand where the column stood; it is the last one here as there.
+    return {
+        "gaps": gaps,
+        "mean": train["horsepower"].mean(),
+        "median": train["horsepower"].median(),
+        "most_frequent": train["horsepower"].mode()[0],
+        "names": list(encoded),
+        "sums": [float(encoded[name].sum()) for name in encoded],
+        "rows": {str(row): [float(x) for x in encoded.iloc[row]] for row in [0, 5, 65, 313, 314, 391]},
+        "mpg_mean": train["mpg"].mean(),
+        "mpg_std": train["mpg"].std(ddof=0),
+        "mpg_min": train["mpg"].min(),
+        "mpg_max": train["mpg"].max(),
+    }
+
+
+def arrays():
+    """Six numbers as numpy.save writes them, in every type that is read."""
+    saved = []
+    for kind in ["<f4", ">f4", "<f8", ">f8", "i1", "u1", "?", "<i2", ">i2", "<u2", "<i4", ">i4", "<u4", "<i8", ">i8"]:
+        low, high = (0, 2) if kind == "?" else (0, 100) if "u" in kind else (-100, 100)
+        array = numpy.linspace(low, high, 6).reshape(3, 2).astype(kind)
+        file = io.BytesIO()
+        numpy.save(file, array)
+        numbers = [float(numpy.float32(x)) for x in array.reshape(-1)]
+        saved.append({"name": kind, "hex": file.getvalue().hex(), "shape": [3, 2], "numbers": numbers})
+    return saved
+
+
+OUT.parent.mkdir(parents=True, exist_ok=True)
+fixture = {
+    "pandas": pandas.__version__,
+    "csv": [
+        {"name": name, "text": text, "pandas": read(lambda: pandas.read_csv(io.BytesIO(text.encode()), **options))}
+        for name, text, options in CSV
+    ],
+    "json": [
+        {"name": name, "text": text, "pandas": read(lambda: pandas.read_json(io.StringIO(text), lines=True))}
+        for name, text in JSON
+    ],
+    "auto_mpg": auto_mpg(),
+    "arrays": arrays(),
+}
+lines = [f'"{key}": {json.dumps(value, ensure_ascii=False)}' for key, value in fixture.items()]
+text = "{\n" + ",\n".join(lines) + "\n}\n"
+OUT.write_text(text.replace("}, {\"name\"", "},\n {\"name\""))
