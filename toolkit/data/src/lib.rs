@@ -5,6 +5,7 @@
 //! Values are `f32` in row-major order, rows × features; a row keeps its number, its place in the
 //! file counted from 0, through everything.
 
+pub mod augment;
 mod check;
 mod dataset;
 mod duplicates;
@@ -24,6 +25,7 @@ mod table;
 mod tests;
 mod text;
 
+pub use augment::Augment;
 pub use dataset::Dataset;
 pub use error::DataError;
 pub use loader::Loader;
