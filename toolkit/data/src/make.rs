@@ -17,6 +17,10 @@ impl DataRecipe {
             Origin::Text { path, context, stride } => {
                 Dataset::text(path)?.characters(*context, *stride)?
             }
+            Origin::ImageFolder { path, options } => {
+                Dataset::image_folder(path)?.with(*options).open()?
+            }
+            Origin::Idx { images, labels } => Dataset::idx(images, labels)?,
             Origin::Memory => {
                 return Err(DataError::Refused {
                     action: "make again",

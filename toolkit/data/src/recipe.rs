@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use trainbook_core::random::Seed;
 
+use super::images::ImageOptions;
 use super::normalize::Normalize;
 use super::split::Split;
 
@@ -47,6 +48,20 @@ pub enum Origin {
         context: usize,
         /// Characters from the beginning of one window to that of the next.
         stride: usize,
+    },
+    /// A folder of images.
+    ImageFolder {
+        /// The folder, from the root of the file system if that was known.
+        path: PathBuf,
+        /// What is made of its files.
+        options: ImageOptions,
+    },
+    /// Images and labels in the format of MNIST.
+    Idx {
+        /// The file of the images, from the root of the file system if that was known.
+        images: PathBuf,
+        /// The file of the labels.
+        labels: PathBuf,
     },
     /// The program's own memory: only a program that has the rows can make the data set again.
     Memory,

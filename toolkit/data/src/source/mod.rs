@@ -1,11 +1,13 @@
 //! Where the rows of a data set come from. **Open this file first to write a source of your own.**
 
+mod images;
 mod memory;
 mod text;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
+pub(super) use images::Images;
 pub(super) use memory::Memory;
 pub(super) use text::Tokens;
 
