@@ -308,17 +308,18 @@ impl Dataset {
     pub fn split(mut self, split: Split, seed: Seed) -> Result<Self, DataError> {
         self.split = Some((split, seed));
         self.limit = None;
-        if let Some(tokens) = &self.tokens {
-            self.parts = Arc::new(split.divide_text(tokens)?);
-            self.whole = self.parts.clone();
-            self.fingerprint = Arc::default();
-            return Ok(self);
-        }
-        let labels = match self.targets() {
-            Some(Targets::Classes(labels)) if self.targets_per_row() == 1 => Some(&labels[..]),
-            _ => None,
-        };
-        self.parts = Arc::new(split.divide(self.len(), labels, self.classes(), seed)?);
+        self.parts = Arc::new(match split.divide_windows(&*self.source)? {
+            Some(parts) => parts,
+            None => {
+                let labels = match self.targets() {
+                    Some(Targets::Classes(labels)) if self.targets_per_row() == 1 => {
+                        Some(&labels[..])
+                    }
+                    _ => None,
+                };
+                split.divide(self.len(), labels, self.classes(), seed)?
+            }
+        });
         self.whole = self.parts.clone();
         if let Some(fitted) = self.source.fit(self.part(Part::Train))? {
             self.source = fitted;

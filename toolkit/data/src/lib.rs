@@ -25,6 +25,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod windows;
 
 pub use augment::Augment;
 pub use dataset::Dataset;
@@ -41,3 +42,4 @@ pub use table::{Column, Columns, Table};
 pub use text::Text;
 pub use trainbook_core::array::{Array, Numbers};
 pub use trainbook_core::batch::{Batch, Mixed, Targets};
+pub use windows::WindowOptions;

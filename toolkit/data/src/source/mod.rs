@@ -1,8 +1,10 @@
 //! Where the rows of a data set come from. **Open this file first to write a source of your own.**
 
+mod cut;
 mod images;
 mod memory;
 mod text;
+mod windows;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use std::sync::Arc;
 pub(super) use images::Images;
 pub(super) use memory::Memory;
 pub(super) use text::Tokens;
+pub(super) use windows::Windows;
 
 use super::{Batch, DataError, Origin, Targets};
 
@@ -56,6 +59,14 @@ pub trait Source: Debug + Send + Sync + 'static {
     /// The targets of all rows, row after row, if they are in memory: only then can rows be divided
     /// or drawn by their class. Classes are counted from 0 without gaps, values are finite.
     fn targets(&self) -> Option<&Targets>;
+
+    /// The rows of each part, ascending, if what they are cut from is cut at these fractions, which
+    /// sum to 1; `None` where rows have nothing in common and any division is as good. Windows that
+    /// overlap are divided so, and by [`Split::in_order`](crate::Split::in_order) alone.
+    fn divide_in_order(&self, fractions: [f64; 3]) -> Option<[Vec<usize>; 3]> {
+        let _ = fractions;
+        None
+    }
 
     /// Fills `input` and `targets` of a batch with these rows, in this order. Numbers are finite.
     ///

@@ -4,6 +4,7 @@ mod loader;
 mod report;
 mod split;
 mod table;
+mod windows;
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
