@@ -30,7 +30,7 @@ mod windows;
 pub use augment::Augment;
 pub use dataset::Dataset;
 pub use error::DataError;
-pub use images::{Colours, ImageFolder, ImageOptions};
+pub use images::{Colours, ImageFiles, ImageOptions};
 pub use loader::Loader;
 pub use mix::Mix;
 pub use normalize::{Normalization, Normalize};

@@ -20,6 +20,9 @@ impl DataRecipe {
             Origin::ImageFolder { path, options } => {
                 Dataset::image_folder(path)?.with(*options).open()?
             }
+            Origin::ImageTable { path, image, target, options } => {
+                Dataset::image_table(path, image, target)?.with(*options).open()?
+            }
             Origin::Idx { images, labels } => Dataset::idx(images, labels)?,
             Origin::Memory => {
                 return Err(DataError::Refused {

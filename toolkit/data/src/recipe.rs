@@ -56,6 +56,17 @@ pub enum Origin {
         /// What is made of its files.
         options: ImageOptions,
     },
+    /// A CSV file that names files of images.
+    ImageTable {
+        /// The CSV file, from the root of the file system if that was known.
+        path: PathBuf,
+        /// The column of the files.
+        image: String,
+        /// The column of the classes.
+        target: String,
+        /// What is made of the files.
+        options: ImageOptions,
+    },
     /// Images and labels in the format of MNIST.
     Idx {
         /// The file of the images, from the root of the file system if that was known.

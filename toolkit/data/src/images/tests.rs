@@ -7,14 +7,14 @@ use flate2::write::GzEncoder;
 use serde_json::Value;
 use std::io::Write;
 
-use super::{ImageFolder, ImageOptions};
+use super::{ImageFiles, ImageOptions};
 use crate::{DataRecipe, Dataset, Normalize, Targets};
 
 fn fixtures() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures"))
 }
 
-fn folder() -> ImageFolder {
+fn folder() -> ImageFiles {
     Dataset::image_folder(fixtures().join("images")).unwrap()
 }
 
@@ -147,6 +147,38 @@ fn what_cannot_be_read_is_named() {
     assert!(error.contains("2.png"), "{error}");
     let error = Dataset::image_folder(temp.path().join("dog")).unwrap_err().to_string();
     assert!(error.contains("dog"), "{error}");
+}
+
+#[test]
+fn a_table_names_files_and_their_classes() {
+    let table = |text: &str| {
+        let temp = tempfile::tempdir().unwrap();
+        let path = write(&temp.path().join("labels.csv"), text.as_bytes());
+        let png = std::fs::read(fixtures().join("images/apple/a.png")).unwrap();
+        write(&temp.path().join("pictures/a.png"), &png);
+        let files = Dataset::image_table(path, "file", "kind");
+        (temp, files.map_err(|e| e.to_string()))
+    };
+    let (_temp, files) = table("kind,file\npear,pictures/a.png\napple,pictures/a.png\n");
+    let data = files.unwrap().grey().open().unwrap();
+    assert_eq!(data.class_names(), ["apple", "pear"]);
+    assert_eq!(data.targets(), Some(&Targets::Classes(vec![1, 0])));
+    assert_eq!(distance(&all(&data)[1], &numbers(&pillow()[0]["grey"])), 0.0);
+    let written = serde_json::to_string(&data.recipe()).unwrap();
+    let again = serde_json::from_str::<DataRecipe>(&written).unwrap().make().unwrap();
+    assert_eq!(again.fingerprint().unwrap().hash, data.fingerprint().unwrap().hash);
+    for (text, expected) in [
+        ("kinds,file\n", "no column \"kind\", only kinds, file; is it \"kinds\"?"),
+        ("kind,file\n", "it has no images"),
+        ("kind,file\na,\n", "line 2, column \"file\": it is empty"),
+        ("kind,file\na\n", "line 2"),
+    ] {
+        let error = table(text).1.unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+    let (_temp, files) = table("kind,file\na,pictures/b.png\n");
+    let error = files.unwrap().open().unwrap_err().to_string();
+    assert!(error.contains("b.png"), "{error}");
 }
 
 /// Three images of 2 × 2 and their labels.
