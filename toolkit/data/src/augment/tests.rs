@@ -164,6 +164,21 @@ fn a_row_looks_the_same_in_any_batch_at_any_place_and_on_any_number_of_threads()
 }
 
 #[test]
+fn rows_epochs_and_seeds_draw_apart() {
+    // From zeros all that is left is what was drawn.
+    let noise = Augment::series().own("zero", |row, _, _| row.fill(0.0)).jitter(1.0);
+    let mut all = Vec::new();
+    for epoch in 0..3 {
+        all.extend(rows(&noise, &[1, 2], &(0..50).collect::<Vec<_>>(), epoch));
+    }
+    let mut other = batch(&[1, 2], &[0]);
+    noise.apply(&mut other, &Stream::new(Seed(4), "augment"), 0);
+    all.push(other.input.floats().to_vec());
+    all.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    assert!(all.windows(2).all(|pair| pair[0] != pair[1]));
+}
+
+#[test]
 fn probabilities_are_those_that_were_asked_for() {
     let samples: Vec<usize> = (0..2000).collect();
     let plain = rows(&Augment::images(), &[1, 2, 2], &samples, 0);
