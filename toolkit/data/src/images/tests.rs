@@ -207,6 +207,10 @@ fn idx_files_are_read_and_made_again() {
         assert_eq!(again.fingerprint().unwrap().hash, data.fingerprint().unwrap().hash);
         assert_eq!(again.shape(), [1, 2, 2]);
     }
+    let wide = [&[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 1, 44][..], &[7; 300]].concat();
+    let wide = write(&temp.path().join("wide"), &wide);
+    let one = write(&temp.path().join("one"), &[0, 0, 8, 1, 0, 0, 0, 1, 0]);
+    assert_eq!(Dataset::idx(wide, one).unwrap().shape(), [1, 1, 300]);
 }
 
 #[test]
