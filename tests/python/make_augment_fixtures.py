@@ -1,7 +1,7 @@
 """Augmentation steps for fixed parameters by numpy, scipy, Pillow and colorsys, for
 toolkit/data/tests/fixtures/augment.json.
 
-    pip install numpy scipy pillow
+    pip install numpy==2.4.6 scipy==1.17.1 pillow==13.0.0
     python tests/python/make_augment_fixtures.py
 """
 

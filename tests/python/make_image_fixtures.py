@@ -1,7 +1,7 @@
 """Tiny image files, and what Pillow decodes and resizes them to, for toolkit/data/tests/fixtures/images
 and images.json beside it.
 
-    pip install numpy pillow
+    pip install numpy==2.4.6 pillow==13.0.0
     python tests/python/make_image_fixtures.py
 """
 
