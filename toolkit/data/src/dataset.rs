@@ -362,8 +362,8 @@ impl Dataset {
     /// The fractions make no sense, the targets do not allow the split, there are too few rows for
     /// a part that was asked for, or a class would be missing from the training part.
     pub fn split(self, split: Split, seed: Seed) -> Result<Self, DataError> {
-        let parts = match &self.tokens {
-            Some(tokens) => split.divide_text(tokens)?,
+        let parts = match split.divide_windows(&*self.source)? {
+            Some(parts) => parts,
             None => split.divide(&self.to_divide(), seed)?,
         };
         let parts_given = split.needs_marks() && self.marks_given;
@@ -415,10 +415,6 @@ impl Dataset {
         (self.split, self.parts_given, self.limit) = (split, parts_given, None);
         self.parts = Arc::new(parts);
         self.whole = self.parts.clone();
-        if self.tokens.is_some() {
-            self.fingerprint = Arc::default();
-            return Ok(self);
-        }
         if let Some(fitted) = self.source.fit(self.part(Part::Train))? {
             let shape = match *self.shape == *self.source.shape() {
                 true => fitted.shape().to_vec(),
@@ -570,11 +566,6 @@ impl Dataset {
     /// not scaled.
     pub fn target_scaling(&self) -> Option<&FittedScaling> {
         self.scaling.as_ref().map(|(_, fitted)| &**fitted)
-    }
-
-    /// What rows have beside inputs and targets: groups, times and weights.
-    pub fn marks(&self) -> Option<&RowMarks> {
-        self.source.marks()
     }
 
     /// How a table's columns became features, fitted to the training part: for the rows of other

@@ -5,12 +5,15 @@
 //! Values are `f32` in row-major order, rows × features; a row keeps its number, its place in the
 //! file counted from 0, through everything.
 
+pub mod augment;
 mod check;
 mod dataset;
 mod duplicates;
 mod error;
 mod fingerprint;
+mod images;
 mod loader;
+mod long;
 mod make;
 mod marks;
 mod mix;
@@ -26,10 +29,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod windows;
 
+pub use augment::Augment;
 pub use dataset::Dataset;
 pub use error::DataError;
+pub use images::{Colours, ImageFiles, ImageOptions};
 pub use loader::{LastBatch, Loader, LoaderPosition, Prefetch, Sampling};
+pub use long::Wide;
 pub use marks::RowMarks;
 pub use mix::Mix;
 pub use normalize::{Normalization, Normalize};
@@ -45,3 +52,4 @@ pub use table::{
 pub use text::Text;
 pub use trainbook_core::array::{Array, Numbers};
 pub use trainbook_core::batch::{Batch, Mixed, Targets};
+pub use windows::WindowOptions;

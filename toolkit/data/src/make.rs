@@ -18,6 +18,13 @@ impl DataRecipe {
                 Dataset::text(path)?.characters(*context, *stride)?
             }
             Origin::Shards { path } => Dataset::shards(path)?,
+            Origin::ImageFolder { path, options } => {
+                Dataset::image_folder(path)?.with(*options).open()?
+            }
+            Origin::ImageTable { path, image, target, options } => {
+                Dataset::image_table(path, image, target)?.with(*options).open()?
+            }
+            Origin::Idx { images, labels } => Dataset::idx(images, labels)?,
             Origin::Memory => {
                 return Err(DataError::Refused {
                     action: "make again",

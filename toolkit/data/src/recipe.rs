@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use trainbook_core::random::Seed;
 
 use super::DataError;
+use super::images::ImageOptions;
 use super::normalize::Normalize;
 use super::scaling::TargetScaling;
 use super::split::{GivenParts, Split};
@@ -81,6 +82,31 @@ pub enum Origin {
     Shards {
         /// The folder, from the root of the file system if that was known.
         path: PathBuf,
+    },
+    /// A folder of images.
+    ImageFolder {
+        /// The folder, from the root of the file system if that was known.
+        path: PathBuf,
+        /// What is made of its files.
+        options: ImageOptions,
+    },
+    /// A CSV file that names files of images.
+    ImageTable {
+        /// The CSV file, from the root of the file system if that was known.
+        path: PathBuf,
+        /// The column of the files.
+        image: String,
+        /// The column of the classes.
+        target: String,
+        /// What is made of the files.
+        options: ImageOptions,
+    },
+    /// Images and labels in the format of MNIST.
+    Idx {
+        /// The file of the images, from the root of the file system if that was known.
+        images: PathBuf,
+        /// The file of the labels.
+        labels: PathBuf,
     },
     /// The program's own memory: only a program that has the rows can make the data set again.
     Memory,

@@ -1,16 +1,21 @@
 //! Where the rows of a data set come from. **Open this file first to write a source of your own.**
 
+mod cut;
+mod images;
 mod memory;
 mod shards;
 mod table;
 mod text;
+mod windows;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
+pub(super) use images::Images;
 pub(super) use memory::Memory;
 pub(super) use table::{Kept, TableSource};
 pub(super) use text::Tokens;
+pub(super) use windows::Windows;
 
 use super::{Batch, DataError, Encoding, Origin, RowMarks, Targets};
 
@@ -65,6 +70,14 @@ pub trait Source: Debug + Send + Sync + 'static {
 
     /// How a table's columns become features; `None` for what is no table.
     fn encoding(&self) -> Option<&Encoding> {
+        None
+    }
+
+    /// The rows of each part, ascending, if what they are cut from is cut at these fractions, which
+    /// sum to 1; `None` where rows have nothing in common and any division is as good. Windows that
+    /// overlap are divided so, and by [`Split::in_order`](crate::Split::in_order) alone.
+    fn divide_in_order(&self, fractions: [f64; 3]) -> Option<[Vec<usize>; 3]> {
+        let _ = fractions;
         None
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Source;
+use super::cut::Cut;
 use crate::{Batch, DataError, Origin, Targets};
 
 /// A text as numbers, and its windows.
@@ -55,6 +56,16 @@ impl Source for Tokens {
         None
     }
 
+    fn divide_in_order(&self, fractions: [f64; 3]) -> Option<[Vec<usize>; 3]> {
+        let cut = Cut {
+            positions: self.tokens.len(),
+            starts: &self.starts,
+            reach: self.context() + 1,
+            judged: self.context(),
+        };
+        Some(cut.divide(fractions))
+    }
+
     fn read(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
         let mut next = match std::mem::take(&mut batch.targets) {
             Targets::Classes(classes) => classes,
@@ -94,32 +105,5 @@ impl Tokens {
         let window = &self.tokens[start..start + self.context() + 1];
         input.iter_mut().zip(window).for_each(|(to, token)| *to = i64::from(*token));
         targets.extend_from_slice(&window[1..]);
-    }
-
-    /// The rows of each part, if the text is cut at these fractions: no window reaches over a cut,
-    /// and behind the first part windows do not overlap.
-    pub fn divide(&self, fractions: [f64; 3]) -> [Vec<usize>; 3] {
-        let mut parts = [const { Vec::new() }; 3];
-        let mut begin = 0;
-        let mut sum = 0.0;
-        for (number, (part, fraction)) in parts.iter_mut().zip(fractions).enumerate() {
-            sum += fraction;
-            // The last part ends where the text does, whatever the fractions' rounding.
-            let end = if sum > 1.0 - 1e-9 {
-                self.tokens.len()
-            } else {
-                (self.tokens.len() as f64 * sum) as usize
-            };
-            let mut free = begin;
-            for (row, &start) in self.starts.iter().enumerate() {
-                let inside = start >= begin && start + self.context() < end;
-                if inside && (number == 0 || start >= free) {
-                    part.push(row);
-                    free = start + self.context();
-                }
-            }
-            begin = end;
-        }
-        parts
     }
 }

@@ -15,7 +15,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::source::Tokens;
+use super::source::Source;
 use super::{DataError, RowMarks, Targets};
 use trainbook_core::random::{Seed, Stream};
 
@@ -189,33 +189,32 @@ impl Split {
         matches!(self.how, How::Grouped | How::InTime)
     }
 
-    /// Divides the windows of a text.
-    pub(super) fn divide_text(&self, tokens: &Tokens) -> Result<Parts, DataError> {
+    /// Divides the rows of a source whose windows overlap; `None` where rows have nothing in common.
+    pub(super) fn divide_windows(&self, source: &dyn Source) -> Result<Option<Parts>, DataError> {
         let fractions = self.exact_fractions()?;
+        let Some(parts) = source.divide_in_order(fractions) else {
+            return Ok(None);
+        };
+        let refuse = |reason| Err(DataError::Refused { action: "split", reason });
         if self.how != How::InOrder {
-            return Err(DataError::Refused {
-                action: "split",
-                reason:
-                    "windows of a text overlap, so that parts drawn at random share characters; \
-                         use Split::in_order"
-                        .to_owned(),
-            });
+            return refuse(
+                "windows overlap, so that parts drawn at random share what they are made of; use \
+                 Split::in_order"
+                    .to_owned(),
+            );
         }
         if self.gap != 0.0 {
-            return Err(self.refuse_gap("0 for a text, whose windows never reach over a cut"));
+            return Err(self.refuse_gap("0 for windows, which never reach over a cut"));
         }
-        let parts = tokens.divide(fractions);
         for ((part, rows), fraction) in Part::ALL.iter().zip(&parts).zip(fractions) {
             if rows.is_empty() && fraction > 0.0 {
-                let reason = format!(
-                    "{} characters leave no window of {} for {part}, whose fraction is {fraction}",
-                    tokens.tokens.len(),
-                    tokens.context()
-                );
-                return Err(DataError::Refused { action: "split", reason });
+                return refuse(format!(
+                    "no window falls to {part}, whose fraction is {fraction}; each must lie in one \
+                     part with what it predicts, so make them shorter or the part larger"
+                ));
             }
         }
-        Ok(parts)
+        Ok(Some(parts))
     }
 
     /// Divides the rows by the stream "split".

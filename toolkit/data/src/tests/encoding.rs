@@ -366,12 +366,12 @@ fn marks_are_kept_beside_the_features() {
     let data = marked(text).unwrap();
     assert_eq!(data.feature_names(), ["x"]);
     assert_eq!(
-        data.marks(),
-        Some(&RowMarks {
+        *data.marks(),
+        RowMarks {
             groups: Some(vec![0, 1, 0]),
             times: Some(vec![1_795_824_000.0, 1_795_780_800.0, 1_795_910_400.0]),
             weights: Some(vec![1.0, 0.5, 2.0]),
-        })
+        }
     );
     assert_eq!(
         refused(marked(&text.replace("0.5", "-1"))),

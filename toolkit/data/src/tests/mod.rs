@@ -11,6 +11,7 @@ mod sampling;
 mod shards;
 mod split;
 mod table;
+mod windows;
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
