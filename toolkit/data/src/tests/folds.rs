@@ -381,7 +381,7 @@ fn what_cannot_be_divided_is_refused() {
     let error = split(&digits(), Split::stratified_values(0.8, 0.1, 0.1, 5));
     assert!(error.contains("the targets are classes; use Split::stratified"), "{error}");
     let text = Dataset::text_of("text", "to be or not to be").characters(4, 1).unwrap();
-    assert!(split(&text, Split::in_order(0.5, 0.5, 0.0).gap(1.0)).contains("0 for a text"));
+    assert!(split(&text, Split::in_order(0.5, 0.5, 0.0).gap(1.0)).contains("0 for windows"));
     assert!(split(&text, Split::grouped(0.5, 0.5, 0.0)).contains("use Split::in_order"));
 
     let fold = |folds| refused(data.folds(&folds, Seed(1)));
