@@ -275,7 +275,7 @@ fn an_encoding_makes_features_of_other_files() {
     let plain = table("a,b,y\n1,2,0\n3,4,1\n").target("y").unwrap();
     let encoding = plain.encoding().unwrap();
     let other = table("b,a\n2,1\n4,?\n");
-    let end = "column \"a\": 1 of 2 rows of this column have no value";
+    let end = "column \"a\": the field is a gap (1 of 2 rows have one here); write a value";
     let found = refused(encoding.encode(&other));
     assert!(found.starts_with(&format!("read FILE line 3, {end}")), "{found}");
     let names = plain.feature_names();
