@@ -524,3 +524,10 @@ fn large_files_are_read_by_several_threads() {
     let found = refused(late.target("y"));
     assert!(found.starts_with("read FILE line 150002, column \"x\": \"oops\""), "{found}");
 }
+
+/// The digits' fingerprint as it was when a table was of numbers alone.
+#[test]
+fn plain_numbers_have_kept_their_fingerprint() {
+    let hash = "a497d52592415e98b042352c3629e7ab090ebbd18c40ffdf95bb056dd74aac6d";
+    assert_eq!(super::digits().fingerprint().unwrap().hash, hash);
+}
