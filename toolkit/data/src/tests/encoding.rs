@@ -531,3 +531,16 @@ fn plain_numbers_have_kept_their_fingerprint() {
     let hash = "a497d52592415e98b042352c3629e7ab090ebbd18c40ffdf95bb056dd74aac6d";
     assert_eq!(super::digits().fingerprint().unwrap().hash, hash);
 }
+
+#[test]
+fn categories_of_few_rows_are_one() {
+    let pooled = Categories::one_hot().rare_below(2);
+    let data = table("k,y\na,0\na,1\nb,0\nb,1\nc,0\nd,1\n").categories("k", pooled).unwrap();
+    let data = data.target("y").unwrap();
+    assert_eq!(data.feature_names(), ["k=a", "k=b", "k=(rare)"]);
+    assert_eq!(rows(&data)[12..], [0.0, 0.0, 1.0, 0.0, 0.0, 1.0]);
+    let encoding = data.encoding().unwrap();
+    assert_eq!(encoding.encode(&table("k,y\nd,0\n")).unwrap(), [0.0, 0.0, 1.0]);
+    let found = refused(encoding.encode(&table("k,y\ne,0\n")));
+    assert!(found.starts_with("read FILE line 2, column \"k\": \"e\" is no category"), "{found}");
+}
