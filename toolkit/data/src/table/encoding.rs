@@ -211,18 +211,12 @@ impl Encoding {
     fn refuse(&self, raw: &Raw, row: usize, column: usize, wrong: Wrong) -> DataError {
         let (name, data) = (&raw.names[column], &raw.columns[column]);
         let reason = match wrong {
-            Wrong::Gap => {
-                let fill = match data {
-                    Data::Numbers(_) => "Mean",
-                    Data::Texts(_) => "MostFrequent",
-                };
-                format!(
-                    "{} of {} rows of this column have no value; fill them by .missing({name:?}, \
-                     Missing::{fill}) or leave them out by .missing({name:?}, Missing::Drop)",
-                    data.gaps(),
-                    raw.lines.len()
-                )
-            }
+            Wrong::Gap => format!(
+                "the field is a gap ({} of {} rows have one here); write a value or leave the row \
+                 out, or train on a table with .missing({name:?}, …)",
+                data.gaps(),
+                raw.lines.len()
+            ),
             Wrong::NotFinite(number) => format!(
                 "{number:e} is not a finite number of f32; write a number or leave the row out"
             ),

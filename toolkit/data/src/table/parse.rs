@@ -21,8 +21,8 @@ pub(super) struct Parsed {
     pub columns: Vec<Data>,
     /// The first byte of each row.
     pub starts: Vec<usize>,
-    /// For each column of numbers the first row with something else, if there is one.
-    pub not_numbers: Vec<Option<usize>>,
+    /// For each column of numbers whether there is something else in it.
+    pub not_numbers: Vec<bool>,
 }
 
 /// What stops the reading.
@@ -76,7 +76,7 @@ impl Layout<'_> {
         let width = self.texts.len();
         let mut columns: Vec<Builder> = self.texts.iter().map(|&is| self.builder(is)).collect();
         let mut starts = Vec::new();
-        let mut not_numbers = vec![None; width];
+        let mut not_numbers = vec![false; width];
         let mut at = self.marks.skip(text, from);
         while at < text.len() {
             let start = at;
@@ -84,9 +84,7 @@ impl Layout<'_> {
             loop {
                 match columns.get_mut(column) {
                     Some(Builder::Numbers(numbers)) => {
-                        at = self.number(text, at, numbers, || {
-                            not_numbers[column].get_or_insert(starts.len());
-                        })?;
+                        at = self.number(text, at, numbers, || not_numbers[column] = true)?;
                     }
                     Some(Builder::Texts(texts, known)) => {
                         let (field, end) = self.marks.field(text, at).map_err(Stop::Unclosed)?;
@@ -188,10 +186,9 @@ impl Parsed {
             *self = more;
             return;
         }
-        let rows = self.starts.len();
         self.starts.extend(more.starts);
         for (mine, more) in self.not_numbers.iter_mut().zip(more.not_numbers) {
-            *mine = mine.or(more.map(|row| rows + row));
+            *mine |= more;
         }
         for (mine, more) in self.columns.iter_mut().zip(more.columns) {
             mine.append(more);

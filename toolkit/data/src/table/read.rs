@@ -67,8 +67,8 @@ impl Table {
             let reason = "there is only a header; add at least one row of numbers".to_owned();
             return Err(self.wrong(self.line_at(first), None, reason));
         }
-        for (column, row) in parsed.not_numbers.into_iter().enumerate() {
-            if row.is_some() {
+        for (column, is_text) in parsed.not_numbers.into_iter().enumerate() {
+            if is_text {
                 self.columns[column] = Data::Texts(self.texts_of(column));
             }
         }

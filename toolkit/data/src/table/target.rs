@@ -263,7 +263,12 @@ impl Table {
         let features = self.feature_columns(&columns);
         let rules = features.iter().map(|&column| self.rule(column));
         let rules = rules.collect::<Result<Vec<_>, _>>()?;
-        features.iter().try_for_each(|&column| self.refuse_infinite(column, &rows))?;
+        for (&column, rule) in features.iter().zip(&rules) {
+            if rule.missing.fill == Missing::Refuse {
+                self.refuse_unfilled(column, &rows)?;
+            }
+            self.refuse_infinite(column, &rows)?;
+        }
         let all = rows.len() == self.rows();
         let lines = self.lines_of_rows();
         let mut raw = Raw {
@@ -296,6 +301,26 @@ impl Table {
         };
         let source = TableSource::new(raw, rules, kept)?;
         Dataset::from_source(source)
+    }
+
+    /// Tells of gaps of which nobody said what they become, while the field can still be shown.
+    fn refuse_unfilled(&self, column: usize, rows: &[usize]) -> Result<(), DataError> {
+        let data = &self.columns[column];
+        let Some(&first) = rows.iter().find(|&&row| data.is_gap(row)) else { return Ok(()) };
+        let (value, fill) = match data {
+            Data::Numbers(_) => ("number", "Mean"),
+            Data::Texts(_) => ("text", "MostFrequent"),
+        };
+        let name = &self.names[column];
+        let reason = format!(
+            "{} ({} of {} rows have a gap here); write a {value} or leave the row out, fill it by \
+             .missing({name:?}, Missing::{fill}), or leave all such rows out by .missing({name:?}, \
+             Missing::Drop)",
+            self.gap(first, column),
+            rows.iter().filter(|&&row| data.is_gap(row)).count(),
+            rows.len()
+        );
+        Err(self.wrong(self.line(first), Some(column), reason))
     }
 
     /// Tells of an infinite number while the field can still be shown.

@@ -275,7 +275,7 @@ fn an_encoding_makes_features_of_other_files() {
     let plain = table("a,b,y\n1,2,0\n3,4,1\n").target("y").unwrap();
     let encoding = plain.encoding().unwrap();
     let other = table("b,a\n2,1\n4,?\n");
-    let end = "column \"a\": 1 of 2 rows of this column have no value";
+    let end = "column \"a\": the field is a gap (1 of 2 rows have one here); write a value";
     let found = refused(encoding.encode(&other));
     assert!(found.starts_with(&format!("read FILE line 3, {end}")), "{found}");
     let names = plain.feature_names();
@@ -523,4 +523,24 @@ fn large_files_are_read_by_several_threads() {
     let late = table(&format!("row,x,kind,y\n{text}1,oops,k1,0\n"));
     let found = refused(late.target("y"));
     assert!(found.starts_with("read FILE line 150002, column \"x\": \"oops\""), "{found}");
+}
+
+/// The digits' fingerprint as it was when a table was of numbers alone.
+#[test]
+fn plain_numbers_have_kept_their_fingerprint() {
+    let hash = "a497d52592415e98b042352c3629e7ab090ebbd18c40ffdf95bb056dd74aac6d";
+    assert_eq!(super::digits().fingerprint().unwrap().hash, hash);
+}
+
+#[test]
+fn categories_of_few_rows_are_one() {
+    let pooled = Categories::one_hot().rare_below(2);
+    let data = table("k,y\na,0\na,1\nb,0\nb,1\nc,0\nd,1\n").categories("k", pooled).unwrap();
+    let data = data.target("y").unwrap();
+    assert_eq!(data.feature_names(), ["k=a", "k=b", "k=(rare)"]);
+    assert_eq!(rows(&data)[12..], [0.0, 0.0, 1.0, 0.0, 0.0, 1.0]);
+    let encoding = data.encoding().unwrap();
+    assert_eq!(encoding.encode(&table("k,y\nd,0\n")).unwrap(), [0.0, 0.0, 1.0]);
+    let found = refused(encoding.encode(&table("k,y\ne,0\n")));
+    assert!(found.starts_with("read FILE line 2, column \"k\": \"e\" is no category"), "{found}");
 }

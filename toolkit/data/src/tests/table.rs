@@ -185,15 +185,19 @@ fn fields_that_are_no_numbers() {
         refused("a,label\n1,0\nx1,1\n"),
         format!("read FILE line 3, column \"a\": \"x1\" is not a number; {}", text("a"))
     );
-    let gap = |column| {
+    let gap = |what: &str, column| {
         format!(
-            "1 of 2 rows of this column have no value; fill them by .missing({column:?}, \
-             Missing::Mean) or leave them out by .missing({column:?}, Missing::Drop)"
+            "{what} (1 of 2 rows have a gap here); {end}, fill it by .missing({column:?}, \
+             Missing::Mean), or leave all such rows out by .missing({column:?}, Missing::Drop)"
         )
     };
-    assert_eq!(refused("1,0\n ,1\n"), format!("read FILE line 2, column \"0\": {}", gap("0")));
+    assert_eq!(
+        refused("1,0\n ,1\n"),
+        format!("read FILE line 2, column \"0\": {}", gap("the field is empty", "0"))
+    );
     for bad in ["NaN", "nan"] {
-        let error = format!("read FILE line 3, column \"b\": {}", gap("b"));
+        let gap = gap(&format!("{bad:?} stands for a gap"), "b");
+        let error = format!("read FILE line 3, column \"b\": {gap}");
         assert_eq!(refused(format!("a,b,label\n1,1,0\n2,{bad},1\n")), error);
     }
     for bad in ["inf", "-Infinity", "1e39"] {
