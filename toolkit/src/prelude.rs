@@ -13,8 +13,8 @@ pub use trainbook_store::RunId;
 pub use crate::Error;
 pub use crate::checks::{DevRun, InitReport, LrCurve};
 pub use crate::data::{
-    Array, Categories, Column, ColumnType, CsvOptions, Dataset, Missing, Mix, Normalize, Part,
-    Split, TargetScaling, Targets, Unknown,
+    Array, Augment, Categories, Column, ColumnType, CsvOptions, Dataset, KFold, LastBatch, Missing,
+    Mix, Normalize, Part, Sampling, Split, TargetScaling, Targets, Unknown, WindowOptions,
 };
 pub use crate::history::Store;
 pub use crate::metric::{self, Metric};

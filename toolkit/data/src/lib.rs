@@ -35,7 +35,7 @@ pub use augment::Augment;
 pub use dataset::Dataset;
 pub use error::DataError;
 pub use images::{Colours, ImageFiles, ImageOptions};
-pub use loader::{LastBatch, Loader, LoaderPosition, Prefetch, Sampling};
+pub use loader::{Batches, LastBatch, Loader, LoaderPosition, Prefetch, Sampling};
 pub use long::Wide;
 pub use marks::RowMarks;
 pub use mix::Mix;

@@ -31,7 +31,7 @@ impl Trainer {
         let before = self.state_hash()?;
         let checkpoint = self.checkpoint()?;
         let rows = usize::try_from(batches).unwrap_or(usize::MAX);
-        let rows = rows.saturating_mul(self.batch_size).saturating_mul(self.accumulate);
+        let rows = rows.saturating_mul(self.feed.batch_size).saturating_mul(self.accumulate);
         let all = self.data.clone();
         self.data = all.clone().first_rows(rows);
         let store = self.store.take();

@@ -5,13 +5,12 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::Error;
-use crate::data::{Batch, DataError, Loader, Part};
+use crate::data::{Batch, DataError};
 use crate::display::chart::{Axis, Chart, Panel, Style};
 use crate::display::table::{Align, Table};
 use crate::display::{self, Bundle};
-use crate::random::Stream;
 use crate::task::{LayerProbe, Probe, WeightProbe};
-use crate::trainer::Trainer;
+use crate::trainer::{FeedStreams, Trainer};
 
 /// What a network makes of one training batch, layer by layer, and what is wrong with it. Usually
 /// asked for before the first step.
@@ -110,12 +109,7 @@ impl Trainer {
     /// The network or its loss cannot be computed.
     pub fn init_report(&self) -> Result<InitReport, Error> {
         let before = self.state_hash()?;
-        let mut loader = Loader::new(
-            &self.data,
-            Part::Train,
-            self.batch_size,
-            Some(Stream::new(self.recipe.seed, "shuffle")),
-        );
+        let mut loader = self.feed.batches(&self.data, self.seed(), FeedStreams::TRAINING)?;
         let mut batch = Batch::default();
         loader.start(self.counters.epoch);
         if !loader.next(&mut batch)? {

@@ -2,10 +2,9 @@
 
 use super::LrCurve;
 use crate::Error;
-use crate::data::{Batch, Loader, Part};
-use crate::random::Stream;
+use crate::data::Batch;
 use crate::task::MeanLoss;
-use crate::trainer::Trainer;
+use crate::trainer::{FeedStreams, Trainer};
 
 /// The first learning rate tried.
 const LOWEST: f64 = 1e-7;
@@ -32,13 +31,8 @@ impl Trainer {
         let mut probe = self.recipe.task()?;
         probe.load_state(&self.task.state()?)?;
 
-        let mut loader = Loader::new(
-            &self.data,
-            Part::Train,
-            self.batch_size,
-            Some(Stream::new(self.recipe.seed, "find_lr")),
-        );
-        let mixes = Stream::new(self.recipe.seed, "find_lr mix");
+        let (seed, streams) = (self.recipe.seed, FeedStreams::FINDER);
+        let mut loader = self.feed.batches(&self.data, seed, streams)?;
         let mut batch = Batch::default();
         let mut curve = LrCurve::default();
         let mut epoch = 0;
@@ -52,9 +46,8 @@ impl Trainer {
                     loader.start(epoch);
                     loader.next(&mut batch)?;
                 }
-                if let Some(mix) = self.mix {
-                    mix.apply(&mut batch, &mixes, (step * self.accumulate + part) as u64);
-                }
+                let number = step * self.accumulate + part;
+                self.feed.mix(&mut batch, seed, streams, number as u64);
                 sum.add(probe.forward_backward(&batch)?);
             }
             let loss = sum.mean();

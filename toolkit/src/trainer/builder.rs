@@ -11,9 +11,10 @@ use trainbook_store::{Name, Store, Value};
 
 use super::Trainer;
 use super::causality;
+use super::feed::Feed;
 use super::record::{self, RunRecipe};
 use crate::Error;
-use crate::data::{DataError, Dataset, Mix, Part};
+use crate::data::{Augment, DataError, Dataset, LastBatch, Mix, Part, Sampling};
 use crate::metric::Metric;
 use crate::nn::loss::TargetKind;
 use crate::nn::{Init, Network};
@@ -31,9 +32,8 @@ pub struct TrainerBuilder {
     optimizer: Optimizer,
     learning_rate: Option<f64>,
     groups: Vec<ParameterGroup>,
-    batch_size: usize,
+    feed: Feed,
     accumulate: usize,
-    mix: Option<Mix>,
     device: Device,
     init: Init,
     stack: Stack,
@@ -102,13 +102,12 @@ impl RunRecipe {
                 None => builder.missing.push(name),
             }
         }
+        builder.feed = self.feed;
         builder
             .optimizer(self.optimizer)
             .learning_rate(self.learning_rate)
-            .batch_size(self.batch_size)
             .accumulate(self.accumulate)
             .parameter_groups(self.groups)
-            .mix(self.mix)
             .device(self.device)
             .init(self.init)
     }
@@ -124,9 +123,8 @@ impl TrainerBuilder {
             optimizer: Optimizer::default(),
             learning_rate: None,
             groups: Vec::new(),
-            batch_size: 32,
+            feed: Feed::default(),
             accumulate: 1,
-            mix: None,
             device: Device::default(),
             init: Init::default(),
             stack: Stack::new(),
@@ -187,7 +185,7 @@ impl TrainerBuilder {
     /// Rows per batch. Default 32; the last batch of an epoch may be smaller.
     #[must_use]
     pub fn batch_size(mut self, rows: usize) -> Self {
-        self.batch_size = rows;
+        self.feed.batch_size = rows;
         self
     }
 
@@ -205,7 +203,40 @@ impl TrainerBuilder {
     /// they are.
     #[must_use]
     pub fn mix(mut self, mix: impl Into<Option<Mix>>) -> Self {
-        self.mix = mix.into();
+        self.feed.mix = mix.into();
+        self
+    }
+
+    /// Changes the rows of the training batches at random, as [`Augment`] says: the same seed gives
+    /// the same changes, row by row and epoch by epoch. Default: rows as they are. What is augmented
+    /// is normalised already.
+    #[must_use]
+    pub fn augment(mut self, augment: impl Into<Option<Augment>>) -> Self {
+        self.feed.augment = augment.into();
+        self
+    }
+
+    /// Which rows an epoch sees. Default: [`Sampling::Shuffled`], each row once.
+    #[must_use]
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.feed.sampling = sampling;
+        self
+    }
+
+    /// What becomes of the rows that do not fill an epoch's last batch. Default:
+    /// [`LastBatch::Keep`], they are a smaller batch.
+    #[must_use]
+    pub fn last_batch(mut self, last: LastBatch) -> Self {
+        self.feed.last_batch = last;
+        self
+    }
+
+    /// Lets a thread read so many training batches ahead, augmented: worth it where reading a row
+    /// takes long, as with images in files, shards and augmentation. No number depends on it.
+    /// Default 0: none.
+    #[must_use]
+    pub fn prefetch(mut self, batches: usize) -> Self {
+        self.feed.prefetch = batches;
         self
     }
 
@@ -319,8 +350,8 @@ impl TrainerBuilder {
         let epoch_metrics = self.epoch_metrics(&metrics);
         let names: Vec<Name> = epoch_metrics.iter().map(|metric| metric.name.clone()).collect();
         let plan = self.stack.plan(&names, self.store.is_some())?;
-        let mut params = record::params(&recipe, learning_rate, self.batch_size);
-        params.extend(record::steps(self.accumulate, self.mix));
+        let mut params = record::params(&recipe, learning_rate, self.feed.batch_size);
+        params.extend(record::steps(self.accumulate, &self.feed));
         params.extend(record::size(task.model().planned()));
         params.extend(self.params);
         Ok(Trainer {
@@ -330,9 +361,8 @@ impl TrainerBuilder {
             task,
             stack: self.stack,
             counters: Counters::default(),
-            batch_size: self.batch_size,
+            feed: self.feed,
             accumulate: self.accumulate,
-            mix: self.mix,
             learning_rate,
             plan,
             epoch_metrics,
@@ -354,23 +384,13 @@ impl TrainerBuilder {
         if self.loss.is_missing() {
             return Err(missing("loss", self.loss.name(), ".loss(…)"));
         }
-        if self.batch_size == 0 {
-            return wrong("batch_size", "0".to_owned(), "at least 1");
-        }
         if self.accumulate == 0 {
             return wrong("accumulate", "0".to_owned(), "at least 1");
-        }
-        if let Some(mix) = self.mix {
-            mix.check(self.data.shape(), self.data.is_of_indices())?;
         }
         if !(learning_rate.is_finite() && learning_rate > 0.0) {
             return wrong("learning_rate", learning_rate.to_string(), "a positive number");
         }
-        if self.data.part(Part::Train).is_empty() {
-            let reason = "the training part is empty".to_owned();
-            return Err(DataError::Refused { action: "train on", reason }.into());
-        }
-        Ok(())
+        self.feed.check(&self.data)
     }
 
     /// Whether what the network makes of a row, and what a row has for a target, fit each other and

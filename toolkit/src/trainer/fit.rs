@@ -12,14 +12,14 @@ use trainbook_callbacks::{
 };
 use trainbook_store::{EndState, Environment, Metric, RunEnd, RunStart, RunWriter, Value};
 
+use super::FeedStreams;
 use super::Trainer;
 use super::checkpoint::FINAL;
 use super::evaluation::Evaluation;
 use super::record::{Begins, RunRecipe};
 use super::run::{EpochRow, Run};
 use crate::Error;
-use crate::data::{Batch, Loader, Part};
-use crate::random::Stream;
+use crate::data::{Batch, Batches, Part};
 use crate::task::{BatchLoss, MeanLoss, Recipe};
 
 /// A number of passes over the training part.
@@ -78,12 +78,7 @@ impl Trainer {
     /// can still be used.
     pub fn fit(&mut self, length: impl Into<Length>) -> Result<Run, Error> {
         let length = length.into();
-        let mut loader = Loader::new(
-            &self.data,
-            Part::Train,
-            self.batch_size,
-            Some(Stream::new(self.recipe.seed, "shuffle")),
-        );
+        let mut loader = self.feed.batches(&self.data, self.seed(), FeedStreams::TRAINING)?;
         let batches_per_epoch = loader.batches_per_epoch() as u64;
         let updates_per_epoch = batches_per_epoch.div_ceil(self.accumulate as u64);
         let (epochs, limit) = match length {
@@ -108,7 +103,7 @@ impl Trainer {
         };
         let first_epoch = self.counters.epoch;
         let started = Instant::now();
-        let mut outcome = unwound(|| self.train(&mut loader, &mut progress, writer.as_ref()));
+        let mut outcome = unwound(|| self.train(&mut *loader, &mut progress, writer.as_ref()));
         if let Err(error) = unwound(|| self.end(&outcome)) {
             outcome = outcome.and(Err(error));
         }
@@ -163,8 +158,7 @@ impl Trainer {
     fn run_recipe(&self, length: Length) -> Option<String> {
         let Recipe { network, input, device, loss, optimizer, groups, init, seed } =
             self.recipe.clone();
-        let (learning_rate, batch_size) = (self.learning_rate, self.batch_size);
-        let (accumulate, mix) = (self.accumulate, self.mix);
+        let (learning_rate, accumulate) = (self.learning_rate, self.accumulate);
         let data = self.data.recipe();
         let callbacks = self.stack.recorded();
         let callbacks = callbacks.into_iter().filter(|c| c.recipe.is_some() || c.decides).collect();
@@ -185,9 +179,8 @@ impl Trainer {
             seed,
             device,
             learning_rate,
-            batch_size,
+            feed: self.feed.clone(),
             accumulate,
-            mix,
             length,
             data,
             callbacks: Some(callbacks),
@@ -198,7 +191,7 @@ impl Trainer {
 
     fn train(
         &mut self,
-        loader: &mut Loader,
+        loader: &mut dyn Batches,
         progress: &mut Progress,
         run: Option<&RunWriter>,
     ) -> Result<StopReason, Error> {
@@ -235,7 +228,7 @@ impl Trainer {
     /// ends it there, without validation.
     fn epoch(
         &mut self,
-        loader: &mut Loader,
+        loader: &mut dyn Batches,
         progress: &mut Progress,
         run: Option<&RunWriter>,
     ) -> Result<Option<StopReason>, Error> {
@@ -313,7 +306,7 @@ impl Trainer {
     /// One update, of one batch or as many as are gathered; `None` at the end of the epoch.
     fn step(
         &mut self,
-        loader: &mut Loader,
+        loader: &mut dyn Batches,
         progress: &mut Progress,
     ) -> Result<Option<(BatchLoss, Flow)>, Error> {
         let Progress { horizon, batch, samples, step_log: log, .. } = progress;
@@ -326,10 +319,8 @@ impl Trainer {
                 break;
             }
             samples.extend_from_slice(&batch.samples);
-            if let Some(mix) = self.mix {
-                let stream = Stream::new(self.recipe.seed, "mix");
-                mix.apply(batch, &stream, self.counters.batches_seen);
-            }
+            let number = self.counters.batches_seen;
+            self.feed.mix(batch, self.recipe.seed, FeedStreams::TRAINING, number);
             let mut start =
                 BatchStart::new(self.counters, horizon, &batch.samples, log, self.learning_rate);
             flow = flow.or_stronger(self.stack.on(&mut Moment::BatchStart(&mut start))?);

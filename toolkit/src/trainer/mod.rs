@@ -1,6 +1,6 @@
 //! The trainer: one loop, told by callbacks what else to do.
 //!
-//! `builder.rs` is where a trainer is put together, `fit.rs` the loop, `run.rs` what a fit leaves
+//! `builder.rs` is where a trainer is put together, `feed.rs` how batches are made, `fit.rs` the loop, `run.rs` what a fit leaves
 //! in the user's hand, and `export.rs` how that becomes an ONNX file.
 
 mod builder;
@@ -8,6 +8,7 @@ mod causality;
 mod checkpoint;
 mod evaluation;
 mod export;
+mod feed;
 mod fit;
 mod predict;
 mod rebuild;
@@ -23,12 +24,14 @@ use trainbook_store::{Name, Store, Value};
 pub use builder::TrainerBuilder;
 pub use evaluation::{Evaluation, count_correct};
 pub use export::Export;
+pub use feed::Feed;
+pub(crate) use feed::FeedStreams;
 pub use fit::{Epochs, Length, Steps};
 pub use record::{Begins, RunRecipe};
 pub use run::{EpochRow, Run};
 
 use crate::Error;
-use crate::data::{Dataset, Mix};
+use crate::data::Dataset;
 use crate::metric::Metric;
 use crate::nn::{Network, Summary};
 use crate::random::Seed;
@@ -45,9 +48,8 @@ pub struct Trainer {
     pub(crate) task: Box<dyn Task>,
     pub(crate) stack: Stack,
     pub(crate) counters: Counters,
-    pub(crate) batch_size: usize,
+    pub(crate) feed: Feed,
     pub(crate) accumulate: usize,
-    pub(crate) mix: Option<Mix>,
     learning_rate: f64,
     plan: Plan,
     epoch_metrics: Vec<EpochMetric>,
@@ -114,7 +116,7 @@ impl std::fmt::Display for Trainer {
             "{} on {}, {optimizer}, batches of {}, seed {}",
             self.model,
             self.recipe.device,
-            self.batch_size,
+            self.feed.batch_size,
             self.seed().0
         )?;
         write!(f, "{}", self.plan)

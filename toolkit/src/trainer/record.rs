@@ -7,8 +7,9 @@ use serde_json::Value as Json;
 use trainbook_callbacks::RecordedCallback;
 use trainbook_store::{Name, Value};
 
+use super::feed::Feed;
 use super::fit::Length;
-use crate::data::{DataRecipe, Mix};
+use crate::data::{Augment, DataRecipe, LastBatch, Mix, Sampling};
 use crate::metric::{Accuracy, Metric};
 use crate::nn::loss::TargetKind;
 use crate::nn::{Init, Network, Node, Planned, Sample};
@@ -41,14 +42,12 @@ pub struct RunRecipe {
     pub device: Device,
     /// The learning rate where no callback sets one.
     pub learning_rate: f64,
-    /// Rows per batch.
-    pub batch_size: usize,
+    /// How batches are made of rows.
+    #[serde(flatten)]
+    pub feed: Feed,
     /// Batches whose gradients are gathered for one update.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub accumulate: usize,
-    /// How the rows of a batch are mixed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mix: Option<Mix>,
     /// How long it was to train.
     pub length: Length,
     /// How the data were made.
@@ -134,18 +133,39 @@ pub(super) fn params(
     params
 }
 
-/// How a step is made of batches, as parameters: only what is not as always.
-pub(super) fn steps(accumulate: usize, mix: Option<Mix>) -> Vec<(Name, Value)> {
+/// How a step is made of batches and these of rows, as parameters: only what is not as always.
+pub(super) fn steps(accumulate: usize, feed: &Feed) -> Vec<(Name, Value)> {
     let mut params = Vec::new();
+    let mut put = |name: &'static str, value: Value| params.push((Name::new_static(name), value));
     if accumulate > 1 {
-        params.push((Name::new_static("accumulate"), Value::from(accumulate as u64)));
+        put("accumulate", Value::from(accumulate as u64));
     }
-    match mix {
-        Some(Mix::Mixup { alpha }) => params.push((Name::new_static("mixup"), alpha.into())),
-        Some(Mix::CutMix { alpha }) => params.push((Name::new_static("cutmix"), alpha.into())),
+    match feed.mix {
+        Some(Mix::Mixup { alpha }) => put("mixup", alpha.into()),
+        Some(Mix::CutMix { alpha }) => put("cutmix", alpha.into()),
         None => {}
     }
+    match feed.sampling {
+        Sampling::Shuffled => {}
+        Sampling::Balanced => put("sampling", "balanced".into()),
+        Sampling::Weighted => put("sampling", "weighted".into()),
+    }
+    match feed.last_batch {
+        LastBatch::Keep => {}
+        LastBatch::Drop => put("last_batch", "drop".into()),
+        LastBatch::Fill => put("last_batch", "fill".into()),
+    }
+    if let Some(augment) = &feed.augment {
+        put("augment", steps_of(augment).into());
+    }
     params
+}
+
+/// The names of the steps, in order.
+fn steps_of(augment: &Augment) -> String {
+    let json = serde_json::to_value(augment.steps()).unwrap_or_default();
+    let steps = json.as_array().into_iter().flatten();
+    steps.filter_map(|step| step["step"].as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// The options of a value that serde writes as `{"optimizer": "adamw", "eps": …}` or

@@ -1,19 +1,63 @@
 //! Batches of one part, epoch after epoch.
 //!
-//! A [`Loader`] reads when it is asked, a [`Prefetch`] (`prefetch.rs`) ahead of that in a thread;
-//! `sampling.rs` says which rows an epoch sees.
+//! A [`Loader`] reads when it is asked, a [`Prefetch`] (`prefetch.rs`) ahead of that in a thread, and
+//! both are [`Batches`]; `sampling.rs` says which rows an epoch sees.
 
 mod position;
 mod prefetch;
 mod sampling;
 
-use super::{Batch, DataError, Dataset, Part};
+use super::{Augment, Batch, DataError, Dataset, Part};
 use sampling::Pool;
 use trainbook_core::random::Stream;
 
 pub use position::LoaderPosition;
 pub use prefetch::Prefetch;
 pub use sampling::{LastBatch, Sampling};
+
+/// Batches, epoch after epoch: what a training loop needs of them.
+pub trait Batches {
+    /// How many batches an epoch has.
+    fn batches_per_epoch(&self) -> usize;
+
+    /// Begins epoch number `epoch`, wherever the last one stopped.
+    fn start(&mut self, epoch: u64);
+
+    /// Fills `batch` with the next rows. At the end of the epoch `batch` is left as it is and the
+    /// answer is false.
+    ///
+    /// # Errors
+    /// A row cannot be read.
+    fn next(&mut self, batch: &mut Batch) -> Result<bool, DataError>;
+}
+
+impl Batches for Loader {
+    fn batches_per_epoch(&self) -> usize {
+        self.batches_per_epoch()
+    }
+
+    fn start(&mut self, epoch: u64) {
+        self.start(epoch);
+    }
+
+    fn next(&mut self, batch: &mut Batch) -> Result<bool, DataError> {
+        self.next(batch)
+    }
+}
+
+impl Batches for Prefetch {
+    fn batches_per_epoch(&self) -> usize {
+        self.batches_per_epoch()
+    }
+
+    fn start(&mut self, epoch: u64) {
+        self.start(epoch);
+    }
+
+    fn next(&mut self, batch: &mut Batch) -> Result<bool, DataError> {
+        self.next(batch)
+    }
+}
 
 /// Hands out the rows of one [`Part`] in batches. An epoch sees each row exactly once and its last
 /// batch may be smaller, unless [`sampling`](Self::sampling) or [`last_batch`](Self::last_batch)
@@ -31,6 +75,7 @@ pub struct Loader {
     shuffle: Option<Stream>,
     pool: Pool,
     last: LastBatch,
+    augment: Option<(Augment, Stream)>,
     epoch: u64,
     order: Vec<usize>,
     at: usize,
@@ -50,6 +95,7 @@ impl Loader {
             shuffle,
             pool,
             last,
+            augment: None,
             epoch: 0,
             order: Vec::new(),
             at: 0,
@@ -79,6 +125,17 @@ impl Loader {
     pub fn last_batch(mut self, last: LastBatch) -> Self {
         self.last = last;
         self
+    }
+
+    /// The same loader whose rows are changed at random, each by what the stream draws at (epoch,
+    /// its number).
+    ///
+    /// # Errors
+    /// Rows cannot be changed so.
+    pub fn augment(mut self, augment: Augment, stream: Stream) -> Result<Self, DataError> {
+        augment.check(self.data.shape(), self.data.is_of_indices())?;
+        self.augment = Some((augment, stream));
+        Ok(self)
     }
 
     /// How many batches an epoch has.
@@ -151,6 +208,9 @@ impl Loader {
         batch.samples.clear();
         batch.samples.extend_from_slice(rows);
         self.at += rows.len();
+        if let Some((augment, stream)) = &self.augment {
+            augment.apply(batch, stream, self.epoch);
+        }
         Ok(true)
     }
 }

@@ -1,0 +1,125 @@
+//! How training batches are made of rows: drawn, augmented, mixed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::data::{
+    Augment, Batch, Batches, DataError, Dataset, LastBatch, Loader, Mix, Part, Sampling,
+};
+use crate::random::{Seed, Stream};
+
+/// How training batches are made of rows. Validation sees rows as they are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Feed {
+    /// Rows per batch.
+    pub batch_size: usize,
+    /// Which rows an epoch sees.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sampling: Sampling,
+    /// What becomes of the rows that do not fill a last batch.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub last_batch: LastBatch,
+    /// How rows are changed at random.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augment: Option<Augment>,
+    /// How the rows of a batch are mixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mix: Option<Mix>,
+    /// Batches that a thread reads ahead; 0 is none. No number depends on it.
+    #[serde(skip)]
+    pub prefetch: usize,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Batches of 32 rows, shuffled, as they are.
+impl Default for Feed {
+    fn default() -> Self {
+        Self {
+            batch_size: 32,
+            sampling: Sampling::default(),
+            last_batch: LastBatch::default(),
+            augment: None,
+            mix: None,
+            prefetch: 0,
+        }
+    }
+}
+
+/// The streams by which rows are drawn and changed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FeedStreams {
+    shuffle: &'static str,
+    augment: &'static str,
+    mix: &'static str,
+}
+
+impl FeedStreams {
+    /// Those of training.
+    pub const TRAINING: Self = Self { shuffle: "shuffle", augment: "augment", mix: "mix" };
+    /// Those of the learning-rate finder.
+    pub const FINDER: Self =
+        Self { shuffle: "find_lr", augment: "find_lr augment", mix: "find_lr mix" };
+}
+
+impl Feed {
+    /// The batches of the training part.
+    ///
+    /// # Errors
+    /// The data do not allow it, or the system gives no thread.
+    pub(crate) fn batches(
+        &self,
+        data: &Dataset,
+        seed: Seed,
+        streams: FeedStreams,
+    ) -> Result<Box<dyn Batches>, DataError> {
+        let shuffle = Some(Stream::new(seed, streams.shuffle));
+        let mut loader = Loader::new(data, Part::Train, self.batch_size, shuffle)
+            .sampling(self.sampling)?
+            .last_batch(self.last_batch);
+        if let Some(augment) = &self.augment {
+            loader = loader.augment(augment.clone(), Stream::new(seed, streams.augment))?;
+        }
+        Ok(match self.prefetch {
+            0 => Box::new(loader),
+            batches => Box::new(loader.prefetch(batches)?),
+        })
+    }
+
+    /// Mixes the rows of training batch number `number`.
+    pub(crate) fn mix(&self, batch: &mut Batch, seed: Seed, streams: FeedStreams, number: u64) {
+        if let Some(mix) = self.mix {
+            mix.apply(batch, &Stream::new(seed, streams.mix), number);
+        }
+    }
+
+    /// Whether the data allow it, and give a batch at all.
+    pub(super) fn check(&self, data: &Dataset) -> Result<(), Error> {
+        if self.batch_size == 0 {
+            return Err(Error::Setting {
+                setting: "batch_size",
+                value: "0".to_owned(),
+                expected: "at least 1".to_owned(),
+            });
+        }
+        let rows = data.part(Part::Train).len();
+        let refuse = |reason| Err(DataError::Refused { action: "train on", reason }.into());
+        if rows == 0 {
+            return refuse("the training part is empty".to_owned());
+        }
+        if let Some(mix) = self.mix {
+            mix.check(data.shape(), data.is_of_indices())?;
+        }
+        let plain = Self { prefetch: 0, ..self.clone() };
+        if plain.batches(data, Seed(0), FeedStreams::TRAINING)?.batches_per_epoch() == 0 {
+            return refuse(format!(
+                "the training part has {rows} rows, which fill no batch of {}, and LastBatch::Drop \
+                 leaves such out",
+                self.batch_size
+            ));
+        }
+        Ok(())
+    }
+}
