@@ -28,4 +28,7 @@ pub use crate::onnx::{self, CheckReport, ExportReport, Verifier};
 pub use crate::optim::{Adagrad, Adam, AdamW, Lion, NAdam, ParameterGroup, RAdam, RMSprop, Sgd};
 pub use crate::random::Seed;
 pub use crate::task::Device;
-pub use crate::trainer::{Epochs, Evaluation, Export, Run, Steps, Trainer};
+pub use crate::trainer::{
+    CrossValidation, Epochs, Evaluation, EvaluationReport, Export, Run, Steps, Trainer,
+    cross_validate,
+};

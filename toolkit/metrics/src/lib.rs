@@ -80,6 +80,7 @@ pub use labels::{
 };
 pub use measure::{Measure, Tally, largest};
 pub use metric::Metric;
+pub use probability::probability;
 pub use reliability_bins::{ReliabilityBin, ReliabilityBins};
 pub use values::{
     ExplainedVariance, MaxError, MeanAbsolute, MeanAbsolutePercentage, MeanSquared, MedianAbsolute,

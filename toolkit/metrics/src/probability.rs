@@ -15,6 +15,12 @@ pub(crate) fn log_softmax(row: &[f32], logs: &mut Vec<f64>) {
     logs.extend(row.iter().map(|x| f64::from(*x) - max - rest));
 }
 
+/// The probability of `class` under the softmax of a row of logits, in f64; NaN where there is no such
+/// class or a logit is no number.
+pub fn probability(row: &[f32], class: usize) -> f64 {
+    log_probability(row, class).exp()
+}
+
 /// The logarithm of the probability of `class`; NaN where there is no such class.
 pub(crate) fn log_probability(row: &[f32], class: usize) -> f64 {
     let (best, max) = likeliest(row);

@@ -56,6 +56,8 @@ pub enum Style {
     Line,
     /// A line with a dot at each point: few points, such as one per epoch.
     Dots,
+    /// Dots alone: pairs in no order.
+    Points,
 }
 
 /// A vertical line.

@@ -137,7 +137,11 @@ pub(super) fn figure(chart: &Chart) -> Option<String> {
             plot.add_trace(
                 Scatter::new(xs, ys)
                     .name(escape(&series.name))
-                    .mode(if dots { Mode::LinesMarkers } else { Mode::Lines })
+                    .mode(match series.style {
+                        Style::Points => Mode::Markers,
+                        _ if dots => Mode::LinesMarkers,
+                        _ => Mode::Lines,
+                    })
                     .opacity(if faint { 0.35 } else { 1.0 })
                     .line(Line::new().color(colour).width(if faint { 1.0 } else { 2.0 }))
                     .marker(Dot::new().size(6))

@@ -161,7 +161,11 @@ fn draw_panel(panel: &Panel, colours: &[usize], labels_width: i32, area: &Area) 
     }
     for (series, &index) in panel.series.iter().zip(colours) {
         let style = line_style(series, index);
-        for line in unbroken(panel, series) {
+        let mut lines = unbroken(panel, series);
+        if series.style == Style::Points {
+            lines = lines.concat().into_iter().map(|point| vec![point]).collect();
+        }
+        for line in lines {
             let dots =
                 line.len() == 1 || series.style == Style::Dots && series.points.len() <= MOST_DOTS;
             let drawn =

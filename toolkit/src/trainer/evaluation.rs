@@ -10,7 +10,6 @@ use crate::data::Numbers;
 use crate::data::{Batch, DataError, Dataset, Loader, Part, Targets};
 use crate::metric::{Metric, Tally, largest};
 use crate::nn::HostTensor;
-use crate::nn::loss::Objective;
 use crate::task::{Loss, Model};
 
 /// How good a network is on one part of the data.
@@ -36,8 +35,7 @@ pub struct Evaluation {
 const ROWS_AT_ONCE: usize = 256;
 
 impl Evaluation {
-    /// Of `model` on one part of `data`. The loss is summed in f64, in the order of the rows, and
-    /// divided once, so that the size of the batches does not matter.
+    /// Of `model` on one part of `data`.
     pub(crate) fn of(
         model: &dyn Model,
         loss: &Loss,
@@ -53,38 +51,18 @@ impl Evaluation {
         let width = model.output_shape().last().copied().unwrap_or(1);
         let mut tallies: Vec<Box<dyn Tally>> =
             metrics.iter().map(|metric| metric.measure().begin(width)).collect();
-        let mut loader = Loader::new(data, part, ROWS_AT_ONCE, None);
-        let mut batch = Batch::default();
-        let (mut sum, mut weight) = (0.0, 0.0);
         let mut judged = 0;
-        loader.start(0);
-        while loader.next(&mut batch)? {
-            let outputs = model.predict(&batch.input)?;
-            let Numbers::F32(numbers) = outputs.numbers else { continue };
-            let outputs = HostTensor::new(outputs.shape, numbers);
-            let objective = loss.objective();
-            let (of_batch, by) = objective.sum(&outputs, &batch.targets)?;
-            sum += of_batch;
-            weight += by;
-            let (mut outputs, mut targets) =
-                what_counts(objective, outputs.numbers(), width, &batch.targets);
-            if let (Some(scaling), Targets::Values(values)) =
-                (data.target_scaling(), targets.to_mut())
-            {
-                // Metrics are in the unit of the targets, the loss is in what it is trained on.
-                scaling.invert(outputs.to_mut());
-                scaling.invert(values);
-            }
-            judged += targets.len();
-            tallies.iter_mut().for_each(|tally| tally.add(&outputs, &targets, None));
-        }
+        let mean = judge(model, loss, data, part, |batch| {
+            judged += batch.targets.len();
+            tallies.iter_mut().for_each(|tally| tally.add(batch.outputs, batch.targets, None));
+        })?;
         let metrics = metrics.iter().zip(&tallies);
         let metrics = metrics.map(|(metric, tally)| Logged::new(metric.name(), tally.value()));
         let metrics: Vec<Logged> = metrics.collect();
         // A share of whole numbers: rounding gives the number back.
         let correct =
             find(&metrics, "accuracy").map(|share| (share * judged as f64).round() as usize);
-        Ok(Self { part, rows, judged, loss: sum / weight, correct, metrics })
+        Ok(Self { part, rows, judged, loss: mean, correct, metrics })
     }
 
     /// The share classified right; `None` for values.
@@ -123,22 +101,76 @@ fn find(metrics: &[Logged], name: &str) -> Option<f64> {
     metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
 }
 
-/// Outputs and targets without the positions that do not count; copied only if there are such.
-fn what_counts<'a>(
-    objective: &dyn Objective,
-    outputs: &'a [f32],
-    width: usize,
-    targets: &'a Targets,
-) -> (Cow<'a, [f32]>, Cow<'a, Targets>) {
-    match targets {
-        Targets::Classes(classes) if !classes.iter().all(|&class| objective.counts(class)) => {
-            let pairs = outputs.chunks_exact(width.max(1)).zip(classes);
-            let counted = pairs.filter(|(_, class)| objective.counts(**class));
-            let (rows, classes): (Vec<&[f32]>, Vec<u32>) = counted.unzip();
-            (Cow::Owned(rows.concat()), Cow::Owned(Targets::Classes(classes)))
-        }
-        _ => (Cow::Borrowed(outputs), Cow::Borrowed(targets)),
+/// Outputs and targets of a batch without the positions that do not count, in the targets' own unit.
+pub(super) struct Judged<'a> {
+    pub outputs: &'a [f32],
+    pub targets: &'a Targets,
+    samples: &'a [usize],
+    per_row: usize,
+    /// Which entries are left; `None` is all.
+    kept: Option<Vec<usize>>,
+}
+
+impl Judged<'_> {
+    /// For each target the row in the data set, and its place among those of the row.
+    pub fn places(&self) -> impl Iterator<Item = (usize, usize)> {
+        (0..self.targets.len()).map(|at| {
+            let at = self.kept.as_ref().map_or(at, |kept| kept[at]);
+            (self.samples[at / self.per_row], at % self.per_row)
+        })
     }
+}
+
+/// Hands over what is judged of each batch of a part, in the order of the rows; gives the mean loss,
+/// summed in f64 and divided once, so that the size of the batches does not matter.
+pub(super) fn judge(
+    model: &dyn Model,
+    loss: &Loss,
+    data: &Dataset,
+    part: Part,
+    mut each: impl FnMut(Judged<'_>),
+) -> Result<f64, Error> {
+    let width = model.output_shape().last().copied().unwrap_or(1).max(1);
+    let objective = loss.objective();
+    let mut loader = Loader::new(data, part, ROWS_AT_ONCE, None);
+    let mut batch = Batch::default();
+    let (mut sum, mut weight) = (0.0, 0.0);
+    loader.start(0);
+    while loader.next(&mut batch)? {
+        let outputs = model.predict(&batch.input)?;
+        let Numbers::F32(numbers) = outputs.numbers else { continue };
+        let outputs = HostTensor::new(outputs.shape, numbers);
+        let (of_batch, by) = objective.sum(&outputs, &batch.targets)?;
+        sum += of_batch;
+        weight += by;
+        let mut outputs = Cow::Borrowed(outputs.numbers());
+        let mut targets = Cow::Borrowed(&batch.targets);
+        let mut kept = None;
+        if let Targets::Classes(classes) = &batch.targets {
+            let counts = |at: &usize| objective.counts(classes[*at]);
+            if !(0..classes.len()).all(|at| counts(&at)) {
+                let left: Vec<usize> = (0..classes.len()).filter(counts).collect();
+                let rows = left.iter().map(|at| &outputs[at * width..(at + 1) * width]);
+                outputs = Cow::Owned(rows.collect::<Vec<_>>().concat());
+                targets = Cow::Owned(batch.targets.of(&left));
+                kept = Some(left);
+            }
+        }
+        if let (Some(scaling), Targets::Values(values)) = (data.target_scaling(), targets.to_mut())
+        {
+            // Metrics are in the unit of the targets, the loss is in what it is trained on.
+            scaling.invert(outputs.to_mut());
+            scaling.invert(values);
+        }
+        each(Judged {
+            outputs: &outputs,
+            targets: &targets,
+            samples: &batch.samples,
+            per_row: (batch.targets.len() / batch.len().max(1)).max(1),
+            kept,
+        });
+    }
+    Ok(sum / weight)
 }
 
 /// The rows whose largest output is that of their class; the first of equal outputs counts, NaN

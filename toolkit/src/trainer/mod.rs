@@ -6,6 +6,7 @@
 mod builder;
 mod causality;
 mod checkpoint;
+mod cross_validation;
 mod evaluation;
 mod export;
 mod feed;
@@ -13,6 +14,7 @@ mod fit;
 mod predict;
 mod rebuild;
 mod record;
+mod report;
 mod run;
 mod writing;
 
@@ -22,12 +24,14 @@ use trainbook_callbacks::{Counters, EpochMetric, Plan, Stack};
 use trainbook_store::{Name, Store, Value};
 
 pub use builder::TrainerBuilder;
+pub use cross_validation::{CrossValidation, FoldScore, cross_validate};
 pub use evaluation::{Evaluation, count_correct};
 pub use export::Export;
 pub use feed::Feed;
 pub(crate) use feed::FeedStreams;
 pub use fit::{Epochs, Length, Steps};
 pub use record::{Begins, RunRecipe};
+pub use report::{EvaluationReport, WorstRow};
 pub use run::{EpochRow, Run};
 
 use crate::Error;
