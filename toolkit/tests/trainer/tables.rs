@@ -1,0 +1,180 @@
+//! Tables as people have them, from the raw file to predictions in the targets' own unit.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use trainbook::data::{DataError, Dataset};
+use trainbook::nn::layer::Kinds;
+use trainbook::onnx::Session;
+use trainbook::prelude::*;
+use trainbook::random::Stream;
+
+/// Flats with a price around 500: `rooms;area;town;note;price`, decimal commas, gaps in the area.
+fn flats(rows: u64) -> String {
+    let mut text = String::from("rooms;area;town;note;price\n");
+    for row in 0..rows {
+        let mut draws = Stream::new(Seed(0), "flats").at(0, row);
+        let (rooms, area) = (1 + draws.below(5), draws.uniform(20.0, 120.0));
+        let (town, worth) =
+            [("Ulm", 1.0), ("Köln", 1.3), ("Bad Ems", 0.8)][draws.below(3) as usize];
+        let price = 200.0 + worth * (3.0 * area + 40.0 * rooms as f64) + 5.0 * draws.normal();
+        let area = if row % 17 == 3 { String::new() } else { format!("{area:.1}") };
+        let line = format!("{rooms};{area};{town};\"no; {row}\";{price:.2}");
+        writeln!(text, "{}", line.replace('.', ",")).unwrap();
+    }
+    text
+}
+
+fn file(folder: &Path) -> PathBuf {
+    let path = folder.join("flats.csv");
+    std::fs::write(&path, flats(400)).unwrap();
+    path
+}
+
+fn prepared(path: &Path) -> Dataset {
+    Dataset::csv(path)
+        .unwrap()
+        .ignore("note")
+        .unwrap()
+        .missing("area", Missing::Mean.with_indicator())
+        .unwrap()
+        .target_values("price")
+        .unwrap()
+        .normalize(Normalize::standard())
+        .unwrap()
+        .scale_targets(TargetScaling::Standard)
+        .unwrap()
+        .split(Split::random(0.8, 0.1, 0.1), Seed(4))
+        .unwrap()
+}
+
+fn trained(data: &Dataset, store: &Store) -> Run {
+    let net = Sequential::new().linear(32).relu().linear(1);
+    let trainer = Trainer::regressor(data, net).seed(3).batch_size(16).learning_rate(5e-3);
+    let trainer = trainer.metric(metric::RootMeanSquare).metric(metric::R2).quiet().store(store);
+    trainer.build().unwrap().fit(Epochs(60)).unwrap()
+}
+
+#[test]
+fn prices_are_predicted_and_judged_in_their_own_unit_here_in_the_store_and_in_onnx() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = prepared(&file(folder.path()));
+    assert_eq!(
+        data.feature_names(),
+        ["rooms", "area", "area_missing", "town=Bad Ems", "town=Köln", "town=Ulm"]
+    );
+    let store = Store::open(folder.path().join("store")).unwrap();
+    let run = trained(&data, &store);
+    let test = run.evaluate(Part::Test).unwrap();
+    let (rmse, r2) = (test.metric("rmse").unwrap(), test.metric("r2").unwrap());
+    // Prices deviate by 130; the loss is of targets that deviate by 1.
+    assert!(rmse > 3.0 && rmse < 45.0, "{test}");
+    assert!(test.loss < 0.1 && r2 > 0.9, "{test}");
+
+    // By hand, from what is predicted for the raw rows.
+    let rows = data.part(Part::Test);
+    let raw = data.raw(rows).unwrap();
+    let predicted = run.predict_on(&raw).unwrap();
+    let Some(Targets::Values(prices)) = data.targets() else { panic!("prices are values") };
+    let squares = rows.iter().zip(predicted.floats()).map(|(&row, p)| (p - prices[row]).powi(2));
+    let by_hand = (squares.sum::<f32>() / rows.len() as f32).sqrt();
+    assert!((f64::from(by_hand) - rmse).abs() < 1e-3 * rmse, "{by_hand} {rmse}");
+
+    // The file takes the raw features and gives prices; its metadata say how features are made.
+    let path = folder.path().join("flats.onnx");
+    run.export(&path).unwrap();
+    let theirs = Session::open(&path, None).unwrap().predict(raw.floats(), rows.len()).unwrap();
+    for (ours, theirs) in predicted.floats().iter().zip(&theirs) {
+        assert!((ours - theirs).abs() < 1e-3, "{ours} {theirs}");
+    }
+    let shown = trainbook::onnx::overview(&path).unwrap().to_string();
+    for key in ["trainbook.encoding", "trainbook.target_scaling", "Bad Ems"] {
+        assert!(shown.contains(key), "{key} is not in\n{shown}");
+    }
+
+    // Made again from the record alone.
+    let stored = store.run(&run.id().unwrap().to_string()).unwrap();
+    let again = stored.load().unwrap();
+    assert_eq!(again.evaluate(Part::Test).unwrap(), test);
+    let other = stored.load_on(&prepared(&folder.path().join("flats.csv")), &Kinds::standard());
+    assert_eq!(other.unwrap().predict_on(&raw).unwrap(), predicted);
+}
+
+#[test]
+fn a_report_says_where_a_network_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = prepared(&file(folder.path()));
+    let store = Store::open(folder.path().join("store")).unwrap();
+    let run = trained(&data, &store);
+    let report = run.report(Part::Validation).unwrap();
+    assert_eq!(report.evaluation, run.evaluate(Part::Validation).unwrap());
+    let rmse = report.interval("rmse").unwrap();
+    assert!(rmse.low < rmse.value && rmse.value < rmse.high, "{rmse}");
+    assert_eq!(Some(rmse.value), report.evaluation.metric("rmse"));
+    assert!(report.confusion.is_none() && report.calibration.is_none());
+    assert_eq!(report.predictions.len(), data.part(Part::Validation).len());
+    let errors: Vec<f64> = report.worst.iter().map(|worst| worst.error).collect();
+    assert!(errors.len() == 10 && errors.is_sorted_by(|a, b| a >= b), "{errors:?}");
+    let row = report.worst[0].row;
+    assert!(data.part(Part::Validation).contains(&row));
+    let Some(Targets::Values(prices)) = data.targets() else { panic!("prices are values") };
+    let predicted = run.predict_on(&data.raw(&[row]).unwrap()).unwrap().floats()[0];
+    assert!((f64::from((predicted - prices[row]).abs()) - errors[0]).abs() < 1e-2);
+    assert!(report.view().html.contains("<img"));
+
+    // Of classes: the table, the matrix and the probabilities.
+    let data = crate::support::clouds();
+    let run = crate::support::builder(&data, 1).build().unwrap().fit(Epochs(5)).unwrap();
+    let report = run.report(Part::Train).unwrap();
+    let confusion = report.confusion.as_ref().unwrap();
+    assert_eq!(confusion.total(), 70.0);
+    assert_eq!(Some(confusion.accuracy()), report.evaluation.accuracy());
+    assert!(report.calibration.as_ref().unwrap().expected_error() < 1.0);
+    let worst = &report.worst[0];
+    assert!(worst.error > 0.5 && worst.target != worst.predicted, "{worst:?}");
+    let text = report.to_string();
+    for words in ["precision", "recall", "calibration error", "the worst rows"] {
+        assert!(text.contains(words), "{words} is not in\n{text}");
+    }
+}
+
+#[test]
+fn what_scaled_targets_do_not_fit_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = prepared(&file(folder.path()));
+    let net = || Sequential::new().linear(1);
+    for loss in [Loss::from(PoissonNll::default()), BinaryCrossEntropy::default().into()] {
+        let name = loss.name().to_owned();
+        let refused = Trainer::regressor(&data, net()).loss(loss).quiet().build();
+        let error = refused.err().unwrap().to_string();
+        assert!(error.contains(&name) && error.contains("these targets are scaled"), "{error}");
+    }
+    let classes = crate::support::clouds().scale_targets(TargetScaling::Standard);
+    assert!(matches!(classes, Err(DataError::Refused { .. })));
+}
+
+#[test]
+fn classes_keep_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("towns.csv");
+    std::fs::write(&path, flats(300)).unwrap();
+    let data = Dataset::csv(&path)
+        .unwrap()
+        .ignore(["note", "area"])
+        .unwrap()
+        .target("town")
+        .unwrap()
+        .normalize(Normalize::standard())
+        .unwrap()
+        .split(Split::stratified(0.8, 0.2, 0.0), Seed(1))
+        .unwrap();
+    assert_eq!(data.class_names(), ["Bad Ems", "Köln", "Ulm"]);
+    let net = Sequential::new().linear(8).relu().linear(3);
+    let mut trainer = Trainer::classifier(&data, net).seed(1).quiet().build().unwrap();
+    let run = trainer.fit(Epochs(2)).unwrap();
+    let report = run.report(Part::Validation).unwrap().to_string();
+    assert!(report.contains("Bad Ems") && report.contains("Köln"), "{report}");
+    let path = folder.path().join("towns.onnx");
+    run.export(&path).unwrap();
+    assert!(trainbook::onnx::overview(&path).unwrap().to_string().contains("Köln"));
+}
