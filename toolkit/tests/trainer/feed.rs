@@ -106,7 +106,7 @@ fn folds_give_runs_of_one_group_with_a_mean_and_an_interval() {
     let mean = accuracy.folds.iter().sum::<f64>() / 4.0;
     assert!((accuracy.mean - mean).abs() < 1e-12 && mean > 0.6, "{found}");
     assert!(accuracy.interval.0 < mean && mean < accuracy.interval.1, "{found}");
-    let summary = |run: &Run| store.run(&run.id().unwrap().to_string()).unwrap().summary;
+    let summary = |run: &Run| store.run(&run.id().unwrap().to_string()).unwrap().summary.clone();
     let group = summary(&found.runs[0]).tags["cross_validation"].clone();
     let query = format!("tags.cross_validation = \"{group}\"");
     assert_eq!(store.query(&query).unwrap().len(), 4);
