@@ -139,3 +139,70 @@ fn columns_are_found_by_name_and_changed_data_are_refused() {
     fs::remove_file(place.path("data.csv")).unwrap();
     place.refuses(&export, &["data.csv", "no such file"]);
 }
+
+/// Eighty cars; what they cost follows from the other columns.
+fn cars() -> String {
+    let mut csv = String::from("power,origin,name,price\n");
+    for row in 0..80_u32 {
+        let (power, origin) = (60 + 7 * row % 90, ["usa", "europe", "japan"][row as usize % 3]);
+        let price = 100 + 3 * power + 50 * (row % 3);
+        // A gap here and there.
+        let power = if row % 13 == 5 { String::new() } else { power.to_string() };
+        csv += &format!("{power},{origin},car {row},{price}\n");
+    }
+    csv
+}
+
+#[test]
+fn a_raw_file_is_predicted_as_it_stands() {
+    let place = Place::new();
+    fs::write(place.path("cars.csv"), cars()).unwrap();
+    let data = Dataset::csv(place.path("cars.csv"))
+        .unwrap()
+        .ignore("name")
+        .unwrap()
+        .missing("power", Missing::Median)
+        .unwrap()
+        .target_values("price")
+        .unwrap()
+        .normalize(Normalize::standard())
+        .unwrap()
+        .scale_targets(TargetScaling::Standard)
+        .unwrap()
+        .split(Split::random(0.8, 0.2, 0.0), Seed(1))
+        .unwrap();
+    let store = Store::open(place.path("store")).unwrap();
+    let net = Sequential::new().linear(16).relu().linear(1);
+    let trainer = Trainer::regressor(&data, net).seed(1).learning_rate(0.01).quiet().store(&store);
+    let run = trainer.build().unwrap().fit(Epochs(80)).unwrap();
+    let id = run.id().unwrap().to_string();
+    let predicted = |csv: &str| -> Vec<f64> {
+        fs::write(place.path("rows.csv"), csv).unwrap();
+        let args = ["runs", "predict", &id, "rows.csv", "--store", "store"];
+        let output = place.trainbook(&args).output().unwrap();
+        // What is left out is said beside the answer.
+        assert_eq!(succeeded(&output), !csv.contains("name"), "{output:?}");
+        let shown = String::from_utf8(output.stdout).unwrap();
+        shown.lines().skip(1).map(|line| line.parse().unwrap()).collect()
+    };
+    // 100 + 3·80 + 50·{0, 2}
+    let plain = predicted("power,origin\n80,usa\n80,japan\n");
+    assert!((plain[0] - 340.0).abs() < 40.0 && (plain[1] - 440.0).abs() < 40.0, "{plain:?}");
+    // Another order, columns that nobody needs, another way to write numbers and to divide fields.
+    assert_eq!(predicted("origin,name,power\nusa,a,80\njapan,b,80\n"), plain);
+    assert_eq!(predicted("power;origin\n80,0;usa\n80,0;japan\n"), plain);
+    // A gap is what it was in training: the median.
+    let gap = predicted("power,origin\n,usa\nNA,japan\n");
+    assert!(gap.iter().all(|price| price.is_finite()) && gap[0] < gap[1], "{gap:?}");
+
+    let args = ["runs", "predict", &id, "rows.csv", "--store", "store"];
+    for (csv, words) in [
+        ("power,origin\n80,usa\n80,mars\n", &["line 3", "\"origin\"", "mars"][..]),
+        ("power\n80\n", &["origin"]),
+        ("pwer,origin\n80,usa\n", &["power", "pwer"]),
+        ("power,origin\nfast,usa\n", &["line 2", "\"power\"", "fast"]),
+    ] {
+        fs::write(place.path("rows.csv"), csv).unwrap();
+        place.refuses(&args, words);
+    }
+}
