@@ -268,6 +268,16 @@ impl Dataset {
         self.source.is_of_indices()
     }
 
+    /// Whether its rows are windows that overlap, such as those of a text.
+    pub(super) fn is_of_windows(&self) -> bool {
+        self.source.divide_in_order([1.0, 0.0, 0.0]).is_some()
+    }
+
+    /// Whether its features depend on the rows that are trained on.
+    pub(super) fn is_refitted(&self) -> Result<bool, DataError> {
+        Ok(self.source.fit(&self.whole[Part::Train as usize])?.is_some())
+    }
+
     /// Fills a batch with these rows, normalised, their targets scaled.
     pub(super) fn read(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
         self.read_raw(rows, batch)?;
@@ -371,7 +381,8 @@ impl Dataset {
     }
 
     /// The same data with these rows of train, validation and test. Rows that are named nowhere are
-    /// in no part. Replaces an earlier split.
+    /// in no part. Replaces an earlier split. That windows of two parts have nothing in common is
+    /// the caller's care.
     ///
     /// # Errors
     /// A row does not exist or is named twice, none is named for train, or a class is missing there.

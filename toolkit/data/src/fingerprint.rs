@@ -34,6 +34,10 @@ pub(super) fn of_dataset(data: &Dataset) -> Result<DataFingerprint, DataError> {
         hash.floats(&scaling.offset);
         hash.floats(&scaling.scale);
     }
+    if let Some(weights) = &data.marks().weights {
+        hash.text("weights");
+        hash.floats(weights);
+    }
     if let Some(tokens) = data.tokens() {
         hash.words(&tokens.tokens, |token| token.to_le_bytes());
         hash.rows(&tokens.starts);

@@ -35,6 +35,12 @@ impl DataRecipe {
                 });
             }
         };
+        // The division first: the width of a table may follow from it.
+        data = match (&self.parts, self.split) {
+            (Some(parts), split) => data.divided_as(parts, split)?,
+            (None, Some((split, seed))) => data.split(split, seed)?,
+            (None, None) => data,
+        };
         if self.shape.len() > 1 {
             data = data.shaped("rows", &self.shape)?;
         }
@@ -42,11 +48,6 @@ impl DataRecipe {
         if let Some(scaling) = self.scale_targets {
             data = data.scale_targets(scaling)?;
         }
-        data = match (&self.parts, self.split) {
-            (Some(parts), split) => data.divided_as(parts, split)?,
-            (None, Some((split, seed))) => data.split(split, seed)?,
-            (None, None) => data,
-        };
         Ok(match self.first_rows {
             Some(rows) => data.first_rows(rows),
             None => data,

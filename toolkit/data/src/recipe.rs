@@ -10,7 +10,7 @@ use super::images::ImageOptions;
 use super::normalize::Normalize;
 use super::scaling::TargetScaling;
 use super::split::{GivenParts, Split};
-use super::table::{Table, TablePlan};
+use super::table::{Encoding, Table, TablePlan};
 
 /// How a data set was made: enough to make it again where its file is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,14 +36,15 @@ pub struct DataRecipe {
 }
 
 impl DataRecipe {
-    /// Reads another file as the one was read from which the data came: the same words for a gap,
-    /// the same decimal sign if one was named; what was found by looking is looked for again.
+    /// Reads another file as the one was read from which the data came and whose columns `encoding`
+    /// knows: the same words for a gap, the same decimal sign if one was named, no header where there
+    /// was none; what else was found by looking is looked for again.
     ///
     /// # Errors
-    /// As [`Dataset::csv`]; or the data came from no table.
-    pub fn table(&self, path: impl AsRef<Path>) -> Result<Table, DataError> {
+    /// As [`Dataset::csv`](super::Dataset::csv); or the data came from no table.
+    pub fn table(&self, path: impl AsRef<Path>, encoding: &Encoding) -> Result<Table, DataError> {
         match &self.origin {
-            Origin::Csv { plan, .. } => plan.like(path.as_ref()),
+            Origin::Csv { plan, .. } => plan.like(path.as_ref(), encoding.is_named()),
             _ => Err(DataError::Refused {
                 action: "read a table for",
                 reason: "they came from no table".to_owned(),

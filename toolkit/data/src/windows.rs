@@ -51,7 +51,7 @@ impl Dataset {
     ///
     /// A split of it must be [`Split::in_order`](super::Split::in_order): no window reaches from one
     /// part into another, with its targets. In validation and test no two windows have a target in
-    /// common, so that every value is judged once.
+    /// common, so that every value is judged at most once.
     ///
     /// The normalisation, if there is one, is of the inputs; targets are on the scale of `values`.
     ///

@@ -35,9 +35,12 @@ impl Trainer {
         let all = self.data.clone();
         self.data = all.clone().first_rows(rows);
         let store = self.store.take();
+        // The first rows may have no weight; whether rows can be drawn so was checked by `build`.
+        let sampling = std::mem::take(&mut self.feed.sampling);
         let passed = self.go_through(batches);
         self.data = all;
         self.store = store;
+        self.feed.sampling = sampling;
         self.load_checkpoint(&checkpoint)?;
         self.is_still(before, "run a few batches")?;
         passed

@@ -68,8 +68,8 @@ pub fn cross_validate(
     mut make: impl FnMut(&Dataset) -> TrainerBuilder,
 ) -> Result<CrossValidation, Error> {
     let length = length.into();
+    let group = group_of(data, folds, seed);
     let folds = data.folds(folds, seed)?;
-    let group = group_of(&folds)?;
     let mut runs = Vec::with_capacity(folds.len());
     let mut scores: Vec<FoldScore> = Vec::new();
     let mut sizes = (0, 0);
@@ -97,14 +97,11 @@ pub fn cross_validate(
 }
 
 /// A name for these folds and this moment.
-fn group_of(folds: &[Dataset]) -> Result<String, Error> {
-    let mut hash = blake3::Hasher::new();
-    for fold in folds {
-        hash.update(fold.fingerprint()?.hash.as_bytes());
-    }
+fn group_of(data: &Dataset, folds: &KFold, seed: Seed) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    hash.update(&now.map_or(0, |now| now.as_nanos()).to_le_bytes());
-    Ok(hash.finalize().to_hex()[..12].to_owned())
+    let now = now.map_or(0, |now| now.as_nanos());
+    let key = format!("{} {folds:?} {seed:?} {now} {}", data.source(), std::process::id());
+    blake3::hash(key.as_bytes()).to_hex()[..12].to_owned()
 }
 
 impl FoldScore {

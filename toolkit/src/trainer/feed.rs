@@ -112,6 +112,13 @@ impl Feed {
         if let Some(mix) = self.mix {
             mix.check(data.shape(), data.is_of_indices())?;
         }
+        if self.last_batch == LastBatch::Fill && self.batch_size > rows {
+            return refuse(format!(
+                "the training part has {rows} rows, and LastBatch::Fill would repeat them to fill a \
+                 batch of {}; take a smaller batch or LastBatch::Keep",
+                self.batch_size
+            ));
+        }
         let plain = Self { prefetch: 0, ..self.clone() };
         if plain.batches(data, Seed(0), FeedStreams::TRAINING)?.batches_per_epoch() == 0 {
             return refuse(format!(

@@ -21,7 +21,7 @@ pub struct EvaluationReport {
     /// Loss and metrics.
     pub evaluation: Evaluation,
     /// Each metric by its name, with the interval in which it would probably lie on other rows of
-    /// the same kind.
+    /// the same kind. Empty where rows have different numbers of positions that count.
     pub intervals: Vec<(String, Interval)>,
     /// Which class was taken for which; `None` for values.
     pub confusion: Option<ConfusionMatrix>,
@@ -79,14 +79,13 @@ impl Run {
             });
         };
         let of_classes = self.loss.objective().takes() == TargetKind::Classes;
-        // Positions or values of one row are not independent of each other: they are drawn together.
-        let (units, rows) = (all.outputs.len() / width.max(1), evaluation.rows);
-        let together = if rows > 0 && units.is_multiple_of(rows) { units / rows } else { 1 };
-        let bootstrap = Bootstrap::new(self.seed()).together(together);
         let mut intervals = Vec::new();
-        for metric in &self.metrics {
-            let interval = bootstrap.interval(metric, &all.outputs, width, targets)?;
-            intervals.push((metric.name(), interval));
+        if let Some(together) = all.positions_per_row(evaluation.rows, width) {
+            let bootstrap = Bootstrap::new(self.seed()).together(together);
+            for metric in &self.metrics {
+                let interval = bootstrap.interval(metric, &all.outputs, width, targets)?;
+                intervals.push((metric.name(), interval));
+            }
         }
         let names = self.data.class_names();
         let classes = match of_classes {
@@ -127,6 +126,19 @@ impl All {
             (Some(Targets::Values(all)), Targets::Values(more)) => all.extend_from_slice(more),
             (targets, more) => *targets = Some(more.clone()),
         }
+    }
+
+    /// How many positions of each row are judged, if of all as many. They are not independent of each
+    /// other, so a bootstrap must draw them together.
+    fn positions_per_row(&self, rows: usize, width: usize) -> Option<usize> {
+        let positions = self.outputs.len() / width.max(1);
+        let per_row = positions.checked_div(rows).filter(|per_row| per_row * rows == positions)?;
+        // A row of values has a place for each of its outputs.
+        let places = self.places.len().checked_div(rows)?;
+        let of_one_row = |places: &[(usize, usize)]| {
+            places.iter().all(|(row, _)| places.first().is_some_and(|first| first.0 == *row))
+        };
+        (places > 0 && self.places.chunks(places).all(of_one_row)).then_some(per_row.max(1))
     }
 
     fn worst(

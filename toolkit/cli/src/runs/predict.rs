@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::NonEmptyStringValueParser;
 use trainbook::Error;
-use trainbook::data::{ColumnEncoding, DataError, Dataset};
+use trainbook::data::{Array, ColumnEncoding, DataError, Dataset};
 use trainbook::history::Store;
 use trainbook::nn::layer::Kinds;
 use trainbook::onnx::Head;
+use trainbook::task::Loss;
+use trainbook::trainer::RunRecipe;
 
 use crate::{Shared, output};
 
@@ -39,8 +41,9 @@ pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Res
     }
     let shared = Shared { store, json: false };
     let stored = Store::from(shared.open_store()?).run(&run)?;
-    let recipe = stored.recipe()?.data;
+    let RunRecipe { data: recipe, loss, .. } = stored.recipe()?;
     let data = recipe.make()?;
+    let labels = matches!(loss, Loss::BinaryCrossEntropy(_));
     if data.is_of_indices() {
         let reason = "it is a text, and rows of a CSV file are numbers".to_owned();
         return Err(DataError::Refused { action: "predict rows of", reason }.into());
@@ -58,7 +61,7 @@ pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Res
         let reason = "its data are no table, so that it is not known what a column is".to_owned();
         return Err(DataError::Refused { action: "predict rows of", reason }.into());
     };
-    let table = recipe.table(&rows)?;
+    let table = recipe.table(&rows, encoding)?;
     let features = encoding.encode(&table)?;
     // Without a header all columns were taken.
     let names: Vec<&str> = encoding.columns().iter().map(ColumnEncoding::name).collect();
@@ -68,10 +71,17 @@ pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Res
         output::note(&format!("columns that are no features are left out: {}", extra.join(", ")));
     }
     let mut csv = csv::Writer::from_writer(Vec::new());
-    let mut written = csv.write_record(header(&data, probabilities));
+    let mut written = csv.write_record(header(&data, labels, probabilities));
     for batch in features.chunks(BATCH * data.width()) {
         let count = batch.len() / data.width();
-        let outputs = run.predict(batch, count)?;
+        let outputs = match labels {
+            true => {
+                let shape = std::iter::once(count).chain(data.shape().iter().copied());
+                let input = Array::f32(shape.collect::<Vec<_>>(), batch.to_vec());
+                run.predict_proba(&input)?.floats().to_vec()
+            }
+            false => run.predict(batch, count)?,
+        };
         for line in lines(outputs, count, classes, probabilities) {
             written = written.and_then(|()| csv.write_record(&line));
         }
@@ -90,12 +100,15 @@ pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Res
     }
 }
 
-fn header(data: &Dataset, probabilities: bool) -> Vec<String> {
+/// What a row of the answer has: its class; or its value, or the probability of its label, or of
+/// several each.
+fn header(data: &Dataset, labels: bool, probabilities: bool) -> Vec<String> {
     let classes = data.class_names();
+    let one = if labels { "probability" } else { "value" };
     let mut header = match (classes.is_empty(), data.targets_per_row()) {
         (false, _) => vec!["class".to_owned()],
-        (true, 1) => vec!["value".to_owned()],
-        (true, several) => (0..several).map(|at| format!("value_{at}")).collect(),
+        (true, 1) => vec![one.to_owned()],
+        (true, several) => (0..several).map(|at| format!("{one}_{at}")).collect(),
     };
     if probabilities {
         header.extend(classes.iter().map(|class| format!("probability_{class}")));

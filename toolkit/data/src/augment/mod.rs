@@ -163,12 +163,12 @@ fn ascending(setting: &'static str, range: [f64; 2], low: f64, high: f64) -> Res
 
 /// That a setting is above 0.
 fn positive(setting: &'static str, value: f64) -> Result<(), DataError> {
-    if value.is_finite() && value > 0.0 {
+    if value > 0.0 && value <= 1e6 {
         return Ok(());
     }
     Err(DataError::Setting {
         setting,
         value: value.to_string(),
-        expected: "a finite number above 0".to_owned(),
+        expected: "a number above 0 and at most 1e6".to_owned(),
     })
 }

@@ -155,7 +155,7 @@ impl Loader {
         if let Some(stream) = &self.shuffle {
             self.pool.draw(&mut self.order, &mut stream.at(epoch, 0));
         }
-        let whole = self.batches_per_epoch() * self.batch_size;
+        let whole = self.batches_per_epoch().saturating_mul(self.batch_size);
         match self.last {
             LastBatch::Keep => {}
             LastBatch::Drop => self.order.truncate(whole),
@@ -181,7 +181,8 @@ impl Loader {
     pub fn resume(&mut self, position: LoaderPosition) -> Result<(), DataError> {
         check(position, self.batches_per_epoch())?;
         self.start(position.epoch);
-        self.at = self.order.len().min(position.batch as usize * self.batch_size);
+        let behind = (position.batch as usize).saturating_mul(self.batch_size);
+        self.at = self.order.len().min(behind);
         Ok(())
     }
 
@@ -191,7 +192,8 @@ impl Loader {
     /// # Errors
     /// The system gives no thread.
     pub fn prefetch(self, batches: usize) -> Result<Prefetch, DataError> {
-        Prefetch::new(self, batches.max(1))
+        let most = self.batches_per_epoch().max(1);
+        Prefetch::new(self, batches.clamp(1, most))
     }
 
     /// Fills `batch` with the epoch's next rows, normalised. At the end of the epoch `batch` is
@@ -200,7 +202,8 @@ impl Loader {
     /// # Errors
     /// A row cannot be read.
     pub fn next(&mut self, batch: &mut Batch) -> Result<bool, DataError> {
-        let rows = &self.order[self.at..self.order.len().min(self.at + self.batch_size)];
+        let rows =
+            &self.order[self.at..self.order.len().min(self.at.saturating_add(self.batch_size))];
         if rows.is_empty() {
             return Ok(false);
         }

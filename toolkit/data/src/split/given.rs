@@ -62,7 +62,7 @@ impl TryFrom<String> for GivenParts {
 
     fn try_from(text: String) -> Result<Self, String> {
         /// More rows than that are no data set, but a damaged recipe.
-        const MOST: usize = 1 << 36;
+        const MOST: usize = 1 << 31;
         let mut rows = Vec::new();
         let mut digits = String::new();
         for letter in text.chars() {
@@ -73,7 +73,7 @@ impl TryFrom<String> for GivenParts {
             let part = LETTERS.iter().find(|(_, known)| *known == letter);
             let count = if digits.is_empty() { Ok(1) } else { digits.parse::<usize>() };
             match (part, count) {
-                (Some((part, _)), Ok(count)) if count <= MOST && rows.len() <= MOST => {
+                (Some((part, _)), Ok(count)) if count <= MOST && rows.len() + count <= MOST => {
                     rows.resize(rows.len() + count, *part);
                 }
                 _ => {

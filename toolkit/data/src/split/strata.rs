@@ -25,6 +25,8 @@ pub(super) fn of(rows: &Rows<'_>, how: How) -> Result<Vec<Vec<usize>>, DataError
                 expected: "at least 2, for example 10".to_owned(),
             }),
             Some(Targets::Values(values)) if rows.targets_per_row == 1 => {
+                // More bins than rows are empty.
+                let bins = bins.min(values.len().max(2));
                 Ok(gather(quantile_bins(values, bins).into_iter(), Some(bins)))
             }
             _ => refuse(format!(

@@ -299,6 +299,11 @@ fn some(names: &[String]) -> String {
 }
 
 impl Encoding {
+    /// Whether columns are found by name: the table that was fitted had a header.
+    pub fn is_named(&self) -> bool {
+        self.named
+    }
+
     /// Whether every feature is a column of numbers as it stands, without gaps.
     pub fn is_plain(&self) -> bool {
         let plain = |column: &ColumnEncoding| {

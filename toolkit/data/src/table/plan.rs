@@ -56,11 +56,14 @@ impl TablePlan {
         is_default(self)
     }
 
-    /// Reads another table that is written alike.
-    pub(crate) fn like(&self, path: &std::path::Path) -> Result<Table, DataError> {
-        match self.json_lines {
-            true => Table::read_json_lines(path),
-            false => Table::read(path, &self.options),
+    /// Reads another table that is written alike; without a header, too, if this one had none.
+    pub(crate) fn like(&self, path: &std::path::Path, named: bool) -> Result<Table, DataError> {
+        if self.json_lines {
+            return Table::read_json_lines(path);
+        }
+        match self.options.has_header {
+            None if !named => Table::read(path, &self.options.clone().has_header(false)),
+            _ => Table::read(path, &self.options),
         }
     }
 
@@ -186,8 +189,9 @@ impl Table {
         Ok(self)
     }
 
-    /// Says which column tells how much a row counts, instead of being a feature: numbers, at
-    /// least 0.
+    /// Says which column tells how often a row is drawn under
+    /// [`Sampling::Weighted`](crate::Sampling::Weighted), instead of being a feature: numbers, at
+    /// least 0. Nothing else goes by it.
     ///
     /// # Errors
     /// There is no such column.

@@ -1,5 +1,7 @@
 //! From a table to a data set: what is to be predicted.
 
+use std::collections::BTreeMap;
+
 use super::data::{Data, GAP};
 use super::{Column, Columns, Missing, Raw, Table, quoted};
 use crate::dataset::{count_classes, numbered};
@@ -207,11 +209,18 @@ impl Table {
             marks.weights = Some(rows.iter().map(|&row| numbers[row] as f32).collect());
         }
         if let Some(column) = plan.group {
-            let texts = match &self.columns[column] {
-                Data::Texts(texts) => texts.clone(),
-                Data::Numbers(_) => self.texts_of(column),
-            };
-            marks.groups = Some(rows.iter().map(|&row| texts.codes[row]).collect());
+            marks.groups = Some(match &self.columns[column] {
+                Data::Texts(texts) => rows.iter().map(|&row| texts.codes[row]).collect(),
+                // By value: 7 and 7.0 are one group.
+                Data::Numbers(numbers) => {
+                    let mut known = BTreeMap::new();
+                    let number = |&row: &usize| {
+                        let next = known.len() as u32;
+                        *known.entry((numbers[row] + 0.0).to_bits()).or_insert(next)
+                    };
+                    rows.iter().map(number).collect()
+                }
+            });
         }
         if let Some(column) = plan.time {
             marks.times = Some(self.times(column, rows)?);

@@ -51,8 +51,8 @@ impl Dataset {
     }
 
     /// A data set of the rows in a folder that [`Dataset::write_shards`] has written. Features stay
-    /// on disk until a batch asks for them; batches and fingerprint are those of the data set that
-    /// was written.
+    /// on disk until a batch asks for them; batches and fingerprint are those of the same rows before
+    /// any split, normalisation or scaling.
     ///
     /// # Errors
     /// The folder is not whole, a file is missing or has another length, or targets are damaged.

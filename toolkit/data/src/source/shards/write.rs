@@ -18,10 +18,21 @@ pub(super) fn write(data: &Dataset, folder: &Path, rows_per_shard: usize) -> Res
             expected: "at least 1, for example 4096".to_owned(),
         });
     }
-    let (Some(targets), false) = (data.targets(), data.is_of_indices()) else {
-        let reason = "its rows are windows of a text, which is read from its own file".to_owned();
-        return Err(DataError::Refused { action: "write", reason });
+    let refuse = |reason: &str| {
+        Err(DataError::Refused { action: "write shards of", reason: reason.to_owned() })
     };
+    let (Some(targets), false) = (data.targets(), data.is_of_windows()) else {
+        return refuse(
+            "its rows are windows, which a split must not tear apart, and shards say nothing of \
+             that; keep the text or the series",
+        );
+    };
+    if data.is_refitted()? {
+        return refuse(
+            "its features are fitted to the rows that are trained on (gaps, categories), and shards \
+             would keep what other rows have shown; keep the table",
+        );
+    }
     let folder = absolute(folder);
     // A link that leads nowhere is there, too.
     if folder.symlink_metadata().is_ok() {
