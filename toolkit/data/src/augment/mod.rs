@@ -115,6 +115,18 @@ impl Augment {
     /// whatever batch it is in, at whatever place, and on any number of threads. Rows that the steps
     /// are not for stay as they are.
     pub fn apply(&self, batch: &mut Batch, stream: &Stream, epoch: u64) {
+        self.apply_to_drawn(batch, &[], stream, epoch);
+    }
+
+    /// The same for rows that an epoch may see several times: `times` is how often each was seen
+    /// before (empty: never), so that it does not look the same again.
+    pub(crate) fn apply_to_drawn(
+        &self,
+        batch: &mut Batch,
+        times: &[u32],
+        stream: &Stream,
+        epoch: u64,
+    ) {
         let (Some(shape), Numbers::F32(numbers)) =
             (batch.input.shape.get(1..), &mut batch.input.numbers)
         else {
@@ -124,8 +136,11 @@ impl Augment {
         if size == 0 || shape.len() != if self.of == Of::Images { 3 } else { 2 } {
             return;
         }
-        numbers.par_chunks_exact_mut(size).zip(&batch.samples).for_each(|(row, &sample)| {
-            let mut draws = stream.at(epoch, sample as u64);
+        let rows = numbers.par_chunks_exact_mut(size).zip(&batch.samples).enumerate();
+        rows.for_each(|(at, (row, &sample))| {
+            // No data set has 2⁴⁰ rows.
+            let times = times.get(at).copied().map_or(0, u64::from);
+            let mut draws = stream.at(epoch, sample as u64 | times << 40);
             for Chance { probability, step } in &self.steps {
                 // Draws in [0, 1): a probability of 1 is always, and of 0 never.
                 if *probability >= 1.0 || draws.unit() < *probability {

@@ -7,6 +7,8 @@ mod position;
 mod prefetch;
 mod sampling;
 
+use std::collections::BTreeMap;
+
 use super::{Augment, Batch, DataError, Dataset, Part};
 use sampling::Pool;
 use trainbook_core::random::Stream;
@@ -78,6 +80,8 @@ pub struct Loader {
     augment: Option<(Augment, Stream)>,
     epoch: u64,
     order: Vec<usize>,
+    /// How often the epoch has seen each row of `order` before; empty where it sees each once.
+    times: Vec<u32>,
     at: usize,
 }
 
@@ -98,6 +102,7 @@ impl Loader {
             augment: None,
             epoch: 0,
             order: Vec::new(),
+            times: Vec::new(),
             at: 0,
         }
     }
@@ -128,7 +133,7 @@ impl Loader {
     }
 
     /// The same loader whose rows are changed at random, each by what the stream draws at (epoch,
-    /// its number).
+    /// its number); where an epoch sees a row several times, each time differently.
     ///
     /// # Errors
     /// Rows cannot be changed so.
@@ -165,6 +170,16 @@ impl Loader {
             }
         }
         (self.epoch, self.at) = (epoch, 0);
+        self.times.clear();
+        let again = !matches!(self.pool, Pool::Shuffled) || self.last == LastBatch::Fill;
+        if again && self.augment.is_some() {
+            let mut seen = BTreeMap::new();
+            for &row in &self.order {
+                let times = seen.entry(row).or_insert(0);
+                self.times.push(*times);
+                *times += 1;
+            }
+        }
     }
 
     /// Where it stands: which epoch was started, and how many batches of it have been handed out.
@@ -210,10 +225,11 @@ impl Loader {
         self.data.read(rows, batch)?;
         batch.samples.clear();
         batch.samples.extend_from_slice(rows);
-        self.at += rows.len();
         if let Some((augment, stream)) = &self.augment {
-            augment.apply(batch, stream, self.epoch);
+            let times = self.times.get(self.at..self.at + rows.len()).unwrap_or_default();
+            augment.apply_to_drawn(batch, times, stream, self.epoch);
         }
+        self.at += rows.len();
         Ok(true)
     }
 }

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::hooked::{Hook, Hooked};
 use super::*;
-use crate::{Batch, DataError, LastBatch, Loader, LoaderPosition, Part, Prefetch, Sampling};
+use crate::{
+    Augment, Batch, DataError, LastBatch, Loader, LoaderPosition, Part, Prefetch, Sampling,
+};
 use trainbook_core::random::Stream;
 
 /// So many rows of class 0, 1, …, one feature that is the row's number.
@@ -293,4 +295,34 @@ fn what_cannot_be_drawn_is_refused() {
     let error = refused(Loader::new(&data, Part::Train, 2, None), Sampling::Balanced);
     assert!(error.contains("give the loader a stream to draw by"), "{error}");
     assert!(Loader::new(&data, Part::Train, 2, None).sampling(Sampling::Shuffled).is_ok());
+}
+
+#[test]
+fn a_row_that_an_epoch_sees_again_is_augmented_otherwise() {
+    let values: Vec<f32> = (0..12 * 8).map(|at| at as f32).collect();
+    let classes = (0..12).map(|row| u32::from(row == 5)).collect();
+    let data = Dataset::from_rows("rare", 8, values, Targets::Classes(classes)).unwrap();
+    let data = data.series(1, 8).unwrap();
+    let seen = |sampling| {
+        let mut loader = Loader::new(&data, Part::Train, 12, Some(Stream::new(Seed(1), "shuffle")))
+            .sampling(sampling)
+            .unwrap()
+            .augment(Augment::series().jitter(0.1), Stream::new(Seed(1), "augment"))
+            .unwrap();
+        loader.start(0);
+        let mut batch = Batch::default();
+        assert!(loader.next(&mut batch).unwrap());
+        let rows = batch.samples.iter().zip(batch.input.floats().chunks(8));
+        let rare: Vec<Vec<u32>> = rows
+            .filter(|(row, _)| **row == 5)
+            .map(|(_, x)| x.iter().map(|x| x.to_bits()).collect())
+            .collect();
+        rare
+    };
+    let drawn = seen(Sampling::Balanced);
+    assert_eq!(drawn.len(), 6);
+    let different: std::collections::BTreeSet<_> = drawn.iter().collect();
+    assert_eq!(different.len(), 6);
+    // The first time it looks as if it were seen once.
+    assert_eq!(seen(Sampling::Shuffled)[0], drawn[0]);
 }
