@@ -14,13 +14,22 @@ pub(super) struct Hooked {
     inner: Dataset,
     names: Option<Vec<String>>,
     hook: Hook,
-    fitted: f32,
+    fitted: Option<f32>,
 }
 
 impl Hooked {
     pub(super) fn dataset(inner: Dataset, hook: Hook) -> Dataset {
+        Self::of(inner, hook, None)
+    }
+
+    /// One that is fitted.
+    pub(super) fn fitted(inner: Dataset) -> Dataset {
+        Self::of(inner, Arc::new(|_: &[usize]| Ok(())), Some(0.0))
+    }
+
+    fn of(inner: Dataset, hook: Hook, fitted: Option<f32>) -> Dataset {
         let names = inner.classes().map(|_| inner.class_names().to_vec());
-        Dataset::from_source(Self { inner, names, hook, fitted: 0.0 }).unwrap()
+        Dataset::from_source(Self { inner, names, hook, fitted }).unwrap()
     }
 }
 
@@ -53,12 +62,14 @@ impl Source for Hooked {
         (self.hook)(rows)?;
         self.inner.read(rows, batch)?;
         let shape = batch.input.shape.clone();
-        batch.input.refill_f32(shape).iter_mut().for_each(|x| *x -= self.fitted);
+        let fitted = self.fitted.unwrap_or(0.0);
+        batch.input.refill_f32(shape).iter_mut().for_each(|x| *x -= fitted);
         Ok(())
     }
 
     fn fit(&self, train: &[usize]) -> Result<Option<Arc<dyn Source>>, DataError> {
-        Ok(Some(Arc::new(Self { fitted: train.len() as f32, ..self.clone() })))
+        let Some(_) = self.fitted else { return Ok(None) };
+        Ok(Some(Arc::new(Self { fitted: Some(train.len() as f32), ..self.clone() })))
     }
 }
 

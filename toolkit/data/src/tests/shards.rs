@@ -215,7 +215,12 @@ fn what_cannot_be_written_is_refused() {
     let folder = temporary.path().join("shards");
     assert!(failed(digits().write_shards(&folder, 0)).contains("rows_per_shard to 0"));
     let text = Dataset::text_of("text", "to be or not to be").characters(4, 1).unwrap();
-    assert!(failed(text.write_shards(&folder, 5)).contains("windows of a text"));
+    assert!(failed(text.write_shards(&folder, 5)).contains("its rows are windows"));
+    let series = Array::f32([20], (0..20).map(|x| x as f32).collect());
+    let windows = Dataset::windows("line", series, WindowOptions::new(4, 1)).unwrap();
+    assert!(failed(windows.write_shards(&folder, 5)).contains("its rows are windows"));
+    let fitted = Hooked::fitted(digits());
+    assert!(failed(fitted.write_shards(&folder, 5)).contains("fitted to the rows"));
     digits().write_shards(&folder, 500).unwrap();
     assert!(failed(digits().write_shards(&folder, 500)).contains("is there already"));
 }
