@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::data::{Data, GAP, Texts};
 use super::number;
-use super::records::{Marks, Unclosed};
+use super::records::{Marks, Records, Unclosed};
 
 /// How the columns of a file are to be read.
 pub(super) struct Layout<'a> {
@@ -77,61 +77,37 @@ impl Layout<'_> {
         let mut columns: Vec<Builder> = self.texts.iter().map(|&is| self.builder(is)).collect();
         let mut starts = Vec::new();
         let mut not_numbers = vec![None; width];
-        let mut at = self.marks.skip(text, from);
-        while at < text.len() {
-            let start = at;
-            let mut column = 0;
-            loop {
-                match columns.get_mut(column) {
-                    Some(Builder::Numbers(numbers)) => {
-                        at = self.number(text, at, numbers, || {
-                            not_numbers[column].get_or_insert(starts.len());
-                        })?;
-                    }
-                    Some(Builder::Texts(texts, known)) => {
-                        let (field, end) = self.marks.field(text, at).map_err(Stop::Unclosed)?;
-                        texts.codes.push(code(field.trim_ascii(), &mut texts.names, known));
-                        at = end;
-                    }
-                    None => at = self.marks.field(text, at).map_err(Stop::Unclosed)?.1,
-                }
-                column += 1;
-                if text.get(at) != Some(&self.marks.separator) {
-                    break;
-                }
-                at += 1;
+        let mut records = Records::new(self.marks, text, from);
+        while let Some(start) = records.next().map_err(Stop::Unclosed)? {
+            if records.len() != width {
+                return Err(Stop::Fields(start, records.len()));
             }
-            if column != width {
-                return Err(Stop::Fields(start, column));
+            for (column, (builder, field)) in columns.iter_mut().zip(records.fields()).enumerate() {
+                match builder {
+                    Builder::Numbers(numbers) => {
+                        let number = self.number(field);
+                        if number.is_none() {
+                            not_numbers[column].get_or_insert(starts.len());
+                        }
+                        numbers.push(number.unwrap_or(f64::NAN));
+                    }
+                    Builder::Texts(texts, known) => {
+                        texts.codes.push(code(field.trim_ascii(), &mut texts.names, known));
+                    }
+                }
             }
             starts.push(start);
-            at = self.marks.skip(text, at);
         }
         let columns = columns.into_iter().map(Builder::finish).collect();
         Ok(Parsed { columns, starts, not_numbers })
     }
 
-    /// Takes a number, or a gap in its place, and says where the field ends.
-    fn number(
-        &self,
-        text: &[u8],
-        at: usize,
-        numbers: &mut Vec<f64>,
-        not_a_number: impl FnOnce(),
-    ) -> Result<usize, Stop> {
-        if let Some((number, length)) = number::plain(&text[at..], self.marks.decimal)
-            && self.marks.ends(text, at + length)
-        {
-            numbers.push(number);
-            return Ok(at + length);
+    /// As [`value`](Self::value), quickly where a number is written plainly.
+    fn number(&self, field: &[u8]) -> Option<f64> {
+        match number::plain(field, self.marks.decimal) {
+            Some((number, length)) if length == field.len() => Some(number),
+            _ => std::str::from_utf8(field).ok().and_then(|field| self.value(field)),
         }
-        let (field, end) = self.marks.field(text, at).map_err(Stop::Unclosed)?;
-        let number = std::str::from_utf8(&field).ok().and_then(|field| self.value(field));
-        numbers.push(number.unwrap_or_else(|| {
-            not_a_number();
-            f64::NAN
-        }));
-        Ok(end)
     }
 
     /// A number, NaN for a gap, or nothing for what is neither.
