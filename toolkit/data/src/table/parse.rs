@@ -33,6 +33,9 @@ pub(super) enum Stop {
     Fields(usize, usize),
 }
 
+/// From so many rows on, room is made for all that seem to follow.
+const ROWS_TO_GUESS_BY: usize = 1000;
+
 /// Below so many bytes a second thread is not worth its start.
 const WORTH_A_THREAD: usize = 1 << 20;
 
@@ -97,6 +100,13 @@ impl Layout<'_> {
                 }
             }
             starts.push(start);
+            // The first rows tell about how many there are.
+            if starts.len() == ROWS_TO_GUESS_BY {
+                let row = (records.end() - from) / ROWS_TO_GUESS_BY;
+                let more = (text.len() - from) / row;
+                starts.reserve(more);
+                columns.iter_mut().for_each(|builder| builder.reserve(more));
+            }
         }
         let columns = columns.into_iter().map(Builder::finish).collect();
         Ok(Parsed { columns, starts, not_numbers })
@@ -140,6 +150,13 @@ enum Builder {
 }
 
 impl Builder {
+    fn reserve(&mut self, more: usize) {
+        match self {
+            Self::Numbers(numbers) => numbers.reserve(more),
+            Self::Texts(texts, _) => texts.codes.reserve(more),
+        }
+    }
+
     fn finish(self) -> Data {
         match self {
             Self::Numbers(numbers) => Data::Numbers(numbers),

@@ -131,6 +131,11 @@ impl<'t> Records<'t> {
 
     /// The fields of the record at hand.
     pub(super) fn fields(&self) -> impl Iterator<Item = &[u8]> {
-        (0..self.fields).map(|column| self.field(column))
+        let mut start = 0;
+        self.ends[..self.fields].iter().map(move |&end| {
+            let field = &self.bytes[start..end];
+            start = end;
+            field
+        })
     }
 }
