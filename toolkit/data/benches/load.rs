@@ -96,7 +96,7 @@ fn shards(criterion: &mut Criterion) {
         for from in ["memory", "shards"] {
             group.bench_function(format!("{order}, from {from}"), |bencher| {
                 let data = open(from);
-                let mut loader = Loader::new(&data, Part::Train, BATCH, stream.clone());
+                let mut loader = Loader::new(&data, Part::Train, BATCH, stream);
                 bencher.iter(|| epoch(&mut loader, 0));
             });
         }
