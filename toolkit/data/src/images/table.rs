@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{ImageFiles, ImageOptions};
 use crate::recipe::absolute;
-use crate::table::read_text;
+use crate::table::{named, read_text};
 use crate::{DataError, Dataset, Origin};
 
 impl Dataset {
@@ -35,18 +35,7 @@ fn list(path: &Path, image: &str, target: &str) -> Result<ImageFiles, DataError>
         wrong(format!("line {line}"), format!("{error}; every line must have the same fields"))
     };
     let header = reader.headers().map_err(broken)?.clone();
-    let column = |name: &str| {
-        header.iter().position(|column| column == name).ok_or_else(|| {
-            let closeness = |other: &&str| strsim::jaro_winkler(name, other);
-            let nearest = header.iter().max_by(|a, b| closeness(a).total_cmp(&closeness(b)));
-            let nearest = nearest.map_or_else(String::new, |near| format!("; is it {near:?}?"));
-            let columns: Vec<&str> = header.iter().collect();
-            wrong(
-                "line 1".to_owned(),
-                format!("it has no column {name:?}, only {}{nearest}", columns.join(", ")),
-            )
-        })
-    };
+    let column = |name: &str| named(path, name, header.iter());
     let (image, target) = ((image, column(image)?), (target, column(target)?));
     let mut lines = Vec::new();
     for record in reader.records() {

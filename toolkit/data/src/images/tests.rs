@@ -168,7 +168,7 @@ fn a_table_names_files_and_their_classes() {
     let again = serde_json::from_str::<DataRecipe>(&written).unwrap().make().unwrap();
     assert_eq!(again.fingerprint().unwrap().hash, data.fingerprint().unwrap().hash);
     for (text, expected) in [
-        ("kinds,file\n", "no column \"kind\", only kinds, file; is it \"kinds\"?"),
+        ("kinds,file\n", "column \"kind\": there is no such column; the nearest is \"kinds\""),
         ("kind,file\n", "it has no images"),
         ("kind,file\na,\n", "line 2, column \"file\": it is empty"),
         ("kind,file\na\n", "line 2"),

@@ -1,9 +1,11 @@
 //! Looking at the first rows of a file: how it is written, and what its columns are.
 
+use csv::ByteRecord;
+
 use super::number;
 use super::options::CsvOptions;
 use super::parse::Layout;
-use super::records::{Marks, Record, Unclosed};
+use super::records::{Marks, Records, Unclosed};
 
 /// So many records are looked at.
 const LOOK_AT: usize = 1000;
@@ -79,15 +81,13 @@ pub(super) fn head(
     from: usize,
     marks: Marks,
     count: usize,
-) -> Result<Vec<Record<'_>>, Unclosed> {
-    let mut records = Vec::new();
-    let mut at = marks.skip(text, from);
-    while at < text.len() && records.len() < count {
-        let (record, end) = marks.record(text, at)?;
-        records.push(record);
-        at = marks.skip(text, end);
+) -> Result<Vec<ByteRecord>, Unclosed> {
+    let mut records = Records::new(marks, text, from);
+    let mut head = Vec::new();
+    while head.len() < count && records.next()?.is_some() {
+        head.push(records.fields().collect());
     }
-    Ok(records)
+    Ok(head)
 }
 
 fn is_number(field: &[u8], decimal: u8) -> bool {

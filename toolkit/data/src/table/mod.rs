@@ -36,6 +36,7 @@ use records::Marks;
 pub(super) use rules::ColumnRule;
 pub use rules::{Categories, Missing, MissingRule, Unknown};
 use select::Which;
+pub(super) use select::named;
 pub use select::{Column, Columns};
 
 use crate::DataError;
@@ -229,18 +230,7 @@ impl Table {
     }
 
     fn named(&self, name: &str) -> Result<usize, DataError> {
-        if let Some(found) = self.names.iter().position(|known| known == name) {
-            return Ok(found);
-        }
-        let similarity =
-            |known: &String| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
-        let nearest = self.names.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
-        let nearest = nearest.map_or("", String::as_str);
-        Err(DataError::File {
-            path: self.path.clone(),
-            place: format!("column {name:?}"),
-            reason: format!("there is no such column; the nearest is {nearest:?}"),
-        })
+        select::named(&self.path, name, self.names.iter().map(String::as_str))
     }
 
     /// The line of the file on which a row begins, counted from 1.

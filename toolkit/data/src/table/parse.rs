@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::data::{Data, GAP, Texts};
 use super::number;
-use super::records::{Marks, Unclosed};
+use super::records::{Marks, Records, Unclosed};
 
 /// How the columns of a file are to be read.
 pub(super) struct Layout<'a> {
@@ -32,6 +32,9 @@ pub(super) enum Stop {
     /// The record from this byte on has so many fields.
     Fields(usize, usize),
 }
+
+/// From so many rows on, room is made for all that seem to follow.
+const ROWS_TO_GUESS_BY: usize = 1000;
 
 /// Below so many bytes a second thread is not worth its start.
 const WORTH_A_THREAD: usize = 1 << 20;
@@ -77,59 +80,42 @@ impl Layout<'_> {
         let mut columns: Vec<Builder> = self.texts.iter().map(|&is| self.builder(is)).collect();
         let mut starts = Vec::new();
         let mut not_numbers = vec![false; width];
-        let mut at = self.marks.skip(text, from);
-        while at < text.len() {
-            let start = at;
-            let mut column = 0;
-            loop {
-                match columns.get_mut(column) {
-                    Some(Builder::Numbers(numbers)) => {
-                        at = self.number(text, at, numbers, || not_numbers[column] = true)?;
-                    }
-                    Some(Builder::Texts(texts, known)) => {
-                        let (field, end) = self.marks.field(text, at).map_err(Stop::Unclosed)?;
-                        texts.codes.push(code(field.trim_ascii(), &mut texts.names, known));
-                        at = end;
-                    }
-                    None => at = self.marks.field(text, at).map_err(Stop::Unclosed)?.1,
-                }
-                column += 1;
-                if text.get(at) != Some(&self.marks.separator) {
-                    break;
-                }
-                at += 1;
+        let mut records = Records::new(self.marks, text, from);
+        while let Some(start) = records.next().map_err(Stop::Unclosed)? {
+            if records.len() != width {
+                return Err(Stop::Fields(start, records.len()));
             }
-            if column != width {
-                return Err(Stop::Fields(start, column));
+            for (column, (builder, field)) in columns.iter_mut().zip(records.fields()).enumerate() {
+                match builder {
+                    Builder::Numbers(numbers) => {
+                        let number = self.number(field);
+                        not_numbers[column] |= number.is_none();
+                        numbers.push(number.unwrap_or(f64::NAN));
+                    }
+                    Builder::Texts(texts, known) => {
+                        texts.codes.push(code(field.trim_ascii(), &mut texts.names, known));
+                    }
+                }
             }
             starts.push(start);
-            at = self.marks.skip(text, at);
+            // The first rows tell about how many there are.
+            if starts.len() == ROWS_TO_GUESS_BY {
+                let row = (records.end() - from) / ROWS_TO_GUESS_BY;
+                let more = (text.len() - from) / row;
+                starts.reserve(more);
+                columns.iter_mut().for_each(|builder| builder.reserve(more));
+            }
         }
         let columns = columns.into_iter().map(Builder::finish).collect();
         Ok(Parsed { columns, starts, not_numbers })
     }
 
-    /// Takes a number, or a gap in its place, and says where the field ends.
-    fn number(
-        &self,
-        text: &[u8],
-        at: usize,
-        numbers: &mut Vec<f64>,
-        not_a_number: impl FnOnce(),
-    ) -> Result<usize, Stop> {
-        if let Some((number, length)) = number::plain(&text[at..], self.marks.decimal)
-            && self.marks.ends(text, at + length)
-        {
-            numbers.push(number);
-            return Ok(at + length);
+    /// As [`value`](Self::value), quickly where a number is written plainly.
+    fn number(&self, field: &[u8]) -> Option<f64> {
+        match number::plain(field, self.marks.decimal) {
+            Some((number, length)) if length == field.len() => Some(number),
+            _ => std::str::from_utf8(field).ok().and_then(|field| self.value(field)),
         }
-        let (field, end) = self.marks.field(text, at).map_err(Stop::Unclosed)?;
-        let number = std::str::from_utf8(&field).ok().and_then(|field| self.value(field));
-        numbers.push(number.unwrap_or_else(|| {
-            not_a_number();
-            f64::NAN
-        }));
-        Ok(end)
     }
 
     /// A number, NaN for a gap, or nothing for what is neither.
@@ -162,6 +148,13 @@ enum Builder {
 }
 
 impl Builder {
+    fn reserve(&mut self, more: usize) {
+        match self {
+            Self::Numbers(numbers) => numbers.reserve(more),
+            Self::Texts(texts, _) => texts.codes.reserve(more),
+        }
+    }
+
     fn finish(self) -> Data {
         match self {
             Self::Numbers(numbers) => Data::Numbers(numbers),

@@ -1,6 +1,5 @@
 //! A table from a CSV file.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{Error as IoError, ErrorKind};
 use std::path::Path;
@@ -10,7 +9,7 @@ use super::input::read_text;
 use super::look::{self, Seen};
 use super::options::{CsvOptions, Dialect, MISSING};
 use super::parse::{Layout, Parsed, Stop};
-use super::records::Unclosed;
+use super::records::{Records, Unclosed};
 use super::{ColumnType, Table, TablePlan, number, quoted};
 use crate::DataError;
 
@@ -82,12 +81,11 @@ impl Table {
         text: &[u8],
         has_header: Option<bool>,
     ) -> Result<(Parsed, usize), Refusal> {
-        let first = self.marks.skip(text, 0);
-        if first == text.len() {
-            return Err(Refusal::Empty);
-        }
-        let (record, end) = self.marks.record(text, first).map_err(Refusal::from)?;
-        let fields: Vec<String> = record.iter().map(|field| to_text(field)).collect();
+        let mut records = Records::new(self.marks, text, 0);
+        let first = records.next()?.ok_or(Refusal::Empty)?;
+        let to_text = |field| String::from_utf8_lossy(field).into_owned();
+        let fields: Vec<String> = records.fields().map(to_text).collect();
+        let end = records.end();
         let missing = std::mem::take(&mut self.missing);
         let mut layout =
             Layout { marks: self.marks, missing: &missing, texts: vec![false; fields.len()] };
@@ -196,18 +194,25 @@ impl Table {
     }
 
     /// The field of a row, without its quotes.
-    pub(super) fn field(&self, row: usize, column: usize) -> Cow<'_, str> {
-        let text = self.text.as_bytes();
-        let mut at = self.starts[row];
-        for _ in 0..column {
+    pub(super) fn field(&self, row: usize, column: usize) -> String {
+        let mut records = Records::new(self.marks, self.text.as_bytes(), self.starts[row]);
+        match records.next() {
+            Ok(_) => String::from_utf8_lossy(records.field(column)).into_owned(),
             // The record was read before.
-            at = self.marks.field(text, at).map_or(text.len(), |(_, end)| end + 1);
+            Err(Unclosed(_)) => String::new(),
         }
-        match self.marks.field(text, at.min(text.len())) {
-            Ok((Cow::Borrowed(field), _)) => String::from_utf8_lossy(field),
-            Ok((Cow::Owned(field), _)) => Cow::Owned(String::from_utf8_lossy(&field).into_owned()),
-            Err(_) => Cow::Borrowed(""),
-        }
+    }
+
+    /// A column's fields, row after row, without their quotes.
+    fn fields(&self, column: usize) -> impl Iterator<Item = String> {
+        let first = self.starts.first().map_or(self.text.len(), |&start| start);
+        let mut records = Records::new(self.marks, self.text.as_bytes(), first);
+        let field = move |_| match records.next() {
+            Ok(_) => String::from_utf8_lossy(records.field(column)).into_owned(),
+            // All records were read before.
+            Err(Unclosed(_)) => String::new(),
+        };
+        (0..self.rows()).map(field)
     }
 
     /// The number in a field, NaN for a gap, or nothing for what is neither.
@@ -224,8 +229,7 @@ impl Table {
         let mut known: HashMap<String, u32> = HashMap::new();
         let mut texts = Texts::default();
         let layout = self.layout();
-        for row in 0..self.rows() {
-            let field = self.field(row, column);
+        for field in self.fields(column) {
             let field = field.trim();
             let code = match known.get(field) {
                 Some(&code) => code,
@@ -245,7 +249,8 @@ impl Table {
     pub(super) fn retype(&mut self, column: usize, wanted: ColumnType) -> Result<(), DataError> {
         match (wanted, &self.columns[column]) {
             (ColumnType::Number, Data::Texts(_)) => {
-                let values = (0..self.rows()).map(|row| self.value(row, column));
+                let layout = self.layout();
+                let values = self.fields(column).map(|field| layout.value(&field));
                 match values.collect::<Option<Vec<f64>>>() {
                     Some(numbers) => self.columns[column] = Data::Numbers(numbers),
                     None => return Err(self.not_numbers(column)),
@@ -271,8 +276,4 @@ impl From<Unclosed> for Refusal {
     fn from(unclosed: Unclosed) -> Self {
         Self::Stop { stop: Stop::Unclosed(unclosed), first: unclosed.0, width: 0 }
     }
-}
-
-fn to_text(field: &[u8]) -> String {
-    String::from_utf8_lossy(field).into_owned()
 }

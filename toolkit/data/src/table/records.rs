@@ -1,6 +1,7 @@
-//! Records and fields of a CSV file (RFC 4180), as bytes.
+//! Records of a CSV file (RFC 4180), found by the crate `csv-core`. What is added: the byte where a
+//! record begins, and the quote that nobody closes.
 
-use std::borrow::Cow;
+use csv_core::{ReadFieldResult, ReadRecordResult, Reader, ReaderBuilder};
 
 /// What the bytes of a file mean.
 #[derive(Clone, Copy, Debug)]
@@ -10,9 +11,6 @@ pub(super) struct Marks {
     pub quote: Option<u8>,
     pub comment: Option<u8>,
 }
-
-/// The fields of a record, without their quotes.
-pub(super) type Record<'t> = Vec<Cow<'t, [u8]>>;
 
 /// A quoted field begins here and does not end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,69 +32,110 @@ impl Marks {
         }
     }
 
-    /// Whether a field ends at `at`.
-    pub(super) fn ends(&self, text: &[u8], at: usize) -> bool {
-        text.get(at).is_none_or(|&byte| byte == self.separator || matches!(byte, b'\n' | b'\r'))
-    }
-
-    /// The field that begins at `at`, without its quotes, and where it ends.
-    pub(super) fn field<'t>(
-        &self,
-        text: &'t [u8],
-        at: usize,
-    ) -> Result<(Cow<'t, [u8]>, usize), Unclosed> {
-        let quote = match text.get(at) {
-            Some(&byte) if self.quote == Some(byte) => byte,
-            _ => {
-                let end = self.end(text, at);
-                return Ok((Cow::Borrowed(&text[at..end]), end));
-            }
-        };
-        let mut field = Cow::Borrowed(&text[at + 1..at + 1]);
-        let mut from = at + 1;
-        loop {
-            let length = text[from..].iter().position(|&byte| byte == quote).ok_or(Unclosed(at))?;
-            push(&mut field, &text[from..from + length]);
-            from += length + 1;
-            if text.get(from) != Some(&quote) {
-                break;
-            }
-            // Doubled, it stands for itself.
-            field.to_mut().push(quote);
-            from += 1;
+    fn reader(&self) -> Reader {
+        let mut builder = ReaderBuilder::new();
+        builder.delimiter(self.separator).quoting(self.quote.is_some());
+        if let Some(quote) = self.quote {
+            builder.quote(quote);
         }
-        let end = self.end(text, from);
-        push(&mut field, &text[from..end]);
-        Ok((field, end))
-    }
-
-    fn end(&self, text: &[u8], from: usize) -> usize {
-        let ends = |&byte: &u8| byte == self.separator || byte == b'\n' || byte == b'\r';
-        text[from..].iter().position(ends).map_or(text.len(), |length| from + length)
-    }
-
-    /// The fields of the record that begins at `at`, and where it ends.
-    pub(super) fn record<'t>(
-        &self,
-        text: &'t [u8],
-        mut at: usize,
-    ) -> Result<(Record<'t>, usize), Unclosed> {
-        let mut fields = Vec::new();
-        loop {
-            let (field, end) = self.field(text, at)?;
-            fields.push(field);
-            at = end + 1;
-            if text.get(end) != Some(&self.separator) {
-                return Ok((fields, end));
-            }
-        }
+        builder.build()
     }
 }
 
-fn push<'t>(field: &mut Cow<'t, [u8]>, more: &'t [u8]) {
-    if field.is_empty() {
-        *field = Cow::Borrowed(more);
-    } else if !more.is_empty() {
-        field.to_mut().extend_from_slice(more);
+/// The records of a text, one at a time.
+pub(super) struct Records<'t> {
+    marks: Marks,
+    text: &'t [u8],
+    reader: Reader,
+    at: usize,
+    /// The fields of the record at hand, one behind the other, without their quotes.
+    bytes: Vec<u8>,
+    /// Where each field ends in `bytes`.
+    ends: Vec<usize>,
+    fields: usize,
+}
+
+impl<'t> Records<'t> {
+    /// The records from byte `at` on, the beginning of a line.
+    pub(super) fn new(marks: Marks, text: &'t [u8], at: usize) -> Self {
+        let (bytes, ends) = (vec![0; 1024], vec![0; 64]);
+        Self { marks, text, reader: marks.reader(), at, bytes, ends, fields: 0 }
+    }
+
+    /// Goes to the next record and says on which byte it begins; `None` at the end of the text.
+    pub(super) fn next(&mut self) -> Result<Option<usize>, Unclosed> {
+        let start = self.marks.skip(self.text, self.at);
+        let (mut written, mut at) = (0, start);
+        self.fields = 0;
+        if start == self.text.len() {
+            self.at = start;
+            return Ok(None);
+        }
+        loop {
+            let ended = at == self.text.len();
+            let rest = if ended { b"\n" } else { &self.text[at..] };
+            let (result, read, wrote, ends) = self.reader.read_record(
+                rest,
+                &mut self.bytes[written..],
+                &mut self.ends[self.fields..],
+            );
+            written += wrote;
+            self.fields += ends;
+            match result {
+                ReadRecordResult::Record => {
+                    self.at = self.text.len().min(at + read);
+                    return Ok(Some(start));
+                }
+                ReadRecordResult::OutputFull => self.bytes.resize(2 * self.bytes.len(), 0),
+                ReadRecordResult::OutputEndsFull => self.ends.resize(2 * self.ends.len(), 0),
+                // A line's end within quotes is a byte like others.
+                _ if ended => return Err(self.unclosed(start)),
+                _ => {}
+            }
+            at = self.text.len().min(at + read);
+        }
+    }
+
+    /// The last field of the record that begins at `start` and does not end.
+    fn unclosed(&self, start: usize) -> Unclosed {
+        let (mut reader, mut at, mut field) = (self.marks.reader(), start, start);
+        let mut bytes = [0; 1024];
+        while at < self.text.len() {
+            let (result, read, _) = reader.read_field(&self.text[at..], &mut bytes);
+            at += read;
+            if matches!(result, ReadFieldResult::Field { .. }) {
+                field = at;
+            }
+        }
+        Unclosed(field)
+    }
+
+    /// Where what follows the record at hand begins.
+    pub(super) fn end(&self) -> usize {
+        self.at
+    }
+
+    /// How many fields the record at hand has.
+    pub(super) fn len(&self) -> usize {
+        self.fields
+    }
+
+    /// A field of the record at hand, without its quotes; empty beyond the last one.
+    pub(super) fn field(&self, column: usize) -> &[u8] {
+        let start = column.checked_sub(1).map_or(0, |before| self.ends[before]);
+        match self.ends[..self.fields].get(column) {
+            Some(&end) => &self.bytes[start..end],
+            None => b"",
+        }
+    }
+
+    /// The fields of the record at hand.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends[..self.fields].iter().map(move |&end| {
+            let field = &self.bytes[start..end];
+            start = end;
+            field
+        })
     }
 }

@@ -1,5 +1,9 @@
 //! Which columns are meant.
 
+use std::path::Path;
+
+use crate::DataError;
+
 /// Which column of a table: by name, by number counted from 0, or the last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column(pub(super) Which);
@@ -50,4 +54,26 @@ impl From<usize> for Column {
     fn from(number: usize) -> Self {
         Self(Which::Number(number))
     }
+}
+
+/// Where the column of this name stands in the file at `path`.
+pub(crate) fn named<'n>(
+    path: &Path,
+    name: &str,
+    columns: impl Iterator<Item = &'n str> + Clone,
+) -> Result<usize, DataError> {
+    if let Some(found) = columns.clone().position(|known| known == name) {
+        return Ok(found);
+    }
+    let wanted = name.to_lowercase();
+    let similarity = |known: &&str| strsim::jaro_winkler(&known.to_lowercase(), &wanted);
+    let nearest = columns.max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+    Err(DataError::File {
+        path: path.to_owned(),
+        place: format!("column {name:?}"),
+        reason: format!(
+            "there is no such column; the nearest is {:?}",
+            nearest.unwrap_or_default()
+        ),
+    })
 }

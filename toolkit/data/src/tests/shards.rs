@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::hooked::Hooked;
 use super::*;
-use crate::{Batch, DataError, DataRecipe, Loader, Origin, Part, RowMarks};
+use crate::{Array, Batch, DataError, DataRecipe, Loader, Origin, Part, RowMarks, WindowOptions};
 use trainbook_core::random::Stream;
 
 fn batches(data: &Dataset) -> Vec<Batch> {

@@ -123,9 +123,21 @@ impl Element {
             Self::F32 => out.iter_mut().zip(bytes.as_chunks().0).for_each(|(x, &word)| {
                 *x = f32::from_le_bytes(word);
             }),
+            // Dividing takes longer than all else here.
+            Self::U8 { divisor: 1.0 } => out.iter_mut().zip(bytes).for_each(|(x, &byte)| {
+                *x = f32::from(byte);
+            }),
             Self::U8 { divisor } => out.iter_mut().zip(bytes).for_each(|(x, &byte)| {
                 *x = f32::from(byte) / divisor;
             }),
+        }
+    }
+
+    /// Whether features are finite whatever bytes there are.
+    pub(super) fn is_always_finite(self) -> bool {
+        match self {
+            Self::F32 => false,
+            Self::U8 { divisor } => (0.0 / divisor).is_finite() && (255.0 / divisor).is_finite(),
         }
     }
 
