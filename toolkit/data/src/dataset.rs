@@ -69,6 +69,8 @@ impl Dataset {
     /// Reads a file with a JSON object on each line, also compressed: its keys are the columns, in
     /// the order in which they occur first. What is null, empty or not there is a gap, true and
     /// false are texts.
+    /// Texts that are numbers throughout a column are numbers, as with pandas;
+    /// [`Table::types`] says otherwise.
     ///
     /// # Errors
     /// The file cannot be read, a line is no JSON object, or a value is an array or an object.

@@ -25,8 +25,10 @@ pub(super) fn marks(text: &[u8], options: &CsvOptions) -> Marks {
     let mut marks = match options.separator {
         Some(separator) => of(byte(separator)),
         None => {
-            let tried = SEPARATORS.map(of);
-            let best = tried.into_iter().filter_map(|marks| Some((evenness(text, marks)?, marks)));
+            // One sign cannot be both.
+            let decimal = options.decimal.map(byte);
+            let tried = SEPARATORS.into_iter().filter(|sign| Some(*sign) != decimal).map(of);
+            let best = tried.filter_map(|marks| Some((evenness(text, marks)?, marks)));
             // Of equals the last is the greatest.
             let best = best.rev().max_by(|(a, _), (b, _)| a.total_cmp(b));
             best.map_or_else(|| of(first_separator(text, of(b','))), |(_, marks)| marks)

@@ -93,7 +93,7 @@ impl Layout<'_> {
                         numbers.push(number.unwrap_or(f64::NAN));
                     }
                     Builder::Texts(texts, known) => {
-                        texts.codes.push(code(field.trim_ascii(), &mut texts.names, known));
+                        texts.codes.push(code(trimmed(field), &mut texts.names, known));
                     }
                 }
             }
@@ -187,4 +187,10 @@ impl Parsed {
             mine.append(more);
         }
     }
+}
+
+/// Without white space around it, as [`str::trim`] has it: columns that are looked at later are
+/// trimmed so.
+fn trimmed(field: &[u8]) -> &[u8] {
+    std::str::from_utf8(field).map_or(field, |text| text.trim().as_bytes())
 }
