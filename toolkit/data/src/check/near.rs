@@ -9,11 +9,15 @@ use trainbook_core::random::{Seed, Stream};
 /// Two rows are nearly equal if the mean square of their differences, in standard deviations, is
 /// below the square of this.
 const NEAR: f64 = 0.02;
+/// The same for images, which are stored with loss.
+const NEAR_IMAGES: f64 = 0.05;
 /// So many random directions are looked along: two rows that are near are near along each.
 const DIRECTIONS: usize = 12;
 /// The width of a cell along a direction, in standard deviations. Cells are laid twice, half a cell
 /// apart, so that a pair on the border of one is inside another.
 const CELL: f64 = 0.5;
+/// The same for images.
+const CELL_IMAGES: f64 = 1.0;
 /// Rows with fewer numbers are near by chance.
 const LEAST_WIDTH: usize = 4;
 /// Rows with fewer numbers differ in one of them by chance.
@@ -74,15 +78,17 @@ fn compare(
     pairs: &[(usize, usize, Part)],
     cut: bool,
 ) -> Result<Vec<Finding>, DataError> {
-    let scales = scales(seen.sample(Part::Train), &seen.report.features);
+    let scales = common_scales(seen);
     let mut found: Vec<(Part, Near, usize, usize)> = Vec::new();
     let width = seen.data.width();
+    let near = if seen.is_images() { NEAR_IMAGES } else { NEAR };
     for pairs in pairs.chunks(128) {
         let rows: Vec<usize> = pairs.iter().flat_map(|&(a, b, _)| [a, b]).collect();
         let numbers = seen.data.raw(&rows)?;
         for (&(row, train, part), both) in pairs.iter().zip(numbers.floats().chunks(2 * width)) {
             let (a, b) = both.split_at(width);
-            let near = nearness(a, b, &scales).filter(|_| found.last().is_none_or(|f| f.2 != row));
+            let near =
+                nearness(a, b, &scales, near).filter(|_| found.last().is_none_or(|f| f.2 != row));
             found.extend(near.map(|near| (part, near, row, train)));
         }
     }
@@ -114,7 +120,7 @@ fn compare(
 }
 
 /// How two rows are nearly equal; `None` if they are equal or are not near.
-fn nearness(a: &[f32], b: &[f32], scales: &[(f32, f32)]) -> Option<Near> {
+fn nearness(a: &[f32], b: &[f32], scales: &[(f32, f32)], near: f64) -> Option<Near> {
     let differ = a.iter().zip(b).filter(|(x, y)| x != y).count();
     let difference = |((x, y), (_, scale)): ((&f32, &f32), &(f32, f32))| {
         (f64::from(x - y) * f64::from(*scale)).powi(2)
@@ -128,7 +134,7 @@ fn nearness(a: &[f32], b: &[f32], scales: &[(f32, f32)]) -> Option<Near> {
         };
         row.iter().zip(scales).map(square).sum()
     };
-    let limit = NEAR * NEAR * (varying as f64).min(size(a)).min(size(b));
+    let limit = near * near * (varying as f64).min(size(a)).min(size(b));
     match () {
         () if differ == 0 => None,
         () if squares <= limit => Some(Near::Rounding),
@@ -150,6 +156,19 @@ fn bits(seen: &Seen<'_>) -> f64 {
     (0..sample.width).map(entropy).sum()
 }
 
+/// Offset and scale of every feature. Pixels have one scale: a pixel that is rarely used would else
+/// weigh more than all others.
+fn common_scales(seen: &Seen<'_>) -> Vec<(f32, f32)> {
+    let mut scales = scales(seen.sample(Part::Train), &seen.report.features);
+    if seen.is_images() {
+        let varying = || scales.iter().filter(|(_, scale)| *scale != 0.0);
+        let squares: f64 = varying().map(|(_, scale)| f64::from(*scale).powi(-2)).sum();
+        let common = (varying().count().max(1) as f64 / squares).sqrt() as f32;
+        scales.iter_mut().filter(|(_, scale)| *scale != 0.0).for_each(|(_, scale)| *scale = common);
+    }
+    scales
+}
+
 struct Hashed {
     row: usize,
     part: Part,
@@ -160,15 +179,16 @@ struct Hashed {
 fn hash(seen: &Seen<'_>) -> Result<Vec<Hashed>, DataError> {
     let data = seen.data;
     let width = data.width();
-    let scales = scales(seen.sample(Part::Train), &seen.report.features);
+    let scales = common_scales(seen);
     let varying = scales.iter().filter(|(_, scale)| *scale != 0.0).count().max(1);
     let mut draws = Stream::new(Seed(0), "check").at(3, 0);
+    let cell = if seen.is_images() { CELL_IMAGES } else { CELL };
     // Feature by feature, so that a row is read once: width × directions.
     let directions: Vec<[f32; DIRECTIONS]> = scales
         .iter()
         .map(|(_, scale)| {
             std::array::from_fn(|_| {
-                (draws.normal() * f64::from(*scale) / (varying as f64).sqrt() / CELL) as f32
+                (draws.normal() * f64::from(*scale) / (varying as f64).sqrt() / cell) as f32
             })
         })
         .collect();

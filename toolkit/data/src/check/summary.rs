@@ -47,14 +47,14 @@ pub(super) fn summarize(
         std: 0.0,
     };
     let mut features: Vec<FeatureSummary> = data.feature_names().iter().map(begin).collect();
-    let mut counts = Counts::default();
-    counts.features = (0..features.len())
+    let per_feature = (0..features.len())
         .map(|feature| FeatureCounts {
             usual: usual(&sample.sorted(feature)),
             counts_up: true,
             ..FeatureCounts::default()
         })
         .collect();
+    let mut counts = Counts { features: per_feature, ..Counts::default() };
     let all: Vec<usize> = (0..data.len()).collect();
     let mut previous: Vec<f32> = Vec::new();
     data.each(&all, |row, raw, normalized| {
