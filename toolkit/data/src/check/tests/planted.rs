@@ -1,6 +1,9 @@
 //! Faults, each planted by itself.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::*;
+use crate::{Batch, DataError, Source};
 
 #[test]
 fn targets_far_from_0() {
@@ -292,4 +295,55 @@ fn an_image_stored_again() {
     assert!((15.0..=20.0).contains(&finding.evidence["rows"]), "{report}");
     assert!(finding.rows.iter().all(|row| copies.iter().any(|copy| copy.1 == *row)), "{report}");
     lacks(&report, "rows of validation have nearly");
+}
+
+/// A source that hands out another number every time.
+#[derive(Debug)]
+struct Restless {
+    names: Vec<String>,
+    targets: Targets,
+    reads: AtomicU32,
+}
+
+impl Source for Restless {
+    fn len(&self) -> usize {
+        self.targets.len()
+    }
+
+    fn name(&self) -> &str {
+        "restless"
+    }
+
+    fn shape(&self) -> &[usize] {
+        &[1]
+    }
+
+    fn feature_names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn class_names(&self) -> Option<&[String]> {
+        None
+    }
+
+    fn targets(&self) -> Option<&Targets> {
+        Some(&self.targets)
+    }
+
+    fn read(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
+        let read = self.reads.fetch_add(1, Ordering::Relaxed) as f32;
+        batch.samples = rows.to_vec();
+        let numbers = Numbers::F32(vec![read; rows.len()]);
+        batch.input = Array { shape: vec![rows.len(), 1], numbers };
+        batch.targets = Targets::Values(rows.iter().map(|&row| row as f32).collect());
+        Ok(())
+    }
+}
+
+#[test]
+fn two_passes_that_differ() {
+    let targets = Targets::Values((0..20).map(|row| row as f32).collect());
+    let names = vec!["x".to_owned()];
+    let data = Dataset::from_source(Restless { names, targets, reads: AtomicU32::new(0) }).unwrap();
+    assert_eq!(the(&data.check(), "two passes over the data differ").severity, Severity::Error);
 }
