@@ -294,7 +294,7 @@ impl Dataset {
         Ok(())
     }
 
-    fn read_raw(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
+    pub(super) fn read_raw(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
         batch.mixed = None;
         self.source.read(rows, batch)?;
         // What a row looks like may have been said after the source was made.

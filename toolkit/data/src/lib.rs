@@ -8,7 +8,6 @@
 pub mod augment;
 mod check;
 mod dataset;
-mod duplicates;
 mod error;
 mod fingerprint;
 mod images;
@@ -19,7 +18,6 @@ mod marks;
 mod mix;
 mod normalize;
 mod npy;
-mod probe;
 mod recipe;
 mod report;
 mod scaling;
@@ -41,7 +39,9 @@ pub use marks::RowMarks;
 pub use mix::Mix;
 pub use normalize::{Normalization, Normalize};
 pub use recipe::{DataRecipe, Origin};
-pub use report::{ClassCount, DataReport, FeatureSummary, Finding, Probe, Severity, SharedRows};
+pub use report::{
+    ClassCount, DataReport, FeatureSummary, Finding, Probe, Severity, SharedRows, ValueProbe,
+};
 pub use scaling::{FittedScaling, TargetScaling};
 pub use source::Source;
 pub use split::{GivenParts, KFold, Part, Split};

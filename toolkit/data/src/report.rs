@@ -1,5 +1,6 @@
 //! What a look at the data found, as plain data.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -31,6 +32,8 @@ pub struct DataReport {
     pub deterministic: bool,
     /// Do labels belong to their rows? `None` for real-valued targets or without a validation part.
     pub probe: Option<Probe>,
+    /// Do real-valued targets belong to their rows? `None` for classes or without a validation part.
+    pub value_probe: Option<ValueProbe>,
     /// What deserves attention, the most severe first.
     pub findings: Vec<Finding>,
 }
@@ -88,7 +91,8 @@ pub struct SharedRows {
 pub struct Probe {
     /// Accuracy on the validation part, 0 to 1.
     pub accuracy: f64,
-    /// Mean accuracy when the training labels are shuffled (20 times, by the stream "check").
+    /// Mean accuracy when the labels of the validation part are shuffled (20 times, by the stream
+    /// "check").
     pub shuffled_mean: f64,
     /// Standard deviation of that accuracy over the shuffles.
     pub shuffled_std: f64,
@@ -101,13 +105,89 @@ impl Probe {
     }
 }
 
+/// How well the nearest rows predict a real-valued target, with the targets as they are and with
+/// shuffled ones.
+///
+/// The prediction for a row of the validation part is the mean target of the 10 nearest rows of the
+/// training part, after each feature is divided by its standard deviation. R² is 1 − Σ(y − ŷ)² ⁄
+/// Σ(y − ȳ)². At most 2000 rows of each part are looked at, and of several targets the first.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ValueProbe {
+    /// R² on the validation part; 1 is perfect, 0 as good as the mean, and below 0 worse.
+    pub r2: f64,
+    /// Mean R² when the targets of the validation part are shuffled (20 times, by the stream
+    /// "check").
+    pub shuffled_mean: f64,
+    /// Standard deviation of that R² over the shuffles.
+    pub shuffled_std: f64,
+}
+
+impl ValueProbe {
+    /// Whether the real targets do clearly better: by more than 3 standard deviations, and strictly.
+    pub fn is_aligned(&self) -> bool {
+        self.r2 > self.shuffled_mean + 3.0 * self.shuffled_std
+    }
+}
+
 /// Something that deserves attention.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
     /// How much of it.
     pub severity: Severity,
-    /// What it is.
+    /// What it is, and how much there is of it.
     pub text: String,
+    /// The numbers that it follows from, by name.
+    pub evidence: BTreeMap<String, f64>,
+    /// Some rows that show it, ten at most: places in the source, counted from 0.
+    pub rows: Vec<usize>,
+    /// The call that mends it, if there is one.
+    pub cure: Option<String>,
+}
+
+/// A finding shows so many rows.
+const ROWS_SHOWN: usize = 10;
+
+impl Finding {
+    /// A finding without numbers, rows or cure.
+    pub fn new(severity: Severity, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { severity, text, evidence: BTreeMap::new(), rows: Vec::new(), cure: None }
+    }
+
+    /// The same with a number that it follows from.
+    #[must_use]
+    pub fn evidence(mut self, name: &str, value: f64) -> Self {
+        self.evidence.insert(name.to_owned(), value);
+        self
+    }
+
+    /// The same with rows that show it, of which the first ten are kept.
+    #[must_use]
+    pub fn rows(mut self, rows: impl IntoIterator<Item = usize>) -> Self {
+        self.rows = rows.into_iter().take(ROWS_SHOWN).collect();
+        self
+    }
+
+    /// The same with the call that mends it.
+    #[must_use]
+    pub fn cure(mut self, cure: impl Into<String>) -> Self {
+        self.cure = Some(cure.into());
+        self
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<12} {}", self.severity.to_string(), self.text)?;
+        if !self.rows.is_empty() {
+            let rows: Vec<String> = self.rows.iter().map(ToString::to_string).collect();
+            write!(f, "\n{:13}rows {}", "", rows.join(", "))?;
+        }
+        match &self.cure {
+            Some(cure) => write!(f, "\n{:13}cure {cure}", ""),
+            None => Ok(()),
+        }
+    }
 }
 
 /// How much attention a finding deserves.
@@ -188,8 +268,16 @@ impl fmt::Display for DataReport {
                 probe.accuracy
             )?;
         }
-        for Finding { severity, text } in &self.findings {
-            writeln!(f, "{:<12} {text}", severity.to_string())?;
+        if let Some(probe) = self.value_probe {
+            let (mean, std) = (probe.shuffled_mean, probe.shuffled_std);
+            writeln!(
+                f,
+                "probe        R² {:.3}, with shuffled targets {mean:.3} ± {std:.3}",
+                probe.r2
+            )?;
+        }
+        for finding in &self.findings {
+            writeln!(f, "{finding}")?;
         }
         write!(
             f,
