@@ -143,7 +143,7 @@ fn what_scaled_targets_do_not_fit_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let data = prepared(&file(folder.path()));
     let net = || Sequential::new().linear(1);
-    for loss in [Loss::from(PoissonNll::default()), BinaryCrossEntropy::default().into()] {
+    for loss in [Loss::from(PoissonNll), BinaryCrossEntropy::default().into()] {
         let name = loss.name().to_owned();
         let refused = Trainer::regressor(&data, net()).loss(loss).quiet().build();
         let error = refused.err().unwrap().to_string();
