@@ -66,7 +66,8 @@ impl Dataset {
     ///
     /// Takes milliseconds for thousands of rows, and for a million rows of 64 numbers (256 MB) about 4
     /// seconds and 100 MB beside them. What needs more than a few passes looks at samples of at most
-    /// 4096 rows a part, drawn by the stream "check". A row that cannot be read is a finding too, and then the only one.
+    /// 4096 rows a part, drawn by the stream "check". A row that cannot be read is a finding too,
+    /// and then the only one.
     pub fn check(&self) -> DataReport {
         look(self).unwrap_or_else(|error| {
             let text = format!("the rows cannot be read to the end: failed to {error}");
