@@ -156,11 +156,12 @@ pub(super) fn judge(
                 kept = Some(left);
             }
         }
-        if let (Some(scaling), Targets::Values(values)) = (data.target_scaling(), targets.to_mut())
-        {
+        if let Some(scaling) = data.target_scaling() {
             // Metrics are in the unit of the targets, the loss is in what it is trained on.
             scaling.invert(outputs.to_mut());
-            scaling.invert(values);
+            if let Targets::Values(values) = targets.to_mut() {
+                scaling.invert(values);
+            }
         }
         each(Judged {
             outputs: &outputs,
