@@ -36,7 +36,8 @@ fn large_batches_are_right_and_the_same_on_any_number_of_threads() {
         }
         let len = rows * sample.iter().product::<usize>();
         let input: Vec<f64> = (0..len).map(|i| 5.0 * noise(i, 12.9898)).collect();
-        let upstream: Vec<f64> = (0..len).map(|i| noise(i, 39.425)).collect();
+        let outputs = rows * trial.planned.root.output.size();
+        let upstream: Vec<f64> = (0..outputs).map(|i| noise(i, 39.425)).collect();
         let context = Context { training: true, seed: Seed(1), update: 0, samples: &[] };
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
