@@ -1,6 +1,7 @@
 //! How well the library learns, beside PyTorch on the same recipes:
 //! `cargo xtask accuracy [--json]`.
 //!
+//! Two tasks have few rows to be trained on, and are beside the same without augmentation.
 //! PyTorch's figures stand in `reference.json`, written by `tests/python/measure_accuracy.py`.
 //! Seeds 1 to 5 draw the split, the weights, the order, and for the waves the data.
 
@@ -30,13 +31,26 @@ struct Task {
 /// A task under a seed: its metric.
 type Run = fn(u64) -> Result<f64, Box<dyn Error>>;
 
-const TASKS: [(&str, &str, Run); 6] = [
-    ("digits-mlp", "test_accuracy", digits_mlp),
-    ("digits-cnn", "test_accuracy", digits_cnn),
-    ("mnist-cnn", "test_accuracy", mnist_cnn),
-    ("hamlet-lm", "val_loss", hamlet_lm),
-    ("waves-cnn", "test_accuracy", waves_cnn),
-    ("mpg-mlp", "test_rmse", mpg_mlp),
+/// With the task that it is compared with, where that is not PyTorch's.
+const TASKS: [(&str, &str, Run, Option<Run>); 8] = [
+    ("digits-mlp", "test_accuracy", digits_mlp, None),
+    ("digits-cnn", "test_accuracy", digits_cnn, None),
+    ("mnist-cnn", "test_accuracy", mnist_cnn, None),
+    ("hamlet-lm", "val_loss", hamlet_lm, None),
+    ("waves-cnn", "test_accuracy", waves_cnn, None),
+    ("mpg-mlp", "test_rmse", mpg_mlp, None),
+    (
+        "waves-60-augmented",
+        "test_accuracy",
+        |seed| waves_60(seed, Some(of_waves())),
+        Some(|seed| waves_60(seed, None)),
+    ),
+    (
+        "mnist-200-augmented",
+        "test_accuracy",
+        |seed| mnist_200(seed, Some(of_digits())),
+        Some(|seed| mnist_200(seed, None)),
+    ),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -51,15 +65,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let reference: BTreeMap<String, Reference> =
         serde_json::from_str(include_str!("reference.json"))?;
     let mut tasks = BTreeMap::new();
-    for (name, metric, run) in TASKS {
+    for (name, metric, run, other) in TASKS {
         if !wanted.is_empty() && wanted.iter().all(|wanted| *wanted != name) {
             continue;
         }
-        let ours = (1..=5).map(run).collect::<Result<Vec<f64>, _>>()?;
-        let mean = ours.iter().sum::<f64>() / ours.len() as f64;
-        let reference = reference.get(name).map_or(f64::NAN, |reference| reference.mean);
+        let of_seeds = |run: Run| (1..=5).map(run).collect::<Result<Vec<f64>, _>>();
+        let mean_of = |all: &[f64]| all.iter().sum::<f64>() / all.len() as f64;
+        let ours = of_seeds(run)?;
+        let mean = mean_of(&ours);
+        let (beside, reference) = match other {
+            Some(other) => ("without", mean_of(&of_seeds(other)?)),
+            None => ("PyTorch", reference.get(name).map_or(f64::NAN, |of| of.mean)),
+        };
         if !json {
-            println!("{name:<12} {metric:<14} {mean:.4}   PyTorch {reference:.4}   {ours:.4?}");
+            println!("{name:<20} {metric:<14} {mean:.4}   {beside} {reference:.4}   {ours:.4?}");
         }
         tasks.insert(name, Task { metric, ours, mean, reference });
     }
@@ -116,12 +135,15 @@ fn digits_cnn(seed: u64) -> Result<f64, Box<dyn Error>> {
     accuracy(&digits(seed)?.image(1, 8, 8)?, cnn(), seed, 30, 32)
 }
 
-fn mnist_cnn(seed: u64) -> Result<f64, Box<dyn Error>> {
-    let mnist = Dataset::csv(data("mnist-5k.csv.gz"))?
+fn mnist() -> Result<Dataset, Box<dyn Error>> {
+    Ok(Dataset::csv(data("mnist-5k.csv.gz"))?
         .target(Column::last())?
         .image(1, 28, 28)?
-        .normalize(Normalize::divide_by(255.0))?
-        .split(Split::stratified(0.8, 0.1, 0.1), Seed(seed))?;
+        .normalize(Normalize::divide_by(255.0))?)
+}
+
+fn mnist_cnn(seed: u64) -> Result<f64, Box<dyn Error>> {
+    let mnist = mnist()?.split(Split::stratified(0.8, 0.1, 0.1), Seed(seed))?;
     accuracy(&mnist, cnn(), seed, 10, 64)
 }
 
@@ -150,10 +172,52 @@ fn waves(seed: u64) -> Result<Dataset, Box<dyn Error>> {
         .split(Split::stratified(0.8, 0.1, 0.1), Seed(seed))?)
 }
 
-fn waves_cnn(seed: u64) -> Result<f64, Box<dyn Error>> {
+fn waves_net() -> Sequential {
     let net = Sequential::new().with(Conv1d::new(16, 5)).relu().max_pool1d(2);
-    let net = net.with(Conv1d::new(32, 5)).relu().global_avg_pool().linear(3);
-    accuracy(&waves(seed)?, net, seed, 30, 32)
+    net.with(Conv1d::new(32, 5)).relu().global_avg_pool().linear(3)
+}
+
+fn waves_cnn(seed: u64) -> Result<f64, Box<dyn Error>> {
+    accuracy(&waves(seed)?, waves_net(), seed, 30, 32)
+}
+
+fn of_waves() -> Augment {
+    Augment::series().jitter(0.2).scale(0.1).magnitude_warp(0.1).time_warp(0.1)
+}
+
+fn of_digits() -> Augment {
+    Augment::images().crop(3).rotate(12.0)
+}
+
+/// 60 waves to be trained on, 480 to be tested on.
+fn waves_60(seed: u64, augment: Option<Augment>) -> Result<f64, Box<dyn Error>> {
+    let data = waves(seed)?.split(Split::stratified(0.1, 0.1, 0.8), Seed(seed))?;
+    few(&data, waves_net(), seed, augment)
+}
+
+/// 200 digits to be trained on, 4,500 to be tested on.
+fn mnist_200(seed: u64, augment: Option<Augment>) -> Result<f64, Box<dyn Error>> {
+    let data = mnist()?.split(Split::stratified(0.04, 0.06, 0.9), Seed(seed))?;
+    few(&data, cnn(), seed, augment)
+}
+
+/// The test accuracy after 100 epochs of few rows.
+fn few(
+    data: &Dataset,
+    net: Sequential,
+    seed: u64,
+    augment: Option<Augment>,
+) -> Result<f64, Box<dyn Error>> {
+    let mut trainer = Trainer::classifier(data, net)
+        .seed(seed)
+        .init(Init::kaiming_uniform())
+        .batch_size(20)
+        .augment(augment)
+        .with(LrSchedule::one_cycle(3e-3))
+        .quiet()
+        .build()?;
+    let run = trainer.fit(Epochs(100))?;
+    run.evaluate(Part::Test)?.accuracy().ok_or_else(|| "these are no classes".into())
 }
 
 /// Miles a gallon of 40 cars, with 312 to be trained on: from the raw table, with the origin as three
