@@ -44,14 +44,14 @@ def split(classes):
     return [torch.cat(part) for part in parts]
 
 
-def recipe(network, steps):
+def recipe(network, steps, max_lr=MAX_LR):
     parameters = list(network.parameters())
     groups = [
         {"params": [p for p in parameters if p.dim() > 1], "weight_decay": WEIGHT_DECAY},
         {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(groups, lr=MAX_LR)
-    return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=MAX_LR, total_steps=steps)
+    optimizer = torch.optim.AdamW(groups, lr=max_lr)
+    return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=max_lr, total_steps=steps)
 
 
 def step(loss, optimizer, scheduler, network=None):
@@ -108,7 +108,7 @@ def mpg_mlp(epochs=100, batch=32):
     offset, scale = mpg[train].mean(), mpg[train].std(correction=0)
     features, scaled = (features - mean) / std, (mpg - offset) / scale
     network = nn.Sequential(nn.Linear(features.shape[1], 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
-    optimizer, scheduler = recipe(network, epochs * math.ceil(len(train) / batch))
+    optimizer, scheduler = recipe(network, epochs * math.ceil(len(train) / batch), max_lr=1e-3)
     for _ in range(epochs):
         for indices in train[torch.randperm(len(train))].split(batch):
             step(nn.functional.mse_loss(network(features[indices]), scaled[indices]), optimizer, scheduler)

@@ -234,7 +234,7 @@ fn mpg_mlp(seed: u64) -> Result<f64, Box<dyn Error>> {
         .seed(seed)
         .metric(metric::RootMeanSquare)
         .optimizer(AdamW::default())
-        .with(LrSchedule::one_cycle(3e-3))
+        .with(LrSchedule::one_cycle(1e-3))
         .quiet()
         .build()?;
     let run = trainer.fit(Epochs(100))?;
