@@ -1,4 +1,4 @@
-//! `cargo xtask accuracy`: how well the library learns on six tasks, beside PyTorch's figures on
+//! `cargo xtask accuracy`: how well the library learns on eight tasks, beside PyTorch's figures on
 //! the same recipes.
 
 use anyhow::{Context, Result, bail};
