@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::simd::wide;
-use super::threads::WORTH;
+use super::threads::{WORTH, divided};
 
 /// How many sums run beside each other: enough that none waits for the addition before it. They
 /// are the same on every processor, so that the bits are, too.
@@ -95,8 +95,7 @@ pub(crate) fn add_all(rows: &[f32], into: &mut [f32]) {
     if rows.len() < WORTH || width < 2 * COLUMNS {
         add(0, into);
     } else {
-        let shares = into.par_chunks_mut(COLUMNS).enumerate();
-        shares.for_each(|(i, into)| add(i * COLUMNS, into));
+        divided(into, COLUMNS, &|i, into| add(i * COLUMNS, into));
     }
 }
 
@@ -120,9 +119,20 @@ pub(crate) fn each_pair(
         let pairs = a.chunks_mut(a_share).zip(b.chunks_mut(b_share));
         pairs.enumerate().for_each(|(i, (a, b))| f(i, a, b));
     } else {
-        let pairs = a.par_chunks_mut(a_share).zip(b.par_chunks_mut(b_share));
-        pairs.enumerate().for_each(|(i, (a, b))| f(i, a, b));
+        divided_pair(a, a_share, b, b_share, &f);
     }
+}
+
+/// Behind a pointer, so that what divides work among threads is compiled once and not for every `f`.
+fn divided_pair(
+    a: &mut [f32],
+    a_share: usize,
+    b: &mut [f32],
+    b_share: usize,
+    f: &(dyn Fn(usize, &mut [f32], &mut [f32]) + Sync),
+) {
+    let pairs = a.par_chunks_mut(a_share).zip(b.par_chunks_mut(b_share));
+    pairs.enumerate().for_each(|(i, (a, b))| f(i, a, b));
 }
 
 /// How many rows of so many elements make a share.

@@ -11,6 +11,12 @@ pub(super) const WORTH: usize = 1 << 15;
 /// Elements of one share of element-wise work.
 pub(super) const SHARE: usize = 1 << 14;
 
+/// Applies `f` to pieces of `len` elements, several at a time; `f` gets a piece's number. Behind a
+/// pointer, so that what divides work among threads is compiled once and not for every `f`.
+pub(super) fn divided(values: &mut [f32], len: usize, f: &(dyn Fn(usize, &mut [f32]) + Sync)) {
+    values.par_chunks_mut(len).enumerate().for_each(|(number, piece)| f(number, piece));
+}
+
 /// Applies `f` to `values` in shares; `f` gets the index of a share's first element.
 pub fn each_share(values: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
     let f = |at, share: &mut [f32]| {
@@ -22,7 +28,7 @@ pub fn each_share(values: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
     if values.len() < WORTH {
         f(0, values);
     } else {
-        values.par_chunks_mut(SHARE).enumerate().for_each(|(i, share)| f(i * SHARE, share));
+        divided(values, SHARE, &|i, share| f(i * SHARE, share));
     }
 }
 
@@ -50,7 +56,6 @@ pub fn each_block(
     } else {
         // So many blocks at a time that a share is worth its thread.
         let share = (SHARE / cost.max(1)).max(1);
-        let shares = values.par_chunks_mut(share * len).enumerate();
-        shares.for_each(|(i, blocks)| f(i * share, blocks));
+        divided(values, share * len, &|i, blocks| f(i * share, blocks));
     }
 }
