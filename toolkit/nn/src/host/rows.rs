@@ -127,13 +127,7 @@ pub(crate) fn each_pair(
 type OfPair<'a> = dyn Fn(usize, &mut [f32], &mut [f32]) + Sync + 'a;
 
 /// Behind a pointer, so that what divides work among threads is compiled once and not for every `f`.
-fn divided_pair(
-    a: &mut [f32],
-    a_share: usize,
-    b: &mut [f32],
-    b_share: usize,
-    f: &OfPair<'_>,
-) {
+fn divided_pair(a: &mut [f32], a_share: usize, b: &mut [f32], b_share: usize, f: &OfPair<'_>) {
     let pairs = a.par_chunks_mut(a_share).zip(b.par_chunks_mut(b_share));
     pairs.enumerate().for_each(|(i, (a, b))| f(i, a, b));
 }
