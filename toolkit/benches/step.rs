@@ -21,7 +21,7 @@ use dfdx::prelude::{
 };
 use dfdx::tensor_ops::AdamConfig;
 use trainbook::callbacks::{FitEnd, FitStart};
-use trainbook::data::{Batch, Loader};
+use trainbook::data::{Batch, Batches, Loader};
 use trainbook::prelude::*;
 use trainbook::random::Stream;
 use trainbook::store::RunWriter;

@@ -189,7 +189,7 @@ fn accuracy_in_runtime(path: &Path, digits: &Dataset) -> Result<f64, Error> {
     let outputs = onnx::Session::open(path, None)?.predict(features.floats(), rows.len())?;
     let classes = digits.classes().unwrap_or_default();
     let targets = digits.targets().map(|targets| targets.of(rows)).unwrap_or_default();
-    Ok(trainbook::trainer::count_correct(&outputs, classes, &targets) as f64 / rows.len() as f64)
+    Ok(Metric::from(metric::Accuracy).value(&outputs, classes, &targets, None)?)
 }
 
 fn summary(report: &Report) -> String {

@@ -5,11 +5,13 @@
 //! | [`array`] | numbers with a shape: what goes into a network and comes out |
 //! | [`batch`] | what one training step sees: data makes it, a network takes it |
 //! | [`bundle`] | what a notebook or a terminal shows of a value |
+//! | [`nearest`] | the name that somebody may have meant |
 //! | [`random`] | the keyed streams from which all randomness comes |
 //! | [`text_table`] | a table as aligned text and as HTML |
 
 pub mod array;
 pub mod batch;
 pub mod bundle;
+pub mod nearest;
 pub mod random;
 pub mod text_table;

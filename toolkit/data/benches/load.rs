@@ -1,5 +1,6 @@
 //! Loading: a CSV file of 1,000,000 rows of 20 numbers, an epoch of 200,000 images of 28 × 28 from
-//! memory and from shards, and 2,000 small PNG files decoded on one and on two threads.
+//! memory and from shards, 2,000 small PNG files decoded on one and on two threads; and the check of
+//! 1,000,000 rows of 64 features.
 //!
 //! `tests/python/measure_loading.py` compares the first with polars: it names the CSV file in the
 //! environment variable `TRAINBOOK_BENCH_CSV`. Without it one is written into a temporary folder.
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use criterion::{Criterion, Throughput, criterion_main};
 use trainbook_core::random::{Draws, Seed, Stream};
-use trainbook_data::{Batch, Dataset, Loader, Part, Targets};
+use trainbook_data::{Batch, Batches, Dataset, Loader, Part, Split, Targets};
 
 const CSV_ROWS: usize = 1_000_000;
 const CSV_COLUMNS: usize = 20;
@@ -130,8 +131,28 @@ fn pictures(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// `Dataset::check` of a million rows, two of whose features make the class.
+fn check(criterion: &mut Criterion) {
+    let (rows, width) = (1_000_000, 64);
+    let mut draws = draws("check");
+    let features: Vec<f32> = (0..rows * width).map(|_| draws.unit() as f32).collect();
+    let labels = features.chunks(width).map(|row| u32::from(row[0] + row[1] > 1.0)).collect();
+    let data = Dataset::from_rows("much", width, features, Targets::Classes(labels)).unwrap();
+    let data = data.split(Split::stratified(0.8, 0.1, 0.1), Seed(1)).unwrap();
+    let mut group = criterion.benchmark_group("check");
+    group.sample_size(10).throughput(Throughput::Elements(rows as u64));
+    group.bench_function("a million rows of 64", |bencher| {
+        bencher.iter(|| {
+            let report = data.check();
+            assert!(report.is_ok(), "{report}");
+            report
+        });
+    });
+    group.finish();
+}
+
 #[allow(missing_docs, reason = "the macro makes a public function")]
 mod group {
-    criterion::criterion_group!(benches, super::csv, super::shards, super::pictures);
+    criterion::criterion_group!(benches, super::csv, super::shards, super::pictures, super::check);
 }
 criterion_main!(group::benches);

@@ -1,17 +1,17 @@
 //! Features, targets, and which rows serve for what.
 
+use std::any::Any;
 use std::fmt;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use trainbook_store::DataFingerprint;
 
-use super::source::{Memory, Source, Tokens};
+use super::fingerprint::Fold;
+use super::source::{Source, Tokens};
 use super::split::{self, Parts, Rows};
 use super::{
-    Array, Batch, CsvOptions, DataError, DataRecipe, Encoding, FittedScaling, GivenParts, KFold,
-    Normalization, Normalize, Numbers, Origin, Part, RowMarks, Split, Table, TargetScaling,
-    Targets, fingerprint, npy,
+    Array, Batch, DataError, DataRecipe, Encoding, FittedScaling, GivenParts, KFold, Normalization,
+    Normalize, Numbers, Part, RowMarks, Split, TargetScaling, Targets, fingerprint,
 };
 use trainbook_core::random::Seed;
 
@@ -23,13 +23,10 @@ use trainbook_core::random::Seed;
 #[derive(Clone)]
 pub struct Dataset {
     source: Arc<dyn Source>,
-    /// The source, if it is a text and its windows.
-    tokens: Option<Arc<Tokens>>,
     /// What a row looks like to a network.
     shape: Arc<[usize]>,
+    /// The rows of each part, of which at most `limit` count.
     parts: Arc<Parts>,
-    /// The parts before they were cut.
-    whole: Arc<Parts>,
     normalize: Normalize,
     split: Option<(Split, Seed)>,
     /// Whether only the rows themselves can say which part they are in.
@@ -41,183 +38,12 @@ pub struct Dataset {
     limit: Option<usize>,
     normalization: Arc<Normalization>,
     scaling: Option<(TargetScaling, Arc<FittedScaling>)>,
+    /// The hash of what stands in the source, with which every fingerprint begins.
+    content: Arc<OnceLock<Fold>>,
     fingerprint: Arc<OnceLock<DataFingerprint>>,
 }
 
 impl Dataset {
-    /// Reads a CSV file of numbers and texts, also compressed with gzip or Zstandard (recognised by
-    /// content, not by name). How it is written is found by looking, see [`CsvOptions`]. The first
-    /// line is a header if none of its fields is a number; without a header columns are called "0",
-    /// "1", ….
-    ///
-    /// # Errors
-    /// The file cannot be read, is not UTF-8 text, has no rows, rows of unequal length, or two
-    /// columns of one name. The message names the line. What a field must be is checked when a
-    /// target is named.
-    pub fn csv(path: impl AsRef<Path>) -> Result<Table, DataError> {
-        Self::csv_with(path, CsvOptions::default())
-    }
-
-    /// Reads a CSV file of which some or all is said that [`csv`](Self::csv) finds by looking.
-    ///
-    /// # Errors
-    /// As [`csv`](Self::csv); or an option makes no sense.
-    pub fn csv_with(path: impl AsRef<Path>, options: CsvOptions) -> Result<Table, DataError> {
-        Table::read(path.as_ref(), &options)
-    }
-
-    /// Reads a file with a JSON object on each line, also compressed: its keys are the columns, in
-    /// the order in which they occur first. What is null, empty or not there is a gap, true and
-    /// false are texts.
-    /// Texts that are numbers throughout a column are numbers, as with pandas;
-    /// [`Table::types`] says otherwise.
-    ///
-    /// # Errors
-    /// The file cannot be read, a line is no JSON object, or a value is an array or an object.
-    pub fn json_lines(path: impl AsRef<Path>) -> Result<Table, DataError> {
-        Table::read_json_lines(path.as_ref())
-    }
-
-    /// Reads an array that `numpy.save` wrote, for [`from_arrays`](Self::from_arrays): floats of 32
-    /// or 64 bits become `f32`, integers of 8 to 64 bits and truth values `i64`.
-    ///
-    /// # Errors
-    /// The file cannot be read, is no such array, is saved column by column, or has other numbers.
-    pub fn npy(path: impl AsRef<Path>) -> Result<Array, DataError> {
-        npy::read(path.as_ref())
-    }
-
-    /// A data set from `features` (rows × `width`, row-major) and one target for each row. `source`
-    /// says where they come from.
-    ///
-    /// # Errors
-    /// There are no rows, the lengths do not fit, a number is not finite, or classes are not
-    /// counted from 0 without gaps.
-    pub fn from_rows(
-        source: &str,
-        width: usize,
-        features: Vec<f32>,
-        targets: Targets,
-    ) -> Result<Self, DataError> {
-        let refuse = |reason| Err(DataError::Refused { action: "use", reason });
-        let (values, rows) = (features.len(), targets.len());
-        if width == 0 || rows == 0 || width.checked_mul(rows) != Some(values) {
-            let reason = format!(
-                "{values} features do not make {rows} rows (one for each target) of width {width}"
-            );
-            return refuse(format!(
-                "{reason}; there must be rows × width of them, and both must be at least 1"
-            ));
-        }
-        Self::checked(source, width, features, targets, 1)
-    }
-
-    /// A data set from arrays whose first dimension is the row. `input` are floats [N, …], the rest
-    /// of the shape is what a row looks like to a network: `[N, features]`, `[N, C, H, W]`,
-    /// `[N, C, L]`. `targets` are integers for classes, floats for values: `[N]`, or `[N, K]` for K
-    /// values, labels (0 or 1, for [binary cross-entropy]) or positions of each row.
-    ///
-    /// [binary cross-entropy]: https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
-    ///
-    /// # Errors
-    /// There are no rows, the numbers of rows differ, `input` are integers, a number is not finite,
-    /// or classes are not counted from 0 without gaps.
-    pub fn from_arrays(source: &str, input: Array, targets: Array) -> Result<Self, DataError> {
-        let refuse = |reason| Err(DataError::Refused { action: "use", reason });
-        let (rows, shape) = (input.rows(), input.shape.get(1..).unwrap_or_default().to_vec());
-        let per_row: usize = targets.shape.get(1..).unwrap_or_default().iter().product();
-        let filled = |array: &Array| array.shape.iter().product::<usize>() == array.len();
-        if !filled(&input) || !filled(&targets) || shape.is_empty() || targets.shape.is_empty() {
-            return refuse(format!(
-                "an input of shape {:?} with {} numbers and targets of shape {:?} with {}; a shape \
-                 begins with the rows, and its product is the number of numbers",
-                input.shape,
-                input.len(),
-                targets.shape,
-                targets.len()
-            ));
-        }
-        let width: usize = shape.iter().product();
-        if rows == 0 || rows != targets.rows() || width == 0 || per_row == 0 {
-            return refuse(format!(
-                "the input has the shape {:?} and the targets {:?}; both must have the same rows, \
-                 and no dimension may be 0",
-                input.shape, targets.shape
-            ));
-        }
-        let Numbers::F32(features) = input.numbers else {
-            return refuse("the input are integers; write them as floats".to_owned());
-        };
-        let targets = match targets.numbers {
-            Numbers::F32(values) => Targets::Values(values),
-            Numbers::I64(classes) => {
-                let class = |(at, &class): (usize, &i64)| {
-                    u32::try_from(class).map_err(|_| DataError::Refused {
-                        action: "use",
-                        reason: format!(
-                            "the target of row {} is {class}; classes are counted from 0",
-                            at / per_row
-                        ),
-                    })
-                };
-                let classes = classes.iter().enumerate().map(class);
-                Targets::Classes(classes.collect::<Result<_, _>>()?)
-            }
-        };
-        Self::checked(source, width, features, targets, per_row)?.shaped("rows", &shape)
-    }
-
-    /// The sizes must fit.
-    fn checked(
-        source: &str,
-        width: usize,
-        features: Vec<f32>,
-        targets: Targets,
-        per_row: usize,
-    ) -> Result<Self, DataError> {
-        let refuse = |reason| Err(DataError::Refused { action: "use", reason });
-        if let Some(at) = features.iter().position(|x| !x.is_finite()) {
-            let reason =
-                format!("feature {} of row {} is {}", at % width, at / width, features[at]);
-            return refuse(format!(
-                "{reason}; replace it or leave the row out (rows and features are counted from 0)"
-            ));
-        }
-        let classes = match &targets {
-            Targets::Values(values) => match values.iter().position(|x| !x.is_finite()) {
-                Some(at) => {
-                    return refuse(format!(
-                        "the target of row {} is {}; it must be a finite number",
-                        at / per_row,
-                        values[at]
-                    ));
-                }
-                None => None,
-            },
-            Targets::Classes(labels) => match count_classes(labels) {
-                Ok(classes) => Some(classes),
-                Err(gap) => {
-                    return refuse(format!(
-                        "the target of row {} is {}{gap}",
-                        gap.row / per_row,
-                        labels[gap.row]
-                    ));
-                }
-            },
-        };
-        let names = (0..width).map(|column| column.to_string()).collect();
-        Self::from_source(Memory {
-            origin: Origin::Memory,
-            name: source.to_owned(),
-            shape: vec![width],
-            feature_names: names,
-            features,
-            targets,
-            targets_per_row: per_row,
-            class_names: classes.map(numbered),
-        })
-    }
-
     /// A data set of the rows of a source, which keeps what [`Source`] promises.
     ///
     /// # Errors
@@ -232,12 +58,9 @@ impl Dataset {
 
     fn new(source: Arc<dyn Source>) -> Self {
         let width = source.feature_names().len();
-        let parts: Arc<Parts> = Arc::new([(0..source.len()).collect(), Vec::new(), Vec::new()]);
         Self {
             shape: source.shape().into(),
-            tokens: None,
-            whole: parts.clone(),
-            parts,
+            parts: Arc::new([(0..source.len()).collect(), Vec::new(), Vec::new()]),
             normalize: Normalize::None,
             split: None,
             parts_given: false,
@@ -250,19 +73,15 @@ impl Dataset {
             }),
             scaling: None,
             source,
+            content: Arc::default(),
             fingerprint: Arc::default(),
         }
     }
 
-    pub(super) fn of_tokens(tokens: Tokens) -> Self {
-        let tokens = Arc::new(tokens);
-        let mut data = Self::new(tokens.clone());
-        data.tokens = Some(tokens);
-        data
-    }
-
+    /// The source, if it is a text and its windows.
     pub(super) fn tokens(&self) -> Option<&Tokens> {
-        self.tokens.as_deref()
+        let source: &dyn Any = &*self.source;
+        source.downcast_ref()
     }
 
     /// Whether its rows are indices, such as characters, and not numbers.
@@ -276,8 +95,8 @@ impl Dataset {
     }
 
     /// Whether its features depend on the rows that are trained on.
-    pub(super) fn is_refitted(&self) -> Result<bool, DataError> {
-        Ok(self.source.fit(&self.whole[Part::Train as usize])?.is_some())
+    pub(super) fn is_fitted(&self) -> bool {
+        self.source.is_fitted()
     }
 
     /// Fills a batch with these rows, normalised, their targets scaled.
@@ -287,6 +106,9 @@ impl Dataset {
             (self.target_scaling(), &mut batch.targets)
         {
             scaling.apply(values);
+        }
+        if self.normalization.is_identity() {
+            return Ok(());
         }
         if let Numbers::F32(numbers) = &mut batch.input.numbers {
             numbers.chunks_exact_mut(self.width()).for_each(|row| self.normalization.apply(row));
@@ -349,7 +171,7 @@ impl Dataset {
     /// # Errors
     /// The divisor makes no sense, or a normalised feature would not be finite.
     pub fn normalize(mut self, normalize: Normalize) -> Result<Self, DataError> {
-        self.normalization = Arc::new(normalize.fit(&self, &self.whole[Part::Train as usize])?);
+        self.normalization = Arc::new(normalize.fit(&self, &self.parts[Part::Train as usize])?);
         self.normalize = normalize;
         self.fingerprint = Arc::default();
         Ok(self)
@@ -361,7 +183,7 @@ impl Dataset {
     /// # Errors
     /// The targets are classes, or a scaled one would not be finite.
     pub fn scale_targets(mut self, scaling: TargetScaling) -> Result<Self, DataError> {
-        let fitted = scaling.fit(&self, &self.whole[Part::Train as usize])?;
+        let fitted = scaling.fit(&self, &self.parts[Part::Train as usize])?;
         self.scaling = Some((scaling, Arc::new(fitted)));
         self.fingerprint = Arc::default();
         Ok(self)
@@ -427,13 +249,13 @@ impl Dataset {
     ) -> Result<Self, DataError> {
         (self.split, self.parts_given, self.limit) = (split, parts_given, None);
         self.parts = Arc::new(parts);
-        self.whole = self.parts.clone();
         if let Some(fitted) = self.source.fit(self.part(Part::Train))? {
             let shape = match *self.shape == *self.source.shape() {
                 true => fitted.shape().to_vec(),
                 false => self.shape.to_vec(),
             };
             self.source = fitted;
+            self.content = Arc::default();
             self = self.shaped("rows", &shape)?;
         }
         if let Some((scaling, _)) = self.scaling {
@@ -456,6 +278,7 @@ impl Dataset {
     /// To be replaced; `in_recipe` is whether the recipe has to keep what follows from that.
     pub(super) fn marks_mut(&mut self, in_recipe: bool) -> &mut RowMarks {
         self.marks_given |= in_recipe;
+        self.fingerprint = Arc::default();
         Arc::make_mut(&mut self.marks)
     }
 
@@ -469,8 +292,6 @@ impl Dataset {
     /// follows divides all rows again.
     #[must_use]
     pub fn first_rows(mut self, rows: usize) -> Self {
-        let cut = |part: &Vec<usize>| part[..part.len().min(rows)].to_vec();
-        self.parts = Arc::new(self.parts.each_ref().map(cut));
         self.limit = Some(self.limit.map_or(rows, |limit| limit.min(rows)));
         self.fingerprint = Arc::default();
         self
@@ -554,7 +375,7 @@ impl Dataset {
             normalize: self.normalize,
             scale_targets: self.scaling.as_ref().map(|(scaling, _)| *scaling),
             split: self.split,
-            parts: self.parts_given.then(|| GivenParts::of(&self.whole, self.len())),
+            parts: self.parts_given.then(|| GivenParts::of(&self.parts, self.len())),
             first_rows: self.limit,
         }
     }
@@ -567,7 +388,8 @@ impl Dataset {
 
     /// The rows of a part, ascending.
     pub fn part(&self, part: Part) -> &[usize] {
-        &self.parts[part as usize]
+        let rows = &self.parts[part as usize];
+        &rows[..rows.len().min(self.limit.unwrap_or(usize::MAX))]
     }
 
     /// The normalisation in force.
@@ -595,6 +417,15 @@ impl Dataset {
     /// The targets of all rows, row after row, if they are in memory; those of a text are not.
     pub fn targets(&self) -> Option<&Targets> {
         self.source.targets()
+    }
+
+    /// The hash of raw features and targets; read once for all data sets that share the source.
+    pub(super) fn content(&self) -> Result<Fold, DataError> {
+        if let Some(known) = self.content.get() {
+            return Ok(known.clone());
+        }
+        let computed = fingerprint::of_content(self)?;
+        Ok(self.content.get_or_init(|| computed).clone())
     }
 
     /// A hash over features, targets, split and normalisation. Computed once.
@@ -625,41 +456,3 @@ impl fmt::Debug for Dataset {
 
 /// Rows that are read at once where all are looked at; has no influence on any result.
 const ROWS_AT_ONCE: usize = 256;
-
-/// "0", "1", …: the names of classes that have none.
-pub(super) fn numbered(classes: usize) -> Vec<String> {
-    (0..classes).map(|class| class.to_string()).collect()
-}
-
-/// Labels that skip a class.
-pub(super) struct Gap {
-    /// The first row whose label is beyond the gap.
-    pub(super) row: usize,
-    missing: usize,
-}
-
-impl fmt::Display for Gap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            ", but no row has label {}; classes are counted from 0 without gaps, so correct it or renumber them",
-            self.missing
-        )
-    }
-}
-
-/// The number of classes, if every one from 0 to the largest label occurs.
-pub(super) fn count_classes(labels: &[u32]) -> Result<usize, Gap> {
-    // n rows hold at most n classes: a larger label implies a gap, and need not be remembered.
-    let mut seen = vec![false; labels.len()];
-    for &label in labels {
-        if let Some(seen) = seen.get_mut(label as usize) {
-            *seen = true;
-        }
-    }
-    let missing = seen.iter().position(|&seen| !seen).unwrap_or(labels.len());
-    match labels.iter().position(|&label| label as usize > missing) {
-        Some(row) => Err(Gap { row, missing }),
-        None => Ok(missing),
-    }
-}

@@ -5,11 +5,8 @@ use trainbook_store::DataFingerprint;
 
 use super::{Batch, DataError, Dataset, Part, Targets};
 
-/// BLAKE3 over a format tag, the width, the raw features' bits, the targets, the rows of each part
-/// and the normalisation. Each list is preceded by its length, so that nothing can move from one to
-/// the next unnoticed. The source's name is not part of the hash: a copy of the file is the same
-/// data.
-pub(super) fn of_dataset(data: &Dataset) -> Result<DataFingerprint, DataError> {
+/// Of the width, the raw features' bits and the targets, behind a format tag.
+pub(super) fn of_content(data: &Dataset) -> Result<Fold, DataError> {
     let mut hash = Fold::new("trainbook data 1");
     hash.number(data.width() as u64);
     hash.number(data.len() as u64);
@@ -19,6 +16,22 @@ pub(super) fn of_dataset(data: &Dataset) -> Result<DataFingerprint, DataError> {
         false => data.each_raw(&rows, |_, features| hash.floats(features))?,
     }
     hash.targets(data.targets().unwrap_or(&Targets::default()));
+    // A text is hashed as it is; what else is not in memory, batch by batch.
+    if data.tokens().is_none() && (data.is_of_indices() || data.targets().is_none()) {
+        let mut batch = Batch::default();
+        for rows in rows.chunks(ROWS_AT_ONCE) {
+            data.read_raw(rows, &mut batch)?;
+            hash.batch(&batch);
+        }
+    }
+    Ok(hash)
+}
+
+/// BLAKE3 over the content, the rows of each part, the normalisation, and what else a network sees.
+/// Each list is preceded by its length, so that nothing can move from one to the next unnoticed. The
+/// source's name is not part of the hash: a copy of the file is the same data.
+pub(super) fn of_dataset(data: &Dataset) -> Result<DataFingerprint, DataError> {
+    let mut hash = data.content()?;
     Part::ALL.iter().for_each(|&part| hash.rows(data.part(part)));
     hash.floats(&data.normalization().offset);
     hash.floats(&data.normalization().scale);
@@ -50,7 +63,11 @@ pub(super) fn of_dataset(data: &Dataset) -> Result<DataFingerprint, DataError> {
     })
 }
 
+/// Rows that are read at once; the hash depends on it.
+const ROWS_AT_ONCE: usize = 256;
+
 /// A hash over typed lists.
+#[derive(Clone)]
 pub(super) struct Fold(blake3::Hasher);
 
 impl Fold {

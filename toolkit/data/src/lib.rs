@@ -10,6 +10,7 @@ mod check;
 mod dataset;
 mod error;
 mod fingerprint;
+mod from_memory;
 mod images;
 mod loader;
 mod long;

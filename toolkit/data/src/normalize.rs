@@ -51,7 +51,9 @@ impl Normalize {
             }
             Self::Standard => standard(data, train)?,
         };
-        if fitted.is_identity() {
+        // Nothing gets larger, so nothing leaves the range.
+        let shrinks = fitted.scale.iter().all(|scale| scale.abs() <= 1.0);
+        if shrinks && fitted.offset.iter().all(|offset| *offset == 0.0) {
             return Ok(fitted);
         }
         let all: Vec<usize> = (0..data.len()).collect();
@@ -102,13 +104,15 @@ impl Normalization {
 fn standard(data: &Dataset, train: &[usize]) -> Result<Normalization, DataError> {
     let moments = moments(data, train)?;
     let offset = moments.iter().map(|m| m.mean as f32).collect();
-    // A deviation below f32's resolution at the mean is rounding, not signal.
-    let varies = |m: &Moments| {
-        m.std > m.mean.abs() * f64::from(f32::EPSILON) && (1.0 / m.std) < f64::from(f32::MAX)
-    };
-    let scale =
-        moments.iter().map(|m| if varies(m) { (1.0 / m.std) as f32 } else { 1.0 }).collect();
+    let scale = moments.iter().map(|m| inverse(m.std, m.mean).unwrap_or(1.0)).collect();
     Ok(Normalization { offset, scale })
+}
+
+/// One over how far numbers around `middle` spread; `None` where that is rounding and no signal, being
+/// below f32's resolution there, or has no inverse in f32.
+pub(super) fn inverse(spread: f64, middle: f64) -> Option<f32> {
+    let varies = spread > middle.abs() * f64::from(f32::EPSILON);
+    (varies && 1.0 / spread < f64::from(f32::MAX)).then_some((1.0 / spread) as f32)
 }
 
 /// Mean and population standard deviation of one feature.

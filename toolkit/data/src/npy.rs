@@ -5,15 +5,24 @@ use std::path::Path;
 
 use trainbook_core::array::{Array, Numbers};
 
-use super::DataError;
+use super::{DataError, Dataset};
 
 /// The first bytes of every file
 /// ([format](https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html)).
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
-/// Reads an array that `numpy.save` wrote: floats of 32 or 64 bits become `f32`, integers of 8 to
-/// 64 bits and truth values `i64`.
-pub(super) fn read(path: &Path) -> Result<Array, DataError> {
+impl Dataset {
+    /// Reads an array that `numpy.save` wrote, for [`from_arrays`](Self::from_arrays): floats of 32
+    /// or 64 bits become `f32`, integers of 8 to 64 bits and truth values `i64`.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no such array, is saved column by column, or has other numbers.
+    pub fn npy(path: impl AsRef<Path>) -> Result<Array, DataError> {
+        read(path.as_ref())
+    }
+}
+
+fn read(path: &Path) -> Result<Array, DataError> {
     let bytes =
         std::fs::read(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
     parse(&bytes).map_err(|reason| DataError::Read {

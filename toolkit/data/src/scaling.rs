@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::normalize::inverse;
 use super::{DataError, Dataset, Targets};
 
 /// How targets that are real numbers are brought to a common scale, for a loss that is neither
@@ -92,9 +93,6 @@ impl TargetScaling {
                 (least, values().fold(f64::NEG_INFINITY, f64::max) - least)
             }
         };
-        // A spread below f32's resolution is rounding, not signal.
-        let varies =
-            spread > offset.abs() * f64::from(f32::EPSILON) && (1.0 / spread) < f64::from(f32::MAX);
-        (offset as f32, if varies { (1.0 / spread) as f32 } else { 1.0 })
+        (offset as f32, inverse(spread, offset).unwrap_or(1.0))
     }
 }

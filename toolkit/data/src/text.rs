@@ -70,7 +70,7 @@ impl Text {
             Some(path) => Origin::Text { path, context, stride },
             None => Origin::Memory,
         };
-        Ok(Dataset::of_tokens(Tokens {
+        Dataset::from_source(Tokens {
             origin,
             name: self.source,
             vocabulary,
@@ -78,7 +78,7 @@ impl Text {
             shape: [context],
             stride,
             starts,
-        }))
+        })
     }
 }
 

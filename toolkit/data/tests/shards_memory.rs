@@ -3,7 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use trainbook_core::random::{Seed, Stream};
-use trainbook_data::{Batch, DataError, Dataset, Loader, Part, Source, Split, Targets};
+use trainbook_data::{Batch, Batches, DataError, Dataset, Loader, Part, Source, Split, Targets};
 
 const ROWS: usize = 20_000;
 const SHAPE: [usize; 3] = [1, 28, 28];

@@ -7,6 +7,7 @@ use serde::de::value::{Error as ReadError, MapDeserializer};
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::Direction;
 use trainbook_core::batch::{TargetKind, Targets};
+use trainbook_core::nearest::nearest;
 
 use crate::check::check_data;
 use crate::closure::Closure;
@@ -91,41 +92,6 @@ pub enum Metric {
     Custom(Custom),
 }
 
-/// The names of the library's metrics in JSON.
-const NAMES: &[&str] = &[
-    "Accuracy",
-    "TopKAccuracy",
-    "BalancedAccuracy",
-    "MacroF1",
-    "Precision",
-    "Recall",
-    "F1",
-    "FBeta",
-    "Matthews",
-    "CohenKappa",
-    "RocAuc",
-    "AveragePrecision",
-    "LogLoss",
-    "Perplexity",
-    "Brier",
-    "CalibrationError",
-    "LabelAccuracy",
-    "LabelPrecision",
-    "LabelRecall",
-    "LabelF1",
-    "LabelRocAuc",
-    "LabelAveragePrecision",
-    "MeanAbsolute",
-    "MeanSquared",
-    "RootMeanSquare",
-    "MeanAbsolutePercentage",
-    "MedianAbsolute",
-    "MaxError",
-    "Pinball",
-    "R2",
-    "ExplainedVariance",
-];
-
 impl Metric {
     /// One of your own.
     pub fn custom(measure: Arc<dyn Measure>) -> Self {
@@ -167,57 +133,13 @@ impl Metric {
     /// # Errors
     /// There is none of this name; says which one is written most like it.
     pub fn named(name: &str) -> Result<Self, MetricError> {
-        let likeness =
-            |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
         let unknown = || MetricError::Unknown {
             name: name.to_owned(),
-            nearest: NAMES
-                .iter()
-                .copied()
-                .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-                .unwrap_or_default(),
+            nearest: nearest(name, NAMES.iter().copied()).unwrap_or_default(),
         };
         let known = NAMES.iter().find(|known| **known == name).ok_or_else(unknown)?;
         let fields = MapDeserializer::<_, ReadError>::new([("metric", *known)].into_iter());
         Self::deserialize(fields.into_deserializer()).map_err(|_| unknown())
-    }
-
-    /// What it does.
-    pub fn measure(&self) -> &dyn Measure {
-        match self {
-            Self::Accuracy(metric) => metric,
-            Self::TopKAccuracy(metric) => metric,
-            Self::BalancedAccuracy(metric) => metric,
-            Self::MacroF1(metric) => metric,
-            Self::Precision(metric) => metric,
-            Self::Recall(metric) => metric,
-            Self::F1(metric) => metric,
-            Self::FBeta(metric) => metric,
-            Self::Matthews(metric) => metric,
-            Self::CohenKappa(metric) => metric,
-            Self::RocAuc(metric) => metric,
-            Self::AveragePrecision(metric) => metric,
-            Self::LogLoss(metric) => metric,
-            Self::Perplexity(metric) => metric,
-            Self::Brier(metric) => metric,
-            Self::CalibrationError(metric) => metric,
-            Self::LabelAccuracy(metric) => metric,
-            Self::LabelPrecision(metric) => metric,
-            Self::LabelRecall(metric) => metric,
-            Self::LabelF1(metric) => metric,
-            Self::LabelRocAuc(metric) => metric,
-            Self::LabelAveragePrecision(metric) => metric,
-            Self::MeanAbsolute(metric) => metric,
-            Self::MeanSquared(metric) => metric,
-            Self::RootMeanSquare(metric) => metric,
-            Self::MeanAbsolutePercentage(metric) => metric,
-            Self::MedianAbsolute(metric) => metric,
-            Self::MaxError(metric) => metric,
-            Self::Pinball(metric) => metric,
-            Self::R2(metric) => metric,
-            Self::ExplainedVariance(metric) => metric,
-            Self::Custom(metric) => metric.measure(),
-        }
     }
 
     /// Whether it was read and this program lacks it.
@@ -253,16 +175,32 @@ impl Metric {
     }
 }
 
-macro_rules! into_metric {
-    ($($kind:ident),*) => { $(
+/// What follows from the list of the library's metrics.
+macro_rules! metrics {
+    ($($kind:ident),*) => {
+        /// Their names in JSON.
+        const NAMES: &[&str] = &[$(stringify!($kind)),*];
+
+        impl Metric {
+            /// What it does.
+            pub fn measure(&self) -> &dyn Measure {
+                match self {
+                    $(Self::$kind(metric) => metric,)*
+                    Self::Custom(metric) => metric.measure(),
+                }
+            }
+        }
+
+        $(
         impl From<$kind> for Metric {
             fn from(metric: $kind) -> Self {
                 Self::$kind(metric)
             }
         }
-    )* };
+        )*
+    };
 }
-into_metric!(
+metrics!(
     Accuracy,
     TopKAccuracy,
     BalancedAccuracy,

@@ -163,18 +163,18 @@ impl Tally for Ranking {
         if self.scores.is_empty() || self.scores.iter().any(|score| score.is_nan()) {
             return f64::NAN;
         }
-        let mut columns: Vec<Vec<Scored>> =
-            (0..self.columns.len()).map(|at| self.column(at)).collect();
         if self.average == Average::Micro {
-            return (self.score)(&mut columns.concat());
+            let together = (0..self.columns.len()).flat_map(|at| self.column(at));
+            return (self.score)(&mut together.collect::<Vec<_>>());
         }
         let [mut sum, mut all] = [0.0; 2];
-        for column in &mut columns {
+        for at in 0..self.columns.len() {
+            let mut column = self.column(at);
             let holding = column.iter().filter(|one| one.holds).map(|one| one.weight).sum::<f64>();
             let weighted = self.average == Average::Weighted && self.columns.len() > 1;
             let weight = if weighted { holding } else { 1.0 };
             if weight != 0.0 {
-                sum += weight * (self.score)(column);
+                sum += weight * (self.score)(&mut column);
                 all += weight;
             }
         }

@@ -114,7 +114,7 @@ impl<'a> OnnxPass<'a> {
         elsewhere: f32,
     ) -> Result<Option<Value>, Fault> {
         let Some(padding) = self.node.input.padding else { return Ok(None) };
-        let PaddingIndex { index, num_embeddings, positions, first } = padding;
+        let PaddingIndex { index, num_embeddings, first, .. } = padding;
         let length = self.node.input.shape.first().copied().unwrap_or(0);
         let Some(tokens) = self.tokens.clone() else {
             return Err(Fault::new("its positions are not those of the network's indices"));
@@ -124,27 +124,11 @@ impl<'a> OnnxPass<'a> {
         let table = self.weight(name, &[num_embeddings], table)?;
         let axis = [("axis", Attribute::Int(0))];
         let looked_up = self.node("Gather", &[&table, &tokens], &axis)?;
-        if length == positions {
-            return Ok(Some(looked_up));
-        }
-        self.positions(&format!("{name}_left"), &looked_up, first..first + length).map(Some)
+        self.slice(&format!("{name}_left"), &looked_up, 1, first..first + length).map(Some)
     }
 
-    /// Adds these positions of each sample of `x`, [batch, positions, …]; what says where they are is
-    /// stored under `name`.
-    ///
-    /// # Errors
-    /// The name is taken.
-    pub fn positions(
-        &mut self,
-        name: &str,
-        x: &Value,
-        positions: Range<usize>,
-    ) -> Result<Value, Fault> {
-        self.slice(name, x, 1, positions)
-    }
-
-    /// Adds these entries of the dimension `axis` of `x`, the batch being dimension 0.
+    /// Adds these entries of the dimension `axis` of `x`, the batch being dimension 0; nothing where
+    /// they are all. What says where they are is stored under `name`.
     ///
     /// # Errors
     /// The name is taken.
@@ -155,6 +139,9 @@ impl<'a> OnnxPass<'a> {
         axis: usize,
         entries: Range<usize>,
     ) -> Result<Value, Fault> {
+        if x.shape.get(axis).and_then(Dim::size) == Some(entries.len()) {
+            return Ok(x.clone());
+        }
         let mut number = |what: &str, value: usize| {
             self.integers(&format!("{name}.{what}"), vec![i64::try_from(value)?])
         };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use trainbook_nn::layer::{
     AnyLayer, Combine, Flatten, Gelu, Identity, Kinds, Linear, Parallel, Relu, Repeat, Reshape,
-    Residual, Sequential, Tanh, Upsample,
+    Residual, Sequential, Slice, Tanh, TransformerDecoderLayer, Upsample,
 };
 use trainbook_nn::trial::{Outcome, Trial};
 use trainbook_nn::{Context, NnError, Planned, Sample};
@@ -326,5 +326,27 @@ fn their_onnx_forms_compute_the_same() {
         };
         let found = whole.graph().unwrap().evaluate_f64_on(&[array]).unwrap().remove(0);
         close(&layer.to_string(), &found, &expected.output);
+    }
+}
+
+/// On dfdx a slice must not put its gradient in place of that of others who use the tensor.
+#[test]
+fn a_tensor_that_is_cut_may_have_other_uses() {
+    let both = |combine| Parallel::new(combine);
+    let layers: [AnyLayer; 5] = [
+        both(Combine::Concat).with(Slice::new(0, 3)).with(Slice::new(2, None)).into(),
+        both(Combine::Concat).with(Slice::new(0, 3)).with(Linear::new(4)).into(),
+        both(Combine::Concat).with(Linear::new(4)).with(Slice::new(1, 3)).into(),
+        both(Combine::Add).with(Slice::new(0, None)).with(Gelu::tanh()).into(),
+        Residual::new(TransformerDecoderLayer::new(2, 6, 2).dropout(0.0)).into(),
+    ];
+    for layer in layers {
+        let whole = trial(layer.clone(), &[5, 4]);
+        let (x, g) = (numbers(40, 1), numbers(2 * whole.planned.root.output.size(), 2));
+        let [host, dfdx] = FORMS.map(|form| run(&whole, form, &x, 2, &g));
+        let name = layer.to_string();
+        close(&name, &host.output, &dfdx.output);
+        close(&name, &dfdx.input_gradient, &host.input_gradient);
+        close(&name, &dfdx.gradients, &host.gradients);
     }
 }

@@ -10,46 +10,45 @@ use trainbook_callbacks::{
 use trainbook_store::{Name, Store, Value};
 
 use super::Trainer;
-use super::causality;
 use super::feed::Feed;
 use super::record::{self, RunRecipe};
 use crate::Error;
-use crate::data::{Augment, DataError, Dataset, LastBatch, Mix, Part, Sampling};
+use crate::data::{Augment, Dataset, LastBatch, Mix, Part, Sampling};
 use crate::metric::Metric;
 use crate::nn::loss::TargetKind;
 use crate::nn::{Init, Network};
 use crate::optim::{Optimizer, ParameterGroup};
 use crate::random::Seed;
-use crate::task::{Device, Loss, Model, Recipe};
+use crate::task::{Device, Loss, Recipe};
 
 /// A trainer being put together. Every setting has a default; the last call is
 /// [`build`](Self::build).
 pub struct TrainerBuilder {
-    data: Dataset,
-    network: Network,
-    loss: Loss,
-    metrics: Metrics,
-    optimizer: Optimizer,
-    learning_rate: Option<f64>,
-    groups: Vec<ParameterGroup>,
-    feed: Feed,
-    accumulate: usize,
-    device: Device,
-    init: Init,
-    stack: Stack,
-    params: BTreeMap<Name, Value>,
-    store: Option<Store>,
-    name: Option<String>,
-    tags: BTreeMap<Name, String>,
-    quiet: bool,
+    pub(super) data: Dataset,
+    pub(super) network: Network,
+    pub(super) loss: Loss,
+    pub(super) metrics: Metrics,
+    pub(super) optimizer: Optimizer,
+    pub(super) learning_rate: Option<f64>,
+    pub(super) groups: Vec<ParameterGroup>,
+    pub(super) feed: Feed,
+    pub(super) accumulate: usize,
+    pub(super) device: Device,
+    pub(super) init: Init,
+    pub(super) stack: Stack,
+    pub(super) params: BTreeMap<Name, Value>,
+    pub(super) store: Option<Store>,
+    pub(super) name: Option<String>,
+    pub(super) tags: BTreeMap<Name, String>,
+    pub(super) quiet: bool,
     /// That of the run that this trainer repeats.
-    recorded_seed: Option<u64>,
+    pub(super) recorded_seed: Option<u64>,
     /// Callbacks of that run which only its program can make.
-    missing: Vec<String>,
+    pub(super) missing: Vec<String>,
 }
 
 /// What is measured beside the loss.
-enum Metrics {
+pub(super) enum Metrics {
     /// What is usual for the loss, and these.
     And(Vec<Metric>),
     /// These alone, as a run has recorded them.
@@ -374,110 +373,6 @@ impl TrainerBuilder {
         })
     }
 
-    fn check(&self, learning_rate: f64) -> Result<(), Error> {
-        let wrong = |setting, value: String, expected: &str| {
-            Err(Error::Setting { setting, value, expected: expected.to_owned() })
-        };
-        if let Some(name) = self.missing.iter().find(|name| !self.stack.contains(name)) {
-            return Err(missing("callback", name, ".with(…)"));
-        }
-        if self.loss.is_missing() {
-            return Err(missing("loss", self.loss.name(), ".loss(…)"));
-        }
-        if self.accumulate == 0 {
-            return wrong("accumulate", "0".to_owned(), "at least 1");
-        }
-        if !(learning_rate.is_finite() && learning_rate > 0.0) {
-            return wrong("learning_rate", learning_rate.to_string(), "a positive number");
-        }
-        self.feed.check(&self.data)
-    }
-
-    /// Whether what the network makes of a row, and what a row has for a target, fit each other and
-    /// the loss.
-    fn check_fit(&self, output: &[usize]) -> Result<(), Error> {
-        let wrong = |reason: String| Err(DataError::Refused { action: "train on", reason }.into());
-        let loss = self.loss.objective();
-        let takes = loss.takes();
-        let (per_row, found) = (takes.per_sample(output), self.data.targets_per_row());
-        let width = output.last().copied().unwrap_or(1);
-        let of_the_unit = matches!(self.loss, Loss::BinaryCrossEntropy(_) | Loss::PoissonNll(_));
-        match (takes, self.data.classes()) {
-            _ if of_the_unit && self.data.target_scaling().is_some() => wrong(format!(
-                "{} is of labels or counts as they are, and these targets are scaled; leave \
-                 `.scale_targets(…)` out",
-                loss.name()
-            )),
-            (TargetKind::Classes, None) => wrong(format!(
-                "{} needs classes; `.target(…)` makes a column the class",
-                loss.name()
-            )),
-            (TargetKind::Values, Some(_)) => wrong(format!(
-                "{} needs values; `.target_values(…)` makes a column the value, or several",
-                loss.name()
-            )),
-            (TargetKind::Classes, Some(classes)) if classes != width => wrong(format!(
-                "the network has {width} outputs, and the data have {classes} classes"
-            )),
-            (TargetKind::Classes, Some(_)) if per_row != found => wrong(format!(
-                "the network has outputs for {per_row} positions of a row (its output is {output:?}), \
-                 and a row has {}",
-                count(found, "class", "classes")
-            )),
-            (TargetKind::Values, None) if per_row != found => wrong(format!(
-                "the network has {}, and a row has {}",
-                count(per_row, "output", "outputs"),
-                count(found, "value", "values")
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether a network of a text cannot see the characters that it is to predict.
-    fn check_causality(&self, model: &dyn Model) -> Result<(), Error> {
-        let (true, Some(vocabulary)) = (self.data.is_of_indices(), self.data.classes()) else {
-            return Ok(());
-        };
-        let context = self.data.shape().iter().product();
-        match causality::sees_ahead(model, context, vocabulary)? {
-            None => Ok(()),
-            Some(position) => Err(DataError::Refused {
-                action: "train on",
-                reason: format!(
-                    "the network sees what it is to predict: what it says at position {position} \
-                     changes with the last of {context}; make its attention causal, its recurrent \
-                     layers of one direction, and leave out what mixes positions"
-                ),
-            }
-            .into()),
-        }
-    }
-
-    /// Whether each metric is one of what the loss takes, fits the network, and has a name of its own.
-    fn check_metrics(&self, metrics: &[Metric], output: &[usize]) -> Result<(), Error> {
-        let wrong = |value: String, expected: String| {
-            Err(Error::Setting { setting: "metric", value, expected })
-        };
-        let (loss, takes) = (self.loss.name(), self.loss.objective().takes());
-        for (at, metric) in metrics.iter().enumerate() {
-            let (name, measure) = (metric.name(), metric.measure());
-            if metric.is_missing() {
-                return Err(missing("metric", &name, ".metric(…)"));
-            }
-            if measure.takes() != takes {
-                return wrong(
-                    name,
-                    format!("one of {takes}, as {loss} is; this is one of {}", measure.takes()),
-                );
-            }
-            if metrics[..at].iter().any(|other| other.name() == name) || name == "loss" {
-                return wrong(name, "given once; there is one of this name".to_owned());
-            }
-            measure.check(output)?;
-        }
-        Ok(())
-    }
-
     fn epoch_metrics(&self, metrics: &[Metric]) -> Vec<EpochMetric> {
         let named = |name: String, direction| EpochMetric { name: name.into(), direction };
         let mut all = vec![named("train_loss".to_owned(), Direction::Minimize)];
@@ -489,15 +384,4 @@ impl TrainerBuilder {
         }
         all
     }
-}
-
-/// What a run had and only its own program has.
-fn missing(what: &str, name: &str, by: &str) -> Error {
-    Error::State(format!(
-        "the run had the {what} {name}, which only a program that has it can make; add it by `{by}`"
-    ))
-}
-
-fn count(number: usize, one: &str, several: &str) -> String {
-    if number == 1 { format!("one {one}") } else { format!("{number} {several}") }
 }

@@ -71,29 +71,24 @@ pub fn cross_validate(
     let group = group_of(data, folds, seed);
     let folds = data.folds(folds, seed)?;
     let mut runs = Vec::with_capacity(folds.len());
-    let mut scores: Vec<FoldScore> = Vec::new();
+    let mut scores: Vec<(String, Vec<f64>)> = Vec::new();
     let mut sizes = (0, 0);
     for (number, fold) in folds.iter().enumerate() {
         let builder = make(fold).tag("cross_validation", &group).tag("fold", number.to_string());
         let run = builder.build()?.fit(length)?;
         for metric in run.evaluate(Part::Validation)?.logged() {
-            match scores.iter_mut().find(|score| score.name == metric.name) {
-                Some(score) => score.folds.push(metric.value),
-                None => scores.push(FoldScore {
-                    name: metric.name.to_string(),
-                    folds: vec![metric.value],
-                    mean: f64::NAN,
-                    std: f64::NAN,
-                    interval: (f64::NAN, f64::NAN),
-                }),
+            match scores.iter_mut().find(|(name, _)| *name == metric.name) {
+                Some((_, folds)) => folds.push(metric.value),
+                None => scores.push((metric.name.to_string(), vec![metric.value])),
             }
         }
         sizes.0 += fold.part(Part::Validation).len();
         sizes.1 += fold.part(Part::Train).len();
         runs.push(run);
     }
-    scores.iter_mut().for_each(|score| score.conclude(sizes.0 as f64 / sizes.1 as f64));
-    Ok(CrossValidation { runs, scores })
+    let share = sizes.0 as f64 / sizes.1 as f64;
+    let scores = scores.into_iter().map(|(name, folds)| FoldScore::of(name, folds, share));
+    Ok(CrossValidation { runs, scores: scores.collect() })
 }
 
 /// A name for these folds and this moment.
@@ -106,14 +101,14 @@ fn group_of(data: &Dataset, folds: &KFold, seed: Seed) -> String {
 
 impl FoldScore {
     /// `share` is that of the rows to be validated on among those to be trained on.
-    fn conclude(&mut self, share: f64) {
-        let n = self.folds.len() as f64;
-        self.mean = self.folds.iter().sum::<f64>() / n;
-        let squares = self.folds.iter().map(|x| (x - self.mean).powi(2)).sum::<f64>();
-        self.std = if n > 1.0 { (squares / (n - 1.0)).sqrt() } else { f64::NAN };
+    fn of(name: String, folds: Vec<f64>, share: f64) -> Self {
+        let n = folds.len() as f64;
+        let mean = folds.iter().sum::<f64>() / n;
+        let squares = folds.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
+        let std = if n > 1.0 { (squares / (n - 1.0)).sqrt() } else { f64::NAN };
         let quantile = StudentsT::new(0.0, 1.0, n - 1.0).map_or(f64::NAN, |t| t.inverse_cdf(0.975));
-        let half = quantile * self.std * (1.0 / n + share).sqrt();
-        self.interval = (self.mean - half, self.mean + half);
+        let half = quantile * std * (1.0 / n + share).sqrt();
+        Self { name, folds, mean, std, interval: (mean - half, mean + half) }
     }
 }
 
@@ -171,14 +166,7 @@ mod tests {
 
     #[test]
     fn intervals_are_students_with_the_corrected_variance() {
-        let mut score = FoldScore {
-            name: "val_loss".into(),
-            folds: vec![0.9, 0.8, 1.0, 0.7, 0.85],
-            mean: 0.0,
-            std: 0.0,
-            interval: (0.0, 0.0),
-        };
-        score.conclude(0.25);
+        let score = FoldScore::of("val_loss".into(), vec![0.9, 0.8, 1.0, 0.7, 0.85], 0.25);
         // mean 0.85, s = 0.1118034; t(4, 0.975) = 2.7764451 (scipy.stats.t.ppf)
         let half = 2.776_445_105_2 * 0.111_803_398_9 * (0.2_f64 + 0.25).sqrt();
         assert!((score.mean - 0.85).abs() < 1e-12 && (score.std - 0.111_803_398_9).abs() < 1e-9);

@@ -7,8 +7,8 @@ use trainbook_store::Metric as Logged;
 
 use crate::Error;
 use crate::data::Numbers;
-use crate::data::{Batch, DataError, Dataset, Loader, Part, Targets};
-use crate::metric::{Metric, Tally, largest};
+use crate::data::{Batch, Batches, DataError, Dataset, Loader, Part, Targets};
+use crate::metric::{Metric, Tally};
 use crate::nn::HostTensor;
 use crate::task::{Loss, Model};
 
@@ -35,13 +35,14 @@ pub struct Evaluation {
 const ROWS_AT_ONCE: usize = 256;
 
 impl Evaluation {
-    /// Of `model` on one part of `data`.
-    pub(crate) fn of(
+    /// Of `model` on one part of `data`; `also` sees what is judged.
+    pub(super) fn of(
         model: &dyn Model,
         loss: &Loss,
         metrics: &[Metric],
         data: &Dataset,
         part: Part,
+        mut also: impl FnMut(&Judged<'_>),
     ) -> Result<Self, Error> {
         let rows = data.part(part).len();
         if rows == 0 {
@@ -55,6 +56,7 @@ impl Evaluation {
         let mean = judge(model, loss, data, part, |batch| {
             judged += batch.targets.len();
             tallies.iter_mut().for_each(|tally| tally.add(batch.outputs, batch.targets, None));
+            also(&batch);
         })?;
         let metrics = metrics.iter().zip(&tallies);
         let metrics = metrics.map(|(metric, tally)| Logged::new(metric.name(), tally.value()));
@@ -123,7 +125,7 @@ impl Judged<'_> {
 
 /// Hands over what is judged of each batch of a part, in the order of the rows; gives the mean loss,
 /// summed in f64 and divided once, so that the size of the batches does not matter.
-pub(super) fn judge(
+fn judge(
     model: &dyn Model,
     loss: &Loss,
     data: &Dataset,
@@ -172,25 +174,4 @@ pub(super) fn judge(
         });
     }
     Ok(sum / weight)
-}
-
-/// The rows whose largest output is that of their class; the first of equal outputs counts, NaN
-/// never does.
-pub fn count_correct(outputs: &[f32], width: usize, targets: &Targets) -> usize {
-    let Targets::Classes(classes) = targets else { return 0 };
-    let right = |row: &[f32], class: u32| largest(row) == Some(class as usize);
-    outputs.chunks_exact(width).zip(classes).filter(|(row, class)| right(row, **class)).count()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ties_go_to_the_first_and_nan_never_wins() {
-        let outputs = [1.0, 1.0, f32::NAN, 0.5, f32::NAN, f32::NAN];
-        let classes = |c: [u32; 3]| Targets::Classes(c.to_vec());
-        assert_eq!(count_correct(&outputs, 2, &classes([0, 1, 0])), 2);
-        assert_eq!(count_correct(&outputs, 2, &classes([1, 0, 1])), 0);
-    }
 }

@@ -261,7 +261,8 @@ impl Run {
         } else {
             Part::Validation
         };
-        let evaluation = Evaluation::of(&*self.model, &self.loss, &self.metrics, &self.data, part)?;
+        let evaluation =
+            Evaluation::of(&*self.model, &self.loss, &self.metrics, &self.data, part, |_| {})?;
         let metrics = evaluation.logged();
         Ok(metrics
             .iter()

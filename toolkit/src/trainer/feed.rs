@@ -75,17 +75,27 @@ impl Feed {
         seed: Seed,
         streams: FeedStreams,
     ) -> Result<Box<dyn Batches>, DataError> {
-        let shuffle = Some(Stream::new(seed, streams.shuffle));
-        let mut loader = Loader::new(data, Part::Train, self.batch_size, shuffle)
-            .sampling(self.sampling)?
-            .last_batch(self.last_batch);
-        if let Some(augment) = &self.augment {
-            loader = loader.augment(augment.clone(), Stream::new(seed, streams.augment))?;
-        }
+        let loader = self.loader(data, seed, streams)?;
         Ok(match self.prefetch {
             0 => Box::new(loader),
             batches => Box::new(loader.prefetch(batches)?),
         })
+    }
+
+    fn loader(
+        &self,
+        data: &Dataset,
+        seed: Seed,
+        streams: FeedStreams,
+    ) -> Result<Loader, DataError> {
+        let shuffle = Some(Stream::new(seed, streams.shuffle));
+        let loader = Loader::new(data, Part::Train, self.batch_size, shuffle)
+            .sampling(self.sampling)?
+            .last_batch(self.last_batch);
+        match &self.augment {
+            Some(augment) => loader.augment(augment.clone(), Stream::new(seed, streams.augment)),
+            None => Ok(loader),
+        }
     }
 
     /// Mixes the rows of training batch number `number`.
@@ -119,8 +129,7 @@ impl Feed {
                 self.batch_size
             ));
         }
-        let plain = Self { prefetch: 0, ..self.clone() };
-        if plain.batches(data, Seed(0), FeedStreams::TRAINING)?.batches_per_epoch() == 0 {
+        if self.loader(data, Seed(0), FeedStreams::TRAINING)?.batches_per_epoch() == 0 {
             return refuse(format!(
                 "the training part has {rows} rows, which fill no batch of {}, and LastBatch::Drop \
                  leaves such out",

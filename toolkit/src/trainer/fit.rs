@@ -295,7 +295,7 @@ impl Trainer {
         if !self.data.part(Part::Validation).is_empty() {
             let (model, loss) = (self.task.model(), &self.recipe.loss);
             let validation =
-                Evaluation::of(model, loss, &self.metrics, &self.data, Part::Validation)?;
+                Evaluation::of(model, loss, &self.metrics, &self.data, Part::Validation, |_| {})?;
             values.push(validation.loss);
             values.extend(validation.metrics.iter().map(|metric| metric.value));
         }

@@ -15,6 +15,7 @@ mod predict;
 mod rebuild;
 mod record;
 mod report;
+mod requirements;
 mod run;
 mod writing;
 
@@ -25,7 +26,7 @@ use trainbook_store::{Name, Store, Value};
 
 pub use builder::TrainerBuilder;
 pub use cross_validation::{CrossValidation, FoldScore, cross_validate};
-pub use evaluation::{Evaluation, count_correct};
+pub use evaluation::Evaluation;
 pub use export::Export;
 pub use feed::Feed;
 pub(crate) use feed::FeedStreams;

@@ -45,7 +45,7 @@ impl Predictor<'_> {
 
     fn probabilities(&self, input: &Array) -> Result<Array, Error> {
         let loss = self.loss.objective();
-        let of_labels = matches!(self.loss, Loss::BinaryCrossEntropy(_));
+        let of_labels = self.loss.is_of_labels();
         if loss.takes() == TargetKind::Values && !of_labels {
             let reason =
                 format!("{} is on values, which have no probabilities; use predict", loss.name());
@@ -55,8 +55,7 @@ impl Predictor<'_> {
         let width = outputs.shape.last().copied().unwrap_or(1).max(1);
         let Numbers::F32(logits) = &mut outputs.numbers else { return Ok(outputs) };
         if of_labels {
-            let sigmoid = |x: f32| (1.0 / (1.0 + (-f64::from(x)).exp())) as f32;
-            logits.iter_mut().for_each(|x| *x = sigmoid(*x));
+            logits.iter_mut().for_each(|x| *x = sigmoid(*x) as f32);
         } else {
             let head = Head { softmax: true, class: false };
             if let Some(probabilities) = head.apply(std::mem::take(logits), width).pop() {
@@ -134,6 +133,11 @@ impl Trainer {
     pub fn predict_proba(&self, input: &Array) -> Result<Array, Error> {
         self.predictor().probabilities(input)
     }
+}
+
+/// The probability of a label, from its logit.
+pub(super) fn sigmoid(logit: f32) -> f64 {
+    1.0 / (1.0 + (-f64::from(logit)).exp())
 }
 
 /// Rows as the network takes them.

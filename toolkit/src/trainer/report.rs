@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::evaluation::{Evaluation, Judged, judge};
+use super::evaluation::{Evaluation, Judged};
+use super::predict::sigmoid;
 use super::run::Run;
 use crate::Error;
 use crate::data::{Part, Targets};
@@ -13,7 +14,6 @@ use crate::display::table::{Align, Table};
 use crate::display::{self, Bundle};
 use crate::metric::{Bootstrap, ConfusionMatrix, Interval, ReliabilityBins, probability};
 use crate::nn::loss::TargetKind;
-use crate::task::Loss;
 
 /// How good a network is on one part of the data, and where it is wrong.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -64,20 +64,10 @@ impl Run {
     /// # Errors
     /// The part is empty, or a row cannot be read.
     pub fn report(&self, part: Part) -> Result<EvaluationReport, Error> {
-        let evaluation = self.evaluate(part)?;
         let mut all = All::default();
-        judge(self.model(), &self.loss, &self.data, part, |judged| all.add(judged))?;
+        let evaluation = self.evaluate_with(part, |judged| all.add(judged))?;
         let width = self.model.output_shape().last().copied().unwrap_or(1);
-        let Some(targets) = &all.targets else {
-            return Ok(EvaluationReport {
-                evaluation,
-                intervals: Vec::new(),
-                confusion: None,
-                calibration: None,
-                predictions: Vec::new(),
-                worst: Vec::new(),
-            });
-        };
+        let targets = &all.targets;
         let of_classes = self.loss.objective().takes() == TargetKind::Classes;
         let mut intervals = Vec::new();
         if let Some(together) = all.positions_per_row(evaluation.rows, width) {
@@ -96,7 +86,7 @@ impl Run {
             false => None,
         };
         let (confusion, calibration) = classes.unzip();
-        let labels = matches!(self.loss, Loss::BinaryCrossEntropy(_));
+        let labels = self.loss.is_of_labels();
         let predictions = match targets {
             Targets::Values(values) if !labels => {
                 let pairs = all.outputs.iter().zip(values).take(PREDICTIONS);
@@ -113,18 +103,18 @@ impl Run {
 #[derive(Default)]
 struct All {
     outputs: Vec<f32>,
-    targets: Option<Targets>,
+    targets: Targets,
     places: Vec<(usize, usize)>,
 }
 
 impl All {
-    fn add(&mut self, judged: Judged<'_>) {
+    fn add(&mut self, judged: &Judged<'_>) {
         self.outputs.extend_from_slice(judged.outputs);
         self.places.extend(judged.places());
         match (&mut self.targets, judged.targets) {
-            (Some(Targets::Classes(all)), Targets::Classes(more)) => all.extend_from_slice(more),
-            (Some(Targets::Values(all)), Targets::Values(more)) => all.extend_from_slice(more),
-            (targets, more) => *targets = Some(more.clone()),
+            (Targets::Classes(all), Targets::Classes(more)) => all.extend_from_slice(more),
+            (Targets::Values(all), Targets::Values(more)) => all.extend_from_slice(more),
+            (all, more) => *all = more.clone(),
         }
     }
 
@@ -185,8 +175,7 @@ impl All {
 
 /// The value, or the probability of a label.
 fn predicted(output: f32, labels: bool) -> f64 {
-    let output = f64::from(output);
-    if labels { 1.0 / (1.0 + (-output).exp()) } else { output }
+    if labels { sigmoid(output) } else { f64::from(output) }
 }
 
 impl EvaluationReport {

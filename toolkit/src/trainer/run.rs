@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use trainbook_callbacks::StopReason;
 use trainbook_store::{Metric, RunEvent, RunId, RunWriter, StoreError};
 
-use super::evaluation::Evaluation;
+use super::evaluation::{Evaluation, Judged};
 use crate::Error;
 use crate::data::{Dataset, Part};
 use crate::display::{self, Bundle};
@@ -89,7 +89,16 @@ impl Run {
 
     /// Loss and metrics on one part of the data; recorded with the run.
     pub fn evaluate(&self, part: Part) -> Result<Evaluation, Error> {
-        let evaluation = Evaluation::of(&*self.model, &self.loss, &self.metrics, &self.data, part)?;
+        self.evaluate_with(part, |_| {})
+    }
+
+    pub(super) fn evaluate_with(
+        &self,
+        part: Part,
+        also: impl FnMut(&Judged<'_>),
+    ) -> Result<Evaluation, Error> {
+        let (model, data) = (&*self.model, &self.data);
+        let evaluation = Evaluation::of(model, &self.loss, &self.metrics, data, part, also)?;
         self.record(RunEvent::Evaluation { part: part.to_string(), metrics: evaluation.logged() });
         Ok(evaluation)
     }

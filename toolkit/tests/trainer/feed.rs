@@ -34,7 +34,7 @@ fn augment() -> Augment {
     Augment::series().jitter(0.1).time_shift(3)
 }
 
-fn weights(run: &Run) -> String {
+fn weights_of(run: &Run) -> String {
     run.weights_sha256()
 }
 
@@ -46,17 +46,17 @@ fn augmented_runs_are_the_same_read_ahead_or_not_and_from_their_record() {
     let fit = |builder: TrainerBuilder| builder.build().unwrap().fit(Epochs(3)).unwrap();
     let plain = fit(on_waves(&data));
     let run = fit(on_waves(&data).augment(augment()).store(&store));
-    assert_ne!(weights(&run), weights(&plain));
+    assert_ne!(weights_of(&run), weights_of(&plain));
     for batches in [1, 4] {
         assert_eq!(
-            weights(&fit(on_waves(&data).augment(augment()).prefetch(batches))),
-            weights(&run)
+            weights_of(&fit(on_waves(&data).augment(augment()).prefetch(batches))),
+            weights_of(&run)
         );
     }
     let stored = store.run(&run.id().unwrap().to_string()).unwrap();
     assert_eq!(stored.recipe().unwrap().feed.augment, Some(augment()));
     let again = stored.trainer_on(&data, &Kinds::standard()).unwrap().quiet();
-    assert_eq!(weights(&fit(again)), weights(&run));
+    assert_eq!(weights_of(&fit(again)), weights_of(&run));
     assert_eq!(stored.summary.params["augment"].to_string(), "jitter, time_shift");
 
     let refused = builder(&clouds(), 1).augment(augment()).build().err().unwrap().to_string();
@@ -67,10 +67,10 @@ fn augmented_runs_are_the_same_read_ahead_or_not_and_from_their_record() {
 fn rows_are_drawn_as_the_trainer_says() {
     let data = clouds();
     let fit = |builder: TrainerBuilder| builder.build().unwrap().fit(Epochs(2)).unwrap();
-    let plain = weights(&fit(builder(&data, 1)));
+    let plain = weights_of(&fit(builder(&data, 1)));
     let balanced = fit(builder(&data, 1).sampling(Sampling::Balanced));
-    assert_ne!(weights(&balanced), plain);
-    assert_eq!(weights(&fit(builder(&data, 1).sampling(Sampling::Shuffled))), plain);
+    assert_ne!(weights_of(&balanced), plain);
+    assert_eq!(weights_of(&fit(builder(&data, 1).sampling(Sampling::Shuffled))), plain);
     let error = builder(&data, 1).sampling(Sampling::Weighted).build().err().unwrap().to_string();
     assert!(error.contains("weights"), "{error}");
     // Whoever has the weight 0 is never drawn: the network cannot learn the third class.
@@ -88,6 +88,9 @@ fn rows_are_drawn_as_the_trainer_says() {
         run.history().last().unwrap().step / 2
     };
     assert_eq!([LastBatch::Keep, LastBatch::Drop, LastBatch::Fill].map(batches), [5, 4, 5]);
+    let filled = builder(&data, 1).batch_size(71).last_batch(LastBatch::Fill).build();
+    let error = filled.err().unwrap().to_string();
+    assert!(error.contains("70 rows, and LastBatch::Fill would repeat them"), "{error}");
     let too_large = builder(&data, 1).batch_size(71).last_batch(LastBatch::Drop).build();
     let error = too_large.err().unwrap().to_string();
     assert!(error.contains("70 rows, which fill no batch of 71"), "{error}");
@@ -105,6 +108,9 @@ fn folds_give_runs_of_one_group_with_a_mean_and_an_interval() {
     let accuracy = found.score("val_accuracy").unwrap();
     let mean = accuracy.folds.iter().sum::<f64>() / 4.0;
     assert!((accuracy.mean - mean).abs() < 1e-12 && mean > 0.6, "{found}");
+    // Student's t of 3 degrees of freedom at 0.975, and a third as many rows as are trained on.
+    let half = 3.182_446_305 * accuracy.std * (0.25_f64 + 25.0 / 75.0).sqrt();
+    assert!((accuracy.interval.1 - mean - half).abs() < 2e-3 * half.max(1e-9), "{found}");
     assert!(accuracy.interval.0 < mean && mean < accuracy.interval.1, "{found}");
     let summary = |run: &Run| store.run(&run.id().unwrap().to_string()).unwrap().summary.clone();
     let group = summary(&found.runs[0]).tags["cross_validation"].clone();
@@ -120,4 +126,30 @@ fn folds_give_runs_of_one_group_with_a_mean_and_an_interval() {
     assert_eq!(rows, (0..100).collect::<Vec<_>>());
     let text = found.to_string();
     assert!(text.contains("val_loss") && text.contains("95 % from"), "{text}");
+}
+
+#[test]
+fn how_rows_are_drawn_is_recorded_and_a_dev_run_leaves_it_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    // The first rows have no weight, so that a few of them could not be drawn from.
+    let weights = (0..100).map(|row| if row < 60 { 0.0 } else { 1.0 }).collect();
+    let data = clouds().weights(weights).unwrap();
+    let make = || {
+        let builder = builder(&data, 1).sampling(Sampling::Weighted).last_batch(LastBatch::Drop);
+        builder.store(&store).build().unwrap()
+    };
+    let expected = make().fit(Epochs(2)).unwrap();
+    let mut trainer = make();
+    trainer.dev_run(1).unwrap();
+    let run = trainer.fit(Epochs(2)).unwrap();
+    assert_eq!(weights_of(&run), weights_of(&expected));
+    let stored = store.run(&run.id().unwrap().to_string()).unwrap();
+    let param = |name: &str| stored.summary.params[name].to_string();
+    assert_eq!([param("sampling"), param("last_batch")], ["weighted", "drop"]);
+    let balanced = builder(&clouds(), 1).sampling(Sampling::Balanced).store(&store);
+    let run = balanced.last_batch(LastBatch::Fill).build().unwrap().fit(Epochs(1)).unwrap();
+    let stored = store.run(&run.id().unwrap().to_string()).unwrap();
+    let param = |name: &str| stored.summary.params[name].to_string();
+    assert_eq!([param("sampling"), param("last_batch")], ["balanced", "fill"]);
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use trainbook::callbacks::{Counters, Moment};
-use trainbook::data::{Batch, Loader};
+use trainbook::data::{Batch, Batches, Loader};
 use trainbook::nn::{Describe, Init, Sample};
 use trainbook::optim::Optimizer;
 use trainbook::prelude::*;

@@ -120,6 +120,10 @@ fn a_report_says_where_a_network_is_wrong() {
     let Some(Targets::Values(prices)) = data.targets() else { panic!("prices are values") };
     let predicted = run.predict_on(&data.raw(&[row]).unwrap()).unwrap().floats()[0];
     assert!((f64::from((predicted - prices[row]).abs()) - errors[0]).abs() < 1e-2);
+    let first = data.part(Part::Validation)[0];
+    let predicted = run.predict_on(&data.raw(&[first]).unwrap()).unwrap().floats()[0];
+    let (x, y) = report.predictions[0];
+    assert!((x - f64::from(predicted)).abs() < 1e-2 && (y - f64::from(prices[first])).abs() < 1e-2);
     assert!(report.view().html.contains("<img"));
 
     // Of classes: the table, the matrix and the probabilities.
@@ -129,7 +133,10 @@ fn a_report_says_where_a_network_is_wrong() {
     let confusion = report.confusion.as_ref().unwrap();
     assert_eq!(confusion.total(), 70.0);
     assert_eq!(Some(confusion.accuracy()), report.evaluation.accuracy());
-    assert!(report.calibration.as_ref().unwrap().expected_error() < 1.0);
+    let bins = &report.calibration.as_ref().unwrap().bins;
+    assert_eq!(bins.iter().map(|bin| bin.rows).sum::<f64>(), 70.0);
+    let right = bins.iter().filter(|bin| bin.rows > 0.0).map(|bin| bin.accuracy() * bin.rows);
+    assert!((right.sum::<f64>() / 70.0 - confusion.accuracy()).abs() < 1e-9);
     let worst = &report.worst[0];
     assert!(worst.error > 0.5 && worst.target != worst.predicted, "{worst:?}");
     let text = report.to_string();
@@ -177,4 +184,90 @@ fn classes_keep_their_names() {
     let path = folder.path().join("towns.onnx");
     run.export(&path).unwrap();
     assert!(trainbook::onnx::overview(&path).unwrap().to_string().contains("Köln"));
+}
+
+/// Four positions a row: the class is whether the number there is positive, and 2 where it does not
+/// count.
+fn sequences(ignored: impl Fn(usize, usize) -> bool) -> Dataset {
+    let (mut values, mut classes) = (Vec::new(), Vec::new());
+    for row in 0..40 {
+        let mut draws = Stream::new(Seed(0), "sequences").at(0, row as u64);
+        for position in 0..4 {
+            let x = draws.normal();
+            values.extend([x as f32, draws.normal() as f32]);
+            classes.push(if ignored(row, position) { 2 } else { i64::from(x > 0.0) });
+        }
+    }
+    let data = Dataset::from_arrays(
+        "sequences",
+        Array::f32([40, 4, 2], values),
+        Array::i64([40, 4], classes),
+    );
+    data.unwrap().split(Split::in_order(0.5, 0.5, 0.0), Seed(1)).unwrap()
+}
+
+fn of_sequences(data: &Dataset, ignore: Option<i64>) -> Run {
+    let net = Sequential::new().linear(8).relu().linear(3);
+    let loss = CrossEntropy { ignore_index: ignore, ..CrossEntropy::default() };
+    let trainer = Trainer::classifier(data, net).loss(loss).seed(1).quiet();
+    trainer.build().unwrap().fit(Epochs(3)).unwrap()
+}
+
+#[test]
+fn a_report_of_sequences_names_positions_and_draws_rows_whole() {
+    // The first position of every row does not count, so that each has three that do.
+    let data = sequences(|row, position| position == 0 || (row, position) == (5, 3));
+    let run = of_sequences(&data, Some(2));
+    let report = run.report(Part::Validation).unwrap();
+    assert_eq!(report.evaluation.judged, 60);
+    let Some(Targets::Classes(classes)) = data.targets() else { panic!("these are classes") };
+    for worst in &report.worst {
+        assert!(worst.position > 0 && data.part(Part::Validation).contains(&worst.row));
+        let logits = run.predict_on(&data.raw(&[worst.row]).unwrap()).unwrap();
+        let logits = &logits.floats()[3 * worst.position..][..3];
+        let class = classes[4 * worst.row + worst.position];
+        assert_eq!(worst.target, class.to_string());
+        let error = 1.0 - metric::probability(logits, class as usize);
+        assert!((worst.error - error).abs() < 1e-6, "{worst:?}, {error}");
+    }
+    // Rows are drawn whole: the three positions of each together.
+    let rows = data.part(Part::Validation);
+    let outputs = run.predict_on(&data.raw(rows).unwrap()).unwrap();
+    let counts = |at: &usize| !at.is_multiple_of(4);
+    let logits = outputs.floats().chunks(3).enumerate().filter(|(at, _)| counts(at));
+    let logits = logits.flat_map(|(_, logits)| logits.to_vec()).collect::<Vec<_>>();
+    let targets = rows.iter().flat_map(|row| &classes[4 * row + 1..4 * row + 4]).copied();
+    let expected = metric::Bootstrap::new(run.seed()).together(3);
+    let expected = expected
+        .interval(&metric::Accuracy.into(), &logits, 3, &Targets::Classes(targets.collect()))
+        .unwrap();
+    assert_eq!(report.interval("accuracy").unwrap(), expected);
+
+    // In the training part row 5 has fewer that count, and no interval is right.
+    let report = run.report(Part::Train).unwrap();
+    assert_eq!((report.evaluation.judged, report.intervals.len()), (59, 0));
+    // Where nothing counts there is nothing to report.
+    let data = sequences(|row, position| row >= 20 || position == 0);
+    let report = of_sequences(&data, Some(2)).report(Part::Validation).unwrap();
+    assert!(report.worst.is_empty() && report.intervals.is_empty());
+}
+
+#[test]
+fn a_report_of_labels_speaks_of_probabilities() {
+    let mut draws = Stream::new(Seed(0), "labels").at(0, 0);
+    let values: Vec<f32> = (0..60).map(|_| draws.normal() as f32).collect();
+    let labels = values.iter().map(|x| f32::from(u8::from(*x > 0.0))).collect();
+    let (input, labels) = (Array::f32([30, 2], values), Array::f32([30, 2], labels));
+    let data = Dataset::from_arrays("labels", input.clone(), labels.clone()).unwrap();
+    let trainer = Trainer::regressor(&data, Sequential::new().linear(2)).seed(1).quiet();
+    let trainer = trainer.loss(BinaryCrossEntropy::default());
+    let run = trainer.build().unwrap().fit(Epochs(5)).unwrap();
+    let report = run.report(Part::Train).unwrap();
+    let probabilities = run.predict_proba(&input).unwrap();
+    for worst in &report.worst {
+        let at = 2 * worst.row + worst.position;
+        let off = (probabilities.floats()[at] - labels.floats()[at]).abs();
+        assert!((worst.error - f64::from(off)).abs() < 1e-6, "{worst:?}, {off}");
+    }
+    assert!(report.predictions.is_empty() && report.worst.iter().all(|worst| worst.error < 1.0));
 }

@@ -9,7 +9,6 @@ use trainbook::data::{Array, ColumnEncoding, DataError, Dataset};
 use trainbook::history::Store;
 use trainbook::nn::layer::Kinds;
 use trainbook::onnx::Head;
-use trainbook::task::Loss;
 use trainbook::trainer::RunRecipe;
 
 use crate::{Shared, output};
@@ -43,7 +42,7 @@ pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Res
     let stored = Store::from(shared.open_store()?).run(&run)?;
     let RunRecipe { data: recipe, loss, .. } = stored.recipe()?;
     let data = recipe.make()?;
-    let labels = matches!(loss, Loss::BinaryCrossEntropy(_));
+    let labels = loss.is_of_labels();
     if data.is_of_indices() {
         let reason = "it is a text, and rows of a CSV file are numbers".to_owned();
         return Err(DataError::Refused { action: "predict rows of", reason }.into());
@@ -74,14 +73,10 @@ pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Res
     let mut written = csv.write_record(header(&data, labels, probabilities));
     for batch in features.chunks(BATCH * data.width()) {
         let count = batch.len() / data.width();
-        let outputs = match labels {
-            true => {
-                let shape = std::iter::once(count).chain(data.shape().iter().copied());
-                let input = Array::f32(shape.collect::<Vec<_>>(), batch.to_vec());
-                run.predict_proba(&input)?.floats().to_vec()
-            }
-            false => run.predict(batch, count)?,
-        };
+        let shape = std::iter::once(count).chain(data.shape().iter().copied());
+        let input = Array::f32(shape.collect::<Vec<_>>(), batch.to_vec());
+        let outputs = if labels { run.predict_proba(&input) } else { run.predict_on(&input) }?;
+        let outputs = outputs.floats().to_vec();
         for line in lines(outputs, count, classes, probabilities) {
             written = written.and_then(|()| csv.write_record(&line));
         }

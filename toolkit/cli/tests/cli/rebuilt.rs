@@ -206,3 +206,42 @@ fn a_raw_file_is_predicted_as_it_stands() {
         place.refuses(&args, words);
     }
 }
+
+#[test]
+fn several_values_and_labels_have_a_column_each() {
+    let place = Place::new();
+    let mut csv = String::from("a,b,x,y\n");
+    for row in 0..60_i32 {
+        let (a, b) = (row % 7 - 3, row % 5 - 2);
+        csv += &format!("{a},{b},{},{}\n", u8::from(a > 0), u8::from(b > 0));
+    }
+    fs::write(place.path("rows.csv"), &csv).unwrap();
+    let data = || Dataset::csv(place.path("rows.csv")).unwrap();
+    let store = Store::open(place.path("store")).unwrap();
+    let answer = |trainer: trainbook::trainer::TrainerBuilder| {
+        let run = trainer.seed(1).learning_rate(0.05).quiet().store(&store);
+        let run = run.build().unwrap().fit(Epochs(40)).unwrap();
+        let id = run.id().unwrap().to_string();
+        fs::write(place.path("new.csv"), "b,a\n2,-3\n-2,3\n").unwrap();
+        let shown = place.text(&["runs", "predict", &id, "new.csv", "--store", "store"]);
+        let mut lines = shown.lines().map(str::to_owned);
+        let header = lines.next().unwrap();
+        let rows: Vec<Vec<f64>> =
+            lines.map(|line| line.split(',').map(|x| x.parse().unwrap()).collect()).collect();
+        (header, rows)
+    };
+    let both = data().target_values(["x", "y"]).unwrap();
+    let net = || Sequential::new().linear(2);
+    let (header, values) = answer(Trainer::regressor(&both, net()));
+    assert_eq!(header, "value_0,value_1");
+    assert!(values[0][0] < values[0][1] && values[1][0] > values[1][1], "{values:?}");
+    let labels = || BinaryCrossEntropy::default();
+    let (header, shares) = answer(Trainer::regressor(&both, net()).loss(labels()));
+    assert_eq!(header, "probability_0,probability_1");
+    assert!(shares.iter().flatten().all(|p| (0.0..=1.0).contains(p)), "{shares:?}");
+    assert!(shares[0][0] < 0.2 && shares[0][1] > 0.8, "{shares:?}");
+    let one = data().ignore("y").unwrap().target_values("x").unwrap();
+    let net = Sequential::new().linear(1);
+    let (header, shares) = answer(Trainer::regressor(&one, net).loss(labels()));
+    assert!(header == "probability" && shares[1][0] > 0.8, "{header} {shares:?}");
+}

@@ -278,3 +278,91 @@ fn a_preview_shows_what_training_sees() {
     let error = data.preview_augmented(3, &series(), Seed(3), 4).unwrap_err().to_string();
     assert!(error.contains("no row 3"), "{error}");
 }
+
+/// What a step makes of one row, epoch after epoch.
+fn drawn(augment: &Augment, shape: &[usize], row: &[f32], epochs: u64) -> Vec<Vec<f32>> {
+    let shape = [&[1], shape].concat();
+    augment.check(&shape[1..], false).unwrap();
+    let one = |epoch| {
+        let mut batch = Batch {
+            input: Array::f32(&shape[..], row.to_vec()),
+            targets: Targets::Classes(vec![0]),
+            samples: vec![3],
+            mixed: None,
+        };
+        augment.apply(&mut batch, &Stream::new(Seed(2), "augment"), epoch);
+        batch.input.floats().to_vec()
+    };
+    (0..epochs).map(one).collect()
+}
+
+/// Where what is in the middle comes from, seen from there: rows and columns, of a picture that has
+/// its own pixels' numbers.
+fn moves(augment: &Augment, height: usize, width: usize) -> std::collections::BTreeSet<(i32, i32)> {
+    let row: Vec<f32> = (0..height * width).map(|at| at as f32 + 1.0).collect();
+    let shape: &[usize] = if height > 1 { &[1, height, width] } else { &[1, width] };
+    let middle = (height / 2) * width + width / 2;
+    let from = |row: Vec<f32>| {
+        let at = row[middle].round() as usize - 1;
+        let seen = |at: usize, side: usize| at as i32 - (side / 2) as i32;
+        (seen(at / width, height), seen(at % width, width))
+    };
+    drawn(augment, shape, &row, 3000).into_iter().map(from).collect()
+}
+
+#[test]
+fn places_are_drawn_as_far_as_was_said() {
+    let all = |y: i32, x: i32| {
+        (-y..=y).flat_map(|down| (-x..=x).map(move |right| (down, right))).collect()
+    };
+    assert_eq!(moves(&Augment::images().crop(3), 9, 9), all(3, 3));
+    assert_eq!(moves(&Augment::series().time_shift(4), 1, 21), all(0, 4));
+    // A fifth of 15 columns, and of 5 rows.
+    let moved = Affine { degrees: 0.0, translate: [0.2; 2], scale: [1.0; 2], shear: [0.0; 2] };
+    assert_eq!(moves(&Augment::images().affine(moved), 5, 15), all(1, 3));
+
+    // On a slope, what stands 3 below the middle comes from 3 sin(angle) beside it.
+    let slope: Vec<f32> = (0..81).map(|at| (at % 9) as f32 - 4.0).collect();
+    let turned = drawn(&Augment::images().rotate(10.0), &[1, 9, 9], &slope, 3000);
+    let widest = turned.iter().map(|row| row[7 * 9 + 4].abs()).fold(0.0, f32::max);
+    let most = 3.0 * 10.0_f32.to_radians().sin();
+    assert!((0.97..1.001).contains(&(widest / most)), "{widest}, {most}");
+}
+
+#[test]
+fn sizes_are_drawn_as_wide_as_was_said() {
+    let spread = |augment: Augment, value: f32| {
+        let all = drawn(&augment, &[1, 16], &[value; 16], 2000).concat();
+        let mean = all.iter().sum::<f32>() / all.len() as f32;
+        let squares = all.iter().map(|x| (x - mean).powi(2)).sum::<f32>();
+        (mean, (squares / all.len() as f32).sqrt())
+    };
+    let near = |(mean, std): (f32, f32), expected: (f32, f32)| {
+        assert!((mean - expected.0).abs() < 0.03, "{mean}, {expected:?}");
+        assert!((std / expected.1 - 1.0).abs() < 0.1, "{std}, {expected:?}");
+    };
+    near(spread(Augment::series().jitter(0.5), 0.0), (0.0, 0.5));
+    near(spread(Augment::series().scale(0.3), 1.0), (1.0, 0.3));
+    let [narrow, wide] =
+        [0.1, 0.4].map(|sigma| spread(Augment::series().magnitude_warp(sigma), 1.0).1);
+    assert!((wide / narrow - 4.0).abs() < 0.4, "{narrow} {wide}");
+    let slope: Vec<f32> = (0..16).map(|at| at as f32).collect();
+    let [narrow, wide] = [0.05, 0.2].map(|sigma| {
+        let rows = drawn(&Augment::series().time_warp(sigma), &[1, 16], &slope, 2000);
+        rows.iter().map(|row| (row[8] - 8.0).abs()).sum::<f32>() / 2000.0
+    });
+    assert!((wide / narrow - 4.0).abs() < 0.8, "{narrow} {wide}");
+
+    let none = ColourJitter { brightness: 0.0, contrast: 0.0, saturation: 0.0, hue: 0.0 };
+    let factors = |jitter: ColourJitter, of: fn(&[f32]) -> f32| {
+        let augment = Augment::images().colour_jitter(jitter);
+        let rows = drawn(&augment, &[1, 1, 2], &[1.0, 3.0], 2000);
+        let all = rows.iter().map(|row| of(row));
+        (all.clone().fold(f32::INFINITY, f32::min), all.fold(f32::NEG_INFINITY, f32::max))
+    };
+    let (low, high) = factors(ColourJitter { brightness: 0.4, ..none }, |row| row[0]);
+    assert!((0.6..0.61).contains(&low) && (1.39..=1.4).contains(&high), "{low} {high}");
+    let contrast = ColourJitter { contrast: 0.3, ..none };
+    let (low, high) = factors(contrast, |row| (row[1] - row[0]) / 2.0);
+    assert!((0.699..0.71).contains(&low) && (1.29..1.301).contains(&high), "{low} {high}");
+}

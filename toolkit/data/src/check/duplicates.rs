@@ -75,26 +75,15 @@ impl Duplicates {
 
     /// How many rows each part shares with another.
     pub(super) fn shared(&self, data: &Dataset) -> Vec<SharedRows> {
-        let mut part_of = vec![Part::Train; data.len()];
-        for part in Part::ALL {
-            data.part(part).iter().for_each(|&row| part_of[row] = part);
-        }
         let pairs = [
             (Part::Validation, Part::Train),
             (Part::Test, Part::Train),
             (Part::Test, Part::Validation),
         ];
-        let count =
-            |group: &Vec<usize>, part| group.iter().filter(|&&row| part_of[row] == part).count();
-        let leak = |&(part, also_in): &(Part, Part)| {
-            let rows = self
-                .0
-                .iter()
-                .filter(|group| count(group, also_in) > 0)
-                .map(|group| count(group, part))
-                .sum();
+        let leak = |(part, also_in)| {
+            let rows = self.rows(data, part, also_in).len();
             SharedRows { part, rows, also_in }
         };
-        pairs.iter().map(leak).filter(|shared| shared.rows > 0).collect()
+        pairs.into_iter().map(leak).filter(|shared| shared.rows > 0).collect()
     }
 }

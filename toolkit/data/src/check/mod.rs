@@ -64,8 +64,7 @@ impl Dataset {
     /// what is out of scale, constant, rare or a mere row number. Each [`Finding`] says how much of
     /// it there is, which rows show it, and what mends it.
     ///
-    /// Takes milliseconds for thousands of rows, and for a million rows of 64 numbers (256 MB) about 4
-    /// seconds and 100 MB beside them. What needs more than a few passes looks at samples of at most
+    /// Takes milliseconds for thousands of rows and seconds for a million of 64 numbers. What needs more than a few passes looks at samples of at most
     /// 4096 rows a part, drawn by the stream "check". A row that cannot be read is a finding too,
     /// and then the only one.
     pub fn check(&self) -> DataReport {

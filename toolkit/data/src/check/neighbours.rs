@@ -1,6 +1,7 @@
 //! The nearest rows.
 
 use super::seen::Sample;
+use crate::normalize::inverse;
 use crate::report::FeatureSummary;
 
 /// So many multiplications are worth a look at neighbours.
@@ -44,9 +45,8 @@ pub(super) fn scales(sample: &Sample, features: &[FeatureSummary]) -> Vec<(f32, 
         }
     }
     let scale = |((mean, variance), feature): ((f64, f64), &FeatureSummary)| {
-        let std = variance.sqrt();
-        let varies = !feature.constant && std > mean.abs() * f64::from(f32::EPSILON);
-        (mean as f32, if varies { (1.0 / std) as f32 } else { 0.0 })
+        let scale = inverse(variance.sqrt(), mean).filter(|_| !feature.constant);
+        (mean as f32, scale.unwrap_or(0.0))
     };
     moments.into_iter().zip(features).map(scale).collect()
 }

@@ -5,7 +5,7 @@ use crate::fingerprint::Fold;
 use crate::normalize::Moments;
 use crate::report::{ClassCount, FeatureSummary};
 use crate::source::Tokens;
-use crate::{Batch, DataError, Dataset, Loader, Part, Targets};
+use crate::{Batch, Batches, DataError, Dataset, Loader, Part, Targets};
 use trainbook_core::random::{Seed, Stream};
 
 /// What all rows have said beside range and spread.

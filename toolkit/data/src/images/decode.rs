@@ -20,7 +20,7 @@ pub(crate) fn decode(
     let turned = orientation(&mut decoder);
     let mut image = DynamicImage::from_decoder(decoder).map_err(|e| undecodable(path, e))?;
     image.apply_orientation(turned);
-    let image = image.to_rgb8();
+    let image = image.into_rgb8();
     match options.colours {
         Colours::Rgb => finish(path, options, image),
         Colours::Grey => finish(
@@ -118,8 +118,11 @@ fn finish<P: Pixel<Subpixel = u8> + 'static>(
     let size = [image.height() as usize, image.width() as usize];
     let channels = usize::from(P::CHANNEL_COUNT);
     let bytes = image.into_raw();
-    let planes = (0..channels).flat_map(|channel| bytes.iter().skip(channel).step_by(channels));
-    Ok((planes.copied().collect(), size))
+    let mut planes = Vec::with_capacity(bytes.len());
+    for channel in 0..channels {
+        planes.extend(bytes.chunks_exact(channels).map(|pixel| pixel[channel]));
+    }
+    Ok((planes, size))
 }
 
 fn side(pixels: usize) -> u32 {

@@ -1,18 +1,16 @@
 //! MNIST's files.
 
-use std::io::{Error as IoError, ErrorKind, Read};
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-
-use crate::dataset::{count_classes, numbered};
+use crate::from_memory::{count_classes, numbered};
 use crate::recipe::absolute;
 use crate::source::Memory;
+use crate::table::read_bytes;
 use crate::{DataError, Dataset, Origin, Targets};
 
 impl Dataset {
-    /// Reads images and their labels from two files in the format of [MNIST], of bytes, also gzipped
-    /// (recognised by content, not by name). Rows are `[1, height, width]`, of numbers from 0 to 255.
+    /// Reads images and their labels from two files in the format of [MNIST], of bytes, also
+    /// compressed (recognised by content, not by name). Rows are `[1, height, width]`, of numbers from 0 to 255.
     ///
     /// [MNIST]: http://yann.lecun.com/exdb/mnist/
     ///
@@ -46,12 +44,11 @@ impl Dataset {
                 return wrong(labels_path, &format!("label {}", gap.row), reason);
             }
         };
-        let width_of_row = height * width;
         Self::from_source(Memory {
             origin: Origin::Idx { images: absolute(path), labels: absolute(labels_path) },
             name: path.display().to_string(),
             shape: vec![1, height, width],
-            feature_names: (0..width_of_row).map(|feature| feature.to_string()).collect(),
+            feature_names: numbered(height * width),
             features: pixels.into_iter().map(f32::from).collect(),
             targets: Targets::Classes(labels),
             targets_per_row: 1,
@@ -66,8 +63,7 @@ fn read<const DIMS: usize>(path: &Path) -> Result<([usize; DIMS], Vec<u8>), Data
     let wrong = |place: &str, reason: String| {
         Err(DataError::File { path: path.to_owned(), place: place.to_owned(), reason })
     };
-    let mut bytes =
-        plain(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
+    let mut bytes = read_bytes(path, "IDX file")?;
     let header = 4 + 4 * DIMS;
     let magic = [0, 0, 8, DIMS as u8];
     if bytes.len() < header || bytes[..4] != magic {
@@ -92,23 +88,4 @@ fn read<const DIMS: usize>(path: &Path) -> Result<([usize; DIMS], Vec<u8>), Data
     }
     bytes.drain(..header);
     Ok((sizes, bytes))
-}
-
-/// A file's bytes, unpacked if they are gzipped.
-fn plain(path: &Path) -> Result<Vec<u8>, IoError> {
-    let bytes = std::fs::read(path)?;
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(bytes);
-    }
-    let mut plain = Vec::new();
-    match MultiGzDecoder::new(&bytes[..]).read_to_end(&mut plain) {
-        Ok(_) => Ok(plain),
-        Err(e) => {
-            let what = match e.kind() {
-                ErrorKind::UnexpectedEof => "ends too early".to_owned(),
-                _ => format!("is damaged ({e})"),
-            };
-            Err(IoError::new(e.kind(), format!("its gzip data {what}; fetch the file again")))
-        }
-    }
 }

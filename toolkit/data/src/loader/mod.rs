@@ -7,8 +7,6 @@ mod position;
 mod prefetch;
 mod sampling;
 
-use std::collections::BTreeMap;
-
 use super::{Augment, Batch, DataError, Dataset, Part};
 use sampling::Pool;
 use trainbook_core::random::Stream;
@@ -22,43 +20,16 @@ pub trait Batches {
     /// How many batches an epoch has.
     fn batches_per_epoch(&self) -> usize;
 
-    /// Begins epoch number `epoch`, wherever the last one stopped.
+    /// Begins epoch number `epoch`, wherever the last one stopped. Before the first call there is no
+    /// batch.
     fn start(&mut self, epoch: u64);
 
-    /// Fills `batch` with the next rows. At the end of the epoch `batch` is left as it is and the
+    /// Fills `batch` with the epoch's next rows, normalised. At the end of the epoch `batch` is left as it is and the
     /// answer is false.
     ///
     /// # Errors
     /// A row cannot be read.
     fn next(&mut self, batch: &mut Batch) -> Result<bool, DataError>;
-}
-
-impl Batches for Loader {
-    fn batches_per_epoch(&self) -> usize {
-        self.batches_per_epoch()
-    }
-
-    fn start(&mut self, epoch: u64) {
-        self.start(epoch);
-    }
-
-    fn next(&mut self, batch: &mut Batch) -> Result<bool, DataError> {
-        self.next(batch)
-    }
-}
-
-impl Batches for Prefetch {
-    fn batches_per_epoch(&self) -> usize {
-        self.batches_per_epoch()
-    }
-
-    fn start(&mut self, epoch: u64) {
-        self.start(epoch);
-    }
-
-    fn next(&mut self, batch: &mut Batch) -> Result<bool, DataError> {
-        self.next(batch)
-    }
 }
 
 /// Hands out the rows of one [`Part`] in batches. An epoch sees each row exactly once and its last
@@ -143,45 +114,6 @@ impl Loader {
         Ok(self)
     }
 
-    /// How many batches an epoch has.
-    pub fn batches_per_epoch(&self) -> usize {
-        let rows = self.data.part(self.part).len();
-        match self.last {
-            LastBatch::Keep | LastBatch::Fill => rows.div_ceil(self.batch_size),
-            LastBatch::Drop => rows / self.batch_size,
-        }
-    }
-
-    /// Begins epoch number `epoch`, wherever the last one stopped. Before the first call there is
-    /// no batch.
-    pub fn start(&mut self, epoch: u64) {
-        self.order.clear();
-        self.order.extend_from_slice(self.data.part(self.part));
-        if let Some(stream) = &self.shuffle {
-            self.pool.draw(&mut self.order, &mut stream.at(epoch, 0));
-        }
-        let whole = self.batches_per_epoch().saturating_mul(self.batch_size);
-        match self.last {
-            LastBatch::Keep => {}
-            LastBatch::Drop => self.order.truncate(whole),
-            LastBatch::Fill => {
-                let rows = self.order.len();
-                (rows..whole).for_each(|at| self.order.push(self.order[at - rows]));
-            }
-        }
-        (self.epoch, self.at) = (epoch, 0);
-        self.times.clear();
-        let again = !matches!(self.pool, Pool::Shuffled) || self.last == LastBatch::Fill;
-        if again && self.augment.is_some() {
-            let mut seen = BTreeMap::new();
-            for &row in &self.order {
-                let times = seen.entry(row).or_insert(0);
-                self.times.push(*times);
-                *times += 1;
-            }
-        }
-    }
-
     /// Where it stands: which epoch was started, and how many batches of it have been handed out.
     /// Before the first epoch that is the beginning of epoch 0.
     pub fn position(&self) -> LoaderPosition {
@@ -210,13 +142,45 @@ impl Loader {
         let most = self.batches_per_epoch().max(1);
         Prefetch::new(self, batches.clamp(1, most))
     }
+}
 
-    /// Fills `batch` with the epoch's next rows, normalised. At the end of the epoch `batch` is
-    /// left as it is and the answer is false.
-    ///
-    /// # Errors
-    /// A row cannot be read.
-    pub fn next(&mut self, batch: &mut Batch) -> Result<bool, DataError> {
+impl Batches for Loader {
+    fn batches_per_epoch(&self) -> usize {
+        let rows = self.data.part(self.part).len();
+        match self.last {
+            LastBatch::Keep | LastBatch::Fill => rows.div_ceil(self.batch_size),
+            LastBatch::Drop => rows / self.batch_size,
+        }
+    }
+
+    fn start(&mut self, epoch: u64) {
+        self.order.clear();
+        self.order.extend_from_slice(self.data.part(self.part));
+        if let Some(stream) = &self.shuffle {
+            self.pool.draw(&mut self.order, &mut stream.at(epoch, 0));
+        }
+        let whole = self.batches_per_epoch().saturating_mul(self.batch_size);
+        match self.last {
+            LastBatch::Keep => {}
+            LastBatch::Drop => self.order.truncate(whole),
+            LastBatch::Fill => {
+                let rows = self.order.len();
+                (rows..whole).for_each(|at| self.order.push(self.order[at - rows]));
+            }
+        }
+        (self.epoch, self.at) = (epoch, 0);
+        self.times.clear();
+        let again = !matches!(self.pool, Pool::Shuffled) || self.last == LastBatch::Fill;
+        if again && self.augment.is_some() {
+            let mut seen = vec![0; self.data.len()];
+            for &row in &self.order {
+                self.times.push(seen[row]);
+                seen[row] += 1;
+            }
+        }
+    }
+
+    fn next(&mut self, batch: &mut Batch) -> Result<bool, DataError> {
         let rows =
             &self.order[self.at..self.order.len().min(self.at.saturating_add(self.batch_size))];
         if rows.is_empty() {

@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
 
-use super::{Loader, LoaderPosition, check};
+use super::{Batches, Loader, LoaderPosition, check};
 use crate::{Batch, DataError};
 
 /// A [`Loader`] whose batches a thread reads ahead, made by [`Loader::prefetch`]. Batches are the
 /// same, bit for bit; what it changes is when they are read. Buffers go round: the one that
-/// [`next`](Self::next) is given is filled again later. Dropping it waits for the thread, which at
+/// [`next`](Batches::next) is given is filled again later. Dropping it waits for the thread, which at
 /// most reads the batch at hand to its end.
 #[derive(Debug)]
 pub struct Prefetch {
@@ -76,16 +76,6 @@ impl Prefetch {
         })
     }
 
-    /// How many batches an epoch has.
-    pub fn batches_per_epoch(&self) -> usize {
-        self.batches_per_epoch
-    }
-
-    /// See [`Loader::start`].
-    pub fn start(&mut self, epoch: u64) {
-        self.go(LoaderPosition { epoch, batch: 0 });
-    }
-
     /// See [`Loader::position`]: batches count that were handed out, not those read ahead.
     pub fn position(&self) -> LoaderPosition {
         self.position
@@ -110,14 +100,20 @@ impl Prefetch {
             let _ = ends.orders.send(Order { number: self.order, from });
         }
     }
+}
 
-    /// Replaces `batch` by the epoch's next rows, normalised. At the end of the epoch `batch` is
-    /// left as it is and the answer is false.
-    ///
-    /// # Errors
-    /// A row cannot be read, or the source panicked. As with [`Loader::next`], the next call tries
-    /// that batch again.
-    pub fn next(&mut self, batch: &mut Batch) -> Result<bool, DataError> {
+/// As [`Loader`]'s. After an error or a panic of the source the next call of
+/// [`next`](Batches::next) tries that batch again.
+impl Batches for Prefetch {
+    fn batches_per_epoch(&self) -> usize {
+        self.batches_per_epoch
+    }
+
+    fn start(&mut self, epoch: u64) {
+        self.go(LoaderPosition { epoch, batch: 0 });
+    }
+
+    fn next(&mut self, batch: &mut Batch) -> Result<bool, DataError> {
         match self.state {
             State::Over => return Ok(false),
             State::Failed => self.go(self.position),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 
 use super::Source;
+use crate::from_memory::numbered;
 use crate::images::{ImageOptions, decode};
 use crate::{Batch, DataError, Origin, Targets};
 
@@ -39,7 +40,7 @@ impl Images {
             origin,
             name,
             shape,
-            feature_names: (0..width).map(|feature| feature.to_string()).collect(),
+            feature_names: numbered(width),
             files,
             targets: Targets::Classes(labels),
             class_names,

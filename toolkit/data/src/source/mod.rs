@@ -8,6 +8,7 @@ mod table;
 mod text;
 mod windows;
 
+use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use super::{Batch, DataError, Encoding, Origin, RowMarks, Targets};
 /// row has a number, its place in the source counted from 0, and is the same every time it is read.
 ///
 /// What it hands out is raw: [`Dataset`](super::Dataset) normalises, splits and shuffles.
-pub trait Source: Debug + Send + Sync + 'static {
+pub trait Source: Any + Debug + Send + Sync {
     /// How many rows there are; at least 1.
     fn len(&self) -> usize;
 
@@ -87,8 +88,13 @@ pub trait Source: Debug + Send + Sync + 'static {
     /// A row cannot be read, or is not what it should be.
     fn read(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError>;
 
-    /// The same source, fitted anew to the rows that are trained on; `None` where nothing depends
-    /// on them. A table fills its gaps so: with the mean of the training part alone.
+    /// Whether anything of it depends on the rows that are trained on; see [`fit`](Self::fit).
+    fn is_fitted(&self) -> bool {
+        false
+    }
+
+    /// The same source, fitted anew to the rows that are trained on; `None` where nothing
+    /// changes. A table fills its gaps so: with the mean of the training part alone.
     ///
     /// # Errors
     /// These rows allow no fit.

@@ -100,9 +100,16 @@ impl Source for TableSource {
         Ok(())
     }
 
+    fn is_fitted(&self) -> bool {
+        self.kept.fitted.is_some()
+    }
+
     fn fit(&self, train: &[usize]) -> Result<Option<Arc<dyn Source>>, DataError> {
         let Some((raw, rules)) = &self.kept.fitted else { return Ok(None) };
         let encoding = raw.fit(rules, Some(train))?;
+        if encoding == self.encoding {
+            return Ok(None);
+        }
         let features = encoding.apply(raw)?;
         Ok(Some(Arc::new(Self::with(self.kept.clone(), encoding, features))))
     }

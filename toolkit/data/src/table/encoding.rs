@@ -1,5 +1,7 @@
 //! Columns as features.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::data::{Data, GAP, Texts};
@@ -105,17 +107,15 @@ impl ColumnEncoding {
             Kind::OneHot { categories, rare, unknown }
             | Kind::Ordinal { categories, rare, unknown } => (categories, rare, unknown),
         };
-        let slot = |name: &String| {
-            if let Some(category) = categories.iter().position(|known| known == name) {
-                return Slot::At(category);
-            }
-            let is_rare = rare.as_ref().is_some_and(|rare| rare.contains(name));
-            match unknown {
-                _ if is_rare => Slot::At(categories.len()),
-                Unknown::Rare => Slot::At(categories.len()),
-                Unknown::Zeros => Slot::Zeros,
-                Unknown::Refuse => Slot::Unknown,
-            }
+        let mut known: HashMap<&str, usize> =
+            categories.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
+        let together = categories.len();
+        known.extend(rare.iter().flatten().map(|name| (name.as_str(), together)));
+        let slot = |name: &String| match (known.get(name.as_str()), unknown) {
+            (Some(&at), _) => Slot::At(at),
+            (None, Unknown::Rare) => Slot::At(together),
+            (None, Unknown::Zeros) => Slot::Zeros,
+            (None, Unknown::Refuse) => Slot::Unknown,
         };
         let fill = match &self.fill {
             Some(Fill::Text(text)) => slot(text),

@@ -1,4 +1,4 @@
-//! The text of a file, whatever it is wrapped in.
+//! The bytes and the text of a file, whatever it is wrapped in.
 
 use std::io::{Error as IoError, ErrorKind, Read};
 use std::path::Path;
@@ -18,6 +18,23 @@ const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
 /// Reads a text in UTF-8, also compressed with gzip or Zstandard (recognised by content, not by
 /// name).
 pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
+    let bytes = read_bytes(path, "CSV file")?;
+    if UTF16_MARKS.iter().any(|mark| bytes.starts_with(mark)) {
+        let reason = "it is UTF-16 text; save it as CSV in UTF-8";
+        let source = IoError::new(ErrorKind::InvalidData, reason);
+        return Err(DataError::Read { path: path.to_owned(), source });
+    }
+    String::from_utf8(bytes).map_err(|e| {
+        let start = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+        let line = 1 + start.iter().filter(|&&byte| byte == b'\n').count();
+        let reason = "it is neither gzip nor UTF-8 text; save it as CSV in UTF-8".to_owned();
+        DataError::File { path: path.to_owned(), place: format!("line {line}"), reason }
+    })
+}
+
+/// Reads a file's bytes, unpacked if they are compressed with gzip or Zstandard; `what` is the kind
+/// of file that is wanted.
+pub(crate) fn read_bytes(path: &Path, what: &str) -> Result<Vec<u8>, DataError> {
     let refuse = |kind, reason: String| DataError::Read {
         path: path.to_owned(),
         source: IoError::new(kind, reason),
@@ -25,7 +42,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
     if path.is_dir() {
         return Err(refuse(
             ErrorKind::IsADirectory,
-            "it is a folder; name a CSV file in it".to_owned(),
+            format!("it is a folder; name a {what} in it"),
         ));
     }
     let bytes = std::fs::read(path).map_err(|source| match source.kind() {
@@ -46,27 +63,17 @@ pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
         };
         refuse(source.kind(), format!("{what}; fetch the file again"))
     };
-    let bytes = if bytes.starts_with(&GZIP_MAGIC) {
+    if bytes.starts_with(&GZIP_MAGIC) {
         let mut plain = Vec::new();
         MultiGzDecoder::new(&bytes[..])
             .read_to_end(&mut plain)
             .map_err(|source| damaged("gzip", source))?;
-        plain
+        Ok(plain)
     } else if bytes.starts_with(&ZSTD_MAGIC) {
-        unzstd(&bytes).map_err(|source| damaged("Zstandard", source))?
+        unzstd(&bytes).map_err(|source| damaged("Zstandard", source))
     } else {
-        bytes
-    };
-    if UTF16_MARKS.iter().any(|mark| bytes.starts_with(mark)) {
-        let reason = "it is UTF-16 text; save it as CSV in UTF-8".to_owned();
-        return Err(refuse(ErrorKind::InvalidData, reason));
+        Ok(bytes)
     }
-    String::from_utf8(bytes).map_err(|e| {
-        let start = &e.as_bytes()[..e.utf8_error().valid_up_to()];
-        let line = 1 + start.iter().filter(|&&byte| byte == b'\n').count();
-        let reason = "it is neither gzip nor UTF-8 text; save it as CSV in UTF-8".to_owned();
-        DataError::File { path: path.to_owned(), place: format!("line {line}"), reason }
-    })
 }
 
 /// All frames of a Zstandard file, one after the other.

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use trainbook_core::nearest::nearest;
+
 use crate::DataError;
 
 /// Which column of a table: by name, by number counted from 0, or the last.
@@ -65,9 +67,7 @@ pub(crate) fn named<'n>(
     if let Some(found) = columns.clone().position(|known| known == name) {
         return Ok(found);
     }
-    let wanted = name.to_lowercase();
-    let similarity = |known: &&str| strsim::jaro_winkler(&known.to_lowercase(), &wanted);
-    let nearest = columns.max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+    let nearest = nearest(name, columns);
     Err(DataError::File {
         path: path.to_owned(),
         place: format!("column {name:?}"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::data::{Data, GAP};
 use super::{Column, Columns, Missing, Raw, Table, quoted};
-use crate::dataset::{count_classes, numbered};
+use crate::from_memory::{count_classes, numbered};
 use crate::recipe::{Origin, absolute};
 use crate::source::{Kept, TableSource};
 use crate::{DataError, Dataset, RowMarks, Targets};
@@ -32,9 +32,11 @@ impl Table {
                     return Err(self.not_numbers(column));
                 };
                 let names = texts.sorted();
-                let number = |name: &String| names.iter().position(|known| known == name);
+                let known: BTreeMap<&str, u32> = names.iter().copied().zip(0..).collect();
+                let number = |name: &String| known.get(name.as_str()).copied();
+                // A text that does not occur in these rows is nobody's class.
                 let numbers: Vec<u32> =
-                    texts.names.iter().map(|name| number(name).unwrap_or(0) as u32).collect();
+                    texts.names.iter().map(|name| number(name).unwrap_or(0)).collect();
                 let labels = texts.codes.iter().map(|&code| numbers[code as usize]).collect();
                 (labels, names.into_iter().map(str::to_owned).collect())
             }

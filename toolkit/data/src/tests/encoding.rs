@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{Normalize, Split, Targets, fixture};
 use crate::{
-    Batch, Categories, ColumnType, CsvOptions, DataRecipe, Dataset, Loader, Missing, Part,
+    Batch, Batches, Categories, ColumnType, CsvOptions, DataRecipe, Dataset, Loader, Missing, Part,
     RowMarks, Table, TargetScaling, Unknown,
 };
 use trainbook_core::random::Seed;

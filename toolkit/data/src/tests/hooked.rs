@@ -67,6 +67,10 @@ impl Source for Hooked {
         Ok(())
     }
 
+    fn is_fitted(&self) -> bool {
+        self.fitted.is_some()
+    }
+
     fn fit(&self, train: &[usize]) -> Result<Option<Arc<dyn Source>>, DataError> {
         let Some(_) = self.fitted else { return Ok(None) };
         Ok(Some(Arc::new(Self { fitted: Some(train.len() as f32), ..self.clone() })))

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Batch, Loader, Part};
+use crate::{Batch, DataError, Loader, Part, Source, TargetScaling};
 use trainbook_core::random::Stream;
 
 fn epoch(loader: &mut Loader, number: u64) -> Vec<Batch> {
@@ -231,4 +231,75 @@ fn the_fingerprint_sees_every_change_and_nothing_else() {
             .hash,
     ];
     assert!(changed.iter().all(|hash| *hash != base.fingerprint().unwrap().hash));
+}
+
+#[test]
+fn the_fingerprint_sees_weights_and_scales_whenever_they_are_said() {
+    let hash = |data: &Dataset| data.fingerprint().unwrap().hash;
+    let values = Targets::Values((0..20).map(|row| row as f32).collect());
+    let features = (0..40).map(|at| (at as f32).sin()).collect();
+    let data = Dataset::from_rows("values", 2, features, values).unwrap();
+    let plain = hash(&data);
+    let weighted = |weight: f32| data.clone().weights(vec![weight; 20]).unwrap();
+    // Asked for before or after, of a copy or not: the answer is that of the data.
+    assert_ne!(hash(&weighted(1.0)), plain);
+    assert_ne!(hash(&weighted(2.0)), hash(&weighted(1.0)));
+    assert_eq!(hash(&data), plain);
+    let scaled = data.clone().scale_targets(TargetScaling::Standard).unwrap();
+    assert_ne!(hash(&scaled), plain);
+    let other = data.clone().scale_targets(TargetScaling::MinMax).unwrap();
+    assert_ne!(hash(&other), hash(&scaled));
+    assert_eq!(hash(&data), plain);
+}
+
+/// Rows and targets that nobody has in memory.
+#[derive(Debug)]
+struct Computed {
+    indices: bool,
+    first: i64,
+}
+
+impl Source for Computed {
+    fn len(&self) -> usize {
+        3
+    }
+    fn name(&self) -> &str {
+        "computed"
+    }
+    fn shape(&self) -> &[usize] {
+        &[1]
+    }
+    fn is_of_indices(&self) -> bool {
+        self.indices
+    }
+    fn feature_names(&self) -> &[String] {
+        static ONE: std::sync::LazyLock<[String; 1]> = std::sync::LazyLock::new(|| ["x".into()]);
+        if self.indices { &[] } else { &*ONE }
+    }
+    fn class_names(&self) -> Option<&[String]> {
+        None
+    }
+    fn targets(&self) -> Option<&Targets> {
+        None
+    }
+    fn read(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
+        match self.indices {
+            true => batch.input.refill_i64([rows.len(), 1]).fill(self.first),
+            false => batch.input.refill_f32([rows.len(), 1]).fill(0.5),
+        }
+        batch.targets = Targets::Values(vec![self.first as f32; rows.len()]);
+        Ok(())
+    }
+}
+
+#[test]
+fn the_fingerprint_sees_what_a_source_computes() {
+    for indices in [false, true] {
+        let hash = |first| {
+            let data = Dataset::from_source(Computed { indices, first }).unwrap();
+            data.fingerprint().unwrap().hash
+        };
+        assert_eq!(hash(1), hash(1));
+        assert_ne!(hash(1), hash(2), "{indices}");
+    }
 }

@@ -20,7 +20,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-use super::{Column, Dataset, Normalize, Split, Targets};
+use super::{Batches, Column, Dataset, Normalize, Split, Targets};
 use trainbook_core::random::Seed;
 
 fn digits_path() -> PathBuf {

@@ -27,6 +27,15 @@ fn arrays_are_those_of_numpy() {
         assert_eq!((array.shape, found), (vec![3, 2], expected), "{}", case["name"]);
         last = bytes;
     }
+    // One dimension, and the second version of the format, whose header has a longer length.
+    let at = last.windows(6).position(|bytes| bytes == b"(3, 2)").unwrap();
+    let flat = [&last[..at], b"(6,)  ", &last[at + 6..]].concat();
+    let expected = read(&last).unwrap().numbers;
+    let found = read(&flat).unwrap();
+    assert_eq!((found.shape, found.numbers), (vec![6], expected.clone()));
+    let second = [&last[..6], &[2, 0], &last[8..10], &[0, 0], &last[10..]].concat();
+    let found = read(&second).unwrap();
+    assert_eq!((found.shape, found.numbers), (vec![3, 2], expected));
     let refused = |bytes: &[u8]| read(bytes).unwrap_err();
     assert_eq!(refused(&last[..last.len() - 1]), "read FILE: it ends too early; save it again");
     assert_eq!(refused(&last[..20]), "read FILE: it ends too early; save it again");

@@ -177,3 +177,15 @@ fn what_cannot_be_checked_is_said() {
     assert!(report.probe.is_none() && report.imbalance.is_none(), "{report}");
     assert!(report.value_probe.is_some_and(|probe| probe.shuffled_mean < 0.5), "{report}");
 }
+
+#[test]
+fn rows_of_no_part_are_shared_with_none() {
+    // Row 0 is in no part, and row 3 is like it.
+    let features = vec![1.0, 2.0, 3.0, 1.0, 5.0, 2.0];
+    let data = Dataset::from_rows("few", 1, features, Targets::Values(vec![0.0; 6])).unwrap();
+    let data = data.with_parts([vec![1, 2], vec![3, 4], vec![5]]).unwrap();
+    let report = data.check();
+    assert_eq!(report.duplicates, 2);
+    let shared = SharedRows { part: Part::Test, rows: 1, also_in: Part::Train };
+    assert_eq!(report.shared, [shared]);
+}

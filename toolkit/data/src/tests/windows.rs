@@ -1,6 +1,8 @@
 //! Windows of series, and how they are divided.
 
-use crate::{Array, Batch, Dataset, Loader, Normalize, Part, Split, Targets, WindowOptions};
+use crate::{
+    Array, Batch, Batches, Dataset, Loader, Normalize, Part, Split, Targets, WindowOptions,
+};
 use trainbook_core::random::Seed;
 
 /// Channel c at position p is 100·c + p.

@@ -1,9 +1,11 @@
-//! Sums over rows, and work on the rows of two memories at once.
+//! Sums over rows, columns of rows, and work on the rows of two memories at once.
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::simd::wide;
-use super::threads::{WORTH, divided};
+use super::threads::{WORTH, divided, each_block};
 
 /// How many sums run beside each other: enough that none waits for the addition before it. They
 /// are the same on every processor, so that the bits are, too.
@@ -97,6 +99,20 @@ pub(crate) fn add_all(rows: &[f32], into: &mut [f32]) {
     } else {
         divided(into, COLUMNS, &|i, into| add(i * COLUMNS, into));
     }
+}
+
+/// Copies the columns `kept` of rows of `width` numbers.
+pub(crate) fn cut(from: &[f32], width: usize, kept: Range<usize>, into: &mut [f32]) {
+    each_block(into, kept.len(), kept.len(), |row, into| {
+        into.copy_from_slice(&from[row * width..][kept.clone()]);
+    });
+}
+
+/// Copies rows into the columns `at` of rows of `width` numbers.
+pub(crate) fn put(from: &[f32], into: &mut [f32], width: usize, at: Range<usize>) {
+    each_block(into, width, at.len(), |row, into| {
+        into[at.clone()].copy_from_slice(&from[row * at.len()..][..at.len()]);
+    });
 }
 
 /// Applies `f` to shares of two memories, `a_share` elements of the one and `b_share` of the other

@@ -50,9 +50,7 @@ impl Kinds {
 
     /// The name that is written most like this one.
     pub(super) fn nearest(&self, kind: &str) -> Option<&'static str> {
-        let likeness =
-            |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &kind.to_lowercase());
-        self.names().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+        trainbook_core::nearest::nearest(kind, self.names())
     }
 
     pub(super) fn read(&self, kind: &str) -> Option<Read> {

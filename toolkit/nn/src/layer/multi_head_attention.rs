@@ -255,13 +255,8 @@ impl Layer for MultiHeadAttention {
         let head = features / self.num_heads;
         let sizes = self.sizes(&[1, length, features]);
         let (queries, keys) = (sizes.queries(), sizes.keys());
-        let (positions, memory) = match self.memory {
-            0 => (x.clone(), x.clone()),
-            _ => (
-                pass.positions("positions", x, queries.clone())?,
-                pass.positions("memory", x, keys.clone())?,
-            ),
-        };
+        let positions = pass.slice("positions", x, 1, queries.clone())?;
+        let memory = pass.slice("memory", x, 1, keys.clone())?;
         let heads = |pass: &mut OnnxPass<'_>, name: &str, length: usize| {
             pass.integers(name, vec![0, length as i64, self.num_heads as i64, head as i64])
         };
@@ -298,10 +293,7 @@ impl Layer for MultiHeadAttention {
             None => None,
             Some(mask) => {
                 let axes = pass.integers("axes", vec![1, 2])?;
-                let mask = match self.memory {
-                    0 => mask,
-                    _ => pass.positions("padding_memory", &mask, keys.clone())?,
-                };
+                let mask = pass.slice("padding_memory", &mask, 1, keys.clone())?;
                 let mask = pass.node("Unsqueeze", &[&mask.name, &axes], &[])?;
                 value = pass.node("Add", &[&value.name, &mask.name], &[])?;
                 Some(axes)
@@ -310,10 +302,7 @@ impl Layer for MultiHeadAttention {
         value = pass.node("Softmax", &[&value.name], &[("axis", Attribute::Int(-1))])?;
         if let (Some(axes), Some(kept)) = (padded, pass.padding("kept", 0.0, 1.0)?) {
             // Where every key is hidden the softmax knows none from another.
-            let kept = match self.memory {
-                0 => kept,
-                _ => pass.positions("kept_memory", &kept, keys.clone())?,
-            };
+            let kept = pass.slice("kept_memory", &kept, 1, keys.clone())?;
             let kept = pass.node("Unsqueeze", &[&kept.name, &axes], &[])?;
             value = pass.node("Mul", &[&value.name, &kept.name], &[])?;
             if self.causal {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::{Attribute, Value};
 
 use super::{AnyLayer, Fault, Layer, Misfit, Sequential};
-use crate::host::{HostLayer, HostPass, HostTensor, Mark, threads};
+use crate::host::{HostLayer, HostPass, HostTensor, Mark, rows, threads};
 use crate::on_dfdx::{Backend, Flow, Pass, Real, apart};
 use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
@@ -303,9 +303,7 @@ impl HostLayer for Parallel {
                     let (run, before) = (runs[i], runs[..i].iter().sum::<usize>());
                     let from = gradient.numbers();
                     let mut own = pass.memory(from.len() / width.max(1) * run);
-                    threads::each_block(&mut own, run, run, |row, into| {
-                        into.copy_from_slice(&from[row * width + before..][..run]);
-                    });
+                    rows::cut(from, width, before..before + run, &mut own);
                     let sample = node.children[i].output.shape.iter().copied();
                     HostTensor::new(std::iter::once(gradient.batch()).chain(sample).collect(), own)
                 }

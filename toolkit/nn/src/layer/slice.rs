@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
 use super::{Fault, Layer, Misfit, Sequential};
-use crate::host::{HostLayer, HostPass, HostTensor};
+use crate::host::{HostLayer, HostPass, HostTensor, rows};
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
@@ -115,15 +115,9 @@ impl Layer for Slice {
     ) -> Result<Flow<E, D>, Fault> {
         let node = pass.node();
         let Sizes { before, dim, after, start, end } = self.sizes_of(&node.input)?;
-        if end - start == dim {
-            // A slice that keeps everything would be the same tensor under another name, of which
-            // dfdx adds up the gradients twice.
-            return Ok(x);
-        }
         let rows = x.batch() * before;
         let shape = std::iter::once(x.batch()).chain(node.output.shape.iter().copied()).collect();
-        let kept = x.view((rows, dim, after))?.try_slice((0..rows, start..end, 0..after))?;
-        Flow::shaped(kept, shape)
+        Flow::shaped(x.slice([rows, dim, after], start..end)?.flat(), shape)
     }
 
     fn host(&self) -> Option<&dyn HostLayer> {
@@ -148,12 +142,8 @@ impl HostLayer for Slice {
         let node = pass.node();
         let Sizes { dim, after, start, end, .. } = self.sizes_of(&node.input)?;
         let shape = std::iter::once(x.batch()).chain(node.output.shape.iter().copied()).collect();
-        let kept = (end - start) * after;
         let mut y = pass.memory(x.numbers().len() / dim * (end - start));
-        let rows = x.numbers().chunks_exact(dim * after);
-        for (to, from) in y.chunks_exact_mut(kept).zip(rows) {
-            to.copy_from_slice(&from[start * after..][..kept]);
-        }
+        rows::cut(x.numbers(), dim * after, start * after..end * after, &mut y);
         pass.free(x);
         Ok(HostTensor::new(shape, y))
     }
@@ -164,14 +154,10 @@ impl HostLayer for Slice {
         }
         let node = pass.node();
         let Sizes { before, dim, after, start, end } = self.sizes_of(&node.input)?;
-        let kept = (end - start) * after;
         let shape =
             std::iter::once(gradient.batch()).chain(node.input.shape.iter().copied()).collect();
         let mut dx = pass.zeros(gradient.batch() * before * dim * after);
-        let rows = gradient.numbers().chunks_exact(kept);
-        for (to, from) in dx.chunks_exact_mut(dim * after).zip(rows) {
-            to[start * after..][..kept].copy_from_slice(from);
-        }
+        rows::put(gradient.numbers(), &mut dx, dim * after, start * after..end * after);
         pass.free(gradient);
         Ok(HostTensor::new(shape, dx))
     }

@@ -141,6 +141,11 @@ impl Loss {
         matches!(self, Self::Custom(custom) if custom.is_missing())
     }
 
+    /// Whether it is of labels, of which each output is the logit.
+    pub fn is_of_labels(&self) -> bool {
+        matches!(self, Self::BinaryCrossEntropy(_))
+    }
+
     /// What it does, on the host.
     pub fn objective(&self) -> &dyn Objective {
         match self {

@@ -1,5 +1,6 @@
 //! What goes from layer to layer.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use dfdx::prelude::*;
@@ -82,6 +83,22 @@ impl<E: Real, D: Backend<E>> Flow<E, D> {
             )));
         }
         Ok(self.flat.try_reshape_like(&shape)?)
+    }
+
+    /// The entries `kept` of the middle one of three dimensions, of which the tensor is made up.
+    ///
+    /// On the way back dfdx's slice on the processor puts its gradient in place of what is there, so
+    /// it must be of a tensor that nobody else uses: of a copy.
+    ///
+    /// # Errors
+    /// The dimensions make another number of elements.
+    pub fn slice(
+        self,
+        [before, dim, after]: [usize; 3],
+        kept: Range<usize>,
+    ) -> Result<Self, Fault> {
+        let own = self.view((before, dim, after))?.try_mul(E::of(1.0))?;
+        Self::of(own.try_slice((0..before, kept, 0..after))?)
     }
 
     /// The tensor as a matrix: everything but the last dimension, × the last.

@@ -2,7 +2,6 @@
 
 mod clean;
 mod planted;
-mod speed;
 mod statistics;
 
 use std::path::PathBuf;

@@ -24,7 +24,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::Source;
-use crate::dataset::numbered;
+use crate::from_memory::numbered;
 use crate::recipe::absolute;
 use crate::{Batch, DataError, Dataset, Origin, RowMarks, Targets};
 
@@ -67,7 +67,7 @@ impl Dataset {
     /// As [`Dataset::shards`]; or a file holds other bytes than were written.
     pub fn verify_shards(folder: impl AsRef<Path>) -> Result<(), DataError> {
         let folder = folder.as_ref();
-        Header::read(folder)?.shards.iter().try_for_each(|shard| shard.verify(folder))
+        Shards::open(folder)?.header.shards.iter().try_for_each(|shard| shard.verify(folder))
     }
 }
 

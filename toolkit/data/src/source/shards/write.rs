@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::header::{Element, FORMAT, HEADER, Header, Stored};
-use crate::dataset::numbered;
+use crate::from_memory::numbered;
 use crate::recipe::absolute;
 use crate::{DataError, Dataset, Targets};
 
@@ -27,7 +27,7 @@ pub(super) fn write(data: &Dataset, folder: &Path, rows_per_shard: usize) -> Res
              that; keep the text or the series",
         );
     };
-    if data.is_refitted()? {
+    if data.is_fitted() {
         return refuse(
             "its features are fitted to the rows that are trained on (gaps, categories), and shards \
              would keep what other rows have shown; keep the table",

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
 use super::options::{
-    activation, default_dropout, default_feedforward, dropout, feedforward, norm, note, relu, yes,
+    activation, changed_shape, default_dropout, default_feedforward, dropout, feedforward, normed,
+    note, relu, yes,
 };
 use super::shortcut::{Shortcut, apart_on_host, joined, joined_on_host, joined_onnx};
 use crate::host::{HostLayer, HostPass, HostTensor};
@@ -167,18 +168,9 @@ impl Layer for TransformerDecoderLayer {
         let other = [("multihead_attn", other.into()), ("dropout2", dropout(self.dropout))];
         let sizes = [features, self.dim_feedforward];
         let feedforward = feedforward(&self.activation, sizes, self.dropout, "dropout3");
-        let mut parts: Vec<(&str, AnyLayer)> = Vec::new();
         let thirds =
             [("norm1", own.to_vec()), ("norm2", other.to_vec()), ("norm3", feedforward.to_vec())];
-        for (name, third) in thirds {
-            if self.norm_first {
-                parts.push((name, norm()));
-                parts.extend(third);
-            } else {
-                parts.extend(third);
-                parts.push((name, norm()));
-            }
-        }
+        let parts = normed(self.norm_first, thirds);
         let padding = input.padding.map(|padding| padding.behind(self.memory));
         let sequence = Sample::numbers([length, features]).padded(padding);
         let mut sample = sequence.clone();
@@ -189,10 +181,7 @@ impl Layer for TransformerDecoderLayer {
             sample = plan.part(name, &part, &sample)?;
         }
         if !sample.is_like(&sequence) {
-            return Err(Misfit::new(format!(
-                "its activation, {}, must keep the shape of the samples",
-                self.activation
-            )));
+            return Err(changed_shape(&self.activation));
         }
         plan.flops(3 * sequence.size());
         Ok(Sample::numbers([positions, features]).padded(input.padding))
@@ -206,10 +195,9 @@ impl Layer for TransformerDecoderLayer {
         let &[batch, positions, features] = x.shape() else {
             return Err(Fault::new("it takes [memory + sequence, features]"));
         };
-        let both = x.fork().view((batch, positions, features))?;
-        let memory = Flow::of(both.try_slice((0..batch, 0..self.memory, 0..features))?)?;
-        let x = x.view((batch, positions, features))?;
-        let mut x = Flow::of(x.try_slice((0..batch, self.memory..positions, 0..features))?)?;
+        let sizes = [batch, positions, features];
+        let memory = x.fork().slice(sizes, 0..self.memory)?;
+        let mut x = x.slice(sizes, self.memory..positions)?;
         for third in self.thirds() {
             x = third.forward(pass, x, Some(&memory))?;
         }
@@ -222,8 +210,8 @@ impl Layer for TransformerDecoderLayer {
 
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
         let positions = pass.layer().input.shape.first().copied().unwrap_or(0);
-        let memory = pass.positions("memory", x, 0..self.memory)?;
-        let mut x = pass.positions("sequence", x, self.memory..positions)?;
+        let memory = pass.slice("memory", x, 1, 0..self.memory)?;
+        let mut x = pass.slice("sequence", x, 1, self.memory..positions)?;
         for third in self.thirds() {
             x = third.onnx(pass, &x, Some(&memory))?;
         }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
 use super::options::{
-    activation, default_dropout, default_feedforward, dropout, feedforward, norm, note, relu,
+    activation, changed_shape, default_dropout, default_feedforward, dropout, feedforward, normed,
+    note, relu,
 };
 use super::shortcut::Shortcut;
 use crate::host::{HostLayer, HostPass, HostTensor};
@@ -125,27 +126,14 @@ impl Layer for TransformerEncoderLayer {
         let attention = [("self_attn", attention.into()), ("dropout1", dropout(self.dropout))];
         let sizes = [features, self.dim_feedforward];
         let feedforward = feedforward(&self.activation, sizes, self.dropout, "dropout2");
-        let mut parts: Vec<(&str, AnyLayer)> = Vec::new();
-        if self.norm_first {
-            parts.push(("norm1", norm()));
-            parts.extend(attention);
-            parts.push(("norm2", norm()));
-            parts.extend(feedforward);
-        } else {
-            parts.extend(attention);
-            parts.push(("norm1", norm()));
-            parts.extend(feedforward);
-            parts.push(("norm2", norm()));
-        }
+        let halves = [("norm1", attention.to_vec()), ("norm2", feedforward.to_vec())];
+        let parts = normed(self.norm_first, halves);
         let mut sample = input.clone();
         for (name, part) in parts {
             sample = plan.part(name, &part, &sample)?;
         }
         if !sample.is_like(input) {
-            return Err(Misfit::new(format!(
-                "its activation, {}, must keep the shape of the samples",
-                self.activation
-            )));
+            return Err(changed_shape(&self.activation));
         }
         plan.flops(2 * input.size());
         Ok(sample)
@@ -198,9 +186,6 @@ impl HostLayer for TransformerEncoderLayer {
     ) -> Result<HostTensor, Fault> {
         for half in self.halves().into_iter().rev() {
             gradient = half.host_backward(pass, gradient, None)?;
-            if gradient.is_none() {
-                break;
-            }
         }
         Ok(gradient)
     }

@@ -4,7 +4,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value as Json, json};
 
-use crate::layer::{AnyLayer, Dropout, Kinds, LayerNorm, Linear, Relu};
+use crate::layer::{AnyLayer, Dropout, Kinds, LayerNorm, Linear, Misfit, Relu};
 
 pub(super) fn yes() -> bool {
     true
@@ -38,8 +38,28 @@ pub(super) fn activation<'de, D: Deserializer<'de>>(deserializer: D) -> Result<A
     Kinds::current(|kinds| AnyLayer::from_json(json, kinds)).map_err(D::Error::custom)
 }
 
-pub(super) fn norm() -> AnyLayer {
-    AnyLayer::new(LayerNorm::new())
+/// The parts of all shortcuts in the order in which they compute: each with its norm in front, or
+/// behind.
+pub(super) fn normed<const N: usize>(
+    norm_first: bool,
+    shortcuts: [(&'static str, Vec<(&'static str, AnyLayer)>); N],
+) -> Vec<(&'static str, AnyLayer)> {
+    let mut all = Vec::new();
+    for (name, parts) in shortcuts {
+        let norm = (name, AnyLayer::new(LayerNorm::new()));
+        if norm_first {
+            all.push(norm);
+            all.extend(parts);
+        } else {
+            all.extend(parts);
+            all.push(norm);
+        }
+    }
+    all
+}
+
+pub(super) fn changed_shape(activation: &AnyLayer) -> Misfit {
+    Misfit::new(format!("its activation, {activation}, must keep the shape of the samples"))
 }
 
 pub(super) fn dropout(p: f64) -> AnyLayer {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use dfdx::tensor_ops::{TryAdd as _, TryConcatAlong as _};
 use trainbook_onnx::{Attribute, Value};
 
-use crate::host::{HostPass, HostTensor};
+use crate::host::{HostPass, HostTensor, rows};
 use crate::layer::Fault;
 use crate::layer::residual::add;
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
@@ -144,11 +144,8 @@ pub(super) fn joined_on_host(
     let b = second.numbers().len();
     let (a, b) = (a / batch, b / batch);
     let mut both = pass.memory((a + b) * batch);
-    let halves = first.numbers().chunks_exact(a).zip(second.numbers().chunks_exact(b));
-    for (both, (first, second)) in both.chunks_exact_mut(a + b).zip(halves) {
-        both[..a].copy_from_slice(first);
-        both[a..].copy_from_slice(second);
-    }
+    rows::put(first.numbers(), &mut both, a + b, 0..a);
+    rows::put(second.numbers(), &mut both, a + b, a..a + b);
     let mut shape = first.shape.clone();
     if let (Some(length), Some(more)) = (shape.get_mut(1), second.shape.get(1)) {
         *length += more;
@@ -166,11 +163,8 @@ pub(super) fn apart_on_host(
     let (batch, length, features) = (both.batch(), both.shape[1], both.last());
     let (a, b) = (positions * features, (length - positions) * features);
     let (mut first, mut second) = (pass.memory(batch * a), pass.memory(batch * b));
-    let halves = first.chunks_exact_mut(a).zip(second.chunks_exact_mut(b));
-    for (both, (first, second)) in both.numbers().chunks_exact(a + b).zip(halves) {
-        first.copy_from_slice(&both[..a]);
-        second.copy_from_slice(&both[a..]);
-    }
+    rows::cut(both.numbers(), a + b, 0..a, &mut first);
+    rows::cut(both.numbers(), a + b, a..a + b, &mut second);
     pass.free(both);
     (
         HostTensor::new(vec![batch, positions, features], first),

@@ -1,0 +1,40 @@
+//! From a file to a table.
+
+use std::path::Path;
+
+use super::{CsvOptions, Table};
+use crate::{DataError, Dataset};
+
+impl Dataset {
+    /// Reads a CSV file of numbers and texts, also compressed with gzip or Zstandard (recognised by
+    /// content, not by name). How it is written is found by looking, see [`CsvOptions`]. The first
+    /// line is a header if none of its fields is a number; without a header columns are called "0",
+    /// "1", ….
+    ///
+    /// # Errors
+    /// The file cannot be read, is not UTF-8 text, has no rows, rows of unequal length, or two
+    /// columns of one name. The message names the line. What a field must be is checked when a
+    /// target is named.
+    pub fn csv(path: impl AsRef<Path>) -> Result<Table, DataError> {
+        Self::csv_with(path, CsvOptions::default())
+    }
+
+    /// Reads a CSV file of which some or all is said that [`csv`](Self::csv) finds by looking.
+    ///
+    /// # Errors
+    /// As [`csv`](Self::csv); or an option makes no sense.
+    pub fn csv_with(path: impl AsRef<Path>, options: CsvOptions) -> Result<Table, DataError> {
+        Table::read(path.as_ref(), &options)
+    }
+
+    /// Reads a file with a JSON object on each line, also compressed: its keys are the columns, in
+    /// the order in which they occur first. What is null, empty or not there is a gap, true and
+    /// false are texts. Texts that are numbers throughout a column are numbers, as with pandas;
+    /// [`Table::types`] says otherwise.
+    ///
+    /// # Errors
+    /// The file cannot be read, a line is no JSON object, or a value is an array or an object.
+    pub fn json_lines(path: impl AsRef<Path>) -> Result<Table, DataError> {
+        Table::read_json_lines(path.as_ref())
+    }
+}
