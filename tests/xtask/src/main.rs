@@ -32,7 +32,8 @@ usage: cargo xtask COMMAND
   notebooks [--save]
                    run the notebooks in their kernel; --save keeps what the cells show in the files
   accuracy [--json] [TASK…]
-                   how well the library learns on eight tasks, beside PyTorch's figures
+                   how well the library learns: six tasks beside PyTorch's figures, two of few
+                   rows beside themselves without augmentation
   bench            the trainer's step against a hand-written loop, and what export and store cost
   peers [--json] [--only PEER] [MODEL…]
                    a training step of six networks beside PyTorch, candle and burn

@@ -25,6 +25,8 @@ struct Task {
     metric: &'static str,
     ours: Vec<f64>,
     mean: f64,
+    /// Whose figure the reference is: PyTorch's, or ours without augmentation.
+    beside: &'static str,
     reference: f64,
 }
 
@@ -80,7 +82,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         if !json {
             println!("{name:<20} {metric:<14} {mean:.4}   {beside} {reference:.4}   {ours:.4?}");
         }
-        tasks.insert(name, Task { metric, ours, mean, reference });
+        tasks.insert(name, Task { metric, ours, mean, beside, reference });
     }
     if json {
         println!("{}", serde_json::to_string_pretty(&tasks)?);
