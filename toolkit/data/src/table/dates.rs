@@ -135,11 +135,15 @@ impl FittedDates {
 
 const MIDNIGHT: jiff::civil::Time = jiff::civil::Time::midnight();
 
-/// A date such as those of [`FORMATS`], in the proleptic Gregorian calendar; a `Z` behind it may
-/// stand or not, and other time zones are not read.
+/// A date such as those of [`FORMATS`], in the proleptic Gregorian calendar; a `Z` or
+/// `+00:00` behind it may stand or not, and other time zones are not read.
 pub(super) fn date(text: &str) -> Option<DateTime> {
     let text = text.trim();
-    text.strip_suffix('Z').unwrap_or(text).parse().ok()
+    let text = text.strip_suffix('Z').or_else(|| text.strip_suffix("+00:00")).unwrap_or(text);
+    // The parser passes over an offset or a zone, behind which is another time.
+    let time = text.find(['T', 't', ' ']).map_or("", |at| &text[at..]);
+    let has_zone = text.contains('[') || time.contains(['+', '-']);
+    if has_zone { None } else { text.parse().ok() }
 }
 
 /// Seconds from 1970-01-01 00:00 to a date.
@@ -158,14 +162,20 @@ mod tests {
 
     #[test]
     fn dates_are_seconds_since_1970() {
-        let read = |text| date(text).map(seconds);
+        let read = |text: &str| date(text).map(seconds);
         assert_eq!(read("1970-01-01"), Some(0.0));
         assert_eq!(read("2000-03-01"), Some(951_868_800.0));
         assert_eq!(read("2026-11-28 13:05"), Some(1_795_871_100.0));
         assert_eq!(read("2026-11-28T13:05:07Z"), Some(1_795_871_107.0));
+        assert_eq!(read("2026-11-28 13:05:07+00:00"), Some(1_795_871_107.0));
         assert_eq!(read("20261128"), Some(1_795_824_000.0));
         for text in ["", "28.11.2026", "2026-13-01", "2026-02-29", "2026-11", "2026-11-28 24:00"] {
             assert_eq!(read(text), None, "{text}");
+        }
+        for zone in ["+02:00", "-02", " +0200", "[Europe/Berlin]", " UTC", "+02:00[Europe/Berlin]"]
+        {
+            let text = format!("2026-11-28T13:05:07{zone}");
+            assert_eq!(read(&text), None, "{text}");
         }
         for text in ["1969-12-31 23:59:59", "2026-11-28 13:05:07", "-000001-01-01", "9999-12-31"] {
             assert_eq!(after(read(text).unwrap()), date(text), "{text}");
