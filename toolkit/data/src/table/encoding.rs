@@ -45,7 +45,11 @@ pub(super) enum Kind {
     Number,
     OneHot { categories: Vec<String>, rare: Option<Vec<String>>, unknown: Unknown },
     Ordinal { categories: Vec<String>, rare: Option<Vec<String>>, unknown: Unknown },
+    Embedded { categories: Vec<String>, rare: Option<Vec<String>>, unknown: Unknown },
 }
+
+/// The number of what is no category of a table that is looked up.
+const NO_CATEGORY: f32 = -1.0;
 
 /// What categories of few rows are called together.
 const RARE: &str = "(rare)";
@@ -63,7 +67,9 @@ impl ColumnEncoding {
     pub fn categories(&self) -> &[String] {
         match &self.kind {
             Kind::Number => &[],
-            Kind::OneHot { categories, .. } | Kind::Ordinal { categories, .. } => categories,
+            Kind::OneHot { categories, .. }
+            | Kind::Ordinal { categories, .. }
+            | Kind::Embedded { categories, .. } => categories,
         }
     }
 
@@ -79,7 +85,7 @@ impl ColumnEncoding {
     pub fn feature_names(&self) -> Vec<String> {
         let name = &self.name;
         let mut names = match &self.kind {
-            Kind::Number | Kind::Ordinal { .. } => vec![name.clone()],
+            Kind::Number | Kind::Ordinal { .. } | Kind::Embedded { .. } => vec![name.clone()],
             Kind::OneHot { categories, rare, .. } => {
                 let rare = rare.as_ref().map(|_| RARE);
                 let categories = categories.iter().map(String::as_str).chain(rare);
@@ -94,7 +100,7 @@ impl ColumnEncoding {
 
     fn width(&self) -> usize {
         let values = match &self.kind {
-            Kind::Number | Kind::Ordinal { .. } => 1,
+            Kind::Number | Kind::Ordinal { .. } | Kind::Embedded { .. } => 1,
             Kind::OneHot { categories, rare, .. } => categories.len() + usize::from(rare.is_some()),
         };
         values + usize::from(self.indicator)
@@ -105,7 +111,8 @@ impl ColumnEncoding {
         let (categories, rare, unknown) = match &self.kind {
             Kind::Number => return Vec::new(),
             Kind::OneHot { categories, rare, unknown }
-            | Kind::Ordinal { categories, rare, unknown } => (categories, rare, unknown),
+            | Kind::Ordinal { categories, rare, unknown }
+            | Kind::Embedded { categories, rare, unknown } => (categories, rare, unknown),
         };
         let mut known: HashMap<&str, usize> =
             categories.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
@@ -150,6 +157,23 @@ impl Encoding {
         self.columns.iter().flat_map(ColumnEncoding::feature_names).collect()
     }
 
+    /// The features that are numbers of categories, to be looked up, ascending, each with how many
+    /// categories there are.
+    pub fn category_features(&self) -> Vec<(usize, usize)> {
+        let mut at = 0;
+        let each = self.columns.iter().filter_map(|column| {
+            let feature = at;
+            at += column.width();
+            match &column.kind {
+                Kind::Embedded { categories, rare, .. } => {
+                    Some((feature, categories.len() + usize::from(rare.is_some())))
+                }
+                _ => None,
+            }
+        });
+        each.collect()
+    }
+
     /// The features of a table's rows, rows × [`width`](Self::width). Columns are found by name,
     /// whatever their order, and others are left out; where this table or that of the training has
     /// no header they are taken by position, and there must be as many.
@@ -162,7 +186,7 @@ impl Encoding {
         let columns = table.columns_of(&names, self.named && table.dialect().has_header)?;
         let types = columns.iter().zip(&self.columns).map(|(&at, column)| match column.kind {
             Kind::Number => table.numbers(at).map(|numbers| Data::Numbers(numbers.to_vec())),
-            Kind::OneHot { .. } | Kind::Ordinal { .. } => {
+            Kind::OneHot { .. } | Kind::Ordinal { .. } | Kind::Embedded { .. } => {
                 Ok(match (&table.columns[at], table.type_of(at)) {
                     (texts @ Data::Texts(_), _) => texts.clone(),
                     (Data::Numbers(_), _) => Data::Texts(table.texts_of(at)),
@@ -274,6 +298,7 @@ impl ColumnEncoding {
                 match (slot, &self.kind) {
                     (Some(&Slot::At(at)), Kind::OneHot { .. }) => out[at] = 1.0,
                     (Some(&Slot::At(at)), _) => out[0] = at as f32,
+                    (Some(Slot::Zeros), Kind::Embedded { .. }) => out[0] = NO_CATEGORY,
                     (Some(Slot::Zeros), _) => {}
                     (Some(Slot::Unknown), _) => {
                         return Err(Wrong::Unknown(match (&self.fill, code) {
