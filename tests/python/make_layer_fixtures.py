@@ -97,6 +97,18 @@ class SinusoidalPositions(nn.Module):
         return x + table
 
 
+class CategoricalEmbedding(nn.Module):
+    def __init__(self, width, tables):
+        super().__init__()
+        self.features = [table["feature"] for table in tables]
+        self.others = [feature for feature in range(width) if feature not in self.features]
+        self.embeddings = nn.ModuleList(nn.Embedding(table["num_embeddings"], table["embedding_dim"]) for table in tables)
+
+    def forward(self, x):
+        rows = [table(x[:, feature].long()) for table, feature in zip(self.embeddings, self.features)]
+        return torch.cat([*rows, x[:, self.others]], dim=1)
+
+
 def later_is_hidden(x):
     length = x.shape[1]
     return torch.ones(length, length, dtype=torch.bool).triu(1)
@@ -228,6 +240,19 @@ def embedding(padding_index=None, **options):
     return nn.Embedding(**options, padding_idx=padding_index)
 
 
+def categorical(*tables):
+    """Options and needs of features that are categories: number, categories, numbers for each."""
+
+    def numbers(draw, shape):
+        x = draw.normal(shape)
+        for feature, categories, _ in tables:
+            x[:, feature] = draw.integers([shape[0]], categories).to(x.dtype)
+        return x
+
+    names = ("feature", "num_embeddings", "embedding_dim")
+    return {"tables": [dict(zip(names, table)) for table in tables]}, {"input": numbers}
+
+
 def sequence(shape, layers):
     width, built = None, []
     for options in layers:
@@ -257,6 +282,7 @@ BUILD = {
     "LayerNorm": on_features(nn.LayerNorm),
     "GroupNorm": grouped,
     "RmsNorm": lambda shape, eps=1e-6: nn.RMSNorm(shape[-1], eps=eps),
+    "CategoricalEmbedding": lambda shape, tables: CategoricalEmbedding(shape[1], tables),
     "Embedding": alone(embedding),
     "LearnedPositions": lambda shape, max_length: LearnedPositions(max_length, shape[-1]),
     "SinusoidalPositions": alone(SinusoidalPositions),
@@ -494,6 +520,14 @@ CASES = {
         ("batch_1", [1, 9], {}),
         ("one_feature", [3, 1], {}),
         ("small_numbers", [3, 5], {}, {"input": lambda d, s: d.normal(s, 1e-3)}),
+    ],
+    "CategoricalEmbedding": [
+        ("first", [6, 3], *categorical((0, 4, 3))),
+        ("between", [5, 4], *categorical((1, 3, 2), (2, 6, 5))),
+        ("all", [4, 2], *categorical((0, 2, 3), (1, 5, 1))),
+        ("mostly_unused", [2, 3], *categorical((2, 19, 4))),
+        ("one_category", [3, 2], *categorical((1, 1, 2))),
+        ("batch_1", [1, 5], *categorical((0, 3, 2), (4, 7, 3))),
     ],
     "Embedding": [
         ("sequence", [3, 5], {"num_embeddings": 7, "embedding_dim": 4}, {"indices": True}),

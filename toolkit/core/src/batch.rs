@@ -14,6 +14,8 @@ pub struct Batch {
     pub targets: Targets,
     /// Which rows of the data set these are.
     pub samples: Vec<usize>,
+    /// How much each row counts in the loss and in metrics; `None` where all count alike.
+    pub weights: Option<Vec<f32>>,
     /// What each row was mixed with, if it was.
     pub mixed: Option<Mixed>,
 }

@@ -34,6 +34,8 @@ pub struct Dataset {
     marks: Arc<RowMarks>,
     /// Whether groups or times are not the source's.
     marks_given: bool,
+    /// Whether rows count by their weights.
+    weighed: bool,
     /// At most so many rows of each part.
     limit: Option<usize>,
     normalization: Arc<Normalization>,
@@ -66,6 +68,7 @@ impl Dataset {
             parts_given: false,
             marks: Arc::new(source.marks().cloned().unwrap_or_default()),
             marks_given: false,
+            weighed: false,
             limit: None,
             normalization: Arc::new(Normalization {
                 offset: vec![0.0; width],
@@ -102,6 +105,9 @@ impl Dataset {
     /// Fills a batch with these rows, normalised, their targets scaled.
     pub(super) fn read(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
         self.read_raw(rows, batch)?;
+        if let (true, Some(weights)) = (self.weighed, &self.marks.weights) {
+            batch.weights = Some(rows.iter().map(|&row| weights[row]).collect());
+        }
         if let (Some(scaling), Targets::Values(values)) =
             (self.target_scaling(), &mut batch.targets)
         {
@@ -117,7 +123,7 @@ impl Dataset {
     }
 
     pub(super) fn read_raw(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
-        batch.mixed = None;
+        (batch.weights, batch.mixed) = (None, None);
         self.source.read(rows, batch)?;
         // What a row looks like may have been said after the source was made.
         batch.input.shape.truncate(1);
@@ -283,6 +289,12 @@ impl Dataset {
         Arc::make_mut(&mut self.marks)
     }
 
+    /// Lets weights count, which there must be.
+    pub(super) fn weigh(&mut self) {
+        self.weighed = true;
+        self.fingerprint = Arc::default();
+    }
+
     /// What is known of rows beside features and targets.
     pub fn marks(&self) -> &RowMarks {
         &self.marks
@@ -378,6 +390,7 @@ impl Dataset {
             shape: self.shape.to_vec(),
             normalize: self.normalize,
             scale_targets: self.scaling.as_ref().map(|(scaling, _)| *scaling),
+            weigh_rows: self.weighed,
             split: self.split,
             parts: self.parts_given.then(|| GivenParts::of(&self.parts, self.len())),
             first_rows: self.limit,
@@ -411,6 +424,21 @@ impl Dataset {
     /// files. `None` where the data are no table.
     pub fn encoding(&self) -> Option<&Encoding> {
         self.source.encoding()
+    }
+
+    /// The features that are numbers of categories ([`Categories::embedded`]), ascending, each with
+    /// how many categories the training part has: what a network that begins with a
+    /// `CategoricalEmbedding` is made for. A split may change them.
+    ///
+    /// [`Categories::embedded`]: crate::Categories::embedded
+    pub fn category_features(&self) -> Vec<(usize, usize)> {
+        self.encoding().map(Encoding::category_features).unwrap_or_default()
+    }
+
+    /// Whether rows count in the loss and in metrics by their weights
+    /// ([`weigh_rows`](Self::weigh_rows)).
+    pub fn is_weighed(&self) -> bool {
+        self.weighed
     }
 
     /// How many targets a row has: values, labels or positions.

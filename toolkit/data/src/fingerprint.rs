@@ -51,6 +51,9 @@ pub(super) fn of_dataset(data: &Dataset) -> Result<DataFingerprint, DataError> {
         hash.text("weights");
         hash.floats(weights);
     }
+    if data.is_weighed() {
+        hash.text("rows are weighed");
+    }
     if let Some(tokens) = data.tokens() {
         hash.words(&tokens.tokens, |token| token.to_le_bytes());
         hash.rows(&tokens.starts);

@@ -45,6 +45,9 @@ impl DataRecipe {
             data = data.shaped("rows", &self.shape)?;
         }
         data = data.normalize(self.normalize)?;
+        if self.weigh_rows {
+            data = data.weigh_rows()?;
+        }
         if let Some(scaling) = self.scale_targets {
             data = data.scale_targets(scaling)?;
         }

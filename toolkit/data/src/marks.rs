@@ -11,7 +11,7 @@ pub struct RowMarks {
     pub groups: Option<Vec<u32>>,
     /// When a row was taken, in any unit; finite.
     pub times: Option<Vec<f64>>,
-    /// How often a row is drawn, in proportion; finite and at least 0.
+    /// How often a row is drawn, in proportion, or how much it counts; finite and at least 0.
     pub weights: Option<Vec<f32>>,
 }
 
@@ -41,14 +41,39 @@ impl Dataset {
     }
 
     /// The same data with the weight of each row, for
-    /// [`Sampling::Weighted`](crate::Sampling::Weighted); replaces the source's. The recipe does not
-    /// keep them.
+    /// [`Sampling::Weighted`](crate::Sampling::Weighted) or [`weigh_rows`](Self::weigh_rows);
+    /// replaces the source's. The recipe does not keep them.
     ///
     /// # Errors
     /// There are more or fewer weights than rows, or one is not finite or below 0.
     pub fn weights(mut self, weights: Vec<f32>) -> Result<Self, DataError> {
         check("weights", self.len(), &weights, |w| w.is_finite() && *w >= 0.0)?;
         self.marks_mut(false).weights = Some(weights);
+        Ok(self)
+    }
+
+    /// The same data whose rows count by their weights, in training and wherever it is judged: the
+    /// mean loss is `Σ w·l / Σ w`, and metrics weigh as scikit-learn's do with `sample_weight`. A row
+    /// of weight 0 counts for nothing. Only ratios of weights matter.
+    ///
+    /// # Errors
+    /// Rows have no weights, or none above 0.
+    pub fn weigh_rows(mut self) -> Result<Self, DataError> {
+        let refuse = |reason: &str| {
+            Err(DataError::Refused { action: "weigh the rows of", reason: reason.to_owned() })
+        };
+        match &self.marks().weights {
+            None => {
+                return refuse(
+                    "they have no weights; say them by Table::weights or Dataset::weights",
+                );
+            }
+            Some(weights) if weights.iter().all(|&weight| weight == 0.0) => {
+                return refuse("no weight is above 0");
+            }
+            Some(_) => {}
+        }
+        self.weigh();
         Ok(self)
     }
 }

@@ -183,6 +183,7 @@ mod tests {
             input: Array::f32(shape, numbers),
             targets: Targets::Classes((0..shape[0] as u32).collect()),
             samples: (0..shape[0]).collect(),
+            weights: None,
             mixed: None,
         }
     }

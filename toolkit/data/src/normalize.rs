@@ -71,7 +71,7 @@ impl Normalize {
     /// The numbers that follow for the rows of `data`, of which `train` may be looked at.
     pub(super) fn fit(self, data: &Dataset, train: &[usize]) -> Result<Normalization, DataError> {
         let width = data.width();
-        let fitted = match self {
+        let mut fitted = match self {
             Self::None => Normalization { offset: vec![0.0; width], scale: vec![1.0; width] },
             Self::DivideBy(divisor) => {
                 let scale = 1.0 / divisor;
@@ -104,6 +104,10 @@ impl Normalize {
                 }
             },
         };
+        // Numbers of categories have no scale.
+        for (feature, _) in data.category_features() {
+            (fitted.offset[feature], fitted.scale[feature]) = (0.0, 1.0);
+        }
         // Nothing gets larger, so nothing leaves the range.
         let shrinks = fitted.scale.iter().all(|scale| scale.abs() <= 1.0);
         if shrinks && fitted.offset.iter().all(|offset| *offset == 0.0) {

@@ -24,6 +24,9 @@ pub struct DataRecipe {
     /// How targets are brought to a common scale, if they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_targets: Option<TargetScaling>,
+    /// Whether rows count by their weights.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub weigh_rows: bool,
     /// How rows are divided, and under which seed; `None` if all are trained on.
     #[serde(default)]
     pub split: Option<(Split, Seed)>,

@@ -38,7 +38,8 @@ impl std::fmt::Display for Interval {
 /// ones before them.
 ///
 /// Memory: beside the outputs one copy of them and of the targets, what the metric keeps of them,
-/// and 8 bytes for each resample. Time: that of the metric for each. Rows have no weights here.
+/// and 8 bytes for each resample. Time: that of the metric for each. Rows are drawn with their
+/// weights.
 ///
 /// ```
 /// use trainbook_core::{batch::Targets, random::Seed};
@@ -46,7 +47,7 @@ impl std::fmt::Display for Interval {
 ///
 /// let outputs = [2.0, 0.0, 0.0, 2.0, 2.0, 0.0, 0.0, 2.0];
 /// let targets = Targets::Classes(vec![0, 1, 0, 0]);
-/// let interval = Bootstrap::new(Seed(7)).interval(&Accuracy.into(), &outputs, 2, &targets)?;
+/// let interval = Bootstrap::new(Seed(7)).interval(&Accuracy.into(), &outputs, 2, &targets, None)?;
 /// assert_eq!(interval.value, 0.75);
 /// assert!(interval.low < 0.75 && 0.75 < interval.high);
 /// # Ok::<(), trainbook_metrics::MetricError>(())
@@ -89,21 +90,23 @@ impl Bootstrap {
     }
 
     /// The metric of these outputs, whose last dimension is `width`, row-major, and its interval.
+    /// `weights` say how much each target counts; without them all count alike.
     ///
     /// # Errors
-    /// Outputs and targets do not fit each other or the metric, or a setting makes no sense.
+    /// Outputs, targets and weights do not fit each other or the metric, or a setting makes no sense.
     pub fn interval(
         &self,
         metric: &Metric,
         outputs: &[f32],
         width: usize,
         targets: &Targets,
+        weights: Option<&[f32]>,
     ) -> Result<Interval, MetricError> {
         let measure = metric.measure();
-        check_data(&measure.name(), measure.takes(), outputs, width, targets, None)?;
+        check_data(&measure.name(), measure.takes(), outputs, width, targets, weights)?;
         let rows = outputs.len() / width.max(1);
         self.check(rows)?;
-        let value = metric.value(outputs, width, targets, None)?;
+        let value = metric.value(outputs, width, targets, weights)?;
         let (units, stream) = (rows / self.together, Stream::new(self.seed, "bootstrap"));
         let per_row = targets.len().checked_div(rows).unwrap_or(1);
         let mut drawn = Drawn::default();
@@ -120,8 +123,14 @@ impl Bootstrap {
                 drawn.outputs.extend_from_slice(&outputs[row * width..(row + 1) * width]);
             }
             drawn.targets.gather(targets, &drawn.rows, per_row);
+            if let Some(weights) = weights {
+                drawn.weights.clear();
+                for &row in &drawn.rows {
+                    drawn.weights.extend_from_slice(&weights[row * per_row..(row + 1) * per_row]);
+                }
+            }
             let mut tally = measure.begin(width);
-            tally.add(&drawn.outputs, &drawn.targets, None);
+            tally.add(&drawn.outputs, &drawn.targets, weights.map(|_| &drawn.weights[..]));
             values.push(tally.value());
         }
         values.retain(|value| !value.is_nan());
@@ -162,7 +171,7 @@ pub fn bootstrap(
     targets: &Targets,
     seed: Seed,
 ) -> Result<Interval, MetricError> {
-    Bootstrap::new(seed).interval(metric, outputs, width, targets)
+    Bootstrap::new(seed).interval(metric, outputs, width, targets, None)
 }
 
 /// What is drawn, with room that is used again.
@@ -171,6 +180,7 @@ struct Drawn {
     rows: Vec<usize>,
     outputs: Vec<f32>,
     targets: Targets,
+    weights: Vec<f32>,
 }
 
 /// The quantile of sorted numbers, linear between two of them, as numpy's; NaN of none.

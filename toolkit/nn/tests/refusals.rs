@@ -51,7 +51,7 @@ fn task(layer: impl Layer, input: Sample, loss: Loss) -> Result<Box<dyn Task>, N
 
 fn batch(input: Array, targets: Targets) -> Batch {
     let samples = (0..input.rows()).collect();
-    Batch { input, targets, samples, mixed: None }
+    Batch { input, targets, samples, weights: None, mixed: None }
 }
 
 #[test]
@@ -290,6 +290,8 @@ impl Draws {
                 "mode": (["nearest", "bilinear"])[self.below(2)], "align_corners": self.coin()}),
             30 if bias => json!({"layer": "Slice", "start": self.below(3) as i64 - 1,
                 "dim": self.below(2)}),
+            30 if self.coin() => json!({"layer": "CategoricalEmbedding", "tables": [
+                {"feature": self.below(4), "num_embeddings": out, "embedding_dim": self.below(4)}]}),
             30 => json!({"layer": "Reshape", "shape": [self.below(4), -1]}),
             31 => {
                 json!({"layer": (["Dropout", "ChannelDropout"])[self.below(2)], "p": 0.25 * self.below(5) as f64})

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says so")]
 
 use trainbook_callbacks::Snapshot;
+use dfdx::tensor_ops::MeanTo;
 use trainbook_core::array::Array;
 use trainbook_core::batch::{Batch, Mixed, Targets};
 use trainbook_core::random::{Seed, Stream};
@@ -54,6 +55,7 @@ fn rows(samples: std::ops::Range<usize>, values: bool) -> Batch {
         input: Array::f32([samples.len(), FEATURES], input),
         targets,
         samples: samples.collect(),
+        weights: None,
         mixed: None,
     }
 }
@@ -138,6 +140,65 @@ fn a_mixed_batch_has_the_loss_of_both_targets() {
             .map(|(a, b)| a.iter().zip(b).map(|(a, b)| share * a + (1.0 - share) * b).collect())
             .collect();
         near(&gradient, &expected);
+    }
+}
+
+#[test]
+fn a_weight_is_how_often_a_row_is_there() {
+    let ignoring = CrossEntropy {
+        ignore_index: Some(0),
+        label_smoothing: 0.1,
+        weight: Some(vec![0.2, 1.0, 3.0]),
+    };
+    let own = Loss::from_fn("Squares", TargetKind::Values, |x, y| (x - y).square().mean());
+    let losses: [(Loss, bool); 8] = [
+        (Loss::cross_entropy(), false),
+        (ignoring.into(), false),
+        (Loss::binary_cross_entropy(), true),
+        (Loss::mean_squared_error(), true),
+        (Loss::mean_absolute_error(), true),
+        (Loss::huber(), true),
+        (Loss::poisson_nll(), true),
+        (own, true),
+    ];
+    for (loss, values) in losses {
+        let each: Vec<Batch> = (0..5).map(|row| rows(row..row + 1, values)).collect();
+        let batch_of = |list: &[usize], weights: Option<Vec<f32>>| {
+            let mut batch = Batch { weights, ..rows(0..0, values) };
+            let mut input = Vec::new();
+            for &row in list {
+                input.extend_from_slice(each[row].input.floats());
+                batch.samples.push(row);
+                match (&mut batch.targets, &each[row].targets) {
+                    (Targets::Classes(all), Targets::Classes(more)) => all.extend(more),
+                    (Targets::Values(all), Targets::Values(more)) => all.extend(more),
+                    _ => panic!("targets of one kind"),
+                }
+            }
+            batch.input = Array::f32([list.len(), FEATURES], input);
+            batch
+        };
+        let repeated = batch_of(&[0, 0, 0, 1, 3, 3, 4], None);
+        let weighted = batch_of(&[0, 1, 2, 3, 4], Some(vec![1.5, 0.5, 0.0, 1.0, 0.5]));
+        for mut task in both(&recipe(loss.clone(), AdamW::default(), Vec::new())) {
+            let mut of = |batch: &Batch| {
+                let loss = task.forward_backward(batch).unwrap();
+                let gradients = gradients(&mut *task);
+                task.clear_gradients().unwrap();
+                (loss, gradients)
+            };
+            let ((expected, gradients), (found, weighed)) = (of(&repeated), of(&weighted));
+            near(&weighed, &gradients);
+            assert!((found.mean - expected.mean).abs() < 2e-6 * (1.0 + expected.mean), "{loss}");
+            assert!((2.0 * found.weight - expected.weight).abs() < 1e-6, "{loss}");
+            // Where nothing counts nothing is learned, and nothing breaks.
+            let (nothing, gradients) = of(&batch_of(&[0, 1], Some(vec![0.0, 0.0])));
+            assert!(nothing.mean.is_nan() && nothing.weight == 0.0, "{loss}");
+            assert!(gradients.iter().flatten().all(|g| *g == 0.0), "{loss}");
+            let few = Batch { weights: Some(vec![1.0]), ..repeated.clone() };
+            let error = task.forward_backward(&few).unwrap_err().to_string();
+            assert!(error.contains("1 weights for 7 rows"), "{error}");
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Evaluation {
     /// The mean loss over what was judged, or what the loss counts in its place; of scaled targets,
     /// if they are.
     pub loss: f64,
-    /// How many were classified right; `None` for values.
+    /// How many were classified right; `None` for values, and where rows count by weights.
     pub correct: Option<usize>,
     /// The trainer's metrics, by name, in their order; in the unit of the targets.
     pub metrics: Vec<Logged>,
@@ -55,15 +55,17 @@ impl Evaluation {
         let mut judged = 0;
         let mean = judge(model, loss, data, part, |batch| {
             judged += batch.targets.len();
-            tallies.iter_mut().for_each(|tally| tally.add(batch.outputs, batch.targets, None));
+            tallies
+                .iter_mut()
+                .for_each(|tally| tally.add(batch.outputs, batch.targets, batch.weights()));
             also(&batch);
         })?;
         let metrics = metrics.iter().zip(&tallies);
         let metrics = metrics.map(|(metric, tally)| Logged::new(metric.name(), tally.value()));
         let metrics: Vec<Logged> = metrics.collect();
         // A share of whole numbers: rounding gives the number back.
-        let correct =
-            find(&metrics, "accuracy").map(|share| (share * judged as f64).round() as usize);
+        let share = find(&metrics, "accuracy").filter(|_| !data.is_weighed());
+        let correct = share.map(|share| (share * judged as f64).round() as usize);
         Ok(Self { part, rows, judged, loss: mean, correct, metrics })
     }
 
@@ -107,6 +109,8 @@ fn find(metrics: &[Logged], name: &str) -> Option<f64> {
 pub(super) struct Judged<'a> {
     pub outputs: &'a [f32],
     pub targets: &'a Targets,
+    /// How much each target counts; empty where all count alike.
+    weights: Vec<f32>,
     samples: &'a [usize],
     per_row: usize,
     /// Which entries are left; `None` is all.
@@ -114,6 +118,11 @@ pub(super) struct Judged<'a> {
 }
 
 impl Judged<'_> {
+    /// How much each target counts; `None` where all count alike.
+    pub fn weights(&self) -> Option<&[f32]> {
+        (!self.weights.is_empty()).then_some(&self.weights)
+    }
+
     /// For each target the row in the data set, and its place among those of the row.
     pub fn places(&self) -> impl Iterator<Item = (usize, usize)> {
         (0..self.targets.len()).map(|at| {
@@ -142,7 +151,7 @@ fn judge(
         let outputs = model.predict(&batch.input)?;
         let Numbers::F32(numbers) = outputs.numbers else { continue };
         let outputs = HostTensor::new(outputs.shape, numbers);
-        let (of_batch, by) = objective.sum(&outputs, &batch.targets)?;
+        let (of_batch, by) = loss.sum(&outputs, &batch)?;
         sum += of_batch;
         weight += by;
         let mut outputs = Cow::Borrowed(outputs.numbers());
@@ -165,13 +174,14 @@ fn judge(
                 scaling.invert(values);
             }
         }
-        each(Judged {
-            outputs: &outputs,
-            targets: &targets,
-            samples: &batch.samples,
-            per_row: (batch.targets.len() / batch.len().max(1)).max(1),
-            kept,
-        });
+        let per_row = (batch.targets.len() / batch.len().max(1)).max(1);
+        let weights = match (&batch.weights, &kept) {
+            (None, _) => Vec::new(),
+            (Some(weights), Some(kept)) => kept.iter().map(|at| weights[at / per_row]).collect(),
+            (Some(weights), None) => (0..targets.len()).map(|at| weights[at / per_row]).collect(),
+        };
+        let (outputs, targets, samples) = (&outputs[..], &*targets, &batch.samples[..]);
+        each(Judged { outputs, targets, weights, samples, per_row, kept });
     }
     Ok(sum / weight)
 }

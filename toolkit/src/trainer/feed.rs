@@ -122,6 +122,13 @@ impl Feed {
         if let Some(mix) = self.mix {
             mix.check(data.shape(), data.is_of_indices())?;
         }
+        if data.is_weighed() && (self.mix.is_some() || self.sampling == Sampling::Weighted) {
+            let what = if self.mix.is_some() { "mixed" } else { "drawn by their weights" };
+            return refuse(format!(
+                "its rows count by their weights (weigh_rows), and are to be {what} as well; leave \
+                 one of both out"
+            ));
+        }
         if self.last_batch == LastBatch::Fill && self.batch_size > rows {
             return refuse(format!(
                 "the training part has {rows} rows, and LastBatch::Fill would repeat them to fill a \

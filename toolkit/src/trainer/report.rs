@@ -68,20 +68,21 @@ impl Run {
         let evaluation = self.evaluate_with(part, |judged| all.add(judged))?;
         let width = self.model.output_shape().last().copied().unwrap_or(1);
         let targets = &all.targets;
+        let weights = (!all.weights.is_empty()).then_some(&all.weights[..]);
         let of_classes = self.loss.objective().takes() == TargetKind::Classes;
         let mut intervals = Vec::new();
         if let Some(together) = all.positions_per_row(evaluation.rows, width) {
             let bootstrap = Bootstrap::new(self.seed()).together(together);
             for metric in &self.metrics {
-                let interval = bootstrap.interval(metric, &all.outputs, width, targets)?;
+                let interval = bootstrap.interval(metric, &all.outputs, width, targets, weights)?;
                 intervals.push((metric.name(), interval));
             }
         }
         let names = self.data.class_names();
         let classes = match of_classes {
             true => Some((
-                ConfusionMatrix::of(&all.outputs, targets, None, names)?,
-                ReliabilityBins::of(&all.outputs, width, targets, None)?,
+                ConfusionMatrix::of(&all.outputs, targets, weights, names)?,
+                ReliabilityBins::of(&all.outputs, width, targets, weights)?,
             )),
             false => None,
         };
@@ -104,6 +105,8 @@ impl Run {
 struct All {
     outputs: Vec<f32>,
     targets: Targets,
+    /// Empty where all count alike.
+    weights: Vec<f32>,
     places: Vec<(usize, usize)>,
 }
 
@@ -111,6 +114,7 @@ impl All {
     fn add(&mut self, judged: &Judged<'_>) {
         self.outputs.extend_from_slice(judged.outputs);
         self.places.extend(judged.places());
+        self.weights.extend(judged.weights().unwrap_or_default());
         match (&mut self.targets, judged.targets) {
             (Targets::Classes(all), Targets::Classes(more)) => all.extend_from_slice(more),
             (Targets::Values(all), Targets::Values(more)) => all.extend_from_slice(more),

@@ -95,6 +95,7 @@ fn weights_after_a_hundred_steps_are_those_of_pytorch() {
                     samples.iter().map(|&row| fixture.classes[row]).collect(),
                 ),
                 samples,
+                weights: None,
                 mixed: None,
             };
             let loss = task.forward_backward(&batch).unwrap().mean;

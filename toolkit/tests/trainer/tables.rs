@@ -8,6 +8,7 @@ use trainbook::nn::layer::Kinds;
 use trainbook::onnx::Session;
 use trainbook::prelude::*;
 use trainbook::random::Stream;
+use trainbook::trainer::TrainerBuilder;
 
 /// Flats with a price around 500: `rooms;area;town;note;price`, decimal commas, gaps in the area.
 fn flats(rows: u64) -> String {
@@ -98,6 +99,123 @@ fn prices_are_predicted_and_judged_in_their_own_unit_here_in_the_store_and_in_on
     assert_eq!(again.evaluate(Part::Test).unwrap(), test);
     let other = stored.load_on(&prepared(&folder.path().join("flats.csv")), &Kinds::standard());
     assert_eq!(other.unwrap().predict_on(&raw).unwrap(), predicted);
+}
+
+#[test]
+fn categories_are_learned_as_rows_of_a_table_and_exported_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = Dataset::csv(file(folder.path()))
+        .unwrap()
+        .ignore("note")
+        .unwrap()
+        .missing("area", Missing::Mean)
+        .unwrap()
+        .categories("town", Categories::embedded().unknown(Unknown::Zeros))
+        .unwrap()
+        .target_values("price")
+        .unwrap()
+        .normalize(Normalize::standard())
+        .unwrap()
+        .scale_targets(TargetScaling::Standard)
+        .unwrap()
+        .split(Split::random(0.8, 0.1, 0.1), Seed(4))
+        .unwrap();
+    assert_eq!(data.category_features(), [(2, 3)]);
+    let net = Sequential::new().categorical_embedding(data.category_features());
+    let net = net.linear(32).relu().linear(1);
+    let store = Store::open(folder.path().join("store")).unwrap();
+    let trainer = Trainer::regressor(&data, net).seed(3).batch_size(16).learning_rate(5e-3);
+    let trainer = trainer.metric(metric::R2).quiet().store(&store);
+    let run = trainer.build().unwrap().fit(Epochs(60)).unwrap();
+    let test = run.evaluate(Part::Test).unwrap();
+    assert!(test.metric("r2").unwrap() > 0.9, "{test}");
+
+    // Towns are far apart, and one that nobody knows lies among them.
+    let encoding = data.encoding().unwrap();
+    std::fs::write(
+        folder.path().join("new.csv"),
+        "rooms;town;area\n3;Bad Ems;90,5\n3;Köln;90,5\n3;Ulm;90,5\n3;Trier;90,5\n",
+    )
+    .unwrap();
+    let rows = encoding.encode(&Dataset::csv(folder.path().join("new.csv")).unwrap()).unwrap();
+    let prices = run.predict_on(&Array::f32([4, 3], rows.clone())).unwrap();
+    let [ems, koeln, ulm, trier] = prices.floats() else { panic!("four prices") };
+    assert!(*ems + 30.0 < *ulm && *ulm + 30.0 < *koeln && trier.is_finite(), "{prices:?}");
+    let path = folder.path().join("flats.onnx");
+    run.export(&path).unwrap();
+    let theirs = Session::open(&path, None).unwrap().predict(&rows, 4).unwrap();
+    for (ours, theirs) in prices.floats().iter().zip(&theirs) {
+        assert!((ours - theirs).abs() < 1e-2, "{ours} {theirs}");
+    }
+    let again = store.run(&run.id().unwrap().to_string()).unwrap().load().unwrap();
+    assert_eq!(again.evaluate(Part::Test).unwrap(), test);
+
+    // Numbers that are no categories are found at the first step.
+    let net = Sequential::new().categorical_embedding([(0, 3)]).linear(1);
+    let trainer = Trainer::regressor(&data, net).quiet();
+    let error = trainer.build().unwrap().fit(Epochs(1)).err().unwrap().to_string();
+    assert!(error.contains("CategoricalEmbedding") && error.contains("feature 0"), "{error}");
+}
+
+#[test]
+fn rows_that_count_for_nothing_are_not_learned_and_not_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flats.csv");
+    // Every fourth price is nonsense, and a quarter of the others counts five times.
+    let mut text = String::new();
+    for (row, line) in flats(400).lines().enumerate() {
+        let (rest, price) = line.rsplit_once(';').unwrap();
+        let line = match row {
+            0 => format!("{rest};{price};w"),
+            row if row % 4 == 0 => format!("{rest};9000,0;0"),
+            row => format!("{rest};{price};{}", if row % 4 == 1 { 5 } else { 1 }),
+        };
+        writeln!(text, "{line}").unwrap();
+    }
+    std::fs::write(&path, text).unwrap();
+    let made = |path: &Path| {
+        let table = Dataset::csv(path).unwrap().ignore("note").unwrap().weights("w").unwrap();
+        let data = table.missing("area", Missing::Mean).unwrap().target_values("price").unwrap();
+        let data = data.normalize(Normalize::standard()).unwrap();
+        let data = data.scale_targets(TargetScaling::Standard).unwrap();
+        data.split(Split::random(0.8, 0.1, 0.1), Seed(4)).unwrap()
+    };
+    let data = made(&path).weigh_rows().unwrap();
+    let store = Store::open(folder.path().join("store")).unwrap();
+    let run = trained(&data, &store);
+    let test = run.evaluate(Part::Test).unwrap();
+    let rmse = test.metric("rmse").unwrap();
+    assert!(rmse < 45.0, "{test}");
+    // By hand.
+    let rows = data.part(Part::Test);
+    let predicted = run.predict_on(&data.raw(rows).unwrap()).unwrap();
+    let Some(Targets::Values(prices)) = data.targets() else { panic!("prices are values") };
+    let weights = data.marks().weights.as_ref().unwrap();
+    let each = rows.iter().zip(predicted.floats());
+    let squares = each.map(|(&row, p)| (weights[row], weights[row] * (p - prices[row]).powi(2)));
+    let (total, sum) = squares.fold((0.0, 0.0), |(w, s), (dw, ds)| (w + dw, s + ds));
+    let by_hand = f64::from((sum / total).sqrt());
+    assert!((by_hand - rmse).abs() < 1e-3 * rmse, "{by_hand} {rmse}");
+    let report = run.report(Part::Test).unwrap();
+    let interval = report.interval("rmse").unwrap();
+    assert!(interval.low < rmse && rmse < interval.high && (interval.value - rmse).abs() < 1e-6);
+    // From the record alone.
+    let stored = store.run(&run.id().unwrap().to_string()).unwrap();
+    assert_eq!(stored.load().unwrap().evaluate(Part::Test).unwrap(), test);
+    let again = stored.trainer().unwrap().quiet().build().unwrap().fit(Epochs(60)).unwrap();
+    assert_eq!(again.evaluate(Part::Test).unwrap(), test);
+    assert!(stored.load_on(&made(&path), &Kinds::standard()).is_err());
+    // Without the weights the nonsense is learned.
+    let plain = trained(&made(&path), &store).evaluate(Part::Test).unwrap();
+    assert!(plain.metric("rmse").unwrap() > 1000.0, "{plain}");
+
+    let refused = |trainer: TrainerBuilder| trainer.quiet().build().err().unwrap().to_string();
+    let net = || Sequential::new().linear(1);
+    let drawn = Trainer::regressor(&data, net()).sampling(Sampling::Weighted);
+    let mixed = Trainer::regressor(&data, net()).mix(Mix::mixup(0.2));
+    for (error, word) in [(refused(drawn), "drawn"), (refused(mixed), "mixed")] {
+        assert!(error.contains("weigh_rows") && error.contains(word), "{error}");
+    }
 }
 
 #[test]
@@ -239,7 +357,7 @@ fn a_report_of_sequences_names_positions_and_draws_rows_whole() {
     let targets = rows.iter().flat_map(|row| &classes[4 * row + 1..4 * row + 4]).copied();
     let expected = metric::Bootstrap::new(run.seed()).together(3);
     let expected = expected
-        .interval(&metric::Accuracy.into(), &logits, 3, &Targets::Classes(targets.collect()))
+        .interval(&metric::Accuracy.into(), &logits, 3, &Targets::Classes(targets.collect()), None)
         .unwrap();
     assert_eq!(report.interval("accuracy").unwrap(), expected);
 

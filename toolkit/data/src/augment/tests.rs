@@ -131,6 +131,7 @@ fn batch(shape: &[usize], samples: &[usize]) -> Batch {
         input: Array::f32(shape, numbers),
         targets: Targets::Classes(vec![0; samples.len()]),
         samples: samples.to_vec(),
+        weights: None,
         mixed: None,
     }
 }
@@ -288,6 +289,7 @@ fn drawn(augment: &Augment, shape: &[usize], row: &[f32], epochs: u64) -> Vec<Ve
             input: Array::f32(&shape[..], row.to_vec()),
             targets: Targets::Classes(vec![0]),
             samples: vec![3],
+            weights: None,
             mixed: None,
         };
         augment.apply(&mut batch, &Stream::new(Seed(2), "augment"), epoch);

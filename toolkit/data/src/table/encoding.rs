@@ -49,7 +49,11 @@ pub(super) enum Kind {
     OneHot { categories: Vec<String>, rare: Option<Vec<String>>, unknown: Unknown },
     Ordinal { categories: Vec<String>, rare: Option<Vec<String>>, unknown: Unknown },
     Dates(FittedDates),
+    Embedded { categories: Vec<String>, rare: Option<Vec<String>>, unknown: Unknown },
 }
+
+/// The number of what is no category of a table that is looked up.
+const NO_CATEGORY: f32 = -1.0;
 
 /// What categories of few rows are called together.
 const RARE: &str = "(rare)";
@@ -68,7 +72,9 @@ impl ColumnEncoding {
     pub fn categories(&self) -> &[String] {
         match &self.kind {
             Kind::Number | Kind::Dates(_) => &[],
-            Kind::OneHot { categories, .. } | Kind::Ordinal { categories, .. } => categories,
+            Kind::OneHot { categories, .. }
+            | Kind::Ordinal { categories, .. }
+            | Kind::Embedded { categories, .. } => categories,
         }
     }
 
@@ -84,7 +90,7 @@ impl ColumnEncoding {
     pub fn feature_names(&self) -> Vec<String> {
         let name = &self.name;
         let mut names = match &self.kind {
-            Kind::Number | Kind::Ordinal { .. } => vec![name.clone()],
+            Kind::Number | Kind::Ordinal { .. } | Kind::Embedded { .. } => vec![name.clone()],
             Kind::Dates(dates) => {
                 dates.names().into_iter().map(|feature| format!("{name}_{feature}")).collect()
             }
@@ -102,7 +108,7 @@ impl ColumnEncoding {
 
     fn width(&self) -> usize {
         let values = match &self.kind {
-            Kind::Number | Kind::Ordinal { .. } => 1,
+            Kind::Number | Kind::Ordinal { .. } | Kind::Embedded { .. } => 1,
             Kind::OneHot { categories, rare, .. } => categories.len() + usize::from(rare.is_some()),
             Kind::Dates(dates) => dates.names().len(),
         };
@@ -125,7 +131,8 @@ impl ColumnEncoding {
                 return texts.names.iter().map(slot).chain([fill]).collect();
             }
             Kind::OneHot { categories, rare, unknown }
-            | Kind::Ordinal { categories, rare, unknown } => (categories, rare, unknown),
+            | Kind::Ordinal { categories, rare, unknown }
+            | Kind::Embedded { categories, rare, unknown } => (categories, rare, unknown),
         };
         let mut known: HashMap<&str, usize> =
             categories.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
@@ -171,6 +178,23 @@ impl Encoding {
         self.columns.iter().flat_map(ColumnEncoding::feature_names).collect()
     }
 
+    /// The features that are numbers of categories, to be looked up, ascending, each with how many
+    /// categories there are.
+    pub fn category_features(&self) -> Vec<(usize, usize)> {
+        let mut at = 0;
+        let each = self.columns.iter().filter_map(|column| {
+            let feature = at;
+            at += column.width();
+            match &column.kind {
+                Kind::Embedded { categories, rare, .. } => {
+                    Some((feature, categories.len() + usize::from(rare.is_some())))
+                }
+                _ => None,
+            }
+        });
+        each.collect()
+    }
+
     /// The features of a table's rows, rows × [`width`](Self::width). Columns are found by name,
     /// whatever their order, and others are left out; where this table or that of the training has
     /// no header they are taken by position, and there must be as many.
@@ -183,7 +207,7 @@ impl Encoding {
         let columns = table.columns_of(&names, self.named && table.dialect().has_header)?;
         let types = columns.iter().zip(&self.columns).map(|(&at, column)| match column.kind {
             Kind::Number => table.numbers(at).map(|numbers| Data::Numbers(numbers.to_vec())),
-            Kind::OneHot { .. } | Kind::Ordinal { .. } | Kind::Dates(_) => {
+            Kind::OneHot { .. } | Kind::Ordinal { .. } | Kind::Embedded { .. } | Kind::Dates(_) => {
                 Ok(match (&table.columns[at], table.type_of(at)) {
                     (texts @ Data::Texts(_), _) => texts.clone(),
                     (Data::Numbers(_), _) => Data::Texts(table.texts_of(at)),
@@ -306,6 +330,7 @@ impl ColumnEncoding {
                     (Some(Slot::Date(features)), _) => {
                         out[..features.len()].copy_from_slice(features);
                     }
+                    (Some(Slot::Zeros), Kind::Embedded { .. }) => out[0] = NO_CATEGORY,
                     (Some(Slot::Zeros), _) => {}
                     (Some(Slot::NoDate), _) => {
                         let text = texts.names.get(code as usize).cloned();

@@ -149,6 +149,7 @@ fn kind<'a>(rule: Categories, counts: impl Iterator<Item = (&'a str, usize)>) ->
     match rule.how {
         How::OneHot => Kind::OneHot { categories, rare, unknown: rule.unknown },
         How::Ordinal => Kind::Ordinal { categories, rare, unknown: rule.unknown },
+        How::Embedded => Kind::Embedded { categories, rare, unknown: rule.unknown },
     }
 }
 

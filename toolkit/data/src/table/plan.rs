@@ -222,8 +222,9 @@ impl Table {
     }
 
     /// Says which column tells how often a row is drawn under
-    /// [`Sampling::Weighted`](crate::Sampling::Weighted), instead of being a feature: numbers, at
-    /// least 0. Nothing else goes by it.
+    /// [`Sampling::Weighted`](crate::Sampling::Weighted), or how much it counts
+    /// ([`Dataset::weigh_rows`](crate::Dataset::weigh_rows)), instead of being a feature: numbers,
+    /// at least 0. Without one of both nothing goes by it.
     ///
     /// # Errors
     /// There is no such column.

@@ -56,7 +56,8 @@ pub enum Unknown {
     Refuse,
     /// It is the category "(rare)".
     Rare,
-    /// It is no category: all features are 0. Not for [`Categories::ordinal`].
+    /// It is no category: all features are 0, all numbers of an embedding too. Not for
+    /// [`Categories::ordinal`].
     Zeros,
 }
 
@@ -77,6 +78,7 @@ pub struct Categories {
 pub(super) enum How {
     OneHot,
     Ordinal,
+    Embedded,
 }
 
 impl Categories {
@@ -88,6 +90,14 @@ impl Categories {
     /// One feature: the category's number, counted from 0, and behind them that of "(rare)".
     pub fn ordinal() -> Self {
         Self { how: How::Ordinal, rare_below: 0, unknown: Unknown::Refuse }
+    }
+
+    /// One feature: the category's number, counted from 0, and behind them that of "(rare)", for a
+    /// network that begins with a `CategoricalEmbedding` of
+    /// [`Dataset::category_features`](crate::Dataset::category_features). It is never normalised.
+    /// What is no category ([`Unknown::Zeros`]) is −1.
+    pub fn embedded() -> Self {
+        Self { how: How::Embedded, rare_below: 0, unknown: Unknown::Refuse }
     }
 
     /// Categories of fewer training rows than this are one, "(rare)". 0 by default: none are.

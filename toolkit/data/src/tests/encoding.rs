@@ -347,6 +347,46 @@ fn columns_that_can_be_no_feature() {
 }
 
 #[test]
+fn categories_that_are_looked_up_keep_their_numbers() {
+    let text = "x,kind,z,y\n1,b,1,0\n3,a,2,0\n5,b,2,1\n9,c,3,1\n";
+    let with = |unknown| {
+        table(text)
+            .categories(["kind", "z"], Categories::embedded().unknown(unknown))
+            .unwrap()
+            .target_values("y")
+            .unwrap()
+            .normalize(Normalize::standard())
+            .unwrap()
+            .split(Split::in_order(0.75, 0.0, 0.25), Seed(0))
+            .unwrap()
+    };
+    // The fourth row's categories are none of the training part, but what is rare is one.
+    let zeros = with(Unknown::Zeros);
+    assert_eq!(zeros.feature_names(), ["x", "kind", "z"]);
+    assert_eq!(zeros.category_features(), [(1, 2), (2, 2)]);
+    assert_eq!(
+        rows(&zeros),
+        [[1.0, 1.0, 0.0], [3.0, 0.0, 1.0], [5.0, 1.0, 1.0], [9.0, -1.0, -1.0]].concat()
+    );
+    assert_eq!(zeros.normalization().offset, [3.0, 0.0, 0.0]);
+    assert_eq!(zeros.normalization().scale[1..], [1.0, 1.0]);
+    let rare = with(Unknown::Rare);
+    assert_eq!(rare.category_features(), [(1, 3), (2, 3)]);
+    assert_eq!(rows(&rare)[9..], [9.0, 2.0, 2.0]);
+    // Read again from what was recorded.
+    let json = serde_json::to_string(zeros.encoding().unwrap()).unwrap();
+    let encoding: crate::Encoding = serde_json::from_str(&json).unwrap();
+    assert_eq!(&encoding, zeros.encoding().unwrap());
+    assert_eq!(encoding.encode(&table("z,kind,x\n2,d,7\n")).unwrap(), [7.0, -1.0, 1.0]);
+    let json = serde_json::to_string(&zeros.recipe()).unwrap();
+    let again: crate::DataRecipe = serde_json::from_str(&json).unwrap();
+    assert_eq!(again, zeros.recipe());
+    // Numbers that are no categories have no such features.
+    let data = table(text).ignore("kind").unwrap().target("y").unwrap();
+    assert_eq!(data.category_features(), []);
+}
+
+#[test]
 fn numbers_can_be_categories() {
     let data = table("zip,x,y\n10,1,0\n9,2,1\n10,3,1\n");
     assert_eq!(data.column_type(0).unwrap(), ColumnType::Number);
@@ -354,6 +394,36 @@ fn numbers_can_be_categories() {
     assert_eq!(data.feature_names(), ["zip=9", "zip=10", "x"]);
     let data = table("zip,y\n01234,0\n00501,1\n").types([("zip", ColumnType::Category)]).unwrap();
     assert_eq!(data.target("y").unwrap().feature_names(), ["zip=00501", "zip=01234"]);
+}
+
+#[test]
+fn rows_count_by_their_weights_where_it_is_said() {
+    let text = "w,x,y\n2,5,0\n0.5,6,1\n0,7,1\n";
+    let plain = table(text).weights("w").unwrap().target("y").unwrap();
+    let weighed = plain.clone().weigh_rows().unwrap();
+    let weights = |data: &Dataset| {
+        let mut batch = Batch::default();
+        data.read(&[2, 0], &mut batch).unwrap();
+        batch.weights
+    };
+    assert_eq!((weights(&plain), weights(&weighed)), (None, Some(vec![0.0, 2.0])));
+    assert_ne!(plain.fingerprint().unwrap().hash, weighed.fingerprint().unwrap().hash);
+    let recipe = weighed.recipe();
+    assert!(recipe.weigh_rows && !plain.recipe().weigh_rows);
+    let json = serde_json::to_string(&recipe).unwrap();
+    let again = serde_json::from_str::<DataRecipe>(&json).unwrap().make().unwrap();
+    assert_eq!(again.fingerprint().unwrap(), weighed.fingerprint().unwrap());
+    // They may be said anew, and what is read into again has none left.
+    let other = weighed.weights(vec![1.0, 2.0, 3.0]).unwrap();
+    assert_eq!(weights(&other), Some(vec![3.0, 1.0]));
+    let mut batch = Batch::default();
+    other.read(&[0], &mut batch).unwrap();
+    plain.read(&[0], &mut batch).unwrap();
+    assert_eq!(batch.weights, None);
+    let none = table("x,y\n1,0\n2,1\n").target("y").unwrap();
+    assert!(refused(none.clone().weigh_rows()).contains("they have no weights"));
+    let nothing = none.weights(vec![0.0, 0.0]).unwrap();
+    assert!(refused(nothing.weigh_rows()).contains("no weight is above 0"));
 }
 
 #[test]

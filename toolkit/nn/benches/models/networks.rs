@@ -150,7 +150,7 @@ impl Model {
         };
         let mut class = || draws.below(self.classes.into()) as u32;
         let targets = Targets::Classes((0..targets).map(|_| class()).collect());
-        Batch { input, targets, samples: (0..self.batch).collect(), mixed: None }
+        Batch { input, targets, samples: (0..self.batch).collect(), weights: None, mixed: None }
     }
 }
 

@@ -92,6 +92,7 @@ mod tests {
                 input: Array::f32(vec![1, 1, 8], (0..8).map(|i| (i as f32).sin()).collect()),
                 targets: Targets::Classes(vec![1]),
                 samples: vec![0],
+                weights: None,
                 mixed: None,
             };
             let mut task = recipe.task().unwrap();

@@ -10,6 +10,7 @@ mod activation;
 mod any;
 mod avg_pool;
 mod batch_norm;
+mod categorical_embedding;
 mod conv1d;
 mod conv2d;
 mod conv_transpose2d;
@@ -51,6 +52,7 @@ use serde::de::DeserializeOwned;
 
 pub use activation::{Activation, Approximation};
 pub use any::AnyLayer;
+pub use categorical_embedding::CategoryTable;
 pub(crate) use any::DynLayer;
 pub use kinds::Kinds;
 pub use misfit::{Fault, Misfit};
@@ -170,6 +172,7 @@ layers! {
     activation: Abs, Cos, Elu, Exp, Gelu, HardSwish, LeakyRelu, Ln, Mish, Relu, Selu, Sigmoid, Silu, Sin, Softplus, Sqrt, Square, Tanh;
     avg_pool: AvgPool1d, AvgPool2d, AdaptiveAvgPool1d, AdaptiveAvgPool2d;
     batch_norm: BatchNorm;
+    categorical_embedding: CategoricalEmbedding;
     conv1d: Conv1d;
     conv2d: Conv2d;
     conv_transpose2d: ConvTranspose2d;

@@ -41,26 +41,32 @@ impl Custom {
         outputs: Flow<E, D>,
         targets: &Targets,
     ) -> Result<Taped<(), E, D>, NnError> {
-        let (shape, device) = (outputs.shape().to_vec(), outputs.device());
-        let outputs = outputs.flat();
-        let numbers: Vec<f32> = outputs.as_vec().into_iter().map(|v| v.wide() as f32).collect();
-        let len = numbers.len();
-        let mut gradient = vec![0.0; len];
-        let value = self.objective.with_gradient(
-            &HostTensor::new(shape, numbers),
-            targets,
-            &mut gradient,
-        )?;
-        let run = || {
-            let gradient = gradient.into_iter().map(|g| E::of(f64::from(g))).collect();
-            let gradient = device.try_tensor_from_vec(gradient, (len,))?;
-            let sum = outputs.try_mul(gradient)?.try_sum()?;
-            // Its slope is right; now its value.
-            let off = value - sum.as_vec()[0].wide();
-            sum.try_add(E::of(off))
-        };
-        run().map_err(|e: D::Err| NnError::device("compute the loss", &e))
+        through_host(outputs, |outputs, gradient| {
+            self.objective.with_gradient(outputs, targets, gradient)
+        })
     }
+}
+
+/// A loss that is computed on the host, put on the tape as what has this gradient.
+pub(super) fn through_host<E: Real, D: Backend<E>>(
+    outputs: Flow<E, D>,
+    loss: impl FnOnce(&HostTensor, &mut [f32]) -> Result<f64, NnError>,
+) -> Result<Taped<(), E, D>, NnError> {
+    let (shape, device) = (outputs.shape().to_vec(), outputs.device());
+    let outputs = outputs.flat();
+    let numbers: Vec<f32> = outputs.as_vec().into_iter().map(|v| v.wide() as f32).collect();
+    let len = numbers.len();
+    let mut gradient = vec![0.0; len];
+    let value = loss(&HostTensor::new(shape, numbers), &mut gradient)?;
+    let run = || {
+        let gradient = gradient.into_iter().map(|g| E::of(f64::from(g))).collect();
+        let gradient = device.try_tensor_from_vec(gradient, (len,))?;
+        let sum = outputs.try_mul(gradient)?.try_sum()?;
+        // Its slope is right; now its value.
+        let off = value - sum.as_vec()[0].wide();
+        sum.try_add(E::of(off))
+    };
+    run().map_err(|e: D::Err| NnError::device("compute the loss", &e))
 }
 
 impl PartialEq for Custom {

@@ -21,6 +21,7 @@ mod mean_squared_error;
 mod misfit;
 mod objective;
 mod poisson_nll;
+mod weighted;
 
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ pub use trainbook_core::batch::TargetKind;
 use crate::NnError;
 use crate::host::HostTensor;
 use crate::on_dfdx::{Backend, Flow, Real, Taped};
+use custom::through_host;
 
 /// What is minimised, as a value. Reads and writes itself as a JSON object whose `loss` is the
 /// name: `{"loss": "CrossEntropy", "label_smoothing": 0.1}`; what is left out is at its default.
@@ -159,7 +161,7 @@ impl Loss {
         }
     }
 
-    /// The mean loss of a batch, some of whose rows may have been mixed, and its gradient in the
+    /// The mean loss of a batch, whose rows may have been mixed or count by weights, and its gradient in the
     /// outputs, which is written whole. `scratch` has any length.
     pub(crate) fn of_batch(
         &self,
@@ -168,6 +170,15 @@ impl Loss {
         gradient: &mut [f32],
         scratch: &mut Vec<f32>,
     ) -> Result<f64, NnError> {
+        if let Some(weights) = &batch.weights {
+            return weighted::with_gradient(
+                self.objective(),
+                outputs,
+                &batch.targets,
+                weights,
+                gradient,
+            );
+        }
         let loss = self.objective().with_gradient(outputs, &batch.targets, gradient)?;
         let Some(Mixed { targets, share }) = &batch.mixed else { return Ok(loss) };
         scratch.resize(gradient.len(), 0.0);
@@ -183,6 +194,12 @@ impl Loss {
         outputs: Flow<E, D>,
         batch: &Batch,
     ) -> Result<Taped<(), E, D>, NnError> {
+        if let Some(weights) = &batch.weights {
+            return through_host(outputs, |outputs, gradient| {
+                let (objective, targets) = (self.objective(), &batch.targets);
+                weighted::with_gradient(objective, outputs, targets, weights, gradient)
+            });
+        }
         let Some(Mixed { targets, share }) = &batch.mixed else {
             return self.on_dfdx(outputs, &batch.targets);
         };
@@ -195,6 +212,9 @@ impl Loss {
 
     /// How much a batch counts beside others.
     pub(crate) fn weight(&self, batch: &Batch) -> f64 {
+        if let Some(weights) = &batch.weights {
+            return weighted::weight(self.objective(), &batch.targets, weights);
+        }
         let weight = self.objective().weight(&batch.targets);
         match &batch.mixed {
             None => weight,
@@ -202,6 +222,18 @@ impl Loss {
                 let share = f64::from(*share);
                 share * weight + (1.0 - share) * self.objective().weight(targets)
             }
+        }
+    }
+
+    /// The loss of a batch of rows as they are, not yet divided: the sum and the weight by which the
+    /// mean divides it, where rows may count by weights.
+    ///
+    /// # Errors
+    /// Those of [`Objective::sum`].
+    pub fn sum(&self, outputs: &HostTensor, batch: &Batch) -> Result<(f64, f64), NnError> {
+        match &batch.weights {
+            Some(weights) => weighted::sum(self.objective(), outputs, &batch.targets, weights),
+            None => self.objective().sum(outputs, &batch.targets),
         }
     }
 

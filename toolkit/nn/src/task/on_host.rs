@@ -389,6 +389,7 @@ mod tests {
             input: Array::f32([2, 1, 6, 6], (0..72).map(|i| i as f32 / 72.0).collect()),
             targets: Targets::Classes(vec![0, 2]),
             samples: vec![0, 1],
+            weights: None,
             mixed: None,
         };
         let mut kept = Vec::new();

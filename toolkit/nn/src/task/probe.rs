@@ -10,7 +10,7 @@ use super::{Recipe, TaskState, indices};
 use crate::NnError;
 use crate::context::Context;
 use crate::host::{Aside, HostPass, HostTensor, Memory};
-use crate::loss::{Objective, TargetKind};
+use crate::loss::{Loss, TargetKind};
 use crate::parameters::{Role, Slot};
 use crate::plan::{Node, Planned};
 use crate::sample::Kind;
@@ -106,7 +106,7 @@ impl Probe {
         let outputs = run.forward(x)?;
         let mut gradient = vec![0.0; outputs.numbers().len()];
         let loss = recipe.loss.of_batch(&outputs, batch, &mut gradient, &mut Vec::new())?;
-        let baseline = baseline(objective, &outputs, &batch.targets)?;
+        let baseline = baseline(&recipe.loss, &outputs, batch)?;
         let seen = run.aside.outputs().into_iter().collect();
         let gradients = run.backward(HostTensor::new(outputs.shape.clone(), gradient))?;
         let look = Look { slots: planned.layout.slots(), values: &values, gradients, seen };
@@ -118,17 +118,13 @@ impl Probe {
 }
 
 /// The loss of outputs that know nothing.
-fn baseline(
-    objective: &dyn Objective,
-    outputs: &HostTensor,
-    targets: &Targets,
-) -> Result<f64, NnError> {
-    let constant = match (objective.takes(), targets) {
+fn baseline(loss: &Loss, outputs: &HostTensor, batch: &Batch) -> Result<f64, NnError> {
+    let constant = match (loss.objective().takes(), &batch.targets) {
         (TargetKind::Values, Targets::Values(values)) => moments(values).0 as f32,
         _ => 0.0,
     };
     let same = vec![constant; outputs.numbers().len()];
-    let (sum, by) = objective.sum(&HostTensor::new(outputs.shape.clone(), same), targets)?;
+    let (sum, by) = loss.sum(&HostTensor::new(outputs.shape.clone(), same), batch)?;
     Ok(sum / by)
 }
 
@@ -199,7 +195,8 @@ impl Look<'_> {
         let weights = own().filter(|slot| slot.role == Role::Weight);
         let probe = |slot: &Slot| {
             let (values, gradients) = (&self.values[slot.range()], &self.gradients[slot.range()]);
-            let table = node.input.kind == Kind::Indices;
+            let table =
+                node.input.kind == Kind::Indices || node.layer.kind() == "CategoricalEmbedding";
             // The rows of a table or of a transposed convolution are no units.
             let units = match node.layer.kind() {
                 _ if table || slot.shape.len() < 2 => 0,

@@ -189,6 +189,7 @@ fn the_row_of_padding_begins_at_0_and_stays_there() {
         input: CoreArray::i64(vec![2, 4], vec![1, 2, 2, 5, 0, 3, 6, 2]),
         targets: Targets::Classes(vec![0, 2]),
         samples: vec![0, 1],
+        weights: None,
         mixed: None,
     };
     for mut task in [recipe.task().unwrap(), recipe.task_on_dfdx().unwrap()] {

@@ -2,7 +2,7 @@
 
 use trainbook_core::random::Seed;
 use trainbook_nn::layer::{
-    AnyLayer, BatchNorm, Embedding, GroupNorm, LayerNorm, LearnedPositions, MultiHeadAttention,
+    AnyLayer, BatchNorm, CategoricalEmbedding, CategoryTable, Embedding, GroupNorm, LayerNorm, LearnedPositions, MultiHeadAttention,
     RmsNorm, Slice, TransformerDecoderLayer, TransformerEncoderLayer,
 };
 use trainbook_nn::trial::Trial;
@@ -78,6 +78,50 @@ fn an_index_outside_the_table_is_named() {
 }
 
 #[test]
+fn what_is_no_category_is_zeros_and_an_error_in_training() {
+    let layer = CategoricalEmbedding::new([(1, 3)]);
+    let mut trial = Trial::new(&layer.into(), &Sample::numbers([2])).unwrap();
+    let weights: Vec<f64> = (1..=9).map(f64::from).collect();
+    trial.values.copy_from_slice(&weights);
+    // A category is the nearest whole number, and half-way there is none.
+    let rows = [
+        (0.0, [1.0, 2.0, 3.0]),
+        (1.9, [7.0, 8.0, 9.0]),
+        (-0.4, [1.0, 2.0, 3.0]),
+        (-1.0, [0.0; 3]),
+        (3.0, [0.0; 3]),
+        (1.5, [0.0; 3]),
+        (1e30, [0.0; 3]),
+    ];
+    let input: Vec<f64> = rows.iter().flat_map(|(x, _)| [0.25, *x]).collect();
+    let expected: Vec<f64> = rows.iter().flat_map(|(_, row)| [&row[..], &[0.25]].concat()).collect();
+    let upstream = vec![1.0; expected.len()];
+    let count = rows.len();
+    let host = trial.on_host(&input, count, Context::EVALUATION, &upstream).unwrap();
+    let dfdx = trial.on_dfdx::<f64>(&input, count, Context::EVALUATION, &upstream).unwrap();
+    for outcome in [&host, &dfdx] {
+        assert_eq!(outcome.output, expected);
+        assert_eq!(outcome.gradients, [2.0, 2.0, 2.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
+    }
+    let graph = trial.graph().unwrap();
+    assert_eq!(graph.evaluate_f64(&input, count).unwrap(), expected);
+
+    let training = Context { training: true, ..Context::EVALUATION };
+    let host = trial.on_host(&[0.0, -0.7], 1, training, &upstream[..4]).unwrap_err();
+    let dfdx = trial.on_dfdx::<f64>(&[0.0, -0.7], 1, training, &upstream[..4]).unwrap_err();
+    for error in [host, dfdx] {
+        let error = error.to_string();
+        assert!(error.contains("feature 1 is -0.7") && error.contains("0 to 2"), "{error}");
+    }
+}
+
+#[test]
+fn rows_of_tables_have_the_sizes_of_fastai() {
+    let dim = |categories| CategoryTable::new(0, categories).embedding_dim;
+    assert_eq!([1, 2, 7, 50, 1000, 1_000_000].map(dim), [2, 2, 5, 14, 77, 600]);
+}
+
+#[test]
 fn what_does_not_fit_is_said() {
     let misfit =
         |layer: AnyLayer, sample: Sample| Trial::new(&layer, &sample).unwrap_err().to_string();
@@ -105,6 +149,11 @@ fn what_does_not_fit_is_said() {
             numbers(&[5, 4]),
             "memory must be at least 1 and leave something of the 5 positions, and is 0",
         ),
+        (CategoricalEmbedding::new([]).into(), numbers(&[4]), "at least one table"),
+        (CategoricalEmbedding::new([(0, 2)]).into(), numbers(&[5, 4]), "[features]"),
+        (CategoricalEmbedding::new([(0, 2), (4, 3)]).into(), numbers(&[4]), "no feature 4"),
+        (CategoricalEmbedding::new([(1, 2), (1, 3)]).into(), numbers(&[4]), "must ascend"),
+        (CategoricalEmbedding::new([(1, 0)]).into(), numbers(&[4]), "feature 1 must be 1 to"),
         (Slice::new(2, 2).into(), numbers(&[5, 4]), "its 2..2 of dimension 0 must be inside"),
         (Slice::new(-6, None).into(), numbers(&[5, 4]), "its -6.. of dimension 0 must be inside"),
         (Slice::new(0, 2).dim(2).into(), numbers(&[5, 4]), "its 0..2 of dimension 2 must be"),
