@@ -9,7 +9,7 @@ use super::data::{Data, GAP, Texts, by_name};
 use super::dates::{self, FittedDates};
 use super::encoding::{ColumnEncoding, Encoding, Fill, Kind};
 use super::rules::How;
-use super::{Categories, ColumnRule, Missing, Unknown};
+use super::{Categories, ColumnRule, FittedWords, Missing, Unknown};
 use crate::DataError;
 
 /// The columns that are to be features, as they are in the file.
@@ -97,6 +97,23 @@ impl Raw {
                     Missing::Refuse | Missing::Drop | Missing::Constant(_) => None,
                 };
                 (fill.map(Fill::Date), Kind::Dates(fitted))
+            }
+            (Data::Texts(texts), _) if let Some(words) = rule.words => {
+                let fill = match &rule.missing.fill {
+                    Missing::Text(text) => Some(text.clone()),
+                    _ => None,
+                };
+                let known = texts.names.iter().map(String::as_str).zip(counts(texts, rows));
+                let filled = fill.as_deref().map(|fill| (fill, gaps(texts, rows)));
+                let fitted = FittedWords::to(known.chain(filled), words).ok_or_else(|| {
+                    let reason = format!(
+                        "no word occurs at least {} times in the rows that are trained on; ask for \
+                         fewer by Words::at_least, or for .characters()",
+                        words.at_least
+                    );
+                    self.wrong(None, column, reason)
+                })?;
+                (fill.map(Fill::Text), Kind::Words(fitted))
             }
             (Data::Texts(texts), categories) => {
                 let categories = categories.unwrap_or(Categories::one_hot());

@@ -22,6 +22,7 @@ mod rules;
 mod select;
 mod target;
 mod view;
+mod words;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -40,6 +41,8 @@ pub use rules::{Categories, Missing, MissingRule, Unknown};
 use select::Which;
 pub(super) use select::named;
 pub use select::{Column, Columns};
+pub use words::Words;
+pub(super) use words::{FittedWords, Sequences};
 
 use crate::DataError;
 

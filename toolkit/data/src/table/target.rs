@@ -272,6 +272,7 @@ impl Table {
         }
         let marks = self.marks(&rows)?;
         let features = self.feature_columns(&columns);
+        self.check_words(&features)?;
         let rules = features.iter().map(|&column| self.rule(column));
         let rules = rules.collect::<Result<Vec<_>, _>>()?;
         for (&column, rule) in features.iter().zip(&rules) {
@@ -321,6 +322,9 @@ impl Table {
         let (value, fill) = match data {
             Data::Numbers(_) => ("number", "Mean"),
             Data::Texts(_) if self.plan.dates_of(column).is_some() => ("date", "Median"),
+            Data::Texts(_) if self.plan.words_of(column).is_some() => {
+                ("text", "Text(String::new())")
+            }
             Data::Texts(_) => ("text", "MostFrequent"),
         };
         let name = &self.names[column];

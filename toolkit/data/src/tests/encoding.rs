@@ -291,7 +291,8 @@ fn columns_that_can_be_no_feature() {
     assert_eq!(
         refused(many().target_values("y")),
         "read FILE column \"name\": it has 51 different texts; leave it out by .ignore(\"name\"), \
-         or make features of them by .categories(\"name\", Categories::one_hot().rare_below(…))"
+         make features of them by .categories(\"name\", Categories::one_hot().rare_below(…)), or \
+         their words the input by .words(\"name\", Words::new(…))"
     );
     let said = many().types([("name", ColumnType::Category)]).unwrap();
     assert_eq!(said.target_values("y").unwrap().width(), 51);
@@ -398,8 +399,11 @@ fn numbers_can_be_categories() {
 
 #[test]
 fn rows_count_by_their_weights_where_it_is_said() {
-    let text = "w,x,y\n2,5,0\n0.5,6,1\n0,7,1\n";
-    let plain = table(text).weights("w").unwrap().target("y").unwrap();
+    // A recipe reads the file again.
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("data.csv");
+    std::fs::write(&path, "w,x,y\n2,5,0\n0.5,6,1\n0,7,1\n").unwrap();
+    let plain = Dataset::csv(&path).unwrap().weights("w").unwrap().target("y").unwrap();
     let weighed = plain.clone().weigh_rows().unwrap();
     let weights = |data: &Dataset| {
         let mut batch = Batch::default();

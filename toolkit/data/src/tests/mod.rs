@@ -14,6 +14,7 @@ mod shards;
 mod split;
 mod table;
 mod windows;
+mod words;
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
