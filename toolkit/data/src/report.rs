@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Part;
 
-/// The data report, made by [`Dataset::check`]. As text it is aligned for a terminal.
+/// The data report, made by [`Dataset::check`](crate::Dataset::check). As text it is aligned for a terminal.
 ///
 /// That every value is finite is not among the findings: loading refuses other data.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -147,7 +147,7 @@ impl Dataset {
     pub fn encode(&self, text: &str) -> Result<Vec<i64>, DataError> {
         let refuse = |reason| Err(DataError::Refused { action: "encode with", reason });
         if let Some(words) = self.words() {
-            let encoded = words.encode(std::iter::once(text)).into_iter().flatten();
+            let encoded = words.encode(text).into_iter();
             let padded = encoded.map(i64::from).chain(std::iter::repeat(0));
             return Ok(padded.take(words.length()).collect());
         }

@@ -1,6 +1,7 @@
 //! Columns as features.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
@@ -228,6 +229,7 @@ impl Encoding {
             columns: types.collect::<Result<_, _>>()?,
             names: columns.iter().map(|&at| table.names[at].clone()).collect(),
             lines: table.lines_of_rows(),
+            tokenised: OnceLock::new(),
         };
         self.apply(&raw)
     }

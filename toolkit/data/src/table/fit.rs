@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use jiff::civil::DateTime;
 
@@ -9,6 +10,7 @@ use super::data::{Data, GAP, Texts, by_name};
 use super::dates::{self, FittedDates};
 use super::encoding::{ColumnEncoding, Encoding, Fill, Kind};
 use super::rules::How;
+use super::words::Tokenised;
 use super::{Categories, ColumnRule, FittedWords, Missing, Unknown};
 use crate::DataError;
 
@@ -21,6 +23,8 @@ pub(crate) struct Raw {
     pub columns: Vec<Data>,
     /// For each row its line of the file.
     pub lines: Vec<usize>,
+    /// The texts whose words are the input, once they are split.
+    pub tokenised: OnceLock<Tokenised>,
 }
 
 impl Raw {
@@ -103,9 +107,9 @@ impl Raw {
                     Missing::Text(text) => Some(text.clone()),
                     _ => None,
                 };
-                let known = texts.names.iter().map(String::as_str).zip(counts(texts, rows));
-                let filled = fill.as_deref().map(|fill| (fill, gaps(texts, rows)));
-                let fitted = FittedWords::to(known.chain(filled), words).ok_or_else(|| {
+                let tokenised = self.tokenised(texts, fill.as_deref(), words);
+                let times = counts(texts, rows).into_iter().chain([gaps(texts, rows)]);
+                let fitted = FittedWords::to(tokenised, times, words).ok_or_else(|| {
                     let reason = format!(
                         "no word occurs at least {} times in the rows that are trained on; ask for \
                          fewer by Words::at_least, or for .characters()",

@@ -1,6 +1,7 @@
 //! From a table to a data set: what is to be predicted.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use super::data::{Data, GAP};
 use super::{Column, Columns, Missing, Raw, Table, dates, quoted};
@@ -289,6 +290,7 @@ impl Table {
             names: features.iter().map(|&column| self.names[column].clone()).collect(),
             columns: Vec::with_capacity(features.len()),
             lines: if all { lines } else { rows.iter().map(|&row| lines[row]).collect() },
+            tokenised: OnceLock::new(),
         };
         let origin = Origin::Csv {
             path: absolute(&self.path),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::data::{Data, GAP};
+use super::data::{Data, GAP, Texts};
 use super::encoding::{ColumnEncoding, Fill, Kind, Wrong};
 use super::{Encoding, Raw, Table};
 use crate::DataError;
@@ -112,6 +112,33 @@ impl Words {
     }
 }
 
+/// Texts that are split: each token by its place in `tokens`, whatever rows are trained on.
+#[derive(Debug)]
+pub(crate) struct Tokenised {
+    tokens: Vec<String>,
+    /// All tokens of each text.
+    texts: Vec<Vec<u32>>,
+}
+
+impl Tokenised {
+    fn of<'t>(texts: impl Iterator<Item = &'t str>, words: Words) -> Self {
+        let mut known: HashMap<String, u32> = HashMap::new();
+        let mut tokens = Vec::new();
+        let mut place = |token: &str| match known.get(token) {
+            Some(&place) => place,
+            None => {
+                let place = tokens.len() as u32;
+                tokens.push(token.to_owned());
+                known.insert(token.to_owned(), place);
+                place
+            }
+        };
+        let texts =
+            texts.map(|text| words.split(&text.to_lowercase()).map(&mut place).collect()).collect();
+        Self { tokens, texts }
+    }
+}
+
 /// What [`Words`] have learned from the training part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FittedWords {
@@ -122,22 +149,16 @@ pub(crate) struct FittedWords {
 
 impl FittedWords {
     /// From texts and how often each occurs; `None` if no word is frequent enough.
-    pub(super) fn to<'a>(
-        texts: impl Iterator<Item = (&'a str, usize)>,
+    pub(super) fn to(
+        tokenised: &Tokenised,
+        times: impl Iterator<Item = usize>,
         words: Words,
     ) -> Option<Self> {
-        let mut counts: HashMap<String, usize> = HashMap::new();
-        for (text, times) in texts.filter(|(_, times)| *times > 0) {
-            for token in words.split(&text.to_lowercase()) {
-                match counts.get_mut(token) {
-                    Some(count) => *count += times,
-                    None => {
-                        counts.insert(token.to_owned(), times);
-                    }
-                }
-            }
+        let mut counts = vec![0; tokenised.tokens.len()];
+        for (text, times) in tokenised.texts.iter().zip(times) {
+            text.iter().for_each(|&place| counts[place as usize] += times);
         }
-        let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
+        let mut counts: Vec<(&String, usize)> = tokenised.tokens.iter().zip(counts).collect();
         counts.retain(|(_, count)| *count >= words.at_least);
         counts.sort_unstable_by(|(a, x), (b, y)| y.cmp(x).then_with(|| a.cmp(b)));
         counts.truncate(words.most.unwrap_or(MOST_WORDS));
@@ -145,7 +166,7 @@ impl FittedWords {
             return None;
         }
         let special = [PADDING, UNKNOWN].map(str::to_owned).into_iter();
-        let vocabulary = special.chain(counts.into_iter().map(|(word, _)| word)).collect();
+        let vocabulary = special.chain(counts.into_iter().map(|(word, _)| word.clone())).collect();
         Some(Self { words, vocabulary })
     }
 
@@ -163,17 +184,22 @@ impl FittedWords {
         &self.vocabulary
     }
 
-    /// The tokens of texts, without padding.
-    pub(crate) fn encode<'t>(&self, texts: impl Iterator<Item = &'t str>) -> Vec<Vec<u32>> {
+    /// The numbers of a text's tokens, without padding.
+    pub(crate) fn encode(&self, text: &str) -> Vec<u32> {
+        self.number(&Tokenised::of(std::iter::once(text), self.words)).concat()
+    }
+
+    /// The same of texts that are split.
+    fn number(&self, tokenised: &Tokenised) -> Vec<Vec<u32>> {
         let words = self.vocabulary.iter().zip(0..).skip(FIRST_WORD);
-        let known: HashMap<&str, u32> =
-            words.map(|(word, number)| (word.as_str(), number)).collect();
-        let number = |token: &str| known.get(token).copied().unwrap_or(UNKNOWN_TOKEN);
-        let sequence = |text: &str| {
-            let text = text.to_lowercase();
-            self.words.split(&text).take(self.words.length).map(number).collect()
+        let known: HashMap<&String, u32> = words.collect();
+        let number = |token| known.get(token).copied().unwrap_or(UNKNOWN_TOKEN);
+        let numbers: Vec<u32> = tokenised.tokens.iter().map(number).collect();
+        let cut = |text: &Vec<u32>| {
+            let places = text.iter().take(self.words.length);
+            places.map(|&place| numbers[place as usize]).collect()
         };
-        texts.map(sequence).collect()
+        tokenised.texts.iter().map(cut).collect()
     }
 }
 
@@ -229,8 +255,17 @@ impl Encoding {
         }
         let gap = texts.names.len() as u32;
         let rows = texts.codes.iter().map(|&code| if code == GAP { gap } else { code }).collect();
-        let texts = words.encode(texts.names.iter().chain(fill).map(String::as_str));
+        let texts = words.number(raw.tokenised(texts, fill.map(String::as_str), words.words));
         Ok(Some(Sequences { texts, rows }))
+    }
+}
+
+impl Raw {
+    /// The texts of the column whose words are the input, and behind them what stands for a gap;
+    /// they are split once for all fits.
+    pub(super) fn tokenised(&self, texts: &Texts, fill: Option<&str>, words: Words) -> &Tokenised {
+        let texts = texts.names.iter().map(String::as_str).chain(fill);
+        self.tokenised.get_or_init(|| Tokenised::of(texts, words))
     }
 }
 
