@@ -54,7 +54,8 @@ impl Dataset {
 
     /// The same data whose rows count by their weights, in training and wherever it is judged: the
     /// mean loss is `Σ w·l / Σ w`, and metrics weigh as scikit-learn's do with `sample_weight`. A row
-    /// of weight 0 counts for nothing. Only ratios of weights matter.
+    /// of weight 0 counts for nothing. Only ratios of weights matter. What is fitted to the training
+    /// part, such as scales and fillings, is fitted to its rows without weights.
     ///
     /// # Errors
     /// Rows have no weights, or none above 0.
