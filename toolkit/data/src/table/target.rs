@@ -308,6 +308,7 @@ impl Table {
             targets_per_row: columns.len(),
             class_names,
             marks,
+            lines: Vec::new(),
             fitted: None,
         };
         let source = TableSource::new(raw, rules, kept)?;
