@@ -1,6 +1,7 @@
-"""Odd tables and what pandas reads of them, for toolkit/data/src/tests/fixtures/tables.json.
+"""Odd tables and what pandas reads of them, for toolkit/data/src/tests/fixtures/tables.json, dates' numbers, and
+normalisations as scikit-learn fits them.
 
-    pip install pandas==3.1.1 numpy
+    pip install pandas==3.1.1 numpy scikit-learn==1.9.1
     python tests/python/make_table_fixtures.py
 
 pandas is told what our reader finds by looking: the separator, the decimal comma, whether there is a header.
@@ -13,6 +14,7 @@ import pathlib
 
 import numpy
 import pandas
+from sklearn.preprocessing import MinMaxScaler, RobustScaler
 
 ROOT = pathlib.Path(__file__).parents[2]
 OUT = ROOT / "toolkit/data/src/tests/fixtures/tables.json"
@@ -127,6 +129,66 @@ def auto_mpg():
     }
 
 
+def dates():
+    """Dates around the ends of months and years, leap days, and times of day; the first six are trained on."""
+    texts = [
+        "2020-02-29 06:30",
+        "2019-12-31 23:59:59",
+        "2020-01-01T00:00:00",
+        "2023-12-31",
+        "2021-02-28T12:00:00.25Z",
+        "2024-06-30 18:45:30",
+        "1969-07-20T20:17:40Z",
+        "2000-02-29",
+        "2100-02-28",
+        "2026-11-28 13:05",
+        "2026-11-30",
+        "1900-03-01 00:00:01",
+    ]
+    of = pandas.Series([pandas.Timestamp(text).tz_localize(None) for text in texts])
+    hours = of.dt.hour + of.dt.minute / 60 + of.dt.second / 3600
+    rounds = {"month": (of.dt.month - 1) / 12, "day_of_week": of.dt.day_of_week / 7, "hour": hours / 24}
+    cyclic = {}
+    for name, part in rounds.items():
+        cyclic[f"{name}_sin"] = numpy.sin(2 * numpy.pi * part)
+        cyclic[f"{name}_cos"] = numpy.cos(2 * numpy.pi * part)
+    features = {
+        "elapsed": (of - of[:6].min()) / pandas.Timedelta(days=1),
+        "year": of.dt.year,
+        "month": of.dt.month,
+        "day": of.dt.day,
+        "day_of_week": of.dt.day_of_week,
+        "day_of_year": of.dt.day_of_year,
+        "is_month_start": of.dt.is_month_start,
+        "is_month_end": of.dt.is_month_end,
+        "hour": of.dt.hour,
+        "minute": of.dt.minute,
+        "second": of.dt.second,
+        **cyclic,
+    }
+    return {
+        "texts": texts,
+        "features": [[name, [float(x) for x in column]] for name, column in features.items()],
+        "mean": str(of[:6].mean().round("s")),
+        "median": str(of[:6].median().round("s")),
+    }
+
+
+def normalizations():
+    """The cars' numbers, of which the first 314 rows are trained on; the digits as 4 channels of 4 × 4 places."""
+    cars = pandas.read_csv(ROOT / "notebooks/data/auto-mpg.csv").drop(columns=["name", "mpg", "origin"])
+    lowest, robust = MinMaxScaler().fit(cars[:314]), RobustScaler().fit(cars[:314])
+    digits = pandas.read_csv(ROOT / "notebooks/data/digits.csv.gz", header=None).to_numpy()[:, :64]
+    digits = digits.reshape(-1, 4, 4, 4).astype(float)
+    channels = {"offset": digits.mean(axis=(0, 2, 3)).tolist(), "spread": digits.std(axis=(0, 2, 3)).tolist()}
+    return {
+        "columns": list(cars),
+        "min_max": {"offset": lowest.data_min_.tolist(), "spread": (1 / lowest.scale_).tolist()},
+        "robust": {"offset": robust.center_.tolist(), "spread": robust.scale_.tolist()},
+        "per_channel": channels,
+    }
+
+
 def arrays():
     """Six numbers as numpy.save writes them, in every type that is read."""
     saved = []
@@ -152,6 +214,8 @@ fixture = {
         for name, text in JSON
     ],
     "auto_mpg": auto_mpg(),
+    "dates": dates(),
+    "normalizations": normalizations(),
     "arrays": arrays(),
 }
 lines = [f'"{key}": {json.dumps(value, ensure_ascii=False)}' for key, value in fixture.items()]

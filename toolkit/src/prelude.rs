@@ -13,8 +13,8 @@ pub use trainbook_store::RunId;
 pub use crate::Error;
 pub use crate::checks::{DevRun, InitReport, LrCurve};
 pub use crate::data::{
-    Array, Augment, Categories, Column, ColumnType, CsvOptions, Dataset, KFold, LastBatch, Missing,
-    Mix, Normalize, Part, Sampling, Split, TargetScaling, Targets, Unknown, WindowOptions,
+    Array, Augment, Categories, Column, ColumnType, CsvOptions, Dataset, Dates, KFold, LastBatch,
+    Missing, Mix, Normalize, Part, Sampling, Split, TargetScaling, Targets, Unknown, WindowOptions,
 };
 pub use crate::history::Store;
 pub use crate::metric::{self, Metric};

@@ -172,10 +172,11 @@ impl Dataset {
     }
 
     /// The same data with its features normalised. Replaces an earlier normalisation;
-    /// [`Normalize::standard`] is fitted again by a split that follows.
+    /// what was fitted, such as [`Normalize::standard`], is fitted again by a split that follows.
     ///
     /// # Errors
-    /// The divisor makes no sense, or a normalised feature would not be finite.
+    /// The divisor makes no sense, rows have no channels for [`Normalize::per_channel`], or a
+    /// normalised feature would not be finite.
     pub fn normalize(mut self, normalize: Normalize) -> Result<Self, DataError> {
         self.normalization = Arc::new(normalize.fit(&self, &self.parts[Part::Train as usize])?);
         self.normalize = normalize;
@@ -339,7 +340,10 @@ impl Dataset {
         }
         self.shape = shape.into();
         self.fingerprint = Arc::default();
-        Ok(self)
+        match self.normalize {
+            Normalize::PerChannel => self.normalize(Normalize::PerChannel),
+            _ => Ok(self),
+        }
     }
 
     /// What a row looks like to a network: `[features]`, or what [`image`](Self::image) or
@@ -397,6 +401,12 @@ impl Dataset {
     /// told.
     pub fn source(&self) -> &str {
         self.source.name()
+    }
+
+    /// Where a person finds a row in the source, if there is such a place: "line 17" of a table, the
+    /// file of an image.
+    pub fn place(&self, row: usize) -> Option<String> {
+        self.source.place(row)
     }
 
     /// The rows of a part, ascending.

@@ -19,6 +19,7 @@ mod marks;
 mod mix;
 mod normalize;
 mod npy;
+mod quantile;
 mod recipe;
 mod report;
 mod scaling;
@@ -47,7 +48,7 @@ pub use scaling::{FittedScaling, TargetScaling};
 pub use source::Source;
 pub use split::{GivenParts, KFold, Part, Split};
 pub use table::{
-    Categories, Column, ColumnEncoding, ColumnType, Columns, CsvOptions, Dialect, Encoding,
+    Categories, Column, ColumnEncoding, ColumnType, Columns, CsvOptions, Dates, Dialect, Encoding,
     Missing, MissingRule, Table, TablePlan, Unknown,
 };
 pub use text::Text;

@@ -64,7 +64,11 @@ impl Dataset {
             Err(DataError::Refused { action: "weigh the rows of", reason: reason.to_owned() })
         };
         match &self.marks().weights {
-            None => return refuse("they have no weights; say them by Table::weights or Dataset::weights"),
+            None => {
+                return refuse(
+                    "they have no weights; say them by Table::weights or Dataset::weights",
+                );
+            }
             Some(weights) if weights.iter().all(|&weight| weight == 0.0) => {
                 return refuse("no weight is above 0");
             }

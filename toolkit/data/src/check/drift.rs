@@ -2,7 +2,8 @@
 
 use super::Seen;
 use super::seen::Sample;
-use super::statistics::{ks_distance, ks_p_value, quantile};
+use super::statistics::{ks_distance, ks_p_value};
+use crate::quantile::quantile;
 use crate::report::{Finding, Severity};
 use crate::{DataError, Part};
 
@@ -84,6 +85,7 @@ fn sorted(seen: &Seen<'_>, sample: &Sample) -> Vec<Vec<f32>> {
 
 /// By what factor another sample's numbers seem to be multiplied, if by at least [`UNIT`].
 fn unit(train: &[f32], other: &[f32]) -> Option<f64> {
+    let quantile = |list: &[f32], share| quantile(list, share).unwrap_or(0.0);
     let spread = |list: &[f32]| quantile(list, 0.75) - quantile(list, 0.25);
     let spreads = spread(other) / spread(train);
     let (from, to) = (quantile(train, 0.5), quantile(other, 0.5));

@@ -105,6 +105,9 @@ fn look(data: &Dataset) -> Result<DataReport, DataError> {
     for look in looks {
         findings.extend(look(&seen)?);
     }
+    for finding in &mut findings {
+        finding.places = finding.rows.iter().filter_map(|&row| data.place(row)).collect();
+    }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     Ok(DataReport { findings, ..seen.report })
 }

@@ -72,12 +72,6 @@ pub(super) fn auc(ranks: &[f64], positive: impl Fn(usize) -> bool) -> f64 {
     (sum - count * (count + 1.0) / 2.0) / (count * others)
 }
 
-/// The number below which a share of an ascending list lies; 0 of none.
-pub(super) fn quantile(sorted: &[f32], share: f64) -> f64 {
-    let at = (share * sorted.len().saturating_sub(1) as f64).round() as usize;
-    sorted.get(at).copied().map_or(0.0, f64::from)
-}
-
 /// Mean, standard deviation (of the population) and skewness (third standardised moment; 0 of what
 /// does not vary). As `scipy.stats.skew`.
 pub(super) fn moments(values: &[f32]) -> (f64, f64, f64) {

@@ -29,6 +29,8 @@ pub(crate) struct Kept {
     /// `None` for real numbers.
     pub class_names: Option<Vec<String>>,
     pub marks: Option<RowMarks>,
+    /// For each row its line of the file.
+    pub lines: Vec<usize>,
     /// The columns and what becomes of them; `None` where nothing depends on the rows that are
     /// trained on.
     pub fitted: Option<(Raw, Vec<ColumnRule>)>,
@@ -39,6 +41,7 @@ impl TableSource {
     pub(crate) fn new(raw: Raw, rules: Vec<ColumnRule>, mut kept: Kept) -> Result<Self, DataError> {
         let encoding = raw.fit(&rules, None)?;
         let features = encoding.apply(&raw)?;
+        kept.lines.clone_from(&raw.lines);
         kept.fitted = rules.iter().any(ColumnRule::is_fitted).then_some((raw, rules));
         Ok(Self::with(Arc::new(kept), encoding, features))
     }
@@ -84,6 +87,10 @@ impl Source for TableSource {
 
     fn marks(&self) -> Option<&RowMarks> {
         self.kept.marks.as_ref()
+    }
+
+    fn place(&self, row: usize) -> Option<String> {
+        self.kept.lines.get(row).map(|line| format!("line {line}"))
     }
 
     fn encoding(&self) -> Option<&Encoding> {

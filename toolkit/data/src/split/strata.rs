@@ -4,6 +4,7 @@ use trainbook_core::random::Stream;
 
 use super::shares::share_out;
 use super::{How, Parts, Rows};
+use crate::quantile::quantile;
 use crate::{DataError, Targets};
 
 /// The rows of each stratum, ascending: of each class or quantile, or all rows in one.
@@ -49,21 +50,11 @@ fn gather(strata: impl Iterator<Item = usize>, count: Option<usize>) -> Vec<Vec<
 /// that equal values are in one bin and a bin may be empty. Quantiles are interpolated linearly, and
 /// those that are the least value cut nothing off; these are the bins of pandas's `qcut`.
 pub(crate) fn quantile_bins(values: &[f32], bins: usize) -> Vec<usize> {
-    let mut sorted: Vec<f64> = values.iter().map(|&value| f64::from(value)).collect();
-    sorted.sort_by(f64::total_cmp);
-    let last = sorted.len().saturating_sub(1);
-    let quantile = |bin: usize| {
-        let place = last as f64 * (bin as f64 / bins as f64);
-        let (low, share) = (sorted[place as usize], place.fract());
-        let high = sorted[last.min(place as usize + 1)];
-        // numpy's way, so that the bits are its, too.
-        match share < 0.5 {
-            true => low + (high - low) * share,
-            false => high - (high - low) * (1.0 - share),
-        }
-    };
-    let edges = (1..bins).map(quantile).filter(|edge| sorted.first().is_some_and(|x| x < edge));
-    let edges: Vec<f64> = edges.collect();
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f32::total_cmp);
+    let edges = (1..bins).filter_map(|bin| quantile(&sorted, bin as f64 / bins as f64));
+    let least = sorted.first().map_or(f64::NAN, |&least| f64::from(least));
+    let edges: Vec<f64> = edges.filter(|&edge| least < edge).collect();
     values.iter().map(|&value| edges.partition_point(|&edge| edge < f64::from(value))).collect()
 }
 

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
 use super::data::{Data, GAP, Texts};
+use super::dates::{self, FittedDates};
 use super::{Raw, Table, Unknown, quoted};
 use crate::DataError;
 
@@ -36,6 +38,7 @@ pub struct ColumnEncoding {
 pub(super) enum Fill {
     Number(f64),
     Text(String),
+    Date(DateTime),
 }
 
 /// What a column's values become. Categories in `rare` share one feature or number.
@@ -45,6 +48,7 @@ pub(super) enum Kind {
     Number,
     OneHot { categories: Vec<String>, rare: Option<Vec<String>>, unknown: Unknown },
     Ordinal { categories: Vec<String>, rare: Option<Vec<String>>, unknown: Unknown },
+    Dates(FittedDates),
     Embedded { categories: Vec<String>, rare: Option<Vec<String>>, unknown: Unknown },
 }
 
@@ -63,10 +67,11 @@ impl ColumnEncoding {
         &self.name
     }
 
-    /// The categories that have a feature or a number of their own, in order; none for numbers.
+    /// The categories that have a feature or a number of their own, in order; none for numbers and
+    /// dates.
     pub fn categories(&self) -> &[String] {
         match &self.kind {
-            Kind::Number => &[],
+            Kind::Number | Kind::Dates(_) => &[],
             Kind::OneHot { categories, .. }
             | Kind::Ordinal { categories, .. }
             | Kind::Embedded { categories, .. } => categories,
@@ -81,11 +86,14 @@ impl ColumnEncoding {
         }
     }
 
-    /// The features' names: `age`, `origin=usa`, `origin=(rare)`, `age_missing`.
+    /// The features' names: `age`, `origin=usa`, `origin=(rare)`, `day_year`, `age_missing`.
     pub fn feature_names(&self) -> Vec<String> {
         let name = &self.name;
         let mut names = match &self.kind {
             Kind::Number | Kind::Ordinal { .. } | Kind::Embedded { .. } => vec![name.clone()],
+            Kind::Dates(dates) => {
+                dates.names().into_iter().map(|feature| format!("{name}_{feature}")).collect()
+            }
             Kind::OneHot { categories, rare, .. } => {
                 let rare = rare.as_ref().map(|_| RARE);
                 let categories = categories.iter().map(String::as_str).chain(rare);
@@ -102,14 +110,26 @@ impl ColumnEncoding {
         let values = match &self.kind {
             Kind::Number | Kind::Ordinal { .. } | Kind::Embedded { .. } => 1,
             Kind::OneHot { categories, rare, .. } => categories.len() + usize::from(rare.is_some()),
+            Kind::Dates(dates) => dates.names().len(),
         };
         values + usize::from(self.indicator)
     }
 
-    /// For each text of a column what becomes of it.
+    /// For each text of a column what becomes of it, and behind them of a gap.
     fn slots(&self, texts: &Texts) -> Vec<Slot> {
         let (categories, rare, unknown) = match &self.kind {
             Kind::Number => return Vec::new(),
+            Kind::Dates(fitted) => {
+                let of = |date| fitted.of(date).into_iter().map(|(_, x)| x as f32).collect();
+                let slot = |text: &String| {
+                    dates::date(text).map_or(Slot::NoDate, |date| Slot::Date(of(date)))
+                };
+                let fill = match self.fill {
+                    Some(Fill::Date(date)) => Slot::Date(of(date)),
+                    _ => Slot::Gap,
+                };
+                return texts.names.iter().map(slot).chain([fill]).collect();
+            }
             Kind::OneHot { categories, rare, unknown }
             | Kind::Ordinal { categories, rare, unknown }
             | Kind::Embedded { categories, rare, unknown } => (categories, rare, unknown),
@@ -133,9 +153,10 @@ impl ColumnEncoding {
 }
 
 /// What becomes of a text.
-#[derive(Clone, Copy)]
 enum Slot {
     At(usize),
+    Date(Vec<f32>),
+    NoDate,
     Zeros,
     Unknown,
     Gap,
@@ -186,7 +207,7 @@ impl Encoding {
         let columns = table.columns_of(&names, self.named && table.dialect().has_header)?;
         let types = columns.iter().zip(&self.columns).map(|(&at, column)| match column.kind {
             Kind::Number => table.numbers(at).map(|numbers| Data::Numbers(numbers.to_vec())),
-            Kind::OneHot { .. } | Kind::Ordinal { .. } | Kind::Embedded { .. } => {
+            Kind::OneHot { .. } | Kind::Ordinal { .. } | Kind::Embedded { .. } | Kind::Dates(_) => {
                 Ok(match (&table.columns[at], table.type_of(at)) {
                     (texts @ Data::Texts(_), _) => texts.clone(),
                     (Data::Numbers(_), _) => Data::Texts(table.texts_of(at)),
@@ -206,6 +227,7 @@ impl Encoding {
     /// The features of columns that are in this encoding's order and types.
     pub(crate) fn apply(&self, raw: &Raw) -> Result<Vec<f32>, DataError> {
         let (rows, width) = (raw.lines.len(), self.width());
+        let widths: Vec<usize> = self.columns.iter().map(ColumnEncoding::width).collect();
         let slots: Vec<Vec<Slot>> = self
             .columns
             .iter()
@@ -220,13 +242,14 @@ impl Encoding {
             let first = block * ROWS_AT_ONCE;
             let mut at = 0;
             for (index, column) in self.columns.iter().enumerate() {
-                let out = out.chunks_exact_mut(width).map(|row| &mut row[at..at + column.width()]);
+                let end = at + widths[index];
+                let out = out.chunks_exact_mut(width).map(|row| &mut row[at..end]);
                 for (row, out) in (first..).zip(out) {
                     column
                         .encode(&raw.columns[index], row, &slots[index], out)
                         .map_err(|wrong| self.refuse(raw, row, index, wrong))?;
                 }
-                at += column.width();
+                at = end;
             }
         }
         Ok(features)
@@ -244,6 +267,11 @@ impl Encoding {
             Wrong::NotFinite(number) => format!(
                 "{number:e} is not a finite number of f32; write a number or leave the row out"
             ),
+            Wrong::NoDate(text) => format!(
+                "{} is no date; write one as {}, or leave the row out",
+                quoted(&text),
+                dates::FORMATS
+            ),
             Wrong::Unknown(text) => format!(
                 "{} is no category of the rows that are trained on, which are {}; say what becomes \
                  of it by .categories({name:?}, Categories::one_hot().unknown(Unknown::Zeros))",
@@ -259,6 +287,7 @@ impl Encoding {
 enum Wrong {
     Gap,
     NotFinite(f64),
+    NoDate(String),
     Unknown(String),
 }
 
@@ -298,8 +327,15 @@ impl ColumnEncoding {
                 match (slot, &self.kind) {
                     (Some(&Slot::At(at)), Kind::OneHot { .. }) => out[at] = 1.0,
                     (Some(&Slot::At(at)), _) => out[0] = at as f32,
+                    (Some(Slot::Date(features)), _) => {
+                        out[..features.len()].copy_from_slice(features);
+                    }
                     (Some(Slot::Zeros), Kind::Embedded { .. }) => out[0] = NO_CATEGORY,
                     (Some(Slot::Zeros), _) => {}
+                    (Some(Slot::NoDate), _) => {
+                        let text = texts.names.get(code as usize).cloned();
+                        return Err(Wrong::NoDate(text.unwrap_or_default()));
+                    }
                     (Some(Slot::Unknown), _) => {
                         return Err(Wrong::Unknown(match (&self.fill, code) {
                             (Some(Fill::Text(fill)), GAP) => fill.clone(),

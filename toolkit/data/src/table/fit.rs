@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use jiff::civil::DateTime;
+
 use super::data::{Data, GAP, Texts, by_name};
+use super::dates::{self, FittedDates};
 use super::encoding::{ColumnEncoding, Encoding, Fill, Kind};
 use super::rules::How;
 use super::{Categories, ColumnRule, Missing, Unknown};
@@ -77,6 +80,23 @@ impl Raw {
                     Missing::Refuse | Missing::Drop | Missing::Text(_) => None,
                 };
                 (fill.map(Fill::Number), Kind::Number)
+            }
+            (Data::Texts(texts), _) if let Some(features) = rule.dates => {
+                let known = known_dates(texts, rows);
+                let fitted = FittedDates::to(&known, features).ok_or_else(|| {
+                    let cure = format!("use .ignore({:?})", self.names[column]);
+                    let reason = format!("no row that is trained on has a date; {cure}");
+                    self.wrong(None, column, reason)
+                })?;
+                // There is a date, so that there is each of these.
+                let fill = match &rule.missing.fill {
+                    Missing::Mean => in_seconds(&known, |all| mean(&all)),
+                    Missing::Median => in_seconds(&known, median),
+                    Missing::MostFrequent => longest_run(&known),
+                    Missing::Text(text) => dates::date(text),
+                    Missing::Refuse | Missing::Drop | Missing::Constant(_) => None,
+                };
+                (fill.map(Fill::Date), Kind::Dates(fitted))
             }
             (Data::Texts(texts), categories) => {
                 let categories = categories.unwrap_or(Categories::one_hot());
@@ -175,7 +195,28 @@ fn most_frequent(mut numbers: Vec<f64>) -> Option<f64> {
     // -0 is 0.
     numbers.iter_mut().for_each(|x| *x += 0.0);
     numbers.sort_unstable_by(f64::total_cmp);
-    let runs = numbers.chunk_by(|a, b| a == b);
+    longest_run(&numbers)
+}
+
+/// What occurs most often in an ascending list, the least of several.
+fn longest_run<T: Copy + PartialEq>(sorted: &[T]) -> Option<T> {
+    let runs = sorted.chunk_by(|a, b| a == b);
     // Of equals the last is the greatest.
     runs.rev().max_by_key(|run| run.len()).and_then(|run| run.first().copied())
+}
+
+/// The dates of these rows, ascending; what is none is told of when it is to be encoded.
+fn known_dates(texts: &Texts, rows: Option<&[usize]>) -> Vec<DateTime> {
+    let dates = texts.names.iter().map(|name| dates::date(name));
+    let counts = dates.zip(counts(texts, rows));
+    let known = counts.filter_map(|(date, count)| Some(std::iter::repeat_n(date?, count)));
+    let mut known: Vec<DateTime> = known.flatten().collect();
+    known.sort_unstable();
+    known
+}
+
+/// A statistic of dates, to the second.
+fn in_seconds(dates: &[DateTime], statistic: impl Fn(Vec<f64>) -> Option<f64>) -> Option<DateTime> {
+    let seconds = dates.iter().map(|&date| dates::seconds(date)).collect();
+    statistic(seconds).and_then(dates::after)
 }

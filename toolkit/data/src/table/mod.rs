@@ -28,6 +28,7 @@ use std::path::PathBuf;
 
 pub use data::ColumnType;
 pub(super) use data::Data;
+pub use dates::Dates;
 pub use encoding::{ColumnEncoding, Encoding};
 pub(super) use fit::Raw;
 pub(super) use input::{read_bytes, read_text};
@@ -204,6 +205,17 @@ impl Table {
             Data::Texts(texts) => {
                 self.plan.type_of(column).is_none() && texts.names.iter().any(is_number)
             }
+            Data::Numbers(_) => false,
+        }
+    }
+
+    /// Whether a column was said to be of dates, or all its texts are such.
+    fn is_of_dates(&self, column: usize) -> bool {
+        let all = |names: &[String]| {
+            !names.is_empty() && names.iter().all(|name| dates::date(name).is_some())
+        };
+        match &self.columns[column] {
+            Data::Texts(texts) => self.plan.dates_of(column).is_some() || all(&texts.names),
             Data::Numbers(_) => false,
         }
     }

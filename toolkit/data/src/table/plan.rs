@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::dates::{self, Dates};
 use super::rules::How;
 use super::{
     Categories, Column, ColumnRule, ColumnType, Columns, CsvOptions, Data, Missing, MissingRule,
-    Table, Unknown,
+    Table, Unknown, quoted,
 };
 use crate::DataError;
 
@@ -26,6 +27,8 @@ pub struct TablePlan {
     missing: Vec<(usize, MissingRule)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     categories: Vec<(usize, Categories)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dates: Vec<(usize, Dates)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) weights: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,6 +80,7 @@ impl TablePlan {
         let used = self.ignore.iter().copied();
         let used = used.chain(self.missing.iter().map(|(column, _)| *column));
         let used = used.chain(self.categories.iter().map(|(column, _)| *column));
+        let used = used.chain(self.dates.iter().map(|(column, _)| *column));
         for column in used.chain(self.marks()) {
             table.position(&Column::from(column))?;
         }
@@ -86,6 +90,10 @@ impl TablePlan {
 
     pub(super) fn type_of(&self, column: usize) -> Option<ColumnType> {
         get(&self.types, column).copied()
+    }
+
+    pub(super) fn dates_of(&self, column: usize) -> Option<Dates> {
+        get(&self.dates, column).copied()
     }
 
     pub(super) fn missing_of(&self, column: usize) -> MissingRule {
@@ -106,9 +114,13 @@ fn get<T>(pairs: &[(usize, T)], column: usize) -> Option<&T> {
     pairs.iter().find(|(key, _)| *key == column).map(|(_, value)| value)
 }
 
+fn unset<T>(pairs: &mut Vec<(usize, T)>, column: usize) {
+    pairs.retain(|(key, _)| *key != column);
+}
+
 /// Replaces what was said before.
 fn set<T>(pairs: &mut Vec<(usize, T)>, column: usize, value: T) {
-    pairs.retain(|(key, _)| *key != column);
+    unset(pairs, column);
     pairs.push((column, value));
     pairs.sort_by_key(|(key, _)| *key);
 }
@@ -128,6 +140,7 @@ impl Table {
             let column = self.position(&column.into())?;
             self.retype(column, wanted)?;
             set(&mut self.plan.types, column, wanted);
+            unset(&mut self.plan.dates, column);
         }
         Ok(self)
     }
@@ -185,6 +198,25 @@ impl Table {
             self.retype(column, ColumnType::Category)?;
             set(&mut self.plan.types, column, ColumnType::Category);
             set(&mut self.plan.categories, column, categories);
+            unset(&mut self.plan.dates, column);
+        }
+        Ok(self)
+    }
+
+    /// Says that columns are dates, and what numbers become of them:
+    /// `.dates("day", Dates::elapsed())`. They are read as `2026-11-28`, `2026-11-28 13:05` or
+    /// `2026-11-28T13:05:07`, with or without a `Z` behind; gaps become what
+    /// [`missing`](Self::missing) says. By default a date is a text as others.
+    ///
+    /// # Errors
+    /// There is no such column. A field that is no date is told of where the table becomes a data
+    /// set.
+    pub fn dates(mut self, columns: impl Into<Columns>, dates: Dates) -> Result<Self, DataError> {
+        for column in self.positions(&columns.into())? {
+            self.retype(column, ColumnType::Text)?;
+            set(&mut self.plan.types, column, ColumnType::Text);
+            set(&mut self.plan.dates, column, dates);
+            unset(&mut self.plan.categories, column);
         }
         Ok(self)
     }
@@ -238,9 +270,23 @@ impl Table {
                 Missing::Text(text) => refuse(format!(
                     "its gaps are to be {text:?}, and it has numbers; use Missing::Constant"
                 )),
-                _ => Ok(ColumnRule { missing, categories: None }),
+                _ => Ok(ColumnRule { missing, categories: None, dates: None }),
             };
         };
+        if let Some(dates) = self.plan.dates_of(column) {
+            return match &missing.fill {
+                Missing::Constant(number) => refuse(format!(
+                    "its gaps are to be {number}, and it has dates; use Missing::Text with a \
+                     date, Missing::Mean, Missing::Median or Missing::MostFrequent"
+                )),
+                Missing::Text(text) if dates::date(text).is_none() => refuse(format!(
+                    "its gaps are to be {}, and it has dates; write one as {}",
+                    quoted(text),
+                    dates::FORMATS
+                )),
+                _ => Ok(ColumnRule { missing, categories: None, dates: Some(dates) }),
+            };
+        }
         if self.is_mixed(column) {
             return Err(self.not_numbers(column));
         }
@@ -252,10 +298,16 @@ impl Table {
             );
         }
         match said {
-            Some(categories) => Ok(ColumnRule { missing, categories: Some(categories) }),
+            Some(_) => Ok(ColumnRule { missing, categories: said, dates: None }),
             None if self.type_of(column) == ColumnType::Category => {
-                Ok(ColumnRule { missing, categories: Some(Categories::one_hot()) })
+                let categories = Some(Categories::one_hot());
+                Ok(ColumnRule { missing, categories, dates: None })
             }
+            None if self.is_of_dates(column) => refuse(format!(
+                "it has {} different dates; make features of them by .dates({name:?}, \
+                 Dates::elapsed()), or leave it out by .ignore({name:?})",
+                texts.names.len()
+            )),
             None => refuse(format!(
                 "it has {} different texts; leave it out by .ignore({name:?}), or make features \
                  of them by .categories({name:?}, Categories::one_hot().rare_below(…))",

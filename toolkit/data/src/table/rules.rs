@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Dates;
+
 /// What becomes of the gaps of a column. What is computed is computed from the training part alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -11,15 +13,16 @@ pub enum Missing {
     Refuse,
     /// The row is left out, whatever part it would fall to.
     Drop,
-    /// They become the mean; numbers only.
+    /// They become the mean, of dates to the second; numbers and dates only.
     Mean,
-    /// They become the median, the mean of the middle two of an even count; numbers only.
+    /// They become the median, the mean of the middle two of an even count, of dates to the second;
+    /// numbers and dates only.
     Median,
     /// They become the value of most rows, the smallest of several such.
     MostFrequent,
     /// They become this number; numbers only.
     Constant(f64),
-    /// They become this text, a category as any other; texts only.
+    /// They become this text, a category as any other, or this date; texts and dates only.
     Text(String),
 }
 
@@ -116,8 +119,10 @@ impl Categories {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ColumnRule {
     pub missing: MissingRule,
-    /// `None` for numbers.
+    /// `None` for numbers and dates.
     pub categories: Option<Categories>,
+    /// `None` for all but dates.
+    pub dates: Option<Dates>,
 }
 
 impl ColumnRule {
@@ -125,6 +130,6 @@ impl ColumnRule {
     pub(crate) fn is_fitted(&self) -> bool {
         let computed =
             matches!(self.missing.fill, Missing::Mean | Missing::Median | Missing::MostFrequent);
-        computed || self.categories.is_some()
+        computed || self.categories.is_some() || self.dates.is_some()
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::data::{Data, GAP};
-use super::{Column, Columns, Missing, Raw, Table, quoted};
+use super::{Column, Columns, Missing, Raw, Table, dates, quoted};
 use crate::from_memory::{count_classes, numbered};
 use crate::recipe::{Origin, absolute};
 use crate::source::{Kept, TableSource};
@@ -241,7 +241,7 @@ impl Table {
             Data::Texts(texts) => texts,
         };
         let seconds: Vec<Option<f64>> =
-            texts.names.iter().map(|name| super::dates::seconds(name)).collect();
+            texts.names.iter().map(|name| dates::date(name).map(dates::seconds)).collect();
         let time = |&row: &usize| {
             let code = texts.codes[row];
             let time = if code == GAP { None } else { seconds[code as usize] };
@@ -308,6 +308,7 @@ impl Table {
             targets_per_row: columns.len(),
             class_names,
             marks,
+            lines: Vec::new(),
             fitted: None,
         };
         let source = TableSource::new(raw, rules, kept)?;
@@ -320,6 +321,7 @@ impl Table {
         let Some(&first) = rows.iter().find(|&&row| data.is_gap(row)) else { return Ok(()) };
         let (value, fill) = match data {
             Data::Numbers(_) => ("number", "Mean"),
+            Data::Texts(_) if self.plan.dates_of(column).is_some() => ("date", "Median"),
             Data::Texts(_) => ("text", "MostFrequent"),
         };
         let name = &self.names[column];

@@ -33,12 +33,16 @@ impl Table {
                 }
                 Data::Texts(texts) => format!("{} different", texts.names.len()),
             };
-            let mixed = if self.is_mixed(column) { ", some numbers" } else { "" };
+            let besides = match (self.is_mixed(column), self.is_of_dates(column)) {
+                (_, true) => ", dates",
+                (true, false) => ", some numbers",
+                (false, false) => "",
+            };
             let example = (0..self.rows()).find(|&row| !data.is_gap(row));
             let example = example.map(|row| self.field(row, column).trim().to_owned());
             view.rows.push(vec![
                 short(&self.names[column]),
-                format!("{}{mixed}", self.type_of(column)),
+                format!("{}{besides}", self.type_of(column)),
                 data.gaps().to_string(),
                 short(&values),
                 short(&example.unwrap_or_default()),

@@ -9,7 +9,7 @@ use crate::{
 };
 use trainbook_core::random::Seed;
 
-fn table(text: &str) -> Table {
+pub(super) fn table(text: &str) -> Table {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("data.csv");
     std::fs::write(&path, text).unwrap();
@@ -17,7 +17,7 @@ fn table(text: &str) -> Table {
 }
 
 /// A message without the file's folder.
-fn refused<T>(result: Result<T, crate::DataError>) -> String {
+pub(super) fn refused<T>(result: Result<T, crate::DataError>) -> String {
     let error = result.err().unwrap().to_string();
     assert!(!error.contains('\n'), "{error}");
     let from = error.find('/');
@@ -28,15 +28,15 @@ fn refused<T>(result: Result<T, crate::DataError>) -> String {
     }
 }
 
-fn rows(data: &Dataset) -> Vec<f32> {
+pub(super) fn rows(data: &Dataset) -> Vec<f32> {
     data.raw(&(0..data.len()).collect::<Vec<_>>()).unwrap().floats().to_vec()
 }
 
-fn close(a: f64, b: f64) -> bool {
+pub(super) fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-5 * b.abs().max(1.0)
 }
 
-fn auto_mpg_path() -> PathBuf {
+pub(super) fn auto_mpg_path() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../notebooks/data/auto-mpg.csv"))
 }
 

@@ -1,9 +1,11 @@
 //! Tests of the whole way, from the file to the report.
 
+mod dates;
 mod encoding;
 mod folds;
 mod hooked;
 mod loader;
+mod normalize;
 mod npy;
 mod odd_tables;
 mod report;
