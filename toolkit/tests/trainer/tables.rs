@@ -197,6 +197,8 @@ fn rows_that_count_for_nothing_are_not_learned_and_not_judged() {
     let by_hand = f64::from((sum / total).sqrt());
     assert!((by_hand - rmse).abs() < 1e-3 * rmse, "{by_hand} {rmse}");
     let report = run.report(Part::Test).unwrap();
+    let worst = &report.worst[0];
+    assert_eq!(worst.at, Some(format!("line {}", worst.row + 2)));
     let interval = report.interval("rmse").unwrap();
     assert!(interval.low < rmse && rmse < interval.high && (interval.value - rmse).abs() < 1e-6);
     // From the record alone.

@@ -125,10 +125,7 @@ impl CategoricalEmbedding {
 impl Sequential {
     /// Appends a [`CategoricalEmbedding`] of features with these numbers and so many categories.
     #[must_use]
-    pub fn categorical_embedding(
-        self,
-        features: impl IntoIterator<Item = (usize, usize)>,
-    ) -> Self {
+    pub fn categorical_embedding(self, features: impl IntoIterator<Item = (usize, usize)>) -> Self {
         self.with(CategoricalEmbedding::new(features))
     }
 }
@@ -164,7 +161,12 @@ impl Layer for CategoricalEmbedding {
                 )));
             }
             let name = format!("embeddings.{i}.weight");
-            plan.parameter(&name, [num_embeddings, embedding_dim], Role::Weight, Begin::Normal(1.0));
+            plan.parameter(
+                &name,
+                [num_embeddings, embedding_dim],
+                Role::Weight,
+                Begin::Normal(1.0),
+            );
         }
         Ok(Sample::numbers([self.embedded() + features - self.tables.len()]))
     }
@@ -232,7 +234,9 @@ impl Layer for CategoricalEmbedding {
         if !others.is_empty() {
             let others = others.into_iter().map(i64::try_from).collect::<Result<_, _>>()?;
             let others = pass.integers("others", others)?;
-            parts.push(pass.node("Gather", &[&x.name, &others], &[("axis", Attribute::Int(1))])?.name);
+            parts.push(
+                pass.node("Gather", &[&x.name, &others], &[("axis", Attribute::Int(1))])?.name,
+            );
         }
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         match parts[..] {

@@ -36,8 +36,7 @@ fn rows<'a>(
             ),
         });
     }
-    let (width, per_row) =
-        (outputs.numbers().len() / count.max(1), targets.len() / count.max(1));
+    let (width, per_row) = (outputs.numbers().len() / count.max(1), targets.len() / count.max(1));
     let shape: Vec<usize> = std::iter::once(1).chain(outputs.shape[1..].iter().copied()).collect();
     let row = move |(row, &weight): (usize, &f32)| {
         let mut own = Targets::default();

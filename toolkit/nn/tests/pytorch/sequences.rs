@@ -2,8 +2,9 @@
 
 use trainbook_core::random::Seed;
 use trainbook_nn::layer::{
-    AnyLayer, BatchNorm, CategoricalEmbedding, CategoryTable, Embedding, GroupNorm, LayerNorm, LearnedPositions, MultiHeadAttention,
-    RmsNorm, Slice, TransformerDecoderLayer, TransformerEncoderLayer,
+    AnyLayer, BatchNorm, CategoricalEmbedding, CategoryTable, Embedding, GroupNorm, LayerNorm,
+    LearnedPositions, MultiHeadAttention, RmsNorm, Slice, TransformerDecoderLayer,
+    TransformerEncoderLayer,
 };
 use trainbook_nn::trial::Trial;
 use trainbook_nn::{Context, Sample};
@@ -94,7 +95,8 @@ fn what_is_no_category_is_zeros_and_an_error_in_training() {
         (1e30, [0.0; 3]),
     ];
     let input: Vec<f64> = rows.iter().flat_map(|(x, _)| [0.25, *x]).collect();
-    let expected: Vec<f64> = rows.iter().flat_map(|(_, row)| [&row[..], &[0.25]].concat()).collect();
+    let expected: Vec<f64> =
+        rows.iter().flat_map(|(_, row)| [&row[..], &[0.25]].concat()).collect();
     let upstream = vec![1.0; expected.len()];
     let count = rows.len();
     let host = trial.on_host(&input, count, Context::EVALUATION, &upstream).unwrap();
