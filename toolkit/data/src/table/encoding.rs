@@ -171,10 +171,11 @@ impl Encoding {
         });
         let raw = Raw {
             path: table.path.clone(),
+            unit: table.body.unit(),
             named: table.dialect().has_header,
             columns: types.collect::<Result<_, _>>()?,
             names: columns.iter().map(|&at| table.names[at].clone()).collect(),
-            lines: table.lines_of_rows(),
+            lines: table.body.lines(),
         };
         self.apply(&raw)
     }

@@ -6,6 +6,8 @@ mod hooked;
 mod loader;
 mod npy;
 mod odd_tables;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod report;
 mod sampling;
 mod shards;
