@@ -1,9 +1,10 @@
 //! A table as people have it: numbers and texts, with gaps, before it is said what is to be
 //! predicted.
 //!
-//! The way of a file: `input` (bytes) → `look` (how it is written) → `parse` (columns) → [`Table`]
+//! The way of a file: `input` (bytes) → `look` (how it is written) → `parse` (`columns`) → [`Table`]
 //! → `plan` (what becomes of each column) → `target` → `encoding` (columns as features).
 
+mod columns;
 mod data;
 mod dates;
 mod encoding;

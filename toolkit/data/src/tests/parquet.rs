@@ -130,7 +130,7 @@ fn raw_files_for_a_network_may_be_of_another_format() {
         let data = table.missing(columns, Missing::Drop).unwrap().target("on").unwrap();
         let encoding = data.encoding().unwrap();
         let read = |path: &Path| {
-            let table = data.recipe().table(path, &encoding).unwrap();
+            let table = data.recipe().table(path, encoding).unwrap();
             let table = table.missing(columns, Missing::Drop).unwrap();
             (table.rows(), encoding.encode(&table).map_err(|e| e.to_string()))
         };

@@ -76,7 +76,7 @@ impl Table {
         let place = |name: &str| Some(format!("column {name:?}"));
         let columns = leaves.root_schema().get_fields().iter().map(|field| {
             flat(field)
-                .and_then(|()| Ok(field.name().to_owned()))
+                .map(|()| field.name().to_owned())
                 .map_err(|e| refuse(place(field.name()), e))
         });
         let names = columns.collect::<Result<Vec<String>, _>>()?;
