@@ -140,7 +140,8 @@ pub struct Finding {
     pub evidence: BTreeMap<String, f64>,
     /// Some rows that show it, ten at most: places in the source, counted from 0.
     pub rows: Vec<usize>,
-    /// Where a person finds those rows, where the source knows: lines of a table, files of images.
+    /// Where a person finds each of those rows, if the source knows: lines of a table, files of
+    /// images.
     pub places: Vec<String>,
     /// The call that mends it, if there is one.
     pub cure: Option<String>,

@@ -199,6 +199,8 @@ fn rows_that_count_for_nothing_are_not_learned_and_not_judged() {
     let report = run.report(Part::Test).unwrap();
     let worst = &report.worst[0];
     assert_eq!(worst.at, Some(format!("line {}", worst.row + 2)));
+    assert!(report.worst.iter().all(|worst| weights[worst.row] > 0.0));
+    assert!(test.rows < rows.len() && report.evaluation == test);
     let interval = report.interval("rmse").unwrap();
     assert!(interval.low < rmse && rmse < interval.high && (interval.value - rmse).abs() < 1e-6);
     // From the record alone.

@@ -106,7 +106,8 @@ fn look(data: &Dataset) -> Result<DataReport, DataError> {
         findings.extend(look(&seen)?);
     }
     for finding in &mut findings {
-        finding.places = finding.rows.iter().filter_map(|&row| data.place(row)).collect();
+        let places = finding.rows.iter().map(|&row| data.place(row));
+        finding.places = places.collect::<Option<_>>().unwrap_or_default();
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     Ok(DataReport { findings, ..seen.report })

@@ -29,6 +29,8 @@ pub(crate) struct Kept {
     /// `None` for real numbers.
     pub class_names: Option<Vec<String>>,
     pub marks: Option<RowMarks>,
+    /// By what rows are found in the file: lines, or rows.
+    pub unit: &'static str,
     /// For each row its line of the file.
     pub lines: Vec<usize>,
     /// The columns and what becomes of them; `None` where nothing depends on the rows that are
@@ -90,7 +92,7 @@ impl Source for TableSource {
     }
 
     fn place(&self, row: usize) -> Option<String> {
-        self.kept.lines.get(row).map(|line| format!("line {line}"))
+        self.kept.lines.get(row).map(|line| format!("{} {line}", self.kept.unit))
     }
 
     fn encoding(&self) -> Option<&Encoding> {

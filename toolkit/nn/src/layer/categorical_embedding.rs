@@ -19,8 +19,8 @@ use crate::sample::Sample;
 ///
 /// Takes `[features]` and gives `[Σ embedding_dim + other features]`: the rows in the order of the
 /// tables, then the other features in their order. In evaluation a number that is no category of
-/// its table becomes zeros; in training it is an error. A category is the whole number nearest to
-/// its feature. Parameters: `embeddings.0.weight`, … (num_embeddings, embedding_dim), which begin
+/// its table becomes zeros, and a category is the whole number nearest to its feature; in training
+/// what is not such a number is an error. Parameters: `embeddings.0.weight`, … (num_embeddings, embedding_dim), which begin
 /// from a normal of deviation 1, as PyTorch's `Embedding`.
 ///
 /// ```
@@ -106,13 +106,15 @@ impl CategoricalEmbedding {
     ) -> Result<Vec<Vec<Option<usize>>>, Fault> {
         let column = |table: &CategoryTable| {
             let column = x.iter().skip(table.feature).step_by(features);
-            let found: Vec<_> = column.clone().map(|x| table.category(x.wide())).collect();
-            match found.iter().zip(column).find(|(category, _)| category.is_none()) {
-                Some((_, x)) if training => Err(Fault::new(format!(
+            let found = column.clone().map(|x| table.category(x.wide())).collect();
+            // What is learned must be learned of categories; a number between two was normalised.
+            let is_none = |x: &f64| table.category(*x).is_none() || (x - x.round()).abs() > 1e-3;
+            match column.map(|x| x.wide()).find(is_none) {
+                Some(x) if training => Err(Fault::new(format!(
                     "feature {} is {}, and must be the number of a category, 0 to {}; such \
                      features are not to be normalised (Categories::embedded makes them)",
                     table.feature,
-                    x.wide() as f32,
+                    x as f32,
                     table.num_embeddings - 1
                 ))),
                 _ => Ok(found),
