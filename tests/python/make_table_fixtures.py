@@ -248,13 +248,42 @@ def words():
 def arrays():
     """Six numbers as numpy.save writes them, in every type that is read."""
     saved = []
-    for kind in ["<f4", ">f4", "<f8", ">f8", "i1", "u1", "?", "<i2", ">i2", "<u2", "<i4", ">i4", "<u4", "<i8", ">i8"]:
+    kinds = ["<f4", ">f4", "<f8", ">f8", "i1", "u1", "?", "<i2", ">i2", "<u2", "<i4", ">i4", "<u4", "<i8", ">i8"]
+    for kind in ["<f2", ">f2", "<u8", ">u8", *kinds]:
         low, high = (0, 2) if kind == "?" else (0, 100) if "u" in kind else (-100, 100)
         array = numpy.linspace(low, high, 6).reshape(3, 2).astype(kind)
         file = io.BytesIO()
         numpy.save(file, array)
         numbers = [float(numpy.float32(x)) for x in array.reshape(-1)]
         saved.append({"name": kind, "hex": file.getvalue().hex(), "shape": [3, 2], "numbers": numbers})
+    count = numpy.arange(24, dtype="<i4")
+    shapes = {
+        "by columns": numpy.asfortranarray(count.reshape(4, 6)),
+        "by columns, three dimensions": numpy.asfortranarray(count.reshape(2, 3, 4)),
+        "one number": numpy.array(7.5),
+        "no rows": numpy.zeros((0, 3), "<f4"),
+        "no columns, by columns": numpy.zeros((3, 0), "<f4", order="F"),
+    }
+    for name, array in shapes.items():
+        file = io.BytesIO()
+        numpy.save(file, array)
+        numbers = [float(x) for x in array.reshape(-1)]
+        saved.append({"name": name, "hex": file.getvalue().hex(), "shape": list(array.shape), "numbers": numbers})
+    return saved
+
+
+def archives():
+    """The same arrays as numpy.savez and numpy.savez_compressed write them."""
+    arrays = {
+        "x_train": numpy.linspace(-1, 1, 6, dtype="<f4").reshape(3, 2),
+        "y_train": numpy.array([0, 1, 1], "<i8"),
+        "names": numpy.array(["a", "b"]),
+    }
+    saved = []
+    for name, save in [("savez", numpy.savez), ("savez_compressed", numpy.savez_compressed)]:
+        file = io.BytesIO()
+        save(file, **arrays)
+        saved.append({"name": name, "hex": file.getvalue().hex()})
     return saved
 
 
@@ -274,6 +303,7 @@ fixture = {
     "normalizations": normalizations(),
     "words": words(),
     "arrays": arrays(),
+    "archives": archives(),
 }
 lines = [f'"{key}": {json.dumps(value, ensure_ascii=False)}' for key, value in fixture.items()]
 text = "{\n" + ",\n".join(lines) + "\n}\n"

@@ -6,6 +6,7 @@
 //! | [`batch`] | what one training step sees: data makes it, a network takes it |
 //! | [`bundle`] | what a notebook or a terminal shows of a value |
 //! | [`nearest`] | the name that somebody may have meant |
+//! | [`quantile`] | quantiles, as numpy's |
 //! | [`random`] | the keyed streams from which all randomness comes |
 //! | [`text_table`] | a table as aligned text and as HTML |
 
@@ -13,5 +14,6 @@ pub mod array;
 pub mod batch;
 pub mod bundle;
 pub mod nearest;
+pub mod quantile;
 pub mod random;
 pub mod text_table;

@@ -423,6 +423,12 @@ impl Dataset {
         self.source.name()
     }
 
+    /// Where a person finds a row in the source, if there is such a place: "line 17" of a table, the
+    /// file of an image.
+    pub fn place(&self, row: usize) -> Option<String> {
+        self.source.place(row)
+    }
+
     /// The rows of a part, ascending.
     pub fn part(&self, part: Part) -> &[usize] {
         let rows = &self.parts[part as usize];

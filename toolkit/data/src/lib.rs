@@ -19,7 +19,7 @@ mod marks;
 mod mix;
 mod normalize;
 mod npy;
-mod quantile;
+mod npz;
 mod recipe;
 mod report;
 mod scaling;
@@ -40,6 +40,7 @@ pub use long::Wide;
 pub use marks::RowMarks;
 pub use mix::Mix;
 pub use normalize::{Normalization, Normalize};
+pub use npz::NamedArrays;
 pub use recipe::{DataRecipe, Origin};
 pub use report::{
     ClassCount, DataReport, FeatureSummary, Finding, Probe, Severity, SharedRows, ValueProbe,

@@ -46,6 +46,11 @@ impl DataRecipe {
         }
         data = data.normalize(self.normalize)?;
         if self.weigh_rows {
+            if data.marks().weights.is_none() {
+                let reason = "its weights came from a program's memory, not from a column; give \
+                              the data set itself";
+                return Err(DataError::Refused { action: "make again", reason: reason.to_owned() });
+            }
             data = data.weigh_rows()?;
         }
         if let Some(scaling) = self.scale_targets {

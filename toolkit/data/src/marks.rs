@@ -1,6 +1,8 @@
 //! What is known of rows beside features and targets.
 
-use super::{DataError, Dataset};
+use std::borrow::Cow;
+
+use super::{DataError, Dataset, Part};
 
 /// What is known of rows beside features and targets: by what they may be divided and drawn. Each
 /// list has one entry for every row.
@@ -54,7 +56,8 @@ impl Dataset {
 
     /// The same data whose rows count by their weights, in training and wherever it is judged: the
     /// mean loss is `Σ w·l / Σ w`, and metrics weigh as scikit-learn's do with `sample_weight`. A row
-    /// of weight 0 counts for nothing. Only ratios of weights matter.
+    /// of weight 0 is left out. Only ratios of weights matter. What is fitted to the training
+    /// part, such as scales and fillings, is fitted to its rows without weights.
     ///
     /// # Errors
     /// Rows have no weights, or none above 0.
@@ -75,6 +78,19 @@ impl Dataset {
         }
         self.weigh();
         Ok(self)
+    }
+
+    /// The rows of a part that count, ascending: all, or, where rows count by their weights
+    /// ([`weigh_rows`](Self::weigh_rows)), those of a weight above 0. No others are trained on and
+    /// judged.
+    pub fn counting(&self, part: Part) -> Cow<'_, [usize]> {
+        let rows = self.part(part);
+        match &self.marks().weights {
+            Some(weights) if self.is_weighed() => {
+                rows.iter().copied().filter(|&row| weights[row] > 0.0).collect()
+            }
+            _ => Cow::Borrowed(rows),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dataset::Dataset;
-use super::quantile::quantile;
+use trainbook_core::quantile::quantile;
 use crate::DataError;
 
 /// How features are to be brought to a common scale: x′ = (x − offset) · scale, each feature with
@@ -71,6 +71,10 @@ impl Normalize {
     /// The numbers that follow for the rows of `data`, of which `train` may be looked at.
     pub(super) fn fit(self, data: &Dataset, train: &[usize]) -> Result<Normalization, DataError> {
         let width = data.width();
+        if data.is_of_indices() {
+            // Their numbers say which, not how much.
+            return Ok(Normalization { offset: vec![0.0; width], scale: vec![1.0; width] });
+        }
         let mut fitted = match self {
             Self::None => Normalization { offset: vec![0.0; width], scale: vec![1.0; width] },
             Self::DivideBy(divisor) => {

@@ -12,11 +12,14 @@ use super::{DataError, Dataset};
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
 impl Dataset {
-    /// Reads an array that `numpy.save` wrote, for [`from_arrays`](Self::from_arrays): floats of 32
-    /// or 64 bits become `f32`, integers of 8 to 64 bits and truth values `i64`.
+    /// Reads an array that `numpy.save` wrote, for [`from_arrays`](Self::from_arrays): floats of 16,
+    /// 32 or 64 bits become `f32`, integers of 8 to 64 bits and truth values `i64`. One that is saved
+    /// column by column (Fortran's order) is brought into the order of rows. A single number has the
+    /// shape `[]`, and an array may have no numbers; [`from_arrays`](Self::from_arrays) takes neither.
     ///
     /// # Errors
-    /// The file cannot be read, is no such array, is saved column by column, or has other numbers.
+    /// The file cannot be read, is no such array, or has other numbers, or an integer without a sign
+    /// of 2⁶³ or more.
     pub fn npy(path: impl AsRef<Path>) -> Result<Array, DataError> {
         read(path.as_ref())
     }
@@ -31,7 +34,8 @@ fn read(path: &Path) -> Result<Array, DataError> {
     })
 }
 
-fn parse(bytes: &[u8]) -> Result<Array, String> {
+/// The array in a file, or what is wrong with it.
+pub(super) fn parse(bytes: &[u8]) -> Result<Array, String> {
     let ends = || "it ends too early; save it again".to_owned();
     let rest = bytes
         .strip_prefix(MAGIC)
@@ -46,9 +50,7 @@ fn parse(bytes: &[u8]) -> Result<Array, String> {
     };
     let (header, data) = rest.split_at_checked(length).ok_or_else(ends)?;
     let header = String::from_utf8_lossy(header);
-    if entry(&header, "fortran_order")?.starts_with("True") {
-        return Err("it is saved column by column; save numpy.ascontiguousarray of it".to_owned());
-    }
+    let by_columns = entry(&header, "fortran_order")?.starts_with("True");
     let shape = entry(&header, "shape")?;
     let shape = shape.trim_start_matches('(').split(')').next().unwrap_or_default();
     let shape = shape.split(',').map(str::trim).filter(|size| !size.is_empty());
@@ -66,7 +68,35 @@ fn parse(bytes: &[u8]) -> Result<Array, String> {
     if found != count {
         return Err(ends());
     }
+    let numbers = match (by_columns, numbers) {
+        (false, numbers) => numbers,
+        (true, Numbers::F32(numbers)) => Numbers::F32(by_rows(&numbers, &shape)),
+        (true, Numbers::I64(numbers)) => Numbers::I64(by_rows(&numbers, &shape)),
+    };
     Ok(Array { shape, numbers })
+}
+
+/// Brings numbers whose first index runs fastest into the order in which the last one does.
+fn by_rows<T: Copy>(numbers: &[T], shape: &[usize]) -> Vec<T> {
+    let mut index = vec![0; shape.len()];
+    let mut at = 0;
+    let next = |_| {
+        let number = numbers[at];
+        // The last index that is not at its end goes on, and those behind it begin again.
+        let mut stride = numbers.len();
+        for (index, &size) in index.iter_mut().zip(shape).rev() {
+            stride /= size;
+            *index += 1;
+            at += stride;
+            if *index < size {
+                break;
+            }
+            at -= stride * size;
+            *index = 0;
+        }
+        number
+    };
+    (0..numbers.len()).map(next).collect()
 }
 
 /// What stands behind a key of the header, a Python dictionary.
@@ -97,6 +127,7 @@ fn numbers(kind: &str, data: &[u8], count: usize) -> Result<Numbers, String> {
     }
     let kind = kind.trim_start_matches(['<', '>', '|', '=']);
     Ok(match kind {
+        "f2" => Numbers::F32(each(data, count, big, |x| half::f16::from_le_bytes(x).to_f32())),
         "f4" => Numbers::F32(each(data, count, big, f32::from_le_bytes)),
         "f8" => Numbers::F32(each(data, count, big, |x| f64::from_le_bytes(x) as f32)),
         "i1" => Numbers::I64(each(data, count, big, |x| i64::from(i8::from_le_bytes(x)))),
@@ -106,10 +137,18 @@ fn numbers(kind: &str, data: &[u8], count: usize) -> Result<Numbers, String> {
         "i4" => Numbers::I64(each(data, count, big, |x| i64::from(i32::from_le_bytes(x)))),
         "u4" => Numbers::I64(each(data, count, big, |x| i64::from(u32::from_le_bytes(x)))),
         "i8" => Numbers::I64(each(data, count, big, i64::from_le_bytes)),
+        "u8" => {
+            let numbers = each(data, count, big, u64::from_le_bytes).into_iter();
+            let signed = |number: u64| {
+                i64::try_from(number).map_err(|_| {
+                    format!("{number} is among its numbers; they must be less than 2^63")
+                })
+            };
+            Numbers::I64(numbers.map(signed).collect::<Result<_, _>>()?)
+        }
         other => {
             return Err(format!(
-                "its numbers are {other:?}; save it as float32, float64 or integers of up to 64 \
-                 bits with a sign"
+                "its numbers are {other:?}; save it as floats or integers of up to 64 bits"
             ));
         }
     })

@@ -140,6 +140,9 @@ pub struct Finding {
     pub evidence: BTreeMap<String, f64>,
     /// Some rows that show it, ten at most: places in the source, counted from 0.
     pub rows: Vec<usize>,
+    /// Where a person finds each of those rows, if the source knows: lines of a table, files of
+    /// images.
+    pub places: Vec<String>,
     /// The call that mends it, if there is one.
     pub cure: Option<String>,
 }
@@ -148,10 +151,17 @@ pub struct Finding {
 const ROWS_SHOWN: usize = 10;
 
 impl Finding {
-    /// A finding without numbers, rows or cure.
+    /// A finding without numbers, rows, places or cure.
     pub fn new(severity: Severity, text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { severity, text, evidence: BTreeMap::new(), rows: Vec::new(), cure: None }
+        Self {
+            severity,
+            text,
+            evidence: BTreeMap::new(),
+            rows: Vec::new(),
+            places: Vec::new(),
+            cure: None,
+        }
     }
 
     /// The same with a number that it follows from.
@@ -182,6 +192,9 @@ impl fmt::Display for Finding {
         if !self.rows.is_empty() {
             let rows: Vec<String> = self.rows.iter().map(ToString::to_string).collect();
             write!(f, "\n{:13}rows {}", "", rows.join(", "))?;
+        }
+        if !self.places.is_empty() {
+            write!(f, "\n{:13}at   {}", "", self.places.join(", "))?;
         }
         match &self.cure {
             Some(cure) => write!(f, "\n{:13}cure {cure}", ""),

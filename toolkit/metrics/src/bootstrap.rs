@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use trainbook_core::batch::Targets;
+use trainbook_core::quantile::quantile;
 use trainbook_core::random::{Seed, Stream};
 
 use crate::check::check_data;
@@ -136,7 +137,8 @@ impl Bootstrap {
         values.retain(|value| !value.is_nan());
         values.sort_by(f64::total_cmp);
         let (outside, level) = ((1.0 - self.level) / 2.0, self.level);
-        let (low, high) = (quantile(&values, outside), quantile(&values, 1.0 - outside));
+        let at = |share| quantile(&values, share).unwrap_or(f64::NAN);
+        let (low, high) = (at(outside), at(1.0 - outside));
         Ok(Interval { value, low, high, level, resamples: values.len() })
     }
 
@@ -181,32 +183,4 @@ struct Drawn {
     outputs: Vec<f32>,
     targets: Targets,
     weights: Vec<f32>,
-}
-
-/// The quantile of sorted numbers, linear between two of them, as numpy's; NaN of none.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let at = share * sorted.len().saturating_sub(1) as f64;
-    let (below, above) = (sorted.get(at as usize), sorted.get(at.ceil() as usize));
-    match (below, above) {
-        // Equal ones may be infinite.
-        (Some(below), Some(above)) if below == above => *below,
-        (Some(below), Some(above)) => below + (above - below) * at.fract(),
-        _ => f64::NAN,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quantile;
-
-    #[test]
-    fn quantiles_are_those_of_numpy() {
-        // np.quantile([1, 2, 4, 8], [0, 0.1, 0.5, 0.975, 1])
-        let sorted = [1.0, 2.0, 4.0, 8.0];
-        for (share, expected) in [(0.0, 1.0), (0.1, 1.3), (0.5, 3.0), (0.975, 7.7), (1.0, 8.0)] {
-            assert!((quantile(&sorted, share) - expected).abs() < 1e-12, "{share}");
-        }
-        assert_eq!(quantile(&[f64::INFINITY; 3], 0.3), f64::INFINITY);
-        assert!(quantile(&[], 0.5).is_nan());
-    }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use trainbook_core::text_table::{Align, Table};
 
+use crate::amount::amount;
 use crate::ConfusionMatrix;
 use crate::average::Average;
 use crate::hits::{Hits, f_beta, precision, recall};
@@ -73,12 +74,12 @@ impl ClassificationReport {
             let shares = [scores.precision, scores.recall, scores.f1];
             let shares = shares.iter().map(|share| format!("{share:.4}"));
             let cells = std::iter::once(scores.name.clone()).chain(shares);
-            cells.chain([scores.support.to_string()]).collect::<Vec<String>>()
+            cells.chain([amount(scores.support)]).collect::<Vec<String>>()
         };
         table.rows.extend(self.classes.iter().map(line));
         let empty = String::new;
         let accuracy = format!("{:.4}", self.accuracy);
-        let support = self.macro_average.support.to_string();
+        let support = amount(self.macro_average.support);
         table.rows.push(vec!["accuracy".to_owned(), empty(), empty(), accuracy, support]);
         table.rows.push(line(&self.macro_average));
         table.rows.push(line(&self.weighted_average));

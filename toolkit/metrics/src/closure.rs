@@ -38,6 +38,10 @@ where
         self.takes
     }
 
+    fn heeds_weights(&self) -> bool {
+        false
+    }
+
     fn begin(&self, _: usize) -> Box<dyn Tally> {
         let targets = match self.takes {
             TargetKind::Classes => Targets::Classes(Vec::new()),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use trainbook_core::batch::{TargetKind, Targets};
 use trainbook_core::text_table::{Align, Table};
 
+use crate::amount::amount;
 use crate::check::check_data;
 use crate::counting::Counted;
 use crate::measure::{Tally, largest};
@@ -118,7 +119,7 @@ impl ConfusionMatrix {
         for (at, class) in self.classes.iter().enumerate() {
             let counts = (0..self.classes.len()).map(|taken| self.count(at, taken));
             let counts = counts.chain(unplaced.then(|| self.unplaced(at)));
-            let cells = std::iter::once(class.clone()).chain(counts.map(|count| count.to_string()));
+            let cells = std::iter::once(class.clone()).chain(counts.map(amount));
             table.rows.push(cells.collect());
         }
         table

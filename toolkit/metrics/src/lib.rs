@@ -45,6 +45,7 @@
 //! shown: [`ConfusionMatrix`], [`ClassificationReport`], [`ReliabilityBins`]. How far it would
 //! differ on other rows: [`Bootstrap`].
 
+mod amount;
 mod average;
 mod bootstrap;
 mod check;

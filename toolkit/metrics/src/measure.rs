@@ -27,6 +27,12 @@ pub trait Measure: Debug + Send + Sync {
         Ok(())
     }
 
+    /// Whether it goes by the weights of targets; one that does not is no metric for rows that count
+    /// by weights. Default: it does.
+    fn heeds_weights(&self) -> bool {
+        true
+    }
+
     /// Begins to count, for outputs whose last dimension is `width`.
     fn begin(&self, width: usize) -> Box<dyn Tally>;
 }

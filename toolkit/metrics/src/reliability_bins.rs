@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use trainbook_core::batch::{TargetKind, Targets};
 use trainbook_core::text_table::{Align, Table};
 
+use crate::amount::amount;
 use crate::MetricError;
 use crate::check::check_data;
 use crate::measure::largest;
@@ -129,7 +130,7 @@ impl ReliabilityBins {
             table.rows.push(vec![
                 format!("{:.3}", at as f64 / count),
                 format!("{:.3}", (at + 1) as f64 / count),
-                format!("{}", bin.rows),
+                amount(bin.rows),
                 format!("{:.4}", bin.confidence()),
                 format!("{:.4}", bin.accuracy()),
             ]);

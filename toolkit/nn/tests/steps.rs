@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says so")]
 
-use trainbook_callbacks::Snapshot;
 use dfdx::tensor_ops::MeanTo;
+use trainbook_callbacks::Snapshot;
 use trainbook_core::array::Array;
 use trainbook_core::batch::{Batch, Mixed, Targets};
 use trainbook_core::random::{Seed, Stream};

@@ -82,8 +82,8 @@ pub fn cross_validate(
                 None => scores.push((metric.name.to_string(), vec![metric.value])),
             }
         }
-        sizes.0 += fold.part(Part::Validation).len();
-        sizes.1 += fold.part(Part::Train).len();
+        sizes.0 += fold.counting(Part::Validation).len();
+        sizes.1 += fold.counting(Part::Train).len();
         runs.push(run);
     }
     let share = sizes.0 as f64 / sizes.1 as f64;

@@ -17,7 +17,7 @@ use crate::task::{Loss, Model};
 pub struct Evaluation {
     /// Which part.
     pub part: Part,
-    /// How many rows it has.
+    /// How many rows of it count.
     pub rows: usize,
     /// How many predictions were judged: the rows, or in sequences their positions, without those
     /// that do not count for the loss.
@@ -44,9 +44,12 @@ impl Evaluation {
         part: Part,
         mut also: impl FnMut(&Judged<'_>),
     ) -> Result<Self, Error> {
-        let rows = data.part(part).len();
+        let rows = data.counting(part).len();
         if rows == 0 {
-            let reason = format!("the {part} part is empty");
+            let reason = match data.part(part).is_empty() {
+                true => format!("the {part} part is empty"),
+                false => format!("no row of the {part} part has a weight above 0"),
+            };
             return Err(DataError::Refused { action: "evaluate on", reason }.into());
         }
         let width = model.output_shape().last().copied().unwrap_or(1);

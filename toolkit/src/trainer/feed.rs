@@ -114,13 +114,24 @@ impl Feed {
                 expected: "at least 1".to_owned(),
             });
         }
-        let rows = data.part(Part::Train).len();
+        let rows = data.counting(Part::Train).len();
         let refuse = |reason| Err(DataError::Refused { action: "train on", reason }.into());
+        for part in [Part::Train, Part::Validation] {
+            if data.counting(part).is_empty() && !data.part(part).is_empty() {
+                return refuse(format!("no row of the {part} part has a weight above 0"));
+            }
+        }
         if rows == 0 {
             return refuse("the training part is empty".to_owned());
         }
         if let Some(mix) = self.mix {
             mix.check(data.shape(), data.is_of_indices())?;
+            if let Some((feature, _)) = data.category_features().first() {
+                return refuse(format!(
+                    "feature {feature} is the number of a category (Categories::embedded), and a \
+                     mix of two is the number of another; leave .mix out"
+                ));
+            }
         }
         if data.is_weighed() && (self.mix.is_some() || self.sampling == Sampling::Weighted) {
             let what = if self.mix.is_some() { "mixed" } else { "drawn by their weights" };

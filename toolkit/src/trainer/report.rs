@@ -39,6 +39,8 @@ pub struct EvaluationReport {
 pub struct WorstRow {
     /// Its number in the data set.
     pub row: usize,
+    /// Where a person finds it, if the source knows: the line of a table, the file of an image.
+    pub at: Option<String>,
     /// Which of its positions or values, if it has several.
     pub position: usize,
     /// What it is.
@@ -95,7 +97,8 @@ impl Run {
             }
             _ => Vec::new(),
         };
-        let worst = all.worst(width, targets, names, labels);
+        let mut worst = all.worst(width, targets, names, labels);
+        worst.iter_mut().for_each(|worst| worst.at = self.data.place(worst.row));
         Ok(EvaluationReport { evaluation, intervals, confusion, calibration, predictions, worst })
     }
 }
@@ -171,7 +174,7 @@ impl All {
                     (values[at].to_string(), format!("{:.4}", predicted(self.outputs[at], labels)))
                 }
             };
-            WorstRow { row, position, target, predicted, error }
+            WorstRow { row, at: None, position, target, predicted, error }
         });
         worst.collect()
     }
@@ -191,6 +194,7 @@ impl EvaluationReport {
     fn worst_table(&self) -> Table {
         let mut table = Table::new(&[
             ("row", Align::Right),
+            ("found at", Align::Left),
             ("place", Align::Right),
             ("is", Align::Left),
             ("taken for", Align::Left),
@@ -199,6 +203,7 @@ impl EvaluationReport {
         for worst in &self.worst {
             table.rows.push(vec![
                 worst.row.to_string(),
+                worst.at.clone().unwrap_or_default(),
                 worst.position.to_string(),
                 worst.target.clone(),
                 worst.predicted.clone(),

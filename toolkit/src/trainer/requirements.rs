@@ -106,6 +106,11 @@ impl TrainerBuilder {
                     format!("one of {takes}, as {loss} is; this is one of {}", measure.takes()),
                 );
             }
+            if self.data.is_weighed() && !measure.heeds_weights() {
+                let expected = "one that heeds weights, by which the rows of these data count; \
+                                implement Measure, or leave weigh_rows out";
+                return wrong(name, expected.to_owned());
+            }
             if metrics[..at].iter().any(|other| other.name() == name) || name == "loss" {
                 return wrong(name, "given once; there is one of this name".to_owned());
             }

@@ -3,7 +3,7 @@
 use super::Seen;
 use super::seen::Sample;
 use super::statistics::{ks_distance, ks_p_value};
-use crate::quantile::quantile;
+use trainbook_core::quantile::quantile;
 use crate::report::{Finding, Severity};
 use crate::{DataError, Part};
 
@@ -36,6 +36,7 @@ pub(super) fn look(seen: &Seen<'_>) -> Result<Vec<Finding>, DataError> {
     let lists: Vec<Vec<Vec<f32>>> = [seen.sample(Part::Train), parts[0].1, parts[1].1]
         .map(|sample| sorted(seen, sample))
         .into();
+    let categories = seen.data.category_features();
     let mut findings = Vec::new();
     for (at, (part, sample)) in parts.iter().enumerate() {
         if sample.len() == 0 || lists[0].is_empty() || seen.sample(Part::Train).len() == 0 {
@@ -50,7 +51,8 @@ pub(super) fn look(seen: &Seen<'_>) -> Result<Vec<Finding>, DataError> {
                     true => format!("mean of channel {feature}"),
                     false => seen.name(feature).to_owned(),
                 };
-                let factor = unit(train, other).filter(|_| distance >= FAR);
+                let is_category = categories.iter().any(|(category, _)| *category == feature);
+                let factor = unit(train, other).filter(|_| distance >= FAR && !is_category);
                 (p_value < limit).then_some(Moved { name, distance, p_value, factor })
             })
             .collect();

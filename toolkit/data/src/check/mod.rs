@@ -107,6 +107,10 @@ fn look(data: &Dataset) -> Result<DataReport, DataError> {
     for look in looks {
         findings.extend(look(&seen)?);
     }
+    for finding in &mut findings {
+        let places = finding.rows.iter().map(|&row| data.place(row));
+        finding.places = places.collect::<Option<_>>().unwrap_or_default();
+    }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     Ok(DataReport { findings, ..seen.report })
 }

@@ -50,6 +50,7 @@ fn sub_folders_are_the_classes_and_what_is_no_image_is_skipped() {
     assert_eq!((data.shape(), data.len()), (&[3, 9, 11][..], 8));
     assert_eq!(data.targets(), Some(&Targets::Classes(vec![0, 0, 0, 1, 1, 1, 1, 2])));
     assert_eq!(data.class_names(), ["apple", "pear", "quince"]);
+    assert!(data.place(7).unwrap().contains("quince") && data.place(8).is_none());
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod position;
 mod prefetch;
 mod sampling;
 
+use std::sync::Arc;
+
 use super::{Augment, Batch, DataError, Dataset, Part};
 use sampling::Pool;
 use trainbook_core::random::Stream;
@@ -32,7 +34,8 @@ pub trait Batches {
     fn next(&mut self, batch: &mut Batch) -> Result<bool, DataError>;
 }
 
-/// Hands out the rows of one [`Part`] in batches. An epoch sees each row exactly once and its last
+/// Hands out the rows of one [`Part`] in batches, without those that [count](Dataset::counting) for
+/// nothing. An epoch sees each row exactly once and its last
 /// batch may be smaller, unless [`sampling`](Self::sampling) or [`last_batch`](Self::last_batch)
 /// says otherwise.
 ///
@@ -43,6 +46,8 @@ pub trait Batches {
 #[derive(Debug)]
 pub struct Loader {
     data: Dataset,
+    /// The rows of the part that count.
+    rows: Arc<[usize]>,
     part: Part,
     batch_size: usize,
     shuffle: Option<Stream>,
@@ -65,6 +70,7 @@ impl Loader {
         let (pool, last) = (Pool::Shuffled, LastBatch::Keep);
         Self {
             data: data.clone(),
+            rows: data.counting(part).into(),
             part,
             batch_size: batch_size.max(1),
             shuffle,
@@ -146,7 +152,7 @@ impl Loader {
 
 impl Batches for Loader {
     fn batches_per_epoch(&self) -> usize {
-        let rows = self.data.part(self.part).len();
+        let rows = self.rows.len();
         match self.last {
             LastBatch::Keep | LastBatch::Fill => rows.div_ceil(self.batch_size),
             LastBatch::Drop => rows / self.batch_size,
@@ -155,7 +161,7 @@ impl Batches for Loader {
 
     fn start(&mut self, epoch: u64) {
         self.order.clear();
-        self.order.extend_from_slice(self.data.part(self.part));
+        self.order.extend_from_slice(&self.rows);
         if let Some(stream) = &self.shuffle {
             self.pool.draw(&mut self.order, &mut stream.at(epoch, 0));
         }

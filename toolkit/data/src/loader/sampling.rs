@@ -63,7 +63,8 @@ impl Pool {
                     }
                 };
                 let mut classes = vec![Vec::new(); data.classes().unwrap_or(0)];
-                data.part(part).iter().for_each(|&row| classes[labels[row] as usize].push(row));
+                let rows = data.counting(part);
+                rows.iter().for_each(|&row| classes[labels[row] as usize].push(row));
                 classes.retain(|rows| !rows.is_empty());
                 Ok(Self::Balanced(classes))
             }

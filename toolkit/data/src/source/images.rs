@@ -116,6 +116,10 @@ impl Source for Images {
         Some(&self.class_names)
     }
 
+    fn place(&self, row: usize) -> Option<String> {
+        self.files.get(row).map(|file| file.display().to_string())
+    }
+
     fn targets(&self) -> Option<&Targets> {
         Some(&self.targets)
     }

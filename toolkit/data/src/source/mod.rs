@@ -69,6 +69,12 @@ pub trait Source: Any + Debug + Send + Sync {
         None
     }
 
+    /// Where a person finds a row, if there is such a place: "line 17", or an image's file.
+    fn place(&self, row: usize) -> Option<String> {
+        let _ = row;
+        None
+    }
+
     /// How a table's columns become features; `None` for what is no table.
     fn encoding(&self) -> Option<&Encoding> {
         None

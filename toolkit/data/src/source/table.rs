@@ -46,6 +46,10 @@ pub(crate) struct Kept {
     /// `None` for real numbers.
     pub class_names: Option<Vec<String>>,
     pub marks: Option<RowMarks>,
+    /// By what rows are found in the file: lines, or rows.
+    pub unit: &'static str,
+    /// For each row its line of the file.
+    pub lines: Vec<usize>,
     /// The columns and what becomes of them; `None` where nothing depends on the rows that are
     /// trained on.
     pub fitted: Option<(Raw, Vec<ColumnRule>)>,
@@ -56,6 +60,7 @@ impl TableSource {
     pub(crate) fn new(raw: Raw, rules: Vec<ColumnRule>, mut kept: Kept) -> Result<Self, DataError> {
         let encoding = raw.fit(&rules, None)?;
         let input = Input::of(&raw, &encoding)?;
+        kept.lines.clone_from(&raw.lines);
         kept.fitted = rules.iter().any(ColumnRule::is_fitted).then_some((raw, rules));
         Ok(Self::with(Arc::new(kept), encoding, input))
     }
@@ -105,6 +110,10 @@ impl Source for TableSource {
 
     fn marks(&self) -> Option<&RowMarks> {
         self.kept.marks.as_ref()
+    }
+
+    fn place(&self, row: usize) -> Option<String> {
+        self.kept.lines.get(row).map(|line| format!("{} {line}", self.kept.unit))
     }
 
     fn encoding(&self) -> Option<&Encoding> {

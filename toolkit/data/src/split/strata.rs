@@ -4,7 +4,7 @@ use trainbook_core::random::Stream;
 
 use super::shares::share_out;
 use super::{How, Parts, Rows};
-use crate::quantile::quantile;
+use trainbook_core::quantile::quantile;
 use crate::{DataError, Targets};
 
 /// The rows of each stratum, ascending: of each class or quantile, or all rows in one.

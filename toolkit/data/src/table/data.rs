@@ -53,6 +53,14 @@ pub(crate) struct Texts {
 }
 
 impl Data {
+    #[cfg(feature = "parquet")]
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Numbers(numbers) => numbers.len(),
+            Self::Texts(texts) => texts.codes.len(),
+        }
+    }
+
     pub(crate) fn gaps(&self) -> usize {
         match self {
             Self::Numbers(numbers) => numbers.iter().filter(|x| x.is_nan()).count(),

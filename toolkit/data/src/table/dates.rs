@@ -6,8 +6,8 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
 /// What is read as a date, for messages.
-pub(super) const FORMATS: &str = "2026-11-28, 2026-11-28 13:05 or 2026-11-28T13:05:07, with or \
-                                  without a Z behind the time";
+pub(super) const FORMATS: &str = "2026-11-28, 2026-11-28 13:05 or 2026-11-28T13:05:07, without a \
+                                  time zone or in UTC (Z, +00:00)";
 
 /// From here seconds are counted.
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
@@ -135,11 +135,15 @@ impl FittedDates {
 
 const MIDNIGHT: jiff::civil::Time = jiff::civil::Time::midnight();
 
-/// A date such as those of [`FORMATS`], in the proleptic Gregorian calendar; a `Z` or
-/// `+00:00` behind it may stand or not, and other time zones are not read.
+/// Ways to write UTC behind a time.
+const UTC: [&str; 5] = ["Z", "+00:00", "+0000", "+00", " UTC"];
+
+/// A date such as those of [`FORMATS`], in the proleptic Gregorian calendar, with or without UTC
+/// behind its time; other time zones are not read.
 pub(super) fn date(text: &str) -> Option<DateTime> {
     let text = text.trim();
-    let text = text.strip_suffix('Z').or_else(|| text.strip_suffix("+00:00")).unwrap_or(text);
+    let utc = UTC.iter().find_map(|zone| text.strip_suffix(zone));
+    let text = utc.filter(|text| text.contains([':', 'T', ' '])).unwrap_or(text);
     // The parser passes over an offset or a zone, behind which is another time.
     let time = text.find(['T', 't', ' ']).map_or("", |at| &text[at..]);
     let has_zone = text.contains('[') || time.contains(['+', '-']);
@@ -172,7 +176,11 @@ mod tests {
         for text in ["", "28.11.2026", "2026-13-01", "2026-02-29", "2026-11", "2026-11-28 24:00"] {
             assert_eq!(read(text), None, "{text}");
         }
-        for zone in ["+02:00", "-02", " +0200", "[Europe/Berlin]", " UTC", "+02:00[Europe/Berlin]"]
+        for zone in ["Z", "+00:00", "+0000", "+00", " UTC"] {
+            let text = format!("2026-11-28 13:05:07{zone}");
+            assert_eq!(read(&text), Some(1_795_871_107.0), "{text}");
+        }
+        for zone in ["+02:00", "-02", " +0200", "[Europe/Berlin]", " CET", "+02:00[Europe/Berlin]"]
         {
             let text = format!("2026-11-28T13:05:07{zone}");
             assert_eq!(read(&text), None, "{text}");

@@ -225,10 +225,11 @@ impl Encoding {
         });
         let raw = Raw {
             path: table.path.clone(),
+            unit: table.body.unit(),
             named: table.dialect().has_header,
             columns: types.collect::<Result<_, _>>()?,
             names: columns.iter().map(|&at| table.names[at].clone()).collect(),
-            lines: table.lines_of_rows(),
+            lines: table.body.lines(),
             tokenised: OnceLock::new(),
         };
         self.apply(&raw)
@@ -292,9 +293,14 @@ impl Encoding {
             ),
             Wrong::Unknown(text) => format!(
                 "{} is no category of the rows that are trained on, which are {}; say what becomes \
-                 of it by .categories({name:?}, Categories::one_hot().unknown(Unknown::Zeros))",
+                 of it by .categories({name:?}, Categories::{})",
                 quoted(&text),
-                some(self.columns[column].categories())
+                some(self.columns[column].categories()),
+                match self.columns[column].kind {
+                    Kind::Ordinal { .. } => "ordinal().unknown(Unknown::Rare)",
+                    Kind::Embedded { .. } => "embedded().unknown(Unknown::Zeros)",
+                    _ => "one_hot().unknown(Unknown::Zeros)",
+                }
             ),
         };
         raw.wrong(Some(row), column, reason)

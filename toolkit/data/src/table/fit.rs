@@ -17,11 +17,13 @@ use crate::DataError;
 /// The columns that are to be features, as they are in the file.
 pub(crate) struct Raw {
     pub path: PathBuf,
+    /// What `lines` are: "line" or "row".
+    pub unit: &'static str,
     /// Whether the file says the names.
     pub named: bool,
     pub names: Vec<String>,
     pub columns: Vec<Data>,
-    /// For each row its line of the file.
+    /// For each row its line of the file, or its number where the file has no lines.
     pub lines: Vec<usize>,
     /// The texts whose words are the input, once they are split.
     pub tokenised: OnceLock<Tokenised>,
@@ -32,7 +34,7 @@ impl Raw {
     pub(crate) fn wrong(&self, row: Option<usize>, column: usize, reason: String) -> DataError {
         let name = &self.names[column];
         let place = match row.and_then(|row| self.lines.get(row)) {
-            Some(line) => format!("line {line}, column {name:?}"),
+            Some(line) => format!("{} {line}, column {name:?}", self.unit),
             None => format!("column {name:?}"),
         };
         DataError::File { path: self.path.clone(), place, reason }

@@ -1,5 +1,6 @@
 //! The bytes and the text of a file, whatever it is wrapped in.
 
+use std::fs::File;
 use std::io::{Error as IoError, ErrorKind, Read};
 use std::path::Path;
 
@@ -12,6 +13,8 @@ use crate::DataError;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// The first bytes of every Zstandard frame (RFC 8878, 3.1.1).
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// The first bytes of every Parquet file.
+const PARQUET_MAGIC: [u8; 4] = *b"PAR1";
 /// The byte order marks of UTF-16.
 const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
 
@@ -19,10 +22,15 @@ const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
 /// name).
 pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
     let bytes = read_bytes(path, "CSV file")?;
-    if UTF16_MARKS.iter().any(|mark| bytes.starts_with(mark)) {
-        let reason = "it is UTF-16 text; save it as CSV in UTF-8";
+    let refuse = |reason| {
         let source = IoError::new(ErrorKind::InvalidData, reason);
-        return Err(DataError::Read { path: path.to_owned(), source });
+        Err(DataError::Read { path: path.to_owned(), source })
+    };
+    if is_parquet(&bytes) {
+        return refuse("it is a Parquet file; read it by Dataset::parquet");
+    }
+    if UTF16_MARKS.iter().any(|mark| bytes.starts_with(mark)) {
+        return refuse("it is UTF-16 text; save it as CSV in UTF-8");
     }
     String::from_utf8(bytes).map_err(|e| {
         let start = &e.as_bytes()[..e.utf8_error().valid_up_to()];
@@ -30,6 +38,18 @@ pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
         let reason = "it is neither gzip nor UTF-8 text; save it as CSV in UTF-8".to_owned();
         DataError::File { path: path.to_owned(), place: format!("line {line}"), reason }
     })
+}
+
+/// Whether bytes begin as a Parquet file.
+pub(super) fn is_parquet(bytes: &[u8]) -> bool {
+    bytes.starts_with(&PARQUET_MAGIC)
+}
+
+/// The same of a file; not so if it cannot be read, of which whoever reads it tells.
+pub(super) fn is_parquet_file(path: &Path) -> bool {
+    let mut first = [0; PARQUET_MAGIC.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut first));
+    read.is_ok() && is_parquet(&first)
 }
 
 /// Reads a file's bytes, unpacked if they are compressed with gzip or Zstandard; `what` is the kind

@@ -1,12 +1,14 @@
 //! A table as people have it: numbers and texts, with gaps, before it is said what is to be
 //! predicted.
 //!
-//! The way of a file: `input` (bytes) → `look` (how it is written) → `parse` (columns) → [`Table`]
+//! The way of a file: `input` (bytes) → `look` (how it is written) → `parse` (`columns`) → [`Table`]
 //! → `plan` (what becomes of each column) → `target` → `encoding` (columns as features).
 
+mod columns;
 mod data;
 mod dates;
 mod encoding;
+mod fields;
 mod fit;
 mod input;
 mod json;
@@ -14,6 +16,8 @@ mod look;
 mod number;
 mod open;
 mod options;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod parse;
 mod plan;
 mod read;
@@ -31,6 +35,7 @@ pub use data::ColumnType;
 pub(super) use data::Data;
 pub use dates::Dates;
 pub use encoding::{ColumnEncoding, Encoding};
+use fields::Body;
 pub(super) use fit::Raw;
 pub(super) use input::{read_bytes, read_text};
 pub use options::{CsvOptions, Dialect};
@@ -52,18 +57,13 @@ use crate::DataError;
 /// [`Display`]: fmt::Display
 pub struct Table {
     path: PathBuf,
-    /// The file, to read columns from again and to quote fields from.
-    text: String,
-    /// For each row its line of the file, where that is not the line of `text`.
-    lines: Option<Vec<usize>>,
+    body: Body,
     dialect: Dialect,
     marks: Marks,
     /// The words that stand for a gap.
     missing: Vec<String>,
     names: Vec<String>,
     columns: Vec<Data>,
-    /// The first byte of each row in `text`.
-    starts: Vec<usize>,
     plan: TablePlan,
 }
 
@@ -80,7 +80,7 @@ impl Table {
 
     /// The number of rows, without the header.
     pub fn rows(&self) -> usize {
-        self.starts.len()
+        self.body.rows()
     }
 
     /// How the file was found to be written.
@@ -155,7 +155,14 @@ impl Table {
     /// The first text of a column is no number.
     fn not_numbers(&self, column: usize) -> DataError {
         let is_text = |&row: &usize| self.value(row, column).is_none();
-        let row = (0..self.rows()).find(is_text).unwrap_or_default();
+        let Some(row) = (0..self.rows()).find(is_text) else {
+            let name = &self.names[column];
+            let reason = format!(
+                "the column is of texts that are numbers; save it as numbers, or say \
+                 .types([({name:?}, ColumnType::Number)])"
+            );
+            return self.wrong(self.line(0), Some(column), reason);
+        };
         let (name, field) = (&self.names[column], self.field(row, column));
         let cure = match number::is_decorated(&field) {
             true => "write it with digits and a decimal point alone",
@@ -205,10 +212,11 @@ impl Table {
             number::number(name, self.marks.decimal).is_some() || number::is_decorated(name)
         };
         match &self.columns[column] {
-            Data::Texts(texts) => {
+            Data::Texts(texts) if self.body.is_text() => {
                 self.plan.type_of(column).is_none() && texts.names.iter().any(is_number)
             }
-            Data::Numbers(_) => false,
+            // The file itself says what its columns are.
+            Data::Texts(_) | Data::Numbers(_) => false,
         }
     }
 
@@ -249,24 +257,16 @@ impl Table {
         select::named(&self.path, name, self.names.iter().map(String::as_str))
     }
 
-    /// The line of the file on which a row begins, counted from 1.
+    /// The line of the file on which a row begins, counted from 1, or the row, counted from 0.
     fn line(&self, row: usize) -> usize {
-        match (&self.lines, self.starts.get(row)) {
-            (Some(lines), _) => lines.get(row).copied().unwrap_or(1),
-            (None, Some(&start)) => self.line_at(start),
-            (None, None) => 1,
-        }
-    }
-
-    fn line_at(&self, offset: usize) -> usize {
-        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
-        1 + before.iter().filter(|&&byte| byte == b'\n').count()
+        self.body.line(row)
     }
 
     fn wrong(&self, line: usize, column: Option<usize>, reason: String) -> DataError {
+        let unit = self.body.unit();
         let place = match column {
-            Some(column) => format!("line {line}, column {:?}", self.names[column]),
-            None => format!("line {line}"),
+            Some(column) => format!("{unit} {line}, column {:?}", self.names[column]),
+            None => format!("{unit} {line}"),
         };
         DataError::File { path: self.path.clone(), place, reason }
     }

@@ -37,4 +37,21 @@ impl Dataset {
     pub fn json_lines(path: impl AsRef<Path>) -> Result<Table, DataError> {
         Table::read_json_lines(path.as_ref())
     }
+
+    /// Reads a Parquet file, packed with snappy, gzip, Zstandard, LZ4 or not at all. Numbers,
+    /// decimals, true (1) and false (0) are numbers; texts are texts, also where they are written
+    /// as a dictionary, or are all numbers. Dates and times are texts such as `2026-11-28` and
+    /// `2026-11-28T13:05:00`, times of a zone in UTC. What is null, NaN or an empty text is a gap.
+    /// Whole numbers beyond 2⁵³ are rounded, and exact where [`Table::types`] says that they are
+    /// categories or texts. The index without a name that pandas adds (`__index_level_0__`) is left
+    /// out. Errors count rows from 0.
+    ///
+    /// # Errors
+    /// The file cannot be read, is damaged, encrypted or packed otherwise, has no rows or two
+    /// columns of one name, or a column is nested (a list, a struct, a map) or of bytes that are no
+    /// text.
+    #[cfg(feature = "parquet")]
+    pub fn parquet(path: impl AsRef<Path>) -> Result<Table, DataError> {
+        Table::read_parquet(path.as_ref())
+    }
 }

@@ -1,8 +1,11 @@
 //! What is to become of a table's columns.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use super::dates::{self, Dates};
+use super::input::is_parquet_file;
 use super::rules::How;
 use super::{
     Categories, Column, ColumnRule, ColumnType, Columns, CsvOptions, Data, Missing, MissingRule,
@@ -17,6 +20,8 @@ use crate::DataError;
 pub struct TablePlan {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     json_lines: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    parquet: bool,
     #[serde(skip_serializing_if = "is_default")]
     options: CsvOptions,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -56,13 +61,26 @@ impl TablePlan {
         self.json_lines
     }
 
+    #[cfg(feature = "parquet")]
+    pub(super) fn of_parquet() -> Self {
+        Self { parquet: true, ..Self::default() }
+    }
+
+    pub(super) fn is_parquet(&self) -> bool {
+        self.parquet
+    }
+
     /// Whether nothing was said.
     pub fn is_plain(&self) -> bool {
         is_default(self)
     }
 
-    /// Reads another table that is written alike; without a header, too, if this one had none.
-    pub(crate) fn like(&self, path: &std::path::Path, named: bool) -> Result<Table, DataError> {
+    /// Reads another table that is written alike; without a header, too, if this one had none. A
+    /// Parquet file is read whatever this one was.
+    pub(crate) fn like(&self, path: &Path, named: bool) -> Result<Table, DataError> {
+        if is_parquet_file(path) {
+            return read_parquet(path);
+        }
         if self.json_lines {
             return Table::read_json_lines(path);
         }
@@ -73,10 +91,11 @@ impl TablePlan {
     }
 
     /// Reads the table again, with all that was said.
-    pub(crate) fn read(&self, path: &std::path::Path) -> Result<Table, DataError> {
-        let mut table = match self.json_lines {
-            true => Table::read_json_lines(path)?,
-            false => Table::read(path, &self.options)?,
+    pub(crate) fn read(&self, path: &Path) -> Result<Table, DataError> {
+        let mut table = match (self.json_lines, self.parquet) {
+            (true, _) => Table::read_json_lines(path)?,
+            (_, true) => read_parquet(path)?,
+            _ => Table::read(path, &self.options)?,
         };
         table = table.types(self.types.iter().copied())?;
         let used = self.ignore.iter().copied();
@@ -128,6 +147,19 @@ impl TablePlan {
     pub(super) fn marks(&self) -> Vec<usize> {
         [self.weights, self.group, self.time].into_iter().flatten().collect()
     }
+}
+
+#[cfg(feature = "parquet")]
+fn read_parquet(path: &Path) -> Result<Table, DataError> {
+    Table::read_parquet(path)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn read_parquet(path: &Path) -> Result<Table, DataError> {
+    let reason = "it is a Parquet file, and this program was built without them; build it with \
+                  the feature `parquet` of trainbook";
+    let source = std::io::Error::new(std::io::ErrorKind::Unsupported, reason);
+    Err(DataError::Read { path: path.to_owned(), source })
 }
 
 fn get<T>(pairs: &[(usize, T)], column: usize) -> Option<&T> {

@@ -5,6 +5,7 @@ use std::io::{Error as IoError, ErrorKind};
 use std::path::Path;
 
 use super::data::{Data, GAP, Texts};
+use super::fields::Body;
 use super::input::read_text;
 use super::look::{self, Seen};
 use super::options::{CsvOptions, Dialect, MISSING};
@@ -36,8 +37,7 @@ impl Table {
         let missing = options.missing.clone();
         let mut table = Self {
             path: path.to_owned(),
-            text,
-            lines,
+            body: Body::Text { text: String::new(), starts: Vec::new(), lines: None },
             dialect: Dialect {
                 separator: char::from(marks.separator),
                 decimal: char::from(marks.decimal),
@@ -48,23 +48,32 @@ impl Table {
             missing: missing.unwrap_or_else(|| MISSING.map(str::to_owned).to_vec()),
             names: Vec::new(),
             columns: Vec::new(),
-            starts: Vec::new(),
             plan: TablePlan::of(options),
         };
-        table.fill(options.has_header)?;
+        table.fill(text, lines, options.has_header)?;
         Ok(table)
     }
 
-    fn fill(&mut self, has_header: Option<bool>) -> Result<(), DataError> {
-        let text = std::mem::take(&mut self.text);
+    fn fill(
+        &mut self,
+        text: String,
+        lines: Option<Vec<usize>>,
+        has_header: Option<bool>,
+    ) -> Result<(), DataError> {
         let result = self.fill_from(text.as_bytes(), has_header);
-        self.text = text;
-        let (parsed, first) = result.map_err(|stop| self.refuse(stop))?;
-        self.starts = parsed.starts;
+        let body = |starts| Body::Text { text, starts, lines };
+        let (parsed, first) = match result {
+            Ok(found) => found,
+            Err(refusal) => {
+                self.body = body(Vec::new());
+                return Err(self.refuse(refusal));
+            }
+        };
+        self.body = body(parsed.starts);
         self.columns = parsed.columns;
-        if self.starts.is_empty() {
+        if self.rows() == 0 {
             let reason = "there is only a header; add at least one row of numbers".to_owned();
-            return Err(self.wrong(self.line_at(first), None, reason));
+            return Err(self.wrong(self.body.line_at(first), None, reason));
         }
         for (column, is_text) in parsed.not_numbers.into_iter().enumerate() {
             if is_text {
@@ -176,43 +185,21 @@ impl Table {
                 ),
             },
             Refusal::Header { at, column, reason } => {
-                self.wrong(self.line_at(at), Some(column), reason)
+                self.wrong(self.body.line_at(at), Some(column), reason)
             }
             Refusal::Stop { stop: Stop::Unclosed(Unclosed(at)), .. } => {
                 let reason = "a quoted field begins here and does not end; close it, or set \
                               CsvOptions::quote(None)";
-                self.wrong(self.line_at(at), None, reason.to_owned())
+                self.wrong(self.body.line_at(at), None, reason.to_owned())
             }
             Refusal::Stop { stop: Stop::Fields(at, found), first, width } => {
                 let reason = format!(
                     "there are {found} fields, but {width} on line {}; give each row the same",
-                    self.line_at(first)
+                    self.body.line_at(first)
                 );
-                self.wrong(self.line_at(at), None, reason)
+                self.wrong(self.body.line_at(at), None, reason)
             }
         }
-    }
-
-    /// The field of a row, without its quotes.
-    pub(super) fn field(&self, row: usize, column: usize) -> String {
-        let mut records = Records::new(self.marks, self.text.as_bytes(), self.starts[row]);
-        match records.next() {
-            Ok(_) => String::from_utf8_lossy(records.field(column)).into_owned(),
-            // The record was read before.
-            Err(Unclosed(_)) => String::new(),
-        }
-    }
-
-    /// A column's fields, row after row, without their quotes.
-    fn fields(&self, column: usize) -> impl Iterator<Item = String> {
-        let first = self.starts.first().map_or(self.text.len(), |&start| start);
-        let mut records = Records::new(self.marks, self.text.as_bytes(), first);
-        let field = move |_| match records.next() {
-            Ok(_) => String::from_utf8_lossy(records.field(column)).into_owned(),
-            // All records were read before.
-            Err(Unclosed(_)) => String::new(),
-        };
-        (0..self.rows()).map(field)
     }
 
     /// The number in a field, NaN for a gap, or nothing for what is neither.
@@ -252,12 +239,12 @@ impl Table {
                 let layout = self.layout();
                 let values = self.fields(column).map(|field| layout.value(&field));
                 match values.collect::<Option<Vec<f64>>>() {
-                    Some(numbers) => self.columns[column] = Data::Numbers(numbers),
+                    Some(numbers) => self.replace(column, Data::Numbers(numbers)),
                     None => return Err(self.not_numbers(column)),
                 }
             }
             (ColumnType::Category | ColumnType::Text, Data::Numbers(_)) => {
-                self.columns[column] = Data::Texts(self.texts_of(column));
+                self.replace(column, Data::Texts(self.texts_of(column)));
             }
             _ => {}
         }

@@ -96,7 +96,9 @@ impl Categories {
     /// One feature: the category's number, counted from 0, and behind them that of "(rare)", for a
     /// network that begins with a `CategoricalEmbedding` of
     /// [`Dataset::category_features`](crate::Dataset::category_features). It is never normalised.
-    /// What is no category ([`Unknown::Zeros`]) is −1.
+    /// What is no category ([`Unknown::Zeros`]) is −1. With [`Unknown::Rare`] say what is
+    /// [rare](Self::rare_below), too: a row of a table for which the training part has nothing stays
+    /// as it began, at random.
     pub fn embedded() -> Self {
         Self { how: How::Embedded, rare_below: 0, unknown: Unknown::Refuse }
     }

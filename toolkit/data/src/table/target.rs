@@ -178,21 +178,6 @@ impl Table {
         Err(self.wrong(self.line(first), Some(column), reason))
     }
 
-    /// For each row its line of the file.
-    pub(super) fn lines_of_rows(&self) -> Vec<usize> {
-        if let Some(lines) = &self.lines {
-            return lines.clone();
-        }
-        let (mut line, mut at) = (1, 0);
-        let text = self.text.as_bytes();
-        let starts = self.starts.iter().map(|&start| {
-            line += text[at..start].iter().filter(|&&byte| byte == b'\n').count();
-            at = start;
-            line
-        });
-        starts.collect()
-    }
-
     /// What is kept beside the features.
     fn marks(&self, rows: &[usize]) -> Result<Option<RowMarks>, DataError> {
         let plan = &self.plan;
@@ -283,9 +268,10 @@ impl Table {
             self.refuse_infinite(column, &rows)?;
         }
         let all = rows.len() == self.rows();
-        let lines = self.lines_of_rows();
+        let lines = self.body.lines();
         let mut raw = Raw {
             path: self.path.clone(),
+            unit: self.body.unit(),
             named: self.dialect.has_header,
             names: features.iter().map(|&column| self.names[column].clone()).collect(),
             columns: Vec::with_capacity(features.len()),
@@ -311,6 +297,8 @@ impl Table {
             targets_per_row: columns.len(),
             class_names,
             marks,
+            unit: raw.unit,
+            lines: Vec::new(),
             fitted: None,
         };
         let source = TableSource::new(raw, rules, kept)?;

@@ -57,9 +57,10 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (rows, columns) = (self.rows(), self.names.len());
         writeln!(f, "{}: {rows} rows, {columns} columns", self.path.display())?;
-        match self.plan.is_json_lines() {
-            true => writeln!(f, "JSON lines")?,
-            false => writeln!(f, "{}", self.dialect)?,
+        match (self.plan.is_json_lines(), self.plan.is_parquet()) {
+            (true, _) => writeln!(f, "JSON lines")?,
+            (_, true) => writeln!(f, "Parquet")?,
+            _ => writeln!(f, "{}", self.dialect)?,
         }
         f.write_str(&self.view().text())
     }

@@ -399,10 +399,10 @@ fn numbers_can_be_categories() {
 
 #[test]
 fn rows_count_by_their_weights_where_it_is_said() {
-    // A recipe reads the file again.
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("data.csv");
-    std::fs::write(&path, "w,x,y\n2,5,0\n0.5,6,1\n0,7,1\n").unwrap();
+    let text = "w,x,y\n2,5,0\n0.5,6,1\n0,7,1\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.csv");
+    std::fs::write(&path, text).unwrap();
     let plain = Dataset::csv(&path).unwrap().weights("w").unwrap().target("y").unwrap();
     let weighed = plain.clone().weigh_rows().unwrap();
     let weights = |data: &Dataset| {

@@ -8,6 +8,8 @@ mod loader;
 mod normalize;
 mod npy;
 mod odd_tables;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod report;
 mod sampling;
 mod shards;

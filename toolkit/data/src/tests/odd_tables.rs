@@ -281,7 +281,7 @@ fn shown(table: &Table) -> String {
     text
 }
 
-fn values(data: &Data) -> Vec<Value> {
+pub(super) fn values(data: &Data) -> Vec<Value> {
     let number = |&x: &f64| match x {
         x if x.is_infinite() => Value::from(x.to_string()),
         x if x.is_nan() => Value::Null,

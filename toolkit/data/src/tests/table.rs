@@ -306,3 +306,18 @@ fn rows_in_memory_are_checked_alike() {
         ("memory", &[3.0, 4.0][..], Some(2))
     );
 }
+
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn a_parquet_file_names_the_feature_that_reads_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (csv, parquet) = (folder.path().join("a.csv"), folder.path().join("b.csv"));
+    std::fs::write(&csv, "x,y\n1,0\n2,1\n").unwrap();
+    std::fs::write(&parquet, "PAR1…PAR1").unwrap();
+    let data = Dataset::csv(&csv).unwrap().target("y").unwrap();
+    let encoding = data.encoding().unwrap();
+    let error = data.recipe().table(&parquet, encoding).unwrap_err().to_string();
+    assert!(error.ends_with("build it with the feature `parquet` of trainbook"), "{error}");
+    let error = Dataset::csv(&parquet).unwrap_err().to_string();
+    assert!(error.ends_with("it is a Parquet file; read it by Dataset::parquet"), "{error}");
+}

@@ -19,8 +19,8 @@ use crate::sample::Sample;
 ///
 /// Takes `[features]` and gives `[Σ embedding_dim + other features]`: the rows in the order of the
 /// tables, then the other features in their order. In evaluation a number that is no category of
-/// its table becomes zeros; in training it is an error. A category is the whole number nearest to
-/// its feature. Parameters: `embeddings.0.weight`, … (num_embeddings, embedding_dim), which begin
+/// its table becomes zeros, and a category is the whole number nearest to its feature; in training
+/// what is not such a number is an error. Parameters: `embeddings.0.weight`, … (num_embeddings, embedding_dim), which begin
 /// from a normal of deviation 1, as PyTorch's `Embedding`.
 ///
 /// ```
@@ -106,13 +106,15 @@ impl CategoricalEmbedding {
     ) -> Result<Vec<Vec<Option<usize>>>, Fault> {
         let column = |table: &CategoryTable| {
             let column = x.iter().skip(table.feature).step_by(features);
-            let found: Vec<_> = column.clone().map(|x| table.category(x.wide())).collect();
-            match found.iter().zip(column).find(|(category, _)| category.is_none()) {
-                Some((_, x)) if training => Err(Fault::new(format!(
+            let found = column.clone().map(|x| table.category(x.wide())).collect();
+            // What is learned must be learned of categories; a number between two was normalised.
+            let is_none = |x: &f64| table.category(*x).is_none() || (x - x.round()).abs() > 1e-3;
+            match column.map(|x| x.wide()).find(is_none) {
+                Some(x) if training => Err(Fault::new(format!(
                     "feature {} is {}, and must be the number of a category, 0 to {}; such \
                      features are not to be normalised (Categories::embedded makes them)",
                     table.feature,
-                    x.wide() as f32,
+                    x as f32,
                     table.num_embeddings - 1
                 ))),
                 _ => Ok(found),
@@ -125,10 +127,7 @@ impl CategoricalEmbedding {
 impl Sequential {
     /// Appends a [`CategoricalEmbedding`] of features with these numbers and so many categories.
     #[must_use]
-    pub fn categorical_embedding(
-        self,
-        features: impl IntoIterator<Item = (usize, usize)>,
-    ) -> Self {
+    pub fn categorical_embedding(self, features: impl IntoIterator<Item = (usize, usize)>) -> Self {
         self.with(CategoricalEmbedding::new(features))
     }
 }
@@ -164,7 +163,12 @@ impl Layer for CategoricalEmbedding {
                 )));
             }
             let name = format!("embeddings.{i}.weight");
-            plan.parameter(&name, [num_embeddings, embedding_dim], Role::Weight, Begin::Normal(1.0));
+            plan.parameter(
+                &name,
+                [num_embeddings, embedding_dim],
+                Role::Weight,
+                Begin::Normal(1.0),
+            );
         }
         Ok(Sample::numbers([self.embedded() + features - self.tables.len()]))
     }
@@ -232,7 +236,9 @@ impl Layer for CategoricalEmbedding {
         if !others.is_empty() {
             let others = others.into_iter().map(i64::try_from).collect::<Result<_, _>>()?;
             let others = pass.integers("others", others)?;
-            parts.push(pass.node("Gather", &[&x.name, &others], &[("axis", Attribute::Int(1))])?.name);
+            parts.push(
+                pass.node("Gather", &[&x.name, &others], &[("axis", Attribute::Int(1))])?.name,
+            );
         }
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         match parts[..] {

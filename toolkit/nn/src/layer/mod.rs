@@ -52,8 +52,8 @@ use serde::de::DeserializeOwned;
 
 pub use activation::{Activation, Approximation};
 pub use any::AnyLayer;
-pub use categorical_embedding::CategoryTable;
 pub(crate) use any::DynLayer;
+pub use categorical_embedding::CategoryTable;
 pub use kinds::Kinds;
 pub use misfit::{Fault, Misfit};
 pub use padding::Padding;

@@ -56,15 +56,15 @@ pub(super) fn through_host<E: Real, D: Backend<E>>(
     let outputs = outputs.flat();
     let numbers: Vec<f32> = outputs.as_vec().into_iter().map(|v| v.wide() as f32).collect();
     let len = numbers.len();
+    let same = numbers.iter().map(|x| E::of(f64::from(*x))).collect::<Vec<E>>();
     let mut gradient = vec![0.0; len];
     let value = loss(&HostTensor::new(shape, numbers), &mut gradient)?;
     let run = || {
         let gradient = gradient.into_iter().map(|g| E::of(f64::from(g))).collect();
         let gradient = device.try_tensor_from_vec(gradient, (len,))?;
-        let sum = outputs.try_mul(gradient)?.try_sum()?;
-        // Its slope is right; now its value.
-        let off = value - sum.as_vec()[0].wide();
-        sum.try_add(E::of(off))
+        // 0 with the right slope, and then the value.
+        let nothing = outputs.try_sub(device.try_tensor_from_vec(same, (len,))?)?;
+        nothing.try_mul(gradient)?.try_sum()?.try_add(E::of(value))
     };
     run().map_err(|e: D::Err| NnError::device("compute the loss", &e))
 }

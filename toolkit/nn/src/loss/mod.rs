@@ -112,7 +112,7 @@ impl Loss {
     /// [`TargetKind::Classes`] [positions, C], where the targets are one-hot. It is computed on the
     /// host on every device, and recorded by its name. Evaluations and gathered gradients take it for
     /// a mean over the targets: what is none, such as the root of a mean, depends there on how rows
-    /// are cut into batches.
+    /// are cut into batches. Where rows count by weights it is computed of each row alone.
     ///
     /// ```
     /// use dfdx::prelude::*;

@@ -36,8 +36,7 @@ fn rows<'a>(
             ),
         });
     }
-    let (width, per_row) =
-        (outputs.numbers().len() / count.max(1), targets.len() / count.max(1));
+    let (width, per_row) = (outputs.numbers().len() / count.max(1), targets.len() / count.max(1));
     let shape: Vec<usize> = std::iter::once(1).chain(outputs.shape[1..].iter().copied()).collect();
     let row = move |(row, &weight): (usize, &f32)| {
         let mut own = Targets::default();
@@ -61,17 +60,14 @@ pub(super) fn with_gradient(
 ) -> Result<f64, NnError> {
     gradient.fill(0.0);
     let width = gradient.len() / weights.len().max(1);
-    let (mut sum, mut total) = (0.0, 0.0);
+    let total = weight(objective, targets, weights);
+    let mut mean = 0.0;
     for (at, row) in rows(objective, outputs, targets, weights)? {
-        let into = &mut gradient[at * width..][..width];
-        sum += row.counts * objective.with_gradient(&row.outputs, &row.targets, into)?;
-        total += row.counts;
-        into.iter_mut().for_each(|g| *g = (f64::from(*g) * row.counts) as f32);
+        let (into, share) = (&mut gradient[at * width..][..width], row.counts / total);
+        mean += share * objective.with_gradient(&row.outputs, &row.targets, into)?;
+        into.iter_mut().for_each(|g| *g = (f64::from(*g) * share) as f32);
     }
-    if total > 0.0 {
-        gradient.iter_mut().for_each(|g| *g = (f64::from(*g) / total) as f32);
-    }
-    Ok(sum / total)
+    Ok(if total > 0.0 { mean } else { f64::NAN })
 }
 
 /// The loss, not yet divided: the sum, and by what the mean divides it.

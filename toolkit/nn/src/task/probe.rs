@@ -120,12 +120,24 @@ impl Probe {
 /// The loss of outputs that know nothing.
 fn baseline(loss: &Loss, outputs: &HostTensor, batch: &Batch) -> Result<f64, NnError> {
     let constant = match (loss.objective().takes(), &batch.targets) {
-        (TargetKind::Values, Targets::Values(values)) => moments(values).0 as f32,
+        (TargetKind::Values, Targets::Values(values)) => mean(values, batch.weights.as_deref()),
         _ => 0.0,
     };
     let same = vec![constant; outputs.numbers().len()];
     let (sum, by) = loss.sum(&HostTensor::new(outputs.shape.clone(), same), batch)?;
     Ok(sum / by)
+}
+
+/// The mean of rows of values, which may count by weights.
+fn mean(values: &[f32], weights: Option<&[f32]>) -> f32 {
+    let Some(weights) = weights else { return moments(values).0 as f32 };
+    let per_row = values.len() / weights.len().max(1);
+    let each = values.chunks(per_row.max(1)).zip(weights);
+    let (sum, total) = each.fold((0.0, 0.0), |(sum, total), (row, &weight)| {
+        let row_sum: f64 = row.iter().map(|&x| f64::from(x)).sum();
+        (sum + f64::from(weight) * row_sum, total + f64::from(weight) * row.len() as f64)
+    });
+    (sum / total) as f32
 }
 
 /// One way forward and one back.

@@ -2,8 +2,9 @@
 
 use trainbook_core::random::Seed;
 use trainbook_nn::layer::{
-    AnyLayer, BatchNorm, CategoricalEmbedding, CategoryTable, Embedding, GroupNorm, LayerNorm, LearnedPositions, MultiHeadAttention,
-    RmsNorm, Slice, TransformerDecoderLayer, TransformerEncoderLayer,
+    AnyLayer, BatchNorm, CategoricalEmbedding, CategoryTable, Embedding, GroupNorm, LayerNorm,
+    LearnedPositions, MultiHeadAttention, RmsNorm, Slice, TransformerDecoderLayer,
+    TransformerEncoderLayer,
 };
 use trainbook_nn::trial::Trial;
 use trainbook_nn::{Context, Sample};
@@ -94,7 +95,8 @@ fn what_is_no_category_is_zeros_and_an_error_in_training() {
         (1e30, [0.0; 3]),
     ];
     let input: Vec<f64> = rows.iter().flat_map(|(x, _)| [0.25, *x]).collect();
-    let expected: Vec<f64> = rows.iter().flat_map(|(_, row)| [&row[..], &[0.25]].concat()).collect();
+    let expected: Vec<f64> =
+        rows.iter().flat_map(|(_, row)| [&row[..], &[0.25]].concat()).collect();
     let upstream = vec![1.0; expected.len()];
     let count = rows.len();
     let host = trial.on_host(&input, count, Context::EVALUATION, &upstream).unwrap();
@@ -107,11 +109,15 @@ fn what_is_no_category_is_zeros_and_an_error_in_training() {
     assert_eq!(graph.evaluate_f64(&input, count).unwrap(), expected);
 
     let training = Context { training: true, ..Context::EVALUATION };
-    let host = trial.on_host(&[0.0, -0.7], 1, training, &upstream[..4]).unwrap_err();
-    let dfdx = trial.on_dfdx::<f64>(&[0.0, -0.7], 1, training, &upstream[..4]).unwrap_err();
-    for error in [host, dfdx] {
-        let error = error.to_string();
-        assert!(error.contains("feature 1 is -0.7") && error.contains("0 to 2"), "{error}");
+    for x in ["-0.7", "3", "0.25"] {
+        let input = [0.0, x.parse().unwrap()];
+        let host = trial.on_host(&input, 1, training, &upstream[..4]).unwrap_err();
+        let dfdx = trial.on_dfdx::<f64>(&input, 1, training, &upstream[..4]).unwrap_err();
+        for error in [host, dfdx] {
+            let error = error.to_string();
+            assert!(error.contains(&format!("feature 1 is {x},")), "{error}");
+            assert!(error.contains("0 to 2"), "{error}");
+        }
     }
 }
 

@@ -242,6 +242,19 @@ fn table(line: impl Fn(usize, &str) -> String, header: &str) -> DataReport {
 }
 
 #[test]
+fn rows_of_a_table_are_found_by_their_lines() {
+    let copied = |row: usize, color: &str| {
+        let from = if row == 390 { 3 } else { row };
+        format!("{from}.25,{color},{}", (from * 37) % 101)
+    };
+    let report = table(copied, "x,color,y");
+    let finding = report.findings.iter().find(|finding| finding.rows == [390]).unwrap();
+    assert_eq!(finding.places, ["line 392"]);
+    let shown = report.to_string();
+    assert!(shown.contains("rows 390\n             at   line 392\n"), "{shown}");
+}
+
+#[test]
 fn black_images_and_channels_at_the_end() {
     let images = |shape: [usize; 3]| {
         let mut draws = draws(50);
