@@ -1,5 +1,5 @@
 //! Loading: a CSV file of 1,000,000 rows of 20 numbers, an epoch of 200,000 images of 28 × 28 from
-//! memory and from shards, 2,000 small PNG files decoded on one and on two threads; and the check of
+//! memory and from shards, 10,000 small PNG files decoded on one and on two threads; and the check of
 //! 1,000,000 rows of 64 features.
 //!
 //! `tests/python/measure_loading.py` compares the first with polars: it names the CSV file in the
@@ -20,7 +20,7 @@ const CSV_COLUMNS: usize = 20;
 const IMAGES: usize = 200_000;
 const PIXELS: usize = 28 * 28;
 const BATCH: usize = 64;
-const FILES: usize = 2000;
+const FILES: usize = 10_000;
 
 fn draws(what: &'static str) -> Draws {
     Stream::new(Seed(7), what).at(0, 0)
