@@ -215,7 +215,7 @@ fn series_are_divided_by_the_group_of_their_lines() {
     let mut text = "run,when,x,y,patient\n".to_owned();
     for line in 0..60 {
         // 20 series of 3 lines, 10 patients with 2 each.
-        let (run, when) = (line % 20, line / 20);
+        let (run, when) = (line / 3, 2 - line % 3);
         text += &format!("r{run},{when},{line},{},p{}\n", run % 3, run / 2);
     }
     let file = File::of(&text);
