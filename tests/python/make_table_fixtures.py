@@ -1,12 +1,17 @@
-"""Odd tables and what pandas reads of them, for toolkit/data/src/tests/fixtures/tables.json, dates' numbers, and
-normalisations as scikit-learn fits them.
+"""Odd tables and what pandas reads of them, for toolkit/data/src/tests/fixtures/tables.json, dates' numbers,
+normalisations as scikit-learn fits them, and texts as tokens.
 
-    pip install pandas==3.1.1 numpy scikit-learn==1.9.1
+    pip install pandas==3.1.1 numpy scikit-learn==1.9.1 uniseg==0.10.1
     python tests/python/make_table_fixtures.py
 
 pandas is told what our reader finds by looking: the separator, the decimal comma, whether there is a header.
+
+Tokens are numbered as Keras's TextVectorization numbers them (0 is padding, 1 the unknown, words by how often they occur),
+but for its order of equals; Keras is not asked, a Counter does it. Where a word ends is asked of uniseg, an implementation
+of Unicode's annex 29 that is not ours.
 """
 
+import collections
 import io
 import json
 import math
@@ -15,6 +20,7 @@ import pathlib
 import numpy
 import pandas
 from sklearn.preprocessing import MinMaxScaler, RobustScaler
+from uniseg.wordbreak import words as word_boundaries
 
 ROOT = pathlib.Path(__file__).parents[2]
 OUT = ROOT / "toolkit/data/src/tests/fixtures/tables.json"
@@ -189,6 +195,56 @@ def normalizations():
     }
 
 
+TEXTS = [
+    "A lovely film: it's the film I'd waited for, 3.14 times over!!",
+    "The plot... the PLOT is thin - but the film isn't.",
+    "\u0130stanbul'da na\u00efve caf\u00e9, nai\u0308ve cafe\u0301",
+    "two lines\nof \"quoted\" text,\tand\u00a0a tab",
+    "\U0001f600\U0001f600 good \U0001f44d\U0001f3fd \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f1e9\U0001f1ea\U0001f1eb\U0001f1f7",
+    "\u0394\u03a1\u039f\u039c\u039f\u03a3 \u03ba\u03b1\u03b9 \u0394\u03a1\u039f\u039c\u039f\u03a3.",
+    "\u0939\u093f\u0928\u094d\u0926\u0940 \u0915\u0940 \u092b\u093c\u093f\u0932\u094d\u092e",
+    "\u6620\u753b\u306f\u3068\u3066\u3082\u30b9\u30d4\u30fc\u30c9 \uc601\ud654",
+    # The rows that are trained on end here.
+    "The film is new, and unknown words are UNKNOWN; film, film",
+    "snake_case a@b.com 1,000,000 e-mail \u201cso\u201d",
+    "",
+    "!",
+]
+TRAINED_ON = 8
+
+
+def words():
+    """Texts as tokens under some settings, the vocabulary of the first eight."""
+
+    def tokens(text, characters):
+        text = text.lower()
+        return list(text) if characters else [word for word in word_boundaries(text) if word.strip()]
+
+    cases = []
+    for length, most, at_least, characters in [
+        (12, None, 1, False),
+        (4, 10, 1, False),
+        (30, None, 2, False),
+        (1, 1, 1, False),
+        (40, None, 1, True),
+        (16, 12, 2, True),
+    ]:
+        counts = collections.Counter(token for text in TEXTS[:TRAINED_ON] for token in tokens(text, characters))
+        known = sorted((token for token in counts if counts[token] >= at_least), key=lambda token: (-counts[token], token))
+        known = known[:most]
+        number = {token: 2 + at for at, token in enumerate(known)}
+        rows = [[number.get(token, 1) for token in tokens(text, characters)][:length] for text in TEXTS]
+        cases.append({
+            "length": length,
+            "most": most,
+            "at_least": at_least,
+            "characters": characters,
+            "vocabulary": known,
+            "rows": [row + [0] * (length - len(row)) for row in rows],
+        })
+    return {"texts": TEXTS, "trained_on": TRAINED_ON, "cases": cases}
+
+
 def arrays():
     """Six numbers as numpy.save writes them, in every type that is read."""
     saved = []
@@ -245,6 +301,7 @@ fixture = {
     "auto_mpg": auto_mpg(),
     "dates": dates(),
     "normalizations": normalizations(),
+    "words": words(),
     "arrays": arrays(),
     "archives": archives(),
 }

@@ -15,6 +15,7 @@ pub use crate::checks::{DevRun, InitReport, LrCurve};
 pub use crate::data::{
     Array, Augment, Categories, Column, ColumnType, CsvOptions, Dataset, Dates, KFold, LastBatch,
     Missing, Mix, Normalize, Part, Sampling, Split, TargetScaling, Targets, Unknown, WindowOptions,
+    Words,
 };
 pub use crate::history::Store;
 pub use crate::metric::{self, Metric};

@@ -157,7 +157,24 @@ impl Dataset {
         Ok(())
     }
 
-    /// The same with each row's normalised numbers behind the raw ones.
+    /// The same of rows of indices.
+    pub(super) fn each_raw_indices(
+        &self,
+        rows: &[usize],
+        mut each: impl FnMut(usize, &[i64]),
+    ) -> Result<(), DataError> {
+        let size = self.shape.iter().product::<usize>().max(1);
+        let mut batch = Batch::default();
+        for rows in rows.chunks(ROWS_AT_ONCE) {
+            self.read_raw(rows, &mut batch)?;
+            let indices = batch.input.integers().chunks_exact(size);
+            rows.iter().zip(indices).for_each(|(&row, indices)| each(row, indices));
+        }
+        Ok(())
+    }
+
+    /// The rows of [`each_raw`](Self::each_raw), with each row's normalised numbers behind the raw
+    /// ones.
     pub(super) fn each(
         &self,
         rows: &[usize],
@@ -263,7 +280,10 @@ impl Dataset {
             };
             self.source = fitted;
             self.content = Arc::default();
-            self = self.shaped("rows", &shape)?;
+            // Indices have no features that could be counted, and no other shape.
+            if !self.is_of_indices() {
+                self = self.shaped("rows", &shape)?;
+            }
         }
         if let Some((scaling, _)) = self.scaling {
             self = self.scale_targets(scaling)?;

@@ -59,6 +59,11 @@ pub(super) fn of_dataset(data: &Dataset) -> Result<DataFingerprint, DataError> {
         hash.rows(&tokens.starts);
         tokens.vocabulary.iter().for_each(|c| hash.text(c));
     }
+    if let Some(words) = data.words() {
+        hash.text("words");
+        hash.number(words.vocabulary().len() as u64);
+        words.vocabulary().iter().for_each(|word| hash.text(word));
+    }
     Ok(DataFingerprint {
         source: data.source().to_owned(),
         rows: data.len() as u64,

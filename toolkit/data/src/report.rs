@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Part;
 
-/// The data report, made by [`Dataset::check`]. As text it is aligned for a terminal.
+/// The data report, made by [`Dataset::check`](crate::Dataset::check). As text it is aligned for a terminal.
 ///
 /// That every value is finite is not among the findings: loading refuses other data.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -241,14 +241,18 @@ impl fmt::Display for DataReport {
             "rows         {}: train {train}, validation {validation}, test {test}",
             train + validation + test
         )?;
-        let width = self.features.len();
-        writeln!(f, "features     {width}, all values finite")?;
-        writeln!(f, "  raw        {} to {}", raw.0, raw.1)?;
-        writeln!(
-            f,
-            "  normalised {:.4} to {:.4}, standard deviations up to {std:.3}",
-            normalized.0, normalized.1
-        )?;
+        match self.features.len() {
+            0 => writeln!(f, "features     none, rows are indices")?,
+            width => {
+                writeln!(f, "features     {width}, all values finite")?;
+                writeln!(f, "  raw        {} to {}", raw.0, raw.1)?;
+                writeln!(
+                    f,
+                    "  normalised {:.4} to {:.4}, standard deviations up to {std:.3}",
+                    normalized.0, normalized.1
+                )?;
+            }
+        }
         match self.imbalance {
             Some(imbalance) => {
                 writeln!(f, "classes      {}, imbalance {imbalance:.2}", self.classes.len())?;

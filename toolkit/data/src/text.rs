@@ -7,7 +7,7 @@ use super::DataError;
 use super::dataset::Dataset;
 use super::recipe::{Origin, absolute};
 use super::source::Tokens;
-use super::table::read_text;
+use super::table::{Encoding, FittedWords, read_text};
 
 /// A text in memory, before it is cut into samples.
 #[derive(Clone, Debug)]
@@ -96,14 +96,63 @@ impl Dataset {
         Text::of(source, text)
     }
 
-    /// The numbers of the characters of `text` in this data set's vocabulary.
+    /// The tokens of a text, by number: the characters of [`Dataset::text`]; or, of
+    /// [`Table::words`](crate::Table::words), "(padding)", "(unknown)" and the words of the training
+    /// part, which a split may change. Empty where rows are numbers.
+    pub fn vocabulary(&self) -> &[String] {
+        match (self.tokens(), self.words()) {
+            (Some(tokens), _) => &tokens.vocabulary,
+            (None, Some(words)) => words.vocabulary(),
+            (None, None) => &[],
+        }
+    }
+
+    /// How many tokens there are, for an embedding: the length of [`vocabulary`](Self::vocabulary).
+    pub fn vocabulary_size(&self) -> usize {
+        self.vocabulary().len()
+    }
+
+    /// The token of this number; `None` if there is none.
+    pub fn token(&self, number: usize) -> Option<&str> {
+        self.vocabulary().get(number).map(String::as_str)
+    }
+
+    /// The tokens of a row as a network sees them, without padding; none where rows are numbers.
+    /// The row must be less than [`len`](Self::len).
     ///
     /// # Errors
-    /// It is no data set of characters, or has never seen one of them.
+    /// The row cannot be read.
+    pub fn tokens_of(&self, row: usize) -> Result<Vec<&str>, DataError> {
+        let row = self.raw(&[row])?;
+        let mut numbers = row.integers();
+        if self.words().is_some() {
+            while let [rest @ .., 0] = numbers {
+                numbers = rest;
+            }
+        }
+        let token = |&number: &i64| self.token(usize::try_from(number).ok()?);
+        Ok(numbers.iter().filter_map(token).collect())
+    }
+
+    /// How a table's text becomes tokens.
+    pub(super) fn words(&self) -> Option<&FittedWords> {
+        self.encoding().and_then(Encoding::words)
+    }
+
+    /// The numbers of the characters of `text` in this data set's vocabulary; or of its words, as
+    /// many as a row has.
+    ///
+    /// # Errors
+    /// It is no data set of characters or words, or has never seen one of the characters.
     pub fn encode(&self, text: &str) -> Result<Vec<i64>, DataError> {
         let refuse = |reason| Err(DataError::Refused { action: "encode with", reason });
+        if let Some(words) = self.words() {
+            let encoded = words.encode(text).into_iter();
+            let padded = encoded.map(i64::from).chain(std::iter::repeat(0));
+            return Ok(padded.take(words.length()).collect());
+        }
         let Some(tokens) = self.tokens() else {
-            return refuse("its rows are numbers, not characters".to_owned());
+            return refuse("its rows are numbers, not characters or words".to_owned());
         };
         let number = |c: char| tokens.vocabulary.binary_search(&c.to_string());
         let mut encoded = Vec::new();

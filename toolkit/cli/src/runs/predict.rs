@@ -43,10 +43,6 @@ pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Res
     let RunRecipe { data: recipe, loss, .. } = stored.recipe()?;
     let data = recipe.make()?;
     let labels = loss.is_of_labels();
-    if data.is_of_indices() {
-        let reason = "it is a text, and rows of a CSV file are numbers".to_owned();
-        return Err(DataError::Refused { action: "predict rows of", reason }.into());
-    }
     let classes = data.class_names();
     if probabilities && classes.is_empty() {
         return Err(Error::Setting {
@@ -71,10 +67,15 @@ pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Res
     }
     let mut csv = csv::Writer::from_writer(Vec::new());
     let mut written = csv.write_record(header(&data, labels, probabilities));
-    for batch in features.chunks(BATCH * data.width()) {
-        let count = batch.len() / data.width();
+    let width = encoding.width();
+    for batch in features.chunks(BATCH * width) {
+        let count = batch.len() / width;
         let shape = std::iter::once(count).chain(data.shape().iter().copied());
-        let input = Array::f32(shape.collect::<Vec<_>>(), batch.to_vec());
+        let shape: Vec<usize> = shape.collect();
+        let input = match encoding.is_of_indices() {
+            true => Array::i64(shape, batch.iter().map(|&number| number as i64).collect()),
+            false => Array::f32(shape, batch.to_vec()),
+        };
         let outputs = if labels { run.predict_proba(&input) } else { run.predict_on(&input) }?;
         let outputs = outputs.floats().to_vec();
         for line in lines(outputs, count, classes, probabilities) {

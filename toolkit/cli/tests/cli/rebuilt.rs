@@ -208,6 +208,42 @@ fn a_raw_file_is_predicted_as_it_stands() {
 }
 
 #[test]
+fn texts_of_a_raw_file_are_predicted_by_the_words_of_the_training() {
+    let place = Place::new();
+    let (good, bad) = (["lovely", "great", "fine"], ["dull", "poor", "bad"]);
+    let mut csv = String::from("id,review,mood\n");
+    for row in 0..120_usize {
+        let (words, mood) = if row % 2 == 0 { (good, "good") } else { (bad, "bad") };
+        let (word, more) = (words[row / 2 % 3], words[row / 6 % 3]);
+        csv += &format!("{row},\"A {word} film, and a {more} end.\",{mood}\n");
+    }
+    fs::write(place.path("reviews.csv"), csv).unwrap();
+    let table = Dataset::csv(place.path("reviews.csv")).unwrap();
+    let data = table.ignore("id").unwrap().words("review", Words::new(8)).unwrap();
+    let data = data.target("mood").unwrap();
+    let data = data.split(Split::stratified(0.7, 0.15, 0.15), Seed(1)).unwrap();
+    let net = Sequential::new()
+        .with(layer::Embedding::new(data.vocabulary_size(), 8).padding_index(0))
+        .with(layer::PositionAvgPool)
+        .linear(2);
+    let store = Store::open(place.path("store")).unwrap();
+    let trainer = Trainer::classifier(&data, net).seed(1).learning_rate(0.02).quiet();
+    let run = trainer.store(&store).build().unwrap().fit(Epochs(20)).unwrap();
+    assert_eq!(run.evaluate(Part::Test).unwrap().accuracy(), Some(1.0));
+    run.export(place.path("mood.onnx")).unwrap();
+    let id = run.id().unwrap().to_string();
+    // Another order, and words that nobody has seen.
+    let rows = "review,more\n\"What a LOVELY, unheard-of end\",1\n\"poor, poor film\",2\n";
+    fs::write(place.path("rows.csv"), rows).unwrap();
+    let args = ["runs", "predict", &id, "rows.csv", "--store", "store"];
+    let output = place.trainbook(&args).output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(shown.trim_end(), "class\ngood\nbad", "{shown}");
+    fs::write(place.path("rows.csv"), "text\nlovely\n").unwrap();
+    place.refuses(&args, &["review"]);
+}
+
+#[test]
 fn several_values_and_labels_have_a_column_each() {
     let place = Place::new();
     let mut csv = String::from("a,b,x,y\n");

@@ -40,12 +40,19 @@ impl Duplicates {
         let mut rows = Vec::with_capacity(data.len());
         let all: Vec<usize> = (0..data.len()).collect();
         let mut bytes = Vec::with_capacity(data.width() * 4);
-        data.each_raw(&all, |row, features| {
-            bytes.clear();
-            // −0 and 0 are equal.
-            features.iter().for_each(|x| bytes.extend_from_slice(&(x + 0.0).to_le_bytes()));
-            rows.push((*blake3::hash(&bytes).as_bytes(), row));
-        })?;
+        match data.is_of_indices() {
+            true => data.each_raw_indices(&all, |row, indices| {
+                bytes.clear();
+                indices.iter().for_each(|index| bytes.extend_from_slice(&index.to_le_bytes()));
+                rows.push((*blake3::hash(&bytes).as_bytes(), row));
+            })?,
+            false => data.each_raw(&all, |row, features| {
+                bytes.clear();
+                // −0 and 0 are equal.
+                features.iter().for_each(|x| bytes.extend_from_slice(&(x + 0.0).to_le_bytes()));
+                rows.push((*blake3::hash(&bytes).as_bytes(), row));
+            })?,
+        }
         rows.sort_unstable();
         let groups = rows.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1);
         Ok(Self(groups.map(|group| group.iter().map(|(_, row)| *row).collect()).collect()))

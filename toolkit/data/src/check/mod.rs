@@ -26,6 +26,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 mod text;
+mod words;
 
 use seen::Seen;
 
@@ -37,7 +38,7 @@ use super::{DataError, Dataset, Part};
 type Look = fn(&Seen<'_>) -> Result<Vec<Finding>, DataError>;
 
 /// What is looked for. Of findings that weigh alike, the report has the earlier ones first.
-const LOOKS: [Look; 15] = [
+const LOOKS: [Look; 16] = [
     passes::look,
     classes::look,
     targets::look,
@@ -53,6 +54,7 @@ const LOOKS: [Look; 15] = [
     constants::look,
     index::look,
     labels::look,
+    words::look,
 ];
 
 /// What is looked for in a text, whose windows overlap on purpose and have no features.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Source;
-use crate::table::{ColumnRule, Encoding, Raw};
+use crate::table::{ColumnRule, Encoding, Raw, Sequences};
 use crate::{Batch, DataError, Origin, RowMarks, Targets};
 
 /// Rows of a table: their features, and the columns that they are made of as long as a split may
@@ -14,10 +14,27 @@ pub(crate) struct TableSource {
     kept: Arc<Kept>,
     encoding: Encoding,
     feature_names: Vec<String>,
-    /// One number: how many features there are.
+    /// One number: how many features there are, or how many tokens a row has.
     shape: [usize; 1],
+    input: Input,
+}
+
+/// What rows are made of.
+#[derive(Clone)]
+enum Input {
     /// Rows × features.
-    features: Vec<f32>,
+    Features(Vec<f32>),
+    /// Shorter rows end in padding.
+    Tokens(Sequences),
+}
+
+impl Input {
+    fn of(raw: &Raw, encoding: &Encoding) -> Result<Self, DataError> {
+        match encoding.sequences(raw)? {
+            Some(sequences) => Ok(Self::Tokens(sequences)),
+            None => encoding.apply(raw).map(Self::Features),
+        }
+    }
 }
 
 /// What does not depend on the split.
@@ -42,15 +59,15 @@ impl TableSource {
     /// Fitted to all rows.
     pub(crate) fn new(raw: Raw, rules: Vec<ColumnRule>, mut kept: Kept) -> Result<Self, DataError> {
         let encoding = raw.fit(&rules, None)?;
-        let features = encoding.apply(&raw)?;
+        let input = Input::of(&raw, &encoding)?;
         kept.lines.clone_from(&raw.lines);
         kept.fitted = rules.iter().any(ColumnRule::is_fitted).then_some((raw, rules));
-        Ok(Self::with(Arc::new(kept), encoding, features))
+        Ok(Self::with(Arc::new(kept), encoding, input))
     }
 
-    fn with(kept: Arc<Kept>, encoding: Encoding, features: Vec<f32>) -> Self {
+    fn with(kept: Arc<Kept>, encoding: Encoding, input: Input) -> Self {
         let shape = [encoding.width()];
-        Self { kept, feature_names: encoding.feature_names(), shape, encoding, features }
+        Self { kept, feature_names: encoding.feature_names(), shape, encoding, input }
     }
 }
 
@@ -69,6 +86,10 @@ impl Source for TableSource {
 
     fn shape(&self) -> &[usize] {
         &self.shape
+    }
+
+    fn is_of_indices(&self) -> bool {
+        self.encoding.is_of_indices()
     }
 
     fn feature_names(&self) -> &[String] {
@@ -102,9 +123,19 @@ impl Source for TableSource {
     fn read(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
         batch.targets.gather(&self.kept.targets, rows, self.kept.targets_per_row);
         let [width] = self.shape;
-        let numbers = batch.input.refill_f32([rows.len(), width]);
-        for (out, &row) in numbers.chunks_exact_mut(width).zip(rows) {
-            out.copy_from_slice(&self.features[row * width..][..width]);
+        match &self.input {
+            Input::Features(features) => {
+                let numbers = batch.input.refill_f32([rows.len(), width]);
+                for (out, &row) in numbers.chunks_exact_mut(width).zip(rows) {
+                    out.copy_from_slice(&features[row * width..][..width]);
+                }
+            }
+            Input::Tokens(sequences) => {
+                let tokens = batch.input.refill_i64([rows.len(), width]);
+                for (out, &row) in tokens.chunks_exact_mut(width).zip(rows) {
+                    sequences.fill(row, out);
+                }
+            }
         }
         Ok(())
     }
@@ -119,8 +150,8 @@ impl Source for TableSource {
         if encoding == self.encoding {
             return Ok(None);
         }
-        let features = encoding.apply(raw)?;
-        Ok(Some(Arc::new(Self::with(self.kept.clone(), encoding, features))))
+        let input = Input::of(raw, &encoding)?;
+        Ok(Some(Arc::new(Self::with(self.kept.clone(), encoding, input))))
     }
 }
 

@@ -1,13 +1,14 @@
 //! Columns as features.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
 use super::data::{Data, GAP, Texts};
 use super::dates::{self, FittedDates};
-use super::{Raw, Table, Unknown, quoted};
+use super::{FittedWords, Raw, Table, Unknown, quoted};
 use crate::DataError;
 
 /// How columns become features: all that was learned from the training part. Kept with a network,
@@ -50,6 +51,7 @@ pub(super) enum Kind {
     Ordinal { categories: Vec<String>, rare: Option<Vec<String>>, unknown: Unknown },
     Dates(FittedDates),
     Embedded { categories: Vec<String>, rare: Option<Vec<String>>, unknown: Unknown },
+    Words(FittedWords),
 }
 
 /// The number of what is no category of a table that is looked up.
@@ -67,11 +69,11 @@ impl ColumnEncoding {
         &self.name
     }
 
-    /// The categories that have a feature or a number of their own, in order; none for numbers and
-    /// dates.
+    /// The categories that have a feature or a number of their own, in order; none for numbers,
+    /// dates and words.
     pub fn categories(&self) -> &[String] {
         match &self.kind {
-            Kind::Number | Kind::Dates(_) => &[],
+            Kind::Number | Kind::Dates(_) | Kind::Words(_) => &[],
             Kind::OneHot { categories, .. }
             | Kind::Ordinal { categories, .. }
             | Kind::Embedded { categories, .. } => categories,
@@ -86,11 +88,13 @@ impl ColumnEncoding {
         }
     }
 
-    /// The features' names: `age`, `origin=usa`, `origin=(rare)`, `day_year`, `age_missing`.
+    /// The features' names: `age`, `origin=usa`, `origin=(rare)`, `day_year`, `age_missing`;
+    /// none for words, which are indices.
     pub fn feature_names(&self) -> Vec<String> {
         let name = &self.name;
         let mut names = match &self.kind {
             Kind::Number | Kind::Ordinal { .. } | Kind::Embedded { .. } => vec![name.clone()],
+            Kind::Words(_) => Vec::new(),
             Kind::Dates(dates) => {
                 dates.names().into_iter().map(|feature| format!("{name}_{feature}")).collect()
             }
@@ -111,6 +115,7 @@ impl ColumnEncoding {
             Kind::Number | Kind::Ordinal { .. } | Kind::Embedded { .. } => 1,
             Kind::OneHot { categories, rare, .. } => categories.len() + usize::from(rare.is_some()),
             Kind::Dates(dates) => dates.names().len(),
+            Kind::Words(words) => words.length(),
         };
         values + usize::from(self.indicator)
     }
@@ -118,7 +123,8 @@ impl ColumnEncoding {
     /// For each text of a column what becomes of it, and behind them of a gap.
     fn slots(&self, texts: &Texts) -> Vec<Slot> {
         let (categories, rare, unknown) = match &self.kind {
-            Kind::Number => return Vec::new(),
+            // Words are encoded by themselves.
+            Kind::Number | Kind::Words(_) => return Vec::new(),
             Kind::Dates(fitted) => {
                 let of = |date| fitted.of(date).into_iter().map(|(_, x)| x as f32).collect();
                 let slot = |text: &String| {
@@ -168,12 +174,12 @@ impl Encoding {
         &self.columns
     }
 
-    /// How many features there are.
+    /// How many features there are; of words, how many tokens a row has.
     pub fn width(&self) -> usize {
         self.columns.iter().map(ColumnEncoding::width).sum()
     }
 
-    /// The features' names, in order.
+    /// The features' names, in order; none for words, which are indices.
     pub fn feature_names(&self) -> Vec<String> {
         self.columns.iter().flat_map(ColumnEncoding::feature_names).collect()
     }
@@ -197,7 +203,8 @@ impl Encoding {
 
     /// The features of a table's rows, rows × [`width`](Self::width). Columns are found by name,
     /// whatever their order, and others are left out; where this table or that of the training has
-    /// no header they are taken by position, and there must be as many.
+    /// no header they are taken by position, and there must be as many. Words become whole numbers, to
+    /// be made indices of ([`is_of_indices`](Self::is_of_indices)).
     ///
     /// # Errors
     /// A column is missing; or a field is no number, a gap or a category of which the training part
@@ -207,12 +214,14 @@ impl Encoding {
         let columns = table.columns_of(&names, self.named && table.dialect().has_header)?;
         let types = columns.iter().zip(&self.columns).map(|(&at, column)| match column.kind {
             Kind::Number => table.numbers(at).map(|numbers| Data::Numbers(numbers.to_vec())),
-            Kind::OneHot { .. } | Kind::Ordinal { .. } | Kind::Embedded { .. } | Kind::Dates(_) => {
-                Ok(match (&table.columns[at], table.type_of(at)) {
-                    (texts @ Data::Texts(_), _) => texts.clone(),
-                    (Data::Numbers(_), _) => Data::Texts(table.texts_of(at)),
-                })
-            }
+            Kind::OneHot { .. }
+            | Kind::Ordinal { .. }
+            | Kind::Embedded { .. }
+            | Kind::Dates(_)
+            | Kind::Words(_) => Ok(match (&table.columns[at], table.type_of(at)) {
+                (texts @ Data::Texts(_), _) => texts.clone(),
+                (Data::Numbers(_), _) => Data::Texts(table.texts_of(at)),
+            }),
         });
         let raw = Raw {
             path: table.path.clone(),
@@ -221,6 +230,7 @@ impl Encoding {
             columns: types.collect::<Result<_, _>>()?,
             names: columns.iter().map(|&at| table.names[at].clone()).collect(),
             lines: table.body.lines(),
+            tokenised: OnceLock::new(),
         };
         self.apply(&raw)
     }
@@ -228,6 +238,14 @@ impl Encoding {
     /// The features of columns that are in this encoding's order and types.
     pub(crate) fn apply(&self, raw: &Raw) -> Result<Vec<f32>, DataError> {
         let (rows, width) = (raw.lines.len(), self.width());
+        if let Some(sequences) = self.sequences(raw)? {
+            let mut tokens = vec![0.0; rows * width];
+            for (row, out) in tokens.chunks_exact_mut(width).enumerate() {
+                let sequence = sequences.of(row).iter();
+                out.iter_mut().zip(sequence).for_each(|(out, &token)| *out = token as f32);
+            }
+            return Ok(tokens);
+        }
         let widths: Vec<usize> = self.columns.iter().map(ColumnEncoding::width).collect();
         let slots: Vec<Vec<Slot>> = self
             .columns
@@ -256,7 +274,7 @@ impl Encoding {
         Ok(features)
     }
 
-    fn refuse(&self, raw: &Raw, row: usize, column: usize, wrong: Wrong) -> DataError {
+    pub(super) fn refuse(&self, raw: &Raw, row: usize, column: usize, wrong: Wrong) -> DataError {
         let (name, data) = (&raw.names[column], &raw.columns[column]);
         let reason = match wrong {
             Wrong::Gap => format!(
@@ -290,7 +308,7 @@ impl Encoding {
 }
 
 /// What cannot be encoded.
-enum Wrong {
+pub(super) enum Wrong {
     Gap,
     NotFinite(f64),
     NoDate(String),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use jiff::civil::DateTime;
 
@@ -9,7 +10,8 @@ use super::data::{Data, GAP, Texts, by_name};
 use super::dates::{self, FittedDates};
 use super::encoding::{ColumnEncoding, Encoding, Fill, Kind};
 use super::rules::How;
-use super::{Categories, ColumnRule, Missing, Unknown};
+use super::words::Tokenised;
+use super::{Categories, ColumnRule, FittedWords, Missing, Unknown};
 use crate::DataError;
 
 /// The columns that are to be features, as they are in the file.
@@ -23,6 +25,8 @@ pub(crate) struct Raw {
     pub columns: Vec<Data>,
     /// For each row its line of the file, or its number where the file has no lines.
     pub lines: Vec<usize>,
+    /// The texts whose words are the input, once they are split.
+    pub tokenised: OnceLock<Tokenised>,
 }
 
 impl Raw {
@@ -99,6 +103,23 @@ impl Raw {
                     Missing::Refuse | Missing::Drop | Missing::Constant(_) => None,
                 };
                 (fill.map(Fill::Date), Kind::Dates(fitted))
+            }
+            (Data::Texts(texts), _) if let Some(words) = rule.words => {
+                let fill = match &rule.missing.fill {
+                    Missing::Text(text) => Some(text.clone()),
+                    _ => None,
+                };
+                let tokenised = self.tokenised(texts, fill.as_deref(), words);
+                let times = counts(texts, rows).into_iter().chain([gaps(texts, rows)]);
+                let fitted = FittedWords::to(tokenised, times, words).ok_or_else(|| {
+                    let reason = format!(
+                        "no word occurs at least {} times in the rows that are trained on; ask for \
+                         fewer by Words::at_least, or for .characters()",
+                        words.at_least
+                    );
+                    self.wrong(None, column, reason)
+                })?;
+                (fill.map(Fill::Text), Kind::Words(fitted))
             }
             (Data::Texts(texts), categories) => {
                 let categories = categories.unwrap_or(Categories::one_hot());

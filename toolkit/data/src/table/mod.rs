@@ -29,6 +29,7 @@ mod series;
 mod target;
 mod view;
 mod windows;
+mod words;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -49,6 +50,8 @@ use select::Which;
 pub(super) use select::named;
 pub use select::{Column, Columns};
 pub use series::LongSeries;
+pub use words::Words;
+pub(super) use words::{FittedWords, Sequences};
 
 use crate::DataError;
 

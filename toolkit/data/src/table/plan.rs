@@ -9,7 +9,7 @@ use super::input::is_parquet_file;
 use super::rules::How;
 use super::{
     Categories, Column, ColumnRule, ColumnType, Columns, CsvOptions, Data, Missing, MissingRule,
-    Table, Unknown, quoted,
+    Table, Unknown, Words, quoted,
 };
 use crate::DataError;
 
@@ -34,6 +34,8 @@ pub struct TablePlan {
     categories: Vec<(usize, Categories)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     dates: Vec<(usize, Dates)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    words: Option<(usize, Words)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) weights: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,9 +102,11 @@ impl TablePlan {
         let used = used.chain(self.missing.iter().map(|(column, _)| *column));
         let used = used.chain(self.categories.iter().map(|(column, _)| *column));
         let used = used.chain(self.dates.iter().map(|(column, _)| *column));
+        let used = used.chain(self.words_column());
         for column in used.chain(self.marks()) {
             table.position(&Column::from(column))?;
         }
+        self.words.iter().try_for_each(|(_, words)| words.check())?;
         table.plan = self.clone();
         Ok(table)
     }
@@ -113,6 +117,22 @@ impl TablePlan {
 
     pub(super) fn dates_of(&self, column: usize) -> Option<Dates> {
         get(&self.dates, column).copied()
+    }
+
+    /// The column whose words are the input.
+    pub(super) fn words_column(&self) -> Option<usize> {
+        self.words.map(|(column, _)| column)
+    }
+
+    pub(super) fn words_of(&self, column: usize) -> Option<Words> {
+        self.words.filter(|(key, _)| *key == column).map(|(_, words)| words)
+    }
+
+    /// Forgets what a column was said to become.
+    fn forget(&mut self, column: usize) {
+        unset(&mut self.categories, column);
+        unset(&mut self.dates, column);
+        self.words = self.words.filter(|(key, _)| *key != column);
     }
 
     pub(super) fn missing_of(&self, column: usize) -> MissingRule {
@@ -173,6 +193,7 @@ impl Table {
             self.retype(column, wanted)?;
             set(&mut self.plan.types, column, wanted);
             unset(&mut self.plan.dates, column);
+            self.plan.words = self.plan.words.filter(|(key, _)| *key != column);
         }
         Ok(self)
     }
@@ -228,9 +249,9 @@ impl Table {
         }
         for column in self.positions(&columns.into())? {
             self.retype(column, ColumnType::Category)?;
+            self.plan.forget(column);
             set(&mut self.plan.types, column, ColumnType::Category);
             set(&mut self.plan.categories, column, categories);
-            unset(&mut self.plan.dates, column);
         }
         Ok(self)
     }
@@ -246,10 +267,32 @@ impl Table {
     pub fn dates(mut self, columns: impl Into<Columns>, dates: Dates) -> Result<Self, DataError> {
         for column in self.positions(&columns.into())? {
             self.retype(column, ColumnType::Text)?;
+            self.plan.forget(column);
             set(&mut self.plan.types, column, ColumnType::Text);
             set(&mut self.plan.dates, column, dates);
-            unset(&mut self.plan.categories, column);
         }
+        Ok(self)
+    }
+
+    /// Says that the words of a column of texts are the input, as a sequence of numbers:
+    /// `.words("review", Words::new(200).most(20_000))`. Rows of the data set are then indices, for
+    /// a network that begins with `Embedding::new(data.vocabulary_size(), 64).padding_index(0)`,
+    /// and no other column can be a feature: leave the others out by [`ignore`](Self::ignore). The
+    /// white space around a field is no part of its text, and a field that is empty or a word for a
+    /// gap is a gap: leave the row out by [`Missing::Drop`], or say what stands there by
+    /// [`Missing::Text`]; `Missing::Text(String::new())` is padding alone. Of several calls the last
+    /// one counts.
+    ///
+    /// # Errors
+    /// There is no such column, or a setting of `words` makes no sense. Other columns are told of
+    /// where the table becomes a data set.
+    pub fn words(mut self, column: impl Into<Column>, words: Words) -> Result<Self, DataError> {
+        words.check()?;
+        let column = self.position(&column.into())?;
+        self.retype(column, ColumnType::Text)?;
+        self.plan.forget(column);
+        set(&mut self.plan.types, column, ColumnType::Text);
+        self.plan.words = Some((column, words));
         Ok(self)
     }
 
@@ -302,7 +345,7 @@ impl Table {
                 Missing::Text(text) => refuse(format!(
                     "its gaps are to be {text:?}, and it has numbers; use Missing::Constant"
                 )),
-                _ => Ok(ColumnRule { missing, categories: None, dates: None }),
+                _ => Ok(ColumnRule { missing, categories: None, dates: None, words: None }),
             };
         };
         if let Some(dates) = self.plan.dates_of(column) {
@@ -316,7 +359,25 @@ impl Table {
                     quoted(text),
                     dates::FORMATS
                 )),
-                _ => Ok(ColumnRule { missing, categories: None, dates: Some(dates) }),
+                _ => Ok(ColumnRule { missing, categories: None, dates: Some(dates), words: None }),
+            };
+        }
+        if let Some(words) = self.plan.words_of(column) {
+            let words = Some(words);
+            return match (&missing.fill, missing.indicator) {
+                (Missing::Refuse | Missing::Drop | Missing::Text(_), false) => {
+                    Ok(ColumnRule { missing, categories: None, dates: None, words })
+                }
+                (_, true) => refuse(
+                    "a feature is to tell of its gaps, and its words are the only input; leave \
+                     .with_indicator() out"
+                        .to_owned(),
+                ),
+                _ => refuse(
+                    "its gaps are to be computed, and its words are the input; use \
+                     Missing::Text(String::new()) for padding alone, or Missing::Drop"
+                        .to_owned(),
+                ),
             };
         }
         if self.is_mixed(column) {
@@ -330,10 +391,10 @@ impl Table {
             );
         }
         match said {
-            Some(_) => Ok(ColumnRule { missing, categories: said, dates: None }),
+            Some(_) => Ok(ColumnRule { missing, categories: said, dates: None, words: None }),
             None if self.type_of(column) == ColumnType::Category => {
                 let categories = Some(Categories::one_hot());
-                Ok(ColumnRule { missing, categories, dates: None })
+                Ok(ColumnRule { missing, categories, dates: None, words: None })
             }
             None if self.is_of_dates(column) => refuse(format!(
                 "it has {} different dates; make features of them by .dates({name:?}, \
@@ -341,8 +402,9 @@ impl Table {
                 texts.names.len()
             )),
             None => refuse(format!(
-                "it has {} different texts; leave it out by .ignore({name:?}), or make features \
-                 of them by .categories({name:?}, Categories::one_hot().rare_below(…))",
+                "it has {} different texts; leave it out by .ignore({name:?}), make features of \
+                 them by .categories({name:?}, Categories::one_hot().rare_below(…)), or their \
+                 words the input by .words({name:?}, Words::new(…))",
                 texts.names.len()
             )),
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Dates;
+use super::{Dates, Words};
 
 /// What becomes of the gaps of a column. What is computed is computed from the training part alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -22,7 +22,8 @@ pub enum Missing {
     MostFrequent,
     /// They become this number; numbers only.
     Constant(f64),
-    /// They become this text, a category as any other, or this date; texts and dates only.
+    /// They become this text, a category as any other, or this date; texts and dates only. Of
+    /// [`Table::words`](crate::Table::words), `Text(String::new())` is padding alone.
     Text(String),
 }
 
@@ -125,6 +126,8 @@ pub(crate) struct ColumnRule {
     pub categories: Option<Categories>,
     /// `None` for all but dates.
     pub dates: Option<Dates>,
+    /// `None` for all but a text that becomes tokens.
+    pub words: Option<Words>,
 }
 
 impl ColumnRule {
@@ -132,6 +135,6 @@ impl ColumnRule {
     pub(crate) fn is_fitted(&self) -> bool {
         let computed =
             matches!(self.missing.fill, Missing::Mean | Missing::Median | Missing::MostFrequent);
-        computed || self.categories.is_some() || self.dates.is_some()
+        computed || self.categories.is_some() || self.dates.is_some() || self.words.is_some()
     }
 }

@@ -1,6 +1,7 @@
 //! From a table to a data set: what is to be predicted.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use super::data::{Data, GAP};
 use super::{Column, Columns, Missing, Raw, Table, dates, quoted};
@@ -275,6 +276,7 @@ impl Table {
         }
         let marks = self.marks(&rows)?;
         let features = self.feature_columns(&columns);
+        self.check_words(&features)?;
         let rules = features.iter().map(|&column| self.rule(column));
         let rules = rules.collect::<Result<Vec<_>, _>>()?;
         for (&column, rule) in features.iter().zip(&rules) {
@@ -292,6 +294,7 @@ impl Table {
             names: features.iter().map(|&column| self.names[column].clone()).collect(),
             columns: Vec::with_capacity(features.len()),
             lines: if all { lines } else { rows.iter().map(|&row| lines[row]).collect() },
+            tokenised: OnceLock::new(),
         };
         let origin = Origin::Csv {
             path: absolute(&self.path),
@@ -327,6 +330,9 @@ impl Table {
         let (value, fill) = match data {
             Data::Numbers(_) => ("number", "Mean"),
             Data::Texts(_) if self.plan.dates_of(column).is_some() => ("date", "Median"),
+            Data::Texts(_) if self.plan.words_of(column).is_some() => {
+                ("text", "Text(String::new())")
+            }
             Data::Texts(_) => ("text", "MostFrequent"),
         };
         let name = &self.names[column];

@@ -291,7 +291,8 @@ fn columns_that_can_be_no_feature() {
     assert_eq!(
         refused(many().target_values("y")),
         "read FILE column \"name\": it has 51 different texts; leave it out by .ignore(\"name\"), \
-         or make features of them by .categories(\"name\", Categories::one_hot().rare_below(…))"
+         make features of them by .categories(\"name\", Categories::one_hot().rare_below(…)), or \
+         their words the input by .words(\"name\", Words::new(…))"
     );
     let said = many().types([("name", ColumnType::Category)]).unwrap();
     assert_eq!(said.target_values("y").unwrap().width(), 51);

@@ -17,6 +17,7 @@ mod shards;
 mod split;
 mod table;
 mod windows;
+mod words;
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
