@@ -134,6 +134,8 @@ impl Dataset {
             targets,
             targets_per_row: per_row,
             class_names: classes.map(numbered),
+            marks: None,
+            places: Vec::new(),
         })
     }
 }

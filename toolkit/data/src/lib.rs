@@ -50,7 +50,7 @@ pub use source::Source;
 pub use split::{GivenParts, KFold, Part, Split};
 pub use table::{
     Categories, Column, ColumnEncoding, ColumnType, Columns, CsvOptions, Dates, Dialect, Encoding,
-    Missing, MissingRule, Table, TablePlan, Unknown, Words,
+    LongSeries, Missing, MissingRule, Table, TablePlan, Unknown, Words,
 };
 pub use text::Text;
 pub use trainbook_core::array::{Array, Numbers};

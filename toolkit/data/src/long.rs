@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::{Array, DataError};
 
 /// Series as rows, made of lines in any order: each says of which series it is, when, and the values
-/// of all channels then.
+/// of all channels then. Lines of a file are for [`Table::series`](crate::Table::series), which a
+/// stored run reads again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wide {
     /// The series' names, in the order of their first lines.
@@ -40,52 +41,104 @@ impl Wide {
                 values.len()
             ));
         }
-        let mut places = HashMap::new();
-        let mut lines_of: Vec<Vec<usize>> = Vec::new();
-        for (line, (id, time)) in ids.iter().zip(times).enumerate() {
-            if !time.is_finite() {
-                return refuse(format!("the time of line {line} is {time}; it must be finite"));
-            }
-            let place = *places.entry(id.as_ref()).or_insert(lines_of.len());
-            match lines_of.get_mut(place) {
-                Some(lines) => lines.push(line),
-                None => lines_of.push(vec![line]),
-            }
-        }
-        let first_lines: Vec<usize> = lines_of.iter().map(|lines| lines[0]).collect();
-        let name = |place: usize| ids[first_lines[place]].as_ref();
-        let length = lines_of[0].len();
-        let mut numbers = Vec::with_capacity(values.len());
-        for (place, lines) in lines_of.iter_mut().enumerate() {
-            if lines.len() != length {
-                return refuse(format!(
-                    "the series {:?} has {} lines, and {:?} has {length}; all must have as many, so \
-                     cut or fill them",
-                    name(place),
-                    lines.len(),
-                    name(0)
-                ));
-            }
-            lines.sort_by(|&a, &b| times[a].total_cmp(&times[b]));
-            if let Some(pair) = lines.windows(2).find(|pair| times[pair[0]] == times[pair[1]]) {
-                return refuse(format!(
-                    "the lines {} and {} (counted from 0) of the series {:?} have the same time, {}",
-                    pair[0],
-                    pair[1],
-                    name(place),
-                    times[pair[0]]
-                ));
-            }
-            for channel in 0..channels {
-                numbers.extend(lines.iter().map(|line| values[line * channels + channel]));
-            }
-        }
+        let series = match series_of(ids, times) {
+            Ok(series) => series,
+            Err(ragged) => return refuse(ragged.counted_from_0(ids, times)),
+        };
         Ok(Self {
-            ids: (0..lines_of.len()).map(|place| name(place).to_owned()).collect(),
-            values: Array::f32([lines_of.len(), channels, length], numbers),
-            first_lines,
+            ids: series.iter().map(|lines| ids[lines.first].as_ref().to_owned()).collect(),
+            values: wide(&series, values),
+            first_lines: series.iter().map(|lines| lines.first).collect(),
         })
     }
+}
+
+/// The lines of one series, counted from 0.
+pub(crate) struct Lines {
+    /// The one that comes first in the file.
+    pub first: usize,
+    /// All, in the order of time.
+    pub in_time: Vec<usize>,
+}
+
+/// Why lines make no series. Lines are counted from 0.
+pub(crate) enum Ragged {
+    /// The time of a line is not finite.
+    Time(usize),
+    /// Two lines of a series have the same time; the first comes first in the file.
+    Twice(usize, usize),
+    /// The series that begins with the first line of `other` has not as many lines as the one that
+    /// begins with the first line of `all`.
+    Length {
+        /// The first line, and how many there are.
+        other: (usize, usize),
+        /// The same of the first series.
+        all: (usize, usize),
+    },
+}
+
+impl Ragged {
+    fn counted_from_0(self, ids: &[impl AsRef<str>], times: &[f64]) -> String {
+        match self {
+            Self::Time(line) => {
+                format!("the time of line {line} is {}; it must be finite", times[line])
+            }
+            Self::Twice(one, two) => format!(
+                "the lines {one} and {two} (counted from 0) of the series {:?} have the same time, \
+                 {}",
+                ids[one].as_ref(),
+                times[one]
+            ),
+            Self::Length { other: (other, lines), all: (first, length) } => format!(
+                "the series {:?} has {lines} lines, and {:?} has {length}; all must have as many, \
+                 so cut or fill them",
+                ids[other].as_ref(),
+                ids[first].as_ref()
+            ),
+        }
+    }
+}
+
+/// Gathers lines by their id; series are in the order of their first lines. There must be as many
+/// times as ids.
+pub(crate) fn series_of(ids: &[impl AsRef<str>], times: &[f64]) -> Result<Vec<Lines>, Ragged> {
+    let mut places = HashMap::new();
+    let mut series: Vec<Lines> = Vec::new();
+    for (line, (id, time)) in ids.iter().zip(times).enumerate() {
+        if !time.is_finite() {
+            return Err(Ragged::Time(line));
+        }
+        let place = *places.entry(id.as_ref()).or_insert(series.len());
+        match series.get_mut(place) {
+            Some(known) => known.in_time.push(line),
+            None => series.push(Lines { first: line, in_time: vec![line] }),
+        }
+    }
+    let all = series.first().map_or((0, 0), |lines| (lines.first, lines.in_time.len()));
+    for Lines { first, in_time } in &mut series {
+        if in_time.len() != all.1 {
+            return Err(Ragged::Length { other: (*first, in_time.len()), all });
+        }
+        // Stable: of one time, what comes first in the file.
+        in_time.sort_by(|&a, &b| times[a].total_cmp(&times[b]));
+        if let Some(pair) = in_time.windows(2).find(|pair| times[pair[0]] == times[pair[1]]) {
+            return Err(Ragged::Twice(pair[0].min(pair[1]), pair[0].max(pair[1])));
+        }
+    }
+    Ok(series)
+}
+
+/// `[series, channels, length]` of `values`, lines × channels.
+pub(crate) fn wide(series: &[Lines], values: &[f32]) -> Array {
+    let length = series.first().map_or(0, |lines| lines.in_time.len());
+    let channels = values.len() / (series.len() * length).max(1);
+    let mut numbers = Vec::with_capacity(values.len());
+    for Lines { in_time, .. } in series {
+        for channel in 0..channels {
+            numbers.extend(in_time.iter().map(|line| values[line * channels + channel]));
+        }
+    }
+    Array::f32([series.len(), channels, length], numbers)
 }
 
 #[cfg(test)]

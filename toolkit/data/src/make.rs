@@ -14,6 +14,16 @@ impl DataRecipe {
                 ([target], true) => plan.read(path)?.target(Column::from(*target))?,
                 _ => plan.read(path)?.target_values(targets.clone())?,
             },
+            Origin::Windows { path, columns, options, plan } => {
+                plan.read(path)?.windows(columns.clone(), options.clone())?
+            }
+            Origin::Series { path, id, time, values, targets, classes, plan } => {
+                let series = plan.read(path)?.series(*id, *time, values.clone())?;
+                match (targets.as_slice(), classes) {
+                    ([target], true) => series.target(*target)?,
+                    _ => series.target_values(targets.clone())?,
+                }
+            }
             Origin::Text { path, context, stride } => {
                 Dataset::text(path)?.characters(*context, *stride)?
             }

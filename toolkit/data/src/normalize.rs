@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::dataset::Dataset;
-use trainbook_core::quantile::quantile;
 use crate::DataError;
+use trainbook_core::quantile::quantile;
 
 /// How features are to be brought to a common scale: x′ = (x − offset) · scale, each feature with
 /// an offset and a scale of its own.

@@ -11,6 +11,7 @@ use super::normalize::Normalize;
 use super::scaling::TargetScaling;
 use super::split::{GivenParts, Split};
 use super::table::{Encoding, Table, TablePlan};
+use super::windows::WindowOptions;
 
 /// How a data set was made: enough to make it again where its file is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,10 +45,17 @@ impl DataRecipe {
     /// was none; what else was found by looking is looked for again.
     ///
     /// # Errors
-    /// As [`Dataset::csv`](super::Dataset::csv); or the data came from no table.
+    /// As [`Dataset::csv`](super::Dataset::csv); or the data came from no table, or are series,
+    /// of which a row of a table is no more than a position.
     pub fn table(&self, path: impl AsRef<Path>, encoding: &Encoding) -> Result<Table, DataError> {
         match &self.origin {
             Origin::Csv { plan, .. } => plan.like(path.as_ref(), encoding.is_named()),
+            Origin::Windows { .. } | Origin::Series { .. } => Err(DataError::Refused {
+                action: "read a table for",
+                reason: "they are series, each made of many rows of a table; give the network \
+                         its inputs as arrays, [series, channels, length]"
+                    .to_owned(),
+            }),
             _ => Err(DataError::Refused {
                 action: "read a table for",
                 reason: "they came from no table".to_owned(),
@@ -66,6 +74,36 @@ pub enum Origin {
         path: PathBuf,
         /// Which columns are the targets, counted from 0.
         #[serde(rename = "target", with = "one_or_several")]
+        targets: Vec<usize>,
+        /// Whether the target is a class; else it is a number.
+        classes: bool,
+        /// What was said of its columns.
+        #[serde(default, skip_serializing_if = "is_plain")]
+        plan: Box<TablePlan>,
+    },
+    /// Windows of columns of a table; see [`Table::windows`].
+    Windows {
+        /// The file, from the root of the file system if that was known.
+        path: PathBuf,
+        /// Which columns are the channels, counted from 0.
+        columns: Vec<usize>,
+        /// How they are cut.
+        options: WindowOptions,
+        /// What was said of its columns.
+        #[serde(default, skip_serializing_if = "is_plain")]
+        plan: Box<TablePlan>,
+    },
+    /// Series of a table in the long format; see [`Table::series`].
+    Series {
+        /// The file, from the root of the file system if that was known.
+        path: PathBuf,
+        /// Which column says of which series a line is, counted from 0.
+        id: usize,
+        /// Which column says when.
+        time: usize,
+        /// Which columns are the channels.
+        values: Vec<usize>,
+        /// Which columns are the targets.
         targets: Vec<usize>,
         /// Whether the target is a class; else it is a number.
         classes: bool,

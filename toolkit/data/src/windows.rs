@@ -1,7 +1,9 @@
 //! A series cut into windows, each to be continued.
 
-use super::source::Windows;
-use super::{Array, DataError, Dataset, Numbers};
+use serde::{Deserialize, Serialize};
+
+use super::source::{Series, Windows};
+use super::{Array, DataError, Dataset, Numbers, Origin};
 
 /// How a series is cut into windows for forecasting.
 ///
@@ -10,7 +12,7 @@ use super::{Array, DataError, Dataset, Numbers};
 /// row 0      i i i i t t            length 4, horizon 2
 /// row 1          i i i i t t        stride 2
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowOptions {
     /// How many positions the input has.
     pub length: usize,
@@ -19,6 +21,7 @@ pub struct WindowOptions {
     /// How many positions from the beginning of one window to that of the next; 1.
     pub stride: usize,
     /// Which channels are to be predicted, counted from 0; all if there are none here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<usize>,
 }
 
@@ -55,14 +58,13 @@ impl Dataset {
     ///
     /// The normalisation, if there is one, is of the inputs; targets are on the scale of `values`.
     ///
+    /// A stored run cannot make these data again; those of [`Table::windows`](crate::Table::windows)
+    /// it can.
+    ///
     /// # Errors
     /// `values` are integers, of another shape or not finite, there are fewer than one window takes,
     /// an option is 0, or there is no such channel.
-    pub fn windows(
-        name: &str,
-        values: Array,
-        mut options: WindowOptions,
-    ) -> Result<Self, DataError> {
+    pub fn windows(name: &str, values: Array, options: WindowOptions) -> Result<Self, DataError> {
         let refuse = |reason| Err(DataError::Refused { action: "use", reason });
         let (positions, channels) = match *values.shape.as_slice() {
             [positions] => (positions, 1),
@@ -80,6 +82,31 @@ impl Dataset {
                 numbers.len()
             ));
         }
+        if let Some(at) = numbers.iter().position(|x| !x.is_finite()) {
+            return refuse(format!(
+                "channel {} of {name} is {} at position {}; it must be a finite number, so fill the \
+                 gap (both are counted from 0)",
+                at % channels,
+                numbers[at],
+                at / channels
+            ));
+        }
+        Series {
+            origin: Origin::Memory,
+            name: name.to_owned(),
+            channels: (0..channels).map(|channel| channel.to_string()).collect(),
+            values: numbers,
+            lines: None,
+        }
+        .cut(options)
+    }
+}
+
+impl Series {
+    /// A data set of its windows.
+    pub(super) fn cut(self, mut options: WindowOptions) -> Result<Dataset, DataError> {
+        let channels = self.channels.len();
+        let positions = self.values.len() / channels.max(1);
         for (setting, value) in [
             ("length of a window", options.length),
             ("horizon of a window", options.horizon),
@@ -94,11 +121,12 @@ impl Dataset {
             }
         }
         if options.length.checked_add(options.horizon).is_none_or(|reach| reach > positions) {
-            return refuse(format!(
-                "{name} has {positions} positions, which do not make a window of {} and {} to \
+            let reason = format!(
+                "{} has {positions} positions, which do not make a window of {} and {} to \
                  predict",
-                options.length, options.horizon
-            ));
+                self.name, options.length, options.horizon
+            );
+            return Err(DataError::Refused { action: "use", reason });
         }
         if options.targets.is_empty() {
             options.targets = (0..channels).collect();
@@ -110,15 +138,6 @@ impl Dataset {
                 expected: format!("less than {channels}, the number of channels"),
             });
         }
-        if let Some(at) = numbers.iter().position(|x| !x.is_finite()) {
-            return refuse(format!(
-                "channel {} of {name} is {} at position {}; it must be a finite number, so fill the \
-                 gap (both are counted from 0)",
-                at % channels,
-                numbers[at],
-                at / channels
-            ));
-        }
-        Self::from_source(Windows::new(name.to_owned(), numbers, channels, options))
+        Dataset::from_source(Windows::new(self, options))
     }
 }

@@ -3,9 +3,9 @@
 use super::Seen;
 use super::seen::Sample;
 use super::statistics::{ks_distance, ks_p_value};
-use trainbook_core::quantile::quantile;
 use crate::report::{Finding, Severity};
 use crate::{DataError, Part};
+use trainbook_core::quantile::quantile;
 
 /// How likely a finding may be by chance, all features and parts taken together (Bonferroni's
 /// correction).

@@ -53,6 +53,8 @@ impl Dataset {
             targets: Targets::Classes(labels),
             targets_per_row: 1,
             class_names: Some(numbered(classes)),
+            marks: None,
+            places: Vec::new(),
         })
     }
 }

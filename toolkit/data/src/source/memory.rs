@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Source;
-use crate::{Batch, DataError, Origin, Targets};
+use crate::{Batch, DataError, Origin, RowMarks, Targets};
 
 /// Rows of numbers in memory. Whoever makes one has checked what [`Source`] promises.
 pub(crate) struct Memory {
@@ -17,6 +17,9 @@ pub(crate) struct Memory {
     pub targets_per_row: usize,
     /// `None` for regression.
     pub class_names: Option<Vec<String>>,
+    pub marks: Option<RowMarks>,
+    /// Where a person finds each row; empty if that cannot be said.
+    pub places: Vec<String>,
 }
 
 impl Source for Memory {
@@ -50,6 +53,14 @@ impl Source for Memory {
 
     fn targets(&self) -> Option<&Targets> {
         Some(&self.targets)
+    }
+
+    fn marks(&self) -> Option<&RowMarks> {
+        self.marks.as_ref()
+    }
+
+    fn place(&self, row: usize) -> Option<String> {
+        self.places.get(row).cloned()
     }
 
     fn read(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {

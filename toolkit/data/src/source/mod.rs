@@ -16,7 +16,7 @@ pub(super) use images::Images;
 pub(super) use memory::Memory;
 pub(super) use table::{Kept, TableSource};
 pub(super) use text::Tokens;
-pub(super) use windows::Windows;
+pub(super) use windows::{Series, Windows};
 
 use super::{Batch, DataError, Encoding, Origin, RowMarks, Targets};
 

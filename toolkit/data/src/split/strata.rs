@@ -4,8 +4,8 @@ use trainbook_core::random::Stream;
 
 use super::shares::share_out;
 use super::{How, Parts, Rows};
-use trainbook_core::quantile::quantile;
 use crate::{DataError, Targets};
+use trainbook_core::quantile::quantile;
 
 /// The rows of each stratum, ascending: of each class or quantile, or all rows in one.
 pub(super) fn of(rows: &Rows<'_>, how: How) -> Result<Vec<Vec<usize>>, DataError> {

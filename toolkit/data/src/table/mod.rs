@@ -4,6 +4,7 @@
 //! The way of a file: `input` (bytes) → `look` (how it is written) → `parse` (`columns`) → [`Table`]
 //! → `plan` (what becomes of each column) → `target` → `encoding` (columns as features).
 
+mod channels;
 mod columns;
 mod data;
 mod dates;
@@ -24,8 +25,10 @@ mod read;
 mod records;
 mod rules;
 mod select;
+mod series;
 mod target;
 mod view;
+mod windows;
 mod words;
 
 use std::fmt;
@@ -46,6 +49,7 @@ pub use rules::{Categories, Missing, MissingRule, Unknown};
 use select::Which;
 pub(super) use select::named;
 pub use select::{Column, Columns};
+pub use series::LongSeries;
 pub use words::Words;
 pub(super) use words::{FittedWords, Sequences};
 

@@ -22,14 +22,24 @@ impl Table {
     pub fn target(self, column: impl Into<Column>) -> Result<Dataset, DataError> {
         let column = self.find(&column.into())?;
         let rows = self.kept_rows(&[column])?;
-        self.refuse_gaps(column, &rows)?;
+        let (labels, names) = self.class_targets(column, &rows)?;
+        self.into_dataset(vec![column], Targets::Classes(labels), Some(names), rows)
+    }
+
+    /// The classes of these rows, and the classes' names.
+    pub(super) fn class_targets(
+        &self,
+        column: usize,
+        rows: &[usize],
+    ) -> Result<(Vec<u32>, Vec<String>), DataError> {
+        self.refuse_gaps(column, rows)?;
         let refuse = |row: usize, reason| Err(self.wrong(self.line(row), Some(column), reason));
         if self.is_mixed(column) {
             return Err(self.not_numbers(column));
         }
-        let (labels, names) = match &self.columns[column] {
+        Ok(match &self.columns[column] {
             Data::Texts(texts) => {
-                let Data::Texts(texts) = Data::Texts(texts.clone()).of(&rows) else {
+                let Data::Texts(texts) = Data::Texts(texts.clone()).of(rows) else {
                     return Err(self.not_numbers(column));
                 };
                 let names = texts.sorted();
@@ -43,7 +53,7 @@ impl Table {
             }
             Data::Numbers(numbers) => {
                 let mut labels = Vec::with_capacity(rows.len());
-                for &row in &rows {
+                for &row in rows {
                     let value = numbers[row];
                     if !(value as f32).is_finite() {
                         return Err(self.not_finite(row, column));
@@ -65,8 +75,7 @@ impl Table {
                     }
                 }
             }
-        };
-        self.into_dataset(vec![column], Targets::Classes(labels), Some(names), rows)
+        })
     }
 
     /// A data set whose targets are the real numbers in a column, or in several:
@@ -100,9 +109,19 @@ impl Table {
             return refuse(place, "every column is one, which leaves no features");
         }
         let rows = self.kept_rows(&columns)?;
+        let values = self.value_targets(&columns, &rows)?;
+        self.into_dataset(columns, Targets::Values(values), None, rows)
+    }
+
+    /// The numbers of these rows, rows × columns.
+    pub(super) fn value_targets(
+        &self,
+        columns: &[usize],
+        rows: &[usize],
+    ) -> Result<Vec<f32>, DataError> {
         let mut numbers = Vec::with_capacity(columns.len());
-        for &column in &columns {
-            self.refuse_gaps(column, &rows)?;
+        for &column in columns {
+            self.refuse_gaps(column, rows)?;
             let values = match &self.columns[column] {
                 Data::Texts(_) if !self.is_mixed(column) => {
                     let row = rows.first().copied().unwrap_or_default();
@@ -120,8 +139,7 @@ impl Table {
             numbers.push(values);
         }
         let row = |&row: &usize| numbers.iter().map(move |values| values[row] as f32);
-        let values = rows.iter().flat_map(row).collect();
-        self.into_dataset(columns, Targets::Values(values), None, rows)
+        Ok(rows.iter().flat_map(row).collect())
     }
 
     fn find(&self, column: &Column) -> Result<usize, DataError> {
@@ -149,7 +167,7 @@ impl Table {
     }
 
     /// The rows that are not left out for a gap.
-    fn kept_rows(&self, targets: &[usize]) -> Result<Vec<usize>, DataError> {
+    pub(super) fn kept_rows(&self, targets: &[usize]) -> Result<Vec<usize>, DataError> {
         let drops = |&column: &usize| self.plan.missing_of(column).fill == Missing::Drop;
         let used = |&column: &usize| targets.contains(&column) || !self.plan.ignores(column);
         let columns: Vec<usize> = (0..self.names.len()).filter(used).filter(drops).collect();
@@ -179,7 +197,7 @@ impl Table {
     }
 
     /// What is kept beside the features.
-    fn marks(&self, rows: &[usize]) -> Result<Option<RowMarks>, DataError> {
+    pub(super) fn marks(&self, rows: &[usize]) -> Result<Option<RowMarks>, DataError> {
         let plan = &self.plan;
         let mut marks = RowMarks::default();
         for column in plan.marks() {
@@ -216,7 +234,7 @@ impl Table {
         Ok((marks != RowMarks::default()).then_some(marks))
     }
 
-    fn times(&self, column: usize, rows: &[usize]) -> Result<Vec<f64>, DataError> {
+    pub(super) fn times(&self, column: usize, rows: &[usize]) -> Result<Vec<f64>, DataError> {
         let texts = match &self.columns[column] {
             Data::Numbers(numbers) => {
                 return match rows.iter().find(|&&row| !numbers[row].is_finite()) {

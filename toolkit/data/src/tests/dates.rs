@@ -7,8 +7,8 @@ use crate::{
 };
 use trainbook_core::random::Seed;
 
-const FORMATS: &str = "2026-11-28, 2026-11-28 13:05 or 2026-11-28T13:05:07, with or without a Z \
-                       behind the time";
+const FORMATS: &str = "2026-11-28, 2026-11-28 13:05 or 2026-11-28T13:05:07, without a time zone \
+                       or in UTC (Z, +00:00)";
 
 fn all() -> Dates {
     Dates::cyclic().and(Dates::parts()).and(Dates::elapsed())

@@ -12,6 +12,7 @@ mod odd_tables;
 mod parquet;
 mod report;
 mod sampling;
+mod series_of_tables;
 mod shards;
 mod split;
 mod table;
