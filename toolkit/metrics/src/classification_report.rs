@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use trainbook_core::text_table::{Align, Table};
 
-use crate::amount::amount;
 use crate::ConfusionMatrix;
+use crate::amount::amount;
 use crate::average::Average;
 use crate::hits::{Hits, f_beta, precision, recall};
 

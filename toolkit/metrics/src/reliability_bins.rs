@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_core::batch::{TargetKind, Targets};
 use trainbook_core::text_table::{Align, Table};
 
-use crate::amount::amount;
 use crate::MetricError;
+use crate::amount::amount;
 use crate::check::check_data;
 use crate::measure::largest;
 use crate::probability::log_probability;

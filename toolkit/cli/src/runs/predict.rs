@@ -53,7 +53,9 @@ pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Res
     }
     let run = stored.load_on(&data, &Kinds::standard())?;
     let Some(encoding) = data.encoding() else {
-        let reason = "its data are no table, so that it is not known what a column is".to_owned();
+        let reason = "its rows are no rows of a table, so that it is not known what a column is; give \
+                      the network its inputs as arrays, by Run::predict_on";
+        let reason = reason.to_owned();
         return Err(DataError::Refused { action: "predict rows of", reason }.into());
     };
     let table = recipe.table(&rows, encoding)?;
