@@ -71,11 +71,13 @@ impl Normalize {
     /// The numbers that follow for the rows of `data`, of which `train` may be looked at.
     pub(super) fn fit(self, data: &Dataset, train: &[usize]) -> Result<Normalization, DataError> {
         let width = data.width();
-        if data.is_of_indices() {
-            // Their numbers say which, not how much.
-            return Ok(Normalization { offset: vec![0.0; width], scale: vec![1.0; width] });
-        }
         let mut fitted = match self {
+            // Their numbers say which, not how much.
+            Self::Standard | Self::MinMax | Self::Robust | Self::PerChannel
+                if data.is_of_indices() =>
+            {
+                Normalization { offset: vec![0.0; width], scale: vec![1.0; width] }
+            }
             Self::None => Normalization { offset: vec![0.0; width], scale: vec![1.0; width] },
             Self::DivideBy(divisor) => {
                 let scale = 1.0 / divisor;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use trainbook_core::array::{Array, Numbers};
 
+use super::table::read_bytes;
 use super::{DataError, Dataset};
 
 /// The first bytes of every file
@@ -26,8 +27,7 @@ impl Dataset {
 }
 
 fn read(path: &Path) -> Result<Array, DataError> {
-    let bytes =
-        std::fs::read(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
+    let bytes = read_bytes(path, "NumPy array")?;
     parse(&bytes).map_err(|reason| DataError::Read {
         path: path.to_owned(),
         source: IoError::new(ErrorKind::InvalidData, reason),

@@ -45,20 +45,15 @@ impl DataRecipe {
     /// was none; what else was found by looking is looked for again.
     ///
     /// # Errors
-    /// As [`Dataset::csv`](super::Dataset::csv); or the data came from no table, or are series,
-    /// of which a row of a table is no more than a position.
+    /// As [`Dataset::csv`](super::Dataset::csv); or the data came from no table, or are series, which
+    /// are made of many rows of one.
     pub fn table(&self, path: impl AsRef<Path>, encoding: &Encoding) -> Result<Table, DataError> {
         match &self.origin {
             Origin::Csv { plan, .. } => plan.like(path.as_ref(), encoding.is_named()),
-            Origin::Windows { .. } | Origin::Series { .. } => Err(DataError::Refused {
-                action: "read a table for",
-                reason: "they are series, each made of many rows of a table; give the network \
-                         its inputs as arrays, [series, channels, length]"
-                    .to_owned(),
-            }),
             _ => Err(DataError::Refused {
                 action: "read a table for",
-                reason: "they came from no table".to_owned(),
+                reason: "they came from no table, or from one whose rows are parts of series"
+                    .to_owned(),
             }),
         }
     }

@@ -138,6 +138,14 @@ impl Series {
                 expected: format!("less than {channels}, the number of channels"),
             });
         }
+        let mut targets = options.targets.iter().enumerate();
+        if let Some((_, channel)) = targets.find(|(at, c)| options.targets[..*at].contains(c)) {
+            return Err(DataError::Setting {
+                setting: "channel to predict",
+                value: channel.to_string(),
+                expected: "named once; it is there twice".to_owned(),
+            });
+        }
         Dataset::from_source(Windows::new(self, options))
     }
 }

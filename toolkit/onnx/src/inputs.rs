@@ -25,7 +25,8 @@ pub(super) struct InputSet {
 }
 
 /// Floats: training-like (or random), zero, large, tiny and constant rows. Integers, which must be
-/// in the vocabulary: random, all 0, all the last, the first two in turn, and constant rows.
+/// in the vocabulary: training-like (or random), all 0, all the last, the first two in turn, and
+/// constant rows.
 ///
 /// # Errors
 /// [`Error::Setting`] if `samples` is neither empty nor whole finite rows of the graph's only
@@ -68,7 +69,14 @@ pub(super) fn input_sets(graph: &Graph, samples: &[f32]) -> Result<Vec<InputSet>
                             |reason| Error::NoOnnxForm { layer: "the model".into(), reason };
                         let vocabulary =
                             structure::vocabulary(graph, &input.name).map_err(refused)?;
-                        Numbers::I64(indices(&mut draws, set, row, vocabulary))
+                        let known = |&number: &f32| (0.0..vocabulary as f32).contains(&number);
+                        match set {
+                            0 if !samples.is_empty() && samples.iter().all(known) => {
+                                let picked = picked(samples, row).into_iter();
+                                Numbers::I64(picked.map(|number| number as i64).collect())
+                            }
+                            _ => Numbers::I64(indices(&mut draws, set, row, vocabulary)),
+                        }
                     }
                 };
                 arrays.push(Array { shape, numbers });

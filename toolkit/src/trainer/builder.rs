@@ -342,6 +342,7 @@ impl TrainerBuilder {
         };
         let task = recipe.task()?;
         self.check_fit(&task.model().planned().root.output.shape)?;
+        self.check_tokens(task.model())?;
         self.check_causality(task.model())?;
 
         let metrics = self.metrics.resolve(self.loss.objective().takes());

@@ -173,8 +173,16 @@ fn judge(
         if let Some(scaling) = data.target_scaling() {
             // Metrics are in the unit of the targets, the loss is in what it is trained on.
             scaling.invert(outputs.to_mut());
-            if let Targets::Values(values) = targets.to_mut() {
-                scaling.invert(values);
+            match data.targets() {
+                // As they stand in the source, without a rounding there and back.
+                Some(all) => {
+                    targets.to_mut().gather(all, &batch.samples, data.targets_per_row());
+                }
+                None => {
+                    if let Targets::Values(values) = targets.to_mut() {
+                        scaling.invert(values);
+                    }
+                }
             }
         }
         let per_row = (batch.targets.len() / batch.len().max(1)).max(1);

@@ -10,7 +10,7 @@ use super::Run;
 use super::evaluation::Evaluation;
 use super::predict::normalized;
 use crate::Error;
-use crate::data::Part;
+use crate::data::{Numbers, Part};
 use crate::nn::{Around, DFDX};
 use crate::onnx::{
     self, Array, Element, ExportOptions, ExportReport, Graph, Head, Value, Verifier,
@@ -143,7 +143,10 @@ impl Run {
         }
         let graph = self.graph_of(&export)?;
         let train = self.data.part(Part::Train);
-        let samples = self.data.raw(&train[..train.len().min(33)])?.floats().to_vec();
+        let samples = match self.data.raw(&train[..train.len().min(33)])?.numbers {
+            Numbers::F32(numbers) => numbers,
+            Numbers::I64(tokens) => tokens.into_iter().map(|token| token as f32).collect(),
+        };
         let options = ExportOptions {
             metadata: self.metadata(&export, &graph)?,
             samples: if export.normalized_input {

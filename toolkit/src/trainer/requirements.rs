@@ -3,7 +3,7 @@
 use super::builder::TrainerBuilder;
 use super::causality;
 use crate::Error;
-use crate::data::DataError;
+use crate::data::{Array, DataError, Dataset};
 use crate::metric::Metric;
 use crate::nn::loss::TargetKind;
 use crate::task::{Loss, Model};
@@ -71,9 +71,10 @@ impl TrainerBuilder {
 
     /// Whether a network of a text cannot see the characters that it is to predict.
     pub(super) fn check_causality(&self, model: &dyn Model) -> Result<(), Error> {
-        let (true, Some(vocabulary)) = (self.data.is_of_indices(), self.data.classes()) else {
+        if !writes(&self.data) {
             return Ok(());
-        };
+        }
+        let vocabulary = self.data.vocabulary_size();
         let context = self.data.shape().iter().product();
         match causality::sees_ahead(model, context, vocabulary)? {
             None => Ok(()),
@@ -83,6 +84,25 @@ impl TrainerBuilder {
                     "the network sees what it is to predict: what it says at position {position} \
                      changes with the last of {context}; make its attention causal, its recurrent \
                      layers of one direction, and leave out what mixes positions"
+                ),
+            }
+            .into()),
+        }
+    }
+
+    /// Whether the network takes every token that the data have.
+    pub(super) fn check_tokens(&self, model: &dyn Model) -> Result<(), Error> {
+        let Some(last) = self.data.vocabulary_size().checked_sub(1) else { return Ok(()) };
+        let length = self.data.shape().iter().product();
+        let row = Array::i64([1, length], vec![last as i64; length]);
+        match model.predict(&row) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(DataError::Refused {
+                action: "train on",
+                reason: format!(
+                    "they have {} tokens, and the network does not take the last of them: {error}; \
+                     make it for `data.vocabulary_size()`, after the split",
+                    last + 1
                 ),
             }
             .into()),
@@ -118,6 +138,11 @@ impl TrainerBuilder {
         }
         Ok(())
     }
+}
+
+/// Whether a network of these data says what follows: rows are tokens, and so are the targets.
+pub(super) fn writes(data: &Dataset) -> bool {
+    data.vocabulary_size() > 0 && data.vocabulary() == data.class_names()
 }
 
 /// What a run had and only its own program has.

@@ -3,6 +3,7 @@
 use trainbook_core::array::Array;
 
 use super::Run;
+use super::requirements::writes;
 use crate::Error;
 use crate::data::DataError;
 use crate::random::{Seed, Stream};
@@ -25,6 +26,9 @@ impl Run {
         let refuse = |reason: &str| {
             Err(DataError::Refused { action: "write from", reason: reason.to_owned() }.into())
         };
+        if !writes(&self.data) {
+            return refuse("the network was not trained on a text of characters");
+        }
         let mut text = self.data.encode(prompt)?;
         if text.is_empty() {
             return refuse("the prompt is empty, and the first character must follow on something");

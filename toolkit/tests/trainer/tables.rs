@@ -158,6 +158,49 @@ fn categories_are_learned_as_rows_of_a_table_and_exported_with_it() {
 }
 
 #[test]
+fn texts_are_classified_by_their_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut csv = String::from("review,mood\n");
+    for row in 0..60_u64 {
+        let mut draws = Stream::new(Seed(0), "reviews").at(0, row);
+        let (words, mood) =
+            [(["fine", "great"], "good"), (["dull", "poor"], "bad")][row as usize % 2];
+        let (word, film) = (words[draws.below(2) as usize], draws.below(9));
+        writeln!(csv, "\"A {word} film, number {film}.\",{mood}").unwrap();
+    }
+    let path = folder.path().join("reviews.csv");
+    std::fs::write(&path, csv).unwrap();
+    let table = Dataset::csv(path).unwrap().words("review", Words::new(9)).unwrap();
+    let data = table.target("mood").unwrap();
+    let data = data.split(Split::stratified(0.8, 0.1, 0.1), Seed(1)).unwrap();
+    let net = |tokens| {
+        let net = Sequential::new().with(layer::Embedding::new(tokens, 6).padding_index(0));
+        net.position_avg_pool().linear(2)
+    };
+    let size = data.vocabulary_size();
+    let trainer = Trainer::classifier(&data, net(size)).seed(1).learning_rate(0.03).quiet();
+    let run = trainer.build().unwrap().fit(Epochs(20)).unwrap();
+    assert_eq!(run.evaluate(Part::Test).unwrap().accuracy(), Some(1.0));
+    let report = run.report(Part::Test).unwrap();
+    assert!(report.worst[0].at.as_ref().unwrap().starts_with("line "), "{report}");
+    // The file is compared on texts such as these, with their padding.
+    let path = folder.path().join("mood.onnx");
+    run.export(&path).unwrap();
+    let row = data.raw(&data.part(Part::Test)[..1]).unwrap();
+    let theirs = Session::open(&path, None).unwrap().run(std::slice::from_ref(&row)).unwrap();
+    let ours = run.predict_on(&row).unwrap();
+    let pairs = ours.floats().iter().zip(theirs[0].floats());
+    assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-5), "{ours:?} {theirs:?}");
+    // Made for the words of another split.
+    let error = Trainer::classifier(&data, net(size - 1)).quiet().build().err().unwrap();
+    let error = error.to_string();
+    assert!(error.contains(&format!("index {} is not in its table", size - 1)), "{error}");
+    assert!(error.contains("data.vocabulary_size()"), "{error}");
+    let error = run.write("a fine", 5, 1.0, Seed(0)).unwrap_err().to_string();
+    assert!(error.contains("not trained on a text of characters"), "{error}");
+}
+
+#[test]
 fn rows_that_count_for_nothing_are_not_learned_and_not_judged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("flats.csv");

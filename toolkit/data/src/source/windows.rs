@@ -38,7 +38,8 @@ impl Windows {
         let reach = options.length + options.horizon;
         let positions = values.len() / channels;
         let starts: Vec<usize> = (0..=positions - reach).step_by(options.stride).collect();
-        let mut targets = Vec::with_capacity(starts.len() * options.targets.len());
+        let mut targets =
+            Vec::with_capacity(starts.len() * options.targets.len() * options.horizon);
         for start in &starts {
             let ahead = start + options.length..start + reach;
             for &channel in &options.targets {

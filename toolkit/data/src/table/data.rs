@@ -86,6 +86,22 @@ impl Data {
         }
     }
 
+    /// Makes gaps of what is one of these words.
+    pub(crate) fn leave_gaps_at(&mut self, words: &[String]) {
+        match self {
+            Self::Numbers(numbers) => {
+                let gaps: Vec<f64> = words.iter().filter_map(|word| word.parse().ok()).collect();
+                let mut numbers = numbers.iter_mut();
+                numbers.by_ref().filter(|x| gaps.contains(x)).for_each(|x| *x = f64::NAN);
+            }
+            Self::Texts(Texts { codes, names }) => {
+                let is_gap: Vec<bool> = names.iter().map(|name| words.contains(name)).collect();
+                let known = codes.iter_mut().filter(|code| **code != GAP);
+                known.filter(|code| is_gap[**code as usize]).for_each(|code| *code = GAP);
+            }
+        }
+    }
+
     pub(crate) fn append(&mut self, more: Self) {
         match (self, more) {
             (Self::Numbers(mine), Self::Numbers(more)) => mine.extend(more),

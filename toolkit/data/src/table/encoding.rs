@@ -14,10 +14,42 @@ use crate::DataError;
 /// How columns become features: all that was learned from the training part. Kept with a network,
 /// it makes the network's input of any file with the same columns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct Encoding {
     /// Whether columns are found by name, else by position.
     pub(super) named: bool,
     pub(super) columns: Vec<ColumnEncoding>,
+}
+
+/// An encoding as it was written by whomever.
+#[derive(Deserialize)]
+struct Unchecked {
+    named: bool,
+    columns: Vec<ColumnEncoding>,
+}
+
+impl TryFrom<Unchecked> for Encoding {
+    type Error = String;
+
+    fn try_from(Unchecked { named, columns }: Unchecked) -> Result<Self, String> {
+        for column in &columns {
+            let holds = match &column.kind {
+                Kind::Number | Kind::Dates(_) => true,
+                Kind::OneHot(known) | Kind::Ordinal(known) | Kind::Embedded(known) => {
+                    known.rare.is_some() || known.unknown != Unknown::Rare
+                }
+                Kind::Words(words) => words.holds() && columns.len() == 1 && !column.indicator,
+            };
+            if !holds {
+                return Err(format!(
+                    "the encoding of column {:?} contradicts itself; take it from where it was \
+                     made",
+                    column.name
+                ));
+            }
+        }
+        Ok(Self { named, columns })
+    }
 }
 
 /// How one column becomes features.
@@ -42,16 +74,33 @@ pub(super) enum Fill {
     Date(DateTime),
 }
 
-/// What a column's values become. Categories in `rare` share one feature or number.
+/// What a column's values become.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "as", rename_all = "snake_case")]
 pub(super) enum Kind {
     Number,
-    OneHot { categories: Vec<String>, rare: Option<Vec<String>>, unknown: Unknown },
-    Ordinal { categories: Vec<String>, rare: Option<Vec<String>>, unknown: Unknown },
+    OneHot(Known),
+    Ordinal(Known),
+    Embedded(Known),
     Dates(FittedDates),
-    Embedded { categories: Vec<String>, rare: Option<Vec<String>>, unknown: Unknown },
     Words(FittedWords),
+}
+
+/// The categories of the training part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Known {
+    /// Those with a feature or a number of their own.
+    pub categories: Vec<String>,
+    /// Those that share one, if there is one.
+    pub rare: Option<Vec<String>>,
+    pub unknown: Unknown,
+}
+
+impl Known {
+    /// How many features or numbers there are.
+    fn len(&self) -> usize {
+        self.categories.len() + usize::from(self.rare.is_some())
+    }
 }
 
 /// The number of what is no category of a table that is looked up.
@@ -74,9 +123,7 @@ impl ColumnEncoding {
     pub fn categories(&self) -> &[String] {
         match &self.kind {
             Kind::Number | Kind::Dates(_) | Kind::Words(_) => &[],
-            Kind::OneHot { categories, .. }
-            | Kind::Ordinal { categories, .. }
-            | Kind::Embedded { categories, .. } => categories,
+            Kind::OneHot(known) | Kind::Ordinal(known) | Kind::Embedded(known) => &known.categories,
         }
     }
 
@@ -93,14 +140,14 @@ impl ColumnEncoding {
     pub fn feature_names(&self) -> Vec<String> {
         let name = &self.name;
         let mut names = match &self.kind {
-            Kind::Number | Kind::Ordinal { .. } | Kind::Embedded { .. } => vec![name.clone()],
+            Kind::Number | Kind::Ordinal(_) | Kind::Embedded(_) => vec![name.clone()],
             Kind::Words(_) => Vec::new(),
             Kind::Dates(dates) => {
                 dates.names().into_iter().map(|feature| format!("{name}_{feature}")).collect()
             }
-            Kind::OneHot { categories, rare, .. } => {
-                let rare = rare.as_ref().map(|_| RARE);
-                let categories = categories.iter().map(String::as_str).chain(rare);
+            Kind::OneHot(known) => {
+                let rare = known.rare.as_ref().map(|_| RARE);
+                let categories = known.categories.iter().map(String::as_str).chain(rare);
                 categories.map(|category| format!("{name}={category}")).collect()
             }
         };
@@ -112,8 +159,8 @@ impl ColumnEncoding {
 
     fn width(&self) -> usize {
         let values = match &self.kind {
-            Kind::Number | Kind::Ordinal { .. } | Kind::Embedded { .. } => 1,
-            Kind::OneHot { categories, rare, .. } => categories.len() + usize::from(rare.is_some()),
+            Kind::Number | Kind::Ordinal(_) | Kind::Embedded(_) => 1,
+            Kind::OneHot(known) => known.len(),
             Kind::Dates(dates) => dates.names().len(),
             Kind::Words(words) => words.length(),
         };
@@ -122,7 +169,7 @@ impl ColumnEncoding {
 
     /// For each text of a column what becomes of it, and behind them of a gap.
     fn slots(&self, texts: &Texts) -> Vec<Slot> {
-        let (categories, rare, unknown) = match &self.kind {
+        let Known { categories, rare, unknown } = match &self.kind {
             // Words are encoded by themselves.
             Kind::Number | Kind::Words(_) => return Vec::new(),
             Kind::Dates(fitted) => {
@@ -136,9 +183,7 @@ impl ColumnEncoding {
                 };
                 return texts.names.iter().map(slot).chain([fill]).collect();
             }
-            Kind::OneHot { categories, rare, unknown }
-            | Kind::Ordinal { categories, rare, unknown }
-            | Kind::Embedded { categories, rare, unknown } => (categories, rare, unknown),
+            Kind::OneHot(known) | Kind::Ordinal(known) | Kind::Embedded(known) => known,
         };
         let mut known: HashMap<&str, usize> =
             categories.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
@@ -192,9 +237,7 @@ impl Encoding {
             let feature = at;
             at += column.width();
             match &column.kind {
-                Kind::Embedded { categories, rare, .. } => {
-                    Some((feature, categories.len() + usize::from(rare.is_some())))
-                }
+                Kind::Embedded(known) => Some((feature, known.len())),
                 _ => None,
             }
         });
@@ -214,11 +257,7 @@ impl Encoding {
         let columns = table.columns_of(&names, self.named && table.dialect().has_header)?;
         let types = columns.iter().zip(&self.columns).map(|(&at, column)| match column.kind {
             Kind::Number => table.numbers(at).map(|numbers| Data::Numbers(numbers.to_vec())),
-            Kind::OneHot { .. }
-            | Kind::Ordinal { .. }
-            | Kind::Embedded { .. }
-            | Kind::Dates(_)
-            | Kind::Words(_) => Ok(match (&table.columns[at], table.type_of(at)) {
+            _ => Ok(match (&table.columns[at], table.type_of(at)) {
                 (texts @ Data::Texts(_), _) => texts.clone(),
                 (Data::Numbers(_), _) => Data::Texts(table.texts_of(at)),
             }),
@@ -297,8 +336,8 @@ impl Encoding {
                 quoted(&text),
                 some(self.columns[column].categories()),
                 match self.columns[column].kind {
-                    Kind::Ordinal { .. } => "ordinal().unknown(Unknown::Rare)",
-                    Kind::Embedded { .. } => "embedded().unknown(Unknown::Zeros)",
+                    Kind::Ordinal(_) => "ordinal().unknown(Unknown::Rare)",
+                    Kind::Embedded(_) => "embedded().unknown(Unknown::Zeros)",
                     _ => "one_hot().unknown(Unknown::Zeros)",
                 }
             ),
@@ -349,12 +388,12 @@ impl ColumnEncoding {
                     code => slots.get(code as usize),
                 };
                 match (slot, &self.kind) {
-                    (Some(&Slot::At(at)), Kind::OneHot { .. }) => out[at] = 1.0,
+                    (Some(&Slot::At(at)), Kind::OneHot(_)) => out[at] = 1.0,
                     (Some(&Slot::At(at)), _) => out[0] = at as f32,
                     (Some(Slot::Date(features)), _) => {
                         out[..features.len()].copy_from_slice(features);
                     }
-                    (Some(Slot::Zeros), Kind::Embedded { .. }) => out[0] = NO_CATEGORY,
+                    (Some(Slot::Zeros), Kind::Embedded(_)) => out[0] = NO_CATEGORY,
                     (Some(Slot::Zeros), _) => {}
                     (Some(Slot::NoDate), _) => {
                         let text = texts.names.get(code as usize).cloned();

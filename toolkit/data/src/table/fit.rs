@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 
 use super::data::{Data, GAP, Texts, by_name};
 use super::dates::{self, FittedDates};
-use super::encoding::{ColumnEncoding, Encoding, Fill, Kind};
+use super::encoding::{ColumnEncoding, Encoding, Fill, Kind, Known};
 use super::rules::How;
 use super::words::Tokenised;
 use super::{Categories, ColumnRule, FittedWords, Missing, Unknown};
@@ -112,11 +112,13 @@ impl Raw {
                 let tokenised = self.tokenised(texts, fill.as_deref(), words);
                 let times = counts(texts, rows).into_iter().chain([gaps(texts, rows)]);
                 let fitted = FittedWords::to(tokenised, times, words).ok_or_else(|| {
-                    let reason = format!(
-                        "no word occurs at least {} times in the rows that are trained on; ask for \
-                         fewer by Words::at_least, or for .characters()",
-                        words.at_least
-                    );
+                    let reason = match words.at_least {
+                        1 => "no row that is trained on has a word".to_owned(),
+                        times => format!(
+                            "no word occurs at least {times} times in the rows that are trained \
+                             on; ask for fewer by Words::at_least, or for .characters()"
+                        ),
+                    };
                     self.wrong(None, column, reason)
                 })?;
                 (fill.map(Fill::Text), Kind::Words(fitted))
@@ -169,10 +171,11 @@ fn kind<'a>(rule: Categories, counts: impl Iterator<Item = (&'a str, usize)>) ->
     categories.sort_by(|a, b| by_name(a, b));
     let has_rare = !pooled.is_empty() || rule.unknown == Unknown::Rare;
     let rare = has_rare.then(|| pooled.into_iter().collect());
+    let known = Known { categories, rare, unknown: rule.unknown };
     match rule.how {
-        How::OneHot => Kind::OneHot { categories, rare, unknown: rule.unknown },
-        How::Ordinal => Kind::Ordinal { categories, rare, unknown: rule.unknown },
-        How::Embedded => Kind::Embedded { categories, rare, unknown: rule.unknown },
+        How::OneHot => Kind::OneHot(known),
+        How::Ordinal => Kind::Ordinal(known),
+        How::Embedded => Kind::Embedded(known),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::DataError;
 /// The words that stand for a gap unless [`CsvOptions::missing`] says others: those of
 /// [pandas](https://pandas.pydata.org/docs/reference/api/pandas.read_csv.html) and `?`. An empty
 /// field is one too.
-pub(super) const MISSING: [&str; 20] = [
+const MISSING: [&str; 20] = [
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
     "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "?",
 ];
@@ -96,6 +96,11 @@ impl CsvOptions {
     pub fn missing<W: Into<String>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
         self.missing = Some(words.into_iter().map(Into::into).collect());
         self
+    }
+
+    /// The words that stand for a gap.
+    pub(super) fn words_for_gaps(&self) -> Vec<String> {
+        self.missing.clone().unwrap_or_else(|| MISSING.map(str::to_owned).to_vec())
     }
 
     /// Refuses characters that cannot serve.

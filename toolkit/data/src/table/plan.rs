@@ -76,17 +76,25 @@ impl TablePlan {
     }
 
     /// Reads another table that is written alike; without a header, too, if this one had none. A
-    /// Parquet file is read whatever this one was.
+    /// Parquet file is read whatever this one was. What words stand for a gap is as it was.
     pub(crate) fn like(&self, path: &Path, named: bool) -> Result<Table, DataError> {
+        let options = match self.parquet || self.json_lines {
+            // They have gaps of their own.
+            true => self.options.clone().missing(Vec::<String>::new()),
+            false => self.options.clone(),
+        };
         if is_parquet_file(path) {
-            return read_parquet(path);
+            let mut table = read_parquet(path)?;
+            let words = options.words_for_gaps();
+            table.columns.iter_mut().for_each(|column| column.leave_gaps_at(&words));
+            return Ok(table);
         }
         if self.json_lines {
             return Table::read_json_lines(path);
         }
-        match self.options.has_header {
-            None if !named => Table::read(path, &self.options.clone().has_header(false)),
-            _ => Table::read(path, &self.options),
+        match options.has_header {
+            None if !named => Table::read(path, &options.has_header(false)),
+            _ => Table::read(path, &options),
         }
     }
 
@@ -194,6 +202,9 @@ impl Table {
             set(&mut self.plan.types, column, wanted);
             unset(&mut self.plan.dates, column);
             self.plan.words = self.plan.words.filter(|(key, _)| *key != column);
+            if wanted != ColumnType::Category {
+                unset(&mut self.plan.categories, column);
+            }
         }
         Ok(self)
     }

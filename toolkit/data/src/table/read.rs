@@ -8,7 +8,7 @@ use super::data::{Data, GAP, Texts};
 use super::fields::Body;
 use super::input::read_text;
 use super::look::{self, Seen};
-use super::options::{CsvOptions, Dialect, MISSING};
+use super::options::{CsvOptions, Dialect};
 use super::parse::{Layout, Parsed, Stop};
 use super::records::{Records, Unclosed};
 use super::{ColumnType, Table, TablePlan, number, quoted};
@@ -34,7 +34,6 @@ impl Table {
         options: &CsvOptions,
     ) -> Result<Self, DataError> {
         let marks = look::marks(text.as_bytes(), options);
-        let missing = options.missing.clone();
         let mut table = Self {
             path: path.to_owned(),
             body: Body::Text { text: String::new(), starts: Vec::new(), lines: None },
@@ -45,7 +44,7 @@ impl Table {
                 assumed: false,
             },
             marks,
-            missing: missing.unwrap_or_else(|| MISSING.map(str::to_owned).to_vec()),
+            missing: options.words_for_gaps(),
             names: Vec::new(),
             columns: Vec::new(),
             plan: TablePlan::of(options),

@@ -1,7 +1,9 @@
 //! From a table in the long format, a line for each position of a series, to a data set.
 
+use std::collections::HashSet;
+
 use super::data::{Data, GAP};
-use super::{Column, ColumnType, Columns, Table, quoted};
+use super::{Column, ColumnType, Columns, Missing, Table, quoted};
 use crate::long::{Lines, Ragged, series_of, wide};
 use crate::recipe::{Origin, absolute};
 use crate::source::Memory;
@@ -117,7 +119,10 @@ impl LongSeries {
         let table = &self.table;
         // Before rows are left out for a gap.
         self.values.iter().try_for_each(|&column| table.constant_fill(column).map(drop))?;
+        let roles = [&[self.id, self.time], targets, &table.plan.marks()[..]].concat();
+        self.refuse_other_drops(&roles)?;
         let rows = table.kept_rows(&[&[self.id, self.time], targets].concat())?;
+        self.refuse_parts(&rows)?;
         for column in [self.id, self.time] {
             table.refuse_gaps_in_series(column, &rows, "write it in every line")?;
         }
@@ -131,6 +136,46 @@ impl LongSeries {
         }
         let first = series.iter().map(|lines| rows[lines.first]).collect();
         Ok(Gathered { rows, series, first })
+    }
+
+    /// Lines are left out for gaps in what says something of a series, and not in other columns.
+    fn refuse_other_drops(&self, roles: &[usize]) -> Result<(), DataError> {
+        let plan = &self.table.plan;
+        let other = (0..self.table.names.len()).find(|&column| {
+            let drops = plan.missing_of(column).fill == Missing::Drop;
+            drops && !plan.ignores(column) && !roles.contains(&column)
+        });
+        let Some(column) = other else { return Ok(()) };
+        let reason = format!(
+            "its lines with a gap are to be left out, and it has no part in the series; leave it \
+             out by .ignore({:?})",
+            self.table.names[column]
+        );
+        Err(self.table.wrong_column(column, reason))
+    }
+
+    /// A series is kept whole or not at all.
+    fn refuse_parts(&self, rows: &[usize]) -> Result<(), DataError> {
+        let table = &self.table;
+        if rows.len() == table.rows() {
+            return Ok(());
+        }
+        let all: Vec<usize> = (0..table.rows()).collect();
+        let ids = self.ids(&all);
+        let kept: HashSet<&str> = rows.iter().map(|&row| ids[row]).collect();
+        let mut is_kept = vec![false; all.len()];
+        rows.iter().for_each(|&row| is_kept[row] = true);
+        let Some(row) = all.into_iter().find(|&row| !is_kept[row] && kept.contains(ids[row]))
+        else {
+            return Ok(());
+        };
+        let reason = format!(
+            "the series {} would lose this {} for a gap, and keep others; fill the gap in the file, \
+             or leave the whole series out",
+            quoted(ids[row]),
+            table.body.unit()
+        );
+        Err(table.wrong(table.line(row), Some(self.id), reason))
     }
 
     /// The ids of these rows, which have no gaps.

@@ -170,6 +170,11 @@ impl FittedWords {
         Some(Self { words, vocabulary })
     }
 
+    /// Whether it is what [`to`](Self::to) can have made.
+    pub(super) fn holds(&self) -> bool {
+        self.words.check().is_ok() && self.vocabulary.len() > FIRST_WORD
+    }
+
     /// How many tokens a row has.
     pub(crate) fn length(&self) -> usize {
         self.words.length

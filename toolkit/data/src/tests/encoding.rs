@@ -388,6 +388,22 @@ fn categories_that_are_looked_up_keep_their_numbers() {
 }
 
 #[test]
+fn an_encoding_that_contradicts_itself_is_not_read() {
+    let words = r#"{"as":"words","words":{"length":0},"vocabulary":["(padding)","(unknown)","a"]}"#;
+    let short = r#"{"as":"words","words":{"length":3},"vocabulary":["(padding)"]}"#;
+    let rare = r#"{"as":"one_hot","categories":["a"],"rare":null,"unknown":"rare"}"#;
+    let good = r#"{"as":"one_hot","categories":["a"],"rare":[],"unknown":"rare"}"#;
+    let read = |kind: &str| {
+        let json = format!(r#"{{"named":true,"columns":[{{"name":"x","kind":{kind}}}]}}"#);
+        serde_json::from_str::<crate::Encoding>(&json).map_err(|error| error.to_string())
+    };
+    for kind in [words, short, rare] {
+        assert!(read(kind).unwrap_err().contains("column \"x\" contradicts itself"), "{kind}");
+    }
+    assert_eq!(read(good).unwrap().width(), 2);
+}
+
+#[test]
 fn numbers_can_be_categories() {
     let data = table("zip,x,y\n10,1,0\n9,2,1\n10,3,1\n");
     assert_eq!(data.column_type(0).unwrap(), ColumnType::Number);

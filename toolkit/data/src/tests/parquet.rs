@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::odd_tables::values;
 use crate::table::Table;
-use crate::{ColumnType, DataError, Dataset, Missing, Part};
+use crate::{ColumnType, CsvOptions, DataError, Dataset, Missing, Part};
 
 fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/fixtures/parquet"))
@@ -140,6 +140,39 @@ fn raw_files_for_a_network_may_be_of_another_format() {
         assert_eq!(rows, 7);
         assert!(error.unwrap_err().contains("row 2, column \"number\": the field is a gap"));
     }
+}
+
+#[test]
+fn words_for_a_gap_are_those_of_the_training_in_whatever_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = write(&folder, "number,kind,y\n0.1,cat,0\n-2.5,dog,1\n3,größe,0\n".as_bytes());
+    let options = CsvOptions::new().missing(["-2.5", "dog"]);
+    let table = Dataset::csv_with(&csv, options).unwrap();
+    let table = table.missing("number", Missing::Constant(7.0)).unwrap();
+    let table = table.missing("kind", Missing::Text("none".to_owned())).unwrap();
+    let data = table.target("y").unwrap();
+    let encoding = data.encoding().unwrap();
+    assert_eq!(encoding.feature_names(), ["number", "kind=cat", "kind=größe", "kind=none"]);
+    let parquet = super::parquet::folder().join("snappy.parquet");
+    let rows = encoding.encode(&data.recipe().table(parquet, encoding).unwrap()).unwrap();
+    let expected = [
+        [0.1, 1.0, 0.0, 0.0],
+        [7.0, 0.0, 0.0, 1.0],
+        [7.0, 0.0, 0.0, 1.0],
+        [3.0, 1.0, 0.0, 0.0],
+        [0.1, 0.0, 0.0, 1.0],
+        [7.0, 0.0, 1.0, 0.0],
+        [1e10, 1.0, 0.0, 0.0],
+    ];
+    assert_eq!(rows, expected.concat());
+    // A Parquet file says what is no value, so that "NA" may be a country.
+    let table = read("snappy.parquet").unwrap().ignore("on").unwrap();
+    let table = table.missing(["number", "kind"], Missing::Drop).unwrap();
+    let data = table.target("count").unwrap();
+    let encoding = data.encoding().unwrap();
+    let csv = write(&folder, "number,kind\n1,NA\n".as_bytes());
+    let error = encoding.encode(&data.recipe().table(csv, encoding).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("\"NA\" is no category"), "{error}");
 }
 
 #[test]

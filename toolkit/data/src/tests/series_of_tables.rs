@@ -250,6 +250,14 @@ fn lines_without_a_target_may_be_left_out() {
     let data = table.series("pump", "when", "p").unwrap().target("state").unwrap();
     assert_eq!(data.len(), 3);
     made_again(&data);
+    // Part of a series is none, and other columns have no say.
+    let file = File::of(&PUMPS.replacen("good", "", 1));
+    let table = file.table().missing("state", Missing::Drop).unwrap();
+    let part = file.error(table.series("pump", "when", "p").unwrap().target("state"));
+    assert!(part.contains("would lose this line for a gap, and keep others"), "{part}");
+    let table = file.table().missing("flow", Missing::Drop).unwrap();
+    let other = file.error(table.series("pump", "when", "p").unwrap().target("state"));
+    assert!(other.contains("column \"flow\"") && other.contains(".ignore(\"flow\")"), "{other}");
 }
 
 #[test]
@@ -324,8 +332,8 @@ fn a_raw_file_is_no_answer_for_series() {
         let error = data.recipe().table(&file.path, encoding).unwrap_err().to_string();
         assert_eq!(
             error,
-            "read a table for the data: they are series, each made of many rows of a table; give \
-             the network its inputs as arrays, [series, channels, length]"
+            "read a table for the data: they came from no table, or from one whose rows are parts of \
+             series"
         );
         assert!(matches!(data.recipe().origin, Origin::Windows { .. } | Origin::Series { .. }));
         // The file is another now.

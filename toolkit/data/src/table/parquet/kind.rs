@@ -182,6 +182,9 @@ fn moment(nanoseconds: i128) -> Option<(Date, Time)> {
 
 /// The number is rounded once, as if it had been written in digits.
 fn decimal(number: i128, scale: i32) -> Value {
+    if scale == 0 {
+        return Value::Whole(number);
+    }
     let text = format!("{number}e{}", -i64::from(scale));
     Value::Number(number::number(&text, b'.').unwrap_or(f64::NAN))
 }

@@ -111,6 +111,10 @@ impl Table {
         let exact: HashMap<_, _> =
             exact.filter_map(|(column, exact)| Some((column, exact?))).collect();
         let rows = data.first().map_or(0, super::Data::len);
+        if names.is_empty() {
+            let reason = "it has no columns but an index; write the data as columns".to_owned();
+            return Err(refuse(None, Wrong::Refused(reason)));
+        }
         if rows == 0 {
             let reason = "it has no rows; it must hold one for each sample".to_owned();
             return Err(refuse(None, Wrong::Refused(reason)));
