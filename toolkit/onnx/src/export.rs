@@ -35,8 +35,8 @@ pub struct ExportOptions {
     /// What the file is checked in.
     pub verifier: Verifier,
     /// Rows like those of training, row-major, whole rows; at most 33 of them are used. May be
-    /// empty, and must be unless the graph takes nothing but one array of floats whose rows have a
-    /// fixed length.
+    /// empty, and must be unless the graph takes nothing but one array whose rows have a fixed
+    /// length; tokens are whole numbers.
     pub samples: Vec<f32>,
     /// Instead of a file, a folder in ONNX's own layout: `model.onnx`; `test_data_set_0/` with 33
     /// rows of input and what the trainer computes for them, as `input_0.pb` and `output_0.pb`; and

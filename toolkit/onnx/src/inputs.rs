@@ -69,11 +69,18 @@ pub(super) fn input_sets(graph: &Graph, samples: &[f32]) -> Result<Vec<InputSet>
                             |reason| Error::NoOnnxForm { layer: "the model".into(), reason };
                         let vocabulary =
                             structure::vocabulary(graph, &input.name).map_err(refused)?;
-                        let known = |&number: &f32| (0.0..vocabulary as f32).contains(&number);
+                        let unknown = |token: &&f32| !(0.0..vocabulary as f32).contains(*token);
+                        if let Some(token) = samples.iter().find(unknown) {
+                            return Err(Error::Setting {
+                                setting: "samples",
+                                value: format!("rows with the token {token}"),
+                                expected: format!("tokens from 0 to {}", vocabulary - 1),
+                            });
+                        }
                         match set {
-                            0 if !samples.is_empty() && samples.iter().all(known) => {
+                            0 if !samples.is_empty() => {
                                 let picked = picked(samples, row).into_iter();
-                                Numbers::I64(picked.map(|number| number as i64).collect())
+                                Numbers::I64(picked.map(|token| token as i64).collect())
                             }
                             _ => Numbers::I64(indices(&mut draws, set, row, vocabulary)),
                         }
@@ -109,8 +116,13 @@ fn check_samples(graph: &Graph, samples: &[f32]) -> Result<f64, Error> {
         return Ok(1.0);
     }
     let width = graph.input_width().max(1);
-    let shape =
-        rows_shape(&graph.inputs, samples.len() / width * width, (samples.len() / width).max(1));
+    // Tokens come as floats, too.
+    let numbers = |input: &Value| match input.element {
+        Element::I64 => Value { element: Element::F32, ..input.clone() },
+        _ => input.clone(),
+    };
+    let inputs: Vec<Value> = graph.inputs.iter().map(numbers).collect();
+    let shape = rows_shape(&inputs, samples.len() / width * width, (samples.len() / width).max(1));
     let whole_rows = samples.len().is_multiple_of(width) && shape.is_ok();
     if let Some(bad) = samples
         .iter()

@@ -168,7 +168,7 @@ fn words_for_a_gap_are_those_of_the_training_in_whatever_format() {
     // A Parquet file says what is no value, so that "NA" may be a country.
     let table = read("snappy.parquet").unwrap().ignore("on").unwrap();
     let table = table.missing(["number", "kind"], Missing::Drop).unwrap();
-    let data = table.target("count").unwrap();
+    let data = table.target_values("count").unwrap();
     let encoding = data.encoding().unwrap();
     let csv = write(&folder, "number,kind\n1,NA\n".as_bytes());
     let error = encoding.encode(&data.recipe().table(csv, encoding).unwrap()).unwrap_err();

@@ -27,14 +27,14 @@ pub(super) fn write(data: &Dataset, folder: &Path, rows_per_shard: usize) -> Res
              that; keep the text or the series",
         );
     };
-    if data.is_of_indices() {
-        return refuse("its rows are indices, and shards hold numbers; keep the source");
-    }
     if data.is_fitted() {
         return refuse(
             "its features are fitted to the rows that are trained on (gaps, categories), and shards \
              would keep what other rows have shown; keep the table",
         );
+    }
+    if data.is_of_indices() {
+        return refuse("its rows are indices, and shards hold numbers; keep the source");
     }
     let folder = absolute(folder);
     // A link that leads nowhere is there, too.
