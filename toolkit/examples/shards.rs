@@ -107,7 +107,8 @@ fn epoch(data: Dataset, prefetch: usize) -> Result<(), Box<dyn Error>> {
     let begun = Instant::now();
     let run = trainer.fit(Epochs(1))?;
     let seconds = begun.elapsed().as_secs_f64();
-    let raw = data.raw(&data.part(Part::Validation)[..256])?;
+    let validation = data.part(Part::Validation);
+    let raw = data.raw(&validation[..validation.len().min(256)])?;
     let bits: Vec<u8> =
         run.predict_on(&raw)?.floats().iter().flat_map(|x| x.to_le_bytes()).collect();
     let memory = most_memory().unwrap_or(0);
