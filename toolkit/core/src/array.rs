@@ -1,5 +1,7 @@
 //! Numbers with a shape: what goes into a network and comes out.
 
+use std::ops::Range;
+
 /// Numbers with a shape, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
@@ -18,10 +20,32 @@ pub enum Numbers {
     I64(Vec<i64>),
 }
 
+/// No floats.
+impl Default for Numbers {
+    fn default() -> Self {
+        Self::F32(Vec::new())
+    }
+}
+
+impl Numbers {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F32(numbers) => numbers.len(),
+            Self::I64(numbers) => numbers.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// No rows of floats.
 impl Default for Array {
     fn default() -> Self {
-        Self { shape: vec![0], numbers: Numbers::F32(Vec::new()) }
+        Self { shape: vec![0], numbers: Numbers::default() }
     }
 }
 
@@ -118,12 +142,19 @@ impl Array {
     /// The first rows of the batch; there must be as many.
     #[must_use]
     pub fn first_rows(&self, rows: usize) -> Self {
+        self.some_rows(0..rows)
+    }
+
+    /// These rows of the batch, which must be there.
+    #[must_use]
+    pub fn some_rows(&self, rows: Range<usize>) -> Self {
         let mut shape = self.shape.clone();
-        shape[0] = rows;
-        let len = shape.iter().product();
+        shape[0] = rows.len();
+        let row: usize = shape[1..].iter().product();
+        let kept = rows.start * row..rows.end * row;
         let numbers = match &self.numbers {
-            Numbers::F32(numbers) => Numbers::F32(numbers[..len].to_vec()),
-            Numbers::I64(numbers) => Numbers::I64(numbers[..len].to_vec()),
+            Numbers::F32(numbers) => Numbers::F32(numbers[kept].to_vec()),
+            Numbers::I64(numbers) => Numbers::I64(numbers[kept].to_vec()),
         };
         Self { shape, numbers }
     }

@@ -73,6 +73,17 @@ impl Targets {
         targets
     }
 
+    /// Appends entries; what is empty takes their kind.
+    pub fn extend(&mut self, more: &Self) {
+        match (&mut *self, more) {
+            (Self::Classes(mine), Self::Classes(more)) => mine.extend_from_slice(more),
+            (Self::Values(mine), Self::Values(more)) => mine.extend_from_slice(more),
+            (mine, more) if mine.is_empty() => *mine = more.clone(),
+            // Whoever appends has targets of one kind.
+            _ => {}
+        }
+    }
+
     /// Replaces the content by the entries of `all` at `rows`, of which each has `per_row`, and
     /// keeps the buffer when the kind is the same.
     pub fn gather(&mut self, all: &Self, rows: &[usize], per_row: usize) {
@@ -130,7 +141,8 @@ impl std::fmt::Display for TargetKind {
     }
 }
 
-fn refill<T: Copy>(mine: &mut Vec<T>, all: &[T], rows: &[usize], per_row: usize) {
+/// Replaces the content of `mine` by the entries of `all` at `rows`, of which each has `per_row`.
+pub fn refill<T: Copy>(mine: &mut Vec<T>, all: &[T], rows: &[usize], per_row: usize) {
     mine.clear();
     if per_row == 1 {
         mine.extend(rows.iter().map(|&row| all[row]));

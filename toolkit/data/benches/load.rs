@@ -105,25 +105,33 @@ fn shards(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn pictures(criterion: &mut Criterion) {
-    let folder = tempfile::tempdir().unwrap();
+/// Small PNG files of two classes.
+fn draw_pictures(folder: &Path) {
     let mut draws = draws("pictures");
     for class in ["apple", "pear"] {
-        std::fs::create_dir(folder.path().join(class)).unwrap();
+        std::fs::create_dir_all(folder.join(class)).unwrap();
         for number in 0..FILES / 2 {
             let shade = draws.below(200) as u32;
             let image = image::RgbImage::from_fn(32, 32, |x, y| {
                 image::Rgb([x * 8, y * 8, shade + draws.below(50) as u32].map(|value| value as u8))
             });
-            image.save(folder.path().join(class).join(format!("{number}.png"))).unwrap();
+            image.save(folder.join(class).join(format!("{number}.png"))).unwrap();
         }
     }
-    let data = Dataset::image_folder(folder.path()).unwrap().open().unwrap();
+}
+
+fn pictures(criterion: &mut Criterion) {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path().join("pictures");
     let mut group = criterion.benchmark_group("decode");
     group.sample_size(10).throughput(Throughput::Elements(FILES as u64));
     for threads in [1, 2] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         group.bench_function(format!("PNG, {threads} threads"), |bencher| {
+            if !folder.exists() {
+                draw_pictures(&folder);
+            }
+            let data = Dataset::image_folder(&folder).unwrap().open().unwrap();
             let mut loader = Loader::new(&data, Part::Train, BATCH, None);
             bencher.iter(|| pool.install(|| epoch(&mut loader, 0)));
         });
@@ -134,14 +142,14 @@ fn pictures(criterion: &mut Criterion) {
 /// `Dataset::check` of a million rows, two of whose features make the class.
 fn check(criterion: &mut Criterion) {
     let (rows, width) = (1_000_000, 64);
-    let mut draws = draws("check");
-    let features: Vec<f32> = (0..rows * width).map(|_| draws.unit() as f32).collect();
-    let labels = features.chunks(width).map(|row| u32::from(row[0] + row[1] > 1.0)).collect();
-    let data = Dataset::from_rows("much", width, features, Targets::Classes(labels)).unwrap();
-    let data = data.split(Split::stratified(0.8, 0.1, 0.1), Seed(1)).unwrap();
     let mut group = criterion.benchmark_group("check");
     group.sample_size(10).throughput(Throughput::Elements(rows as u64));
     group.bench_function("a million rows of 64", |bencher| {
+        let mut draws = draws("check");
+        let features: Vec<f32> = (0..rows * width).map(|_| draws.unit() as f32).collect();
+        let labels = features.chunks(width).map(|row| u32::from(row[0] + row[1] > 1.0)).collect();
+        let data = Dataset::from_rows("much", width, features, Targets::Classes(labels)).unwrap();
+        let data = data.split(Split::stratified(0.8, 0.1, 0.1), Seed(1)).unwrap();
         bencher.iter(|| {
             let report = data.check();
             assert!(report.is_ok(), "{report}");

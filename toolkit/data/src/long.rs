@@ -1,6 +1,7 @@
 //! Series in the long format, a line for each position, as rows.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use super::{Array, DataError};
 
@@ -41,13 +42,15 @@ impl Wide {
                 values.len()
             ));
         }
-        let series = match series_of(ids, times) {
+        let ids: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
+        let series = match series_of(&ids, times) {
             Ok(series) => series,
-            Err(ragged) => return refuse(ragged.counted_from_0(ids, times)),
+            Err(ragged) => return refuse(ragged.counted_from_0(&ids, times)),
         };
+        let (shape, numbers) = wide(&series, values);
         Ok(Self {
-            ids: series.iter().map(|lines| ids[lines.first].as_ref().to_owned()).collect(),
-            values: wide(&series, values),
+            ids: series.iter().map(|lines| ids[lines.first].to_owned()).collect(),
+            values: Array::f32(shape, numbers),
             first_lines: series.iter().map(|lines| lines.first).collect(),
         })
     }
@@ -78,7 +81,7 @@ pub(crate) enum Ragged {
 }
 
 impl Ragged {
-    fn counted_from_0(self, ids: &[impl AsRef<str>], times: &[f64]) -> String {
+    fn counted_from_0(self, ids: &[&str], times: &[f64]) -> String {
         match self {
             Self::Time(line) => {
                 format!("the time of line {line} is {}; it must be finite", times[line])
@@ -86,14 +89,12 @@ impl Ragged {
             Self::Twice(one, two) => format!(
                 "the lines {one} and {two} (counted from 0) of the series {:?} have the same time, \
                  {}",
-                ids[one].as_ref(),
-                times[one]
+                ids[one], times[one]
             ),
             Self::Length { other: (other, lines), all: (first, length) } => format!(
                 "the series {:?} has {lines} lines, and {:?} has {length}; all must have as many, \
                  so cut or fill them",
-                ids[other].as_ref(),
-                ids[first].as_ref()
+                ids[other], ids[first]
             ),
         }
     }
@@ -101,14 +102,17 @@ impl Ragged {
 
 /// Gathers lines by their id; series are in the order of their first lines. There must be as many
 /// times as ids.
-pub(crate) fn series_of(ids: &[impl AsRef<str>], times: &[f64]) -> Result<Vec<Lines>, Ragged> {
+pub(crate) fn series_of<I: Copy + Eq + Hash>(
+    ids: &[I],
+    times: &[f64],
+) -> Result<Vec<Lines>, Ragged> {
     let mut places = HashMap::new();
     let mut series: Vec<Lines> = Vec::new();
-    for (line, (id, time)) in ids.iter().zip(times).enumerate() {
+    for (line, (&id, time)) in ids.iter().zip(times).enumerate() {
         if !time.is_finite() {
             return Err(Ragged::Time(line));
         }
-        let place = *places.entry(id.as_ref()).or_insert(series.len());
+        let place = *places.entry(id).or_insert(series.len());
         match series.get_mut(place) {
             Some(known) => known.in_time.push(line),
             None => series.push(Lines { first: line, in_time: vec![line] }),
@@ -128,8 +132,8 @@ pub(crate) fn series_of(ids: &[impl AsRef<str>], times: &[f64]) -> Result<Vec<Li
     Ok(series)
 }
 
-/// `[series, channels, length]` of `values`, lines × channels.
-pub(crate) fn wide(series: &[Lines], values: &[f32]) -> Array {
+/// The shape `[series, channels, length]` and the numbers of `values`, lines × channels.
+pub(crate) fn wide(series: &[Lines], values: &[f32]) -> ([usize; 3], Vec<f32>) {
     let length = series.first().map_or(0, |lines| lines.in_time.len());
     let channels = values.len() / (series.len() * length).max(1);
     let mut numbers = Vec::with_capacity(values.len());
@@ -138,7 +142,7 @@ pub(crate) fn wide(series: &[Lines], values: &[f32]) -> Array {
             numbers.extend(in_time.iter().map(|line| values[line * channels + channel]));
         }
     }
-    Array::f32([series.len(), channels, length], numbers)
+    ([series.len(), channels, length], numbers)
 }
 
 #[cfg(test)]

@@ -72,13 +72,7 @@ impl Normalize {
     pub(super) fn fit(self, data: &Dataset, train: &[usize]) -> Result<Normalization, DataError> {
         let width = data.width();
         let mut fitted = match self {
-            // Their numbers say which, not how much.
-            Self::Standard | Self::MinMax | Self::Robust | Self::PerChannel
-                if data.is_of_indices() =>
-            {
-                Normalization { offset: vec![0.0; width], scale: vec![1.0; width] }
-            }
-            Self::None => Normalization { offset: vec![0.0; width], scale: vec![1.0; width] },
+            Self::None => Normalization::identity(width),
             Self::DivideBy(divisor) => {
                 let scale = 1.0 / divisor;
                 if !scale.is_finite() || scale == 0.0 {
@@ -93,6 +87,8 @@ impl Normalize {
                 }
                 Normalization { offset: vec![0.0; width], scale: vec![scale; width] }
             }
+            // Their numbers say which, not how much.
+            _ if data.is_of_indices() => Normalization::identity(width),
             Self::Standard => standard(data, train, 1)?,
             Self::MinMax => min_max(data, train)?,
             Self::Robust => robust(data, train, SORTED_AT_ONCE)?,
@@ -151,6 +147,11 @@ pub struct Normalization {
 }
 
 impl Normalization {
+    /// That of so many features which changes nothing.
+    pub(super) fn identity(width: usize) -> Self {
+        Self { offset: vec![0.0; width], scale: vec![1.0; width] }
+    }
+
     /// Whether it changes nothing.
     pub fn is_identity(&self) -> bool {
         self.offset.iter().all(|&x| x == 0.0) && self.scale.iter().all(|&x| x == 1.0)

@@ -1,6 +1,6 @@
 //! Several arrays in one file, as NumPy saves them: a zip archive with a file for each.
 
-use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 use std::io::{Cursor, Error as IoError, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -11,12 +11,13 @@ use zip::ZipArchive;
 use super::table::read_bytes;
 use super::{DataError, Dataset, npy};
 
-/// Arrays by name, as `numpy.savez` and `numpy.savez_compressed` save them.
-#[derive(Debug)]
+/// Arrays by name, as `numpy.savez` and `numpy.savez_compressed` save them. Each is unpacked when it
+/// is taken.
 pub struct NamedArrays {
     path: PathBuf,
-    /// What cannot be read is told of when it is asked for.
-    arrays: BTreeMap<String, Result<Array, String>>,
+    archive: ZipArchive<Cursor<Vec<u8>>>,
+    /// Of those that were not taken, sorted.
+    names: Vec<String>,
 }
 
 impl Dataset {
@@ -32,57 +33,72 @@ impl Dataset {
     /// ```
     ///
     /// # Errors
-    /// The file cannot be read, is no zip archive, or is damaged.
+    /// The file cannot be read, is no zip archive, or is damaged as a whole.
     pub fn npz(path: impl AsRef<Path>) -> Result<NamedArrays, DataError> {
         let path = path.as_ref();
         let bytes = read_bytes(path, "NumPy archive")?;
-        let arrays = arrays(&bytes).map_err(|reason| DataError::Read {
+        let refuse = |reason| DataError::Read {
             path: path.to_owned(),
             source: IoError::new(ErrorKind::InvalidData, reason),
-        })?;
-        Ok(NamedArrays { path: path.to_owned(), arrays })
+        };
+        if !bytes.starts_with(b"PK") {
+            let reason = "it is no archive of arrays; write it by numpy.savez".to_owned();
+            return Err(refuse(reason));
+        }
+        let archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| refuse(damaged(&e)))?;
+        let names = archive.file_names().map(|name| name.strip_suffix(NPY).unwrap_or(name));
+        let mut names: Vec<String> = names.map(str::to_owned).collect();
+        names.sort_unstable();
+        Ok(NamedArrays { path: path.to_owned(), archive, names })
     }
 }
 
-fn arrays(bytes: &[u8]) -> Result<BTreeMap<String, Result<Array, String>>, String> {
-    if !bytes.starts_with(b"PK") {
-        return Err("it is no archive of arrays; write it by numpy.savez".to_owned());
-    }
-    let damaged = |why: String| format!("it is damaged ({why}); fetch the file again");
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| damaged(e.to_string()))?;
-    let mut arrays = BTreeMap::new();
-    for at in 0..archive.len() {
-        let mut file = archive.by_index(at).map_err(|e| damaged(e.to_string()))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(|e| damaged(e.to_string()))?;
-        let name = file.name();
-        let name = name.strip_suffix(".npy").unwrap_or(name).to_owned();
-        arrays.insert(name, npy::parse(&bytes));
-    }
-    Ok(arrays)
+/// What stands behind an array's name.
+const NPY: &str = ".npy";
+
+fn damaged(why: &dyn Display) -> String {
+    format!("it is damaged ({why}); fetch the file again")
 }
 
 impl NamedArrays {
     /// The arrays' names, sorted. Arrays without a name are "arr_0", "arr_1", … to NumPy.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.arrays.keys().map(String::as_str)
+        self.names.iter().map(String::as_str)
     }
 
     /// An array, which is then no longer here.
     ///
     /// # Errors
-    /// There is no such array (the message has the nearest name), or it is none of numbers.
+    /// There is no such array (the message has the nearest name), or it is damaged or none of
+    /// numbers.
     pub fn take(&mut self, name: &str) -> Result<Array, DataError> {
-        let found = self.arrays.remove(name).unwrap_or_else(|| {
-            Err(match nearest(name, self.names()) {
-                Some(nearest) => format!("there is no such array; the nearest is {nearest:?}"),
-                None => "there is no such array, nor another".to_owned(),
-            })
-        });
-        found.map_err(|reason| DataError::File {
+        self.unpack(name).map_err(|reason| DataError::File {
             path: self.path.clone(),
             place: format!("array {name:?}"),
             reason,
         })
+    }
+
+    fn unpack(&mut self, name: &str) -> Result<Array, String> {
+        let Some(at) = self.names.iter().position(|known| known == name) else {
+            return Err(match nearest(name, self.names()) {
+                Some(nearest) => format!("there is no such array; the nearest is {nearest:?}"),
+                None => "there is no such array, nor another".to_owned(),
+            });
+        };
+        self.names.remove(at);
+        let file = format!("{name}{NPY}");
+        let file = if self.archive.index_for_name(&file).is_some() { &file } else { name };
+        let mut bytes = Vec::new();
+        let mut file = self.archive.by_name(file).map_err(|e| damaged(&e))?;
+        file.read_to_end(&mut bytes).map_err(|e| damaged(&e))?;
+        npy::parse(&bytes)
+    }
+}
+
+/// Without the numbers.
+impl fmt::Debug for NamedArrays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NamedArrays").field("path", &self.path).field("names", &self.names).finish()
     }
 }

@@ -22,7 +22,7 @@ impl Text {
         Ok(Self {
             path: Some(absolute(path)),
             source: path.display().to_string(),
-            text: read_text(path)?,
+            text: read_text(path, "text file")?,
         })
     }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::source::{Series, Windows};
 use super::{Array, DataError, Dataset, Numbers, Origin};
+use crate::table::first_repeat;
 
 /// How a series is cut into windows for forecasting.
 ///
@@ -138,11 +139,10 @@ impl Series {
                 expected: format!("less than {channels}, the number of channels"),
             });
         }
-        let mut targets = options.targets.iter().enumerate();
-        if let Some((_, channel)) = targets.find(|(at, c)| options.targets[..*at].contains(c)) {
+        if let Some((_, again)) = first_repeat(&options.targets) {
             return Err(DataError::Setting {
                 setting: "channel to predict",
-                value: channel.to_string(),
+                value: options.targets[again].to_string(),
                 expected: "named once; it is there twice".to_owned(),
             });
         }

@@ -1,7 +1,7 @@
 //! How far a metric would differ on other rows.
 
 use serde::{Deserialize, Serialize};
-use trainbook_core::batch::Targets;
+use trainbook_core::batch::{Targets, refill};
 use trainbook_core::quantile::quantile;
 use trainbook_core::random::{Seed, Stream};
 
@@ -119,16 +119,10 @@ impl Bootstrap {
                 let first = draws.below(units as u64) as usize * self.together;
                 drawn.rows.extend(first..first + self.together);
             }
-            drawn.outputs.clear();
-            for &row in &drawn.rows {
-                drawn.outputs.extend_from_slice(&outputs[row * width..(row + 1) * width]);
-            }
+            refill(&mut drawn.outputs, outputs, &drawn.rows, width);
             drawn.targets.gather(targets, &drawn.rows, per_row);
             if let Some(weights) = weights {
-                drawn.weights.clear();
-                for &row in &drawn.rows {
-                    drawn.weights.extend_from_slice(&weights[row * per_row..(row + 1) * per_row]);
-                }
+                refill(&mut drawn.weights, weights, &drawn.rows, per_row);
             }
             let mut tally = measure.begin(width);
             tally.add(&drawn.outputs, &drawn.targets, weights.map(|_| &drawn.weights[..]));

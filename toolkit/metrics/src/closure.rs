@@ -43,12 +43,12 @@ where
     }
 
     fn begin(&self, _: usize) -> Box<dyn Tally> {
-        let targets = match self.takes {
-            TargetKind::Classes => Targets::Classes(Vec::new()),
-            TargetKind::Values => Targets::Values(Vec::new()),
-        };
-        let measure = self.measure.clone();
-        Box::new(Everything { measure, outputs: Vec::new(), targets, weighted: false })
+        Box::new(Everything {
+            measure: self.measure.clone(),
+            outputs: Vec::new(),
+            targets: Targets::default(),
+            weighted: false,
+        })
     }
 }
 
@@ -63,11 +63,7 @@ struct Everything<F> {
 
 impl<F: Fn(&[f32], &Targets) -> f64> Tally for Everything<F> {
     fn add(&mut self, outputs: &[f32], targets: &Targets, weights: Option<&[f32]>) {
-        match (&mut self.targets, targets) {
-            (Targets::Classes(mine), Targets::Classes(more)) => mine.extend_from_slice(more),
-            (Targets::Values(mine), Targets::Values(more)) => mine.extend_from_slice(more),
-            _ => return,
-        }
+        self.targets.extend(targets);
         self.outputs.extend_from_slice(outputs);
         self.weighted |= weights.is_some();
     }

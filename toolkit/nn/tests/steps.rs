@@ -169,11 +169,7 @@ fn a_weight_is_how_often_a_row_is_there() {
             for &row in list {
                 input.extend_from_slice(each[row].input.floats());
                 batch.samples.push(row);
-                match (&mut batch.targets, &each[row].targets) {
-                    (Targets::Classes(all), Targets::Classes(more)) => all.extend(more),
-                    (Targets::Values(all), Targets::Values(more)) => all.extend(more),
-                    _ => panic!("targets of one kind"),
-                }
+                batch.targets.extend(&each[row].targets);
             }
             batch.input = Array::f32([list.len(), FEATURES], input);
             batch

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::array::Numbers;
 use super::compare::compare;
 use super::comparison::Comparison;
 use super::decode::{self, Opened};
@@ -94,7 +95,7 @@ pub fn check(path: impl AsRef<Path>, verifier: &Verifier) -> Result<CheckReport,
     let (engines, checked_in) = verifier.engines()?;
     let subject =
         Subject { graph: &graph, bytes: &bytes, path: &model, engines: &engines, refuse: &refuse };
-    let comparison = compare(subject, None, &[])?;
+    let comparison = compare(subject, None, &Numbers::default())?;
     let mut golden = Vec::new();
     if let Some(engine) = engines.first() {
         let loaded = (engine.load(&model, &bytes)?, engine.patience());

@@ -1,7 +1,7 @@
 //! The comparison behind export and check: trainer, engines and the f64 evaluation, on batches ×
 //! engines × inputs.
 
-use super::array::{Array, Wire};
+use super::array::{Array, Numbers, Wire};
 use super::comparison::{Comparison, SecondOpinion};
 use super::engine::{Engine, Loaded};
 use super::forward::Forward;
@@ -21,7 +21,7 @@ use crate::Error;
 pub(super) fn compare(
     subject: Subject<'_>,
     forward: Option<&Forward<'_>>,
-    samples: &[f32],
+    samples: &Numbers,
 ) -> Result<Comparison, Error> {
     let Subject { graph, refuse, .. } = subject;
     let mut tally = Tally {

@@ -34,10 +34,10 @@ pub struct ExportOptions {
     pub metadata: BTreeMap<String, String>,
     /// What the file is checked in.
     pub verifier: Verifier,
-    /// Rows like those of training, row-major, whole rows; at most 33 of them are used. May be
-    /// empty, and must be unless the graph takes nothing but one array whose rows have a fixed
-    /// length; tokens are whole numbers.
-    pub samples: Vec<f32>,
+    /// Rows like those of training, row-major, whole rows of the kind of numbers that the graph
+    /// takes; at most 33 of them are used. May be empty, and must be unless the graph takes nothing
+    /// but one array whose rows have a fixed length.
+    pub samples: Numbers,
     /// Instead of a file, a folder in ONNX's own layout: `model.onnx`; `test_data_set_0/` with 33
     /// rows of input and what the trainer computes for them, as `input_0.pb` and `output_0.pb`; and
     /// `SHA256SUMS`.
@@ -179,7 +179,7 @@ struct Job<'a> {
     graph: &'a Graph,
     forward: &'a Forward<'a>,
     engines: &'a [Engine],
-    samples: &'a [f32],
+    samples: &'a Numbers,
 }
 
 impl Job<'_> {

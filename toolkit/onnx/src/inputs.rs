@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::array::{Array, Numbers};
-use super::graph::{Graph, rows_shape};
+use super::graph::Graph;
 use super::structure;
 use super::value::{BATCH, Dim, Element, MEMORY, SEQUENCE, Value};
 use crate::Error;
@@ -29,9 +29,9 @@ pub(super) struct InputSet {
 /// constant rows.
 ///
 /// # Errors
-/// [`Error::Setting`] if `samples` is neither empty nor whole finite rows of the graph's only
-/// input.
-pub(super) fn input_sets(graph: &Graph, samples: &[f32]) -> Result<Vec<InputSet>, Error> {
+/// [`Error::Setting`] if `samples` is neither empty nor whole rows, finite or in the vocabulary, of
+/// the graph's only input.
+pub(super) fn input_sets(graph: &Graph, samples: &Numbers) -> Result<Vec<InputSet>, Error> {
     let scale = check_samples(graph, samples)?;
     let free = graph
         .inputs
@@ -58,32 +58,18 @@ pub(super) fn input_sets(graph: &Graph, samples: &[f32]) -> Result<Vec<InputSet>
                 let shape = concrete(input, &[(SEQUENCE, sequence), (MEMORY, memory)].into());
                 let row = shape[1..].iter().product();
                 let mut draws = stream.at(epoch as u64, key);
-                let numbers = match input.element {
-                    Element::F32 if set == 0 && !samples.is_empty() => {
-                        Numbers::F32(picked(samples, row))
+                let numbers = match (samples, input.element) {
+                    (Numbers::F32(all), Element::F32) if set == 0 && !all.is_empty() => {
+                        Numbers::F32(picked(all, row))
                     }
-                    Element::F32 => Numbers::F32(floats(&mut draws, set, row, scale)),
+                    (Numbers::I64(all), Element::I64) if set == 0 && !all.is_empty() => {
+                        Numbers::I64(picked(all, row))
+                    }
+                    (_, Element::F32) => Numbers::F32(floats(&mut draws, set, row, scale)),
                     // No graph takes bool.
-                    Element::I64 | Element::Bool => {
-                        let refused =
-                            |reason| Error::NoOnnxForm { layer: "the model".into(), reason };
-                        let vocabulary =
-                            structure::vocabulary(graph, &input.name).map_err(refused)?;
-                        let unknown = |token: &&f32| !(0.0..vocabulary as f32).contains(*token);
-                        if let Some(token) = samples.iter().find(unknown) {
-                            return Err(Error::Setting {
-                                setting: "samples",
-                                value: format!("rows with the token {token}"),
-                                expected: format!("tokens from 0 to {}", vocabulary - 1),
-                            });
-                        }
-                        match set {
-                            0 if !samples.is_empty() => {
-                                let picked = picked(samples, row).into_iter();
-                                Numbers::I64(picked.map(|token| token as i64).collect())
-                            }
-                            _ => Numbers::I64(indices(&mut draws, set, row, vocabulary)),
-                        }
+                    (_, Element::I64 | Element::Bool) => {
+                        let vocabulary = vocabulary(graph, input)?;
+                        Numbers::I64(indices(&mut draws, set, row, vocabulary))
                     }
                 };
                 arrays.push(Array { shape, numbers });
@@ -98,7 +84,7 @@ pub(super) fn input_sets(graph: &Graph, samples: &[f32]) -> Result<Vec<InputSet>
 ///
 /// # Errors
 /// As [`input_sets`].
-pub(super) fn usual_inputs(graph: &Graph, samples: &[f32]) -> Result<Vec<Array>, Error> {
+pub(super) fn usual_inputs(graph: &Graph, samples: &Numbers) -> Result<Vec<Array>, Error> {
     Ok(input_sets(graph, samples)?.into_iter().next().map(|set| set.arrays).unwrap_or_default())
 }
 
@@ -110,42 +96,60 @@ fn concrete(input: &Value, lengths: &BTreeMap<&str, usize>) -> Vec<usize> {
     input.shape.iter().map(size).collect()
 }
 
+/// The integers that an input may hold are 0 to this, without it.
+fn vocabulary(graph: &Graph, input: &Value) -> Result<usize, Error> {
+    structure::vocabulary(graph, &input.name)
+        .map_err(|reason| Error::NoOnnxForm { layer: "the model".into(), reason })
+}
+
 /// The size of the largest sample, or 1.
-fn check_samples(graph: &Graph, samples: &[f32]) -> Result<f64, Error> {
+fn check_samples(graph: &Graph, samples: &Numbers) -> Result<f64, Error> {
     if samples.is_empty() {
         return Ok(1.0);
     }
-    let width = graph.input_width().max(1);
-    // Tokens come as floats, too.
-    let numbers = |input: &Value| match input.element {
-        Element::I64 => Value { element: Element::F32, ..input.clone() },
-        _ => input.clone(),
+    let wrong = |value, expected| Err(Error::Setting { setting: "samples", value, expected });
+    let element = match samples {
+        Numbers::F32(_) => Element::F32,
+        Numbers::I64(_) => Element::I64,
     };
-    let inputs: Vec<Value> = graph.inputs.iter().map(numbers).collect();
-    let shape = rows_shape(&inputs, samples.len() / width * width, (samples.len() / width).max(1));
-    let whole_rows = samples.len().is_multiple_of(width) && shape.is_ok();
-    if let Some(bad) = samples
-        .iter()
-        .find(|number| !number.is_finite())
-        .or(samples.first().filter(|_| !whole_rows))
-    {
-        let value = if whole_rows {
-            format!("rows with {bad}")
-        } else {
-            format!("{} numbers", samples.len())
-        };
-        let expected = match shape {
-            Ok(_) => format!("finite rows of {width} features"),
-            Err(_) => format!("empty, because the model takes {}", graph.signature()),
-        };
-        return Err(Error::Setting { setting: "samples", value, expected });
+    let taken = match graph.inputs.as_slice() {
+        [input] if input.element == element => input.row_len().map(|width| (input, width)),
+        _ => None,
+    };
+    let count = format!("{} numbers", samples.len());
+    let Some((input, width)) = taken else {
+        return wrong(count, format!("empty, because the model takes {}", graph.signature()));
+    };
+    if !samples.len().is_multiple_of(width.max(1)) {
+        return wrong(count, format!("finite rows of {width} features"));
     }
-    let largest = samples.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
-    Ok(if largest > 0.0 { f64::from(largest) } else { 1.0 })
+    match samples {
+        Numbers::F32(samples) => {
+            if let Some(bad) = samples.iter().find(|number| !number.is_finite()) {
+                return wrong(
+                    format!("rows with {bad}"),
+                    format!("finite rows of {width} features"),
+                );
+            }
+            let largest = samples.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
+            Ok(if largest > 0.0 { f64::from(largest) } else { 1.0 })
+        }
+        Numbers::I64(samples) => {
+            let vocabulary = vocabulary(graph, input)?;
+            let known = |&token: &i64| usize::try_from(token).is_ok_and(|at| at < vocabulary);
+            match samples.iter().find(|token| !known(token)) {
+                Some(token) => wrong(
+                    format!("rows with the token {token}"),
+                    format!("tokens from 0 to {}", vocabulary - 1),
+                ),
+                None => Ok(1.0),
+            }
+        }
+    }
 }
 
 /// Spread over all rows, and over again if there are fewer than 33.
-fn picked(samples: &[f32], width: usize) -> Vec<f32> {
+fn picked<T: Copy>(samples: &[T], width: usize) -> Vec<T> {
     let count = samples.len() / width;
     let picked =
         (0..MOST_ROWS).map(|i| if count > MOST_ROWS { i * count / MOST_ROWS } else { i % count });

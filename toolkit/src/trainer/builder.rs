@@ -1,5 +1,7 @@
 //! Putting a trainer together.
 
+mod requirements;
+
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -24,31 +26,31 @@ use crate::task::{Device, Loss, Recipe};
 /// A trainer being put together. Every setting has a default; the last call is
 /// [`build`](Self::build).
 pub struct TrainerBuilder {
-    pub(super) data: Dataset,
-    pub(super) network: Network,
-    pub(super) loss: Loss,
-    pub(super) metrics: Metrics,
-    pub(super) optimizer: Optimizer,
-    pub(super) learning_rate: Option<f64>,
-    pub(super) groups: Vec<ParameterGroup>,
-    pub(super) feed: Feed,
-    pub(super) accumulate: usize,
-    pub(super) device: Device,
-    pub(super) init: Init,
-    pub(super) stack: Stack,
-    pub(super) params: BTreeMap<Name, Value>,
-    pub(super) store: Option<Store>,
-    pub(super) name: Option<String>,
-    pub(super) tags: BTreeMap<Name, String>,
-    pub(super) quiet: bool,
+    data: Dataset,
+    network: Network,
+    loss: Loss,
+    metrics: Metrics,
+    optimizer: Optimizer,
+    learning_rate: Option<f64>,
+    groups: Vec<ParameterGroup>,
+    feed: Feed,
+    accumulate: usize,
+    device: Device,
+    init: Init,
+    stack: Stack,
+    params: BTreeMap<Name, Value>,
+    store: Option<Store>,
+    name: Option<String>,
+    tags: BTreeMap<Name, String>,
+    quiet: bool,
     /// That of the run that this trainer repeats.
-    pub(super) recorded_seed: Option<u64>,
+    recorded_seed: Option<u64>,
     /// Callbacks of that run which only its program can make.
-    pub(super) missing: Vec<String>,
+    missing: Vec<String>,
 }
 
 /// What is measured beside the loss.
-pub(super) enum Metrics {
+enum Metrics {
     /// What is usual for the loss, and these.
     And(Vec<Metric>),
     /// These alone, as a run has recorded them.

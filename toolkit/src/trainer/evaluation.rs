@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use serde::Serialize;
 use trainbook_store::Metric as Logged;
 
+use super::feed::counting;
 use crate::Error;
 use crate::data::Numbers;
-use crate::data::{Batch, Batches, DataError, Dataset, Loader, Part, Targets};
+use crate::data::{Batch, Batches, Dataset, Loader, Part, Targets};
 use crate::metric::{Metric, Tally};
 use crate::nn::HostTensor;
 use crate::task::{Loss, Model};
@@ -44,23 +45,16 @@ impl Evaluation {
         part: Part,
         mut also: impl FnMut(&Judged<'_>),
     ) -> Result<Self, Error> {
-        let rows = data.counting(part).len();
-        if rows == 0 {
-            let reason = match data.part(part).is_empty() {
-                true => format!("the {part} part is empty"),
-                false => format!("no row of the {part} part has a weight above 0"),
-            };
-            return Err(DataError::Refused { action: "evaluate on", reason }.into());
-        }
+        let rows = counting(data, part, "evaluate on")?;
         let width = model.output_shape().last().copied().unwrap_or(1);
         let mut tallies: Vec<Box<dyn Tally>> =
             metrics.iter().map(|metric| metric.measure().begin(width)).collect();
         let mut judged = 0;
         let mean = judge(model, loss, data, part, |batch| {
             judged += batch.targets.len();
-            tallies
-                .iter_mut()
-                .for_each(|tally| tally.add(batch.outputs, batch.targets, batch.weights()));
+            tallies.iter_mut().for_each(|tally| {
+                tally.add(batch.outputs, batch.targets, batch.weights.as_deref())
+            });
             also(&batch);
         })?;
         let metrics = metrics.iter().zip(&tallies);
@@ -112,27 +106,10 @@ fn find(metrics: &[Logged], name: &str) -> Option<f64> {
 pub(super) struct Judged<'a> {
     pub outputs: &'a [f32],
     pub targets: &'a Targets,
-    /// How much each target counts; empty where all count alike.
-    weights: Vec<f32>,
-    samples: &'a [usize],
-    per_row: usize,
-    /// Which entries are left; `None` is all.
-    kept: Option<Vec<usize>>,
-}
-
-impl Judged<'_> {
     /// How much each target counts; `None` where all count alike.
-    pub fn weights(&self) -> Option<&[f32]> {
-        (!self.weights.is_empty()).then_some(&self.weights)
-    }
-
+    pub weights: Option<Vec<f32>>,
     /// For each target the row in the data set, and its place among those of the row.
-    pub fn places(&self) -> impl Iterator<Item = (usize, usize)> {
-        (0..self.targets.len()).map(|at| {
-            let at = self.kept.as_ref().map_or(at, |kept| kept[at]);
-            (self.samples[at / self.per_row], at % self.per_row)
-        })
-    }
+    pub places: Vec<(usize, usize)>,
 }
 
 /// Hands over what is judged of each batch of a part, in the order of the rows; gives the mean loss,
@@ -173,26 +150,26 @@ fn judge(
         if let Some(scaling) = data.target_scaling() {
             // Metrics are in the unit of the targets, the loss is in what it is trained on.
             scaling.invert(outputs.to_mut());
-            match data.targets() {
+            if let Some(all) = data.targets() {
                 // As they stand in the source, without a rounding there and back.
-                Some(all) => {
-                    targets.to_mut().gather(all, &batch.samples, data.targets_per_row());
-                }
-                None => {
-                    if let Targets::Values(values) = targets.to_mut() {
-                        scaling.invert(values);
-                    }
-                }
+                let mut own = Targets::default();
+                own.gather(all, &batch.samples, data.targets_per_row());
+                targets = Cow::Owned(own);
+            } else if let Targets::Values(values) = targets.to_mut() {
+                // Of a source of one's own that does not hold them.
+                scaling.invert(values);
             }
         }
         let per_row = (batch.targets.len() / batch.len().max(1)).max(1);
-        let weights = match (&batch.weights, &kept) {
-            (None, _) => Vec::new(),
-            (Some(weights), Some(kept)) => kept.iter().map(|at| weights[at / per_row]).collect(),
-            (Some(weights), None) => (0..targets.len()).map(|at| weights[at / per_row]).collect(),
-        };
-        let (outputs, targets, samples) = (&outputs[..], &*targets, &batch.samples[..]);
-        each(Judged { outputs, targets, weights, samples, per_row, kept });
+        let entry = |at: usize| kept.as_ref().map_or(at, |kept| kept[at]);
+        let entries = (0..targets.len()).map(entry);
+        let weights = batch.weights.as_ref();
+        each(Judged {
+            outputs: &outputs,
+            targets: &targets,
+            weights: weights.map(|all| entries.clone().map(|at| all[at / per_row]).collect()),
+            places: entries.map(|at| (batch.samples[at / per_row], at % per_row)).collect(),
+        });
     }
     Ok(sum / weight)
 }

@@ -143,16 +143,14 @@ impl Run {
         }
         let graph = self.graph_of(&export)?;
         let train = self.data.part(Part::Train);
-        let samples = match self.data.raw(&train[..train.len().min(33)])?.numbers {
-            Numbers::F32(numbers) => numbers,
-            Numbers::I64(tokens) => tokens.into_iter().map(|token| token as f32).collect(),
-        };
+        let samples = self.data.raw(&train[..train.len().min(33)])?.numbers;
         let options = ExportOptions {
             metadata: self.metadata(&export, &graph)?,
-            samples: if export.normalized_input {
-                normalized(&self.data, samples)
-            } else {
-                samples
+            samples: match samples {
+                Numbers::F32(numbers) if export.normalized_input => {
+                    Numbers::F32(normalized(&self.data, numbers))
+                }
+                samples => samples,
             },
             verifier: export.verifier,
             folder: export.folder,

@@ -114,15 +114,10 @@ impl Feed {
                 expected: "at least 1".to_owned(),
             });
         }
-        let rows = data.counting(Part::Train).len();
         let refuse = |reason| Err(DataError::Refused { action: "train on", reason }.into());
-        for part in [Part::Train, Part::Validation] {
-            if data.counting(part).is_empty() && !data.part(part).is_empty() {
-                return refuse(format!("no row of the {part} part has a weight above 0"));
-            }
-        }
-        if rows == 0 {
-            return refuse("the training part is empty".to_owned());
+        let rows = counting(data, Part::Train, "train on")?;
+        if !data.part(Part::Validation).is_empty() {
+            counting(data, Part::Validation, "train on")?;
         }
         if let Some(mix) = self.mix {
             mix.check(data.shape(), data.is_of_indices())?;
@@ -156,4 +151,18 @@ impl Feed {
         }
         Ok(())
     }
+}
+
+/// How many rows of a part count; at least one.
+pub(super) fn counting(
+    data: &Dataset,
+    part: Part,
+    action: &'static str,
+) -> Result<usize, DataError> {
+    let reason = match data.counting(part).len() {
+        0 if data.part(part).is_empty() => format!("the {part} part is empty"),
+        0 => format!("no row of the {part} part has a weight above 0"),
+        rows => return Ok(rows),
+    };
+    Err(DataError::Refused { action, reason })
 }

@@ -15,7 +15,6 @@ mod predict;
 mod rebuild;
 mod record;
 mod report;
-mod requirements;
 mod run;
 mod writing;
 

@@ -70,7 +70,7 @@ impl Run {
         let evaluation = self.evaluate_with(part, |judged| all.add(judged))?;
         let width = self.model.output_shape().last().copied().unwrap_or(1);
         let targets = &all.targets;
-        let weights = (!all.weights.is_empty()).then_some(&all.weights[..]);
+        let weights = all.weights.as_deref();
         let of_classes = self.loss.objective().takes() == TargetKind::Classes;
         let mut intervals = Vec::new();
         if let Some(together) = all.positions_per_row(evaluation.rows, width) {
@@ -108,21 +108,19 @@ impl Run {
 struct All {
     outputs: Vec<f32>,
     targets: Targets,
-    /// Empty where all count alike.
-    weights: Vec<f32>,
+    /// `None` where all count alike.
+    weights: Option<Vec<f32>>,
     places: Vec<(usize, usize)>,
 }
 
 impl All {
     fn add(&mut self, judged: &Judged<'_>) {
         self.outputs.extend_from_slice(judged.outputs);
-        self.places.extend(judged.places());
-        self.weights.extend(judged.weights().unwrap_or_default());
-        match (&mut self.targets, judged.targets) {
-            (Targets::Classes(all), Targets::Classes(more)) => all.extend_from_slice(more),
-            (Targets::Values(all), Targets::Values(more)) => all.extend_from_slice(more),
-            (all, more) => *all = more.clone(),
+        self.places.extend_from_slice(&judged.places);
+        if let Some(weights) = &judged.weights {
+            self.weights.get_or_insert_default().extend_from_slice(weights);
         }
+        self.targets.extend(judged.targets);
     }
 
     /// How many positions of each row are judged, if of all as many. They are not independent of each

@@ -3,7 +3,6 @@
 use trainbook_core::array::Array;
 
 use super::Run;
-use super::requirements::writes;
 use crate::Error;
 use crate::data::DataError;
 use crate::random::{Seed, Stream};
@@ -26,7 +25,7 @@ impl Run {
         let refuse = |reason: &str| {
             Err(DataError::Refused { action: "write from", reason: reason.to_owned() }.into())
         };
-        if !writes(&self.data) {
+        if !self.data.is_a_text() {
             return refuse("the network was not trained on a text of characters");
         }
         let mut text = self.data.encode(prompt)?;

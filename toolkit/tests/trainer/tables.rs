@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use trainbook::data::{DataError, Dataset};
+use trainbook::callbacks::Direction;
+use trainbook::data::{DataError, Table};
 use trainbook::nn::layer::Kinds;
+use trainbook::nn::loss::TargetKind;
 use trainbook::onnx::Session;
 use trainbook::prelude::*;
 use trainbook::random::Stream;
@@ -32,21 +34,21 @@ fn file(folder: &Path) -> PathBuf {
     path
 }
 
+/// The table without its notes.
+fn flats_of(path: &Path) -> Table {
+    Dataset::csv(path).unwrap().ignore("note").unwrap()
+}
+
+/// Prices to be predicted, all on a common scale, and divided.
+fn finished(table: Table) -> Dataset {
+    let data = table.target_values("price").unwrap();
+    let data = data.normalize(Normalize::standard()).unwrap();
+    let data = data.scale_targets(TargetScaling::Standard).unwrap();
+    data.split(Split::random(0.8, 0.1, 0.1), Seed(4)).unwrap()
+}
+
 fn prepared(path: &Path) -> Dataset {
-    Dataset::csv(path)
-        .unwrap()
-        .ignore("note")
-        .unwrap()
-        .missing("area", Missing::Mean.with_indicator())
-        .unwrap()
-        .target_values("price")
-        .unwrap()
-        .normalize(Normalize::standard())
-        .unwrap()
-        .scale_targets(TargetScaling::Standard)
-        .unwrap()
-        .split(Split::random(0.8, 0.1, 0.1), Seed(4))
-        .unwrap()
+    finished(flats_of(path).missing("area", Missing::Mean.with_indicator()).unwrap())
 }
 
 fn trained(data: &Dataset, store: &Store) -> Run {
@@ -104,22 +106,9 @@ fn prices_are_predicted_and_judged_in_their_own_unit_here_in_the_store_and_in_on
 #[test]
 fn categories_are_learned_as_rows_of_a_table_and_exported_with_it() {
     let folder = tempfile::tempdir().unwrap();
-    let data = Dataset::csv(file(folder.path()))
-        .unwrap()
-        .ignore("note")
-        .unwrap()
-        .missing("area", Missing::Mean)
-        .unwrap()
-        .categories("town", Categories::embedded().unknown(Unknown::Zeros))
-        .unwrap()
-        .target_values("price")
-        .unwrap()
-        .normalize(Normalize::standard())
-        .unwrap()
-        .scale_targets(TargetScaling::Standard)
-        .unwrap()
-        .split(Split::random(0.8, 0.1, 0.1), Seed(4))
-        .unwrap();
+    let table = flats_of(&file(folder.path())).missing("area", Missing::Mean).unwrap();
+    let towns = Categories::embedded().unknown(Unknown::Zeros);
+    let data = finished(table.categories("town", towns).unwrap());
     assert_eq!(data.category_features(), [(2, 3)]);
     let net = Sequential::new().categorical_embedding(data.category_features());
     let net = net.linear(32).relu().linear(1);
@@ -138,18 +127,23 @@ fn categories_are_learned_as_rows_of_a_table_and_exported_with_it() {
     )
     .unwrap();
     let rows = encoding.encode(&Dataset::csv(folder.path().join("new.csv")).unwrap()).unwrap();
-    let prices = run.predict_on(&Array::f32([4, 3], rows.clone())).unwrap();
+    let prices = run.predict_on(&rows).unwrap();
     let [ems, koeln, ulm, trier] = prices.floats() else { panic!("four prices") };
     assert!(*ems + 30.0 < *ulm && *ulm + 30.0 < *koeln && trier.is_finite(), "{prices:?}");
     let path = folder.path().join("flats.onnx");
     run.export(&path).unwrap();
-    let theirs = Session::open(&path, None).unwrap().predict(&rows, 4).unwrap();
+    let theirs = Session::open(&path, None).unwrap().predict(rows.floats(), 4).unwrap();
     for (ours, theirs) in prices.floats().iter().zip(&theirs) {
         assert!((ours - theirs).abs() < 1e-2, "{ours} {theirs}");
     }
     let again = store.run(&run.id().unwrap().to_string()).unwrap().load().unwrap();
     assert_eq!(again.evaluate(Part::Test).unwrap(), test);
 
+    // Of two categories' numbers the mean is another category.
+    let net = Sequential::new().categorical_embedding(data.category_features()).linear(1);
+    let trainer = Trainer::regressor(&data, net).mix(Mix::mixup(0.2)).quiet();
+    let error = trainer.build().err().unwrap().to_string();
+    assert!(error.contains("Categories::embedded"), "{error}");
     // Numbers that are no categories are found at the first step.
     let net = Sequential::new().categorical_embedding([(0, 3)]).linear(1);
     let trainer = Trainer::regressor(&data, net).quiet();
@@ -217,11 +211,8 @@ fn rows_that_count_for_nothing_are_not_learned_and_not_judged() {
     }
     std::fs::write(&path, text).unwrap();
     let made = |path: &Path| {
-        let table = Dataset::csv(path).unwrap().ignore("note").unwrap().weights("w").unwrap();
-        let data = table.missing("area", Missing::Mean).unwrap().target_values("price").unwrap();
-        let data = data.normalize(Normalize::standard()).unwrap();
-        let data = data.scale_targets(TargetScaling::Standard).unwrap();
-        data.split(Split::random(0.8, 0.1, 0.1), Seed(4)).unwrap()
+        let table = flats_of(path).weights("w").unwrap();
+        finished(table.missing("area", Missing::Mean).unwrap())
     };
     let data = made(&path).weigh_rows().unwrap();
     let store = Store::open(folder.path().join("store")).unwrap();
@@ -262,6 +253,25 @@ fn rows_that_count_for_nothing_are_not_learned_and_not_judged() {
     let mixed = Trainer::regressor(&data, net()).mix(Mix::mixup(0.2));
     for (error, word) in [(refused(drawn), "drawn"), (refused(mixed), "mixed")] {
         assert!(error.contains("weigh_rows") && error.contains(word), "{error}");
+    }
+    let near = Metric::of("near", Direction::Maximize, TargetKind::Values, |_, _| 1.0);
+    let error = refused(Trainer::regressor(&data, net()).metric(near));
+    assert!(error.contains("near") && error.contains("heeds weights"), "{error}");
+    // A part of which no row counts.
+    for part in [Part::Train, Part::Validation, Part::Test] {
+        let mut weights = vec![1.0; data.len()];
+        data.part(part).iter().for_each(|&row| weights[row] = 0.0);
+        let data = data.clone().weights(weights).unwrap();
+        let trainer = Trainer::regressor(&data, net()).quiet();
+        let error = match part {
+            Part::Test => {
+                let run = trainer.build().unwrap().fit(Epochs(1)).unwrap();
+                run.evaluate(part).unwrap_err().to_string()
+            }
+            _ => refused(trainer),
+        };
+        let expected = format!("no row of the {part} part has a weight above 0");
+        assert!(error.contains(&expected), "{error}");
     }
 }
 
@@ -386,6 +396,7 @@ fn a_report_of_sequences_names_positions_and_draws_rows_whole() {
     let report = run.report(Part::Validation).unwrap();
     assert_eq!(report.evaluation.judged, 60);
     let Some(Targets::Classes(classes)) = data.targets() else { panic!("these are classes") };
+    assert_eq!(report.worst.len(), 10);
     for worst in &report.worst {
         assert!(worst.position > 0 && data.part(Part::Validation).contains(&worst.row));
         let logits = run.predict_on(&data.raw(&[worst.row]).unwrap()).unwrap();
@@ -429,6 +440,7 @@ fn a_report_of_labels_speaks_of_probabilities() {
     let run = trainer.build().unwrap().fit(Epochs(5)).unwrap();
     let report = run.report(Part::Train).unwrap();
     let probabilities = run.predict_proba(&input).unwrap();
+    assert_eq!(report.worst.len(), 10);
     for worst in &report.worst {
         let at = 2 * worst.row + worst.position;
         let off = (probabilities.floats()[at] - labels.floats()[at]).abs();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::NonEmptyStringValueParser;
 use trainbook::Error;
-use trainbook::data::{Array, ColumnEncoding, DataError, Dataset};
+use trainbook::data::{ColumnEncoding, DataError, Dataset};
 use trainbook::history::Store;
 use trainbook::nn::layer::Kinds;
 use trainbook::onnx::Head;
@@ -59,7 +59,10 @@ pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Res
         return Err(DataError::Refused { action: "predict rows of", reason }.into());
     };
     let table = recipe.table(&rows, encoding)?;
-    let features = encoding.encode(&table)?;
+    let mut inputs = encoding.encode(&table)?;
+    // What a row looks like may have been said after the table was read.
+    inputs.shape.truncate(1);
+    inputs.shape.extend_from_slice(data.shape());
     // Without a header all columns were taken.
     let names: Vec<&str> = encoding.columns().iter().map(ColumnEncoding::name).collect();
     if table.columns().len() > names.len() {
@@ -69,15 +72,9 @@ pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Res
     }
     let mut csv = csv::Writer::from_writer(Vec::new());
     let mut written = csv.write_record(header(&data, labels, probabilities));
-    let width = encoding.width();
-    for batch in features.chunks(BATCH * width) {
-        let count = batch.len() / width;
-        let shape = std::iter::once(count).chain(data.shape().iter().copied());
-        let shape: Vec<usize> = shape.collect();
-        let input = match encoding.is_of_indices() {
-            true => Array::i64(shape, batch.iter().map(|&number| number as i64).collect()),
-            false => Array::f32(shape, batch.to_vec()),
-        };
+    for first in (0..inputs.rows()).step_by(BATCH) {
+        let input = inputs.some_rows(first..inputs.rows().min(first + BATCH));
+        let count = input.rows();
         let outputs = if labels { run.predict_proba(&input) } else { run.predict_on(&input) }?;
         let outputs = outputs.floats().to_vec();
         for line in lines(outputs, count, classes, probabilities) {

@@ -230,13 +230,14 @@ fn texts_of_a_raw_file_are_predicted_by_the_words_of_the_training() {
     let trainer = Trainer::classifier(&data, net).seed(1).learning_rate(0.02).quiet();
     let run = trainer.store(&store).build().unwrap().fit(Epochs(20)).unwrap();
     assert_eq!(run.evaluate(Part::Test).unwrap().accuracy(), Some(1.0));
-    run.export(place.path("mood.onnx")).unwrap();
     let id = run.id().unwrap().to_string();
     // Another order, and words that nobody has seen.
     let rows = "review,more\n\"What a LOVELY, unheard-of end\",1\n\"poor, poor film\",2\n";
     fs::write(place.path("rows.csv"), rows).unwrap();
     let args = ["runs", "predict", &id, "rows.csv", "--store", "store"];
     let output = place.trainbook(&args).output().unwrap();
+    // A column that is none of the training is told of.
+    assert!(output.status.success() && !output.stderr.is_empty(), "{output:?}");
     let shown = String::from_utf8(output.stdout).unwrap();
     assert_eq!(shown.trim_end(), "class\ngood\nbad", "{shown}");
     fs::write(place.path("rows.csv"), "text\nlovely\n").unwrap();

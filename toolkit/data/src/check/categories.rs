@@ -9,17 +9,12 @@ const EXPECTED: f64 = 10.0;
 
 pub(super) fn look(seen: &Seen<'_>) -> Result<Vec<Finding>, DataError> {
     let Some(encoding) = seen.data.encoding() else { return Ok(Vec::new()) };
-    let mut findings = Vec::new();
-    let mut first = 0;
-    for column in encoding.columns() {
-        let features = column.feature_names();
-        let width = features.len();
-        if width > 1 && !column.categories().is_empty() && first + width <= seen.data.width() {
-            findings.extend(look_at(seen, column.name(), &features, first));
-        }
-        first += width;
-    }
-    Ok(findings)
+    let one_hot = encoding.spans().filter(|(column, ..)| column.is_one_hot());
+    let found = one_hot.map(|(column, span, _)| {
+        let features = &seen.data.feature_names()[span.clone()];
+        look_at(seen, column.name(), features, span.start)
+    });
+    Ok(found.flatten().collect())
 }
 
 fn look_at(seen: &Seen<'_>, name: &str, features: &[String], first: usize) -> Vec<Finding> {

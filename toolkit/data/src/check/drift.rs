@@ -36,7 +36,6 @@ pub(super) fn look(seen: &Seen<'_>) -> Result<Vec<Finding>, DataError> {
     let lists: Vec<Vec<Vec<f32>>> = [seen.sample(Part::Train), parts[0].1, parts[1].1]
         .map(|sample| sorted(seen, sample))
         .into();
-    let categories = seen.data.category_features();
     let mut findings = Vec::new();
     for (at, (part, sample)) in parts.iter().enumerate() {
         if sample.len() == 0 || lists[0].is_empty() || seen.sample(Part::Train).len() == 0 {
@@ -51,8 +50,8 @@ pub(super) fn look(seen: &Seen<'_>) -> Result<Vec<Finding>, DataError> {
                     true => format!("mean of channel {feature}"),
                     false => seen.name(feature).to_owned(),
                 };
-                let is_category = categories.iter().any(|(category, _)| *category == feature);
-                let factor = unit(train, other).filter(|_| distance >= FAR && !is_category);
+                let has_unit = distance >= FAR && !seen.is_category(feature);
+                let factor = unit(train, other).filter(|_| has_unit);
                 (p_value < limit).then_some(Moved { name, distance, p_value, factor })
             })
             .collect();

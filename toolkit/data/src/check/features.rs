@@ -15,11 +15,9 @@ pub(super) fn look(seen: &Seen<'_>) -> Result<Vec<Finding>, DataError> {
     let unscaled = |f: &&FeatureSummary| {
         f.std > UNSCALED_STD || far(f.normalized_min) || far(f.normalized_max)
     };
-    let categories = seen.data.category_features();
-    let is_category = |at: usize| categories.iter().any(|(feature, _)| *feature == at);
     let features = || {
         let each = seen.report.features.iter().enumerate();
-        each.filter(|(at, _)| !is_category(*at)).map(|(_, feature)| feature).filter(unscaled)
+        each.filter(|(at, _)| !seen.is_category(*at)).map(|(_, feature)| feature).filter(unscaled)
     };
     let Some(names) = list(features().map(|feature| feature.name.as_str())) else {
         return Ok(Vec::new());

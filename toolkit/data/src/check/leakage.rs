@@ -1,10 +1,12 @@
 //! A feature that gives the target away.
 
+use std::ops::Range;
+
 use super::Seen;
 use super::seen::Sample;
 use super::statistics::{auc, correlation, ranks};
 use crate::report::{Finding, Severity};
-use crate::{DataError, Part};
+use crate::{ColumnEncoding, DataError, Part};
 
 /// What counts as giving the target away: an area under the curve, a rank correlation, or a share
 /// of rows whose class is told. Less is what good features do.
@@ -44,7 +46,7 @@ pub(super) fn look(seen: &Seen<'_>) -> Result<Vec<Finding>, DataError> {
             findings.push(
                 Finding::new(Severity::Warning, text)
                     .evidence(&measure.replace(' ', "_"), much)
-                    .cure(format!(".ignore({:?})", column.name)),
+                    .cure(format!(".ignore({:?})", column.source)),
             );
         }
     }
@@ -53,7 +55,10 @@ pub(super) fn look(seen: &Seen<'_>) -> Result<Vec<Finding>, DataError> {
 
 /// A column of the source: one feature, or one for each category.
 struct SourceColumn {
+    /// What it is called in the text.
     name: String,
+    /// The column of the file.
+    source: String,
     first: usize,
     width: usize,
 }
@@ -73,31 +78,30 @@ impl SourceColumn {
 }
 
 fn columns(seen: &Seen<'_>) -> Vec<SourceColumn> {
-    let features = seen.data.width();
-    let mut columns = Vec::new();
-    if let Some(encoding) = seen.data.encoding() {
-        let mut first = 0;
-        for column in encoding.columns() {
-            let width = column.feature_names().len();
-            // What tells of gaps is a feature of its own.
-            let categories = match column.categories().len() {
-                0 => 1,
-                _ => width,
-            };
-            columns.push(SourceColumn { name: column.name().to_owned(), first, width: categories });
-            columns.extend((categories..width).map(|at| SourceColumn {
-                name: seen.name((first + at).min(features - 1)).to_owned(),
-                first: first + at,
-                width: 1,
-            }));
-            first += width;
-        }
-        if first == features {
-            return columns;
-        }
-    }
-    let single = |at| SourceColumn { name: seen.name(at).to_owned(), first: at, width: 1 };
-    (0..features).map(single).collect()
+    let single = |at: usize, source: &str| SourceColumn {
+        name: seen.name(at).to_owned(),
+        source: source.to_owned(),
+        first: at,
+        width: 1,
+    };
+    let Some(encoding) = seen.data.encoding() else {
+        return (0..seen.data.width()).map(|at| single(at, seen.name(at))).collect();
+    };
+    let of_column = |(column, span, tells_of_gaps): (&ColumnEncoding, Range<usize>, bool)| {
+        let (name, next) = (column.name(), span.end);
+        let values = match column.is_one_hot() {
+            true => vec![SourceColumn {
+                name: name.to_owned(),
+                source: name.to_owned(),
+                first: span.start,
+                width: span.len(),
+            }],
+            false => span.map(|at| single(at, name)).collect(),
+        };
+        // What tells of gaps is a feature of its own.
+        values.into_iter().chain(tells_of_gaps.then(|| single(next, name)))
+    };
+    encoding.spans().flat_map(of_column).collect()
 }
 
 /// Which measure finds the target, and how much of it.

@@ -23,6 +23,8 @@ pub(super) struct Seen<'a> {
     pub counts: Counts,
     /// In the order of [`Part::ALL`].
     pub samples: [Sample; 3],
+    /// The features that are numbers of categories, ascending.
+    categories: Vec<usize>,
 }
 
 impl<'a> Seen<'a> {
@@ -35,7 +37,8 @@ impl<'a> Seen<'a> {
         if let Some(tokens) = data.tokens() {
             report.classes = summary::characters(tokens);
             let (duplicates, counts) = (Duplicates::default(), Counts::default());
-            return Ok(Self { data, report, duplicates, counts, samples: Default::default() });
+            let (samples, categories) = Default::default();
+            return Ok(Self { data, report, duplicates, counts, samples, categories });
         }
         let samples = [
             Sample::new(data, Part::Train)?,
@@ -53,7 +56,8 @@ impl<'a> Seen<'a> {
         report.shared = duplicates.shared(data);
         report.probe = probe::of_classes(data, &report.features)?;
         report.value_probe = probe::of_values(data, &report.features, &samples);
-        Ok(Self { data, report, duplicates, counts, samples })
+        let categories = data.category_features().into_iter().map(|(feature, _)| feature).collect();
+        Ok(Self { data, report, duplicates, counts, samples, categories })
     }
 
     pub fn sample(&self, part: Part) -> &Sample {
@@ -63,6 +67,11 @@ impl<'a> Seen<'a> {
     /// The name of a feature.
     pub fn name(&self, feature: usize) -> &str {
         &self.data.feature_names()[feature]
+    }
+
+    /// Whether a feature is the number of a category, which says which and not how much.
+    pub fn is_category(&self, feature: usize) -> bool {
+        self.categories.binary_search(&feature).is_ok()
     }
 
     /// Whether a row is a list of features, and no image or series.

@@ -2,12 +2,11 @@
 
 use super::Seen;
 use crate::report::{Finding, Severity};
+use crate::table::{PADDING_TOKEN, UNKNOWN_TOKEN};
 use crate::{DataError, Part};
 
 /// A part of whose words so large a share is unknown says little to a network.
 const UNKNOWN: f64 = 0.5;
-/// The vocabulary's first numbers.
-const PADDING_AND_UNKNOWN: [i64; 2] = [0, 1];
 
 /// What the rows of a part say.
 #[derive(Default)]
@@ -20,7 +19,7 @@ struct Counts {
 
 impl Counts {
     fn of(seen: &Seen<'_>, part: Part) -> Result<Self, DataError> {
-        let [padding, unknown] = PADDING_AND_UNKNOWN;
+        let [padding, unknown] = [PADDING_TOKEN, UNKNOWN_TOKEN].map(i64::from);
         let mut counts = Self::default();
         seen.data.each_raw_indices(seen.data.part(part), |row, tokens| {
             let known = tokens.iter().filter(|&&token| token != padding).count();

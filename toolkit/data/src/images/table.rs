@@ -27,7 +27,7 @@ impl Dataset {
 fn list(path: &Path, image: &str, target: &str) -> Result<ImageFiles, DataError> {
     let wrong =
         |place: String, reason: String| DataError::File { path: path.to_owned(), place, reason };
-    let text = read_text(path)?;
+    let text = read_text(path, "CSV file")?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let broken = |error: csv::Error| {

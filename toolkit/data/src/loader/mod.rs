@@ -7,8 +7,6 @@ mod position;
 mod prefetch;
 mod sampling;
 
-use std::sync::Arc;
-
 use super::{Augment, Batch, DataError, Dataset, Part};
 use sampling::Pool;
 use trainbook_core::random::Stream;
@@ -46,8 +44,8 @@ pub trait Batches {
 #[derive(Debug)]
 pub struct Loader {
     data: Dataset,
-    /// The rows of the part that count.
-    rows: Arc<[usize]>,
+    /// How many rows of the part count.
+    rows: usize,
     part: Part,
     batch_size: usize,
     shuffle: Option<Stream>,
@@ -70,7 +68,7 @@ impl Loader {
         let (pool, last) = (Pool::Shuffled, LastBatch::Keep);
         Self {
             data: data.clone(),
-            rows: data.counting(part).into(),
+            rows: data.counting(part).len(),
             part,
             batch_size: batch_size.max(1),
             shuffle,
@@ -152,7 +150,7 @@ impl Loader {
 
 impl Batches for Loader {
     fn batches_per_epoch(&self) -> usize {
-        let rows = self.rows.len();
+        let rows = self.rows;
         match self.last {
             LastBatch::Keep | LastBatch::Fill => rows.div_ceil(self.batch_size),
             LastBatch::Drop => rows / self.batch_size,
@@ -161,7 +159,7 @@ impl Batches for Loader {
 
     fn start(&mut self, epoch: u64) {
         self.order.clear();
-        self.order.extend_from_slice(&self.rows);
+        self.order.extend_from_slice(&self.data.counting(self.part));
         if let Some(stream) = &self.shuffle {
             self.pool.draw(&mut self.order, &mut stream.at(epoch, 0));
         }

@@ -4,12 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Source;
-use crate::table::{ColumnRule, Encoding, Raw, Sequences};
+use crate::table::{ColumnRule, Encoding, Input, Raw};
 use crate::{Batch, DataError, Origin, RowMarks, Targets};
 
 /// Rows of a table: their features, and the columns that they are made of as long as a split may
 /// make others of them.
-#[derive(Clone)]
 pub(crate) struct TableSource {
     kept: Arc<Kept>,
     encoding: Encoding,
@@ -17,24 +16,6 @@ pub(crate) struct TableSource {
     /// One number: how many features there are, or how many tokens a row has.
     shape: [usize; 1],
     input: Input,
-}
-
-/// What rows are made of.
-#[derive(Clone)]
-enum Input {
-    /// Rows × features.
-    Features(Vec<f32>),
-    /// Shorter rows end in padding.
-    Tokens(Sequences),
-}
-
-impl Input {
-    fn of(raw: &Raw, encoding: &Encoding) -> Result<Self, DataError> {
-        match encoding.sequences(raw)? {
-            Some(sequences) => Ok(Self::Tokens(sequences)),
-            None => encoding.apply(raw).map(Self::Features),
-        }
-    }
 }
 
 /// What does not depend on the split.
@@ -49,7 +30,7 @@ pub(crate) struct Kept {
     /// By what rows are found in the file: lines, or rows.
     pub unit: &'static str,
     /// For each row its line of the file.
-    pub lines: Vec<usize>,
+    pub lines: Arc<[usize]>,
     /// The columns and what becomes of them; `None` where nothing depends on the rows that are
     /// trained on.
     pub fitted: Option<(Raw, Vec<ColumnRule>)>,
@@ -58,9 +39,8 @@ pub(crate) struct Kept {
 impl TableSource {
     /// Fitted to all rows.
     pub(crate) fn new(raw: Raw, rules: Vec<ColumnRule>, mut kept: Kept) -> Result<Self, DataError> {
-        let encoding = raw.fit(&rules, None)?;
-        let input = Input::of(&raw, &encoding)?;
-        kept.lines.clone_from(&raw.lines);
+        let encoding = raw.fit(&rules, &(0..raw.lines.len()).collect::<Vec<_>>())?;
+        let input = encoding.apply(&raw)?;
         kept.fitted = rules.iter().any(ColumnRule::is_fitted).then_some((raw, rules));
         Ok(Self::with(Arc::new(kept), encoding, input))
     }
@@ -123,20 +103,7 @@ impl Source for TableSource {
     fn read(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
         batch.targets.gather(&self.kept.targets, rows, self.kept.targets_per_row);
         let [width] = self.shape;
-        match &self.input {
-            Input::Features(features) => {
-                let numbers = batch.input.refill_f32([rows.len(), width]);
-                for (out, &row) in numbers.chunks_exact_mut(width).zip(rows) {
-                    out.copy_from_slice(&features[row * width..][..width]);
-                }
-            }
-            Input::Tokens(sequences) => {
-                let tokens = batch.input.refill_i64([rows.len(), width]);
-                for (out, &row) in tokens.chunks_exact_mut(width).zip(rows) {
-                    sequences.fill(row, out);
-                }
-            }
-        }
+        self.input.read(rows, width, &mut batch.input);
         Ok(())
     }
 
@@ -146,11 +113,11 @@ impl Source for TableSource {
 
     fn fit(&self, train: &[usize]) -> Result<Option<Arc<dyn Source>>, DataError> {
         let Some((raw, rules)) = &self.kept.fitted else { return Ok(None) };
-        let encoding = raw.fit(rules, Some(train))?;
+        let encoding = raw.fit(rules, train)?;
         if encoding == self.encoding {
             return Ok(None);
         }
-        let input = Input::of(raw, &encoding)?;
+        let input = encoding.apply(raw)?;
         Ok(Some(Arc::new(Self::with(self.kept.clone(), encoding, input))))
     }
 }

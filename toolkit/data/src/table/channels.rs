@@ -95,11 +95,6 @@ impl Table {
         self.wrong(self.line(row), Some(column), reason)
     }
 
-    pub(super) fn wrong_column(&self, column: usize, reason: String) -> DataError {
-        let place = format!("column {:?}", self.names[column]);
-        DataError::File { path: self.path.clone(), place, reason }
-    }
-
     /// Refuses a column that is to be two things. `roles` are columns and what they are to be.
     pub(super) fn refuse_two_roles(&self, roles: &[(usize, &str)]) -> Result<(), DataError> {
         for (at, (column, role)) in roles.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! Columns as features.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use jiff::civil::DateTime;
@@ -8,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::data::{Data, GAP, Texts};
 use super::dates::{self, FittedDates};
-use super::{FittedWords, Raw, Table, Unknown, quoted};
-use crate::DataError;
+use super::{FittedWords, Input, Raw, Table, Unknown, quoted};
+use crate::{Array, DataError};
 
 /// How columns become features: all that was learned from the training part. Kept with a network,
 /// it makes the network's input of any file with the same columns.
@@ -33,12 +34,10 @@ impl TryFrom<Unchecked> for Encoding {
 
     fn try_from(Unchecked { named, columns }: Unchecked) -> Result<Self, String> {
         for column in &columns {
-            let holds = match &column.kind {
-                Kind::Number | Kind::Dates(_) => true,
-                Kind::OneHot(known) | Kind::Ordinal(known) | Kind::Embedded(known) => {
-                    known.rare.is_some() || known.unknown != Unknown::Rare
-                }
-                Kind::Words(words) => words.holds() && columns.len() == 1 && !column.indicator,
+            let holds = match (&column.kind, column.kind.known()) {
+                (_, Some(known)) => known.rare.is_some() || known.unknown != Unknown::Rare,
+                (Kind::Words(words), _) => words.holds() && columns.len() == 1 && !column.indicator,
+                _ => true,
             };
             if !holds {
                 return Err(format!(
@@ -86,6 +85,15 @@ pub(super) enum Kind {
     Words(FittedWords),
 }
 
+impl Kind {
+    fn known(&self) -> Option<&Known> {
+        match self {
+            Self::OneHot(known) | Self::Ordinal(known) | Self::Embedded(known) => Some(known),
+            Self::Number | Self::Dates(_) | Self::Words(_) => None,
+        }
+    }
+}
+
 /// The categories of the training part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Known {
@@ -121,10 +129,7 @@ impl ColumnEncoding {
     /// The categories that have a feature or a number of their own, in order; none for numbers,
     /// dates and words.
     pub fn categories(&self) -> &[String] {
-        match &self.kind {
-            Kind::Number | Kind::Dates(_) | Kind::Words(_) => &[],
-            Kind::OneHot(known) | Kind::Ordinal(known) | Kind::Embedded(known) => &known.categories,
-        }
+        self.kind.known().map_or(&[], |known| &known.categories)
     }
 
     /// The number that gaps become, if they become one.
@@ -157,33 +162,40 @@ impl ColumnEncoding {
         names
     }
 
-    fn width(&self) -> usize {
-        let values = match &self.kind {
+    /// Whether there is a feature for each category.
+    pub(crate) fn is_one_hot(&self) -> bool {
+        matches!(self.kind, Kind::OneHot(_))
+    }
+
+    /// How many features or tokens its values are, without the one that tells of gaps.
+    fn values(&self) -> usize {
+        match &self.kind {
             Kind::Number | Kind::Ordinal(_) | Kind::Embedded(_) => 1,
             Kind::OneHot(known) => known.len(),
             Kind::Dates(dates) => dates.names().len(),
             Kind::Words(words) => words.length(),
-        };
-        values + usize::from(self.indicator)
+        }
+    }
+
+    fn width(&self) -> usize {
+        self.values() + usize::from(self.indicator)
     }
 
     /// For each text of a column what becomes of it, and behind them of a gap.
     fn slots(&self, texts: &Texts) -> Vec<Slot> {
-        let Known { categories, rare, unknown } = match &self.kind {
-            // Words are encoded by themselves.
-            Kind::Number | Kind::Words(_) => return Vec::new(),
-            Kind::Dates(fitted) => {
-                let of = |date| fitted.of(date).into_iter().map(|(_, x)| x as f32).collect();
-                let slot = |text: &String| {
-                    dates::date(text).map_or(Slot::NoDate, |date| Slot::Date(of(date)))
-                };
-                let fill = match self.fill {
-                    Some(Fill::Date(date)) => Slot::Date(of(date)),
-                    _ => Slot::Gap,
-                };
-                return texts.names.iter().map(slot).chain([fill]).collect();
-            }
-            Kind::OneHot(known) | Kind::Ordinal(known) | Kind::Embedded(known) => known,
+        if let Kind::Dates(fitted) = &self.kind {
+            let of = |date| fitted.of(date).into_iter().map(|(_, x)| x as f32).collect();
+            let slot =
+                |text: &String| dates::date(text).map_or(Slot::NoDate, |date| Slot::Date(of(date)));
+            let fill = match self.fill {
+                Some(Fill::Date(date)) => Slot::Date(of(date)),
+                _ => Slot::Gap,
+            };
+            return texts.names.iter().map(slot).chain([fill]).collect();
+        }
+        // Words are encoded by themselves.
+        let Some(Known { categories, rare, unknown }) = self.kind.known() else {
+            return Vec::new();
         };
         let mut known: HashMap<&str, usize> =
             categories.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
@@ -229,37 +241,41 @@ impl Encoding {
         self.columns.iter().flat_map(ColumnEncoding::feature_names).collect()
     }
 
+    /// Each column with the features that its values are, and whether one behind them tells of gaps.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = (&ColumnEncoding, Range<usize>, bool)> {
+        let mut next = 0;
+        self.columns.iter().map(move |column| {
+            let first = next;
+            next += column.width();
+            (column, first..first + column.values(), column.indicator)
+        })
+    }
+
     /// The features that are numbers of categories, to be looked up, ascending, each with how many
     /// categories there are.
     pub fn category_features(&self) -> Vec<(usize, usize)> {
-        let mut at = 0;
-        let each = self.columns.iter().filter_map(|column| {
-            let feature = at;
-            at += column.width();
-            match &column.kind {
-                Kind::Embedded(known) => Some((feature, known.len())),
-                _ => None,
-            }
+        let each = self.spans().filter_map(|(column, span, _)| match &column.kind {
+            Kind::Embedded(known) => Some((span.start, known.len())),
+            _ => None,
         });
         each.collect()
     }
 
-    /// The features of a table's rows, rows × [`width`](Self::width). Columns are found by name,
-    /// whatever their order, and others are left out; where this table or that of the training has
-    /// no header they are taken by position, and there must be as many. Words become whole numbers, to
-    /// be made indices of ([`is_of_indices`](Self::is_of_indices)).
+    /// What a network takes of a table's rows, `[rows, width]`: features, or the numbers of words.
+    /// Columns are found by name, whatever their order, and others are left out; where this table or
+    /// that of the training has no header they are taken by position, and there must be as many.
     ///
     /// # Errors
     /// A column is missing; or a field is no number, a gap or a category of which the training part
     /// says nothing.
-    pub fn encode(&self, table: &Table) -> Result<Vec<f32>, DataError> {
+    pub fn encode(&self, table: &Table) -> Result<Array, DataError> {
         let names: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
         let columns = table.columns_of(&names, self.named && table.dialect().has_header)?;
         let types = columns.iter().zip(&self.columns).map(|(&at, column)| match column.kind {
             Kind::Number => table.numbers(at).map(|numbers| Data::Numbers(numbers.to_vec())),
-            _ => Ok(match (&table.columns[at], table.type_of(at)) {
-                (texts @ Data::Texts(_), _) => texts.clone(),
-                (Data::Numbers(_), _) => Data::Texts(table.texts_of(at)),
+            _ => Ok(match &table.columns[at] {
+                texts @ Data::Texts(_) => texts.clone(),
+                Data::Numbers(_) => Data::Texts(table.texts_of(at)),
             }),
         });
         let raw = Raw {
@@ -268,24 +284,18 @@ impl Encoding {
             named: table.dialect().has_header,
             columns: types.collect::<Result<_, _>>()?,
             names: columns.iter().map(|&at| table.names[at].clone()).collect(),
-            lines: table.body.lines(),
+            lines: table.body.lines().into(),
             tokenised: OnceLock::new(),
         };
-        self.apply(&raw)
+        Ok(self.apply(&raw)?.into_array(raw.lines.len(), self.width()))
     }
 
-    /// The features of columns that are in this encoding's order and types.
-    pub(crate) fn apply(&self, raw: &Raw) -> Result<Vec<f32>, DataError> {
+    /// The rows of columns that are in this encoding's order and types.
+    pub(crate) fn apply(&self, raw: &Raw) -> Result<Input, DataError> {
         let (rows, width) = (raw.lines.len(), self.width());
         if let Some(sequences) = self.sequences(raw)? {
-            let mut tokens = vec![0.0; rows * width];
-            for (row, out) in tokens.chunks_exact_mut(width).enumerate() {
-                let sequence = sequences.of(row).iter();
-                out.iter_mut().zip(sequence).for_each(|(out, &token)| *out = token as f32);
-            }
-            return Ok(tokens);
+            return Ok(Input::Tokens(sequences));
         }
-        let widths: Vec<usize> = self.columns.iter().map(ColumnEncoding::width).collect();
         let slots: Vec<Vec<Slot>> = self
             .columns
             .iter()
@@ -298,19 +308,17 @@ impl Encoding {
         let mut features = vec![0.0; rows * width];
         for (block, out) in features.chunks_mut(ROWS_AT_ONCE * width).enumerate() {
             let first = block * ROWS_AT_ONCE;
-            let mut at = 0;
-            for (index, column) in self.columns.iter().enumerate() {
-                let end = at + widths[index];
-                let out = out.chunks_exact_mut(width).map(|row| &mut row[at..end]);
+            for (index, (column, span, _)) in self.spans().enumerate() {
+                let all = span.start..span.start + column.width();
+                let out = out.chunks_exact_mut(width).map(|row| &mut row[all.clone()]);
                 for (row, out) in (first..).zip(out) {
                     column
                         .encode(&raw.columns[index], row, &slots[index], out)
                         .map_err(|wrong| self.refuse(raw, row, index, wrong))?;
                 }
-                at = end;
             }
         }
-        Ok(features)
+        Ok(Input::Features(features))
     }
 
     pub(super) fn refuse(&self, raw: &Raw, row: usize, column: usize, wrong: Wrong) -> DataError {

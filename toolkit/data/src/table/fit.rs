@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use jiff::civil::DateTime;
 
@@ -11,7 +11,7 @@ use super::dates::{self, FittedDates};
 use super::encoding::{ColumnEncoding, Encoding, Fill, Kind, Known};
 use super::rules::How;
 use super::words::Tokenised;
-use super::{Categories, ColumnRule, FittedWords, Missing, Unknown};
+use super::{Becomes, Categories, ColumnRule, FittedWords, Missing, Unknown};
 use crate::DataError;
 
 /// The columns that are to be features, as they are in the file.
@@ -24,7 +24,7 @@ pub(crate) struct Raw {
     pub names: Vec<String>,
     pub columns: Vec<Data>,
     /// For each row its line of the file, or its number where the file has no lines.
-    pub lines: Vec<usize>,
+    pub lines: Arc<[usize]>,
     /// The texts whose words are the input, once they are split.
     pub tokenised: OnceLock<Tokenised>,
 }
@@ -40,12 +40,8 @@ impl Raw {
         DataError::File { path: self.path.clone(), place, reason }
     }
 
-    /// Learns from these rows, or from all, what the rules leave open.
-    pub(crate) fn fit(
-        &self,
-        rules: &[ColumnRule],
-        rows: Option<&[usize]>,
-    ) -> Result<Encoding, DataError> {
+    /// Learns from these rows what the rules leave open.
+    pub(crate) fn fit(&self, rules: &[ColumnRule], rows: &[usize]) -> Result<Encoding, DataError> {
         let columns =
             rules.iter().enumerate().map(|(column, rule)| self.column(column, rule, rows));
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
@@ -64,20 +60,17 @@ impl Raw {
         &self,
         column: usize,
         rule: &ColumnRule,
-        rows: Option<&[usize]>,
+        rows: &[usize],
     ) -> Result<ColumnEncoding, DataError> {
         let nothing = || {
             let reason = "no row that is trained on has a value to fill its gaps with; use \
                           Missing::Constant, Missing::Text, or .ignore the column";
             self.wrong(None, column, reason.to_owned())
         };
-        let (fill, kind) = match (&self.columns[column], rule.categories) {
+        let (fill, kind) = match (&self.columns[column], rule.becomes) {
             (Data::Numbers(numbers), _) => {
-                let known: Vec<f64> = match rows {
-                    Some(rows) => rows.iter().map(|&row| numbers[row]).collect(),
-                    None => numbers.clone(),
-                };
-                let known: Vec<f64> = known.into_iter().filter(|x| x.is_finite()).collect();
+                let known = rows.iter().map(|&row| numbers[row]);
+                let known: Vec<f64> = known.filter(|x| x.is_finite()).collect();
                 let fill = match &rule.missing.fill {
                     Missing::Mean => Some(mean(&known).ok_or_else(nothing)?),
                     Missing::Median => Some(median(known).ok_or_else(nothing)?),
@@ -87,7 +80,7 @@ impl Raw {
                 };
                 (fill.map(Fill::Number), Kind::Number)
             }
-            (Data::Texts(texts), _) if let Some(features) = rule.dates => {
+            (Data::Texts(texts), Becomes::Dates(features)) => {
                 let known = known_dates(texts, rows);
                 let fitted = FittedDates::to(&known, features).ok_or_else(|| {
                     let cure = format!("use .ignore({:?})", self.names[column]);
@@ -104,7 +97,7 @@ impl Raw {
                 };
                 (fill.map(Fill::Date), Kind::Dates(fitted))
             }
-            (Data::Texts(texts), _) if let Some(words) = rule.words => {
+            (Data::Texts(texts), Becomes::Words(words)) => {
                 let fill = match &rule.missing.fill {
                     Missing::Text(text) => Some(text.clone()),
                     _ => None,
@@ -123,8 +116,12 @@ impl Raw {
                 })?;
                 (fill.map(Fill::Text), Kind::Words(fitted))
             }
-            (Data::Texts(texts), categories) => {
-                let categories = categories.unwrap_or(Categories::one_hot());
+            (Data::Texts(texts), becomes) => {
+                // Texts are no numbers.
+                let categories = match becomes {
+                    Becomes::Categories(categories) => categories,
+                    _ => Categories::one_hot(),
+                };
                 let mut counts = counts(texts, rows);
                 let most = || {
                     let known = texts.names.iter().zip(&counts);
@@ -180,25 +177,19 @@ fn kind<'a>(rule: Categories, counts: impl Iterator<Item = (&'a str, usize)>) ->
 }
 
 /// How many of these rows have each text.
-fn counts(texts: &Texts, rows: Option<&[usize]>) -> Vec<usize> {
+fn counts(texts: &Texts, rows: &[usize]) -> Vec<usize> {
     let mut counts = vec![0; texts.names.len()];
-    let mut count = |code: u32| {
-        if let Some(count) = counts.get_mut(code as usize) {
+    for &row in rows {
+        // A gap has none.
+        if let Some(count) = counts.get_mut(texts.codes[row] as usize) {
             *count += 1;
         }
-    };
-    match rows {
-        Some(rows) => rows.iter().for_each(|&row| count(texts.codes[row])),
-        None => texts.codes.iter().for_each(|&code| count(code)),
     }
     counts
 }
 
-fn gaps(texts: &Texts, rows: Option<&[usize]>) -> usize {
-    match rows {
-        Some(rows) => rows.iter().filter(|&&row| texts.codes[row] == GAP).count(),
-        None => texts.codes.iter().filter(|&&code| code == GAP).count(),
-    }
+fn gaps(texts: &Texts, rows: &[usize]) -> usize {
+    rows.iter().filter(|&&row| texts.codes[row] == GAP).count()
 }
 
 fn mean(numbers: &[f64]) -> Option<f64> {
@@ -232,7 +223,7 @@ fn longest_run<T: Copy + PartialEq>(sorted: &[T]) -> Option<T> {
 }
 
 /// The dates of these rows, ascending; what is none is told of when it is to be encoded.
-fn known_dates(texts: &Texts, rows: Option<&[usize]>) -> Vec<DateTime> {
+fn known_dates(texts: &Texts, rows: &[usize]) -> Vec<DateTime> {
     let dates = texts.names.iter().map(|name| dates::date(name));
     let counts = dates.zip(counts(texts, rows));
     let known = counts.filter_map(|(date, count)| Some(std::iter::repeat_n(date?, count)));

@@ -1,6 +1,5 @@
 //! The bytes and the text of a file, whatever it is wrapped in.
 
-use std::fs::File;
 use std::io::{Error as IoError, ErrorKind, Read};
 use std::path::Path;
 
@@ -19,9 +18,13 @@ const PARQUET_MAGIC: [u8; 4] = *b"PAR1";
 const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
 
 /// Reads a text in UTF-8, also compressed with gzip or Zstandard (recognised by content, not by
-/// name).
-pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
-    let bytes = read_bytes(path, "CSV file")?;
+/// name); `what` is the kind of file that is wanted.
+pub(crate) fn read_text(path: &Path, what: &str) -> Result<String, DataError> {
+    text_of(path, read_bytes(path, what)?)
+}
+
+/// The text in a file's bytes.
+pub(super) fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String, DataError> {
     let refuse = |reason| {
         let source = IoError::new(ErrorKind::InvalidData, reason);
         Err(DataError::Read { path: path.to_owned(), source })
@@ -43,13 +46,6 @@ pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
 /// Whether bytes begin as a Parquet file.
 pub(super) fn is_parquet(bytes: &[u8]) -> bool {
     bytes.starts_with(&PARQUET_MAGIC)
-}
-
-/// The same of a file; not so if it cannot be read, of which whoever reads it tells.
-pub(super) fn is_parquet_file(path: &Path) -> bool {
-    let mut first = [0; PARQUET_MAGIC.len()];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut first));
-    read.is_ok() && is_parquet(&first)
 }
 
 /// Reads a file's bytes, unpacked if they are compressed with gzip or Zstandard; `what` is the kind

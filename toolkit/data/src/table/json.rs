@@ -7,14 +7,14 @@ use std::path::Path;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::input::read_text;
+use super::input::text_of;
 use super::{CsvOptions, Table};
 use crate::DataError;
 
 impl Table {
     /// Reads a file with a JSON object on each line: its keys are the columns.
-    pub(crate) fn read_json_lines(path: &Path) -> Result<Self, DataError> {
-        let text = read_text(path)?;
+    pub(super) fn of_json_lines(path: &Path, bytes: Vec<u8>) -> Result<Self, DataError> {
+        let text = text_of(path, bytes)?;
         let wrong = |line: usize, reason: String| DataError::File {
             path: path.to_owned(),
             place: format!("line {line}"),

@@ -23,6 +23,7 @@ mod parse;
 mod plan;
 mod read;
 mod records;
+mod rows;
 mod rules;
 mod select;
 mod series;
@@ -44,14 +45,15 @@ pub(super) use input::{read_bytes, read_text};
 pub use options::{CsvOptions, Dialect};
 pub use plan::TablePlan;
 use records::Marks;
-pub(super) use rules::ColumnRule;
+pub(super) use rows::Input;
+pub(super) use rules::{Becomes, ColumnRule};
 pub use rules::{Categories, Missing, MissingRule, Unknown};
 use select::Which;
-pub(super) use select::named;
 pub use select::{Column, Columns};
+pub(super) use select::{first_repeat, named};
 pub use series::LongSeries;
 pub use words::Words;
-pub(super) use words::{FittedWords, Sequences};
+pub(super) use words::{FittedWords, PADDING_TOKEN, UNKNOWN_TOKEN};
 
 use crate::DataError;
 
@@ -241,14 +243,13 @@ impl Table {
         match &column.0 {
             Which::Last => Ok(count - 1),
             &Which::Number(number) if number < count => Ok(number),
-            Which::Number(number) => Err(DataError::File {
-                path: self.path.clone(),
-                place: format!("column {number}"),
-                reason: format!(
+            Which::Number(number) => Err(self.wrong_at(
+                format!("column {number}"),
+                format!(
                     "there is no such column; there are {count}, counted from 0 to {}",
                     count - 1
                 ),
-            }),
+            )),
             Which::Name(name) => self.named(name),
         }
     }
@@ -266,13 +267,26 @@ impl Table {
         self.body.line(row)
     }
 
+    fn wrong_at(&self, place: String, reason: String) -> DataError {
+        DataError::File { path: self.path.clone(), place, reason }
+    }
+
+    fn wrong_column(&self, column: usize, reason: String) -> DataError {
+        self.wrong_at(format!("column {:?}", self.names[column]), reason)
+    }
+
     fn wrong(&self, line: usize, column: Option<usize>, reason: String) -> DataError {
         let unit = self.body.unit();
         let place = match column {
             Some(column) => format!("{unit} {line}, column {:?}", self.names[column]),
             None => format!("{unit} {line}"),
         };
-        DataError::File { path: self.path.clone(), place, reason }
+        self.wrong_at(place, reason)
+    }
+
+    /// Whoever names columns names at least one.
+    fn nothing_named(&self, what: &str) -> DataError {
+        self.wrong_at(what.to_owned(), "no column is named; name at least one".to_owned())
     }
 }
 

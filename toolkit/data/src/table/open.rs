@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{CsvOptions, Table};
+use super::{CsvOptions, Table, read_bytes};
 use crate::{DataError, Dataset};
 
 impl Dataset {
@@ -24,7 +24,8 @@ impl Dataset {
     /// # Errors
     /// As [`csv`](Self::csv); or an option makes no sense.
     pub fn csv_with(path: impl AsRef<Path>, options: CsvOptions) -> Result<Table, DataError> {
-        Table::read(path.as_ref(), &options)
+        let path = path.as_ref();
+        Table::of_csv(path, read_bytes(path, "CSV file")?, &options)
     }
 
     /// Reads a file with a JSON object on each line, also compressed: its keys are the columns, in
@@ -35,7 +36,8 @@ impl Dataset {
     /// # Errors
     /// The file cannot be read, a line is no JSON object, or a value is an array or an object.
     pub fn json_lines(path: impl AsRef<Path>) -> Result<Table, DataError> {
-        Table::read_json_lines(path.as_ref())
+        let path = path.as_ref();
+        Table::of_json_lines(path, read_bytes(path, "file of JSON lines")?)
     }
 
     /// Reads a Parquet file, packed with snappy, gzip, Zstandard, LZ4 or not at all. Numbers,
@@ -52,6 +54,7 @@ impl Dataset {
     /// text.
     #[cfg(feature = "parquet")]
     pub fn parquet(path: impl AsRef<Path>) -> Result<Table, DataError> {
-        Table::read_parquet(path.as_ref())
+        let path = path.as_ref();
+        Table::of_parquet(path, read_bytes(path, "Parquet file")?)
     }
 }

@@ -5,11 +5,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::dates::{self, Dates};
-use super::input::is_parquet_file;
+use super::input::{is_parquet, read_bytes};
 use super::rules::How;
 use super::{
-    Categories, Column, ColumnRule, ColumnType, Columns, CsvOptions, Data, Missing, MissingRule,
-    Table, Unknown, Words, quoted,
+    Becomes, Categories, Column, ColumnRule, ColumnType, Columns, CsvOptions, Data, Missing,
+    MissingRule, Table, Unknown, Words, quoted,
 };
 use crate::DataError;
 
@@ -83,27 +83,29 @@ impl TablePlan {
             true => self.options.clone().missing(Vec::<String>::new()),
             false => self.options.clone(),
         };
-        if is_parquet_file(path) {
-            let mut table = read_parquet(path)?;
+        let bytes = read_bytes(path, "table")?;
+        if is_parquet(&bytes) {
+            let mut table = of_parquet(path, bytes)?;
             let words = options.words_for_gaps();
             table.columns.iter_mut().for_each(|column| column.leave_gaps_at(&words));
             return Ok(table);
         }
         if self.json_lines {
-            return Table::read_json_lines(path);
+            return Table::of_json_lines(path, bytes);
         }
         match options.has_header {
-            None if !named => Table::read(path, &options.has_header(false)),
-            _ => Table::read(path, &options),
+            None if !named => Table::of_csv(path, bytes, &options.has_header(false)),
+            _ => Table::of_csv(path, bytes, &options),
         }
     }
 
     /// Reads the table again, with all that was said.
     pub(crate) fn read(&self, path: &Path) -> Result<Table, DataError> {
+        let bytes = read_bytes(path, "table")?;
         let mut table = match (self.json_lines, self.parquet) {
-            (true, _) => Table::read_json_lines(path)?,
-            (_, true) => read_parquet(path)?,
-            _ => Table::read(path, &self.options)?,
+            (true, _) => Table::of_json_lines(path, bytes)?,
+            (_, true) => of_parquet(path, bytes)?,
+            _ => Table::of_csv(path, bytes, &self.options)?,
         };
         table = table.types(self.types.iter().copied())?;
         let used = self.ignore.iter().copied();
@@ -147,6 +149,11 @@ impl TablePlan {
         get(&self.missing, column).cloned().unwrap_or_default()
     }
 
+    /// Whether its rows with a gap are left out.
+    pub(super) fn drops(&self, column: usize) -> bool {
+        self.missing_of(column).fill == Missing::Drop && !self.ignores(column)
+    }
+
     pub(super) fn ignores(&self, column: usize) -> bool {
         self.ignore.contains(&column)
     }
@@ -158,12 +165,12 @@ impl TablePlan {
 }
 
 #[cfg(feature = "parquet")]
-fn read_parquet(path: &Path) -> Result<Table, DataError> {
-    Table::read_parquet(path)
+fn of_parquet(path: &Path, bytes: Vec<u8>) -> Result<Table, DataError> {
+    Table::of_parquet(path, bytes)
 }
 
 #[cfg(not(feature = "parquet"))]
-fn read_parquet(path: &Path) -> Result<Table, DataError> {
+fn of_parquet(path: &Path, _: Vec<u8>) -> Result<Table, DataError> {
     let reason = "it is a Parquet file, and this program was built without them; build it with \
                   the feature `parquet` of trainbook";
     let source = std::io::Error::new(std::io::ErrorKind::Unsupported, reason);
@@ -198,15 +205,21 @@ impl Table {
     ) -> Result<Self, DataError> {
         for (column, wanted) in types {
             let column = self.position(&column.into())?;
-            self.retype(column, wanted)?;
-            set(&mut self.plan.types, column, wanted);
-            unset(&mut self.plan.dates, column);
-            self.plan.words = self.plan.words.filter(|(key, _)| *key != column);
-            if wanted != ColumnType::Category {
-                unset(&mut self.plan.categories, column);
+            let categories = get(&self.plan.categories, column).copied();
+            self.becomes(column, wanted)?;
+            if let Some(categories) = categories.filter(|_| wanted == ColumnType::Category) {
+                set(&mut self.plan.categories, column, categories);
             }
         }
         Ok(self)
+    }
+
+    /// Makes a column one of this type, of which nothing else was said before.
+    fn becomes(&mut self, column: usize, wanted: ColumnType) -> Result<(), DataError> {
+        self.retype(column, wanted)?;
+        self.plan.forget(column);
+        set(&mut self.plan.types, column, wanted);
+        Ok(())
     }
 
     /// Leaves columns out: they are no features.
@@ -259,9 +272,7 @@ impl Table {
             });
         }
         for column in self.positions(&columns.into())? {
-            self.retype(column, ColumnType::Category)?;
-            self.plan.forget(column);
-            set(&mut self.plan.types, column, ColumnType::Category);
+            self.becomes(column, ColumnType::Category)?;
             set(&mut self.plan.categories, column, categories);
         }
         Ok(self)
@@ -277,9 +288,7 @@ impl Table {
     /// set.
     pub fn dates(mut self, columns: impl Into<Columns>, dates: Dates) -> Result<Self, DataError> {
         for column in self.positions(&columns.into())? {
-            self.retype(column, ColumnType::Text)?;
-            self.plan.forget(column);
-            set(&mut self.plan.types, column, ColumnType::Text);
+            self.becomes(column, ColumnType::Text)?;
             set(&mut self.plan.dates, column, dates);
         }
         Ok(self)
@@ -300,9 +309,7 @@ impl Table {
     pub fn words(mut self, column: impl Into<Column>, words: Words) -> Result<Self, DataError> {
         words.check()?;
         let column = self.position(&column.into())?;
-        self.retype(column, ColumnType::Text)?;
-        self.plan.forget(column);
-        set(&mut self.plan.types, column, ColumnType::Text);
+        self.becomes(column, ColumnType::Text)?;
         self.plan.words = Some((column, words));
         Ok(self)
     }
@@ -343,20 +350,14 @@ impl Table {
     pub(super) fn rule(&self, column: usize) -> Result<ColumnRule, DataError> {
         let missing = self.plan.missing_of(column);
         let name = &self.names[column];
-        let refuse = |reason: String| {
-            Err(DataError::File {
-                path: self.path.clone(),
-                place: format!("column {name:?}"),
-                reason,
-            })
-        };
+        let refuse = |reason: String| Err(self.wrong_column(column, reason));
         let said = get(&self.plan.categories, column).copied();
         let Data::Texts(texts) = &self.columns[column] else {
             return match missing.fill {
                 Missing::Text(text) => refuse(format!(
                     "its gaps are to be {text:?}, and it has numbers; use Missing::Constant"
                 )),
-                _ => Ok(ColumnRule { missing, categories: None, dates: None, words: None }),
+                _ => Ok(ColumnRule { missing, becomes: Becomes::Numbers }),
             };
         };
         if let Some(dates) = self.plan.dates_of(column) {
@@ -370,14 +371,13 @@ impl Table {
                     quoted(text),
                     dates::FORMATS
                 )),
-                _ => Ok(ColumnRule { missing, categories: None, dates: Some(dates), words: None }),
+                _ => Ok(ColumnRule { missing, becomes: Becomes::Dates(dates) }),
             };
         }
         if let Some(words) = self.plan.words_of(column) {
-            let words = Some(words);
             return match (&missing.fill, missing.indicator) {
                 (Missing::Refuse | Missing::Drop | Missing::Text(_), false) => {
-                    Ok(ColumnRule { missing, categories: None, dates: None, words })
+                    Ok(ColumnRule { missing, becomes: Becomes::Words(words) })
                 }
                 (_, true) => refuse(
                     "a feature is to tell of its gaps, and its words are the only input; leave \
@@ -402,10 +402,10 @@ impl Table {
             );
         }
         match said {
-            Some(_) => Ok(ColumnRule { missing, categories: said, dates: None, words: None }),
+            Some(said) => Ok(ColumnRule { missing, becomes: Becomes::Categories(said) }),
             None if self.type_of(column) == ColumnType::Category => {
-                let categories = Some(Categories::one_hot());
-                Ok(ColumnRule { missing, categories, dates: None, words: None })
+                let becomes = Becomes::Categories(Categories::one_hot());
+                Ok(ColumnRule { missing, becomes })
             }
             None if self.is_of_dates(column) => refuse(format!(
                 "it has {} different dates; make features of them by .dates({name:?}, \

@@ -6,19 +6,24 @@ use std::path::Path;
 
 use super::data::{Data, GAP, Texts};
 use super::fields::Body;
-use super::input::read_text;
+use super::input::text_of;
 use super::look::{self, Seen};
 use super::options::{CsvOptions, Dialect};
 use super::parse::{Layout, Parsed, Stop};
 use super::records::{Records, Unclosed};
+use super::select::first_repeat;
 use super::{ColumnType, Table, TablePlan, number, quoted};
 use crate::DataError;
 
 impl Table {
     /// Reads a CSV file.
-    pub(crate) fn read(path: &Path, options: &CsvOptions) -> Result<Self, DataError> {
+    pub(super) fn of_csv(
+        path: &Path,
+        bytes: Vec<u8>,
+        options: &CsvOptions,
+    ) -> Result<Self, DataError> {
         options.check()?;
-        let mut text = read_text(path)?;
+        let mut text = text_of(path, bytes)?;
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
         }
@@ -134,16 +139,15 @@ impl Table {
             has_header.is_none() && numbers == 0 && below.iter().all(|seen| seen.numbers == 0);
         if self.dialect.has_header {
             self.names = record.iter().map(|name| name.trim().to_owned()).collect();
-            for (column, name) in self.names.iter().enumerate() {
-                if let Some(first) = self.names[..column].iter().position(|earlier| earlier == name)
-                {
+            return match first_repeat(&self.names) {
+                None => Ok(()),
+                Some((first, column)) => {
                     let reason = format!(
                         "columns {first} and {column}, counted from 0, have the same name; rename one"
                     );
-                    return Err((column, reason));
+                    Err((column, reason))
                 }
-            }
-            return Ok(());
+            };
         }
         // Names and numbers on one line are a row if the names stand above texts.
         let stands_out = |column: &usize| {

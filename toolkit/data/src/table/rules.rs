@@ -118,16 +118,20 @@ impl Categories {
     }
 }
 
-/// What becomes of a column.
+/// What becomes of a column, and of its gaps.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ColumnRule {
     pub missing: MissingRule,
-    /// `None` for numbers and dates.
-    pub categories: Option<Categories>,
-    /// `None` for all but dates.
-    pub dates: Option<Dates>,
-    /// `None` for all but a text that becomes tokens.
-    pub words: Option<Words>,
+    pub becomes: Becomes,
+}
+
+/// What becomes of a column's values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Becomes {
+    Numbers,
+    Categories(Categories),
+    Dates(Dates),
+    Words(Words),
 }
 
 impl ColumnRule {
@@ -135,6 +139,6 @@ impl ColumnRule {
     pub(crate) fn is_fitted(&self) -> bool {
         let computed =
             matches!(self.missing.fill, Missing::Mean | Missing::Median | Missing::MostFrequent);
-        computed || self.categories.is_some() || self.dates.is_some() || self.words.is_some()
+        computed || self.becomes != Becomes::Numbers
     }
 }

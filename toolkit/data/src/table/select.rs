@@ -1,5 +1,7 @@
 //! Which columns are meant.
 
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::path::Path;
 
 use trainbook_core::nearest::nearest;
@@ -76,4 +78,11 @@ pub(crate) fn named<'n>(
             nearest.unwrap_or_default()
         ),
     })
+}
+
+/// The places of the first entry that is there before, and of that.
+pub(crate) fn first_repeat<T: Hash + Eq>(entries: &[T]) -> Option<(usize, usize)> {
+    let mut known = HashMap::with_capacity(entries.len());
+    let again = |(at, entry)| Some((known.insert(entry, at)?, at));
+    entries.iter().enumerate().find_map(again)
 }

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::data::{Data, GAP};
-use super::{Column, ColumnType, Columns, Missing, Table, quoted};
+use super::data::Data;
+use super::{Column, ColumnType, Columns, Table, quoted};
 use crate::long::{Lines, Ragged, series_of, wide};
 use crate::recipe::{Origin, absolute};
 use crate::source::Memory;
-use crate::{Array, DataError, Dataset, Numbers, Targets};
+use crate::{DataError, Dataset, Targets};
 
 /// Series in a table, a line for each position, before it is said what is to be predicted of each;
 /// [`Table::series`] makes it.
@@ -45,7 +45,7 @@ impl Table {
         let (id, time) = (self.position(&id.into())?, self.position(&time.into())?);
         let values = self.positions(&values.into())?;
         if values.is_empty() {
-            return Err(self.no_channels());
+            return Err(self.nothing_named("channels"));
         }
         // Whole numbers beyond 2⁵³ would be rounded, and two series one.
         self.retype(id, ColumnType::Category)?;
@@ -92,11 +92,7 @@ impl LongSeries {
     pub fn target_values(self, columns: impl Into<Columns>) -> Result<Dataset, DataError> {
         let columns = self.table.positions(&columns.into())?;
         if columns.is_empty() {
-            return Err(DataError::File {
-                path: self.table.path,
-                place: "targets".to_owned(),
-                reason: "no column is named; name at least one".to_owned(),
-            });
+            return Err(self.table.nothing_named("targets"));
         }
         let gathered = self.gather(&columns)?;
         let values = self.table.value_targets(&columns, &gathered.first)?;
@@ -126,9 +122,9 @@ impl LongSeries {
         for column in [self.id, self.time] {
             table.refuse_gaps_in_series(column, &rows, "write it in every line")?;
         }
-        let ids = self.ids(&rows);
+        let ids = self.ids(rows.iter().copied());
         let times = table.times(self.time, &rows)?;
-        let series = series_of(&ids, &times).map_err(|ragged| self.ragged(&ragged, &ids, &rows))?;
+        let series = series_of(&ids, &times).map_err(|ragged| self.ragged(&ragged, &rows))?;
         for column in targets.iter().copied().chain(table.plan.marks()) {
             let cure = "write it in every line of its series";
             table.refuse_gaps_in_series(column, &rows, cure)?;
@@ -140,12 +136,8 @@ impl LongSeries {
 
     /// Lines are left out for gaps in what says something of a series, and not in other columns.
     fn refuse_other_drops(&self, roles: &[usize]) -> Result<(), DataError> {
-        let plan = &self.table.plan;
-        let other = (0..self.table.names.len()).find(|&column| {
-            let drops = plan.missing_of(column).fill == Missing::Drop;
-            drops && !plan.ignores(column) && !roles.contains(&column)
-        });
-        let Some(column) = other else { return Ok(()) };
+        let drops = |&column: &usize| self.table.plan.drops(column) && !roles.contains(&column);
+        let Some(column) = (0..self.table.names.len()).find(drops) else { return Ok(()) };
         let reason = format!(
             "its lines with a gap are to be left out, and it has no part in the series; leave it \
              out by .ignore({:?})",
@@ -160,35 +152,34 @@ impl LongSeries {
         if rows.len() == table.rows() {
             return Ok(());
         }
-        let all: Vec<usize> = (0..table.rows()).collect();
-        let ids = self.ids(&all);
-        let kept: HashSet<&str> = rows.iter().map(|&row| ids[row]).collect();
-        let mut is_kept = vec![false; all.len()];
-        rows.iter().for_each(|&row| is_kept[row] = true);
-        let Some(row) = all.into_iter().find(|&row| !is_kept[row] && kept.contains(ids[row]))
-        else {
-            return Ok(());
-        };
+        let ids = self.ids(0..table.rows());
+        let kept: HashSet<u32> = rows.iter().map(|&row| ids[row]).collect();
+        let is_lost = |row: &usize| rows.binary_search(row).is_err() && kept.contains(&ids[*row]);
+        let Some(row) = (0..table.rows()).find(is_lost) else { return Ok(()) };
         let reason = format!(
             "the series {} would lose this {} for a gap, and keep others; fill the gap in the file, \
              or leave the whole series out",
-            quoted(ids[row]),
+            self.series_at(row),
             table.body.unit()
         );
         Err(table.wrong(table.line(row), Some(self.id), reason))
     }
 
-    /// The ids of these rows, which have no gaps.
-    fn ids(&self, rows: &[usize]) -> Vec<&str> {
-        let Data::Texts(texts) = &self.table.columns[self.id] else { return Vec::new() };
-        let id = |&row: &usize| match texts.codes[row] {
-            GAP => "",
-            code => texts.names[code as usize].as_str(),
-        };
-        rows.iter().map(id).collect()
+    /// The numbers of the series of these rows.
+    fn ids(&self, rows: impl IntoIterator<Item = usize>) -> Vec<u32> {
+        match &self.table.columns[self.id] {
+            Data::Texts(texts) => rows.into_iter().map(|row| texts.codes[row]).collect(),
+            // It was made a category.
+            Data::Numbers(_) => Vec::new(),
+        }
     }
 
-    fn ragged(&self, ragged: &Ragged, ids: &[&str], rows: &[usize]) -> DataError {
+    /// The id of a row's series, for messages.
+    fn series_at(&self, row: usize) -> String {
+        quoted(self.table.field(row, self.id).trim())
+    }
+
+    fn ragged(&self, ragged: &Ragged, rows: &[usize]) -> DataError {
         let (table, unit) = (&self.table, self.table.body.unit());
         let line = |at: usize| table.line(rows[at]);
         match *ragged {
@@ -196,7 +187,7 @@ impl LongSeries {
             Ragged::Twice(one, two) => {
                 let reason = format!(
                     "the series {} has the time {} in {unit} {}, too; leave one of them out",
-                    quoted(ids[two]),
+                    self.series_at(rows[two]),
                     quoted(table.field(rows[two], self.time).trim()),
                     line(one)
                 );
@@ -206,8 +197,8 @@ impl LongSeries {
                 let reason = format!(
                     "the series {} has {lines} {unit}s, and {}, which begins in {unit} {}, has \
                      {length}; all must have as many, so cut or fill them",
-                    quoted(ids[other]),
-                    quoted(ids[first]),
+                    self.series_at(rows[other]),
+                    self.series_at(rows[first]),
                     line(first)
                 );
                 table.wrong(line(other), Some(self.id), reason)
@@ -238,7 +229,7 @@ impl LongSeries {
                 quoted(table.field(first, column).trim()),
                 table.body.unit(),
                 table.line(first),
-                quoted(table.field(first, self.id).trim())
+                self.series_at(first)
             );
             return Err(table.wrong(table.line(other), Some(column), reason));
         }
@@ -255,17 +246,15 @@ impl LongSeries {
         let Gathered { rows, series, first } = gathered;
         let marks = self.table.marks(first)?;
         let is_of_classes = class_names.is_some();
-        let Array { shape, numbers } = wide(series, &self.table.channels(&self.values, rows)?);
-        let Numbers::F32(features) = numbers else { return Err(self.table.no_channels()) };
-        let (shape, length) = (shape[1..].to_vec(), shape[2]);
-        let ids = self.ids(first);
-        let places = ids.iter().map(|id| format!("series {}", quoted(id))).collect();
+        let ([_, channels, length], features) =
+            wide(series, &self.table.channels(&self.values, rows)?);
+        let places = first.iter().map(|&row| format!("series {}", self.series_at(row))).collect();
         let LongSeries { table, id, time, values } = self;
         let names = values.iter().map(|&column| &table.names[column]);
         let position = |name| (0..length).map(move |at| format!("{name}[{at}]"));
         Dataset::from_source(Memory {
             name: table.path.display().to_string(),
-            shape,
+            shape: vec![channels, length],
             feature_names: names.flat_map(position).collect(),
             features,
             targets,

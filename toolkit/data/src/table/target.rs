@@ -1,7 +1,7 @@
 //! From a table to a data set: what is to be predicted.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::data::{Data, GAP};
 use super::{Column, Columns, Missing, Raw, Table, dates, quoted};
@@ -92,21 +92,14 @@ impl Table {
         let Columns(wanted) = columns.into();
         let columns = wanted.iter().map(|column| self.find(column));
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
-        let refuse = |place, reason: &str| {
-            Err(DataError::File { path: self.path.clone(), place, reason: reason.to_owned() })
-        };
-        for (at, column) in columns.iter().enumerate() {
-            if columns[..at].contains(column) {
-                let place = format!("column {:?}", self.names[*column]);
-                return refuse(place, "it is a target twice; name each column once");
-            }
-        }
+        let roles: Vec<(usize, &str)> = columns.iter().map(|&column| (column, "target")).collect();
+        self.refuse_two_roles(&roles)?;
         if columns.is_empty() {
-            return refuse("targets".to_owned(), "no column is named; name at least one");
+            return Err(self.nothing_named("targets"));
         }
         if columns.len() == self.names.len() {
-            let place = "targets".to_owned();
-            return refuse(place, "every column is one, which leaves no features");
+            let reason = "every column is one, which leaves no features".to_owned();
+            return Err(self.wrong_at("targets".to_owned(), reason));
         }
         let rows = self.kept_rows(&columns)?;
         let values = self.value_targets(&columns, &rows)?;
@@ -145,13 +138,9 @@ impl Table {
     fn find(&self, column: &Column) -> Result<usize, DataError> {
         let found = self.position(column)?;
         if self.names.len() == 1 {
-            return Err(DataError::File {
-                path: self.path.clone(),
-                place: format!("column {:?}", self.names[found]),
-                reason: "it is the only column, which leaves no features; use a file with at \
-                         least two columns"
-                    .to_owned(),
-            });
+            let reason = "it is the only column, which leaves no features; use a file with at least \
+                          two columns";
+            return Err(self.wrong_column(found, reason.to_owned()));
         }
         Ok(found)
     }
@@ -168,9 +157,12 @@ impl Table {
 
     /// The rows that are not left out for a gap.
     pub(super) fn kept_rows(&self, targets: &[usize]) -> Result<Vec<usize>, DataError> {
-        let drops = |&column: &usize| self.plan.missing_of(column).fill == Missing::Drop;
-        let used = |&column: &usize| targets.contains(&column) || !self.plan.ignores(column);
-        let columns: Vec<usize> = (0..self.names.len()).filter(used).filter(drops).collect();
+        // A target is used, whatever else was said of it.
+        let dropped = |&column: &usize| self.plan.missing_of(column).fill == Missing::Drop;
+        let drops = |column: &usize| {
+            self.plan.drops(*column) || targets.contains(column) && dropped(column)
+        };
+        let columns: Vec<usize> = (0..self.names.len()).filter(drops).collect();
         let whole = |&row: &usize| columns.iter().all(|&column| !self.columns[column].is_gap(row));
         let rows: Vec<usize> = (0..self.rows()).filter(whole).collect();
         if rows.is_empty() {
@@ -269,9 +261,8 @@ impl Table {
     ) -> Result<Dataset, DataError> {
         for column in self.plan.marks() {
             if columns.contains(&column) {
-                let place = format!("column {:?}", self.names[column]);
                 let reason = "it is a target, and weights, groups or times; it can be one of them";
-                return Err(DataError::File { path: self.path, place, reason: reason.to_owned() });
+                return Err(self.wrong_column(column, reason.to_owned()));
             }
         }
         let marks = self.marks(&rows)?;
@@ -287,13 +278,17 @@ impl Table {
         }
         let all = rows.len() == self.rows();
         let lines = self.body.lines();
+        let lines: Arc<[usize]> = match all {
+            true => lines.into(),
+            false => rows.iter().map(|&row| lines[row]).collect(),
+        };
         let mut raw = Raw {
             path: self.path.clone(),
             unit: self.body.unit(),
             named: self.dialect.has_header,
             names: features.iter().map(|&column| self.names[column].clone()).collect(),
             columns: Vec::with_capacity(features.len()),
-            lines: if all { lines } else { rows.iter().map(|&row| lines[row]).collect() },
+            lines: lines.clone(),
             tokenised: OnceLock::new(),
         };
         let origin = Origin::Csv {
@@ -316,7 +311,7 @@ impl Table {
             class_names,
             marks,
             unit: raw.unit,
-            lines: Vec::new(),
+            lines,
             fitted: None,
         };
         let source = TableSource::new(raw, rules, kept)?;

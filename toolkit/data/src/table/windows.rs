@@ -1,6 +1,6 @@
 //! From a table to windows of a long series.
 
-use super::{Columns, Missing, Table, quoted};
+use super::{Columns, Table, quoted};
 use crate::recipe::{Origin, absolute};
 use crate::source::Series;
 use crate::{DataError, Dataset, WindowOptions};
@@ -30,23 +30,20 @@ impl Table {
     ) -> Result<Dataset, DataError> {
         let columns = self.positions(&columns.into())?;
         if columns.is_empty() {
-            return Err(self.no_channels());
+            return Err(self.nothing_named("channels"));
         }
         let channels = columns.iter().map(|&column| (column, "channel"));
         let time = self.plan.time.map(|column| (column, "time"));
         self.refuse_two_roles(&time.into_iter().chain(channels).collect::<Vec<_>>())?;
         for (said, what) in [(self.plan.weights, "weights"), (self.plan.group, "groups")] {
             if let Some(column) = said {
-                let reason = format!(
-                    "it has {what}, and windows of many rows have none; leave \
-                                      them unsaid"
-                );
+                let reason =
+                    format!("it has {what}, and windows of many rows have none; leave them unsaid");
                 return Err(self.wrong_column(column, reason));
             }
         }
-        let drops = |&column: &usize| self.plan.missing_of(column).fill == Missing::Drop;
-        let others = (0..self.names.len()).filter(|column| !columns.contains(column));
-        if let Some(column) = others.into_iter().find(drops) {
+        let mut others = (0..self.names.len()).filter(|column| !columns.contains(column));
+        if let Some(column) = others.find(|&column| self.plan.drops(column)) {
             let reason = "rows with a gap here are to be left out, which would join what is apart \
                           in time; write the gaps, or leave this unsaid";
             return Err(self.wrong_column(column, reason.to_owned()));
@@ -69,14 +66,6 @@ impl Table {
             },
         };
         series.cut(options)
-    }
-
-    pub(super) fn no_channels(&self) -> DataError {
-        DataError::File {
-            path: self.path.clone(),
-            place: "channels".to_owned(),
-            reason: "no column is named; name at least one".to_owned(),
-        }
     }
 
     /// Each time must be later than the one before.

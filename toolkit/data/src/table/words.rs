@@ -12,12 +12,13 @@ use crate::DataError;
 
 /// The numbers of padding and of what is not in the vocabulary, and what they are called.
 const PADDING: &str = "(padding)";
-const UNKNOWN_TOKEN: u32 = 1;
+pub(crate) const PADDING_TOKEN: u32 = 0;
+pub(crate) const UNKNOWN_TOKEN: u32 = 1;
 const UNKNOWN: &str = "(unknown)";
 /// The number of the most frequent word.
 const FIRST_WORD: usize = 2;
 
-/// f32 counts to 2²⁴ without a gap.
+/// No table of an embedding has more rows.
 const MOST_WORDS: usize = (1 << 24) - FIRST_WORD;
 const LONGEST: usize = 1 << 20;
 
@@ -191,7 +192,12 @@ impl FittedWords {
 
     /// The numbers of a text's tokens, without padding.
     pub(crate) fn encode(&self, text: &str) -> Vec<u32> {
-        self.number(&Tokenised::of(std::iter::once(text), self.words)).concat()
+        let text = text.to_lowercase();
+        let words = || self.vocabulary.iter().zip(0..).skip(FIRST_WORD);
+        let number = |token: &str| {
+            words().find(|(word, _)| *word == token).map_or(UNKNOWN_TOKEN, |(_, number)| number)
+        };
+        self.words.split(&text).take(self.words.length).map(number).collect()
     }
 
     /// The same of texts that are split.
@@ -209,7 +215,6 @@ impl FittedWords {
 }
 
 /// The tokens of each row, without padding. Equal texts are kept once.
-#[derive(Clone)]
 pub(crate) struct Sequences {
     texts: Vec<Vec<u32>>,
     /// For each row the number of its text.
@@ -217,15 +222,11 @@ pub(crate) struct Sequences {
 }
 
 impl Sequences {
-    /// The tokens of a row.
-    pub(super) fn of(&self, row: usize) -> &[u32] {
-        &self.texts[self.rows[row] as usize]
-    }
-
     /// Writes the tokens of a row, and padding behind them.
     pub(crate) fn fill(&self, row: usize, out: &mut [i64]) {
-        out.fill(0);
-        out.iter_mut().zip(self.of(row)).for_each(|(out, &token)| *out = i64::from(token));
+        out.fill(i64::from(PADDING_TOKEN));
+        let tokens = &self.texts[self.rows[row] as usize];
+        out.iter_mut().zip(tokens).for_each(|(out, &token)| *out = i64::from(token));
     }
 }
 
@@ -282,31 +283,19 @@ impl Table {
         if !features.contains(&text) {
             let reason = "its words are to be the input, and it is left out, a target, or weights, \
                           groups or times; it can be one of them";
-            return Err(self.wrong_columns(&format!("column {name:?}"), reason.to_owned()));
+            return Err(self.wrong_column(text, reason.to_owned()));
         }
         let others = features.iter().filter(|&&column| column != text);
         let others: Vec<String> = others.map(|&at| format!("{:?}", self.names[at])).collect();
-        match others.as_slice() {
-            [] => Ok(()),
-            [other] => {
-                let reason = format!(
-                    "it would be a feature beside the words of {name:?}, which are the only \
-                     input; leave it out by .ignore({other})"
-                );
-                Err(self.wrong_columns(&format!("column {other}"), reason))
-            }
-            _ => {
-                let others = others.join(", ");
-                let reason = format!(
-                    "they would be features beside the words of {name:?}, which are the only \
-                     input; leave them out by .ignore([{others}])"
-                );
-                Err(self.wrong_columns(&format!("columns {others}"), reason))
-            }
-        }
-    }
-
-    fn wrong_columns(&self, place: &str, reason: String) -> DataError {
-        DataError::File { path: self.path.clone(), place: place.to_owned(), reason }
+        let (place, they, them, ignored) = match others.as_slice() {
+            [] => return Ok(()),
+            [other] => ("column", "it would be a feature", "it", other.clone()),
+            _ => ("columns", "they would be features", "them", format!("[{}]", others.join(", "))),
+        };
+        let reason = format!(
+            "{they} beside the words of {name:?}, which are the only input; leave {them} out by \
+             .ignore({ignored})"
+        );
+        Err(self.wrong_at(format!("{place} {}", others.join(", ")), reason))
     }
 }

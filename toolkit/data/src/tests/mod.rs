@@ -5,13 +5,16 @@ mod encoding;
 mod folds;
 mod hooked;
 mod loader;
+mod marks;
 mod normalize;
 mod npy;
 mod odd_tables;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod reading;
 mod report;
 mod sampling;
+mod scaling;
 mod series_of_tables;
 mod shards;
 mod split;
@@ -26,8 +29,11 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-use super::{Batches, Column, Dataset, Normalize, Split, Targets};
+use super::{Batches, Column, DataError, DataRecipe, Dataset, Normalize, Split, Table, Targets};
 use trainbook_core::random::Seed;
+
+const PETS: &str =
+    "age,kind,owner,good\n1,dog,a,yes\n2,cat,b,no\n?,dog,c,yes\n4,,d,no\n5,emu,e,no\n";
 
 fn digits_path() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../notebooks/data/digits.csv.gz"))
@@ -74,4 +80,53 @@ fn classes(data: &Dataset) -> &[u32] {
 /// What pandas makes of tables.
 fn fixture() -> serde_json::Value {
     serde_json::from_str(include_str!("fixtures/tables.json")).unwrap()
+}
+
+fn table(text: &str) -> Table {
+    kept(text).1
+}
+
+/// A table whose file is there as long as the folder.
+fn kept(text: &str) -> (tempfile::TempDir, Table) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.csv");
+    std::fs::write(&path, text).unwrap();
+    (folder, Dataset::csv(&path).unwrap())
+}
+
+/// A message without the file's folder.
+fn refused<T>(result: Result<T, DataError>) -> String {
+    let error = result.err().unwrap().to_string();
+    assert!(!error.contains('\n'), "{error}");
+    let from = error.find('/');
+    let to = error.find("data.csv");
+    match (from, to) {
+        (Some(from), Some(to)) => format!("{}FILE{}", &error[..from], &error[to + 8..]),
+        _ => error,
+    }
+}
+
+fn rows(data: &Dataset) -> Vec<f32> {
+    data.raw(&(0..data.len()).collect::<Vec<_>>()).unwrap().floats().to_vec()
+}
+
+fn close(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-5 * b.abs().max(1.0)
+}
+
+fn auto_mpg_path() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../notebooks/data/auto-mpg.csv"))
+}
+
+/// The data set that its recipe makes, once that was written and read.
+fn made_again(data: &Dataset) -> Dataset {
+    let json = serde_json::to_string(&data.recipe()).unwrap();
+    let recipe: DataRecipe = serde_json::from_str(&json).unwrap();
+    assert_eq!(recipe, data.recipe());
+    let again = recipe.make().unwrap();
+    assert_eq!(again.fingerprint().unwrap(), data.fingerprint().unwrap());
+    assert_eq!(again.recipe(), data.recipe());
+    assert_eq!(again.feature_names(), data.feature_names());
+    assert_eq!(again.encoding(), data.encoding());
+    again
 }

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::encoding::{auto_mpg_path, close};
-use super::{Dataset, Normalize, Split, Targets, digits, fixture};
-use crate::{Array, DataRecipe, Part};
+use super::{
+    Dataset, Normalize, Split, Targets, auto_mpg_path, close, digits, fixture, made_again,
+};
+use crate::{Array, Part};
 use trainbook_core::random::Seed;
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -35,8 +36,7 @@ fn ranges_and_quartiles_are_those_of_scikit_learn() {
         same(&data, &expected[key], 1);
         let json = serde_json::to_string(&data.recipe()).unwrap();
         assert!(json.contains(&format!(r#""normalize":"{key}""#)), "{json}");
-        let again = serde_json::from_str::<DataRecipe>(&json).unwrap().make().unwrap();
-        assert_eq!(again.fingerprint().unwrap(), data.fingerprint().unwrap());
+        made_again(&data);
     }
 }
 

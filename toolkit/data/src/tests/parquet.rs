@@ -135,11 +135,24 @@ fn raw_files_for_a_network_may_be_of_another_format() {
             (table.rows(), encoding.encode(&table).map_err(|e| e.to_string()))
         };
         let (rows, features) = read(&write(&folder, csv.as_bytes()));
-        assert_eq!((rows, features.unwrap()[..5].to_vec()), (3, vec![0.5, 1.0, 0.0, 1.0, 0.0]));
+        assert_eq!((rows, &features.unwrap().floats()[..5]), (3, &[0.5, 1.0, 0.0, 1.0, 0.0][..]));
         let (rows, error) = read(&super::parquet::folder().join("zstd.parquet"));
         assert_eq!(rows, 7);
         assert!(error.unwrap_err().contains("row 2, column \"number\": the field is a gap"));
     }
+}
+
+#[test]
+fn a_file_may_be_packed_as_a_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = std::fs::read(super::parquet::folder().join("snappy.parquet")).unwrap();
+    let packed = write(&folder, &super::gzip(&bytes));
+    let table = Dataset::parquet(&packed).unwrap();
+    let table = table.missing(["number", "kind", "on"], Missing::Drop).unwrap();
+    let data = table.target("on").unwrap();
+    super::made_again(&data);
+    let again = data.recipe().table(&packed, data.encoding().unwrap()).unwrap();
+    assert_eq!(again.rows(), 7);
 }
 
 #[test]
@@ -164,7 +177,7 @@ fn words_for_a_gap_are_those_of_the_training_in_whatever_format() {
         [7.0, 0.0, 1.0, 0.0],
         [1e10, 1.0, 0.0, 0.0],
     ];
-    assert_eq!(rows, expected.concat());
+    assert_eq!(rows.floats(), expected.concat());
     // A Parquet file says what is no value, so that "NA" may be a country.
     let table = read("snappy.parquet").unwrap().ignore("on").unwrap();
     let table = table.missing(["number", "kind"], Missing::Drop).unwrap();

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::made_again;
 use crate::{
-    Array, DataError, DataRecipe, Dataset, Missing, Normalize, Origin, Split, Table, Targets, Wide,
+    Array, DataError, Dataset, Missing, Normalize, Origin, Split, Table, Targets, Wide,
     WindowOptions,
 };
 use trainbook_core::random::Seed;
@@ -28,18 +29,6 @@ impl File {
     fn error(&self, result: Result<Dataset, DataError>) -> String {
         result.unwrap_err().to_string().replace(self.path.to_str().unwrap(), "FILE")
     }
-}
-
-/// Through JSON and from the file, with the same rows.
-fn made_again(data: &Dataset) -> Dataset {
-    let json = serde_json::to_string(&data.recipe()).unwrap();
-    let recipe: DataRecipe = serde_json::from_str(&json).unwrap();
-    assert_eq!(recipe, data.recipe());
-    let again = recipe.make().unwrap();
-    assert_eq!(again.fingerprint().unwrap(), data.fingerprint().unwrap());
-    assert_eq!(again.recipe(), data.recipe());
-    assert_eq!(again.feature_names(), data.feature_names());
-    again
 }
 
 fn hash(data: &Dataset) -> String {
@@ -91,6 +80,17 @@ fn windows_of_a_table_are_those_of_the_numbers() {
     assert!(std::path::Path::new(json["path"].as_str().unwrap()).is_absolute());
     let random = timed.split(Split::random(0.8, 0.1, 0.1), Seed(1)).unwrap_err().to_string();
     assert!(random.contains("use Split::in_order"), "{random}");
+}
+
+#[test]
+fn what_is_ignored_has_no_gaps() {
+    let file = File::of("when,a,note\n1,2,x\n2,3,\n3,4,y\n4,5,z\n");
+    let table = || file.table().missing("note", Missing::Drop).unwrap();
+    let windows = |table: Table| table.windows("a", WindowOptions::new(2, 1));
+    assert!(file.error(windows(table())).contains("column \"note\""));
+    let data = windows(table().ignore("note").unwrap()).unwrap();
+    assert_eq!(data.len(), 2);
+    made_again(&data);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Texts as tokens.
 
-use super::encoding::{refused, table};
-use super::{Split, classes, fixture};
+use super::{Split, classes, fixture, made_again, refused, table};
 use crate::{
     Batch, Batches, Categories, ColumnType, DataError, DataRecipe, Dataset, Dates, Encoding,
     Loader, Missing, Normalize, Part, Severity, Table, Words,
@@ -52,8 +51,7 @@ fn texts_are_tokens_as_those_of_a_counter() {
         let theirs: Vec<Vec<i64>> = serde_json::from_value(case["rows"].clone()).unwrap();
         assert_eq!(rows(&data), theirs, "{words:?}");
         let encoded = data.encoding().unwrap().encode(&reviews(&texts[..10])).unwrap();
-        let floats: Vec<f32> = theirs[..10].iter().flatten().map(|&x| x as f32).collect();
-        assert_eq!(encoded, floats, "{words:?}");
+        assert_eq!(encoded.integers(), theirs[..10].concat(), "{words:?}");
         for (text, row) in texts.iter().zip(theirs) {
             assert_eq!(data.encode(text).unwrap(), row, "{words:?}");
         }
@@ -148,9 +146,7 @@ fn a_recipe_makes_the_same_tokens_again() {
     assert_eq!(rows(&data)[2], [3, 0, 0, 0]);
     let json = serde_json::to_string(&data.recipe()).unwrap();
     assert!(json.contains(r#""words":[0,{"length":4,"most":3,"characters":true}]"#), "{json}");
-    let recipe: DataRecipe = serde_json::from_str(&json).unwrap();
-    let again = recipe.make().unwrap();
-    assert_eq!(again.fingerprint().unwrap(), data.fingerprint().unwrap());
+    let again = made_again(&data);
     assert_eq!((rows(&again), again.vocabulary()), (rows(&data), data.vocabulary()));
     let wrong = json.replace(r#""length":4"#, r#""length":0"#);
     assert_eq!(
@@ -173,10 +169,10 @@ fn an_encoding_makes_tokens_of_other_files() {
     let encoding: Encoding = serde_json::from_value(json).unwrap();
     assert_eq!(Some(&encoding), data.encoding());
     let raw = table("id;text;label\n1;D new a b;good\n2;;bad\n3;NA;bad\n");
-    assert_eq!(encoding.encode(&raw).unwrap(), [4.0, 1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(encoding.encode(&raw).unwrap().integers(), [4, 1, 2, 0, 0, 0, 0, 0, 0]);
     // Without a header, and with numbers alone.
     let raw = table("7\n8\n");
-    assert_eq!(encoding.encode(&raw).unwrap(), [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+    assert_eq!(encoding.encode(&raw).unwrap().integers(), [1, 0, 0, 1, 0, 0]);
     assert_eq!(
         refused(encoding.encode(&table("texts,y\na,1\n"))),
         "read FILE column \"text\": there is no such column; the nearest is \"texts\""

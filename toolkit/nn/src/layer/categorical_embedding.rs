@@ -70,11 +70,11 @@ impl CategoryTable {
         self
     }
 
-    /// The category that a feature is, if it is one.
+    /// The category that a feature is, if it is one; half-way between two it is neither.
     fn category(&self, x: f64) -> Option<usize> {
-        let inside = x > -0.5 && x < self.num_embeddings as f64 - 0.5;
-        // Half-way between two it is neither.
-        (inside && (x - x.round()).abs() < 0.5).then_some(x.round().max(0.0) as usize)
+        let near = x.round();
+        let inside = (0.0..self.num_embeddings as f64).contains(&near);
+        (inside && (x - near).abs() < 0.5).then_some(near as usize)
     }
 }
 
@@ -92,8 +92,10 @@ impl CategoricalEmbedding {
 
     /// The features that stay numbers.
     fn others(&self, features: usize) -> Vec<usize> {
-        let is_category = |feature| self.tables.iter().any(|table| table.feature == feature);
-        (0..features).filter(|&feature| !is_category(feature)).collect()
+        let is_other = |feature: &usize| {
+            self.tables.binary_search_by_key(feature, |table| table.feature).is_err()
+        };
+        (0..features).filter(is_other).collect()
     }
 
     /// For each table the category of each row of `features` numbers; what is none is an error in
@@ -109,15 +111,15 @@ impl CategoricalEmbedding {
             let found = column.clone().map(|x| table.category(x.wide())).collect();
             // What is learned must be learned of categories; a number between two was normalised.
             let is_none = |x: &f64| table.category(*x).is_none() || (x - x.round()).abs() > 1e-3;
-            match column.map(|x| x.wide()).find(is_none) {
-                Some(x) if training => Err(Fault::new(format!(
+            match column.map(|x| x.wide()).find(|x| training && is_none(x)) {
+                Some(x) => Err(Fault::new(format!(
                     "feature {} is {}, and must be the number of a category, 0 to {}; such \
                      features are not to be normalised (Categories::embedded makes them)",
                     table.feature,
                     x as f32,
                     table.num_embeddings - 1
                 ))),
-                _ => Ok(found),
+                None => Ok(found),
             }
         };
         self.tables.iter().map(column).collect()
@@ -190,14 +192,17 @@ impl Layer for CategoricalEmbedding {
         }
         for (i, (table, categories)) in self.tables.iter().zip(categories).enumerate().rev() {
             let weight = pass.parameter(i, (table.num_embeddings, table.embedding_dim))?;
-            let known: Vec<E> =
-                categories.iter().map(|at| E::of(f64::from(u8::from(at.is_some())))).collect();
+            let known: Vec<bool> = categories.iter().map(Option::is_some).collect();
             let at: Vec<usize> = categories.into_iter().map(Option::unwrap_or_default).collect();
             let at = device.try_tensor_from_vec(at, (rows,))?;
-            let y = weight.put_tape(std::mem::take(&mut tape)).try_gather(at)?;
-            let shape = *y.shape();
-            let known = device.try_tensor_from_vec(known, (rows,))?;
-            let y = y.try_mul(known.try_broadcast_like::<_, Axis<1>>(&shape)?)?;
+            let mut y = weight.put_tape(std::mem::take(&mut tape)).try_gather(at)?;
+            // In training there are no others.
+            if known.contains(&false) {
+                let shape = *y.shape();
+                let known = known.into_iter().map(|known| E::of(f64::from(u8::from(known))));
+                let known = device.try_tensor_from_vec(known.collect(), (rows,))?;
+                y = y.try_mul(known.try_broadcast_like::<_, Axis<1>>(&shape)?)?;
+            }
             all = Some(match all {
                 None => y,
                 Some(all) => (y, all).try_concat_along(Axis::<1>)?,

@@ -54,9 +54,9 @@ pub(super) fn through_host<E: Real, D: Backend<E>>(
 ) -> Result<Taped<(), E, D>, NnError> {
     let (shape, device) = (outputs.shape().to_vec(), outputs.device());
     let outputs = outputs.flat();
-    let numbers: Vec<f32> = outputs.as_vec().into_iter().map(|v| v.wide() as f32).collect();
+    let same = outputs.as_vec();
+    let numbers: Vec<f32> = same.iter().map(|v| v.wide() as f32).collect();
     let len = numbers.len();
-    let same = numbers.iter().map(|x| E::of(f64::from(*x))).collect::<Vec<E>>();
     let mut gradient = vec![0.0; len];
     let value = loss(&HostTensor::new(shape, numbers), &mut gradient)?;
     let run = || {

@@ -162,11 +162,13 @@ impl Loss {
     }
 
     /// The mean loss of a batch, whose rows may have been mixed or count by weights, and its gradient in the
-    /// outputs, which is written whole. `scratch` has any length.
+    /// outputs, which is written whole. `total` is the batch's [`weight`](Self::weight), `scratch`
+    /// has any length.
     pub(crate) fn of_batch(
         &self,
         outputs: &HostTensor,
         batch: &Batch,
+        total: f64,
         gradient: &mut [f32],
         scratch: &mut Vec<f32>,
     ) -> Result<f64, NnError> {
@@ -176,6 +178,7 @@ impl Loss {
                 outputs,
                 &batch.targets,
                 weights,
+                total,
                 gradient,
             );
         }
@@ -193,11 +196,12 @@ impl Loss {
         &self,
         outputs: Flow<E, D>,
         batch: &Batch,
+        total: f64,
     ) -> Result<Taped<(), E, D>, NnError> {
         if let Some(weights) = &batch.weights {
             return through_host(outputs, |outputs, gradient| {
                 let (objective, targets) = (self.objective(), &batch.targets);
-                weighted::with_gradient(objective, outputs, targets, weights, gradient)
+                weighted::with_gradient(objective, outputs, targets, weights, total, gradient)
             });
         }
         let Some(Mixed { targets, share }) = &batch.mixed else {

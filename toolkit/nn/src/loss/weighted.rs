@@ -11,20 +11,20 @@ use crate::NnError;
 use crate::host::HostTensor;
 
 /// One row of a batch, as a batch of its own.
-struct Row {
-    outputs: HostTensor,
-    targets: Targets,
-    /// How much it counts: its weight times what the loss counts by.
-    counts: f64,
-}
-
-/// The rows that count at all, each with its number.
-fn rows<'a>(
-    objective: &'a dyn Objective,
+struct Row<'a> {
+    at: usize,
     outputs: &'a HostTensor,
     targets: &'a Targets,
-    weights: &'a [f32],
-) -> Result<impl Iterator<Item = (usize, Row)> + 'a, NnError> {
+    weight: f64,
+}
+
+/// Hands over each row that has a weight.
+fn each_row(
+    outputs: &HostTensor,
+    targets: &Targets,
+    weights: &[f32],
+    mut each: impl FnMut(Row<'_>) -> Result<(), NnError>,
+) -> Result<(), NnError> {
     let (count, batch) = (weights.len(), outputs.batch());
     if count != batch || !targets.len().is_multiple_of(count.max(1)) {
         return Err(NnError::Data {
@@ -36,37 +36,52 @@ fn rows<'a>(
             ),
         });
     }
-    let (width, per_row) = (outputs.numbers().len() / count.max(1), targets.len() / count.max(1));
-    let shape: Vec<usize> = std::iter::once(1).chain(outputs.shape[1..].iter().copied()).collect();
-    let row = move |(row, &weight): (usize, &f32)| {
-        let mut own = Targets::default();
-        own.gather(targets, &[row], per_row);
-        let counts = f64::from(weight) * objective.weight(&own);
-        let numbers = outputs.numbers()[row * width..][..width].to_vec();
-        let outputs = HostTensor::new(shape.clone(), numbers);
-        (row, Row { outputs, targets: own, counts })
-    };
-    Ok(weights.iter().enumerate().map(row).filter(|(_, row)| row.counts > 0.0))
+    let width = outputs.numbers().len() / count.max(1);
+    let shape = std::iter::once(1).chain(outputs.shape[1..].iter().copied()).collect();
+    let mut own = HostTensor::new(shape, vec![0.0; width]);
+    each_target(targets, weights, |at, targets, weight| {
+        own.numbers_mut().copy_from_slice(&outputs.numbers()[at * width..][..width]);
+        each(Row { at, outputs: &own, targets, weight })
+    })
 }
 
-/// The mean loss and its gradient in the outputs, which is written whole. Where nothing counts, NaN
-/// and a gradient of 0.
+/// Hands over the number, the targets and the weight of each row that has one.
+fn each_target<E>(
+    targets: &Targets,
+    weights: &[f32],
+    mut each: impl FnMut(usize, &Targets, f64) -> Result<(), E>,
+) -> Result<(), E> {
+    let per_row = targets.len() / weights.len().max(1);
+    let mut own = Targets::default();
+    for (at, &weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
+        own.gather(targets, &[at], per_row);
+        each(at, &own, f64::from(weight))?;
+    }
+    Ok(())
+}
+
+/// The mean loss and its gradient in the outputs, which is written whole; `total` is the batch's
+/// [`weight`]. Where nothing counts, NaN and a gradient of 0.
 pub(super) fn with_gradient(
     objective: &dyn Objective,
     outputs: &HostTensor,
     targets: &Targets,
     weights: &[f32],
+    total: f64,
     gradient: &mut [f32],
 ) -> Result<f64, NnError> {
     gradient.fill(0.0);
     let width = gradient.len() / weights.len().max(1);
-    let total = weight(objective, targets, weights);
     let mut mean = 0.0;
-    for (at, row) in rows(objective, outputs, targets, weights)? {
-        let (into, share) = (&mut gradient[at * width..][..width], row.counts / total);
-        mean += share * objective.with_gradient(&row.outputs, &row.targets, into)?;
-        into.iter_mut().for_each(|g| *g = (f64::from(*g) * share) as f32);
-    }
+    each_row(outputs, targets, weights, |Row { at, outputs, targets, weight }| {
+        let counts = weight * objective.weight(targets);
+        if counts > 0.0 {
+            let (into, share) = (&mut gradient[at * width..][..width], counts / total);
+            mean += share * objective.with_gradient(outputs, targets, into)?;
+            into.iter_mut().for_each(|g| *g = (f64::from(*g) * share) as f32);
+        }
+        Ok(())
+    })?;
     Ok(if total > 0.0 { mean } else { f64::NAN })
 }
 
@@ -78,22 +93,21 @@ pub(super) fn sum(
     weights: &[f32],
 ) -> Result<(f64, f64), NnError> {
     let (mut sum, mut total) = (0.0, 0.0);
-    for (at, row) in rows(objective, outputs, targets, weights)? {
-        let weight = f64::from(weights[at]);
-        let (of_row, by) = objective.sum(&row.outputs, &row.targets)?;
+    each_row(outputs, targets, weights, |Row { outputs, targets, weight, .. }| {
+        let (of_row, by) = objective.sum(outputs, targets)?;
         sum += weight * of_row;
         total += weight * by;
-    }
+        Ok(())
+    })?;
     Ok((sum, total))
 }
 
 /// How much a batch counts beside others: by what its mean divides.
 pub(super) fn weight(objective: &dyn Objective, targets: &Targets, weights: &[f32]) -> f64 {
-    let per_row = targets.len() / weights.len().max(1);
-    let mut own = Targets::default();
-    let each = weights.iter().enumerate().map(|(row, &weight)| {
-        own.gather(targets, &[row], per_row);
-        f64::from(weight) * objective.weight(&own)
+    let mut sum = 0.0;
+    let Ok(()) = each_target(targets, weights, |_, targets, weight| {
+        sum += weight * objective.weight(targets);
+        Ok::<(), std::convert::Infallible>(())
     });
-    each.sum()
+    sum
 }

@@ -183,7 +183,7 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
         let outputs = Pass::new(&planned.root, tensors, context, &mut buffers)
             .run(x)
             .map_err(NnError::from_fault)?;
-        let mut loss = self.loss.of_batch_on_dfdx(outputs, batch)?;
+        let mut loss = self.loss.of_batch_on_dfdx(outputs, batch, weight)?;
         let mean = loss.as_vec()[0];
         if share < 1.0 {
             loss = loss.try_mul(share as f32).map_err(|e| NnError::device("scale the loss", &e))?;

@@ -116,8 +116,8 @@ impl Task for OnHost {
         .map_err(NnError::from_fault)?;
         let mut gradient = self.memory.take(outputs.numbers().len());
         let mut scratch = Vec::new();
-        let mean = self.loss.of_batch(&outputs, batch, &mut gradient, &mut scratch)?;
         let weight = self.loss.weight(batch);
+        let mean = self.loss.of_batch(&outputs, batch, weight, &mut gradient, &mut scratch)?;
         let share = self.gathered.add(weight);
         if share < 1.0 {
             self.gradients.iter_mut().for_each(|g| *g *= (1.0 - share) as f32);

@@ -105,7 +105,8 @@ impl Probe {
         let mut run = Run { planned: &planned, values: &values, context, aside: Aside::watching() };
         let outputs = run.forward(x)?;
         let mut gradient = vec![0.0; outputs.numbers().len()];
-        let loss = recipe.loss.of_batch(&outputs, batch, &mut gradient, &mut Vec::new())?;
+        let weight = recipe.loss.weight(batch);
+        let loss = recipe.loss.of_batch(&outputs, batch, weight, &mut gradient, &mut Vec::new())?;
         let baseline = baseline(&recipe.loss, &outputs, batch)?;
         let seen = run.aside.outputs().into_iter().collect();
         let gradients = run.backward(HostTensor::new(outputs.shape.clone(), gradient))?;
@@ -131,12 +132,10 @@ fn baseline(loss: &Loss, outputs: &HostTensor, batch: &Batch) -> Result<f64, NnE
 /// The mean of rows of values, which may count by weights.
 fn mean(values: &[f32], weights: Option<&[f32]>) -> f32 {
     let Some(weights) = weights else { return moments(values).0 as f32 };
-    let per_row = values.len() / weights.len().max(1);
-    let each = values.chunks(per_row.max(1)).zip(weights);
-    let (sum, total) = each.fold((0.0, 0.0), |(sum, total), (row, &weight)| {
-        let row_sum: f64 = row.iter().map(|&x| f64::from(x)).sum();
-        (sum + f64::from(weight) * row_sum, total + f64::from(weight) * row.len() as f64)
-    });
+    let per_row = (values.len() / weights.len().max(1)).max(1);
+    let each = values.iter().enumerate().map(|(at, x)| (f64::from(weights[at / per_row]), x));
+    let (sum, total) =
+        each.fold((0.0, 0.0), |(sum, total), (w, x)| (sum + w * f64::from(*x), total + w));
     (sum / total) as f32
 }
 

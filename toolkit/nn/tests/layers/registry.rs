@@ -147,14 +147,12 @@ fn prove(folder: &Folder, kind: &str, case: &Case) -> Result<(), String> {
     };
     let path = folder.model(&format!("{kind}-{}", case.name));
     let indices = case.indices.is_some();
+    let array = |data: &[f64], shape: Vec<usize>| match indices {
+        true => Array::i64(shape, data.iter().map(|v| *v as i64).collect()),
+        false => Array::f32(shape, data.iter().map(|v| *v as f32).collect()),
+    };
     let options = ExportOptions {
-        // Indices are drawn by the check only as far as the rows that it is given say what is
-        // usual.
-        samples: if indices {
-            Vec::new()
-        } else {
-            numbers.data.iter().map(|v| *v as f32).collect()
-        },
+        samples: array(&numbers.data, numbers.shape.clone()).numbers,
         ..ExportOptions::default()
     };
     export_with(&path.join("model.onnx"), &graph, &forward, &options).map_err(|e| e.to_string())?;
@@ -163,11 +161,7 @@ fn prove(folder: &Folder, kind: &str, case: &Case) -> Result<(), String> {
         let rows = numbers.shape[0] * (number + 1);
         let shape = [&[rows], &numbers.shape[1..]].concat();
         let (output_shape, output) = run(&data, rows)?;
-        let input = if indices {
-            Array::i64(shape, data.iter().map(|v| *v as i64).collect())
-        } else {
-            Array::f32(shape, data.iter().map(|v| *v as f32).collect())
-        };
+        let input = array(&data, shape);
         let output = Array::f32(output_shape, output);
         record(&path, number, &[("input", &input)], &[("output", &output)]);
     }

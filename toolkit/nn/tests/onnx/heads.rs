@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 use trainbook_nn::onnx::{graph_of, graph_on};
 use trainbook_onnx::internals::{insert, node};
 use trainbook_onnx::{
-    Array, Attribute, ExportOptions, ExportReport, Graph, Head, OnnxError, Session, Value,
+    Array, Attribute, ExportOptions, ExportReport, Graph, Head, Numbers, OnnxError, Session, Value,
     Verifier, check, export_with,
 };
 
@@ -27,7 +27,7 @@ fn export_head(
         &folder.file(),
         &graph,
         &forward,
-        &ExportOptions { samples: normal(3, 80), ..Default::default() },
+        &ExportOptions { samples: Numbers::F32(normal(3, 80)), ..Default::default() },
     )
 }
 

@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 use trainbook_nn::onnx::{ToOnnx, graph_of};
 use trainbook_onnx::internals::nodes;
 use trainbook_onnx::{
-    ExportOptions, GraphBuilder, OnnxError, Session, Value, Verifier, check, export,
+    ExportOptions, GraphBuilder, Numbers, OnnxError, Session, Value, Verifier, check, export,
 };
 
 use super::{
@@ -21,7 +21,7 @@ fn prove<const I: usize, const O: usize>(
         let folder = Folder::new();
         let graph = graph_of(I, "logits", model, None).unwrap();
         let predict = forward::<I, O>(model, None);
-        let options = ExportOptions { samples, ..ExportOptions::default() };
+        let options = ExportOptions { samples: Numbers::F32(samples), ..ExportOptions::default() };
         let report = export(&folder.file(), &graph, &predict, &options)
             .unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(report.comparison.comparisons, 60, "{name}");

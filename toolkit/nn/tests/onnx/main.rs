@@ -27,7 +27,9 @@ use dfdx::prelude::*;
 use sha2::{Digest as _, Sha256};
 use trainbook_core::random::{Seed, Stream};
 use trainbook_nn::onnx::{ToOnnx, graph_of};
-use trainbook_onnx::{ExportOptions, ExportReport, ForwardError, Graph, OnnxError, export};
+use trainbook_onnx::{
+    ExportOptions, ExportReport, ForwardError, Graph, Numbers, OnnxError, export,
+};
 
 /// `[batch, N]`.
 type Rows<const N: usize> = Tensor<(usize, Const<N>), f32, Cpu>;
@@ -136,7 +138,7 @@ fn export_wide(folder: &Folder, edit: impl FnOnce(&mut Graph)) -> Result<ExportR
     edit(&mut graph);
     let options = ExportOptions {
         metadata: [("trainbook.run_id".to_owned(), "run-1".to_owned())].into(),
-        samples: wide_samples(),
+        samples: Numbers::F32(wide_samples()),
         ..ExportOptions::default()
     };
     export(&folder.file(), &graph, &forward(&model, Some((&OFFSET, &SCALE))), &options)

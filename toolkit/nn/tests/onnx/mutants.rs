@@ -7,7 +7,7 @@ use dfdx::nn::DeviceBuildExt as _;
 use trainbook_nn::NnError;
 use trainbook_nn::onnx::graph_of;
 use trainbook_onnx::internals::{inputs, insert, leave_out, node, weight};
-use trainbook_onnx::{Attribute, Dim, ExportOptions, Graph, OnnxError, export};
+use trainbook_onnx::{Attribute, Dim, ExportOptions, Graph, Numbers, OnnxError, export};
 
 use super::{Folder, device, export_wide, forward, wide_graph, wide_model};
 
@@ -160,7 +160,7 @@ fn trainers_that_misbehave_are_refused() {
     assert!(matches!(error.downcast_ref(), Some(NnError::State(_))), "{error}");
     let zeros = |_: &[f32], n| Ok(vec![0.0; 3 * n]);
     for samples in [vec![1.0; 6], vec![f32::NAN; 5]] {
-        let options = ExportOptions { samples, ..ExportOptions::default() };
+        let options = ExportOptions { samples: Numbers::F32(samples), ..ExportOptions::default() };
         assert!(matches!(
             export(&folder.file(), &graph, &zeros, &options),
             Err(OnnxError::Setting { setting: "samples", .. })

@@ -8,8 +8,8 @@ use prost::Message as _;
 use trainbook_nn::onnx::graph_on;
 use trainbook_onnx::internals::{integers, leave_out, node, weight};
 use trainbook_onnx::{
-    Array, Attribute, BATCH, ExportOptions, ExportReport, GRAPH_SHA256, Graph, OnnxError, SEQUENCE,
-    Session, Value, export, export_with,
+    Array, Attribute, BATCH, ExportOptions, ExportReport, GRAPH_SHA256, Graph, Numbers, OnnxError,
+    SEQUENCE, Session, Value, export, export_with,
 };
 
 use super::proto::{ModelProto, TENSOR_INT64, TensorProto};
@@ -244,7 +244,7 @@ fn rows_alone_do_not_run_a_graph_of_sequences() {
         export(&folder.0.path().join("a.onnx"), &graph, &rows, &ExportOptions::default())
             .unwrap_err(),
     );
-    let samples = ExportOptions { samples: vec![1.0; 6], ..ExportOptions::default() };
+    let samples = ExportOptions { samples: Numbers::F32(vec![1.0; 6]), ..ExportOptions::default() };
     let none = |_: &[Array]| Ok(Vec::new());
     let error = export_with(&folder.0.path().join("a.onnx"), &graph, &none, &samples).unwrap_err();
     assert!(matches!(error, OnnxError::Setting { setting: "samples", .. }), "{error}");

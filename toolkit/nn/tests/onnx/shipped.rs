@@ -6,7 +6,7 @@ use std::fs;
 use prost::Message as _;
 use trainbook_onnx::internals::golden_difference;
 use trainbook_onnx::{
-    ExportOptions, FILE_SHA256, GOLDEN, GRAPH_SHA256, Graph, Verifier, check, export,
+    ExportOptions, FILE_SHA256, GOLDEN, GRAPH_SHA256, Graph, Numbers, Verifier, check, export,
 };
 
 use super::proto::{ModelProto, StringStringEntryProto, TensorProto};
@@ -15,8 +15,11 @@ use super::{Folder, export_wide, forward, sha256, wide_graph, wide_model, wide_s
 /// Exports the wide model as a folder.
 fn ship(folder: &Folder) {
     let model = wide_model();
-    let options =
-        ExportOptions { samples: wide_samples(), folder: true, ..ExportOptions::default() };
+    let options = ExportOptions {
+        samples: Numbers::F32(wide_samples()),
+        folder: true,
+        ..ExportOptions::default()
+    };
     let predict = forward(&model, Some((&super::OFFSET, &super::SCALE)));
     export(&folder.file(), &wide_graph(&model), &predict, &options).unwrap();
 }

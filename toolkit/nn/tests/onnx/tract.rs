@@ -3,7 +3,9 @@
 use dfdx::prelude::*;
 use trainbook_nn::onnx::graph_of;
 use trainbook_onnx::internals::{node, weight};
-use trainbook_onnx::{Attribute, ExportOptions, OnnxError, SecondOpinion, Verifier, check, export};
+use trainbook_onnx::{
+    Attribute, ExportOptions, Numbers, OnnxError, SecondOpinion, Verifier, check, export,
+};
 
 use super::{Folder, device, export_wide, forward, wide_graph, wide_model, wide_samples};
 
@@ -30,7 +32,7 @@ fn tract_alone_checks_and_says_so() {
     let folder = Folder::new();
     let model = wide_model();
     let options = ExportOptions {
-        samples: wide_samples(),
+        samples: Numbers::F32(wide_samples()),
         verifier: Verifier::TractOnly,
         ..ExportOptions::default()
     };

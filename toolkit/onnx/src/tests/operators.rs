@@ -11,7 +11,7 @@ use super::super::engine::Engine;
 use super::super::reference::{self, Margined, outputs_of, widen};
 use super::super::subject::Subject;
 use super::super::value::{BATCH, Dim};
-use super::super::{Array, Attribute, Graph, Overview, Value, Values, Verifier};
+use super::super::{Array, Attribute, Graph, Numbers, Overview, Value, Values, Verifier};
 use crate::Error;
 
 #[derive(Deserialize)]
@@ -248,7 +248,7 @@ fn files_are_proved_in_onnx_runtime() {
             engines: &engines,
             refuse: &refuse,
         };
-        if let Err(error) = compare(subject, None, &[]) {
+        if let Err(error) = compare(subject, None, &Numbers::default()) {
             panic!("{}: {error}", case.name);
         }
     }

@@ -5,7 +5,7 @@ use trainbook_core::random::{Seed, Stream};
 use super::super::compare::compare;
 use super::super::golden::Golden;
 use super::super::subject::Subject;
-use super::super::{Array, Attribute, Graph, GraphBuilder, Value, Verifier};
+use super::super::{Array, Attribute, Graph, GraphBuilder, Numbers, Value, Verifier};
 use crate::Error;
 
 /// From rows of five numbers to three.
@@ -34,7 +34,7 @@ fn bytes_that_compute_something_else_than_the_graph_are_refused() {
     };
     let mut draws = Stream::new(Seed(1), "onnx test").at(0, 9);
     let samples: Vec<f32> = (0..50 * 5).map(|_| draws.normal() as f32).collect();
-    let error = compare(subject, None, &samples).unwrap_err().to_string();
+    let error = compare(subject, None, &Numbers::F32(samples)).unwrap_err().to_string();
     assert!(error.contains("in ONNX Runtime with"), "{error}");
 }
 

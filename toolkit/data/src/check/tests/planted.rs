@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
-use crate::{Batch, DataError, Source};
+use crate::{Batch, DataError, Missing, Source};
 
 #[test]
 fn targets_far_from_0() {
@@ -239,6 +239,29 @@ fn table(line: impl Fn(usize, &str) -> String, header: &str) -> DataReport {
     };
     let data = table.target_values("y").unwrap();
     data.split(Split::in_order(0.7, 0.15, 0.15), Seed(0)).unwrap().check()
+}
+
+#[test]
+fn what_tells_of_gaps_is_no_category() {
+    // Colours are ordinal, gaps stand in the first part alone, and the target follows from them.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table.csv");
+    let mut text = "x,color,y\n".to_owned();
+    for row in 0..400_usize {
+        let color = ["red", "green", "blue"][row % 3];
+        let is_gap = row < 280 && row % 5 == 0;
+        let x = (row * 37) % 101;
+        text += &format!("{x},{},{}\n", if is_gap { "" } else { color }, u8::from(is_gap));
+    }
+    std::fs::write(&path, text).unwrap();
+    let table = Dataset::csv(&path).unwrap().categories("color", Categories::ordinal()).unwrap();
+    let gaps = Missing::MostFrequent.with_indicator();
+    let data = table.missing("color", gaps).unwrap().target_values("y").unwrap();
+    assert_eq!(data.feature_names(), ["x", "color", "color_missing"]);
+    let report = data.split(Split::in_order(0.7, 0.15, 0.15), Seed(0)).unwrap().check();
+    lacks(&report, "categories of");
+    let finding = the(&report, "column \"color_missing\" alone gives the target away");
+    assert_eq!(finding.cure.as_deref(), Some(".ignore(\"color\")"));
 }
 
 #[test]

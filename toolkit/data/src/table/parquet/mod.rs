@@ -17,8 +17,9 @@ use bytes::Bytes;
 use rayon::prelude::*;
 
 use super::fields::Body;
-use super::input::{is_parquet, read_bytes};
+use super::input::is_parquet;
 use super::look;
+use super::select::first_repeat;
 use super::{CsvOptions, Dialect, Table, TablePlan};
 use crate::DataError;
 use column::{As, Values};
@@ -48,8 +49,8 @@ fn guarded<T>(read: impl FnOnce() -> Result<T, Wrong>) -> Result<T, Wrong> {
 
 impl Table {
     /// Reads a Parquet file.
-    pub(crate) fn read_parquet(path: &Path) -> Result<Self, DataError> {
-        let bytes = Bytes::from(read_bytes(path, "Parquet file")?);
+    pub(in crate::table) fn of_parquet(path: &Path, bytes: Vec<u8>) -> Result<Self, DataError> {
+        let bytes = Bytes::from(bytes);
         let refuse = |place: Option<String>, wrong| {
             let (place, reason) = match (wrong, place) {
                 (Wrong::Damaged(why), place) => {
@@ -83,11 +84,9 @@ impl Table {
         let columns: Vec<usize> =
             (0..names.len()).filter(|&column| !is_index(&names[column])).collect();
         let names: Vec<String> = columns.iter().map(|&column| names[column].clone()).collect();
-        for (at, name) in names.iter().enumerate() {
-            if names[..at].contains(name) {
-                let reason = "several columns have this name; rename them".to_owned();
-                return Err(refuse(place(name), Wrong::Refused(reason)));
-            }
+        if let Some((_, again)) = first_repeat(&names) {
+            let reason = "several columns have this name; rename them".to_owned();
+            return Err(refuse(place(&names[again]), Wrong::Refused(reason)));
         }
         let values = columns.par_iter().zip(&names).map(|(&column, name)| {
             guarded(|| {

@@ -1,9 +1,9 @@
 //! What must fit what before a trainer is built.
 
-use super::builder::TrainerBuilder;
-use super::causality;
+use super::super::causality;
+use super::TrainerBuilder;
 use crate::Error;
-use crate::data::{Array, DataError, Dataset};
+use crate::data::{Array, DataError};
 use crate::metric::Metric;
 use crate::nn::loss::TargetKind;
 use crate::task::{Loss, Model};
@@ -71,7 +71,7 @@ impl TrainerBuilder {
 
     /// Whether a network of a text cannot see the characters that it is to predict.
     pub(super) fn check_causality(&self, model: &dyn Model) -> Result<(), Error> {
-        if !writes(&self.data) {
+        if !self.data.is_a_text() {
             return Ok(());
         }
         let vocabulary = self.data.vocabulary_size();
@@ -138,11 +138,6 @@ impl TrainerBuilder {
         }
         Ok(())
     }
-}
-
-/// Whether a network of these data says what follows: rows are tokens, and so are the targets.
-pub(super) fn writes(data: &Dataset) -> bool {
-    data.vocabulary_size() > 0 && data.vocabulary() == data.class_names()
 }
 
 /// What a run had and only its own program has.

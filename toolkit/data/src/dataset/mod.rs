@@ -1,4 +1,9 @@
 //! Features, targets, and which rows serve for what.
+//!
+//! `divide.rs` has its parts, `read.rs` its rows.
+
+mod divide;
+mod read;
 
 use std::any::Any;
 use std::fmt;
@@ -8,10 +13,10 @@ use trainbook_store::DataFingerprint;
 
 use super::fingerprint::Fold;
 use super::source::{Source, Tokens};
-use super::split::{self, Parts, Rows};
+use super::split::Parts;
 use super::{
-    Array, Batch, DataError, DataRecipe, Encoding, FittedScaling, GivenParts, KFold, Normalization,
-    Normalize, Numbers, Part, RowMarks, Split, TargetScaling, Targets, fingerprint,
+    DataError, DataRecipe, Encoding, FittedScaling, GivenParts, Normalization, Normalize, Part,
+    RowMarks, Split, TargetScaling, Targets, fingerprint,
 };
 use trainbook_core::random::Seed;
 
@@ -70,10 +75,7 @@ impl Dataset {
             marks_given: false,
             weighed: false,
             limit: None,
-            normalization: Arc::new(Normalization {
-                offset: vec![0.0; width],
-                scale: vec![1.0; width],
-            }),
+            normalization: Arc::new(Normalization::identity(width)),
             scaling: None,
             source,
             content: Arc::default(),
@@ -85,6 +87,12 @@ impl Dataset {
     pub(super) fn tokens(&self) -> Option<&Tokens> {
         let source: &dyn Any = &*self.source;
         source.downcast_ref()
+    }
+
+    /// Whether it is a text ([`Dataset::text`]), of which rows are tokens and targets the tokens that
+    /// follow.
+    pub fn is_a_text(&self) -> bool {
+        self.tokens().is_some()
     }
 
     /// Whether its rows are indices, such as characters, and not numbers.
@@ -100,92 +108,6 @@ impl Dataset {
     /// Whether its features depend on the rows that are trained on.
     pub(super) fn is_fitted(&self) -> bool {
         self.source.is_fitted()
-    }
-
-    /// Fills a batch with these rows, normalised, their targets scaled.
-    pub(super) fn read(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
-        self.read_raw(rows, batch)?;
-        if let (true, Some(weights)) = (self.weighed, &self.marks.weights) {
-            batch.weights = Some(rows.iter().map(|&row| weights[row]).collect());
-        }
-        if let (Some(scaling), Targets::Values(values)) =
-            (self.target_scaling(), &mut batch.targets)
-        {
-            scaling.apply(values);
-        }
-        if self.normalization.is_identity() {
-            return Ok(());
-        }
-        if let Numbers::F32(numbers) = &mut batch.input.numbers {
-            numbers.chunks_exact_mut(self.width()).for_each(|row| self.normalization.apply(row));
-        }
-        Ok(())
-    }
-
-    pub(super) fn read_raw(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
-        (batch.weights, batch.mixed) = (None, None);
-        self.source.read(rows, batch)?;
-        // What a row looks like may have been said after the source was made.
-        batch.input.shape.truncate(1);
-        batch.input.shape.extend_from_slice(&self.shape);
-        Ok(())
-    }
-
-    /// The inputs of these rows as they stand in the source, before normalisation. Every row must
-    /// be less than [`len`](Self::len).
-    ///
-    /// # Errors
-    /// A row cannot be read.
-    pub fn raw(&self, rows: &[usize]) -> Result<Array, DataError> {
-        let mut batch = Batch::default();
-        self.read_raw(rows, &mut batch)?;
-        Ok(batch.input)
-    }
-
-    /// Hands these rows over in batches of a few hundred, as they stand in the source.
-    pub(super) fn each_raw(
-        &self,
-        rows: &[usize],
-        mut each: impl FnMut(usize, &[f32]),
-    ) -> Result<(), DataError> {
-        let mut batch = Batch::default();
-        for rows in rows.chunks(ROWS_AT_ONCE) {
-            self.read_raw(rows, &mut batch)?;
-            let numbers = batch.input.floats().chunks_exact(self.width().max(1));
-            rows.iter().zip(numbers).for_each(|(&row, numbers)| each(row, numbers));
-        }
-        Ok(())
-    }
-
-    /// The same of rows of indices.
-    pub(super) fn each_raw_indices(
-        &self,
-        rows: &[usize],
-        mut each: impl FnMut(usize, &[i64]),
-    ) -> Result<(), DataError> {
-        let size = self.shape.iter().product::<usize>().max(1);
-        let mut batch = Batch::default();
-        for rows in rows.chunks(ROWS_AT_ONCE) {
-            self.read_raw(rows, &mut batch)?;
-            let indices = batch.input.integers().chunks_exact(size);
-            rows.iter().zip(indices).for_each(|(&row, indices)| each(row, indices));
-        }
-        Ok(())
-    }
-
-    /// The rows of [`each_raw`](Self::each_raw), with each row's normalised numbers behind the raw
-    /// ones.
-    pub(super) fn each(
-        &self,
-        rows: &[usize],
-        mut each: impl FnMut(usize, &[f32], &[f32]),
-    ) -> Result<(), DataError> {
-        let mut normalized = vec![0.0; self.width()];
-        self.each_raw(rows, |row, raw| {
-            normalized.copy_from_slice(raw);
-            self.normalization.apply(&mut normalized);
-            each(row, raw, &normalized);
-        })
     }
 
     /// The same data with its features normalised. Replaces an earlier normalisation;
@@ -211,95 +133,6 @@ impl Dataset {
         self.scaling = Some((scaling, Arc::new(fitted)));
         self.fingerprint = Arc::default();
         Ok(self)
-    }
-
-    /// The same data with its rows divided into parts, by the stream "split" under `seed`. Replaces
-    /// an earlier split.
-    ///
-    /// # Errors
-    /// The fractions make no sense, the targets do not allow the split, there are too few rows for
-    /// a part that was asked for, or a class would be missing from the training part.
-    pub fn split(self, split: Split, seed: Seed) -> Result<Self, DataError> {
-        let parts = match split.divide_windows(&*self.source)? {
-            Some(parts) => parts,
-            None => split.divide(&self.to_divide(), seed)?,
-        };
-        let parts_given = split.needs_marks() && self.marks_given;
-        self.divided(parts, Some((split, seed)), parts_given)
-    }
-
-    /// The same data with these rows of train, validation and test. Rows that are named nowhere are
-    /// in no part. Replaces an earlier split. That windows of two parts have nothing in common is
-    /// the caller's care.
-    ///
-    /// # Errors
-    /// A row does not exist or is named twice, none is named for train, or a class is missing there.
-    pub fn with_parts(self, parts: [Vec<usize>; 3]) -> Result<Self, DataError> {
-        let parts = split::checked(parts, self.len())?;
-        split::check_classes(&self.to_divide(), &parts)?;
-        self.divided(parts, None, true)
-    }
-
-    /// The same data once for each fold, in which that fold is the validation part: fold after fold
-    /// and repeat after repeat. Each has its own normalisation, fitted to its training part.
-    ///
-    /// # Errors
-    /// The folds make no sense, there are too few rows or groups, or a class would be missing from a
-    /// training part.
-    pub fn folds(&self, folds: &KFold, seed: Seed) -> Result<Vec<Self>, DataError> {
-        folds.splits()?.into_iter().map(|split| self.clone().split(split, seed)).collect()
-    }
-
-    /// Divides rows as a recipe says, whose `parts` come from `split`, if there is one.
-    pub(super) fn divided_as(
-        self,
-        parts: &GivenParts,
-        split: Option<(Split, Seed)>,
-    ) -> Result<Self, DataError> {
-        if parts.rows().len() != self.len() {
-            let (said, found) = (parts.rows().len(), self.len());
-            let reason = format!("its recipe says the part of {said} rows, and there are {found}");
-            return Err(DataError::Refused { action: "make again", reason });
-        }
-        let parts = split::checked(parts.parts(), self.len())?;
-        self.divided(parts, split, true)
-    }
-
-    fn divided(
-        mut self,
-        parts: Parts,
-        split: Option<(Split, Seed)>,
-        parts_given: bool,
-    ) -> Result<Self, DataError> {
-        (self.split, self.parts_given, self.limit) = (split, parts_given, None);
-        self.parts = Arc::new(parts);
-        if let Some(fitted) = self.source.fit(self.part(Part::Train))? {
-            let shape = match *self.shape == *self.source.shape() {
-                true => fitted.shape().to_vec(),
-                false => self.shape.to_vec(),
-            };
-            self.source = fitted;
-            self.content = Arc::default();
-            // Indices have no features that could be counted, and no other shape.
-            if !self.is_of_indices() {
-                self = self.shaped("rows", &shape)?;
-            }
-        }
-        if let Some((scaling, _)) = self.scaling {
-            self = self.scale_targets(scaling)?;
-        }
-        let normalize = self.normalize;
-        self.normalize(normalize)
-    }
-
-    fn to_divide(&self) -> Rows<'_> {
-        Rows {
-            len: self.len(),
-            targets: self.targets(),
-            targets_per_row: self.targets_per_row(),
-            classes: self.classes(),
-            marks: &self.marks,
-        }
     }
 
     /// To be replaced; `in_recipe` is whether the recipe has to keep what follows from that.
@@ -511,6 +344,3 @@ impl fmt::Debug for Dataset {
             .finish()
     }
 }
-
-/// Rows that are read at once where all are looked at; has no influence on any result.
-const ROWS_AT_ONCE: usize = 256;
