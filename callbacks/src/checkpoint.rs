@@ -6,11 +6,13 @@ use trainbook_store::{Metric, Name};
 use crate::setting::require;
 use crate::{
     Callback, CallbackError, CallbackRecipe, CallbackState, CheckpointRequest, Direction, Effects,
-    EpochEnd, FitStart, Flow, Phase, Reply, Resource, Setup,
+    EpochEnd, FitStart, Flow, Phase, Reply, Resource, Setup, StepEnd,
 };
 
-/// Asks for checkpoints at the end of epochs. The trainer writes them once every callback has seen
-/// the moment, so that they hold the state of all of them, and the store keeps them with the run.
+/// Asks for checkpoints at the end of epochs or between their steps. The trainer writes them once
+/// every callback has seen the moment, so that they hold the state of all of them, and the store
+/// keeps them with the run. From any of them the fit goes on to the same end as if nothing had
+/// interrupted it.
 ///
 /// Add several to keep several kinds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,6 +34,7 @@ enum When {
     },
     Last,
     EveryEpochs(u64),
+    EverySteps(u64),
 }
 
 impl Checkpoint {
@@ -69,6 +72,12 @@ impl Checkpoint {
         self.mode(Direction::Maximize)
     }
 
+    /// Under the labels `step-000100`, `step-000200`, … for `n` = 100: behind every `n`th update that
+    /// was applied, counted from 1 over the trainer's life.
+    pub fn every_steps(n: u64) -> Self {
+        Self { when: When::EverySteps(n), best: None }
+    }
+
     fn mode(mut self, new: Direction) -> Self {
         if let When::Best { mode, auto, .. } = &mut self.when {
             (*mode, *auto) = (new, false);
@@ -82,7 +91,7 @@ impl Callback for Checkpoint {
         let effects = Effects::in_phase(Phase::Save).needs_store();
         match &self.when {
             When::Best { metric, .. } => effects.reads(Resource::Metric(metric.clone())),
-            When::Last | When::EveryEpochs(_) => effects,
+            When::Last | When::EveryEpochs(_) | When::EverySteps(_) => effects,
         }
     }
 
@@ -93,6 +102,7 @@ impl Callback for Checkpoint {
     fn setup(&mut self, _: &mut Setup) -> Result<(), CallbackError> {
         match self.when {
             When::EveryEpochs(n) => require(n > 0, "Checkpoint", "every_epochs", n, "at least 1"),
+            When::EverySteps(n) => require(n > 0, "Checkpoint", "every_steps", n, "at least 1"),
             When::Best { .. } | When::Last => Ok(()),
         }
     }
@@ -102,6 +112,18 @@ impl Callback for Checkpoint {
             && let Some(direction) = fit.direction(metric)
         {
             *mode = direction;
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn step_end(&mut self, step: &StepEnd<'_>) -> Reply {
+        let updates = step.counters.updates_applied;
+        if let When::EverySteps(n) = self.when
+            && step.applied
+            && updates.is_multiple_of(n)
+        {
+            let label = format!("step-{updates:06}");
+            step.request_checkpoint(CheckpointRequest { label, metric: None });
         }
         Ok(Flow::Continue)
     }
@@ -127,7 +149,7 @@ impl Callback for Checkpoint {
                     metric: None,
                 });
             }
-            When::EveryEpochs(_) => {}
+            When::EveryEpochs(_) | When::EverySteps(_) => {}
         }
         Ok(Flow::Continue)
     }
@@ -189,6 +211,20 @@ mod tests {
             labels(Checkpoint::every_epochs(2), &[1.0; 5]),
             ["", "epoch-0002", "", "epoch-0004", ""]
         );
+        let mut fake = Fake::with(Checkpoint::every_steps(2));
+        fake.gradients = Box::new(|step| vec![vec![1.0 / step as f32]]);
+        fake.fit(2);
+        assert_eq!(fake.seen.step_requests, ["step-000002", "step-000004", "step-000006"]);
+        let mut skipping = Stack::new();
+        skipping.push(crate::NanGuard::new().skip_up_to(1));
+        skipping.push(Checkpoint::every_steps(2));
+        let mut fake = Fake::new(skipping);
+        let nan = |step| if step == 2 { f32::NAN } else { 1.0 };
+        fake.gradients = Box::new(move |step| vec![vec![nan(step)]]);
+        fake.fit(1);
+        assert_eq!(fake.seen.applied, [true, false, true]);
+        assert_eq!(fake.seen.step_requests, ["step-000002"], "a skipped update is none");
+        assert!(setup_error(Checkpoint::every_steps(0)).contains("every_steps is 0"));
         assert_eq!(
             setup_error(Checkpoint::every_epochs(0)),
             "set up Checkpoint: every_epochs is 0, and must be at least 1"

@@ -50,6 +50,6 @@ pub use seam::{
     AfterUpdate, BatchStart, Callback, CallbackError, CallbackState, CheckpointRequest, Counters,
     Direction, Effects, EpochEnd, EpochMetric, EpochStart, FitEnd, FitStart, Flow, GradientEdit,
     GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Phase, Plan, Reply, Resource,
-    Setup, Snapshot, Stack, StepEnd, StopKind, StopReason, TensorInfo, TensorStats, ValidationEnd,
-    ValidationStart, Weights, every, on_epoch_end, on_step_end,
+    Resumed, Setup, Snapshot, Stack, StepEnd, StopKind, StopReason, TensorInfo, TensorStats,
+    ValidationEnd, ValidationStart, Weights, every, on_epoch_end, on_step_end,
 };

@@ -34,6 +34,7 @@ const CALLBACKS: &[(&str, Make)] = &[
     }),
     ("Checkpoint best", || Box::new(Checkpoint::best("val_loss"))),
     ("Checkpoint last", || Box::new(Checkpoint::last())),
+    ("Checkpoint steps", || Box::new(Checkpoint::every_steps(5))),
     ("Checkpoint every", || Box::new(Checkpoint::every_epochs(2))),
     ("WeightAverage ema", || Box::new(WeightAverage::ema(0.8).every(2))),
     ("WeightAverage swa", || Box::new(WeightAverage::swa(2))),
@@ -104,7 +105,7 @@ fn a_loaded_callback_goes_on_where_the_saved_one_was() {
 
             (second.counters, second.horizon) = (first.counters, first.horizon);
             (second.weights, second.learning_rate) = (first.weights.clone(), first.learning_rate);
-            second.resume().unwrap();
+            second.resume(&saved).unwrap();
             let (kept, loaded) = (rest(&mut first, done), rest(&mut second, done));
             assert_eq!(format!("{loaded:?}"), format!("{kept:?}"), "{name} after {done} epochs"); // as text, since NaN is not NaN
         }

@@ -67,6 +67,7 @@ fn summary(run: usize) -> RunSummary {
         seconds: Some(draw(run, 0)),
         seed: run as u64,
         model: model.into(),
+        parent: None,
         params: params.into_iter().collect(),
         tags: [("model", model), ("role", "sweep"), ("owner", "bench")]
             .map(|(k, v)| (k.into(), v.into()))

@@ -65,6 +65,7 @@ fn start() -> RunStart {
             writes: vec!["gradients".into()],
         }],
         recipe: None,
+        parent: None,
         environment: Environment {
             os: "linux".into(),
             arch: "x86_64".into(),

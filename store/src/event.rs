@@ -53,8 +53,22 @@ pub struct RunStart {
     /// Everything that decides the run, as JSON, so that it can be made again: the network under
     /// `network`, and what else its writer knows how to read. `None` in journals older than it.
     pub recipe: Option<String>,
+    /// The run on which it went on; `None` for one that began by itself.
+    pub parent: Option<Parent>,
     /// Where it ran.
     pub environment: Environment,
+}
+
+/// The run on which another went on, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The earlier run.
+    pub run: RunId,
+    /// The step of its metrics behind which the later run went on.
+    pub step: u64,
+    /// Whether the later run went on with what the earlier one had not finished, rather than with
+    /// something new on what it had come to.
+    pub resumed: bool,
 }
 
 /// Which data a run saw.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, StoreError};
-use crate::event::{Counters, EndState, Entry, RunEvent, RunStart};
+use crate::event::{Counters, EndState, Entry, Parent, RunEvent, RunStart};
 use crate::name::Name;
 use crate::run_id::RunId;
 use crate::summary::{RunState, RunSummary, RunningAggregate};
@@ -23,6 +23,8 @@ pub(crate) struct Fold {
     tags: BTreeMap<Name, String>,
     seed: u64,
     model: String,
+    #[serde(default)]
+    parent: Option<Parent>,
     metrics: BTreeMap<Name, RunningAggregate>,
     steps: u64,
     epochs: u64,
@@ -90,6 +92,7 @@ impl Fold {
             tags: start.tags.clone(),
             seed: start.seed,
             model: start.model.clone(),
+            parent: start.parent.clone(),
             metrics: BTreeMap::new(),
             steps: 0,
             epochs: 0,
@@ -172,6 +175,7 @@ impl Fold {
             seconds: self.ending.as_ref().map(|ending| ending.seconds),
             seed: self.seed,
             model: self.model.clone(),
+            parent: self.parent.clone(),
             params: self.params.clone(),
             tags: self.tags.clone(),
             metrics: self

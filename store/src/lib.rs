@@ -58,6 +58,7 @@ mod nearest;
 mod object_id;
 mod objects;
 mod open_end;
+mod past;
 pub mod query;
 mod record;
 mod recorder;
@@ -75,13 +76,14 @@ pub use diff::{Difference, Divergence, Group, RunDiff};
 pub use environment::{Attachments, Environment, Gpu, cpu_model};
 pub use error::{Result, StoreError};
 pub use event::{
-    Counters, DataFingerprint, EndState, Metric, PlannedCallback, RunEnd, RunEvent, RunStart,
-    TimedEvent,
+    Counters, DataFingerprint, EndState, Metric, Parent, PlannedCallback, RunEnd, RunEvent,
+    RunStart, TimedEvent,
 };
 pub use history::History;
 pub use jiff::Timestamp;
 pub use name::Name;
 pub use object_id::{BadObjectId, ObjectId};
+pub use past::Past;
 pub use query::QueryError;
 pub use record::RunRecord;
 pub use recorder::RunWriter;

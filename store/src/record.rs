@@ -81,6 +81,7 @@ pub(crate) fn unreadable(id: &RunId, why: String) -> RunSummary {
         seconds: None,
         seed: 0,
         model: String::new(),
+        parent: None,
         params: BTreeMap::new(),
         tags: BTreeMap::new(),
         metrics: BTreeMap::new(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::event::EndState;
+use crate::event::{EndState, Parent};
 use crate::name::Name;
 use crate::run_id::RunId;
 use crate::value::Value;
@@ -27,6 +27,9 @@ pub struct RunSummary {
     pub seed: u64,
     /// The network, as text.
     pub model: String,
+    /// The run on which it went on, if it did.
+    #[serde(default)]
+    pub parent: Option<Parent>,
     /// Everything that was set.
     pub params: BTreeMap<Name, Value>,
     /// Labels to find it by.

@@ -107,27 +107,35 @@ impl Deref for StoredRun {
 }
 
 impl StoredRun {
-    /// The bytes of the newest checkpoint that the run has written under this label.
+    /// The bytes of the newest checkpoint that the run has written under such a label.
     ///
     /// # Errors
     /// It has written none, or the bytes are gone or damaged.
-    pub(crate) fn newest_checkpoint(&self, label: &str) -> Result<Vec<u8>, Error> {
+    pub(crate) fn newest_checkpoint(
+        &self,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<u8>, Error> {
         let object = self.record.events.iter().rev().find_map(|event| match &event.event {
-            RunEvent::Checkpoint { label: l, object, .. } if l == label => Some(object),
+            RunEvent::Checkpoint { label, object, .. } if is_wanted(label) => Some(object),
             _ => None,
         });
         match object {
             Some(object) => Ok(self.store.get_object(object)?),
             None => Err(Error::State(format!(
-                "run {} has no checkpoint `{label}`",
+                "run {} has kept no such checkpoint",
                 self.record.summary.id
             ))),
         }
     }
 
+    /// The store that holds it.
+    pub(crate) fn store(&self) -> &trainbook_store::Store {
+        &self.store
+    }
+
     /// The run as a notebook shows it: the same as when it had just ended.
     pub fn view(&self) -> Bundle {
-        display::run(&self.record)
+        display::run(&self.record, &self.store.past(&self.record))
     }
 
     /// Shows the run as the result of a notebook cell.

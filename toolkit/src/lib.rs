@@ -26,6 +26,7 @@ mod error;
 pub mod history;
 pub mod onnx;
 pub mod prelude;
+mod tensor_file;
 pub mod trainer;
 
 pub use error::Error;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use trainbook_store::{Metric, Name};
 
 use crate::{
-    Callback, CallbackError, Effects, EpochEnd, EpochStart, FitEnd, FitStart, Flow, Phase, Reply,
-    StepEnd,
+    Callback, CallbackError, Counters, Effects, EpochEnd, EpochStart, FitEnd, FitStart, Flow,
+    Horizon, Phase, Reply, StepEnd,
 };
 use bar::Bar;
 use table::Table;
@@ -90,6 +90,25 @@ impl Progress {
         Self { output, clock, table: Table::default(), epoch: Epoch::default() }
     }
 
+    /// Begins an epoch of which so many batches have been before.
+    fn begin(&mut self, counters: Counters, horizon: Horizon, batches: u64) {
+        let now = (self.clock)();
+        self.epoch = Epoch {
+            number: counters.epoch + 1,
+            batches: horizon.batches_per_epoch,
+            batches_before: counters.batches_seen.saturating_sub(batches),
+            learning_rate: None,
+            began: now,
+            shown: now,
+            checked: now,
+            stride: 1,
+            steps_until_check: 0,
+        };
+        if let Output::Terminal(bar) = &mut self.output {
+            bar.epoch(self.epoch.number, self.epoch.batches);
+        }
+    }
+
     /// Reads the clock when it is time to, and shows what is due. `loss` is this step's.
     fn look(&mut self, batches_seen: u64, loss: f32) {
         let now = (self.clock)();
@@ -128,25 +147,14 @@ impl Callback for Progress {
         self.table =
             Table::new(fit.epoch_metrics.iter().map(|metric| metric.name.clone()).collect());
         self.output.line(&self.table.header());
+        if let Some(batches) = fit.resumed.and_then(|resumed| resumed.batches) {
+            self.begin(fit.counters, fit.horizon, batches);
+        }
         Ok(Flow::Continue)
     }
 
     fn epoch_start(&mut self, epoch: &EpochStart<'_>) -> Reply {
-        let now = (self.clock)();
-        self.epoch = Epoch {
-            number: epoch.counters.epoch + 1,
-            batches: epoch.horizon.batches_per_epoch,
-            batches_before: epoch.counters.batches_seen,
-            learning_rate: None,
-            began: now,
-            shown: now,
-            checked: now,
-            stride: 1,
-            steps_until_check: 0,
-        };
-        if let Output::Terminal(bar) = &mut self.output {
-            bar.epoch(self.epoch.number, self.epoch.batches);
-        }
+        self.begin(epoch.counters, epoch.horizon, 0);
         Ok(Flow::Continue)
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::CallbackError;
+use super::{CallbackError, Snapshot};
 
 /// The gradients of one step, wherever they live.
 ///
@@ -47,10 +47,6 @@ pub trait Weights {
     /// Puts a copy back, bit for bit.
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), CallbackError>;
 }
-
-/// A copy of all weights at one point: tensors in the model's order, each in row-major order.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Snapshot(pub Vec<Vec<f32>>);
 
 /// The name and shape of one trainable tensor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

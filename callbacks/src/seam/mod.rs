@@ -8,10 +8,11 @@ mod effects;
 mod error;
 mod flow;
 pub mod moment;
+mod snapshot;
 mod stack;
 mod state;
 
-pub use access::{Gradients, Snapshot, TensorInfo, TensorStats, Weights, sum_of_squares};
+pub use access::{Gradients, TensorInfo, TensorStats, Weights, sum_of_squares};
 pub use callback::{Callback, Reply};
 pub use compose::{Every, OnEpochEnd, OnStepEnd, every, on_epoch_end, on_step_end};
 pub use direction::{Direction, EpochMetric};
@@ -20,8 +21,9 @@ pub use error::CallbackError;
 pub use flow::{Flow, StopKind, StopReason};
 pub use moment::{
     AfterUpdate, BatchStart, CheckpointRequest, Counters, EpochEnd, EpochStart, FitEnd, FitStart,
-    GradientEdit, GradientView, Horizon, MetricLog, Moment, Setup, StepEnd, ValidationEnd,
+    GradientEdit, GradientView, Horizon, MetricLog, Moment, Resumed, Setup, StepEnd, ValidationEnd,
     ValidationStart,
 };
+pub use snapshot::Snapshot;
 pub use stack::{NamedState, Plan, Stack};
 pub use state::CallbackState;

@@ -19,7 +19,8 @@
 //!       unless skipped:
 //!         optimiser update
 //!         ▸ AfterUpdate              look at the weights
-//!       ▸ StepEnd                    look
+//!       ▸ StepEnd                    look, may ask for a checkpoint
+//!       requested checkpoints are written
 //!     ▸ ValidationStart              may put other weights in place, to be judged
 //!     evaluate the validation part
 //!     ▸ EpochEnd                     look, may ask for a checkpoint, may stop
@@ -28,11 +29,16 @@
 //!   ▸ FitEnd                         always, also after an error or a panic; may replace the weights
 //! ```
 //!
+//! A fit that goes on where another was interrupted begins with FitStart too; then every callback
+//! takes back the state that it had there ([`Callback::load`](super::Callback::load)), and no moment
+//! that has been before comes again: not EpochStart, in the middle of an epoch.
+//!
 //! A context behind `&` can only be looked at (and logged to); one behind `&mut` may be changed in
 //! the ways it offers.
 
 use std::cell::RefCell;
 
+use serde::{Deserialize, Serialize};
 use trainbook_store::{Metric, Name, RunWriter};
 
 use super::{CallbackError, Direction, EpochMetric, Gradients, Snapshot, StopReason, Weights};
@@ -102,7 +108,7 @@ impl Moment<'_, '_> {
 
 /// Where the fit is. The three step counters are never the same thing: a skipped update is
 /// attempted but not applied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Epochs completed before this one, over the trainer's life; 0 in the first epoch.
     pub epoch: u64,
@@ -115,7 +121,7 @@ pub struct Counters {
 }
 
 /// How far this fit is meant to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Horizon {
     /// Epochs asked for.
     pub epochs: u64,
@@ -154,6 +160,11 @@ impl MetricLog {
         look(&self.0.borrow())
     }
 
+    /// Adds what another has logged.
+    pub fn extend(&self, metrics: impl IntoIterator<Item = Metric>) {
+        self.0.borrow_mut().extend(metrics);
+    }
+
     /// Empties the log and keeps its memory.
     pub fn clear(&self) {
         self.0.borrow_mut().clear();
@@ -188,6 +199,16 @@ pub struct FitStart<'a> {
     pub run: Option<&'a RunWriter>,
     /// The metrics that the trainer will measure at the end of each epoch, in order.
     pub epoch_metrics: &'a [EpochMetric],
+    /// Whether the fit goes on where another was interrupted, and where in an epoch that was.
+    /// `None` for one that begins.
+    pub resumed: Option<Resumed>,
+}
+
+/// Where an interrupted fit goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resumed {
+    /// How many batches of the epoch have been before; `None` where the next epoch begins.
+    pub batches: Option<u64>,
 }
 
 impl FitStart<'_> {
@@ -312,10 +333,12 @@ pub struct StepEnd<'a> {
     /// Where to log.
     pub log: &'a MetricLog,
     loss: f32,
+    requests: &'a RefCell<Vec<CheckpointRequest>>,
 }
 
 impl<'a> StepEnd<'a> {
-    /// The context of a step with this mean loss.
+    /// The context of a step with this mean loss; checkpoint requests are collected in `requests`.
+    #[allow(clippy::too_many_arguments)] // one caller, one field each
     pub fn new(
         counters: Counters,
         horizon: Horizon,
@@ -324,13 +347,19 @@ impl<'a> StepEnd<'a> {
         samples: &'a [usize],
         log: &'a MetricLog,
         loss: f32,
+        requests: &'a RefCell<Vec<CheckpointRequest>>,
     ) -> Self {
-        Self { counters, horizon, learning_rate, applied, samples, log, loss }
+        Self { counters, horizon, learning_rate, applied, samples, log, loss, requests }
     }
 
     /// This step's mean loss, before the update.
     pub fn loss(&self) -> f32 {
         self.loss
+    }
+
+    /// Asks for a checkpoint.
+    pub fn request_checkpoint(&self, request: CheckpointRequest) {
+        self.requests.borrow_mut().push(request);
     }
 }
 

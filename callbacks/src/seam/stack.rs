@@ -174,30 +174,30 @@ impl Stack {
         // Older checkpoints name those without a state too.
         let saved: Vec<&NamedState> =
             states.iter().filter(|saved| saved.state != CallbackState::empty()).collect();
-        let mut mine = Vec::new();
+        let mut left: Vec<&NamedState> = saved;
+        let (mut mine, mut new) = (Vec::new(), Vec::new());
         for entry in &mut self.entries {
-            if entry.callback.save()? != CallbackState::empty() {
-                mine.push(entry);
+            if entry.callback.save()? == CallbackState::empty() {
+                continue;
+            }
+            // Of several that share a name, the order is what tells them apart.
+            match left.iter().position(|saved| saved.name == entry.name) {
+                Some(at) => mine.push((left.remove(at), entry)),
+                None => new.push(entry.name.to_string()),
             }
         }
-        if saved.len() != mine.len() {
-            let names = |names: Vec<&str>| match names.as_slice() {
-                [] => "none".to_owned(),
-                names => names.join(", "),
-            };
-            return Err(mismatch(format!(
-                "callbacks with a state that were saved: {}; that are here: {}",
-                names(saved.iter().map(|saved| saved.name.as_str()).collect()),
-                names(mine.iter().map(|entry| entry.name.as_ref()).collect())
-            )));
+        let missing: Vec<&str> = left.iter().map(|saved| saved.name.as_str()).collect();
+        let differ =
+            [("saved and not here", missing.join(", ")), ("here and not saved", new.join(", "))];
+        let differ: Vec<String> = differ
+            .iter()
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(what, names)| format!("{what}: {names}"))
+            .collect();
+        if !differ.is_empty() {
+            return Err(mismatch(format!("the callbacks are others; {}", differ.join("; "))));
         }
-        for (entry, saved) in mine.into_iter().zip(saved) {
-            if entry.name != saved.name {
-                return Err(mismatch(format!("{} was saved where {} is", saved.name, entry.name)));
-            }
-            entry.callback.load(&saved.state)?;
-        }
-        Ok(())
+        mine.into_iter().try_for_each(|(saved, entry)| entry.callback.load(&saved.state))
     }
 }
 

@@ -380,13 +380,17 @@ fn a_state_goes_back_only_where_it_came_from() {
     let error = |mut stack: Stack| stack.load(&saved).unwrap_err().to_string();
     assert_eq!(
         error(stack_of([listener("a", &heard)])),
-        "read the saved state of callback stack: callbacks with a state that were saved: a, b; \
-         that are here: a"
+        "read the saved state of callback stack: the callbacks are others; saved and not here: b"
     );
     assert_eq!(
-        error(stack_of([listener("b", &heard), listener("a", &heard)])),
-        "read the saved state of callback stack: a was saved where b is"
+        error(stack_of([listener("c", &heard), listener("a", &heard), listener("d", &heard)])),
+        "read the saved state of callback stack: the callbacks are others; saved and not here: b; \
+         here and not saved: c, d"
     );
+    // Which order is right, the new stack says.
+    let mut turned = stack_of([listener("b", &heard), listener("a", &heard)]);
+    turned.load(&saved).unwrap();
+    assert_eq!(turned.save().unwrap(), [saved[1].clone(), saved[0].clone()]);
     let mut same = stack_of([listener("a", &heard), listener("b", &heard)]);
     same.load(&saved).unwrap();
     assert_eq!(same.save().unwrap(), saved);

@@ -6,7 +6,7 @@ use super::CallbackError;
 
 /// A callback's state in MessagePack, which keeps NaN, infinities and every bit of a float.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CallbackState(Vec<u8>);
+pub struct CallbackState(#[serde(with = "serde_bytes")] Vec<u8>);
 
 impl CallbackState {
     /// The state of a callback that has none.

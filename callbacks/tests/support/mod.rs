@@ -8,8 +8,8 @@ use std::cell::{Cell, RefCell};
 use trainbook_callbacks::{
     AfterUpdate, BatchStart, Callback, CallbackError, CheckpointRequest, Counters, Direction,
     EpochEnd, EpochMetric, EpochStart, FitEnd, FitStart, Flow, GradientEdit, GradientView,
-    Gradients, Horizon, MetricLog, Moment, Setup, Snapshot, Stack, StepEnd, StopKind, StopReason,
-    TensorInfo, TensorStats, ValidationEnd, ValidationStart, Weights,
+    Gradients, Horizon, MetricLog, Moment, NamedState, Resumed, Setup, Snapshot, Stack, StepEnd,
+    StopKind, StopReason, TensorInfo, TensorStats, ValidationEnd, ValidationStart, Weights,
 };
 use trainbook_store::{Metric, Name, RunWriter};
 
@@ -108,6 +108,8 @@ pub struct Seen {
     pub step_logs: Vec<Vec<Metric>>,
     pub epoch_logs: Vec<Vec<Metric>>,
     pub requests: Vec<Vec<CheckpointRequest>>,
+    /// The labels of those at the end of steps.
+    pub step_requests: Vec<String>,
     /// The weights that were judged at the end of each epoch.
     pub judged: Vec<f32>,
     pub norm_calls: u64,
@@ -203,12 +205,18 @@ impl Fake {
     pub fn fit_start(&mut self, epochs: u64) -> Result<Option<StopReason>, String> {
         self.horizon.epochs = epochs;
         self.horizon.first_update = self.counters.updates_applied;
-        self.resume()
+        self.start(None)
     }
 
-    /// The beginning of a fit that goes on where another left off: the horizon is the earlier
-    /// one's.
-    pub fn resume(&mut self) -> Result<Option<StopReason>, String> {
+    /// The beginning of a fit that goes on between two epochs of another, where its callbacks had
+    /// these states: the horizon is the earlier one's.
+    pub fn resume(&mut self, states: &[NamedState]) -> Result<Option<StopReason>, String> {
+        let reason = self.start(Some(Resumed { batches: None }))?;
+        self.stack.load(states).map_err(|e| e.to_string())?;
+        Ok(reason)
+    }
+
+    fn start(&mut self, resumed: Option<Resumed>) -> Result<Option<StopReason>, String> {
         let names: Vec<EpochMetric> = (self.metrics)(0)
             .iter()
             .map(|(name, _)| EpochMetric {
@@ -221,6 +229,7 @@ impl Fake {
             horizon: self.horizon,
             run: self.run.as_ref(),
             epoch_metrics: &names,
+            resumed,
         };
         stopped(self.stack.on(&mut Moment::FitStart(&fit)))
     }
@@ -315,6 +324,7 @@ impl Fake {
             flow = flow.or_stronger(wish.map_err(|e| e.to_string())?);
         }
 
+        let requests = RefCell::default();
         let step = StepEnd::new(
             self.counters,
             self.horizon,
@@ -323,8 +333,10 @@ impl Fake {
             &samples,
             &self.log,
             loss,
+            &requests,
         );
         let wish = self.stack.on(&mut Moment::StepEnd(&step));
+        self.seen.step_requests.extend(requests.take().into_iter().map(|request| request.label));
         self.seen.learning_rates.push(self.learning_rate);
         self.seen.applied.push(applied);
         self.seen.norm_calls += gradients.norm_calls.get();

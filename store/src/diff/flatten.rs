@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::difference::Group;
 use super::run_diff::RunDiff;
-use crate::event::PlannedCallback;
+use crate::event::{Parent, PlannedCallback};
 use crate::record::RunRecord;
 use crate::summary::{Aggregate, RunSummary};
 use crate::value::Value;
@@ -61,6 +61,7 @@ fn summary_fields(summary: &RunSummary, fields: &mut Fields) {
         seconds,
         seed,
         model,
+        parent,
         params,
         tags,
         metrics,
@@ -75,6 +76,11 @@ fn summary_fields(summary: &RunSummary, fields: &mut Fields) {
     put(fields, Group::Circumstances, "seconds", seconds.map(Value::Float));
     put(fields, Group::Settings, "seed", whole(*seed));
     put(fields, Group::Settings, "model", text(model.clone()));
+    let parent = parent.as_ref().map(|Parent { run, step, resumed }| {
+        let how = if *resumed { "resumed" } else { "continued" };
+        format!("{run} {how} at step {step}")
+    });
+    put(fields, Group::Settings, "parent", parent.map(Value::Text));
     for (name, value) in params {
         put(fields, Group::Settings, format!("params.{name}"), Some(value.clone()));
     }

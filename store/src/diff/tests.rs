@@ -21,6 +21,7 @@ fn start() -> RunStart {
         data: DataFingerprint { source: "digits.csv".into(), rows: 10, hash: "ab".into() },
         plan: vec![callback("Clip"), callback("Clip"), callback("EarlyStopping")],
         recipe: None,
+        parent: None,
         environment: Environment {
             os: "linux".into(),
             threads: 2,

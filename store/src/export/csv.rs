@@ -136,7 +136,7 @@ mod tests {
         runs(&[], &mut bytes).unwrap();
         assert_eq!(
             String::from_utf8(bytes).unwrap(),
-            "id,name,state,reason,started_at,seconds,seed,model,steps,epochs,warnings,damage\n"
+            "id,name,state,reason,started_at,seconds,seed,model,steps,epochs,warnings,damage,parent\n"
         );
     }
 }

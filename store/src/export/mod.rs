@@ -14,8 +14,8 @@
 //!
 //! A table of runs has a row for each run, and these columns: `id`, `name`, `state`, `reason` (why
 //! it was stopped or failed), `started_at`, `seconds`, `seed`, `model`, `steps`, `epochs`,
-//! `warnings`, `damage`; then `params.NAME`, `tags.NAME` and `metrics.NAME.AGGREGATE` for every
-//! name that any of the runs has, sorted. What a run lacks is empty. A table of points has the
+//! `warnings`, `damage`, `parent` (the run on which it went on); then `params.NAME`, `tags.NAME` and
+//! `metrics.NAME.AGGREGATE` for every name that any of the runs has, sorted. What a run lacks is empty. A table of points has the
 //! columns `run`, `metric`, `step` and `value`, and a row for each point in the order of logging.
 //!
 //! ```

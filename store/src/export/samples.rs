@@ -26,6 +26,7 @@ pub(crate) fn record(
         seconds: Some(1.5),
         seed: u64::MAX,
         model: "mlp".into(),
+        parent: None,
         params: params.iter().map(|(name, value)| ((*name).into(), value.clone())).collect(),
         tags: [("kind".into(), "é".to_owned())].into(),
         metrics: series

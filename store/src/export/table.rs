@@ -33,7 +33,7 @@ enum Get {
 }
 
 /// The columns that every table has. Names are a format: they stay.
-const FIXED: [(&str, Get); 12] = [
+const FIXED: [(&str, Get); 13] = [
     ("id", Get::Text(|run| Some(run.id.to_string()))),
     ("name", Get::Text(|run| run.name.clone())),
     ("state", Get::Text(|run| Some(run.state.name().to_owned()))),
@@ -46,6 +46,7 @@ const FIXED: [(&str, Get); 12] = [
     ("epochs", Get::Count(|run| run.epochs)),
     ("warnings", Get::Count(|run| run.warnings)),
     ("damage", Get::Text(|run| run.damage.clone())),
+    ("parent", Get::Text(|run| run.parent.as_ref().map(|parent| parent.run.to_string()))),
 ];
 
 /// How to get an aggregate of a metric.

@@ -35,7 +35,7 @@ use crate::summary::RunSummary;
 
 /// The version of what the values hold. Values of any other version are damage, and damage is
 /// rebuilt.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// How much of the index may be in memory, in bytes.
 const CACHE: u64 = 64 << 20;

@@ -290,7 +290,12 @@ impl<'q> Binder<'q> {
             Column::Metric(..) | Column::At(..) => wanted == Type::Number,
             Column::Tag(_) => wanted == Type::Text,
             Column::Plain(
-                Plain::Id | Plain::Name | Plain::Model | Plain::State | Plain::Damage,
+                Plain::Id
+                | Plain::Name
+                | Plain::Model
+                | Plain::Parent
+                | Plain::State
+                | Plain::Damage,
             ) => wanted == Type::Text,
             Column::Plain(
                 Plain::Seed | Plain::Seconds | Plain::Steps | Plain::Epochs | Plain::Warnings,

@@ -84,6 +84,7 @@ pub(super) enum Plain {
     Id,
     Name,
     Model,
+    Parent,
     State,
     Damage,
     Seed,
@@ -94,10 +95,11 @@ pub(super) enum Plain {
     StartedAt,
 }
 
-pub(super) const PLAIN: [(&str, Plain); 13] = [
+pub(super) const PLAIN: [(&str, Plain); 14] = [
     ("id", Plain::Id),
     ("name", Plain::Name),
     ("model", Plain::Model),
+    ("parent", Plain::Parent),
     ("state", Plain::State),
     ("status", Plain::State),
     ("damage", Plain::Damage),
@@ -143,6 +145,7 @@ impl Plain {
             Plain::Id => Some(Cell::Text(run.id.as_str())),
             Plain::Name => run.name.as_deref().map(Cell::Text),
             Plain::Model => Some(Cell::Text(&run.model)),
+            Plain::Parent => run.parent.as_ref().map(|parent| Cell::Text(parent.run.as_str())),
             Plain::State => Some(Cell::Text(run.state.name())),
             Plain::Damage => run.damage.as_deref().map(Cell::Text),
             Plain::Seed => count(run.seed),

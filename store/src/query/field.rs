@@ -19,6 +19,8 @@ fields! {
     name: Text
     /// The network, as text.
     model: Text
+    /// The id of the run on which it went on; null where it began by itself.
+    parent: Text
     /// What has become of it: one of [`RunState::NAMES`](crate::RunState::NAMES).
     state: Text
     /// What is wrong with its journal; null where nothing is.

@@ -39,6 +39,7 @@ pub(super) fn runs() -> Vec<Arc<RunSummary>> {
             seconds: (name != "dddd").then_some(length as f64),
             seed: if name == "a" { u64::MAX } else { 7 },
             model: "mlp 64-128".into(),
+            parent: None,
             params: params.iter().map(|(name, value)| ((*name).into(), value.clone())).collect(),
             tags: tags.iter().map(|(name, value)| ((*name).into(), (*value).to_owned())).collect(),
             metrics: metrics.unwrap_or_default(),

@@ -12,7 +12,7 @@
 //! | `params.NAME` | what the runs hold: number, text or boolean |
 //! | `tags.NAME` | text |
 //! | `model.parameters`, `model.layers` | how many numbers the network learns, and how many layers it has |
-//! | `id`, `name`, `model`, `state` (or `status`: running, finished, stopped, failed, crashed), `damage` | text |
+//! | `id`, `name`, `model`, `parent` (the run on which it went on), `state` (or `status`: running, finished, stopped, failed, crashed), `damage` | text |
 //! | `seed`, `seconds`, `steps`, `epochs`, `warnings` | number |
 //! | `started_at` (or `started`) | time |
 //!

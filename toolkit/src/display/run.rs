@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use trainbook_store::{Aggregate, RunEvent, RunRecord, RunSummary};
+use trainbook_store::{Aggregate, Parent, Past, RunEvent, RunRecord, RunSummary};
 
 use super::Bundle;
 use super::axis::number;
@@ -30,11 +30,12 @@ const SMOOTH_POINTS: usize = 300;
 /// A run: its curves, a line that says how it went, its metrics, and what went wrong.
 ///
 /// The curves are the loss of each batch with its running mean and the validation loss, the
-/// validation accuracy, and the learning rate, each where it was recorded. A run without any of
-/// them is shown without a picture.
-pub fn run(record: &RunRecord) -> Bundle {
+/// validation accuracy, and the learning rate, each where it was recorded, with those of the runs
+/// with which this one went on before them ([`Store::past`](trainbook_store::Store::past)). A run
+/// without any of them is shown without a picture.
+pub fn run(record: &RunRecord, past: &Past) -> Bundle {
     let heading = heading(&record.summary);
-    let details = details(record);
+    let details = details(record, past);
     let (table, left_out) = metrics(&record.summary);
     let text = [heading.clone(), details.clone(), table.text(), left_out.clone()]
         .map(|part| ended(&part))
@@ -45,14 +46,14 @@ pub fn run(record: &RunRecord) -> Bundle {
     if !left_out.is_empty() {
         let _ = write!(below, "<p>{}</p>", escape(&left_out));
     }
-    let chart = curves(record);
+    let chart = curves(record, past);
     let html = if chart.columns.is_empty() { below } else { illustrated(&chart, &below) };
     Bundle { html, text }
 }
 
 /// The curves of a run as a stand-alone SVG document, for example for a README.
-pub fn run_svg(record: &RunRecord) -> String {
-    svg(&curves(record))
+pub fn run_svg(record: &RunRecord, past: &Past) -> String {
+    svg(&curves(record, past))
 }
 
 pub(super) fn heading(summary: &RunSummary) -> String {
@@ -78,9 +79,19 @@ pub(super) fn rounded(seconds: f64) -> String {
 }
 
 /// Model, parameters, data and warnings, a line each.
-fn details(record: &RunRecord) -> String {
+fn details(record: &RunRecord, past: &Past) -> String {
     let summary = &record.summary;
     let mut lines = Vec::new();
+    if let Some(Parent { run, step, resumed }) = &summary.parent {
+        let how = if *resumed { "resumed" } else { "went on from" };
+        let before: Vec<String> =
+            past.parents.iter().skip(1).map(|parent| parent.run.to_string()).collect();
+        let before = match before.as_slice() {
+            [] => String::new(),
+            runs => format!(", and before that {}", runs.join(", ")),
+        };
+        lines.push(format!("{how} run {run} at step {step}{before}"));
+    }
     if !summary.model.is_empty() {
         lines.push(format!("model: {}", summary.model));
     }
@@ -144,10 +155,12 @@ fn metrics(summary: &RunSummary) -> (Table, String) {
     (table, if more > 0 { format!("and {}", counted(more, "more metric")) } else { String::new() })
 }
 
-fn curves(record: &RunRecord) -> Chart {
+fn curves(record: &RunRecord, past: &Past) -> Chart {
     let series = |name: &str| -> Option<Vec<(f64, f64)>> {
-        let points = record.series.get(name)?;
-        Some(points.iter().map(|&(step, value)| (step as f64, value)).collect())
+        let own = record.series.get(name).map_or(&[][..], Vec::as_slice);
+        let points = past.of(name).iter().chain(own);
+        let points: Vec<_> = points.map(|&(step, value)| (step as f64, value)).collect();
+        (!points.is_empty()).then_some(points)
     };
     let best = |name: &str| record.summary.metrics.get(name).filter(|a| a.nan_count < a.count);
     let mut loss = Panel::new(Axis::linear("step"), Axis::linear("loss"));
@@ -266,6 +279,7 @@ pub(super) mod tests {
             seconds: Some(1.234),
             seed: 7,
             model: "(Linear<64, 10>)".into(),
+            parent: None,
             params: [("lr".into(), 3e-3.into())].into(),
             tags: Default::default(),
             metrics,
@@ -297,7 +311,7 @@ pub(super) mod tests {
     #[test]
     fn a_run_is_shown_with_picture_heading_and_metrics() {
         let record = record(&[("loss", falling(100)), ("val_loss", vec![(50, 0.5), (100, 0.25)])]);
-        let bundle = run(&record);
+        let bundle = run(&record, &Past::default());
         assert!(bundle.html.starts_with("<div id=\"trainbook-") && bundle.html.contains("<table>"));
         assert_eq!(
             bundle.text,
@@ -309,14 +323,14 @@ pub(super) mod tests {
              val_loss  0.25  0.25  100  0.5  50\n\
              loss      0.02  0.02  100    2   1\n"
         );
-        assert_eq!(run(&record), bundle);
+        assert_eq!(run(&record, &Past::default()), bundle);
     }
 
     #[test]
     fn each_curve_is_there_when_it_was_recorded() {
         let shown = |names: &[&str]| -> Vec<Vec<String>> {
             let series: Vec<_> = names.iter().map(|&name| (name, falling(100))).collect();
-            curves(&record(&series))
+            curves(&record(&series), &Past::default())
                 .columns
                 .iter()
                 .map(|c| c.iter().map(|p| p.y.label.clone()).collect())
@@ -329,7 +343,7 @@ pub(super) mod tests {
         assert_eq!(shown(&["val_loss", "learning_rate"]), [["loss"], ["learning_rate"]]);
         assert_eq!(shown(&["train_loss"]), [["loss"]]);
         assert_eq!(shown(&["gradient_norm"]), Vec::<Vec<String>>::new());
-        let bare = run(&record(&[("gradient_norm", falling(3))]));
+        let bare = run(&record(&[("gradient_norm", falling(3))]), &Past::default());
         assert!(!bare.html.contains("<img") && bare.html.contains("gradient_norm"));
     }
 
@@ -350,8 +364,9 @@ pub(super) mod tests {
 
     #[test]
     fn a_loss_over_decades_gets_a_log_axis_unless_it_is_ever_zero() {
-        let log =
-            |points: Vec<(u64, f64)>| curves(&record(&[("val_loss", points)])).columns[0][0].y.log;
+        let log = |points: Vec<(u64, f64)>| {
+            curves(&record(&[("val_loss", points)]), &Past::default()).columns[0][0].y.log
+        };
         assert!(log(vec![(1, 2.0), (2, 0.02)]));
         assert!(!log(vec![(1, 2.0), (2, 0.03)]));
         assert!(!log(vec![(1, 2.0), (2, 0.02), (3, 0.0)]));
@@ -367,7 +382,7 @@ pub(super) mod tests {
         record.damage = Some("cut at byte 12".into());
         let warning = RunEvent::Warning { text: "<b>disk</b> full".into() };
         record.events = vec![TimedEvent { at: record.summary.started_at, event: warning }; 7];
-        let bundle = run(&record);
+        let bundle = run(&record, &Past::default());
         for part in [
             "failed (loss is NaN at step 2)",
             "damaged: cut at byte 12",

@@ -9,9 +9,10 @@ use trainbook_callbacks::{
     Callback, CallbackRecipe, Counters, Direction, EpochMetric, FixSeed, Moment, Progress,
     RecordedCallback, Recorder, Setup, Stack,
 };
-use trainbook_store::{Name, Store, Value};
+use trainbook_store::{Name, ObjectId, Parent, Store, Value};
 
 use super::Trainer;
+use super::checkpoint::Origin;
 use super::feed::Feed;
 use super::record::{self, RunRecipe};
 use crate::Error;
@@ -47,6 +48,16 @@ pub struct TrainerBuilder {
     recorded_seed: Option<u64>,
     /// Callbacks of that run which only its program can make.
     missing: Vec<String>,
+    /// The state in which that run began, if it was not the seed's.
+    begin_at: Option<BeginAt>,
+}
+
+/// The state in which a run began.
+pub(super) struct BeginAt {
+    pub checkpoint: Vec<u8>,
+    /// The hash of weights and moments.
+    pub state: String,
+    pub parent: Option<Parent>,
 }
 
 /// What is measured beside the loss.
@@ -136,6 +147,7 @@ impl TrainerBuilder {
             quiet: false,
             recorded_seed: None,
             missing: Vec::new(),
+            begin_at: None,
         }
     }
 
@@ -312,6 +324,12 @@ impl TrainerBuilder {
         self
     }
 
+    /// Begins in another state than the seed's.
+    pub(super) fn begin_at(mut self, begin_at: BeginAt) -> Self {
+        self.begin_at = Some(begin_at);
+        self
+    }
+
     /// Checks everything, draws the weights, and returns the trainer.
     ///
     /// # Errors
@@ -356,7 +374,7 @@ impl TrainerBuilder {
         params.extend(record::steps(self.accumulate, &self.feed));
         params.extend(record::size(task.model().planned()));
         params.extend(self.params);
-        Ok(Trainer {
+        let mut trainer = Trainer {
             data: self.data,
             recipe,
             metrics,
@@ -366,6 +384,7 @@ impl TrainerBuilder {
             feed: self.feed,
             accumulate: self.accumulate,
             learning_rate,
+            base_rate: learning_rate,
             plan,
             epoch_metrics,
             store: self.store,
@@ -373,7 +392,20 @@ impl TrainerBuilder {
             model: self.network.to_string(),
             params,
             tags: self.tags,
-        })
+            origin: None,
+        };
+        if let Some(BeginAt { checkpoint, state, parent }) = self.begin_at {
+            trainer.load_checkpoint(&checkpoint)?;
+            let checkpoint = ObjectId::of(&checkpoint);
+            trainer.origin = parent.map(|parent| Origin { parent, checkpoint });
+            if trainer.task.state()?.hash().to_hex().as_str() != state {
+                return Err(Error::State(
+                    "it is not the state in which the run began, which its program had changed"
+                        .to_owned(),
+                ));
+            }
+        }
+        Ok(trainer)
     }
 
     fn epoch_metrics(&self, metrics: &[Metric]) -> Vec<EpochMetric> {

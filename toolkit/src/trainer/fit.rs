@@ -7,20 +7,21 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::{
     AfterUpdate, BatchStart, CheckpointRequest, EpochEnd, EpochStart, FitEnd, FitStart, Flow,
-    GradientEdit, GradientView, Horizon, MetricLog, Moment, StepEnd, StopKind, StopReason,
-    ValidationEnd, ValidationStart,
+    GradientEdit, GradientView, Horizon, MetricLog, Moment, NamedState, Resumed, StepEnd, StopKind,
+    StopReason, ValidationEnd, ValidationStart,
 };
-use trainbook_store::{EndState, Environment, Metric, RunEnd, RunStart, RunWriter, Value};
+use trainbook_store::Metric;
 
 use super::FeedStreams;
 use super::Trainer;
-use super::checkpoint::FINAL;
+use super::checkpoint::STOPPED;
 use super::evaluation::Evaluation;
-use super::record::{Begins, RunRecipe};
+use super::fit_state::{EpochState, FitState};
+use super::recording::Recording;
 use super::run::{EpochRow, Run};
 use crate::Error;
-use crate::data::{Batch, Batches, Part};
-use crate::task::{BatchLoss, MeanLoss, Recipe};
+use crate::data::{Batch, Batches, LoaderPosition, Part};
+use crate::task::{BatchLoss, MeanLoss};
 
 /// A number of passes over the training part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,22 +56,23 @@ impl From<Steps> for Length {
 
 /// What the loop keeps between moments.
 struct Progress {
-    horizon: Horizon,
-    /// `updates_attempted` with which the fit ends, if it was asked for in updates.
-    last_attempt: Option<u64>,
+    state: FitState,
     batch: Batch,
     /// The rows of this step's batches.
     samples: Vec<usize>,
     history: Vec<EpochRow>,
     /// Metrics logged in the current step.
     step_log: MetricLog,
+    /// Checkpoints that callbacks ask for in the current step.
+    requests: RefCell<Vec<CheckpointRequest>>,
+    record: Option<Recording>,
 }
 
 impl Trainer {
     /// Trains for this many [`Epochs`] or [`Steps`], or until a callback stops it, and returns the
     /// finished run.
     ///
-    /// Calling it again goes on from there, as a run of its own.
+    /// Calling it again goes on from there, as a run of its own, which names this one as its parent.
     ///
     /// # Errors
     /// A callback, the device or the store failed, or code called by the loop panicked. The run is
@@ -78,7 +80,7 @@ impl Trainer {
     /// can still be used.
     pub fn fit(&mut self, length: impl Into<Length>) -> Result<Run, Error> {
         let length = length.into();
-        let mut loader = self.feed.batches(&self.data, self.seed(), FeedStreams::TRAINING)?;
+        let loader = self.feed.batches(&self.data, self.seed(), FeedStreams::TRAINING)?;
         let batches_per_epoch = loader.batches_per_epoch() as u64;
         let updates_per_epoch = batches_per_epoch.div_ceil(self.accumulate as u64);
         let (epochs, limit) = match length {
@@ -92,31 +94,52 @@ impl Trainer {
             first_update: self.counters.updates_applied,
             limit,
         };
-        let writer = self.start_run(length)?;
-        let mut progress = Progress {
+        let state = FitState {
+            length,
             horizon,
+            first_epoch: self.counters.epoch,
             last_attempt: limit.map(|steps| self.counters.updates_attempted + steps),
+            epoch: None,
+        };
+        self.run(state, loader, None)
+    }
+
+    /// Fits from this place to the end; with the callbacks' states, as a fit that was interrupted
+    /// there.
+    pub(super) fn run(
+        &mut self,
+        state: FitState,
+        mut loader: Box<dyn Batches>,
+        resumed: Option<&[NamedState]>,
+    ) -> Result<Run, Error> {
+        let record = self.start_recording(state.length)?;
+        let mut progress = Progress {
+            state,
             batch: Batch::default(),
             samples: Vec::new(),
             history: Vec::new(),
             step_log: MetricLog::default(),
+            requests: RefCell::default(),
+            record,
         };
         let first_epoch = self.counters.epoch;
         let started = Instant::now();
-        let mut outcome = unwound(|| self.train(&mut *loader, &mut progress, writer.as_ref()));
+        let mut outcome = unwound(|| self.train(&mut *loader, &mut progress, resumed));
+        if outcome.as_ref().is_ok_and(|reason| reason.kind != StopKind::Completed) {
+            // As it is here, before callbacks put other weights in place, the fit can be resumed.
+            let request = CheckpointRequest { label: STOPPED.to_owned(), metric: None };
+            if let Err(error) = unwound(|| self.write_checkpoint(&mut progress, request)) {
+                outcome = outcome.and(Err(error));
+            }
+        }
         if let Err(error) = unwound(|| self.end(&outcome)) {
             outcome = outcome.and(Err(error));
         }
         let seconds = started.elapsed().as_secs_f64();
         let epochs = self.counters.epoch - first_epoch;
-        if let Some(writer) = &writer {
-            // Whoever looks at the run later gets the network back, whatever program made it.
-            let request = CheckpointRequest { label: FINAL.to_owned(), metric: None };
-            if let Err(error) = unwound(|| self.write_checkpoint(Some(writer), request)) {
-                outcome = outcome.and(Err(error));
-            }
-            let end = RunEnd::new(end_state(&outcome), self.counters.updates_applied, epochs);
-            super::run::warn(writer.finish(end));
+        let writer = progress.record.as_ref().map(|record| record.writer.clone());
+        if let Some(record) = progress.record.take() {
+            outcome = self.finish_recording(record, outcome, epochs);
         }
         Ok(Run {
             writer,
@@ -132,84 +155,37 @@ impl Trainer {
         })
     }
 
-    fn start_run(&self, length: Length) -> Result<Option<RunWriter>, Error> {
-        let Some(store) = &self.store else { return Ok(None) };
-        let mut params = self.params.clone();
-        let (name, value) = match length {
-            Length::Epochs(epochs) => ("epochs", epochs),
-            Length::Steps(steps) => ("steps", steps),
-        };
-        params.insert(name.into(), Value::from(value));
-        Ok(Some(store.start_run(RunStart {
-            name: self.name.clone(),
-            params,
-            tags: self.tags.clone(),
-            seed: self.recipe.seed.0,
-            model: self.model.clone(),
-            data: self.data.fingerprint()?,
-            plan: self.plan.callbacks().to_vec(),
-            recipe: self.run_recipe(length),
-            environment: Environment { features: features(), ..Environment::capture() },
-        })?))
-    }
-
-    /// What decides this fit, as JSON. A network with a layer that cannot be written is recorded
-    /// without it.
-    fn run_recipe(&self, length: Length) -> Option<String> {
-        let Recipe { network, input, device, loss, optimizer, groups, init, seed } =
-            self.recipe.clone();
-        let (learning_rate, accumulate) = (self.learning_rate, self.accumulate);
-        let data = self.data.recipe();
-        let callbacks = self.stack.recorded();
-        let callbacks = callbacks.into_iter().filter(|c| c.recipe.is_some() || c.decides).collect();
-        let begins = Begins {
-            updates: self.counters.updates_applied,
-            batches: self.counters.batches_seen,
-            epochs: self.counters.epoch,
-            state: self.task.state().ok()?.hash().to_hex().to_string(),
-        };
-        serde_json::to_string(&RunRecipe {
-            network,
-            input,
-            loss,
-            metrics: Some(self.metrics.clone()),
-            optimizer,
-            groups,
-            init,
-            seed,
-            device,
-            learning_rate,
-            feed: self.feed.clone(),
-            accumulate,
-            length,
-            data,
-            callbacks: Some(callbacks),
-            begins: Some(begins),
-        })
-        .ok()
-    }
-
     fn train(
         &mut self,
         loader: &mut dyn Batches,
         progress: &mut Progress,
-        run: Option<&RunWriter>,
+        resumed: Option<&[NamedState]>,
     ) -> Result<StopReason, Error> {
         // A fit that failed in the middle of a step left its gradients there, and the first batch
         // would add to them.
         self.task.clear_gradients()?;
-        let horizon = progress.horizon;
-        let start =
-            FitStart { counters: self.counters, horizon, run, epoch_metrics: &self.epoch_metrics };
-        if let Flow::Stop(reason) = self.stack.on(&mut Moment::FitStart(&start))? {
+        let FitState { horizon, first_epoch, .. } = progress.state;
+        let batches = progress.state.epoch.as_ref().map(|epoch| epoch.batches);
+        let start = FitStart {
+            counters: self.counters,
+            horizon,
+            run: progress.record.as_ref().map(|record| &record.writer),
+            epoch_metrics: &self.epoch_metrics,
+            resumed: resumed.map(|_| Resumed { batches }),
+        };
+        let flow = self.stack.on(&mut Moment::FitStart(&start))?;
+        if let Some(states) = resumed {
+            self.stack.load(states)?;
+        }
+        if let Flow::Stop(reason) = flow {
             return Ok(reason);
         }
-        let mut epochs = 0;
-        while epochs < horizon.epochs && !self.reached(progress) {
-            if let Some(reason) = self.epoch(loader, progress, run)? {
+        while progress.state.epoch.is_some()
+            || (self.counters.epoch - first_epoch < horizon.epochs && !self.reached(progress))
+        {
+            if let Some(reason) = self.epoch(loader, progress)? {
                 return Ok(reason);
             }
-            epochs += 1;
         }
         let done = match horizon.limit {
             Some(steps) => format!("{steps} steps"),
@@ -221,42 +197,59 @@ impl Trainer {
     /// Whether the fit has attempted the updates that it was asked for. Skipped ones count, so that
     /// it ends even if all are.
     fn reached(&self, progress: &Progress) -> bool {
-        progress.last_attempt.is_some_and(|last| self.counters.updates_attempted >= last)
+        progress.state.last_attempt.is_some_and(|last| self.counters.updates_attempted >= last)
     }
 
-    /// One pass over the training part; a reason when the fit is to end. A stop inside the epoch
-    /// ends it there, without validation.
+    /// One pass over the training part, or the rest of one; a reason when the fit is to end. A stop
+    /// inside the epoch ends it there, without validation.
     fn epoch(
         &mut self,
         loader: &mut dyn Batches,
         progress: &mut Progress,
-        run: Option<&RunWriter>,
     ) -> Result<Option<StopReason>, Error> {
-        let horizon = progress.horizon;
+        let horizon = progress.state.horizon;
         let started = Instant::now();
         let log = MetricLog::default();
-        let start = EpochStart { counters: self.counters, horizon, log: &log };
-        if let Flow::Stop(reason) = self.stack.on(&mut Moment::EpochStart(&start))? {
-            return Ok(Some(reason));
-        }
-        let mut sum = MeanLoss::default();
-        loader.start(self.counters.epoch);
-        while let Some((loss, flow)) = self.step(loader, progress)? {
-            sum.add(loss);
-            match flow {
-                Flow::Stop(reason) => return Ok(Some(reason)),
-                Flow::EndEpoch => break,
-                Flow::Continue | Flow::SkipUpdate => {}
+        let mut at = match progress.state.epoch.take() {
+            Some(mut at) => {
+                let (epoch, batch) = (self.counters.epoch, at.batches);
+                loader.resume(LoaderPosition { epoch, batch })?;
+                log.extend(at.log.drain(..));
+                at
             }
-            if self.reached(progress) {
-                break;
+            None => {
+                let start = EpochStart { counters: self.counters, horizon, log: &log };
+                if let Flow::Stop(reason) = self.stack.on(&mut Moment::EpochStart(&start))? {
+                    progress.state.epoch = Some(EpochState::default().now(&log));
+                    return Ok(Some(reason));
+                }
+                loader.start(self.counters.epoch);
+                EpochState::default()
             }
+        };
+        let first_batch = self.counters.batches_seen - at.batches;
+        while !at.over && !self.reached(progress) {
+            let Some((loss, flow)) = self.step(loader, progress)? else { break };
+            at.loss.add(loss);
+            at.batches = self.counters.batches_seen - first_batch;
+            at.over = flow == Flow::EndEpoch;
+            let requests = progress.requests.take();
+            if !requests.is_empty() || matches!(flow, Flow::Stop(_)) {
+                progress.state.epoch = Some(at.now(&log));
+            }
+            for request in requests {
+                self.write_checkpoint(progress, request)?;
+            }
+            if let Flow::Stop(reason) = flow {
+                return Ok(Some(reason));
+            }
+            progress.state.epoch = None;
         }
         let judged = unwound(|| {
             let (counters, weights) = (self.counters, &mut *self.task);
             let mut start = ValidationStart { counters, weights };
             let flow = self.stack.on(&mut Moment::ValidationStart(&mut start))?;
-            let metrics = self.epoch_values(sum.mean())?;
+            let metrics = self.epoch_values(at.loss.mean())?;
             let requests = RefCell::default();
             let end = EpochEnd::new(
                 self.counters,
@@ -281,12 +274,23 @@ impl Trainer {
         });
         self.counters.epoch += 1;
         for request in requests {
-            self.write_checkpoint(run, request)?;
+            self.write_checkpoint(progress, request)?;
         }
         Ok(match flow {
             Flow::Stop(reason) => Some(reason),
             _ => None,
         })
+    }
+
+    /// Has a checkpoint of the fit as it now is written, if there is a store.
+    fn write_checkpoint(
+        &self,
+        progress: &mut Progress,
+        request: CheckpointRequest,
+    ) -> Result<(), Error> {
+        let Some(record) = &mut progress.record else { return Ok(()) };
+        let fit = Some(progress.state.clone());
+        record.write(self.taken(fit)?, request)
     }
 
     /// The values of [`epoch_metrics`](Self::epoch_metrics), in that order.
@@ -309,8 +313,8 @@ impl Trainer {
         loader: &mut dyn Batches,
         progress: &mut Progress,
     ) -> Result<Option<(BatchLoss, Flow)>, Error> {
-        let Progress { horizon, batch, samples, step_log: log, .. } = progress;
-        let horizon = *horizon;
+        let Progress { state, batch, samples, step_log: log, requests, .. } = progress;
+        let horizon = state.horizon;
         let mut flow = Flow::Continue;
         let mut sum = MeanLoss::default();
         samples.clear();
@@ -355,8 +359,16 @@ impl Trainer {
             self.task.clear_gradients()?;
         }
 
-        let end =
-            StepEnd::new(self.counters, horizon, self.learning_rate, applied, samples, log, loss);
+        let end = StepEnd::new(
+            self.counters,
+            horizon,
+            self.learning_rate,
+            applied,
+            samples,
+            log,
+            loss,
+            requests,
+        );
         flow = flow.or_stronger(self.stack.on(&mut Moment::StepEnd(&end))?);
         log.clear();
         Ok(Some((step, flow)))
@@ -378,16 +390,8 @@ fn updates(flow: &Flow) -> bool {
     matches!(flow, Flow::Continue)
 }
 
-fn end_state(outcome: &Result<StopReason, Error>) -> EndState {
-    match outcome {
-        Ok(reason) if reason.kind == StopKind::Completed => EndState::Finished,
-        Ok(reason) => EndState::Stopped { reason: reason.to_string() },
-        Err(error) => EndState::Failed { error: error.to_string() },
-    }
-}
-
 /// Runs `f` and turns a panic into an error.
-fn unwound<R>(f: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
+pub(super) fn unwound<R>(f: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
         let message = panic
             .downcast_ref::<&str>()
@@ -395,13 +399,4 @@ fn unwound<R>(f: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
             .or_else(|| panic.downcast_ref::<String>().cloned());
         Err(Error::Panicked(message.unwrap_or_else(|| "no message".to_owned())))
     })
-}
-
-/// The optional parts that this library was built with, for a run's record.
-fn features() -> Vec<String> {
-    [("ci-check", cfg!(feature = "ci-check")), ("cuda", cfg!(feature = "cuda"))]
-        .into_iter()
-        .filter(|(_, is_there)| *is_there)
-        .map(|(name, _)| name.to_owned())
-        .collect()
 }

@@ -1,7 +1,8 @@
 //! The trainer: one loop, told by callbacks what else to do.
 //!
-//! `builder.rs` is where a trainer is put together, `feed.rs` how batches are made, `fit.rs` the loop, `run.rs` what a fit leaves
-//! in the user's hand, and `export.rs` how that becomes an ONNX file.
+//! `builder.rs` is where a trainer is put together, `feed.rs` how batches are made, `fit.rs` the
+//! loop, `checkpoint/` and `resume.rs` how it goes on after an interruption, `run.rs` what a fit
+//! leaves in the user's hand, and `export.rs` how that becomes an ONNX file.
 
 mod builder;
 mod causality;
@@ -11,11 +12,15 @@ mod evaluation;
 mod export;
 mod feed;
 mod fit;
+mod fit_state;
 mod predict;
 mod rebuild;
 mod record;
+mod recording;
 mod report;
+mod resume;
 mod run;
+mod weights;
 mod writing;
 
 use std::collections::BTreeMap;
@@ -33,6 +38,9 @@ pub use fit::{Epochs, Length, Steps};
 pub use record::{Begins, RunRecipe};
 pub use report::{EvaluationReport, WorstRow};
 pub use run::{EpochRow, Run};
+pub use weights::WeightsReport;
+
+use checkpoint::Origin;
 
 use crate::Error;
 use crate::data::Dataset;
@@ -55,6 +63,8 @@ pub struct Trainer {
     pub(crate) feed: Feed,
     pub(crate) accumulate: usize,
     learning_rate: f64,
+    /// That which was asked for, whatever callbacks have made of it.
+    base_rate: f64,
     plan: Plan,
     epoch_metrics: Vec<EpochMetric>,
     pub(crate) store: Option<Store>,
@@ -62,6 +72,8 @@ pub struct Trainer {
     model: String,
     params: BTreeMap<Name, Value>,
     tags: BTreeMap<Name, String>,
+    /// The run whose state this is, if it is one's.
+    origin: Option<Origin>,
 }
 
 impl Trainer {

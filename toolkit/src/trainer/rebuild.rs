@@ -1,8 +1,9 @@
 //! A stored run, made again without the program that made it.
 
 use trainbook_callbacks::{StopKind, StopReason};
-use trainbook_store::{Metric, RunState};
+use trainbook_store::{Metric, Parent, RunState, StoreError};
 
+use super::builder::BeginAt;
 use super::checkpoint::{Checkpoint, FINAL};
 use super::run::{EpochRow, Run};
 use super::{RunRecipe, TrainerBuilder, record};
@@ -61,7 +62,7 @@ impl StoredRun {
 
     fn load_as(&self, recipe: &RunRecipe, data: &Dataset) -> Result<Run, Error> {
         self.expect_data(data)?;
-        let checkpoint = Checkpoint::read(&self.newest_checkpoint(FINAL)?)?;
+        let checkpoint = Checkpoint::decode(&self.newest_checkpoint(|label| label == FINAL)?)?;
         let mut task = recipe.task_recipe().task()?;
         task.restore(&checkpoint.task.weights)?;
         let takes = recipe.loss.objective().takes();
@@ -86,13 +87,14 @@ impl StoredRun {
     }
 
     /// A trainer with the run's network, data, settings and callbacks, whose first fit repeats the
-    /// run; [`load_checkpoint`](super::Trainer::load_checkpoint) lets it go on instead. Any setting may
-    /// still be changed. A callback of the program's own has to be added by
+    /// run. A run that went on where an earlier fit of its trainer had ended begins there again. Any
+    /// setting may still be changed. A callback of the program's own has to be added by
     /// [`with`](TrainerBuilder::with), without which [`build`](TrainerBuilder::build) names it; runs
     /// from before callbacks were recorded give a trainer without any.
     ///
     /// # Errors
-    /// As [`load`](Self::load); or the run went on where an earlier fit of its trainer had ended.
+    /// As [`load`](Self::load); or the run went on with another that had been interrupted: resuming
+    /// that one repeats it.
     pub fn trainer(&self) -> Result<TrainerBuilder, Error> {
         let recipe = self.recipe()?;
         let data = recipe.data.make()?;
@@ -110,17 +112,40 @@ impl StoredRun {
 
     fn trainer_as(&self, recipe: RunRecipe, data: &Dataset) -> Result<TrainerBuilder, Error> {
         self.expect_data(data)?;
-        if let Some(begins) =
-            recipe.begins.as_ref().filter(|begins| begins.batches + begins.epochs > 0)
-        {
+        let id = &self.summary.id;
+        if let Some(Parent { run, resumed: true, .. }) = &self.summary.parent {
             return Err(Error::State(format!(
-                "run {} went on from a trainer that had seen {} batches, so that its record alone \
-                 does not repeat it; take the trainer of the run before it and load a checkpoint \
-                 there",
-                self.summary.id, begins.batches
+                "run {id} went on with what run {run} had not finished; resume that one to repeat it"
             )));
         }
-        Ok(recipe.trainer(data))
+        let begins = recipe.begins.clone().filter(|begins| begins.batches + begins.epochs > 0);
+        let Some(begins) = begins else { return Ok(recipe.trainer(data)) };
+        let Some(checkpoint) = &begins.checkpoint else {
+            return Err(Error::State(format!(
+                "run {id} went on from a trainer that had seen {} batches, and its record does not \
+                 say where that is kept",
+                begins.batches
+            )));
+        };
+        let checkpoint = self.store().get_object(&checkpoint.parse().map_err(StoreError::from)?)?;
+        let (state, parent) = (begins.state, self.summary.parent.clone());
+        Ok(recipe.trainer(data).begin_at(BeginAt { checkpoint, state, parent }))
+    }
+
+    /// What goes on with the run, in its store.
+    pub(super) fn builder_on(
+        &self,
+        data: &Dataset,
+        kinds: &Kinds,
+    ) -> Result<TrainerBuilder, Error> {
+        let recipe = self.recipe_with(kinds)?;
+        self.expect_data(data)?;
+        let mut builder = recipe.trainer(data).store(self.store());
+        if let Some(name) = &self.summary.name {
+            builder = builder.name(name);
+        }
+        let tags = self.summary.tags.iter();
+        Ok(tags.fold(builder, |builder, (key, value)| builder.tag(key.clone(), value)))
     }
 
     fn expect_data(&self, data: &Dataset) -> Result<(), Error> {

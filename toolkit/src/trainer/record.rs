@@ -74,6 +74,10 @@ pub struct Begins {
     pub epochs: u64,
     /// The BLAKE3 hash of all weights and moments.
     pub state: String,
+    /// The object in the store that holds everything of the trainer as it was, if the fit went on
+    /// where another had ended or was interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
 }
 
 fn one() -> usize {

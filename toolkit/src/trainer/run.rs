@@ -113,7 +113,10 @@ impl Run {
     /// The run as a notebook shows it.
     pub fn view(&self) -> Result<Bundle, Error> {
         match &self.writer {
-            Some(writer) => Ok(display::run(&writer.store().run(&writer.id().to_string())?)),
+            Some(writer) => {
+                let record = writer.store().run(&writer.id().to_string())?;
+                Ok(display::run(&record, &writer.store().past(&record)))
+            }
             None => Ok(Bundle::from_text(&self.to_string())),
         }
     }
@@ -123,6 +126,17 @@ impl Run {
         self.view()
             .unwrap_or_else(|error| Bundle::from_text(&format!("{self}\nfailed to {error}")))
             .emit();
+    }
+}
+
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run")
+            .field("id", &self.id())
+            .field("seed", &self.seed.0)
+            .field("stopped_because", &self.reason)
+            .field("history", &self.history)
+            .finish_non_exhaustive()
     }
 }
 

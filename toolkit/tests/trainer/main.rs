@@ -15,6 +15,7 @@ mod export;
 mod feed;
 mod gradients;
 mod init_report;
+mod interrupted;
 mod loop_order;
 mod optimizers;
 mod rebuilt;

@@ -207,13 +207,24 @@ fn a_rate_and_an_early_stop_of_the_record_decide_the_run() {
     let mut on = recipe.clone().trainer(&data).quiet().store(&store).build().unwrap();
     on.load_checkpoint(&trainer.checkpoint().unwrap()).unwrap();
     assert_eq!(on.state_hash().unwrap(), trainer.state_hash().unwrap());
-    // A fit that went on from another's end is not repeated by its record.
-    let second = trainer.fit(Epochs(1)).unwrap();
-    let second = store.run(&second.id().unwrap().to_string()).unwrap();
+    // A fit that went on from another's end is repeated from there.
+    let fitted = trainer.fit(Epochs(1)).unwrap();
+    let second = store.run(&fitted.id().unwrap().to_string()).unwrap();
     let (before, begins) = (recipe.begins.unwrap(), second.recipe().unwrap().begins.unwrap());
     assert!(before.updates == 0 && begins.updates > 0 && begins.state != before.state);
-    let error = second.trainer().err().unwrap().to_string();
-    assert!(error.contains("went on from a trainer that had seen"), "{error}");
+    let mut again = second.trainer().unwrap().quiet().build().unwrap();
+    assert_eq!(bits(again.fit(Epochs(1)).unwrap().model()), bits(fitted.model()));
+    // Where that is not recorded, it says so.
+    let mut old: Json = serde_json::from_str(second.recipe.as_ref().unwrap()).unwrap();
+    assert!(old["begins"].as_object_mut().unwrap().remove("checkpoint").is_some());
+    let start = RunStart {
+        recipe: Some(old.to_string()),
+        data: second.data.clone(),
+        ..RunStart::default()
+    };
+    let old = store.start_run(start).unwrap().id().to_string();
+    let error = store.run(&old).unwrap().trainer().err().unwrap().to_string();
+    assert!(error.contains("its record does not say where that is kept"), "{error}");
 }
 
 #[test]

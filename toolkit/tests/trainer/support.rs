@@ -1,7 +1,8 @@
 //! A small problem, a callback made of a closure, and ways to look into a trainer.
 
+use safetensors::SafeTensors;
 use serde::Deserialize;
-use trainbook::callbacks::{Counters, Moment};
+use trainbook::callbacks::{Counters, Moment, Snapshot, TensorInfo};
 use trainbook::data::{Batch, Batches, Loader};
 use trainbook::nn::{Describe, Init, Sample};
 use trainbook::optim::Optimizer;
@@ -115,12 +116,30 @@ pub fn counts(c: Counters) -> [u64; 4] {
 /// Weights and moments of a trainer, out of its checkpoint.
 pub fn task_state(trainer: &Trainer) -> TaskState {
     #[derive(Deserialize)]
-    struct Saved {
-        task: TaskState,
+    struct State {
+        tensors: Vec<TensorInfo>,
+        moments: Vec<Vec<usize>>,
+        updates: u64,
     }
     let checkpoint = trainer.checkpoint().unwrap();
-    let (content, _hash) = checkpoint.split_last_chunk::<32>().unwrap();
-    rmp_serde::from_slice::<Saved>(content).unwrap().task
+    let file = SafeTensors::deserialize(&checkpoint).unwrap();
+    let floats = |name: &str| -> Vec<f32> {
+        let tensor = file.tensor(name).unwrap();
+        let (values, _) = tensor.data().as_chunks::<4>();
+        values.iter().map(|value| f32::from_le_bytes(*value)).collect()
+    };
+    let state = file.tensor("trainbook/state").unwrap();
+    let State { tensors, moments, updates } = rmp_serde::from_slice(state.data()).unwrap();
+    let weights = tensors.iter().map(|tensor| floats(&tensor.name)).collect();
+    let moment = |kind: usize, tensor: usize| floats(&format!("trainbook/moment/{kind}/{tensor}"));
+    let moments = moments.iter().enumerate();
+    TaskState {
+        weights: Snapshot(weights),
+        moments: moments
+            .map(|(kind, tensors)| (0..tensors.len()).map(|tensor| moment(kind, tensor)).collect())
+            .collect(),
+        updates,
+    }
 }
 
 /// Every weight of a run's network, for comparing NaN too.

@@ -176,6 +176,7 @@ fn own_tags(record: &RunRecord) -> Vec<(&'static str, String)> {
     let optional = [
         ("trainbook.reason", run.state.reason().map(str::to_owned)),
         ("trainbook.damage", run.damage.clone()),
+        ("trainbook.parent", run.parent.as_ref().map(|parent| parent.run.to_string())),
         ("mlflow.source.git.commit", record.environment.git_commit.clone()),
     ];
     tags.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));

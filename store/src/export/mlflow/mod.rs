@@ -3,8 +3,8 @@
 //!
 //! A run becomes a run of an experiment, with its parameters, its tags, every point, and its times.
 //! What MLflow has no place for goes into tags: `trainbook.run_id`, `.state`, `.reason`, `.seed`,
-//! `.model`, `.steps`, `.epochs`, `.warnings`, `.damage`, `.data_source`, `.data_hash`, `.version`;
-//! the commit goes where MLflow keeps it.
+//! `.model`, `.steps`, `.epochs`, `.warnings`, `.damage`, `.parent`, `.data_source`, `.data_hash`,
+//! `.version`; the commit goes where MLflow keeps it.
 //!
 //! - **Again.** The tag `trainbook.run_id` says that a run is there. Pushing it again sends what
 //!   has changed since and makes no second run; so does pushing again after a push that broke off.

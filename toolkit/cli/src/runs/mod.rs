@@ -8,9 +8,11 @@ mod list;
 mod predict;
 mod push;
 mod query;
+mod resume;
 mod selection;
 mod show;
 mod tail;
+mod weights;
 
 use clap::Subcommand;
 use trainbook::Error;
@@ -26,6 +28,10 @@ pub enum Command {
     Query(query::Arguments),
     /// Predict the rows of a CSV file with the network of a run
     Predict(predict::Arguments),
+    /// Go on with a run that was interrupted, as if it never had been
+    Resume(resume::Arguments),
+    /// Write the weights that a run ended with to a safetensors file
+    Weights(weights::Arguments),
     /// Show what differs between two runs
     Diff(diff::Arguments),
     /// Delete runs; without --yes it shows which
@@ -47,6 +53,8 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::Show(arguments) => show::run(arguments),
         Command::Query(arguments) => query::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
+        Command::Resume(arguments) => resume::run(arguments),
+        Command::Weights(arguments) => weights::run(arguments),
         Command::Diff(arguments) => diff::run(arguments),
         Command::Delete(arguments) => delete::run(arguments),
         Command::History(arguments) => history::run(arguments),

@@ -20,11 +20,13 @@ pub struct Arguments {
 }
 
 pub fn run(Arguments { run, svg, shared }: Arguments) -> Result<(), Error> {
-    let record = shared.open_store()?.run(&run)?;
+    let store = shared.open_store()?;
+    let record = store.run(&run)?;
+    let past = store.past(&record);
     if let Some(path) = svg {
         output::check_file(&path)?;
         output::make_folder_of(&path)?;
-        std::fs::write(&path, display::run_svg(&record))
+        std::fs::write(&path, display::run_svg(&record, &past))
             .map_err(|source| Error::Write { path, source })?;
     }
     if let Some(process) = record.stopped_writer() {
@@ -32,5 +34,5 @@ pub fn run(Arguments { run, svg, shared }: Arguments) -> Result<(), Error> {
             "process {process}, which records this run, is stopped; `kill -CONT {process}` continues it"
         ));
     }
-    output::print(shared.json, &record, |record| display::run(record).text)
+    output::print(shared.json, &record, |record| display::run(record, &past).text)
 }

@@ -24,6 +24,12 @@ pub trait Batches {
     /// batch.
     fn start(&mut self, epoch: u64);
 
+    /// Goes to a position: the batches that follow are those that would have followed there.
+    ///
+    /// # Errors
+    /// The epoch has fewer batches: the position is that of another loader.
+    fn resume(&mut self, position: LoaderPosition) -> Result<(), DataError>;
+
     /// Fills `batch` with the epoch's next rows, normalised. At the end of the epoch `batch` is left as it is and the
     /// answer is false.
     ///
@@ -125,18 +131,6 @@ impl Loader {
         LoaderPosition { epoch: self.epoch, batch }
     }
 
-    /// Goes to a position: the batches that follow are those that would have followed there.
-    ///
-    /// # Errors
-    /// The epoch has fewer batches: the position is that of another loader.
-    pub fn resume(&mut self, position: LoaderPosition) -> Result<(), DataError> {
-        check(position, self.batches_per_epoch())?;
-        self.start(position.epoch);
-        let behind = (position.batch as usize).saturating_mul(self.batch_size);
-        self.at = self.order.len().min(behind);
-        Ok(())
-    }
-
     /// The same batches, read ahead by a thread: up to `batches` of them (0 counts as 1) wait to be
     /// taken. An epoch is to be started anew.
     ///
@@ -182,6 +176,14 @@ impl Batches for Loader {
                 seen[row] += 1;
             }
         }
+    }
+
+    fn resume(&mut self, position: LoaderPosition) -> Result<(), DataError> {
+        check(position, self.batches_per_epoch())?;
+        self.start(position.epoch);
+        let behind = (position.batch as usize).saturating_mul(self.batch_size);
+        self.at = self.order.len().min(behind);
+        Ok(())
     }
 
     fn next(&mut self, batch: &mut Batch) -> Result<bool, DataError> {

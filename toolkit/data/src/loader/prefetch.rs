@@ -81,16 +81,6 @@ impl Prefetch {
         self.position
     }
 
-    /// See [`Loader::resume`].
-    ///
-    /// # Errors
-    /// The epoch has fewer batches.
-    pub fn resume(&mut self, position: LoaderPosition) -> Result<(), DataError> {
-        check(position, self.batches_per_epoch)?;
-        self.go(position);
-        Ok(())
-    }
-
     fn go(&mut self, from: LoaderPosition) {
         self.order += 1;
         self.position = from;
@@ -111,6 +101,12 @@ impl Batches for Prefetch {
 
     fn start(&mut self, epoch: u64) {
         self.go(LoaderPosition { epoch, batch: 0 });
+    }
+
+    fn resume(&mut self, position: LoaderPosition) -> Result<(), DataError> {
+        check(position, self.batches_per_epoch)?;
+        self.go(position);
+        Ok(())
     }
 
     fn next(&mut self, batch: &mut Batch) -> Result<bool, DataError> {

@@ -1,7 +1,9 @@
 //! Losses of batches, and what several come to.
 
+use serde::{Deserialize, Serialize};
+
 /// The loss of one batch.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BatchLoss {
     /// Its mean.
     pub mean: f32,
@@ -23,7 +25,7 @@ impl Gathered {
 }
 
 /// The mean loss over several batches, each of which counts by its weight.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MeanLoss {
     /// Of the first batch, while there is no other: a sum that is divided again has other bits.
     only: Option<BatchLoss>,

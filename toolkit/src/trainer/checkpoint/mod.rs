@@ -1,0 +1,153 @@
+//! Checkpoints: everything that decides how training goes on.
+//!
+//! `file.rs` says how one is written down, `writer.rs` has the thread that does it during a fit;
+//! here a trainer gives its state and takes one back.
+
+mod file;
+mod writer;
+
+use serde::{Deserialize, Serialize};
+use trainbook_callbacks::seam::NamedState;
+use trainbook_callbacks::{Counters, TensorInfo};
+use trainbook_store::{ObjectId, Parent};
+
+pub(super) use writer::CheckpointWriter;
+
+use super::Trainer;
+use super::fit_state::FitState;
+use crate::Error;
+use crate::random::Seed;
+use crate::task::TaskState;
+
+/// The label of what is written when a fit has ended, with the weights as they then are.
+pub(super) const FINAL: &str = "final";
+
+/// The label of what is written when a fit is stopped before its end, as it was then.
+pub(super) const STOPPED: &str = "stopped";
+
+/// The state of a trainer, and of a fit in whose middle it was taken.
+#[derive(Debug)]
+pub(super) struct Checkpoint {
+    /// The names and shapes of the network's tensors; `None` where the first version of this format
+    /// did not say.
+    pub tensors: Option<Vec<TensorInfo>>,
+    pub task: TaskState,
+    pub rest: Rest,
+}
+
+/// What there is beside numbers in tensors.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Rest {
+    /// The network, as text.
+    pub model: String,
+    pub seed: Seed,
+    pub learning_rate: f64,
+    pub counters: Counters,
+    pub callbacks: Vec<NamedState>,
+    /// The fit that was under way; `None` between two.
+    pub fit: Option<FitState>,
+    /// The fingerprint of the data.
+    pub data: Option<String>,
+    /// Everything that decides the fit, as its run records it.
+    pub recipe: Option<String>,
+}
+
+/// Where a trainer's state comes from, if not from its seed.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    pub parent: Parent,
+    pub checkpoint: ObjectId,
+}
+
+impl Trainer {
+    /// The whole state as bytes, which [`load_checkpoint`](Self::load_checkpoint) takes back: a
+    /// safetensors file, in which the weights stand under their layers' names (`0.weight`) and
+    /// everything else under names that begin with `trainbook/`.
+    ///
+    /// # Errors
+    /// A callback's state cannot be encoded, or the device fails.
+    pub fn checkpoint(&self) -> Result<Vec<u8>, Error> {
+        self.taken(None)?.encode()
+    }
+
+    /// The state now, in a fit or between two. It depends on nothing but what decides the fit, so
+    /// that a fit that is repeated writes the same bytes.
+    pub(super) fn taken(&self, fit: Option<FitState>) -> Result<Checkpoint, Error> {
+        Ok(Checkpoint {
+            tensors: Some(self.task.model().tensors().to_vec()),
+            task: self.task.state()?,
+            rest: Rest {
+                model: self.model.clone(),
+                seed: self.recipe.seed,
+                learning_rate: self.learning_rate,
+                counters: self.counters,
+                callbacks: self.stack.save()?,
+                fit,
+                data: Some(self.data.fingerprint()?.hash),
+                recipe: None,
+            },
+        })
+    }
+
+    /// Takes the state of a trainer that was built the same way: its weights, moments, counters and
+    /// callbacks. What is fitted next is a new fit, with a length of its own;
+    /// [`resume_from`](Self::resume_from) goes on with the fit in which the checkpoint was taken.
+    ///
+    /// # Errors
+    /// The bytes are damaged, or another seed, other callbacks or another network wrote them. The
+    /// trainer is then as it was.
+    pub fn load_checkpoint(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.take_over(&Checkpoint::decode(bytes)?)?;
+        self.origin = None;
+        Ok(())
+    }
+
+    /// Takes over all but the place in a fit.
+    pub(super) fn take_over(&mut self, saved: &Checkpoint) -> Result<(), Error> {
+        let Rest { model, seed, learning_rate, counters, callbacks, .. } = &saved.rest;
+        if let Some(tensors) = &saved.tensors {
+            expect_tensors(tensors, self.task.model().tensors())?;
+        }
+        if *model != self.model {
+            return Err(Error::State(format!(
+                "it is of the network {model}, this trainer's is {}",
+                self.model
+            )));
+        }
+        if *seed != self.recipe.seed {
+            return Err(Error::State(format!(
+                "it has seed {}, this trainer {}",
+                seed.0, self.recipe.seed.0
+            )));
+        }
+        let (task, before) = (self.task.state()?, self.stack.save()?);
+        let loaded = self.task.load_state(&saved.task).map_err(Error::from);
+        let loaded = loaded.and_then(|()| Ok(self.stack.load(callbacks)?));
+        if let Err(error) = loaded {
+            self.task.load_state(&task)?;
+            self.stack.load(&before)?;
+            return Err(error);
+        }
+        self.counters = *counters;
+        self.learning_rate = *learning_rate;
+        Ok(())
+    }
+}
+
+/// The first tensor that differs is named.
+pub(super) fn expect_tensors(saved: &[TensorInfo], mine: &[TensorInfo]) -> Result<(), Error> {
+    let say = |tensor: Option<&TensorInfo>| match tensor {
+        Some(TensorInfo { name, shape }) => format!("{name} {shape:?}"),
+        None => "no more".to_owned(),
+    };
+    let longest = saved.len().max(mine.len());
+    let differs = (0..longest).find(|at| saved.get(*at) != mine.get(*at));
+    differs.map_or(Ok(()), |at| {
+        Err(Error::State(format!(
+            "it is of another network: of its tensors the {}. is {}, and here it is {}",
+            at + 1,
+            say(saved.get(at)),
+            say(mine.get(at))
+        )))
+    })
+}

@@ -1,0 +1,80 @@
+//! A thread that writes checkpoints while training goes on.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use trainbook_callbacks::CheckpointRequest;
+use trainbook_store::{ObjectId, RunEvent, RunWriter};
+
+use super::Checkpoint;
+use crate::Error;
+
+/// Encodes, hashes and stores the checkpoints of one run, one after the other. Training waits only
+/// while its state is copied, or when the one before the last is still being written, so that never
+/// more than three copies are in memory.
+pub(in crate::trainer) struct CheckpointWriter {
+    jobs: SyncSender<Job>,
+    thread: JoinHandle<Option<ObjectId>>,
+}
+
+struct Job {
+    checkpoint: Checkpoint,
+    request: CheckpointRequest,
+}
+
+impl CheckpointWriter {
+    /// # Errors
+    /// The system gives no thread.
+    pub fn new(run: &RunWriter) -> Result<Self, Error> {
+        let (jobs, waiting) = sync_channel(1);
+        let run = run.clone();
+        let thread = std::thread::Builder::new()
+            .name("checkpoints".to_owned())
+            .spawn(move || serve(&run, &waiting))
+            .map_err(|e| Error::State(format!("the system gives no thread to write it: {e}")))?;
+        Ok(Self { jobs, thread })
+    }
+
+    /// Writes this state under the label that was asked for. A store that cannot take it does not
+    /// end training: that becomes a warning of the run.
+    pub fn write(&self, checkpoint: Checkpoint, request: CheckpointRequest) {
+        // A thread that is gone is noticed by `finish`.
+        let _ = self.jobs.send(Job { checkpoint, request });
+    }
+
+    /// Waits until everything is written; gives the last object.
+    ///
+    /// # Errors
+    /// The thread panicked.
+    pub fn finish(self) -> Result<Option<ObjectId>, Error> {
+        drop(self.jobs);
+        self.thread.join().map_err(|_| Error::Panicked("while a checkpoint was written".to_owned()))
+    }
+}
+
+fn serve(run: &RunWriter, waiting: &Receiver<Job>) -> Option<ObjectId> {
+    let mut last = None;
+    for Job { checkpoint, request: CheckpointRequest { label, metric } } in waiting {
+        let counters = checkpoint.rest.counters;
+        let stored = checkpoint
+            .encode()
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| run.store().put_object(&bytes).map_err(|error| error.to_string()));
+        run.event(match stored {
+            Ok(object) => {
+                last = Some(object);
+                RunEvent::Checkpoint {
+                    label,
+                    step: counters.updates_applied,
+                    epoch: counters.epoch,
+                    object,
+                    metric,
+                }
+            }
+            Err(error) => {
+                RunEvent::Warning { text: format!("checkpoint {label} was not written: {error}") }
+            }
+        });
+    }
+    last
+}

@@ -1,0 +1,155 @@
+//! A fit's run in the store: its beginning, its checkpoints, its end.
+
+use trainbook_callbacks::{CheckpointRequest, StopKind, StopReason};
+use trainbook_store::{EndState, Environment, Parent, RunEnd, RunStart, RunWriter, Value};
+
+use super::Trainer;
+use super::checkpoint::{Checkpoint, CheckpointWriter, FINAL, Origin};
+use super::fit::{Length, unwound};
+use super::record::{Begins, RunRecipe};
+use crate::Error;
+use crate::task::Recipe;
+
+/// A run that is being recorded.
+pub(super) struct Recording {
+    pub writer: RunWriter,
+    /// Everything that decides the fit, as the run records it.
+    recipe: Option<String>,
+    /// `None` until there is a checkpoint to write.
+    checkpoints: Option<CheckpointWriter>,
+}
+
+impl Recording {
+    /// Has a checkpoint written.
+    ///
+    /// # Errors
+    /// The system gives no thread for it.
+    pub fn write(
+        &mut self,
+        mut checkpoint: Checkpoint,
+        request: CheckpointRequest,
+    ) -> Result<(), Error> {
+        checkpoint.rest.recipe = self.recipe.clone();
+        let checkpoints = match &mut self.checkpoints {
+            Some(checkpoints) => checkpoints,
+            none => none.insert(CheckpointWriter::new(&self.writer)?),
+        };
+        checkpoints.write(checkpoint, request);
+        Ok(())
+    }
+}
+
+impl Trainer {
+    /// Begins a run, if there is a store.
+    pub(super) fn start_recording(&self, length: Length) -> Result<Option<Recording>, Error> {
+        let Some(store) = &self.store else { return Ok(None) };
+        let mut params = self.params.clone();
+        let (name, value) = match length {
+            Length::Epochs(epochs) => ("epochs", epochs),
+            Length::Steps(steps) => ("steps", steps),
+        };
+        params.insert(name.into(), Value::from(value));
+        let recipe = self.run_recipe(length);
+        let writer = store.start_run(RunStart {
+            name: self.name.clone(),
+            params,
+            tags: self.tags.clone(),
+            seed: self.recipe.seed.0,
+            model: self.model.clone(),
+            data: self.data.fingerprint()?,
+            plan: self.plan.callbacks().to_vec(),
+            recipe: recipe.clone(),
+            parent: self.origin.as_ref().map(|origin| origin.parent.clone()),
+            environment: Environment { features: features(), ..Environment::capture() },
+        })?;
+        Ok(Some(Recording { writer, recipe, checkpoints: None }))
+    }
+
+    /// Writes the weights that the fit ends with, waits for all checkpoints, and ends the run.
+    pub(super) fn finish_recording(
+        &mut self,
+        mut record: Recording,
+        mut outcome: Result<StopReason, Error>,
+        epochs: u64,
+    ) -> Result<StopReason, Error> {
+        // Whoever looks at the run later gets the network back, whatever program made it.
+        let id = record.writer.id().clone();
+        let written = unwound(|| {
+            let request = CheckpointRequest { label: FINAL.to_owned(), metric: None };
+            record.write(self.taken(None)?, request)
+        });
+        let last = match record.checkpoints.take() {
+            Some(checkpoints) => checkpoints.finish(),
+            None => Ok(None),
+        };
+        // The next fit goes on from here, and says so.
+        let step = self.counters.batches_seen;
+        match written.and(last) {
+            Ok(last) => {
+                self.origin = last.map(|checkpoint| Origin {
+                    parent: Parent { run: id, step, resumed: false },
+                    checkpoint,
+                });
+            }
+            Err(error) => outcome = outcome.and(Err(error)),
+        }
+        let end = RunEnd::new(end_state(&outcome), self.counters.updates_applied, epochs);
+        super::run::warn(record.writer.finish(end));
+        outcome
+    }
+
+    /// What decides a fit, as JSON. A network with a layer that cannot be written is recorded
+    /// without it.
+    pub(super) fn run_recipe(&self, length: Length) -> Option<String> {
+        let Recipe { network, input, device, loss, optimizer, groups, init, seed } =
+            self.recipe.clone();
+        let (learning_rate, accumulate) = (self.base_rate, self.accumulate);
+        let data = self.data.recipe();
+        let callbacks = self.stack.recorded();
+        let callbacks = callbacks.into_iter().filter(|c| c.recipe.is_some() || c.decides).collect();
+        let origin = self.origin.as_ref();
+        let begins = Begins {
+            updates: self.counters.updates_applied,
+            batches: self.counters.batches_seen,
+            epochs: self.counters.epoch,
+            state: self.task.state().ok()?.hash().to_hex().to_string(),
+            checkpoint: origin.map(|origin| origin.checkpoint.to_string()),
+        };
+        serde_json::to_string(&RunRecipe {
+            network,
+            input,
+            loss,
+            metrics: Some(self.metrics.clone()),
+            optimizer,
+            groups,
+            init,
+            seed,
+            device,
+            learning_rate,
+            feed: self.feed.clone(),
+            accumulate,
+            length,
+            data,
+            callbacks: Some(callbacks),
+            begins: Some(begins),
+        })
+        .ok()
+    }
+}
+
+fn end_state(outcome: &Result<StopReason, Error>) -> EndState {
+    match outcome {
+        Ok(reason) if reason.kind == StopKind::Completed => EndState::Finished,
+        Ok(reason) => EndState::Stopped { reason: reason.to_string() },
+        Err(error) => EndState::Failed { error: error.to_string() },
+    }
+}
+
+/// The optional parts that this library was built with, for a run's record.
+fn features() -> Vec<String> {
+    [("ci-check", cfg!(feature = "ci-check")), ("cuda", cfg!(feature = "cuda"))]
+        .into_iter()
+        .filter(|(_, is_there)| *is_there)
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}

@@ -1,0 +1,275 @@
+//! Going on with a fit that was interrupted.
+
+use std::collections::HashSet;
+
+use serde_json::Value as Json;
+use trainbook_store::{ObjectId, Parent, RunId, RunState};
+
+use super::checkpoint::{Checkpoint, FINAL, Origin, Rest, expect_tensors};
+use super::{FeedStreams, Run, Trainer, TrainerBuilder};
+use crate::Error;
+use crate::data::Dataset;
+use crate::history::{Store, StoredRun};
+use crate::nn::layer::Kinds;
+
+/// How many differences an error names.
+const NAMED: usize = 3;
+
+impl Trainer {
+    /// Goes on with the fit of a run that was stopped, failed or crashed, from its newest
+    /// checkpoint, as if it had never been interrupted: weights and metrics at the end are the same
+    /// to the last bit. It is a run of its own, which names the other as its parent.
+    ///
+    /// A run that was stopped has a checkpoint of where it was; of one that broke there is what
+    /// [`Checkpoint`](crate::callbacks::Checkpoint) has kept.
+    ///
+    /// # Errors
+    /// The run has finished, is still being recorded, or has no checkpoint; data, settings,
+    /// network or callbacks are others than this trainer's, which is then as it was. Later, those
+    /// of [`fit`](Self::fit).
+    pub fn resume(&mut self, run: &StoredRun) -> Result<Run, Error> {
+        self.go_on(&run.interrupted()?, Some(run.summary.id.clone()))
+    }
+
+    /// Goes on with the newest run of the trainer's store that was interrupted and that this
+    /// trainer can [resume](Self::resume).
+    ///
+    /// # Errors
+    /// The trainer has no store, or there is no such run. Later, those of [`fit`](Self::fit).
+    pub fn resume_last(&mut self) -> Result<Run, Error> {
+        let Some(store) = self.store.clone() else {
+            return Err(Error::State("the trainer has no store to find a run in".to_owned()));
+        };
+        let store = Store::from(store);
+        let mut went_on = HashSet::new();
+        let mut why = None;
+        for summary in store.runs()?.iter() {
+            if let Some(Parent { run, resumed: true, .. }) = &summary.parent {
+                went_on.insert(run.clone());
+            }
+            let ended = matches!(summary.state, RunState::Running | RunState::Finished);
+            if ended || summary.model != self.model || went_on.contains(&summary.id) {
+                continue;
+            }
+            let run = store.run(summary.id.as_str())?;
+            let fits = run.interrupted().and_then(|bytes| {
+                self.expect_same(&Checkpoint::decode(&bytes)?)?;
+                Ok(bytes)
+            });
+            match fits {
+                Ok(bytes) => return self.go_on(&bytes, Some(summary.id.clone())),
+                Err(error) => {
+                    why.get_or_insert(format!("; run {} does not fit: {error}", run.summary.id));
+                }
+            }
+        }
+        Err(Error::State(format!(
+            "no run of the store was interrupted that this trainer could go on with{}",
+            why.unwrap_or_default()
+        )))
+    }
+
+    /// The same from the bytes of a checkpoint that was taken in the middle of a fit, or when it was
+    /// stopped. Of which run, they do not say, so that the new one names no parent.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume); or the checkpoint was taken between two fits.
+    pub fn resume_from(&mut self, bytes: &[u8]) -> Result<Run, Error> {
+        self.go_on(bytes, None)
+    }
+
+    fn go_on(&mut self, bytes: &[u8], run: Option<RunId>) -> Result<Run, Error> {
+        let saved = Checkpoint::decode(bytes)?;
+        let Some(fit) = saved.rest.fit.clone() else {
+            return Err(Error::State(
+                "it was taken between two fits, so that there is none to go on with; load it by \
+                 load_checkpoint, and fit"
+                    .to_owned(),
+            ));
+        };
+        self.expect_same(&saved)?;
+        let loader = self.feed.batches(&self.data, self.seed(), FeedStreams::TRAINING)?;
+        let (then, now) = (fit.horizon.batches_per_epoch, loader.batches_per_epoch() as u64);
+        if then != now {
+            return Err(Error::State(format!(
+                "its epochs have {then} batches, and this trainer's {now}: data or feed are others"
+            )));
+        }
+        self.take_over(&saved)?;
+        let Rest { counters, callbacks, .. } = saved.rest;
+        self.origin = run.map(|run| Origin {
+            parent: Parent { run, step: counters.batches_seen, resumed: true },
+            checkpoint: ObjectId::of(bytes),
+        });
+        self.run(fit, loader, Some(&callbacks))
+    }
+
+    /// Takes the state in which a run of this trainer, or of one that was built the same way, has
+    /// ended: what is fitted next is a new fit, whose run names that one as its parent.
+    ///
+    /// # Errors
+    /// The run has written no final state, or is of another trainer, which is then as it was.
+    pub fn continue_from(&mut self, run: &StoredRun) -> Result<(), Error> {
+        let bytes = run.newest_checkpoint(|label| label == FINAL)?;
+        self.load_checkpoint(&bytes)?;
+        let step = self.counters.batches_seen;
+        self.origin = Some(Origin {
+            parent: Parent { run: run.summary.id.clone(), step, resumed: false },
+            checkpoint: ObjectId::of(&bytes),
+        });
+        Ok(())
+    }
+
+    /// Whether what decides a fit is the same here: otherwise going on would come to something that
+    /// no uninterrupted fit comes to.
+    fn expect_same(&self, saved: &Checkpoint) -> Result<(), Error> {
+        if let Some(tensors) = &saved.tensors {
+            expect_tensors(tensors, self.task.model().tensors())?;
+        }
+        let saved = &saved.rest;
+        if let Some(then) = &saved.data {
+            let now = self.data.fingerprint()?.hash;
+            if *then != now {
+                let short = |hash: &str| hash.chars().take(12).collect::<String>();
+                return Err(Error::State(format!(
+                    "it was trained on other data: their fingerprint is {}…, and that of {} is {}…",
+                    short(then),
+                    self.data.source(),
+                    short(&now)
+                )));
+            }
+        }
+        let Some(then) = &saved.recipe else { return Ok(()) };
+        let length = saved.fit.as_ref().map(|fit| fit.length);
+        let Some(now) = length.and_then(|length| self.run_recipe(length)) else { return Ok(()) };
+        let read = |text: &str| {
+            serde_json::from_str::<Json>(text)
+                .map_err(|e| Error::State(format!("its settings cannot be read: {e}")))
+        };
+        let (then, now) = (read(then)?, read(&now)?);
+        let mut differ = Vec::new();
+        for (name, then, now) in sides(&then, &now) {
+            match name.as_str() {
+                // Data were compared, wherever they lie; the others do not decide what follows.
+                "data" | "begins" | "device" => {}
+                "callbacks" => differ.extend(callbacks(then, now)),
+                _ => differences(&name, then, now, &mut differ),
+            }
+        }
+        if differ.is_empty() {
+            return Ok(());
+        }
+        let more = differ.len().saturating_sub(NAMED);
+        differ.truncate(NAMED);
+        let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+        Err(Error::State(format!(
+            "it is of another trainer: {}{more}. To go on with other settings, load it by \
+             load_checkpoint, and fit",
+            differ.join("; ")
+        )))
+    }
+}
+
+impl StoredRun {
+    /// Goes on with the fit of this run where it was interrupted, without the program that made it,
+    /// in the run's store: [`Trainer::resume`] by a trainer that is made from the record.
+    ///
+    /// # Errors
+    /// As [`trainer`](Self::trainer) and [`Trainer::resume`].
+    pub fn resume(&self) -> Result<Run, Error> {
+        self.go_on(self.builder()?)
+    }
+
+    /// The same without showing progress.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume).
+    pub fn resume_quietly(&self) -> Result<Run, Error> {
+        self.go_on(self.builder()?.quiet())
+    }
+
+    /// The same on a data set that the program has, and for a network with layers of the program's
+    /// own.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume).
+    pub fn resume_on(&self, data: &Dataset, kinds: &Kinds) -> Result<Run, Error> {
+        self.go_on(self.builder_on(data, kinds)?)
+    }
+
+    fn builder(&self) -> Result<TrainerBuilder, Error> {
+        self.interrupted()?;
+        let data = self.recipe()?.data.make()?;
+        self.builder_on(&data, &Kinds::standard())
+    }
+
+    fn go_on(&self, builder: TrainerBuilder) -> Result<Run, Error> {
+        builder.build()?.resume(self)
+    }
+
+    /// The newest checkpoint from which the run's fit can go on.
+    fn interrupted(&self) -> Result<Vec<u8>, Error> {
+        let id = &self.summary.id;
+        match &self.summary.state {
+            RunState::Running => Err(Error::State(format!("run {id} is still being recorded"))),
+            RunState::Finished => Err(Error::State(format!(
+                "run {id} has finished, so that there is nothing to resume; to train its network \
+                 further, let a trainer continue_from it, and fit"
+            ))),
+            _ => self.newest_checkpoint(|label| label != FINAL).map_err(|error| match error {
+                Error::State(_) => Error::State(format!(
+                    "run {id} has no checkpoint to go on from; Checkpoint::last() or \
+                     Checkpoint::every_steps(n) keeps some"
+                )),
+                other => other,
+            }),
+        }
+    }
+}
+
+/// The members of two objects by name.
+fn sides<'a>(then: &'a Json, now: &'a Json) -> Vec<(String, &'a Json, &'a Json)> {
+    static ABSENT: Json = Json::Null;
+    let (Json::Object(then), Json::Object(now)) = (then, now) else { return Vec::new() };
+    let new = now.keys().filter(|name| !then.contains_key(*name));
+    let side =
+        |side: &'a serde_json::Map<String, Json>, name: &str| side.get(name).unwrap_or(&ABSENT);
+    then.keys().chain(new).map(|name| (name.clone(), side(then, name), side(now, name))).collect()
+}
+
+/// Where two values differ.
+fn differences(path: &str, then: &Json, now: &Json, found: &mut Vec<String>) {
+    if then == now {
+        return;
+    }
+    let inside = sides(then, now);
+    if inside.is_empty() {
+        found.push(format!("{path} was {then}, and is {now} here"));
+    }
+    for (name, then, now) in inside {
+        differences(&format!("{path}.{name}"), then, now, found);
+    }
+}
+
+/// Where two lists of recorded callbacks differ: first those that are missing on one side.
+fn callbacks(then: &Json, now: &Json) -> Vec<String> {
+    let list = |side: &Json| side.as_array().cloned().unwrap_or_default();
+    let name = |callback: &Json| callback["name"].as_str().unwrap_or_default().to_owned();
+    let (mut then, mut now) = (list(then), list(now));
+    // The seed is compared by itself.
+    for side in [&mut then, &mut now] {
+        side.retain(|callback| name(callback) != "FixSeed");
+    }
+    let mut found = Vec::new();
+    for callback in &then {
+        match now.iter().position(|other| name(other) == name(callback)) {
+            Some(at) => {
+                let other = now.remove(at);
+                differences(&name(callback), &callback["recipe"], &other["recipe"], &mut found);
+            }
+            None => found.insert(0, format!("callback {} is missing here", name(callback))),
+        }
+    }
+    found.extend(now.iter().map(|other| format!("callback {} is new here", name(other))));
+    found
+}
