@@ -44,7 +44,7 @@ const CALLBACKS: &[(&str, Make)] = &[
         Box::new(LrSchedule::of(curve).min_lr(0.01))
     }),
     ("ReduceOnPlateau", || {
-        Box::new(ReduceOnPlateau::on("val_loss").patience(1).factor(0.5).cooldown(1))
+        Box::new(ReduceOnPlateau::on("val_loss").patience(1).factor(0.5).cooldown(1).warmup(8))
     }),
     ("ReduceOnPlateau up", || {
         let plateau = ReduceOnPlateau::on("val_loss").maximize().patience(0).factor(0.5);

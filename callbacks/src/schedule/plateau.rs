@@ -28,7 +28,8 @@ const NAME: &str = "ReduceOnPlateau";
 /// `best (1 − threshold)` is worse than `best`.
 ///
 /// The new rate holds from the next step on, also in fits that follow. The rate has one writer, so
-/// this does not go with an [`LrSchedule`](crate::LrSchedule).
+/// this does not go with an [`LrSchedule`](crate::LrSchedule), but has a
+/// [`warmup`](Self::warmup) of its own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReduceOnPlateau {
     #[serde(flatten)]
@@ -51,6 +52,8 @@ struct Rule {
     cooldown: u64,
     min_lr: f64,
     eps: f64,
+    #[serde(default)]
+    warmup: u64,
 }
 
 /// What the threshold of [`ReduceOnPlateau`] is a part of.
@@ -71,6 +74,8 @@ struct Track {
     cooldown: u64,
     /// Whether the rate is to go down at the next step, which is when it is seen.
     due: bool,
+    /// During the warmup, the rate that it rises to.
+    goal: Option<f64>,
 }
 
 impl ReduceOnPlateau {
@@ -89,6 +94,7 @@ impl ReduceOnPlateau {
             cooldown: 0,
             min_lr: 0.0,
             eps: 1e-8,
+            warmup: 0,
         };
         Self { rule, track: Track::default() }
     }
@@ -141,6 +147,15 @@ impl ReduceOnPlateau {
     #[must_use]
     pub fn eps(mut self, eps: f64) -> Self {
         self.rule.eps = eps;
+        self
+    }
+
+    /// Puts a linear rise in front, as [`LrSchedule`](crate::LrSchedule::warmup) does: for the first
+    /// `steps` updates of the trainer's life the rate is `(i + 1) / (steps + 1)` of the trainer's,
+    /// for i = 0, 1, … What a plateau takes off meanwhile is taken off what it rises to. Default: 0.
+    #[must_use]
+    pub fn warmup(mut self, steps: u64) -> Self {
+        self.rule.warmup = steps;
         self
     }
 
@@ -247,9 +262,19 @@ impl Callback for ReduceOnPlateau {
     }
 
     fn batch_start(&mut self, batch: &mut BatchStart<'_>) -> Reply {
-        if std::mem::take(&mut self.track.due) {
-            batch.set_learning_rate(self.rule.reduced(batch.learning_rate()));
+        let (warmup, track) = (self.rule.warmup, &mut self.track);
+        let mut rate = track.goal.unwrap_or(batch.learning_rate());
+        if std::mem::take(&mut track.due) {
+            rate = self.rule.reduced(rate);
         }
+        let updates = batch.counters.updates_applied;
+        if updates < warmup {
+            track.goal = Some(rate);
+            rate *= (updates + 1) as f64 / (warmup as f64 + 1.0);
+        } else {
+            track.goal = None;
+        }
+        batch.set_learning_rate(rate);
         Ok(Flow::Continue)
     }
 

@@ -107,6 +107,30 @@ fn the_rate_stays_down_in_every_step_and_in_a_fit_that_follows() {
 }
 
 #[test]
+fn a_warmup_is_that_of_schedules_and_rises_to_what_plateaus_leave() {
+    let rates = |callback: Box<dyn Callback>, values: fn(u64) -> f64| {
+        let mut fake = Fake::with(callback).batches(2);
+        fake.learning_rate = 0.5;
+        fake.metrics = Box::new(move |epoch| vec![("val_loss", values(epoch))]);
+        fake.fit(2);
+        fake.fit(2); // the rise goes on, from the rate that the first fit ended with
+        fake.seen.learning_rates
+    };
+    let improving = |epoch: u64| 9.0 - epoch as f64;
+    let mut whole = Fake::with(LrSchedule::constant(0.5).warmup(5)).batches(2);
+    whole.fit(4);
+    let warm = || watch().patience(0).factor(0.5).warmup(5);
+    assert_eq!(rates(Box::new(warm()), improving), whole.seen.learning_rates);
+    // The second epoch is bad, and so is the third.
+    let rates = rates(Box::new(warm()), |_| 1.0);
+    let goals = [0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125];
+    for (step, (rate, goal)) in rates.iter().zip(goals).enumerate() {
+        let expected = goal * ((step + 1) as f64 / 6.0).min(1.0);
+        assert!((rate - expected).abs() < 1e-15, "{rate} at {step} is not {expected}");
+    }
+}
+
+#[test]
 fn a_metric_that_a_callback_logs_can_be_watched() {
     let mut stack = Stack::new();
     stack.push(watch().patience(0).factor(0.5));
