@@ -10,8 +10,10 @@
 //! Nothing here knows a model, a tensor library or a device; gradients and weights arrive through
 //! [`Gradients`] and [`Weights`].
 
+pub mod schedule;
 pub mod seam;
 
+mod budget;
 mod checkpoint;
 mod clip;
 mod early_stopping;
@@ -21,7 +23,6 @@ mod number;
 mod progress;
 mod recipe;
 mod recorder;
-mod schedule;
 mod seed;
 mod setting;
 mod weight_average;
@@ -34,6 +35,7 @@ extern crate self as trainbook_callbacks;
 #[path = "../tests/support/mod.rs"]
 mod fake;
 
+pub use budget::Budget;
 pub use checkpoint::Checkpoint;
 pub use clip::Clip;
 pub use early_stopping::EarlyStopping;
@@ -43,6 +45,7 @@ pub use progress::Progress;
 pub use recipe::{CallbackRecipe, RecordedCallback};
 pub use recorder::Recorder;
 pub use schedule::LrSchedule;
+pub use schedule::ReduceOnPlateau;
 pub use seed::FixSeed;
 pub use weight_average::WeightAverage;
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Callback, Checkpoint, Clip, EarlyStopping, FixSeed, GradientMonitor, LrSchedule, NanGuard,
-    WeightAverage, every,
+    Budget, Callback, Checkpoint, Clip, EarlyStopping, FixSeed, GradientMonitor, LrSchedule,
+    NanGuard, ReduceOnPlateau, WeightAverage, every,
 };
 
 /// One of this library's callbacks with its settings and without its state: what
@@ -14,6 +14,8 @@ use crate::{
 #[serde(tag = "callback")]
 #[non_exhaustive]
 pub enum CallbackRecipe {
+    /// Limits on steps, epochs and time.
+    Budget(Budget),
     /// Limited gradients.
     Clip(Clip),
     /// When the training state is kept.
@@ -28,6 +30,8 @@ pub enum CallbackRecipe {
     LrSchedule(LrSchedule),
     /// No update from a NaN.
     NanGuard(NanGuard),
+    /// A learning rate that goes down when a metric no longer improves.
+    ReduceOnPlateau(ReduceOnPlateau),
     /// Averages of the weights.
     WeightAverage(WeightAverage),
     /// One that is told of every so many steps.
@@ -48,6 +52,7 @@ impl CallbackRecipe {
     /// Makes the callback, as it was before its first fit.
     pub fn make(self) -> Box<dyn Callback> {
         match self {
+            Self::Budget(callback) => Box::new(callback),
             Self::Clip(callback) => Box::new(callback),
             Self::Checkpoint(callback) => Box::new(callback),
             Self::EarlyStopping(callback) => Box::new(callback),
@@ -55,6 +60,7 @@ impl CallbackRecipe {
             Self::GradientMonitor(callback) => Box::new(callback),
             Self::LrSchedule(callback) => Box::new(callback),
             Self::NanGuard(callback) => Box::new(callback),
+            Self::ReduceOnPlateau(callback) => Box::new(callback),
             Self::WeightAverage(callback) => Box::new(callback),
             Self::Every { n, of } => Box::new(every(n, of.make())),
             Self::All { of } => Box::new(of.into_iter().map(Self::make).collect::<Vec<_>>()),

@@ -6,9 +6,12 @@
 mod support;
 
 use support::{Fake, Seen};
+use trainbook_callbacks::schedule::{
+    Anneal, Cyclic, Decay, Mode, OneCycle, StableDecay, ThresholdMode,
+};
 use trainbook_callbacks::{
-    Callback, CallbackRecipe, Checkpoint, Clip, EarlyStopping, FixSeed, GradientMonitor,
-    LrSchedule, NanGuard, Progress, Recorder, Stack, WeightAverage, every,
+    Budget, Callback, CallbackRecipe, Checkpoint, Clip, EarlyStopping, FixSeed, GradientMonitor,
+    LrSchedule, NanGuard, Progress, Recorder, ReduceOnPlateau, Stack, WeightAverage, every,
 };
 
 type Make = fn() -> Box<dyn Callback>;
@@ -20,6 +23,35 @@ const CALLBACKS: &[(&str, Make)] = &[
     ("LrSchedule one_cycle", || Box::new(LrSchedule::one_cycle(0.1).warmup(3))),
     ("LrSchedule cosine", || Box::new(LrSchedule::cosine(0.1).min_lr(0.01))),
     ("LrSchedule step", || Box::new(LrSchedule::step(0.1, 2, 0.5))),
+    ("LrSchedule one_cycle with options", || {
+        let curve = OneCycle::to(0.1).pct_start(0.25).div_factor(10.0).final_div_factor(100.0);
+        Box::new(LrSchedule::of(curve.anneal(Anneal::Linear).three_phase()))
+    }),
+    ("LrSchedule multi_step", || Box::new(LrSchedule::multi_step(0.1, [2, 4], 0.5))),
+    ("LrSchedule exponential", || Box::new(LrSchedule::exponential(0.1, 0.5))),
+    ("LrSchedule linear", || Box::new(LrSchedule::linear(0.1).min_lr(0.01))),
+    ("LrSchedule polynomial", || Box::new(LrSchedule::polynomial(0.1, 2.0).min_lr(0.01))),
+    ("LrSchedule restarts", || Box::new(LrSchedule::cosine_with_restarts(0.1, 1, 2).min_lr(0.01))),
+    ("LrSchedule cyclic", || Box::new(LrSchedule::cyclic(0.01, 0.1, 4))),
+    ("LrSchedule cyclic with options", || {
+        let curve = Cyclic::between(0.01, 0.1).up(3).down(5).mode(Mode::ExpRange { gamma: 0.9 });
+        Box::new(LrSchedule::of(curve))
+    }),
+    ("LrSchedule inverse_sqrt", || Box::new(LrSchedule::inverse_sqrt(0.1, 4))),
+    ("LrSchedule warmup_stable_decay", || Box::new(LrSchedule::warmup_stable_decay(0.1, 4))),
+    ("LrSchedule stable_decay with options", || {
+        let curve = StableDecay::at(0.1).decay_share(0.5).decay(Decay::OneMinusSqrt);
+        Box::new(LrSchedule::of(curve).min_lr(0.01))
+    }),
+    ("ReduceOnPlateau", || {
+        Box::new(ReduceOnPlateau::on("val_loss").patience(1).factor(0.5).cooldown(1).warmup(8))
+    }),
+    ("ReduceOnPlateau up", || {
+        let plateau = ReduceOnPlateau::on("val_loss").maximize().patience(0).factor(0.5);
+        Box::new(plateau.threshold(0.3).threshold_mode(ThresholdMode::Absolute).min_lr(0.1))
+    }),
+    // A limit on time has a test of its own, with a clock of its own, in `budget_tests.rs`.
+    ("Budget", || Box::new(Budget::steps(20).or_epochs(7).or_stop_file("no such file"))),
     ("Clip global_norm", || Box::new(Clip::global_norm(2.0))),
     ("Clip value", || Box::new(Clip::value(2.0))),
     ("GradientMonitor", || Box::new(every(2, GradientMonitor::new()))),

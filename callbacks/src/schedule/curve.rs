@@ -1,53 +1,124 @@
-//! The formulas, without warmup.
-
-use std::f64::consts::PI;
+//! What a curve is, and the list of them.
+//!
+//! A new one is a file in `curves/` with a struct that is a [`Shape`], a line in each list here, and
+//! a function of [`LrSchedule`](super::LrSchedule) that makes it.
 
 use serde::{Deserialize, Serialize};
 
-/// A learning rate as a function of the step.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+use super::curves::{
+    Constant, Cosine, CosineWithRestarts, Cyclic, Exponential, InverseSqrt, Linear, MultiStep,
+    OneCycle, Polynomial, StableDecay, Step,
+};
+use crate::CallbackError;
+use crate::setting::require;
+
+/// A learning rate as a function of where in the fit it is. Pure: no state, no clock.
+pub(super) trait Shape {
+    /// What it is called in a record and in a query, the same as in [`Curve`]'s JSON.
+    fn name(&self) -> &'static str;
+
+    /// The rate that a run is found by: the largest, unless the curve grows without end.
+    fn lr(&self) -> f64;
+
+    /// Refuses settings that make no sense.
+    fn check(&self) -> Result<(), CallbackError>;
+
+    /// The rate at `at`, whose step is before its total.
+    fn rate_at(&self, at: &Place) -> f64;
+
+    /// Whether it goes down to [`Place::min_lr`]. Default: no.
+    fn has_min_lr(&self) -> bool {
+        false
+    }
+}
+
+/// Where in a fit, warmup left out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// The update, from 0.
+    pub step: u64,
+    /// Updates of the fit, at least 1.
+    pub total: u64,
+    /// Updates in an epoch, at least 1.
+    pub steps_per_epoch: u64,
+    /// The lowest rate, for curves that have one.
+    pub min_lr: f64,
+}
+
+impl Place {
+    /// Epochs finished.
+    pub fn epoch(&self) -> u64 {
+        self.step / self.steps_per_epoch
+    }
+
+    /// The share of the updates before this one, in [0, 1).
+    pub fn part(&self) -> f64 {
+        self.step as f64 / self.total as f64
+    }
+}
+
+/// A curve with its settings, as a record has it: `{"step": {"lr": 0.1, …}}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Curve {
-    Constant { lr: f64 },
-    OneCycle { max_lr: f64 },
-    Cosine { max_lr: f64 },
-    Step { lr: f64, every_epochs: u64, gamma: f64 },
+#[non_exhaustive]
+pub enum Curve {
+    /// One rate.
+    Constant(Constant),
+    /// Up and down once.
+    OneCycle(OneCycle),
+    /// Down along a half cosine.
+    Cosine(Cosine),
+    /// Down along half cosines, again and again.
+    CosineWithRestarts(CosineWithRestarts),
+    /// Down by a factor every so many epochs.
+    Step(Step),
+    /// Down by a factor at given epochs.
+    MultiStep(MultiStep),
+    /// Down by a factor at every epoch.
+    Exponential(Exponential),
+    /// Down along a line.
+    Linear(Linear),
+    /// Down along a power of what remains.
+    Polynomial(Polynomial),
+    /// Up and down, again and again.
+    Cyclic(Cyclic),
+    /// Up along a line, then down with the square root of the updates.
+    InverseSqrt(InverseSqrt),
+    /// One rate, and down at the end.
+    #[serde(rename = "warmup_stable_decay")]
+    StableDecay(StableDecay),
 }
 
 impl Curve {
-    /// The rate at `step` (from 0) of `total`; behind the end, the last rate.
-    pub(super) fn rate_at(self, step: u64, total: u64, steps_per_epoch: u64, min_lr: f64) -> f64 {
-        let total = total.max(1);
-        let step = step.min(total - 1);
+    pub(super) fn shape(&self) -> &dyn Shape {
         match self {
-            Self::Constant { lr } => lr,
-            Self::OneCycle { max_lr } => one_cycle(step, total, max_lr),
-            Self::Cosine { max_lr } => anneal(max_lr, min_lr, step as f64 / total as f64),
-            Self::Step { lr, every_epochs, gamma } => {
-                let drops = step / every_epochs.saturating_mul(steps_per_epoch).max(1);
-                lr * gamma.powf(drops as f64)
-            }
+            Self::Constant(curve) => curve,
+            Self::OneCycle(curve) => curve,
+            Self::Cosine(curve) => curve,
+            Self::CosineWithRestarts(curve) => curve,
+            Self::Step(curve) => curve,
+            Self::MultiStep(curve) => curve,
+            Self::Exponential(curve) => curve,
+            Self::Linear(curve) => curve,
+            Self::Polynomial(curve) => curve,
+            Self::Cyclic(curve) => curve,
+            Self::InverseSqrt(curve) => curve,
+            Self::StableDecay(curve) => curve,
         }
     }
 }
 
-/// PyTorch's `OneCycleLR`: the peak is at step `0.3 total − 1`, which need not be whole.
-fn one_cycle(step: u64, total: u64, max_lr: f64) -> f64 {
-    const PCT_START: f64 = 0.3;
-    const DIV_FACTOR: f64 = 25.0;
-    const FINAL_DIV_FACTOR: f64 = 1e4;
-    let first = max_lr / DIV_FACTOR;
-    let last = first / FINAL_DIV_FACTOR;
-    let (step, end) = (step as f64, total as f64 - 1.0);
-    let peak = PCT_START * total as f64 - 1.0;
-    if step <= peak {
-        anneal(first, max_lr, step / peak)
-    } else {
-        anneal(max_lr, last, (step - peak) / (end - peak))
-    }
+/// Refuses a setting that is not a finite number above 0.
+pub(super) fn positive(setting: &'static str, value: f64) -> Result<(), CallbackError> {
+    check(value > 0.0 && value.is_finite(), setting, value, "a finite number above 0")
 }
 
-/// From `start` to `end` along a half cosine, `part` of the way.
-fn anneal(start: f64, end: f64, part: f64) -> f64 {
-    end + (start - end) / 2.0 * ((PI * part).cos() + 1.0)
+/// Refuses a setting that is not `ok`.
+pub(super) fn check(
+    ok: bool,
+    setting: &'static str,
+    value: impl ToString,
+    expected: &'static str,
+) -> Result<(), CallbackError> {
+    require(ok, "LrSchedule", setting, value, expected)
 }

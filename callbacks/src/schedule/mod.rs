@@ -1,16 +1,27 @@
 //! Learning rates over the course of a fit.
+//!
+//! [`LrSchedule`] follows a curve that is known before the fit; the curves are in `curves/`, one a
+//! file, and `curve.rs` says what one is. [`ReduceOnPlateau`] goes by a metric.
 
 mod curve;
+mod curves;
+mod plateau;
 
 use serde::{Deserialize, Serialize};
 use trainbook_store::Value;
 
-use crate::setting::require;
 use crate::{
     BatchStart, Callback, CallbackError, CallbackRecipe, Effects, Flow, Horizon, Phase, Reply,
     Resource, Setup,
 };
-use curve::Curve;
+use curve::{Place, check};
+
+pub use curve::Curve;
+pub use curves::{
+    Anneal, Constant, Cosine, CosineWithRestarts, Cyclic, Decay, Exponential, InverseSqrt, Linear,
+    Mode, MultiStep, OneCycle, Polynomial, StableDecay, Step,
+};
+pub use plateau::{ReduceOnPlateau, ThresholdMode};
 
 /// Sets the learning rate of every step.
 ///
@@ -32,15 +43,15 @@ pub struct LrSchedule {
 impl LrSchedule {
     /// `lr` at every step.
     pub fn constant(lr: f64) -> Self {
-        Self::of(Curve::Constant { lr })
+        Self::of(Constant { lr })
     }
 
     /// Up from `max_lr / 25` to `max_lr` in the first 30 % of the updates and down to
     /// `max_lr / 25 / 10_000` in the rest, both along a half cosine:
     /// `torch.optim.lr_scheduler.OneCycleLR` with its defaults (Smith & Topin, "Super-Convergence",
-    /// 2018).
+    /// 2018). Its options are those of [`OneCycle`].
     pub fn one_cycle(max_lr: f64) -> Self {
-        Self::of(Curve::OneCycle { max_lr })
+        Self::of(OneCycle::to(max_lr))
     }
 
     /// Down from `max_lr` to `min_lr` (default 0) along a half cosine,
@@ -48,16 +59,85 @@ impl LrSchedule {
     /// `torch.optim.lr_scheduler.CosineAnnealingLR` in closed form (Loshchilov & Hutter, "SGDR",
     /// 2017). The last step is one before the minimum.
     pub fn cosine(max_lr: f64) -> Self {
-        Self::of(Curve::Cosine { max_lr })
+        Self::of(Cosine { max_lr })
+    }
+
+    /// As [`cosine`](Self::cosine) over the first `first_epochs` epochs, then again from `max_lr`
+    /// over `factor` times as many, and so on:
+    /// `torch.optim.lr_scheduler.CosineAnnealingWarmRestarts` with `T_0` and `T_mult`, moved at
+    /// every update (Loshchilov & Hutter, "SGDR", 2017). A `factor` of 1 repeats. Epochs are
+    /// counted as for [`step`](Self::step).
+    pub fn cosine_with_restarts(max_lr: f64, first_epochs: u64, factor: u64) -> Self {
+        Self::of(CosineWithRestarts { max_lr, first_epochs, factor })
     }
 
     /// `lr gamma^⌊epoch / every_epochs⌋`: `torch.optim.lr_scheduler.StepLR`. An epoch is as many
     /// updates as it has, counted from the beginning of the fit or the end of the warmup.
     pub fn step(lr: f64, every_epochs: u64, gamma: f64) -> Self {
-        Self::of(Curve::Step { lr, every_epochs, gamma })
+        Self::of(Step { lr, every_epochs, gamma })
     }
 
-    /// Where [`cosine`](Self::cosine) ends. Default: 0. Refused for other schedules.
+    /// `lr gamma^k` with `k` the number of `epochs` that have been reached (0 is the first epoch):
+    /// `torch.optim.lr_scheduler.MultiStepLR`. Epochs are counted as for [`step`](Self::step).
+    pub fn multi_step(lr: f64, epochs: impl Into<Vec<u64>>, gamma: f64) -> Self {
+        Self::of(MultiStep { lr, at_epochs: epochs.into(), gamma })
+    }
+
+    /// `lr gamma^epoch`: `torch.optim.lr_scheduler.ExponentialLR`, moved once an epoch. Epochs are
+    /// counted as for [`step`](Self::step).
+    pub fn exponential(lr: f64, gamma: f64) -> Self {
+        Self::of(Exponential { lr, gamma })
+    }
+
+    /// Down from `max_lr` to `min_lr` (default 0) along a line,
+    /// `max_lr + (min_lr − max_lr) step / total`: `torch.optim.lr_scheduler.LinearLR` in closed
+    /// form, from factor 1 to `min_lr / max_lr` over the whole fit. The last step is one before the
+    /// minimum.
+    pub fn linear(max_lr: f64) -> Self {
+        Self::of(Linear { max_lr })
+    }
+
+    /// Down from `max_lr` to `min_lr` (default 0),
+    /// `min_lr + (max_lr − min_lr) (1 − step / total)^power`:
+    /// `torch.optim.lr_scheduler.PolynomialLR` in closed form over the whole fit, with the end of
+    /// Keras's `PolynomialDecay`. A power of 1 is a line.
+    pub fn polynomial(max_lr: f64, power: f64) -> Self {
+        Self::of(Polynomial { max_lr, power })
+    }
+
+    /// From `base_lr` up to `max_lr` along a line in `steps` updates and down again in as many,
+    /// over and over: `torch.optim.lr_scheduler.CyclicLR` (Smith, "Cyclical Learning Rates for
+    /// Training Neural Networks", 2017). Peaks that shrink, and another time down, are options of
+    /// [`Cyclic`].
+    pub fn cyclic(base_lr: f64, max_lr: f64, steps: u64) -> Self {
+        Self::of(Cyclic::between(base_lr, max_lr).up(steps))
+    }
+
+    /// Up to `max_lr` along a line in `rise` updates, then down with the inverse square root:
+    /// `max_lr min(n / rise, √(rise / n))` at update `n` = 1, 2, … (Vaswani et al., "Attention Is
+    /// All You Need", 2017, section 5.3; there `max_lr` is `1 / √(d_model rise)`). It rises by
+    /// itself and needs no [`warmup`](Self::warmup).
+    pub fn inverse_sqrt(max_lr: f64, rise: u64) -> Self {
+        Self::of(InverseSqrt { max_lr, rise })
+    }
+
+    /// Up to `max_lr` over a [`warmup`](Self::warmup) of that many updates, then `max_lr`, and in
+    /// the last fifth of the rest along a line down to `min_lr` (default 0), one before the
+    /// minimum: the trapezoid (Hu et al., "MiniCPM", 2024; the length of the decay and its shapes
+    /// from Hägele et al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training
+    /// Durations", 2024). Its options are those of [`StableDecay`].
+    pub fn warmup_stable_decay(max_lr: f64, warmup: u64) -> Self {
+        Self::of(StableDecay::at(max_lr)).warmup(warmup)
+    }
+
+    /// Along a curve with options, such as [`OneCycle`], [`Cyclic`] or [`StableDecay`].
+    pub fn of(curve: impl Into<Curve>) -> Self {
+        Self { curve: curve.into(), min_lr: None, warmup: 0 }
+    }
+
+    /// Where the schedule ends, from 0 to its `max_lr`; for [`cosine`](Self::cosine) (also each
+    /// time before a restart), [`linear`](Self::linear), [`polynomial`](Self::polynomial) and
+    /// [`warmup_stable_decay`](Self::warmup_stable_decay). Default: 0. Refused for other schedules.
     #[must_use]
     pub fn min_lr(mut self, lr: f64) -> Self {
         self.min_lr = Some(lr);
@@ -74,21 +154,40 @@ impl LrSchedule {
         self
     }
 
-    fn of(curve: Curve) -> Self {
-        Self { curve, min_lr: None, warmup: 0 }
-    }
-
     /// The learning rate of the update with this number, counted from 0 in the fit, in a fit with
-    /// this horizon. Pure: for plots, no trainer is needed.
+    /// this horizon. Pure: no trainer is needed.
     pub fn rate_at(&self, step: u64, horizon: Horizon) -> f64 {
-        let total = horizon.updates().saturating_sub(self.warmup);
-        let at = |step| {
-            self.curve.rate_at(step, total, horizon.updates_per_epoch, self.min_lr.unwrap_or(0.0))
+        let total = horizon.updates().saturating_sub(self.warmup).max(1);
+        let at = |step: u64| {
+            self.curve.shape().rate_at(&Place {
+                step: step.min(total - 1),
+                total,
+                steps_per_epoch: horizon.updates_per_epoch.max(1),
+                min_lr: self.min_lr.unwrap_or(0.0),
+            })
         };
         match step.checked_sub(self.warmup) {
             Some(step) => at(step),
-            None => at(0) * (step + 1) as f64 / (self.warmup + 1) as f64,
+            None => at(0) * (step + 1) as f64 / (self.warmup as f64 + 1.0),
         }
+    }
+
+    /// The schedule before it is used, as (update from 0, learning rate) for a plot: every update
+    /// of a fit with this horizon, or where those are more than `points`, that many, evenly spaced
+    /// (rounded down to whole updates), with the first and the last among them. Empty for a fit
+    /// without updates, and for no points; one point is the first.
+    pub fn preview(&self, horizon: Horizon, points: usize) -> Vec<(u64, f64)> {
+        let updates = horizon.updates();
+        let points = updates.min(points as u64);
+        let number = |point: u64| match points {
+            0 | 1 => 0,
+            _ => {
+                // In 128 bits, as the product of two of 64.
+                let number = u128::from(point) * u128::from(updates - 1) / u128::from(points - 1);
+                u64::try_from(number).unwrap_or(updates - 1)
+            }
+        };
+        (0..points).map(number).map(|step| (step, self.rate_at(step, horizon))).collect()
     }
 }
 
@@ -98,13 +197,12 @@ impl Callback for LrSchedule {
     }
 
     fn params(&self) -> Vec<(&'static str, Value)> {
-        let (name, lr) = match self.curve {
-            Curve::Constant { lr } => ("constant", lr),
-            Curve::OneCycle { max_lr } => ("one_cycle", max_lr),
-            Curve::Cosine { max_lr } => ("cosine", max_lr),
-            Curve::Step { lr, .. } => ("step", lr),
-        };
-        vec![("schedule", name.into()), ("lr", lr.into()), ("warmup", self.warmup.into())]
+        let shape = self.curve.shape();
+        vec![
+            ("schedule", shape.name().into()),
+            ("lr", shape.lr().into()),
+            ("warmup", self.warmup.into()),
+        ]
     }
 
     fn recipe(&self) -> Option<CallbackRecipe> {
@@ -112,24 +210,14 @@ impl Callback for LrSchedule {
     }
 
     fn setup(&mut self, _: &mut Setup) -> Result<(), CallbackError> {
-        const NAME: &str = "LrSchedule";
-        const RATE: &str = "a finite number above 0";
-        let positive = |setting, v: f64| require(v > 0.0 && v.is_finite(), NAME, setting, v, RATE);
-        match self.curve {
-            Curve::Constant { lr } => positive("lr", lr)?,
-            Curve::OneCycle { max_lr } | Curve::Cosine { max_lr } => positive("max_lr", max_lr)?,
-            Curve::Step { lr, every_epochs, gamma } => {
-                positive("lr", lr)?;
-                positive("gamma", gamma)?;
-                require(every_epochs > 0, NAME, "every_epochs", every_epochs, "at least 1")?;
+        let shape = self.curve.shape();
+        shape.check()?;
+        match self.min_lr {
+            Some(min) if shape.has_min_lr() => {
+                check((0.0..=shape.lr()).contains(&min), "min_lr", min, "between 0 and max_lr")
             }
-        }
-        match (self.curve, self.min_lr) {
-            (Curve::Cosine { max_lr }, Some(min)) => {
-                require((0.0..=max_lr).contains(&min), NAME, "min_lr", min, "between 0 and max_lr")
-            }
-            (_, Some(min)) => require(false, NAME, "min_lr", min, "left out: only cosine has one"),
-            (_, None) => Ok(()),
+            Some(min) => check(false, "min_lr", min, "left out: this schedule has none"),
+            None => Ok(()),
         }
     }
 

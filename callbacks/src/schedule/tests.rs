@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::LrSchedule;
+use super::{Anneal, Cyclic, Decay, LrSchedule, Mode, OneCycle, StableDecay};
 use crate::Horizon;
 use crate::fake::{Fake, setup_error};
 
@@ -20,13 +20,90 @@ fn horizon(epochs: u64, batches_per_epoch: u64) -> Horizon {
 fn schedule(case: &Value) -> LrSchedule {
     let number = |key: &str| case[key].as_f64().unwrap();
     let whole = |key: &str| case[key].as_u64().unwrap();
+    let max_lr = || number("max_lr");
     let schedule = match case["schedule"].as_str().unwrap() {
-        "one_cycle" => LrSchedule::one_cycle(number("max_lr")),
-        "cosine" => LrSchedule::cosine(number("max_lr")).min_lr(number("min_lr")),
+        "one_cycle" => LrSchedule::one_cycle(max_lr()),
+        "one_cycle_options" => {
+            let mut curve = OneCycle::to(max_lr())
+                .pct_start(number("pct_start"))
+                .div_factor(number("div_factor"))
+                .final_div_factor(number("final_div_factor"));
+            if case["anneal"] == "linear" {
+                curve = curve.anneal(Anneal::Linear);
+            }
+            if case["three_phase"] == true {
+                curve = curve.three_phase();
+            }
+            LrSchedule::of(curve)
+        }
+        "cosine" => LrSchedule::cosine(max_lr()),
+        "cosine_with_restarts" => {
+            LrSchedule::cosine_with_restarts(max_lr(), whole("first_epochs"), whole("factor"))
+        }
         "step" => LrSchedule::step(number("lr"), whole("every_epochs"), number("gamma")),
+        "multi_step" => {
+            let epochs = case["at_epochs"].as_array().unwrap().iter().map(|v| v.as_u64().unwrap());
+            LrSchedule::multi_step(number("lr"), epochs.collect::<Vec<_>>(), number("gamma"))
+        }
+        "exponential" => LrSchedule::exponential(number("lr"), number("gamma")),
+        "linear" => LrSchedule::linear(max_lr()),
+        "polynomial" => LrSchedule::polynomial(max_lr(), number("power")),
+        "cyclic" => {
+            let curve = Cyclic::between(number("base_lr"), max_lr()).up(whole("up"));
+            let curve = case["down"].as_u64().into_iter().fold(curve, Cyclic::down);
+            LrSchedule::of(curve.mode(match case["mode"].as_str().unwrap() {
+                "triangular" => Mode::Triangular,
+                "triangular2" => Mode::Triangular2,
+                _ => Mode::ExpRange { gamma: number("gamma") },
+            }))
+        }
+        "inverse_sqrt" => {
+            let (width, rise) = (number("d_model"), whole("rise"));
+            LrSchedule::inverse_sqrt((width * rise as f64).powf(-0.5), rise)
+        }
+        "warmup_stable_decay" => {
+            let curve = StableDecay::at(max_lr()).decay_share(number("decay_share"));
+            LrSchedule::of(match case["decay"].as_str().unwrap() {
+                "linear" => curve.decay(Decay::Linear),
+                _ => curve.decay(Decay::OneMinusSqrt),
+            })
+        }
         other => panic!("{other}"),
     };
-    schedule.warmup(whole("warmup"))
+    let min_lr = case["min_lr"].as_f64();
+    min_lr.into_iter().fold(schedule, LrSchedule::min_lr).warmup(whole("warmup"))
+}
+
+/// Every curve, in every way that it goes.
+fn all() -> Vec<LrSchedule> {
+    let cyclic = |mode| LrSchedule::of(Cyclic::between(0.1, 1.0).up(2).down(3).mode(mode));
+    let one_cycle = OneCycle::to(1.0);
+    vec![
+        LrSchedule::constant(1.0),
+        LrSchedule::one_cycle(1.0),
+        LrSchedule::of(one_cycle.clone().pct_start(0.0)),
+        LrSchedule::of(one_cycle.clone().pct_start(1.0).anneal(Anneal::Linear)),
+        LrSchedule::of(one_cycle.clone().pct_start(0.1)),
+        LrSchedule::of(one_cycle.clone().pct_start(0.2).three_phase()),
+        LrSchedule::of(one_cycle.pct_start(0.5).three_phase()),
+        LrSchedule::cosine(1.0),
+        LrSchedule::cosine_with_restarts(1.0, 1, 1),
+        LrSchedule::cosine_with_restarts(1.0, 1, u64::MAX),
+        LrSchedule::cosine_with_restarts(1.0, u64::MAX, 2).min_lr(0.1),
+        LrSchedule::step(1.0, 2, 0.1),
+        LrSchedule::multi_step(1.0, [1, 3], 0.1),
+        LrSchedule::exponential(1.0, 0.9),
+        LrSchedule::linear(1.0).min_lr(0.1),
+        LrSchedule::polynomial(1.0, 2.0),
+        LrSchedule::cyclic(0.0, 1.0, u64::MAX),
+        cyclic(Mode::Triangular),
+        cyclic(Mode::Triangular2),
+        cyclic(Mode::ExpRange { gamma: 0.9 }),
+        LrSchedule::inverse_sqrt(1.0, 3),
+        LrSchedule::warmup_stable_decay(1.0, 2),
+        LrSchedule::of(StableDecay::at(1.0).decay_share(0.0)),
+        LrSchedule::of(StableDecay::at(1.0).decay_share(1.0).decay(Decay::OneMinusSqrt)),
+    ]
 }
 
 #[test]
@@ -34,8 +111,10 @@ fn rates_are_those_of_pytorch() {
     let fixture: Value =
         serde_json::from_str(include_str!("../../tests/fixtures/schedules.json")).unwrap();
     let cases = fixture["cases"].as_array().unwrap();
-    for kind in ["one_cycle", "cosine", "step"] {
-        assert!(cases.iter().any(|c| c["schedule"] == kind), "no case for {kind}");
+    for schedule in all() {
+        let name = schedule.curve.shape().name();
+        let checked = name == "constant" || cases.iter().any(|c| c["schedule"] == name);
+        assert!(checked, "no case for {name}");
     }
     for case in cases {
         let schedule = schedule(case);
@@ -56,13 +135,7 @@ fn rates_are_those_of_pytorch() {
 
 #[test]
 fn every_fit_has_finite_rates_of_at_most_the_peak() {
-    let all = [
-        LrSchedule::constant(1.0),
-        LrSchedule::one_cycle(1.0),
-        LrSchedule::cosine(1.0),
-        LrSchedule::step(1.0, 2, 0.1),
-    ];
-    for schedule in all {
+    for schedule in all() {
         for warmup in [0, 1, 5, 100] {
             let schedule = schedule.clone().warmup(warmup);
             for horizon in [
@@ -88,9 +161,7 @@ fn every_fit_has_finite_rates_of_at_most_the_peak() {
 #[test]
 fn beyond_the_end_the_rate_stays() {
     let horizon = horizon(2, 5);
-    for schedule in
-        [LrSchedule::one_cycle(1.0), LrSchedule::cosine(1.0), LrSchedule::step(1.0, 1, 0.1)]
-    {
+    for schedule in all() {
         assert_eq!(schedule.rate_at(10, horizon), schedule.rate_at(9, horizon));
         assert_eq!(schedule.rate_at(1000, horizon), schedule.rate_at(9, horizon));
     }
@@ -139,15 +210,135 @@ fn senseless_settings_are_refused() {
         (LrSchedule::cosine(1.0).min_lr(2.0), "min_lr is 2, and must be between 0 and max_lr"),
         (
             LrSchedule::one_cycle(1.0).min_lr(0.1),
-            "min_lr is 0.1, and must be left out: only cosine has one",
+            "min_lr is 0.1, and must be left out: this schedule has none",
         ),
         (LrSchedule::step(1.0, 0, 0.1), "every_epochs is 0, and must be at least 1"),
         (
             LrSchedule::step(1.0, 1, f64::INFINITY),
             "gamma is inf, and must be a finite number above 0",
         ),
+        (
+            LrSchedule::multi_step(1.0, [1], -0.1),
+            "gamma is -0.1, and must be a finite number above 0",
+        ),
+        (LrSchedule::exponential(0.0, 0.9), "lr is 0, and must be a finite number above 0"),
+        (
+            LrSchedule::linear(1.0).min_lr(f64::NAN),
+            "min_lr is NaN, and must be between 0 and max_lr",
+        ),
+        (LrSchedule::polynomial(1.0, 0.0), "power is 0, and must be a finite number above 0"),
+        (LrSchedule::cosine_with_restarts(1.0, 0, 1), "first_epochs is 0, and must be at least 1"),
+        (LrSchedule::cosine_with_restarts(1.0, 1, 0), "factor is 0, and must be at least 1"),
+        (LrSchedule::cyclic(2.0, 1.0, 5), "base_lr is 2, and must be between 0 and max_lr"),
+        (LrSchedule::cyclic(0.1, 1.0, 0), "up is 0, and must be at least 1"),
+        (LrSchedule::of(Cyclic::between(0.1, 1.0).down(0)), "down is 0, and must be at least 1"),
+        (
+            LrSchedule::of(Cyclic::between(0.1, 1.0).mode(Mode::ExpRange { gamma: 1.5 })),
+            "gamma is 1.5, and must be above 0 and at most 1",
+        ),
+        (LrSchedule::inverse_sqrt(1.0, 0), "rise is 0, and must be at least 1"),
+        (
+            LrSchedule::of(StableDecay::at(1.0).decay_share(1.5)),
+            "decay_share is 1.5, and must be between 0 and 1",
+        ),
+        (
+            LrSchedule::of(OneCycle::to(1.0).pct_start(1.5)),
+            "pct_start is 1.5, and must be between 0 and 1",
+        ),
+        (
+            LrSchedule::of(OneCycle::to(1.0).pct_start(0.6).three_phase()),
+            "pct_start is 0.6, and must be between 0 and 0.5 in three phases",
+        ),
+        (
+            LrSchedule::of(OneCycle::to(1.0).div_factor(0.0)),
+            "div_factor is 0, and must be a finite number above 0",
+        ),
+        (
+            LrSchedule::of(OneCycle::to(1.0).final_div_factor(f64::NAN)),
+            "final_div_factor is NaN, and must be a finite number above 0",
+        ),
     ];
     for (schedule, message) in table {
         assert_eq!(setup_error(schedule), format!("set up LrSchedule: {message}"));
     }
+}
+
+/// What records of earlier versions hold is read, and written the same.
+#[test]
+fn the_record_of_the_first_schedules_has_not_changed() {
+    let records = [
+        (LrSchedule::constant(0.5), r#"{"curve":{"constant":{"lr":0.5}},"warmup":0}"#),
+        (
+            LrSchedule::one_cycle(0.5).warmup(3),
+            r#"{"curve":{"one_cycle":{"max_lr":0.5}},"warmup":3}"#,
+        ),
+        (
+            LrSchedule::cosine(0.5).min_lr(0.25),
+            r#"{"curve":{"cosine":{"max_lr":0.5}},"min_lr":0.25,"warmup":0}"#,
+        ),
+        (
+            LrSchedule::step(0.5, 2, 0.25),
+            r#"{"curve":{"step":{"lr":0.5,"every_epochs":2,"gamma":0.25}},"warmup":0}"#,
+        ),
+    ];
+    for (schedule, json) in records {
+        assert_eq!(serde_json::to_string(&schedule).unwrap(), json);
+        let read: LrSchedule = serde_json::from_str(json).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{schedule:?}"));
+    }
+}
+
+#[test]
+fn a_schedule_has_one_name_in_queries_and_records() {
+    for schedule in all() {
+        let record = serde_json::to_value(&schedule).unwrap();
+        assert!(record["curve"].get(schedule.curve.shape().name()).is_some(), "{record}");
+        let read: LrSchedule = serde_json::from_value(record).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{schedule:?}"));
+    }
+}
+
+#[test]
+fn one_cycle_names_its_defaults() {
+    let named = OneCycle::to(0.5)
+        .pct_start(0.3)
+        .div_factor(25.0)
+        .final_div_factor(1e4)
+        .anneal(Anneal::Cosine);
+    let horizon = horizon(3, 7);
+    assert_eq!(
+        LrSchedule::of(named).preview(horizon, 99),
+        LrSchedule::one_cycle(0.5).preview(horizon, 99)
+    );
+}
+
+#[test]
+fn a_preview_is_what_the_fit_uses() {
+    for schedule in all() {
+        let mut fake = Fake::with(schedule.clone()).batches(5);
+        fake.fit(3);
+        let preview = schedule.preview(horizon(3, 5), 1000);
+        let (steps, rates): (Vec<u64>, Vec<f64>) = preview.into_iter().unzip();
+        assert_eq!(steps, (0..15).collect::<Vec<_>>());
+        assert_eq!(rates, fake.seen.learning_rates, "{schedule:?}");
+    }
+}
+
+#[test]
+fn a_preview_of_few_points_has_both_ends() {
+    let steps = |horizon: Horizon, points| -> Vec<u64> {
+        let preview = LrSchedule::linear(1.0).preview(horizon, points);
+        preview.iter().for_each(|&(step, rate)| {
+            assert_eq!(rate, LrSchedule::linear(1.0).rate_at(step, horizon));
+        });
+        preview.into_iter().map(|(step, _)| step).collect()
+    };
+    assert_eq!(steps(horizon(2, 5), 4), [0, 3, 6, 9]);
+    assert_eq!(steps(horizon(2, 5), 10), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(steps(horizon(2, 5), 1), [0]);
+    assert_eq!(steps(horizon(2, 5), 0), [0; 0]);
+    assert_eq!(steps(horizon(0, 5), 9), [0; 0]);
+    assert_eq!(steps(horizon(u64::MAX, 5), 3), [0, u64::MAX / 2, u64::MAX - 1]);
+    let limited = Horizon { limit: Some(3), ..horizon(2, 5) };
+    assert_eq!(steps(limited, 9), [0, 1, 2]);
 }
