@@ -126,6 +126,70 @@ fn a_list_with_few_new_runs_is_answered_without_their_journals() {
     assert_eq!(asking.index_problem(), None);
 }
 
+/// What a store has once read of an ended run it asks neither the index nor the journal for again,
+/// and of one that grows it reads what is new.
+#[test]
+fn a_store_remembers_what_it_read() {
+    let (_folder, store) = new_store();
+    for n in 0..3 {
+        finished(&store, "mlp", f64::from(n));
+    }
+    let growing = start(&store, "mlp");
+    let id = growing.id().to_string();
+    growing.log(1, &[Metric::new("loss", 1.0)]);
+    growing.flush().unwrap();
+    let asking = fresh(&store);
+    let mut expected = asking.runs().unwrap();
+    std::fs::remove_dir_all(store.path().join("index")).unwrap();
+    for run in &expected {
+        poison_start(&store, run.id.as_str(), 32);
+    }
+    assert_eq!(asking.runs().unwrap(), expected, "the same runs");
+    // One more, so that the list is put together anew.
+    let newest = finished(&store, "mlp", 9.0);
+    growing.log(2, &[Metric::new("loss", 0.5)]);
+    growing.flush().unwrap();
+    expected.iter_mut().filter(|run| run.id.as_str() == id).for_each(|run| {
+        let known = asking.summary(&id).unwrap();
+        assert_eq!((known.metrics["loss"].count, known.metrics["loss"].last), (2, 0.5));
+        *run = known;
+    });
+    let runs = asking.runs().unwrap();
+    assert_eq!(runs.len(), 5);
+    let others: Vec<_> = runs.into_iter().filter(|run| run.id.as_str() != newest).collect();
+    assert_eq!(others, expected);
+    // Until it is told to read all over again.
+    asking.rebuild_index().unwrap();
+    let damaged = asking.runs().unwrap().into_iter().filter(|run| run.damage.is_some()).count();
+    assert_eq!(damaged, 4);
+}
+
+/// Who knows everything does not open the index, not even for another list of the same runs.
+#[test]
+fn a_store_that_knows_all_runs_leaves_the_index_alone() {
+    let (_folder, store) = new_store();
+    for n in 0..3 {
+        finished(&store, "mlp", f64::from(n));
+    }
+    let asking = fresh(&store);
+    let all = asking.runs().unwrap();
+    fresh(&store).plan_deletion(&[all[1].id.as_str()]).unwrap().carry_out().unwrap();
+    let lock = std::fs::File::open(store.path().join("index.lock")).unwrap();
+    lock.lock().unwrap();
+    let started = std::time::Instant::now();
+    assert_eq!(asking.runs().unwrap(), [all[0].clone(), all[2].clone()]);
+    assert_eq!((asking.index_problem(), started.elapsed().as_secs()), (None, 0));
+    // One that knows nothing waits for a second, reads the journals and says so.
+    let other = fresh(&store);
+    assert_eq!(other.runs().unwrap(), asking.runs().unwrap());
+    assert!(other.index_problem().is_some());
+    assert_eq!(other.summary(all[0].id.as_str()).unwrap(), all[0]);
+    drop(lock);
+    let id = finished(&store, "mlp", 7.0);
+    assert!(other.runs().unwrap().iter().any(|run| run.id.as_str() == id));
+    assert_eq!(other.index_problem(), None);
+}
+
 #[test]
 fn a_rebuilt_index_says_what_the_journals_say_now() {
     let (_folder, store) = new_store();

@@ -347,4 +347,4 @@ impl From<sled::Error> for IndexError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

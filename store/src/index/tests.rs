@@ -63,6 +63,33 @@ fn what_one_session_puts_another_one_finds() {
     assert_settled(&index, &[1, 2, 3, 7]);
 }
 
+/// Copies the files of an index as they are on disk at this moment.
+pub(crate) fn copy_of(index: &Index) -> (tempfile::TempDir, Index) {
+    let (folder, copy) = new_index();
+    std::fs::create_dir(&copy.folder).unwrap();
+    for entry in std::fs::read_dir(&index.folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            std::fs::copy(&path, copy.folder.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    (folder, copy)
+}
+
+/// What a process finds that comes after one which was killed.
+#[test]
+fn what_was_flushed_is_on_disk_while_the_index_is_open() {
+    let (_folder, index) = new_index();
+    let (_copied, copy) = index
+        .with(SOON, |session| {
+            session.put_settled(&settled(1))?;
+            session.flush()?;
+            Ok(copy_of(&index))
+        })
+        .unwrap();
+    assert_settled(&copy, &[1]);
+}
+
 /// A journal whose points are sealed, in blocks of two and of one.
 fn seal(session: &Session) -> (RunId, Sealed) {
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,11 @@
 //! The lists that a store gives, while runs begin, grow and go.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use super::{Index, look_up, look_up_all};
+use crate::index::tests::copy_of;
+use crate::journals::Journals;
 use crate::{EndState, Metric, RunEnd, RunStart, Store};
 
 #[test]
@@ -58,4 +62,46 @@ fn a_run_that_is_not_remembered_leaves_the_list_when_it_is_deleted() {
             assert_eq!(store.runs().unwrap(), rest, "{deleted}");
         }
     }
+}
+
+/// What was looked up is on disk before the index is closed, for the process that comes after one
+/// which is killed.
+#[test]
+fn what_was_looked_up_is_on_disk_at_once() {
+    let patience = Duration::from_secs(5);
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let run = store.start_run(RunStart::default()).unwrap();
+    // Enough to be sealed while the run goes on.
+    for step in 0..250_000 {
+        run.log(step, &[Metric::new("loss", (step as f64).sqrt().sin())]);
+        if step % 50_000 == 0 {
+            run.flush().unwrap();
+        }
+    }
+    run.flush().unwrap();
+    let id = run.id().clone();
+    let journals = Journals::new(folder.path().join("runs"));
+    let index = Index::new(folder.path());
+    let look = |patience| {
+        index.with(patience, |session| {
+            assert_eq!(look_up(session, &journals, &[&id], None)?.len(), 1);
+            Ok(copy_of(&index))
+        })
+    };
+    let (_sealed, copy) = look(patience).unwrap();
+    assert!(copy.with(patience, |session| session.sealed(&id)).unwrap().is_some());
+    run.finish(RunEnd::new(EndState::Finished, 250_000, 1)).unwrap();
+    drop(run);
+    index.with(patience, |session| session.forget(id.as_str())).unwrap();
+    let (_settled, copy) = look(patience).unwrap();
+    assert!(copy.with(patience, |session| session.settled(&id)).unwrap().is_some());
+    // A run that is gone is gone on disk, too.
+    let (_empty, copy) = index
+        .with(patience, |session| {
+            assert_eq!(look_up_all(session, &journals, &[])?, 0);
+            Ok(copy_of(&index))
+        })
+        .unwrap();
+    assert!(copy.with(patience, |session| session.settled(&id)).unwrap().is_none());
 }

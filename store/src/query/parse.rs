@@ -252,7 +252,7 @@ fn part<'a>(first: bool) -> impl Parser<Input<'a>, Part, ErrMode<Mistake>> {
     })
 }
 
-/// A name in double quotes, which nothing but a name can be behind a dot.
+/// A name in double quotes, behind a dot. In single quotes there are none but texts.
 fn double_quoted<'a>(first: bool) -> impl Parser<Input<'a>, (String, bool), ErrMode<Mistake>> {
     let unclosed = "this quote is never closed";
     let single = quoted('\'', unclosed).with_span().map(|(name, span)| (name, Some(span)));

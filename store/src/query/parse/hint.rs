@@ -103,12 +103,18 @@ pub(super) fn unquoted_name(text: &str, at: usize) -> Option<String> {
     let rest = rest[..name_length(rest, is_order(path))?].trim_end();
     let (name, part) = without_part(rest);
     let plain = name.chars().all(|c| is_word(c) || c == '.');
-    (!plain && !name.contains(is_quote)).then(|| {
+    (!plain && !name.contains(is_quote) && !is_direction(&text[at..])).then(|| {
         let name = quoted('`', name);
         format!(
             "a name with spaces or signs needs backticks or double quotes: {prefix}.{name}{part}"
         )
     })
+}
+
+/// Whether a text begins with another word for `asc` or `desc`.
+fn is_direction(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["asc", "desc", "dsc"].iter().any(|word| text.starts_with(word))
 }
 
 /// Whether a text ends within `order by`.

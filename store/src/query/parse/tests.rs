@@ -218,6 +218,8 @@ fn hints_are_given_where_they_fit() {
         "metrics.loss not > 1",
         "any(metrics.loss) > 1",
         "order by id limit x",
+        "order by metrics.loss descending",
+        "order by metrics.loss dsc, seed",
         r"name = 'C:\x' seed = 1",
     ] {
         let (_, said) = error(text);
