@@ -158,10 +158,45 @@ fn a_store_remembers_what_it_read() {
     assert_eq!(runs.len(), 5);
     let others: Vec<_> = runs.into_iter().filter(|run| run.id.as_str() != newest).collect();
     assert_eq!(others, expected);
+    // Once it has ended, its journal is not even looked at.
+    growing.finish(RunEnd::new(EndState::Finished, 2, 1)).unwrap();
+    drop(growing);
+    let runs = asking.runs().unwrap();
+    let ended = runs.iter().find(|run| run.id.as_str() == id).unwrap();
+    assert_eq!((&ended.state, ended.metrics["loss"].count), (&RunState::Finished, 2));
+    std::fs::write(journal(store.path(), &id), "short").unwrap();
+    assert_eq!(asking.runs().unwrap(), runs);
     // Until it is told to read all over again.
     asking.rebuild_index().unwrap();
     let damaged = asking.runs().unwrap().into_iter().filter(|run| run.damage.is_some()).count();
     assert_eq!(damaged, 4);
+}
+
+/// What may still change is not kept as if it had ended.
+#[test]
+fn a_run_that_is_being_written_is_not_settled() {
+    let (_folder, store) = new_store();
+    let run = start(&store, "mlp");
+    run.flush().unwrap();
+    let state = || fresh(&store).runs().unwrap()[0].state.clone();
+    assert_eq!((state(), state()), (RunState::Running, RunState::Running));
+    drop(run);
+    assert_eq!((state(), state()), (RunState::Crashed, RunState::Crashed));
+}
+
+/// Of runs that began in the same moment the one with the greater id is the newer one.
+#[test]
+fn the_list_is_in_the_same_order_always() {
+    let (_folder, store) = new_store();
+    let ids: Vec<String> = (0..8).map(|n| format!("20260101-000000-00000{n}")).collect();
+    for id in &ids {
+        std::fs::write(journal(store.path(), id), "not a journal").unwrap();
+    }
+    for _ in 0..2 {
+        let runs = fresh(&store).runs().unwrap();
+        let found: Vec<_> = runs.iter().rev().map(|run| run.id.as_str()).collect();
+        assert_eq!(found, ids);
+    }
 }
 
 /// Who knows everything does not open the index, not even for another list of the same runs.

@@ -66,11 +66,15 @@ fn what_one_session_puts_another_one_finds() {
 /// Copies the files of an index as they are on disk at this moment.
 pub(crate) fn copy_of(index: &Index) -> (tempfile::TempDir, Index) {
     let (folder, copy) = new_index();
-    std::fs::create_dir(&copy.folder).unwrap();
-    for entry in std::fs::read_dir(&index.folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file() {
-            std::fs::copy(&path, copy.folder.join(path.file_name().unwrap())).unwrap();
+    // Values that are large lie in a folder of their own.
+    for part in ["", "blobs"] {
+        std::fs::create_dir(copy.folder.join(part)).unwrap();
+        for entry in std::fs::read_dir(index.folder.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let name = path.file_name().unwrap();
+                std::fs::copy(&path, copy.folder.join(part).join(name)).unwrap();
+            }
         }
     }
     (folder, copy)

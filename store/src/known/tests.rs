@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Index, look_up, look_up_all};
+use super::{Index, Known, REMEMBERED, look_up, look_up_all};
 use crate::index::tests::copy_of;
 use crate::journals::Journals;
 use crate::{EndState, Metric, RunEnd, RunStart, Store};
@@ -104,4 +104,27 @@ fn what_was_looked_up_is_on_disk_at_once() {
         })
         .unwrap();
     assert!(copy.with(patience, |session| session.settled(&id)).unwrap().is_none());
+}
+
+/// Memory has an end, and lists beyond it are whole all the same.
+#[test]
+fn no_more_runs_are_remembered_than_there_is_room_for() {
+    let patience = Duration::from_secs(5);
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    for _ in 0..REMEMBERED + 2 {
+        store.start_run(RunStart::default()).unwrap();
+    }
+    let journals = Journals::new(folder.path().join("runs"));
+    let (index, known) = (Index::new(folder.path()), Known::default());
+    for _ in 0..2 {
+        let ids = journals.list().unwrap();
+        assert_eq!(known.summaries(ids, &journals, &index, patience).len(), REMEMBERED + 2);
+        assert_eq!(known.lock().runs.len(), REMEMBERED);
+    }
+    // A journal that went away after it was listed is no run.
+    let gone = "20260101-000000-000001".parse().unwrap();
+    assert!(known.summary(&gone, &journals, &index, patience).is_none());
+    let listed = known.summaries(vec![gone], &journals, &index, patience);
+    assert!(listed.is_empty() && known.lock().runs.is_empty());
 }

@@ -46,15 +46,14 @@ pub(super) fn escaped_quote(text: &str, at: usize) -> Option<String> {
     let mut before = ' ';
     let mut chars = text[..at].char_indices().peekable();
     while let Some((place, c)) = chars.next() {
-        match open {
-            None if is_quote(c) => open = Some((place, c)),
-            Some((start, quote)) if c == quote => {
-                if chars.next_if(|(_, next)| *next == quote).is_none() {
-                    open = None;
-                    escaped = if before == '\\' { Some(start) } else { escaped };
-                }
+        if let Some((start, quote)) = open {
+            let closes = c == quote && chars.next_if(|(_, next)| *next == quote).is_none();
+            if closes {
+                open = None;
+                escaped = if before == '\\' { Some(start) } else { escaped };
             }
-            _ => {}
+        } else if is_quote(c) {
+            open = Some((place, c));
         }
         before = c;
     }
