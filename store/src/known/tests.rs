@@ -128,3 +128,40 @@ fn no_more_runs_are_remembered_than_there_is_room_for() {
     let listed = known.summaries(vec![gone], &journals, &index, patience);
     assert!(listed.is_empty() && known.lock().runs.is_empty());
 }
+
+/// The list of the same runs is the same list, and of those that have ended nothing is looked at.
+#[test]
+fn the_same_list_is_not_put_together_again() {
+    let patience = Duration::from_secs(5);
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let [ended, growing] = [(); 2].map(|()| store.start_run(RunStart::default()).unwrap());
+    drop(ended);
+    let journals = Journals::new(folder.path().join("runs"));
+    let (index, known) = (Index::new(folder.path()), Known::default());
+    let list = || known.summaries(journals.list().unwrap(), &journals, &index, patience);
+    let open = || known.lock().listing.as_ref().map(|listing| listing.open.len());
+    let address = |list: &super::Summaries| std::sync::Arc::as_ptr(list);
+    let first = address(&list());
+    assert_eq!((address(&list()), open()), (first, Some(1)));
+    drop(growing);
+    assert_eq!((address(&list()), open()), (first, Some(0)));
+}
+
+/// Who has to look at everything anyway forgets the runs that are no more.
+#[test]
+fn the_index_forgets_what_is_gone() {
+    let patience = Duration::from_secs(5);
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let ids = [(); 3].map(|()| store.start_run(RunStart::default()).unwrap().id().clone());
+    assert_eq!(store.runs().unwrap().len(), 3);
+    let journals = Journals::new(folder.path().join("runs"));
+    let index = Index::new(folder.path());
+    std::fs::remove_file(journals.path(&ids[1])).unwrap();
+    let runs = |session: &crate::index::Session| Ok(session.all_settled()?.len());
+    assert_eq!(index.with(patience, runs).unwrap(), 3);
+    let left = journals.list().unwrap();
+    assert_eq!(Known::default().summaries(left, &journals, &index, patience).len(), 2);
+    assert_eq!(index.with(patience, runs).unwrap(), 2);
+}
