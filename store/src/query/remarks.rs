@@ -112,6 +112,7 @@ mod tests {
             ("params.opt = 's' or params.opt = 4", vec![number, text]),
             // Both types are asked for.
             ("params.opt in (3, 'sgd')", vec![]),
+            ("params.opt in (3, 'sgd', 'adamw') and params.lr > 0", vec![]),
             // The rest of the condition decides.
             ("params.opt = 'sgd' or state = 'failed'", vec![]),
             ("params.opt = 'sgd' and state = 'finished'", vec![]),
@@ -124,6 +125,11 @@ mod tests {
             let found = remarks(query, &parse(query).unwrap(), &runs(), &points).unwrap();
             assert_eq!(found, expected, "{query}");
         }
+        let mut nan = (*runs()[0]).clone();
+        nan.params = [("lr".into(), f64::NAN.into())].into();
+        let query = "params.lr > 0";
+        let found = remarks(query, &parse(query).unwrap(), &[Arc::new(nan)], &points).unwrap();
+        assert_eq!(found, [""; 0]);
         let typo = "params.ot = 'sgd'";
         assert!(remarks(typo, &parse(typo).unwrap(), &runs(), &points).is_err());
     }

@@ -42,22 +42,19 @@ pub(super) fn sign(text: &str, at: usize) -> Option<(Span, String)> {
 /// `'it\'s'`. `text` is the query up to where reading came to a halt.
 pub(super) fn escaped_quote(text: &str, at: usize) -> Option<String> {
     let mut open: Option<(usize, char)> = None;
-    let mut escaped = None;
-    let mut before = ' ';
+    let mut last = None;
     let mut chars = text[..at].char_indices().peekable();
     while let Some((place, c)) = chars.next() {
         if let Some((start, quote)) = open {
-            let closes = c == quote && chars.next_if(|(_, next)| *next == quote).is_none();
-            if closes {
+            if c == quote && chars.next_if(|(_, next)| *next == quote).is_none() {
                 open = None;
-                escaped = if before == '\\' { Some(start) } else { escaped };
+                last = Some(start);
             }
         } else if is_quote(c) {
             open = Some((place, c));
         }
-        before = c;
     }
-    doubled(&text[escaped?..])
+    doubled(&text[last?..])
 }
 
 /// The text or name at the start of `text` with its inner quotes doubled instead of behind a
@@ -152,9 +149,7 @@ fn name_length(text: &str, in_order: bool) -> Option<usize> {
 fn without_part(name: &str) -> (&str, &str) {
     let statistic =
         |part: &str| STATISTICS.iter().any(|(known, _)| part.eq_ignore_ascii_case(known));
-    let at = match name.rfind(".at(") {
-        Some(at) if name.ends_with(')') => Some(at),
-        _ => name.rfind('.').filter(|dot| statistic(&name[dot + 1..])),
-    };
+    let at =
+        name.rfind(".at(").or_else(|| name.rfind('.').filter(|dot| statistic(&name[dot + 1..])));
     name.split_at(at.unwrap_or(name.len()))
 }

@@ -164,6 +164,7 @@ fn mistakes_are_shown_where_they_are() {
         ("any(metrics.top 5 > 1)", 16..17, "quotes: metrics.`top 5`"),
         ("order by metrics.top 5.min desc", 21..22, "quotes: metrics.`top 5`.min"),
         ("order by seed, metrics.top 5", 27..28, "quotes: metrics.`top 5`"),
+        ("metrics.is x > 1", 11..12, "quotes: metrics.`is x`"),
         ("metrics.'top 5' > 1", 8..15, "a name has backticks or double quotes: `top 5`"),
         ("metrics.\"top 5 > 1", 8..9, "this quote is never closed"),
         ("\"seed\" > 1", 0..1, "expected a field"),
@@ -193,6 +194,7 @@ fn mistakes_are_shown_where_they_are() {
         ("name =~ 'a'", 5..7, "`=~` is written `like`"),
         // Lengths of time.
         ("started > now + 1h", 13..18, "times are counted back from now: `now - 1h`"),
+        ("started > now +2d", 13..17, "times are counted back from now: `now - 2d`"),
         ("started < now+x", 13..15, "times are counted back from now: `now - 1h`"),
         ("started > 2d", 10..12, "a length of time is counted back from now: `now - 2d`"),
         ("started > -36h", 10..14, "`now - 36h`"),
@@ -209,6 +211,9 @@ fn mistakes_are_shown_where_they_are() {
 fn hints_are_given_where_they_fit() {
     for text in [
         "metrics.loss 5",
+        "metrics. > 1",
+        "metrics.a `b c` > 1",
+        r"name = 'a\' or name = 'b' x",
         "metrics.loss gt 5 and seed = 1",
         "metrics.loss > 1 seed = 2",
         "seed x = 1",
