@@ -35,7 +35,6 @@ impl History {
                 kept.push(*last);
                 kept
             }
-            [first, .., last] if at_most == 2 => vec![*first, *last],
             all => {
                 let tail = all.len() - at_most.saturating_sub(1).min(all.len());
                 all.iter().take(at_most.min(1)).chain(&all[tail..]).copied().collect()
@@ -103,6 +102,26 @@ mod tests {
                 prop_assert_eq!(nan(&history.points), nan(&points));
             }
         }
+    }
+
+    #[test]
+    fn as_many_as_there_are_is_all() {
+        for count in 0..60 {
+            let points: Vec<(u64, f64)> = (0..count).map(|step| (step, step as f64)).collect();
+            for at_most in [count, count + 1] {
+                let history = History::of(points.clone(), at_most as usize);
+                assert_eq!((history.total, &history.points), (count, &points), "{at_most}");
+            }
+        }
+    }
+
+    /// Of equal values the first is kept.
+    #[test]
+    fn the_first_of_equal_extremes_is_kept() {
+        let values = [5.0, 1.0, 9.0, 9.0, 1.0, 3.0, f64::NAN, f64::NAN, 5.0];
+        let points: Vec<(u64, f64)> = (0..).zip(values).collect();
+        let steps: Vec<u64> = History::of(points, 5).points.iter().map(|point| point.0).collect();
+        assert_eq!(steps, [0, 1, 2, 6, 8]);
     }
 
     #[test]

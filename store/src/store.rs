@@ -246,6 +246,17 @@ impl Store {
         self.answer(&text, &query)
     }
 
+    /// What a query passed over without being wrong, a sentence each: runs for which its condition
+    /// is unknown because they hold a parameter as text that the query compares with a number, or
+    /// the other way round. Empty where nothing was. `text.parse::<Query>()` reads a text.
+    ///
+    /// # Errors
+    /// As [`select`](Store::select).
+    pub fn remarks(&self, query: impl Into<Query>) -> Result<Vec<String>> {
+        let (text, query) = query.into().into_parts()?;
+        Ok(query::remarks(&text, &query, &self.summaries()?, self)?)
+    }
+
     fn answer(&self, text: &str, query: &query::Parsed) -> Result<Vec<RunSummary>> {
         let selected = query::select(text, query, &self.summaries()?, self)?;
         Ok(selected.into_iter().map(Arc::unwrap_or_clone).collect())

@@ -99,6 +99,46 @@ fn rust_and_text_ask_the_same() {
     assert!(empty.to_string().contains("`in` needs at least one value"), "{empty}");
 }
 
+/// A parameter that is a text in one run and a number in the others.
+#[test]
+fn runs_that_are_passed_over_are_told_of() {
+    let (_folder, store) = new_store();
+    sweep(&store);
+    let params = [("lr".into(), "cosine 0.1".into())].into();
+    store.start_run(RunStart { params, ..RunStart::default() }).unwrap();
+    let text = "params.lr like 'cosine%'";
+    assert_eq!(store.query(text).unwrap().len(), 1);
+    assert_eq!(
+        store.remarks(text.parse::<Query>().unwrap()).unwrap(),
+        ["3 runs were passed over: their `params.lr` is a number, and the query asks for a text"]
+    );
+    assert_eq!(
+        store.remarks(param("lr").at_most(1)).unwrap(),
+        ["1 run was passed over: its `params.lr` is a text, and the query asks for a number"]
+    );
+    assert_eq!(store.remarks(Query::all()).unwrap(), Vec::<String>::new());
+    assert!(matches!(store.remarks(param("ir").at_most(1)), Err(StoreError::Query(_))));
+}
+
+/// A pattern that Rust writes is refused as one in a text is.
+#[test]
+fn patterns_may_have_signs_that_are_themselves() {
+    let (_folder, store) = new_store();
+    for name in ["100%", "1000", "C:\\runs"] {
+        store.start_run(RunStart { name: Some(name.to_owned()), ..RunStart::default() }).unwrap();
+    }
+    let names = |pattern: &str| {
+        let runs = store.select(field::name().like(pattern)).unwrap();
+        runs.into_iter().filter_map(|run| run.name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(r"100\%"), ["100%"]);
+    assert_eq!(names("100%").len(), 2);
+    assert_eq!(names(r"c:\\%"), [""; 0]);
+    assert_eq!(names(r"C:\\%"), [r"C:\runs"]);
+    let error = store.select(field::name().ilike(r"c:\runs")).unwrap_err().to_string();
+    assert!(error.contains(r"a backslash itself is written twice: 'c:\\runs'"), "{error}");
+}
+
 /// The lines of the fenced block under this marker in the book.
 fn block(marker: &str) -> String {
     let page = include_str!("../../book/src/run-history.md");

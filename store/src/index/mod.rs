@@ -345,3 +345,6 @@ impl From<sled::Error> for IndexError {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,7 +1,11 @@
 //! The lists that a store gives, while runs begin, grow and go.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use super::{Index, Known, REMEMBERED, look_up, look_up_all};
+use crate::index::tests::copy_of;
+use crate::journals::Journals;
 use crate::{EndState, Metric, RunEnd, RunStart, Store};
 
 #[test]
@@ -58,4 +62,106 @@ fn a_run_that_is_not_remembered_leaves_the_list_when_it_is_deleted() {
             assert_eq!(store.runs().unwrap(), rest, "{deleted}");
         }
     }
+}
+
+/// What was looked up is on disk before the index is closed, for the process that comes after one
+/// which is killed.
+#[test]
+fn what_was_looked_up_is_on_disk_at_once() {
+    let patience = Duration::from_secs(5);
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let run = store.start_run(RunStart::default()).unwrap();
+    // Enough to be sealed while the run goes on.
+    for step in 0..250_000 {
+        run.log(step, &[Metric::new("loss", (step as f64).sqrt().sin())]);
+        if step % 50_000 == 0 {
+            run.flush().unwrap();
+        }
+    }
+    run.flush().unwrap();
+    let id = run.id().clone();
+    let journals = Journals::new(folder.path().join("runs"));
+    let index = Index::new(folder.path());
+    let look = |patience| {
+        index.with(patience, |session| {
+            assert_eq!(look_up(session, &journals, &[&id], None)?.len(), 1);
+            Ok(copy_of(&index))
+        })
+    };
+    let (_sealed, copy) = look(patience).unwrap();
+    assert!(copy.with(patience, |session| session.sealed(&id)).unwrap().is_some());
+    run.finish(RunEnd::new(EndState::Finished, 250_000, 1)).unwrap();
+    drop(run);
+    index.with(patience, |session| session.forget(id.as_str())).unwrap();
+    let (_settled, copy) = look(patience).unwrap();
+    assert!(copy.with(patience, |session| session.settled(&id)).unwrap().is_some());
+    // A run that is gone is gone on disk, too.
+    let (_empty, copy) = index
+        .with(patience, |session| {
+            assert_eq!(look_up_all(session, &journals, &[])?, 0);
+            Ok(copy_of(&index))
+        })
+        .unwrap();
+    assert!(copy.with(patience, |session| session.settled(&id)).unwrap().is_none());
+}
+
+/// Memory has an end, and lists beyond it are whole all the same.
+#[test]
+fn no_more_runs_are_remembered_than_there_is_room_for() {
+    let patience = Duration::from_secs(5);
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    for _ in 0..REMEMBERED + 2 {
+        store.start_run(RunStart::default()).unwrap();
+    }
+    let journals = Journals::new(folder.path().join("runs"));
+    let (index, known) = (Index::new(folder.path()), Known::default());
+    for _ in 0..2 {
+        let ids = journals.list().unwrap();
+        assert_eq!(known.summaries(ids, &journals, &index, patience).len(), REMEMBERED + 2);
+        assert_eq!(known.lock().runs.len(), REMEMBERED);
+    }
+    // A journal that went away after it was listed is no run.
+    let gone = "20260101-000000-000001".parse().unwrap();
+    assert!(known.summary(&gone, &journals, &index, patience).is_none());
+    let listed = known.summaries(vec![gone], &journals, &index, patience);
+    assert!(listed.is_empty() && known.lock().runs.is_empty());
+}
+
+/// The list of the same runs is the same list, and of those that have ended nothing is looked at.
+#[test]
+fn the_same_list_is_not_put_together_again() {
+    let patience = Duration::from_secs(5);
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let [ended, growing] = [(); 2].map(|()| store.start_run(RunStart::default()).unwrap());
+    drop(ended);
+    let journals = Journals::new(folder.path().join("runs"));
+    let (index, known) = (Index::new(folder.path()), Known::default());
+    let list = || known.summaries(journals.list().unwrap(), &journals, &index, patience);
+    let open = || known.lock().listing.as_ref().map(|listing| listing.open.len());
+    let address = |list: &super::Summaries| std::sync::Arc::as_ptr(list);
+    let first = address(&list());
+    assert_eq!((address(&list()), open()), (first, Some(1)));
+    drop(growing);
+    assert_eq!((address(&list()), open()), (first, Some(0)));
+}
+
+/// Who has to look at everything anyway forgets the runs that are no more.
+#[test]
+fn the_index_forgets_what_is_gone() {
+    let patience = Duration::from_secs(5);
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let ids = [(); 3].map(|()| store.start_run(RunStart::default()).unwrap().id().clone());
+    assert_eq!(store.runs().unwrap().len(), 3);
+    let journals = Journals::new(folder.path().join("runs"));
+    let index = Index::new(folder.path());
+    std::fs::remove_file(journals.path(&ids[1])).unwrap();
+    let runs = |session: &crate::index::Session| Ok(session.all_settled()?.len());
+    assert_eq!(index.with(patience, runs).unwrap(), 3);
+    let left = journals.list().unwrap();
+    assert_eq!(Known::default().summaries(left, &journals, &index, patience).len(), 2);
+    assert_eq!(index.with(patience, runs).unwrap(), 2);
 }

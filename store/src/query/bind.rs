@@ -1,17 +1,20 @@
 //! Whether the comparisons of a query make sense in this store, and the query in the form in which
 //! it is evaluated.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::ast::{Check, Condition, Constant, Direction, Literal, Operator, Path, Points, Query};
 use super::catalogue::{Catalogue, joined};
-use super::cell::{Cell, Test};
+use super::cell::{Cell, Test, compare};
 use super::column::{Column, Plain, View};
 use super::error::QueryError;
 use super::parse::NAN;
+use super::pattern::Pattern;
 use super::points::AnyPoint;
+use super::render::quoted;
 use super::time;
 use crate::nearest::nearest;
 use crate::summary::{RunState, RunSummary};
@@ -174,7 +177,11 @@ impl<'q> Binder<'q> {
                 Test::Compare(*operator, exact(literal)?)
             }
             Check::Compare(operator, literal) => Test::Compare(*operator, ordered(literal)?),
-            Check::Between(low, high) => Test::Between(ordered(low)?, ordered(high)?),
+            Check::Between(low, high) => {
+                let bounds = (ordered(low)?, ordered(high)?);
+                self.check_bounds(bounds, low, high)?;
+                Test::Between(bounds.0, bounds.1)
+            }
             Check::In(literals) if literals.is_empty() => {
                 return Err(self
                     .catalogue
@@ -183,7 +190,7 @@ impl<'q> Binder<'q> {
             Check::In(literals) => Test::In(literals.iter().map(exact).collect::<Result<_, _>>()?),
             Check::Like(literal) => Test::Like(self.pattern(column, path, literal)?),
             Check::Ilike(literal) => Test::Ilike(self.pattern(column, path, literal)?),
-            Check::Contains(literal) => Test::Contains(self.pattern(column, path, literal)?),
+            Check::Contains(literal) => Test::Contains(self.text(column, path, literal)?),
             Check::IsNull => Test::IsNull,
         };
         if matches!(column, Column::Plain(Plain::State)) {
@@ -222,8 +229,42 @@ impl<'q> Binder<'q> {
         }
     }
 
-    /// The text behind `like` and its relatives.
+    /// Bounds between which nothing lies are a slip, not a condition that happens to be false.
+    fn check_bounds(
+        &self,
+        (least, greatest): (Cell<'_>, Cell<'_>),
+        low: &Literal,
+        high: &Literal,
+    ) -> Result<(), QueryError> {
+        let written = |literal: &Literal| &self.catalogue.text[literal.span.clone()];
+        let message = match compare(least, greatest) {
+            Some(Ordering::Less | Ordering::Equal) => return Ok(()),
+            Some(Ordering::Greater) => format!(
+                "nothing lies there, because the lower bound comes first: between {} and {}",
+                written(high),
+                written(low)
+            ),
+            None => "one bound is a number and the other a text".to_owned(),
+        };
+        Err(self.catalogue.error(low.span.start..high.span.end, message))
+    }
+
+    /// The pattern behind `like` and `ilike`.
     fn pattern(
+        &self,
+        column: &Column,
+        path: &Path,
+        literal: &'q Literal,
+    ) -> Result<Pattern, QueryError> {
+        Pattern::read(self.text(column, path, literal)?).map_err(|right| {
+            let right = quoted('\'', &right);
+            let rule = "a backslash in a pattern stands before `%`, `_` or a backslash";
+            self.refuse(literal, &format!("{rule}; a backslash itself is written twice: {right}"))
+        })
+    }
+
+    /// The text behind `like` and its relatives.
+    fn text(
         &self,
         column: &Column,
         path: &Path,

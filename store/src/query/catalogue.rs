@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 use super::ast::{Constant, Part, Path, Span};
 use super::column::{Column, PLAIN, Plain, STATISTICS, Statistic};
 use super::error::QueryError;
+use super::render::field;
 use crate::nearest::nearest;
 use crate::summary::RunSummary;
 
@@ -248,6 +249,10 @@ impl<'a> Catalogue<'a> {
             all = vec![field];
         }
         let near = nearest(meant, all.iter().map(String::as_str)).unwrap_or_default();
+        let near = match near.split_once('.') {
+            Some((prefix, name)) => field(prefix, name),
+            None => near.to_owned(),
+        };
         self.error(path.span.clone(), format!("unknown field `{text}`; the nearest is `{near}`"))
     }
 

@@ -18,13 +18,14 @@
 //!
 //! `metric`, `param` and `tag` mean the same, and before the fields of the last three rows
 //! `attribute.` or `attributes.` may stand. A name with other characters than letters, digits, `_`,
-//! `-`, `/` and dots goes into backticks: ``metrics.`top 5`.max``. A backtick inside is doubled.
+//! `-`, `/` and dots goes into backticks or double quotes: ``metrics.`top 5`.max`` or
+//! `metrics."top 5".max`. The quote itself is doubled inside.
 //! Upper and lower case differ in names of metrics, parameters and tags, and nowhere else in the
 //! language.
 //!
 //! **Conditions**: `=` (or `==`), `!=` (or `<>`), `<`, `<=`, `>`, `>=`, `between A and B` (both
 //! included), `in (A, B)`, `like 'cnn%'` (`%` any text, `_` any character, upper and lower case
-//! differ), `ilike 'CNN%'` (they do not), `contains 'text'`, `is null` (or `is undefined`),
+//! differ; `\%`, `\_` and `\\` are the characters themselves), `ilike 'CNN%'` (they do not), `contains 'text'`, `is null` (or `is undefined`),
 //! `is not null`; before `between`, `in`, `like`, `ilike` and `contains` a `not` may stand.
 //! Conditions are joined by `and`, `or`, `not` and parentheses; `not` binds strongest, then `and`.
 //!
@@ -50,8 +51,10 @@
 //! NaN is unknown as well, but NaN is not null; `metrics.loss.nan_count > 0` finds it.
 //!
 //! **Mistakes** are errors with the place and, for a name, the nearest one that exists: a field
-//! that no run of the store has, a comparison of a number with a text, a state that does not exist.
-//! A mistyped name never gives an empty list.
+//! that no run of the store has, a comparison of a number with a text, a state that does not exist,
+//! `between` with the upper bound first. A mistyped name never gives an empty list. A parameter may
+//! be a number in some runs and text in others; a comparison passes over those of the other type,
+//! and [`Store::remarks`](crate::Store::remarks) says so.
 //!
 //! # The same in Rust
 //!
@@ -91,7 +94,9 @@ mod fixture;
 pub mod kind;
 mod operand;
 mod parse;
+mod pattern;
 mod points;
+mod remarks;
 mod render;
 mod request;
 mod time;
@@ -107,6 +112,7 @@ pub(crate) use ast::Query as Parsed;
 pub(crate) use column::Histories;
 pub(crate) use eval::select;
 pub(crate) use parse::parse;
+pub(crate) use remarks::remarks;
 
 #[cfg(test)]
 mod tests;

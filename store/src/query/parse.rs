@@ -10,9 +10,11 @@
 //!                        | ( "like" | "ilike" | "contains" ) value )
 //! order      = path [ "asc" | "desc" ]
 //! path       = part { "." part } [ ".at" "(" value ")" ]            part = word | "`" name "`"
+//!                                                                 or, behind a dot, '"' name '"'
 //! value      = number | "inf" | "'" text "'" | '"' text '"' | "true" | "false" | "now" [ "-" { digits unit } ]
 //! ```
 
+mod hint;
 mod mistake;
 mod value;
 mod word;
@@ -22,12 +24,12 @@ use winnow::combinator::{
     alt, cut_err, delimited, eof, opt, peek, preceded, repeat, separated, separated_pair,
     terminated,
 };
-use winnow::error::ErrMode;
+use winnow::error::{ErrMode, ParserError};
 use winnow::prelude::*;
 use winnow::stream::LocatingSlice;
 use winnow::token::{literal, take_while};
 
-use self::mistake::{Input, Mistake, Parsed, refuse, refuse_word};
+use self::mistake::{Input, Mistake, Parsed, refuse, refuse_name, refuse_word};
 use self::value::{quoted, value};
 use self::word::word;
 use super::ast::{
@@ -36,6 +38,7 @@ use super::ast::{
 };
 use super::column::STATISTICS;
 use super::error::QueryError;
+use super::render;
 use crate::nearest::nearest;
 
 pub(super) use self::value::NAN;
@@ -221,11 +224,15 @@ fn function(name: &Part, alone: bool) -> Parsed<()> {
                 "`{word}` has no parentheses; it stands behind a metric, as in `metrics.loss.{word}`"
             )
         }
-        word => format!(
-            "unknown function `{}`; the nearest is `{}`",
-            name.text,
-            nearest(word, if alone { ["any", "at"] } else { ["at", "any"] }).unwrap_or_default()
-        ),
+        word => {
+            let near = nearest(word, if alone { ["any", "at"] } else { ["at", "any"] });
+            let remark = format!(
+                "unknown function `{}`; the nearest is `{}`",
+                name.text,
+                near.unwrap_or_default()
+            );
+            return refuse_name(name.span.clone(), remark);
+        }
     };
     refuse(name.span.clone(), remark)
 }
@@ -238,7 +245,30 @@ fn part<'a>(first: bool) -> impl Parser<Input<'a>, Part, ErrMode<Mistake>> {
         })
         .map(|word: &str| (word.to_owned(), false));
     let name = quoted('`', "this backtick is never closed").map(|name| (name, true));
-    alt((name, word)).with_span().map(|((text, quoted), span)| Part { text, quoted, span })
+    alt((name, word, double_quoted(first))).with_span().map(|((text, quoted), span)| Part {
+        text,
+        quoted,
+        span,
+    })
+}
+
+/// A name in double quotes, behind a dot. In single quotes there are none but texts.
+fn double_quoted<'a>(first: bool) -> impl Parser<Input<'a>, (String, bool), ErrMode<Mistake>> {
+    let unclosed = "this quote is never closed";
+    let single = quoted('\'', unclosed).with_span().map(|(name, span)| (name, Some(span)));
+    let mut either = alt((quoted('"', unclosed).map(|name| (name, None)), single));
+    move |input: &mut Input<'a>| {
+        if first {
+            return Err(ErrMode::Backtrack(Mistake::from_input(input)));
+        }
+        match either.parse_next(input)? {
+            (name, None) => Ok((name, true)),
+            (name, Some(span)) => {
+                let right = render::quoted('`', &name);
+                refuse(span, format!("a name has backticks or double quotes: {right}"))
+            }
+        }
+    }
 }
 
 /// A word of the language and the space behind it.

@@ -50,11 +50,7 @@ impl AnyPoint<'_> {
             (Test::Compare(Operator::Equal, value), false) => !inside(*value),
             // The least or the greatest would have told.
             (Test::Compare(..), false) | (Test::Between(..), true) => true,
-            (Test::Between(low, high), false) => {
-                !inside(*low)
-                    || !inside(*high)
-                    || compare(*low, *high).is_none_or(|ordering| ordering.is_gt())
-            }
+            (Test::Between(low, high), false) => !inside(*low) || !inside(*high),
             (Test::In(values), false) => !values.iter().any(|value| inside(*value)),
             _ => false,
         }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::ast::{
     Check, Condition, Constant, Direction, Literal, MAX_DEPTH, Operator, Part, Path, Points, Query,
-    Span, TOO_DEEP,
+    Span, TOO_DEEP, is_word,
 };
 use super::error::QueryError;
 
@@ -181,7 +181,7 @@ impl Writer {
     fn part(&mut self, part: &mut Part) {
         let start = self.text.len();
         if part.quoted {
-            self.quoted('`', &part.text);
+            self.push(&quoted('`', &part.text));
         } else {
             self.push(&part.text);
         }
@@ -198,7 +198,7 @@ impl Writer {
             Constant::Float(value) if value.is_nan() => self.push("nan"),
             Constant::Float(value) => self.display(value),
             Constant::Bool(value) => self.display(value),
-            Constant::Text(text) => self.quoted('\'', text),
+            Constant::Text(text) => self.push(&quoted('\'', text)),
             Constant::Ago(0) => self.push("now"),
             Constant::Ago(seconds) => self.ago(*seconds),
         }
@@ -214,17 +214,6 @@ impl Writer {
                 seconds %= length;
             }
         }
-    }
-
-    fn quoted(&mut self, quote: char, text: &str) {
-        self.text.push(quote);
-        for c in text.chars() {
-            self.text.push(c);
-            if c == quote {
-                self.text.push(c);
-            }
-        }
-        self.text.push(quote);
     }
 
     fn list<T>(
@@ -256,6 +245,28 @@ impl Writer {
     fn display(&mut self, value: impl std::fmt::Display) {
         // Writing into a string cannot fail.
         let _ = write!(self.text, "{value}");
+    }
+}
+
+/// Text between two quotes, in which the quote itself is doubled.
+pub(super) fn quoted(quote: char, text: &str) -> String {
+    let mut quoted = String::from(quote);
+    for c in text.chars() {
+        quoted.push(c);
+        if c == quote {
+            quoted.push(c);
+        }
+    }
+    quoted.push(quote);
+    quoted
+}
+
+/// A field of runs with a name of their own, in backticks where it needs them.
+pub(super) fn field(prefix: &str, name: &str) -> String {
+    if !name.is_empty() && name.chars().all(|c| is_word(c) || c == '.') {
+        format!("{prefix}.{name}")
+    } else {
+        format!("{prefix}.{}", quoted('`', name))
     }
 }
 

@@ -158,7 +158,9 @@ impl<K: Exact> Field<K> {
 }
 
 impl<K: Textual> Field<K> {
-    /// `like`: `%` in the pattern is any text and `_` any character. Upper and lower case differ.
+    /// `like`: `%` in the pattern is any text and `_` any character; `\%`, `\_` and `\\` are the
+    /// characters themselves, and any other backslash is refused when the query runs. Upper and
+    /// lower case differ.
     pub fn like(self, pattern: &str) -> Condition {
         self.test(false, Check::Like(text(pattern)))
     }

@@ -29,6 +29,8 @@ fn conditions_select_as_sql_does() {
         ("metrics.val_loss.argmax == 1", "da"),
         ("metrics.`val.odd name`.min < 0.2", "c"),
         ("metrics.val.odd.min < 0.2", "error"),
+        ("metrics.\"val.odd name\".min < 0.2", "c"),
+        ("metrics.\"val_loss\" < 0.3 and tags.\"kind\" = \"cnn-2\"", "c"),
         // At a step: the newest before it, whatever the order of logging; of several the last.
         ("metrics.val_loss.at(1) > 0", "da"),
         ("metrics.val_loss.at(1) is null", "cb"),
@@ -50,7 +52,7 @@ fn conditions_select_as_sql_does() {
         ("any(metrics.val_loss = 0.3)", "c"),
         ("any(metrics.val_loss = 0.26)", ""),
         ("any(metrics.val_loss between 0.24 and 0.26)", "c"),
-        ("any(metrics.val_loss between 0.26 and 0.24)", ""),
+        ("any(metrics.val_loss between 0.26 and 0.24)", "error"),
         ("any(metrics.val_loss between 0.16 and 0.19)", ""),
         ("any(metrics.val_loss between 0.45 and inf)", "da"),
         ("any(metrics.val_loss not between 0.1 and 0.5)", "d"),
@@ -93,6 +95,9 @@ fn conditions_select_as_sql_does() {
         ("tag.kind not like 'cnn%'", "d"),
         ("tags.kind like 'CNN%'", ""),
         ("tags.kind like '_nn'", "da"),
+        (r"tags.kind like '\_nn'", ""),
+        (r"tags.kind like 'cnn\%'", ""),
+        (r"tags.kind not like '\\%'", "dca"),
         ("tags.kind contains 'nn-'", "c"),
         ("tags.kind not contains 'nn-'", "da"),
         ("model contains '64' and name = 'a'", "a"),
@@ -272,6 +277,24 @@ fn mistakes_name_the_place_and_the_nearest_name() {
             "no state is like this; there are running, finished, stopped, ",
         ),
         ("not state contains 'X'", "'X'", "no state is like this"),
+        // Bounds the wrong way round.
+        ("seed between 2 and 1", "2 and 1", "the lower bound comes first: between 1 and 2"),
+        ("seed not between 2 and 1.5", "2 and 1.5", "between 1.5 and 2"),
+        ("any(metrics.val_loss between 0.26 and -inf)", "0.26 and -inf", "between -inf and 0.26"),
+        ("metrics.val_loss.at(2) between 1 and 0", "1 and 0", "between 0 and 1"),
+        ("tags.kind between 'b' and 'a'", "'b' and 'a'", "between 'a' and 'b'"),
+        ("started between now and now - 2d", "now and now - 2d", "between now - 2d and now"),
+        (
+            "started between '2026-01-02' and '2026-01-01'",
+            "'2026-01-02' and '2026-01-01'",
+            "between '2026-01-01' and '2026-01-02'",
+        ),
+        ("params.opt between 1 and 'x'", "1 and 'x'", "one bound is a number and the other a text"),
+        // Backslashes.
+        (r"name like '100\'", r"'100\'", r"a backslash itself is written twice: '100\\'"),
+        (r"tags.kind ilike 'it''s\d'", r"'it''s\d'", r"written twice: 'it''s\\d'"),
+        // A name that needs quotes is shown with them.
+        ("any(`val.odd name` < 1)", "`val.odd name`", "the nearest is `metrics.`val.odd name``"),
     ];
     for (text, place, message) in table {
         let error = ask(text).expect_err(text);
@@ -350,7 +373,10 @@ fn pruning_changes_no_answer() {
     for a in literals {
         checks.extend(["=", "!=", "<", "<=", ">", ">="].map(|operator| format!("{operator} {a}")));
         for b in literals {
-            checks.extend(["between", "not between"].map(|word| format!("{word} {a} and {b}")));
+            // The upper bound first is refused.
+            if a.parse::<f64>().unwrap() <= b.parse().unwrap() {
+                checks.extend(["between", "not between"].map(|word| format!("{word} {a} and {b}")));
+            }
             checks.extend(["in", "not in"].map(|word| format!("{word} ({a}, {b})")));
         }
     }

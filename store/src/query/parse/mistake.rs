@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use winnow::error::{AddContext, ErrMode, ParserError};
 use winnow::stream::{LocatingSlice, Location, Stream};
 
+use super::hint;
 use crate::query::ast::{Span, is_word};
 use crate::query::error::QueryError;
 
@@ -21,26 +22,37 @@ pub(crate) struct Mistake {
     expected: Vec<&'static str>,
     /// Said instead, where there is something better to say, and about what.
     remark: Option<(Span, Cow<'static, str>)>,
+    /// Whether it may lie in a name without its quotes, though there is a remark.
+    in_name: bool,
 }
 
 impl Mistake {
     /// As an error of the query `text`.
     pub(super) fn into_error(self, text: &str) -> QueryError {
-        let rest = text.get(self.at..).unwrap_or_default();
-        let found = &rest[..word_length(rest)];
-        match self.remark {
-            Some((span, remark)) => QueryError::new(text, span, remark),
-            None => {
-                let span = self.at..self.at + found.len();
+        let Mistake { at, expected, remark, in_name } = self;
+        let hint = match &remark {
+            // A quote that is never closed.
+            Some((span, _)) if hint::doubled(&text[span.start..]).is_some() => {
+                hint::doubled(&text[span.start..])
+            }
+            Some(_) if !in_name => None,
+            _ => hint::escaped_quote(text, at).or_else(|| hint::unquoted_name(text, at)),
+        };
+        let (span, mut message) = match remark {
+            Some((span, remark)) => (span, remark.into_owned()),
+            None => hint::sign(text, at).unwrap_or_else(|| {
+                let found = &text[at..][..word_length(&text[at..])];
+                let span = at..at + found.len();
                 let found =
                     if found.is_empty() { "the end".to_owned() } else { format!("`{found}`") };
-                QueryError::new(
-                    text,
-                    span,
-                    format!("expected {}, found {found}", self.expected.join(" or ")),
-                )
-            }
+                (span, format!("expected {}, found {found}", expected.join(" or ")))
+            }),
+        };
+        if let Some(hint) = hint {
+            message.push_str("; ");
+            message.push_str(&hint);
         }
+        QueryError::new(text, span, message)
     }
 }
 
@@ -97,6 +109,11 @@ pub(super) fn refuse<T>(span: Span, remark: impl Into<Cow<'static, str>>) -> Par
         remark: Some((span, remark.into())),
         ..Mistake::default()
     }))
+}
+
+/// Fails for good with a remark about this place, which may be part of a name without its quotes.
+pub(super) fn refuse_name<T>(span: Span, remark: String) -> Parsed<T> {
+    refuse(span, remark).map_err(|error| error.map(|mistake| Mistake { in_name: true, ..mistake }))
 }
 
 /// Fails for good with a remark about the word, or else the character, at this byte of the input.

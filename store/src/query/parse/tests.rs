@@ -77,6 +77,12 @@ fn values_keep_their_type() {
 #[test]
 fn odd_names_go_in_backticks() {
     let query = parse("metrics.`top 5`.max > 0 and metrics.grad/0.w-1.b.min > 0").unwrap();
+    let double = parse("metrics.\"top 5\".max > 0 and metrics.\"a\"\"b\".\"c`\" > 0").unwrap();
+    let Some(Condition::And(all)) = double.condition else { panic!() };
+    let Condition::Test(path, _) = &all[0] else { panic!() };
+    assert_eq!(path.parts[1], Part { text: "top 5".into(), quoted: true, span: 8..15 });
+    let Condition::Test(path, _) = &all[1] else { panic!() };
+    assert_eq!((path.parts[1].text.as_str(), path.parts[2].text.as_str()), ("a\"b", "c`"));
     let Some(Condition::And(all)) = query.condition else { panic!() };
     let Condition::Test(path, _) = &all[0] else { panic!() };
     assert_eq!(path.parts[1], Part { text: "top 5".into(), quoted: true, span: 8..15 });
@@ -142,11 +148,87 @@ fn mistakes_are_shown_where_they_are() {
         ("any(not metrics.loss > 1)", 4..7, "expected a field"),
         ("metrics. > 1", 8..9, "expected a name"),
         ("and = 1", 0..3, "expected a field"),
+        // Names without their quotes.
+        (
+            "metrics.avg model score > 0.5",
+            12..17,
+            "found `model`; a name with spaces or signs needs backticks or double quotes: metrics.`avg model score`",
+        ),
+        ("metrics.avg model score.max > 0.5", 12..17, "quotes: metrics.`avg model score`.max"),
+        ("metrics.avg score.at(3) > 0.5", 12..17, "quotes: metrics.`avg score`.at(3)"),
+        ("params.lr (warm up) is null", 10..11, "quotes: params.`lr (warm up)`"),
+        ("metrics.top@5 in (1, 2)", 11..12, "quotes: metrics.`top@5`"),
+        ("metrics.%acc.min > 1", 8..9, "quotes: metrics.`%acc`.min"),
+        ("metrics.val.f1(macro) > 1", 12..14, "quotes: metrics.`val.f1(macro)`"),
+        ("seed = 1 and Tag.my kind = 'a'", 20..24, "quotes: Tag.`my kind`"),
+        ("any(metrics.top 5 > 1)", 16..17, "quotes: metrics.`top 5`"),
+        ("order by metrics.top 5.min desc", 21..22, "quotes: metrics.`top 5`.min"),
+        ("order by seed, metrics.top 5", 27..28, "quotes: metrics.`top 5`"),
+        ("metrics.is x > 1", 11..12, "quotes: metrics.`is x`"),
+        ("metrics.'top 5' > 1", 8..15, "a name has backticks or double quotes: `top 5`"),
+        ("metrics.\"top 5 > 1", 8..9, "this quote is never closed"),
+        ("\"seed\" > 1", 0..1, "expected a field"),
+        // Quotes behind a backslash.
+        (r"name = 'team\'s run'", 14..15, "a quote inside is doubled, as in 'team''s run'"),
+        (r"name = 'team\' run'", 15..18, "as in 'team'' run'"),
+        (r"name = 'it''s a team\'s'", 22..23, "as in 'it''s a team''s'"),
+        (r#"name = "a \"b\" c""#, 12..13, r#"as in "a ""b"" c""#),
+        (r"name = 'rock\' and roll'", 23..24, "as in 'rock'' and roll'"),
+        (r"name in ('x', 'it\'s')", 19..20, "as in 'it''s'"),
+        (
+            r"name = 'it\''",
+            7..8,
+            "this quote is never closed; a quote inside is doubled, as in 'it'''",
+        ),
+        // Signs of other languages.
+        ("seed = 1 && seed = 2", 9..11, "`&&` is written `and`"),
+        ("seed = 1 & seed = 2", 9..10, "`&` is written `and`"),
+        ("seed = 1 || seed = 2", 9..11, "`||` is written `or`"),
+        ("(seed = 1 | seed = 2)", 10..11, "`|` is written `or`"),
+        ("!seed = 1", 0..1, "`!` is written `not`"),
+        ("seed = 1 and !(seed = 2)", 13..14, "`!` is written `not`"),
+        ("seed === 1", 5..8, "`===` is written `=`"),
+        ("seed => 1", 5..7, "`=>` is written `>=`"),
+        ("seed =< 1", 5..7, "`=<` is written `<=`"),
+        ("seed ≤ 1", 5..8, "`≤` is written `<=`"),
+        ("name =~ 'a'", 5..7, "`=~` is written `like`"),
+        // Lengths of time.
+        ("started > now + 1h", 13..18, "times are counted back from now: `now - 1h`"),
+        ("started > now +2d", 13..17, "times are counted back from now: `now - 2d`"),
+        ("started < now+x", 13..15, "times are counted back from now: `now - 1h`"),
+        ("started > 2d", 10..12, "a length of time is counted back from now: `now - 2d`"),
+        ("started > -36h", 10..14, "`now - 36h`"),
     ];
     for (text, span, message) in cases {
         let (found, said) = error(text);
         assert!(said.contains(message), "{text:?}: {said}");
         assert_eq!(&found, span, "{text:?}: {said}");
+    }
+}
+
+/// What is said about a name that lacks its quotes is not said about other mistakes.
+#[test]
+fn hints_are_given_where_they_fit() {
+    for text in [
+        "metrics.loss 5",
+        "metrics. > 1",
+        "metrics.a `b c` > 1",
+        r"name = 'a\' or name = 'b' x",
+        "metrics.loss gt 5 and seed = 1",
+        "metrics.loss > 1 seed = 2",
+        "seed x = 1",
+        "seed.min x = 1",
+        "metrics.`a b` c > 1",
+        "metrics.loss is in (1, 2)",
+        "metrics.loss not > 1",
+        "any(metrics.loss) > 1",
+        "order by id limit x",
+        "order by metrics.loss descending",
+        "order by metrics.loss dsc, seed",
+        r"name = 'C:\x' seed = 1",
+    ] {
+        let (_, said) = error(text);
+        assert!(said.starts_with("expected ") && !said.contains("quote"), "{text}: {said}");
     }
 }
 

@@ -46,6 +46,10 @@ fn number(input: &mut Input<'_>) -> Parsed<Constant> {
             refuse(span, "this number is too large for a float; infinity is written `inf`")
         }
         (_, Ok(number)) => Ok(Constant::Float(number)),
+        _ if seconds(text.trim_start_matches('-')).is_some() => {
+            let length = text.trim_start_matches('-');
+            refuse(span, format!("a length of time is counted back from now: `now - {length}`"))
+        }
         _ => refuse(span, "this is not a number; texts and dates need quotes"),
     }
 }
@@ -57,6 +61,11 @@ fn now(input: &mut Input<'_>) -> Parsed<Constant> {
         peek(opt(any).verify(|next: &Option<char>| next.is_none_or(|c| c == '-' || !is_word(c))));
     let minus = preceded((multispace0, '-', multispace0), winnow::combinator::cut_err(ago));
     let seconds = preceded((keyword_letters("now"), end), opt(minus)).parse_next(input)?;
+    let plus = preceded((multispace0, '+', multispace0), take_while(0.., is_word));
+    if let Some((length, span)) = opt(plus.with_span()).parse_next(input)? {
+        let length = if self::seconds(length).is_some() { length } else { "1h" };
+        return refuse(span, format!("times are counted back from now: `now - {length}`"));
+    }
     Ok(Constant::Ago(seconds.unwrap_or(0)))
 }
 
