@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::setting::require;
 use crate::{
-    Callback, CallbackError, CallbackRecipe, CallbackState, Counters, Effects, EpochEnd, FitEnd,
-    FitStart, Flow, Phase, Reply, Resource, Setup, StepEnd, StopKind, StopReason,
+    Callback, CallbackError, CallbackRecipe, Counters, Effects, EpochEnd, FitStart, Flow, Phase,
+    Reply, Resource, Setup, StepEnd, StopKind, StopReason,
 };
 
 const NAME: &str = "Budget";
@@ -20,13 +20,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Ends training when it has used up so many steps, epochs or seconds, or when a file exists;
 /// of several limits the first to be reached.
 ///
-/// Limits hold for the trainer's life, not for one fit: a run that goes on from a checkpoint has
-/// what is left. A fit that begins with nothing left trains nothing.
-///
-/// A limit that is reached within an epoch ends the epoch after the step, then the fit, so that the
-/// weights are still judged and checkpoints written; that time comes on top. Schedules know
-/// nothing of a budget: they plan for the whole fit, so for a schedule that ends with the last
-/// step, ask the fit for so many steps.
+/// The fit ends right behind the step that reaches a limit, without judging the weights, and can be
+/// resumed from there as if nothing had been. Steps and epochs count over the trainer's life, so
+/// that a resumed run has what is left of them, and a fit that begins with nothing left trains
+/// nothing; time is that of one fit, and a resumed run has all of it again. Schedules know nothing
+/// of a budget: they plan for the whole fit, so for a schedule that ends with the last step, ask the
+/// fit for so many steps.
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,18 +45,12 @@ pub struct Budget {
     stop_file: Option<PathBuf>,
     #[serde(skip)]
     clock: Clock,
-    /// Seconds spent in fits before the one that runs; stays 0 without a limit on time.
+    /// When this fit began, by the clock.
     #[serde(skip)]
-    used: f64,
-    /// When this fit began, by the clock; `None` between fits.
-    #[serde(skip)]
-    began: Option<Duration>,
+    began: Duration,
     /// When the file is looked for next, by the clock.
     #[serde(skip)]
     next_look: Duration,
-    /// Why this fit is to end at the end of its epoch.
-    #[serde(skip)]
-    reached: Option<StopReason>,
 }
 
 impl Budget {
@@ -73,9 +66,8 @@ impl Budget {
         Self::default().or_epochs(limit)
     }
 
-    /// This much time in fits, validation and recording included, above 0. What a run has spent is
-    /// in its checkpoints; what it spent after the last one is not known to the run that goes on.
-    /// The fit ends as [`StopKind::Budget`].
+    /// This much time in a fit, validation and recording included, above 0. The fit ends as
+    /// [`StopKind::Budget`].
     pub fn wall_time(limit: Duration) -> Self {
         Self::default().or_wall_time(limit)
     }
@@ -124,16 +116,6 @@ impl Budget {
         self
     }
 
-    /// Seconds spent in fits up to now.
-    fn spent(&self) -> f64 {
-        match (self.wall_seconds, self.began) {
-            (Some(_), Some(began)) => {
-                self.used + self.clock.now().saturating_sub(began).as_secs_f64()
-            }
-            _ => self.used,
-        }
-    }
-
     /// What is used up, with this many epochs done.
     fn exhausted(&mut self, counters: Counters, epochs: u64) -> Option<StopReason> {
         let budget = |why: String| Some(StopReason::new(StopKind::Budget, why));
@@ -151,7 +133,7 @@ impl Budget {
             return budget(format!("{} done of {limit}", counted(epochs, "epoch")));
         }
         if let Some(limit) = self.wall_seconds {
-            let spent = self.spent();
+            let spent = self.clock.now().saturating_sub(self.began).as_secs_f64();
             if spent >= limit {
                 return budget(format!("{spent:.1} s spent of {limit:.1} s"));
             }
@@ -195,48 +177,20 @@ impl Callback for Budget {
     }
 
     fn fit_start(&mut self, fit: &FitStart<'_>) -> Reply {
-        self.began = Some(self.clock.now());
+        self.began = self.clock.now();
         self.next_look = Duration::ZERO;
-        self.reached = self.exhausted(fit.counters, fit.counters.epoch);
-        Ok(self.reached.clone().map_or(Flow::Continue, Flow::Stop))
+        Ok(self.exhausted(fit.counters, fit.counters.epoch).map_or(Flow::Continue, Flow::Stop))
     }
 
     fn step_end(&mut self, step: &StepEnd<'_>) -> Reply {
-        if self.reached.is_none() {
-            self.reached = self.exhausted(step.counters, step.counters.epoch);
-        }
-        Ok(if self.reached.is_some() { Flow::EndEpoch } else { Flow::Continue })
+        let epochs = step.counters.epoch;
+        Ok(self.exhausted(step.counters, epochs).map_or(Flow::Continue, Flow::Stop))
     }
 
     fn epoch_end(&mut self, epoch: &EpochEnd<'_>) -> Reply {
-        let counters = epoch.counters;
-        let reached = self.reached.take();
-        let reached = reached.or_else(|| self.exhausted(counters, counters.epoch + 1));
-        Ok(reached.map_or(Flow::Continue, Flow::Stop))
+        let epochs = epoch.counters.epoch + 1;
+        Ok(self.exhausted(epoch.counters, epochs).map_or(Flow::Continue, Flow::Stop))
     }
-
-    fn fit_end(&mut self, _: &mut FitEnd<'_>) -> Result<(), CallbackError> {
-        self.used = self.spent();
-        self.began = None;
-        Ok(())
-    }
-
-    fn save(&self) -> Result<CallbackState, CallbackError> {
-        CallbackState::of(NAME, &Spent { seconds: self.spent() })
-    }
-
-    fn load(&mut self, state: &CallbackState) -> Result<(), CallbackError> {
-        let Spent { seconds } = state.get(NAME)?;
-        self.used = seconds;
-        self.began = self.began.map(|_| self.clock.now());
-        Ok(())
-    }
-}
-
-/// What is saved.
-#[derive(Serialize, Deserialize)]
-struct Spent {
-    seconds: f64,
 }
 
 #[derive(Clone)]

@@ -86,6 +86,14 @@ impl Checkpoint {
     }
 }
 
+/// What is saved, now and in older checkpoints.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Saved {
+    Of(Name, Option<f64>),
+    Older(Option<f64>),
+}
+
 impl Callback for Checkpoint {
     fn effects(&self) -> Effects {
         let effects = Effects::in_phase(Phase::Save).needs_store();
@@ -155,11 +163,21 @@ impl Callback for Checkpoint {
     }
 
     fn save(&self) -> Result<CallbackState, CallbackError> {
-        CallbackState::of("Checkpoint", &self.best)
+        match &self.when {
+            When::Best { metric, .. } => CallbackState::of("Checkpoint", &(metric, self.best)),
+            _ => Ok(CallbackState::empty()),
+        }
     }
 
     fn load(&mut self, state: &CallbackState) -> Result<(), CallbackError> {
-        self.best = state.get("Checkpoint")?;
+        if let When::Best { metric, .. } = &self.when {
+            let saved: Saved = state.get("Checkpoint")?;
+            self.best = match saved {
+                // The best of another metric says nothing about this one.
+                Saved::Of(of, best) => best.filter(|_| of == *metric),
+                Saved::Older(best) => best,
+            };
+        }
         Ok(())
     }
 }
@@ -168,7 +186,7 @@ impl Callback for Checkpoint {
 mod tests {
     use super::Checkpoint;
     use crate::fake::{Fake, setup_error};
-    use crate::{CallbackError, Stack};
+    use crate::{Callback, CallbackError, Stack};
 
     fn labels(checkpoint: Checkpoint, losses: &'static [f64]) -> Vec<String> {
         let mut fake = Fake::with(checkpoint);
@@ -229,6 +247,25 @@ mod tests {
             setup_error(Checkpoint::every_epochs(0)),
             "set up Checkpoint: every_epochs is 0, and must be at least 1"
         );
+    }
+
+    #[test]
+    fn a_best_is_taken_back_for_its_own_metric_alone() {
+        let saved = |best: Option<f64>| {
+            let checkpoint = Checkpoint { best, ..Checkpoint::best("val_loss") };
+            checkpoint.save().unwrap()
+        };
+        let loaded = |mut checkpoint: Checkpoint, state: &crate::CallbackState| {
+            checkpoint.load(state).unwrap();
+            checkpoint.best
+        };
+        for best in [None, Some(0.5), Some(f64::NEG_INFINITY)] {
+            assert_eq!(loaded(Checkpoint::best("val_loss"), &saved(best)), best);
+            assert_eq!(loaded(Checkpoint::best("val_accuracy"), &saved(best)), None);
+            let older = crate::CallbackState::of("Checkpoint", &best).unwrap();
+            assert_eq!(loaded(Checkpoint::best("val_loss"), &older), best);
+        }
+        assert_eq!(Checkpoint::last().save().unwrap(), crate::CallbackState::empty());
     }
 
     #[test]

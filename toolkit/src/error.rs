@@ -38,6 +38,12 @@ pub enum Error {
     /// Code called during training panicked; the fit was ended in order.
     #[error("go on training after a panic: {0}")]
     Panicked(String),
+    /// Somebody pressed Ctrl-C, and what was to follow does not.
+    #[error("{action}: it was interrupted; what was trained up to there is recorded")]
+    Interrupted {
+        /// What was being done, for example "cross-validate".
+        action: &'static str,
+    },
     /// A diagnostic could not give an answer.
     #[error("{diagnostic}: {reason}")]
     Diagnostic {

@@ -3,9 +3,9 @@
 //! There is no alias named `Result` here: notebooks cannot have one (evcxr issue 258).
 
 pub use trainbook_callbacks::{
-    Callback, CallbackError, Checkpoint, Clip, EarlyStopping, EpochEnd, FixSeed, Flow,
-    GradientMonitor, LrSchedule, NanGuard, Progress, Reply, StepEnd, WeightAverage, every,
-    on_epoch_end, on_step_end,
+    Budget, Callback, CallbackError, Checkpoint, Clip, EarlyStopping, EpochEnd, FixSeed, Flow,
+    GradientMonitor, LrSchedule, NanGuard, Progress, ReduceOnPlateau, Reply, StepEnd,
+    WeightAverage, every, on_epoch_end, on_step_end,
 };
 pub use trainbook_nn::builders::*;
 pub use trainbook_store::RunId;

@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io::{self, Write as _};
 use std::path::Path;
 
-use safetensors::tensor::{
-    Dtype, SafeTensorError, SafeTensors, View, serialize, serialize_to_file,
-};
+use safetensors::tensor::{Dtype, SafeTensors, View, serialize};
 
 /// Puts a file together.
 #[derive(Default)]
@@ -71,12 +70,18 @@ impl<'a> Writer<'a> {
     }
 
     /// The same into a file, which gets its name when it is whole.
-    pub fn finish_to(self, path: &Path, key: &str, value: &str) -> std::io::Result<()> {
-        let metadata = HashMap::from([(key.to_owned(), value.to_owned())]);
-        serialize_to_file(self.tensors, Some(metadata), path).map_err(|error| match error {
-            SafeTensorError::IoError(error) => error,
-            other => std::io::Error::other(other),
-        })
+    pub fn finish_to(self, path: &Path, key: &str, value: &str) -> io::Result<()> {
+        let bytes = self.finish(key, value).map_err(io::Error::other)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let mut builder = tempfile::Builder::new();
+        // As any new file, where tempfile would keep it from everybody else.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+        file.write_all(&bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|e| e.error)?;
+        Ok(())
     }
 }
 

@@ -25,10 +25,24 @@ impl Flow {
         Self::Stop(StopReason::new(StopKind::Requested, detail))
     }
 
-    /// The stronger of the two; `self` where they are equally strong.
+    /// The stronger of the two; `self` where they are equally strong. A stop keeps in mind that the
+    /// other ends the epoch.
     #[must_use]
     pub fn or_stronger(self, other: Flow) -> Flow {
-        if other.strength() > self.strength() { other } else { self }
+        let ends_epoch = self.ends_epoch() || other.ends_epoch();
+        match if other.strength() > self.strength() { other } else { self } {
+            Self::Stop(reason) => Self::Stop(StopReason { ends_epoch, ..reason }),
+            weaker => weaker,
+        }
+    }
+
+    /// Whether the epoch is over for those who go on.
+    pub fn ends_epoch(&self) -> bool {
+        match self {
+            Self::EndEpoch => true,
+            Self::Stop(reason) => reason.ends_epoch,
+            Self::Continue | Self::SkipUpdate => false,
+        }
     }
 
     fn strength(&self) -> u8 {
@@ -50,12 +64,16 @@ pub struct StopReason {
     pub by: String,
     /// The details, for people.
     pub detail: String,
+    /// Whether somebody has ended the epoch at the same moment, so that a fit that is resumed there
+    /// goes on behind it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ends_epoch: bool,
 }
 
 impl StopReason {
     /// A reason not yet tied to a callback; the stack fills in the name.
     pub fn new(kind: StopKind, detail: impl Into<String>) -> Self {
-        Self { kind, by: String::new(), detail: detail.into() }
+        Self { kind, by: String::new(), detail: detail.into(), ends_epoch: false }
     }
 }
 
@@ -84,6 +102,8 @@ pub enum StopKind {
     NonFinite,
     /// A callback of the user's asked for it.
     Requested,
+    /// Somebody pressed Ctrl-C.
+    Interrupted,
 }
 
 impl StopKind {
@@ -95,6 +115,7 @@ impl StopKind {
             Self::Budget => "budget",
             Self::NonFinite => "non_finite",
             Self::Requested => "requested",
+            Self::Interrupted => "interrupted",
         }
     }
 }

@@ -10,6 +10,9 @@ use crate::RecordedCallback;
 
 use super::{Callback, CallbackError, CallbackState, Effects, Flow, Moment, Reply, Resource};
 
+/// Nothing, in MessagePack.
+const NIL: u8 = 0xc0;
+
 /// The callbacks of a trainer, ordered by [`Phase`](super::Phase), then by insertion.
 #[derive(Default)]
 pub struct Stack {
@@ -186,6 +189,8 @@ impl Stack {
                 None => new.push(entry.name.to_string()),
             }
         }
+        // In older checkpoints stands a nothing where there is no state now.
+        left.retain(|saved| saved.state.as_bytes() != [NIL]);
         let missing: Vec<&str> = left.iter().map(|saved| saved.name.as_str()).collect();
         let differ =
             [("saved and not here", missing.join(", ")), ("here and not saved", new.join(", "))];

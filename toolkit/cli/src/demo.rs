@@ -87,7 +87,7 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
         .store(&store)
         .quiet()
         .build()?;
-    let baseline = trainer.fit(EPOCHS)?;
+    let baseline = trainer.fit(EPOCHS)?.uninterrupted("go on with the demo")?;
     let baseline_test = baseline.evaluate(Part::Test)?;
     say(&format!("   logistic regression: {baseline_test}\n"))?;
 
@@ -114,7 +114,7 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
     }
     let mut trainer = builder.build()?;
     say(&trainer.plan().to_string())?;
-    let run = trainer.fit(EPOCHS)?;
+    let run = trainer.fit(EPOCHS)?.uninterrupted("go on with the demo")?;
 
     say("\n5. How good is it on rows that nothing has touched?")?;
     let test = run.evaluate(Part::Test)?;

@@ -14,12 +14,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use trainbook::Error;
 use trainbook::store::{Store, StoreError};
 
 /// Train neural networks by the playbook, and look at what was done.
 #[derive(Parser)]
 #[command(name = "trainbook", version, arg_required_else_help = true)]
 struct Cli {
+    /// Before a command they mean what they mean behind it, where clap hands them on.
+    #[command(flatten)]
+    _shared: Shared,
     #[command(subcommand)]
     command: Command,
 }
@@ -53,11 +57,11 @@ enum Command {
 /// Options that every command takes.
 #[derive(clap::Args)]
 struct Shared {
-    /// The store's folder [default: the nearest .trainbook above this folder]
-    #[arg(long, value_name = "DIR")]
+    /// The store's folder [default: $TRAINBOOK_STORE, or the nearest .trainbook above this folder]
+    #[arg(long, value_name = "DIR", global = true)]
     store: Option<PathBuf>,
     /// Print one JSON document instead of text
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
 }
 
@@ -65,6 +69,15 @@ impl Shared {
     /// Opens the store that is meant, which must exist.
     fn open_store(&self) -> Result<Store, StoreError> {
         Store::open_existing(store_folder::resolve(self.store.clone()))
+    }
+
+    /// For a command whose answer is no JSON.
+    fn expect_text(&self, answer: &str) -> Result<(), Error> {
+        if !self.json {
+            return Ok(());
+        }
+        let expected = format!("left out, because {answer}");
+        Err(Error::Setting { setting: "--json", value: "on".to_owned(), expected })
     }
 }
 

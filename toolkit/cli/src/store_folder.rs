@@ -4,10 +4,14 @@ use std::path::{Path, PathBuf};
 
 const NAME: &str = ".trainbook";
 
-/// The folder named, or the nearest `.trainbook` in this folder or above it, or the one that
-/// belongs at the root of this repository, or in this folder.
+/// The variable that names a folder for every command.
+const VARIABLE: &str = "TRAINBOOK_STORE";
+
+/// The folder named, or that of [`VARIABLE`], or the nearest `.trainbook` in this folder or above
+/// it, or the one that belongs at the root of this repository, or in this folder.
 pub fn resolve(named: Option<PathBuf>) -> PathBuf {
-    named.unwrap_or_else(|| {
+    let variable = || std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+    named.or_else(variable).unwrap_or_else(|| {
         std::env::current_dir().map_or_else(|_| NAME.into(), |here| nearest(&here))
     })
 }

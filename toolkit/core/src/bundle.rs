@@ -20,6 +20,16 @@ impl Bundle {
         Self { html: format!("{}\n", preformatted(text)), text: format!("{text}\n") }
     }
 
+    /// With these lines below.
+    #[must_use]
+    pub fn followed_by(mut self, lines: &[String]) -> Self {
+        for line in lines {
+            self.html += &format!("<p>{}</p>\n", escape(line));
+            self.text += &format!("{line}\n");
+        }
+        self
+    }
+
     /// Prints this as the rich output of an evcxr notebook cell, in one write to standard output.
     ///
     /// A cell has one rich output. If it prints several, the last remains.

@@ -34,7 +34,7 @@ impl Trainer {
         let rows = rows.saturating_mul(self.feed.batch_size).saturating_mul(self.accumulate);
         let all = self.data.clone();
         self.data = all.clone().first_rows(rows);
-        let store = self.store.take();
+        let (store, origin) = (self.store.take(), self.origin.take());
         // The first rows may have no weight; whether rows can be drawn so was checked by `build`.
         let sampling = std::mem::take(&mut self.feed.sampling);
         let passed = self.go_through(batches);
@@ -42,12 +42,13 @@ impl Trainer {
         self.store = store;
         self.feed.sampling = sampling;
         self.load_checkpoint(&checkpoint)?;
+        self.origin = origin;
         self.is_still(before, "run a few batches")?;
         passed
     }
 
     fn go_through(&mut self, batches: u64) -> Result<DevRun, Error> {
-        let run = self.fit(Steps(batches))?;
+        let run = self.fit(Steps(batches))?.uninterrupted("run a few batches")?;
         let mut passed = vec![("train".to_owned(), run.to_string())];
         for part in [Part::Validation, Part::Test] {
             if !self.data.part(part).is_empty() {

@@ -345,6 +345,7 @@ impl TrainerBuilder {
         let mut setup = Setup::default();
         self.stack.on(&mut Moment::Setup(&mut setup))?;
         let seed = setup.seed().or(self.recorded_seed);
+        let seed_is_drawn = seed.is_none();
         let seed = Seed(seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()));
 
         let learning_rate =
@@ -393,11 +394,12 @@ impl TrainerBuilder {
             params,
             tags: self.tags,
             origin: None,
+            seed_is_drawn,
         };
         if let Some(BeginAt { checkpoint, state, parent }) = self.begin_at {
             trainer.load_checkpoint(&checkpoint)?;
-            let checkpoint = ObjectId::of(&checkpoint);
-            trainer.origin = parent.map(|parent| Origin { parent, checkpoint });
+            let checkpoint = Some(ObjectId::of(&checkpoint));
+            trainer.origin = Some(Origin { parent, checkpoint });
             if trainer.task.state()?.hash().to_hex().as_str() != state {
                 return Err(Error::State(
                     "it is not the state in which the run began, which its program had changed"

@@ -75,7 +75,7 @@ pub fn cross_validate(
     let mut sizes = (0, 0);
     for (number, fold) in folds.iter().enumerate() {
         let builder = make(fold).tag("cross_validation", &group).tag("fold", number.to_string());
-        let run = builder.build()?.fit(length)?;
+        let run = builder.build()?.fit(length)?.uninterrupted("cross-validate")?;
         for metric in run.evaluate(Part::Validation)?.logged() {
             match scores.iter_mut().find(|(name, _)| *name == metric.name) {
                 Some((_, folds)) => folds.push(metric.value),

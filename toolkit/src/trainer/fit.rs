@@ -17,6 +17,7 @@ use super::Trainer;
 use super::checkpoint::STOPPED;
 use super::evaluation::Evaluation;
 use super::fit_state::{EpochState, FitState};
+use super::interrupt::Interrupt;
 use super::recording::Recording;
 use super::run::{EpochRow, Run};
 use crate::Error;
@@ -66,6 +67,7 @@ struct Progress {
     /// Checkpoints that callbacks ask for in the current step.
     requests: RefCell<Vec<CheckpointRequest>>,
     record: Option<Recording>,
+    interrupt: Interrupt,
 }
 
 impl Trainer {
@@ -73,6 +75,9 @@ impl Trainer {
     /// finished run.
     ///
     /// Calling it again goes on from there, as a run of its own, which names this one as its parent.
+    ///
+    /// Ctrl-C stops the fit behind its step, and the program goes on with the run, which can be
+    /// [resumed](Self::resume); a second Ctrl-C ends the program.
     ///
     /// # Errors
     /// A callback, the device or the store failed, or code called by the loop panicked. The run is
@@ -101,18 +106,19 @@ impl Trainer {
             last_attempt: limit.map(|steps| self.counters.updates_attempted + steps),
             epoch: None,
         };
-        self.run(state, loader, None)
+        let record = self.start_recording(length)?;
+        self.run(record, state, loader, None)
     }
 
     /// Fits from this place to the end; with the callbacks' states, as a fit that was interrupted
     /// there.
     pub(super) fn run(
         &mut self,
+        record: Option<Recording>,
         state: FitState,
         mut loader: Box<dyn Batches>,
         resumed: Option<&[NamedState]>,
     ) -> Result<Run, Error> {
-        let record = self.start_recording(state.length)?;
         let mut progress = Progress {
             state,
             batch: Batch::default(),
@@ -121,6 +127,7 @@ impl Trainer {
             step_log: MetricLog::default(),
             requests: RefCell::default(),
             record,
+            interrupt: Interrupt::new(),
         };
         let first_epoch = self.counters.epoch;
         let started = Instant::now();
@@ -181,7 +188,11 @@ impl Trainer {
             return Ok(reason);
         }
         while progress.state.epoch.is_some()
-            || (self.counters.epoch - first_epoch < horizon.epochs && !self.reached(progress))
+            || match progress.state.last_attempt {
+                // However many epochs that takes, where callbacks end them early.
+                Some(_) => !self.reached(progress),
+                None => self.counters.epoch - first_epoch < horizon.epochs,
+            }
         {
             if let Some(reason) = self.epoch(loader, progress)? {
                 return Ok(reason);
@@ -229,10 +240,14 @@ impl Trainer {
         };
         let first_batch = self.counters.batches_seen - at.batches;
         while !at.over && !self.reached(progress) {
-            let Some((loss, flow)) = self.step(loader, progress)? else { break };
+            let Some((loss, mut flow)) = self.step(loader, progress)? else { break };
+            if progress.interrupt.asked() {
+                let reason = StopReason::new(StopKind::Interrupted, "");
+                flow = flow.or_stronger(Flow::Stop(reason));
+            }
             at.loss.add(loss);
             at.batches = self.counters.batches_seen - first_batch;
-            at.over = flow == Flow::EndEpoch;
+            at.over = flow.ends_epoch();
             let requests = progress.requests.take();
             if !requests.is_empty() || matches!(flow, Flow::Stop(_)) {
                 progress.state.epoch = Some(at.now(&log));

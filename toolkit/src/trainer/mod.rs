@@ -13,6 +13,7 @@ mod export;
 mod feed;
 mod fit;
 mod fit_state;
+mod interrupt;
 mod predict;
 mod rebuild;
 mod record;
@@ -73,7 +74,9 @@ pub struct Trainer {
     params: BTreeMap<Name, Value>,
     tags: BTreeMap<Name, String>,
     /// The run whose state this is, if it is one's.
-    origin: Option<Origin>,
+    pub(crate) origin: Option<Origin>,
+    /// Whether nobody has asked for the seed.
+    seed_is_drawn: bool,
 }
 
 impl Trainer {

@@ -1,12 +1,12 @@
 //! A stored run, made again without the program that made it.
 
-use trainbook_callbacks::{StopKind, StopReason};
+use trainbook_callbacks::{CallbackRecipe, RecordedCallback, StopKind, StopReason};
 use trainbook_store::{Metric, Parent, RunState, StoreError};
 
 use super::builder::BeginAt;
 use super::checkpoint::{Checkpoint, FINAL};
 use super::run::{EpochRow, Run};
-use super::{RunRecipe, TrainerBuilder, record};
+use super::{Begins, RunRecipe, TrainerBuilder, record};
 use crate::Error;
 use crate::data::{DataError, Dataset};
 use crate::history::StoredRun;
@@ -62,7 +62,7 @@ impl StoredRun {
 
     fn load_as(&self, recipe: &RunRecipe, data: &Dataset) -> Result<Run, Error> {
         self.expect_data(data)?;
-        let checkpoint = Checkpoint::decode(&self.newest_checkpoint(|label| label == FINAL)?)?;
+        let checkpoint = Checkpoint::decode(&self.final_state()?)?;
         let mut task = recipe.task_recipe().task()?;
         task.restore(&checkpoint.task.weights)?;
         let takes = recipe.loss.objective().takes();
@@ -118,7 +118,9 @@ impl StoredRun {
                 "run {id} went on with what run {run} had not finished; resume that one to repeat it"
             )));
         }
-        let begins = recipe.begins.clone().filter(|begins| begins.batches + begins.epochs > 0);
+        let is_later =
+            |begins: &Begins| begins.checkpoint.is_some() || begins.batches + begins.epochs > 0;
+        let begins = recipe.begins.clone().filter(is_later);
         let Some(begins) = begins else { return Ok(recipe.trainer(data)) };
         let Some(checkpoint) = &begins.checkpoint else {
             return Err(Error::State(format!(
@@ -138,14 +140,24 @@ impl StoredRun {
         data: &Dataset,
         kinds: &Kinds,
     ) -> Result<TrainerBuilder, Error> {
-        let recipe = self.recipe_with(kinds)?;
+        let mut recipe = self.recipe_with(kinds)?;
         self.expect_data(data)?;
+        // What a run may use was for that run: whoever goes on with it wants more.
+        let is_budget = |c: &RecordedCallback| matches!(c.recipe, Some(CallbackRecipe::Budget(_)));
+        recipe.callbacks.iter_mut().for_each(|callbacks| callbacks.retain(|c| !is_budget(c)));
         let mut builder = recipe.trainer(data).store(self.store());
         if let Some(name) = &self.summary.name {
             builder = builder.name(name);
         }
         let tags = self.summary.tags.iter();
         Ok(tags.fold(builder, |builder, (key, value)| builder.tag(key.clone(), value)))
+    }
+
+    /// The bytes of the state that the run ended with.
+    pub(super) fn final_state(&self) -> Result<Vec<u8>, Error> {
+        let id = &self.summary.id;
+        self.newest_checkpoint(|label| label == FINAL)?
+            .ok_or_else(|| Error::State(format!("run {id} has no checkpoint `{FINAL}`")))
     }
 
     fn expect_data(&self, data: &Dataset) -> Result<(), Error> {
@@ -181,8 +193,10 @@ impl StoredRun {
                 })
                 .collect()
         };
-        let row = |(epoch, (step, _)): (usize, &(u64, f64))| EpochRow {
-            epoch: epoch as u64,
+        // How many were finished at the end of each, over the trainer's life.
+        let finished = self.series.get("epoch").map_or(&[][..], Vec::as_slice);
+        let row = |(number, (step, _)): (usize, &(u64, f64))| EpochRow {
+            epoch: finished.get(number).map_or(number as u64, |(_, epochs)| *epochs as u64 - 1),
             step: *step,
             metrics: at(*step),
         };

@@ -41,8 +41,16 @@ impl Recording {
 
 impl Trainer {
     /// Begins a run, if there is a store.
-    pub(super) fn start_recording(&self, length: Length) -> Result<Option<Recording>, Error> {
-        let Some(store) = &self.store else { return Ok(None) };
+    pub(super) fn start_recording(&mut self, length: Length) -> Result<Option<Recording>, Error> {
+        let Some(store) = self.store.clone() else { return Ok(None) };
+        if self.origin.as_ref().is_some_and(|origin| origin.checkpoint.is_none()) {
+            // Otherwise nobody could say where the fit began.
+            let bytes = self.taken(None)?.encode()?;
+            let checkpoint = store.put_object(&bytes)?;
+            if let Some(origin) = &mut self.origin {
+                origin.checkpoint = Some(checkpoint);
+            }
+        }
         let mut params = self.params.clone();
         let (name, value) = match length {
             Length::Epochs(epochs) => ("epochs", epochs),
@@ -59,7 +67,7 @@ impl Trainer {
             data: self.data.fingerprint()?,
             plan: self.plan.callbacks().to_vec(),
             recipe: recipe.clone(),
-            parent: self.origin.as_ref().map(|origin| origin.parent.clone()),
+            parent: self.origin.as_ref().and_then(|origin| origin.parent.clone()),
             environment: Environment { features: features(), ..Environment::capture() },
         })?;
         Ok(Some(Recording { writer, recipe, checkpoints: None }))
@@ -78,20 +86,13 @@ impl Trainer {
             let request = CheckpointRequest { label: FINAL.to_owned(), metric: None };
             record.write(self.taken(None)?, request)
         });
-        let last = match record.checkpoints.take() {
-            Some(checkpoints) => checkpoints.finish(),
-            None => Ok(None),
-        };
+        let last = record.checkpoints.take().and_then(CheckpointWriter::finish);
         // The next fit goes on from here, and says so.
         let step = self.counters.batches_seen;
-        match written.and(last) {
-            Ok(last) => {
-                self.origin = last.map(|checkpoint| Origin {
-                    parent: Parent { run: id, step, resumed: false },
-                    checkpoint,
-                });
-            }
-            Err(error) => outcome = outcome.and(Err(error)),
+        let parent = Some(Parent { run: id, step, resumed: false });
+        self.origin = Some(Origin { parent, checkpoint: last.filter(|_| written.is_ok()) });
+        if let Err(error) = written {
+            outcome = outcome.and(Err(error));
         }
         let end = RunEnd::new(end_state(&outcome), self.counters.updates_applied, epochs);
         super::run::warn(record.writer.finish(end));
@@ -113,7 +114,7 @@ impl Trainer {
             batches: self.counters.batches_seen,
             epochs: self.counters.epoch,
             state: self.task.state().ok()?.hash().to_hex().to_string(),
-            checkpoint: origin.map(|origin| origin.checkpoint.to_string()),
+            checkpoint: origin.and_then(|origin| Some(origin.checkpoint?.to_string())),
         };
         serde_json::to_string(&RunRecipe {
             network,

@@ -5,12 +5,20 @@ use std::collections::HashSet;
 use serde_json::Value as Json;
 use trainbook_store::{ObjectId, Parent, RunId, RunState};
 
-use super::checkpoint::{Checkpoint, FINAL, Origin, Rest, expect_tensors};
-use super::{FeedStreams, Run, Trainer, TrainerBuilder};
+use super::checkpoint::{Checkpoint, FINAL, Origin, expect_tensors};
+use super::{FeedStreams, Length, Run, Trainer, TrainerBuilder};
 use crate::Error;
 use crate::data::Dataset;
 use crate::history::{Store, StoredRun};
 use crate::nn::layer::Kinds;
+use crate::random::Seed;
+
+/// Callbacks that may be others when a fit goes on: the seed is compared by itself, and when a fit
+/// stops and what it keeps does not change what it comes to.
+const FREE: [&str; 3] = ["Budget", "Checkpoint", "FixSeed"];
+
+/// How the reasons begin of stops that are ends of their own.
+const ENDS: [&str; 2] = ["early_stopping", "non_finite"];
 
 /// How many differences an error names.
 const NAMED: usize = 3;
@@ -32,7 +40,9 @@ impl Trainer {
     }
 
     /// Goes on with the newest run of the trainer's store that was interrupted and that this
-    /// trainer can [resume](Self::resume).
+    /// trainer can [resume](Self::resume). A run that early stopping or a number that is not finite
+    /// has ended was not interrupted, and none is looked for behind a run of the same settings that
+    /// has finished since.
     ///
     /// # Errors
     /// The trainer has no store, or there is no such run. Later, those of [`fit`](Self::fit).
@@ -47,11 +57,20 @@ impl Trainer {
             if let Some(Parent { run, resumed: true, .. }) = &summary.parent {
                 went_on.insert(run.clone());
             }
-            let ended = matches!(summary.state, RunState::Running | RunState::Finished);
-            if ended || summary.model != self.model || went_on.contains(&summary.id) {
+            if summary.model != self.model || went_on.contains(&summary.id) {
                 continue;
             }
             let run = store.run(summary.id.as_str())?;
+            match &summary.state {
+                RunState::Running => continue,
+                // What is older was begun anew since, and came to its end.
+                RunState::Finished if self.expect_recipe(run.recipe.as_deref()).is_ok() => break,
+                RunState::Finished => continue,
+                RunState::Stopped { reason } if ENDS.iter().any(|end| reason.starts_with(end)) => {
+                    continue;
+                }
+                _ => {}
+            }
             let fits = run.interrupted().and_then(|bytes| {
                 self.expect_same(&Checkpoint::decode(&bytes)?)?;
                 Ok(bytes)
@@ -95,13 +114,35 @@ impl Trainer {
                 "its epochs have {then} batches, and this trainer's {now}: data or feed are others"
             )));
         }
-        self.take_over(&saved)?;
-        let Rest { counters, callbacks, .. } = saved.rest;
-        self.origin = run.map(|run| Origin {
-            parent: Parent { run, step: counters.batches_seen, resumed: true },
-            checkpoint: ObjectId::of(bytes),
-        });
-        self.run(fit, loader, Some(&callbacks))
+        let before = (self.taken(None)?, self.origin.clone(), self.recipe.seed);
+        let step = saved.rest.counters.batches_seen;
+        let begun =
+            self.adopt(saved.rest.seed).and_then(|()| self.take_over(&saved)).and_then(|()| {
+                let parent = run.map(|run| Parent { run, step, resumed: true });
+                self.origin = Some(Origin { parent, checkpoint: Some(ObjectId::of(bytes)) });
+                self.start_recording(fit.length)
+            });
+        let record = match begun {
+            Ok(record) => record,
+            Err(error) => {
+                let (state, origin, seed) = before;
+                self.adopt(seed)?;
+                self.take_over(&state)?;
+                self.origin = origin;
+                return Err(error);
+            }
+        };
+        let loader = self.feed.batches(&self.data, self.seed(), FeedStreams::TRAINING)?;
+        self.run(record, fit, loader, Some(&saved.rest.callbacks))
+    }
+
+    /// Takes this seed, where nobody has asked for the trainer's own.
+    fn adopt(&mut self, seed: Seed) -> Result<(), Error> {
+        if self.seed_is_drawn && seed != self.recipe.seed {
+            self.recipe.seed = seed;
+            self.task = self.recipe.task()?;
+        }
+        Ok(())
     }
 
     /// Takes the state in which a run of this trainer, or of one that was built the same way, has
@@ -110,13 +151,11 @@ impl Trainer {
     /// # Errors
     /// The run has written no final state, or is of another trainer, which is then as it was.
     pub fn continue_from(&mut self, run: &StoredRun) -> Result<(), Error> {
-        let bytes = run.newest_checkpoint(|label| label == FINAL)?;
+        let bytes = run.final_state()?;
         self.load_checkpoint(&bytes)?;
-        let step = self.counters.batches_seen;
-        self.origin = Some(Origin {
-            parent: Parent { run: run.summary.id.clone(), step, resumed: false },
-            checkpoint: ObjectId::of(&bytes),
-        });
+        let (run, step) = (run.summary.id.clone(), self.counters.batches_seen);
+        let parent = Some(Parent { run, step, resumed: false });
+        self.origin = Some(Origin { parent, checkpoint: Some(ObjectId::of(&bytes)) });
         Ok(())
     }
 
@@ -139,9 +178,16 @@ impl Trainer {
                 )));
             }
         }
-        let Some(then) = &saved.recipe else { return Ok(()) };
-        let length = saved.fit.as_ref().map(|fit| fit.length);
-        let Some(now) = length.and_then(|length| self.run_recipe(length)) else { return Ok(()) };
+        self.expect_recipe(saved.recipe.as_deref())
+    }
+
+    /// The same of what a run or a checkpoint says of its settings. A network with a layer that
+    /// cannot be written leaves nothing to compare; its tensors are all the same.
+    fn expect_recipe(&self, then: Option<&str>) -> Result<(), Error> {
+        // How long a fit is to be is not the trainer's.
+        let (Some(then), Some(now)) = (then, self.run_recipe(Length::Steps(0))) else {
+            return Ok(());
+        };
         let read = |text: &str| {
             serde_json::from_str::<Json>(text)
                 .map_err(|e| Error::State(format!("its settings cannot be read: {e}")))
@@ -150,8 +196,9 @@ impl Trainer {
         let mut differ = Vec::new();
         for (name, then, now) in sides(&then, &now) {
             match name.as_str() {
-                // Data were compared, wherever they lie; the others do not decide what follows.
-                "data" | "begins" | "device" => {}
+                // Data are compared by their fingerprint, wherever they lie.
+                "data" | "begins" | "length" => {}
+                "seed" if self.seed_is_drawn => {}
                 "callbacks" => differ.extend(callbacks(then, now)),
                 _ => differences(&name, then, now, &mut differ),
             }
@@ -163,8 +210,7 @@ impl Trainer {
         differ.truncate(NAMED);
         let more = if more > 0 { format!("; and {more} more") } else { String::new() };
         Err(Error::State(format!(
-            "it is of another trainer: {}{more}. To go on with other settings, load it by \
-             load_checkpoint, and fit",
+            "it is of another trainer: {}{more}. Trainer::load_weights takes the weights alone",
             differ.join("; ")
         )))
     }
@@ -216,12 +262,11 @@ impl StoredRun {
                 "run {id} has finished, so that there is nothing to resume; to train its network \
                  further, let a trainer continue_from it, and fit"
             ))),
-            _ => self.newest_checkpoint(|label| label != FINAL).map_err(|error| match error {
-                Error::State(_) => Error::State(format!(
+            _ => self.newest_checkpoint(|label| label != FINAL)?.ok_or_else(|| {
+                Error::State(format!(
                     "run {id} has no checkpoint to go on from; Checkpoint::last() or \
                      Checkpoint::every_steps(n) keeps some"
-                )),
-                other => other,
+                ))
             }),
         }
     }
@@ -255,21 +300,21 @@ fn differences(path: &str, then: &Json, now: &Json, found: &mut Vec<String>) {
 fn callbacks(then: &Json, now: &Json) -> Vec<String> {
     let list = |side: &Json| side.as_array().cloned().unwrap_or_default();
     let name = |callback: &Json| callback["name"].as_str().unwrap_or_default().to_owned();
-    let (mut then, mut now) = (list(then), list(now));
-    // The seed is compared by itself.
-    for side in [&mut then, &mut now] {
-        side.retain(|callback| name(callback) != "FixSeed");
-    }
+    let (then, mut now) = (list(then), list(now));
     let mut found = Vec::new();
     for callback in &then {
         match now.iter().position(|other| name(other) == name(callback)) {
             Some(at) => {
-                let other = now.remove(at);
-                differences(&name(callback), &callback["recipe"], &other["recipe"], &mut found);
+                let (name, other) = (name(callback), now.remove(at));
+                if !FREE.contains(&name.as_str()) {
+                    differences(&name, &callback["recipe"], &other["recipe"], &mut found);
+                }
             }
+            None if FREE.contains(&name(callback).as_str()) => {}
             None => found.insert(0, format!("callback {} is missing here", name(callback))),
         }
     }
-    found.extend(now.iter().map(|other| format!("callback {} is new here", name(other))));
+    let new = now.iter().map(name).filter(|name| !FREE.contains(&name.as_str()));
+    found.extend(new.map(|name| format!("callback {name} is new here")));
     found
 }

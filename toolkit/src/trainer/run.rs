@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use trainbook_callbacks::StopReason;
+use trainbook_callbacks::{StopKind, StopReason};
 use trainbook_store::{Metric, RunEvent, RunId, RunWriter, StoreError};
 
 use super::evaluation::{Evaluation, Judged};
@@ -56,6 +56,17 @@ impl Run {
     /// Why it ended.
     pub fn stopped_because(&self) -> &StopReason {
         &self.reason
+    }
+
+    /// The run, where another is to follow on it.
+    ///
+    /// # Errors
+    /// Somebody pressed Ctrl-C during the fit; what it came to is recorded.
+    pub fn uninterrupted(self, action: &'static str) -> Result<Self, Error> {
+        match self.reason.kind {
+            StopKind::Interrupted => Err(Error::Interrupted { action }),
+            _ => Ok(self),
+        }
     }
 
     /// Epochs completed.

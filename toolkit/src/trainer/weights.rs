@@ -5,13 +5,15 @@ use std::path::Path;
 
 use trainbook_callbacks::{Snapshot, TensorInfo};
 
+use super::checkpoint::Origin;
 use super::{Run, Trainer};
 use crate::Error;
 use crate::data::DataError;
 use crate::task::Model;
 use crate::tensor_file::{Reader, Writer};
 
-/// What [`Trainer::load_weights`] found in a file.
+/// What [`Trainer::load_weights`] found in a file: not all of it may have fitted.
+#[must_use]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WeightsReport {
     /// The network's tensors that were loaded.
@@ -61,7 +63,7 @@ impl Trainer {
             return Err(refuse(format!("no tensor of it fits this network\n{report}")));
         }
         self.task.load_state(&state)?;
-        self.origin = None;
+        self.origin = Some(Origin::UNKNOWN);
         Ok(report)
     }
 }

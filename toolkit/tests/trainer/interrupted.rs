@@ -11,8 +11,8 @@ use trainbook::data::Batches;
 use trainbook::history::Store;
 use trainbook::nn::layer::Kinds;
 use trainbook::prelude::*;
-use trainbook::store::RunState;
-use trainbook::trainer::TrainerBuilder;
+use trainbook::store::{RunEvent, RunState};
+use trainbook::trainer::{Length, TrainerBuilder};
 
 use crate::support::{builder, clouds, weight_bits};
 
@@ -215,6 +215,7 @@ fn a_fit_that_is_killed_goes_on_from_its_newest_checkpoint() {
     for (name, own) in &run.series {
         all.entry(name.clone()).or_default().extend(own);
     }
+    assert!(!store.past(&run).parents.is_empty());
     assert_eq!(points(&all), expected.points);
     let weights = run.load_on(&series(), &Kinds::standard()).unwrap();
     assert_eq!(weight_bits(&weights), expected.weights);
@@ -234,9 +235,95 @@ fn child_goes_on() {
     });
     let kept = Checkpoint::every_steps(2);
     let mut trainer = everything(&series()).with(kept).with(slow).store(&store).build().unwrap();
-    if trainer.resume_last().is_err() {
+    // What has kept a checkpoint, itself or in what it went on with, can be gone on with.
+    let runs = store.runs().unwrap();
+    let has_kept = |run: &trainbook::store::RunSummary| {
+        let events = store.run(run.id.as_str()).unwrap().events.clone();
+        events.iter().any(|e| matches!(e.event, RunEvent::Checkpoint { .. }))
+            || run.parent.is_some()
+    };
+    if runs.iter().any(has_kept) {
+        trainer.resume_last().unwrap();
+    } else {
         trainer.fit(Epochs(EPOCHS)).unwrap();
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_behind_the_step_and_a_second_one_ends_the_program() {
+    use std::os::unix::process::ExitStatusExt;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let wait_for = |what: &str| {
+        let mark = folder.path().join(what);
+        for _ in 0..3000 {
+            if mark.exists() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("{what} did not come");
+    };
+    let mut child = other_process("child_is_interrupted", folder.path()).spawn().unwrap();
+    let interrupt = |process: u32| {
+        let status = Command::new("kill").args(["-INT", &process.to_string()]).status();
+        assert!(status.unwrap().success());
+    };
+    // One press: the fit ends, and the program has its run.
+    wait_for("training 1");
+    interrupt(child.id());
+    wait_for("stopped 1");
+    let run = &store.runs().unwrap()[0];
+    assert_eq!(run.state, RunState::Stopped { reason: "interrupted".to_owned() });
+    // In a fit that does not come to the end of its step, a second one ends the program.
+    wait_for("hanging");
+    interrupt(child.id());
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert!(child.try_wait().unwrap().is_none());
+    interrupt(child.id());
+    assert_eq!(child.wait().unwrap().signal(), Some(2));
+
+    // Where no fit runs, one is enough.
+    let mut child = other_process("child_is_interrupted", folder.path());
+    let mut child = child.env("TRAINBOOK_TEST_IDLE", "1").spawn().unwrap();
+    wait_for("idle");
+    interrupt(child.id());
+    assert_eq!(child.wait().unwrap().signal(), Some(2));
+}
+
+#[cfg(unix)]
+#[test]
+#[ignore = "what the test above runs in another process"]
+fn child_is_interrupted() {
+    let folder = folder_of_this_process();
+    let mark = |what: &str| std::fs::write(folder.join(what), "").unwrap();
+    let data = clouds();
+    let forever = || std::thread::sleep(std::time::Duration::from_secs(100));
+    if std::env::var_os("TRAINBOOK_TEST_IDLE").is_some() {
+        builder(&data, 1).build().unwrap().fit(Epochs(1)).unwrap();
+        mark("idle");
+        forever();
+    }
+    let store = Store::open(&folder).unwrap();
+    let started = folder.join("training 1");
+    let slow = on_step_end(move |_| {
+        std::fs::write(&started, "").unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        Ok(Flow::Continue)
+    });
+    let mut trainer = builder(&data, 1).with(slow).store(&store).build().unwrap();
+    let run = trainer.fit(Epochs(1_000_000)).unwrap();
+    assert_eq!(run.stopped_because().to_string(), "interrupted");
+    run.evaluate(Part::Test).unwrap();
+    mark("stopped 1");
+    let hanging = folder.join("hanging");
+    let hangs = on_step_end(move |_| {
+        std::fs::write(&hanging, "").unwrap();
+        std::thread::sleep(std::time::Duration::from_secs(100));
+        Ok(Flow::Continue)
+    });
+    builder(&data, 1).with(hangs).build().unwrap().fit(Epochs(1)).unwrap();
 }
 
 #[test]
@@ -293,6 +380,22 @@ fn what_is_no_interrupted_fit_of_this_trainer_is_refused() {
         "{message}"
     );
 
+    // Of another trainer is another seed, too, unless nobody has asked for one.
+    let unseeded = || {
+        let net = Network::of::<crate::support::Mlp>();
+        let trainer = Trainer::classifier(&data, net).batch_size(16).quiet();
+        trainer.with(LrSchedule::one_cycle(0.02)).build().unwrap()
+    };
+    let whole = builder(&data, 1).with(LrSchedule::one_cycle(0.02)).build();
+    let expected = whole.unwrap().fit(Epochs(3)).unwrap();
+    let resumed = unseeded().resume(&run(&stopped)).unwrap();
+    assert_eq!(weight_bits(&resumed), weight_bits(&expected));
+    let mut other = unseeded();
+    let before = other.state_hash().unwrap();
+    let broken = std::fs::read(folder.path().join("format")).unwrap();
+    assert!(other.resume_from(&broken).is_err());
+    assert_eq!(other.state_hash().unwrap(), before);
+
     // Taken between two fits.
     let mut trainer = plain().build().unwrap();
     let between = trainer.checkpoint().unwrap();
@@ -303,14 +406,73 @@ fn what_is_no_interrupted_fit_of_this_trainer_is_refused() {
     let failed = store.query("state = 'failed'").unwrap()[0].id.to_string();
     let message = trainer.resume(&store.run(&failed).unwrap()).unwrap_err().to_string();
     assert!(message.contains("has no checkpoint to go on from"), "{message}");
+    // A run that ended by itself is none that was interrupted, whatever it is called.
+    let early = EarlyStopping::on("val_loss").patience(1).min_delta(100.0);
+    let early = || plain().with(early.clone());
+    let ended = early().build().unwrap().fit(Epochs(9)).unwrap();
+    assert_eq!(ended.stopped_because().kind, trainbook::callbacks::StopKind::EarlyStopping);
+    assert!(early().build().unwrap().resume_last().is_err());
     // The newest that fits is taken, once.
     let resumed = trainer.resume_last().unwrap();
     let record = run(&resumed);
+    assert_eq!(record.load_on(&data, &Kinds::standard()).unwrap().history(), resumed.history());
     let parent = record.summary.parent.clone().unwrap();
     assert_eq!((&parent.run, parent.step, parent.resumed), (stopped.id().unwrap(), 7, true));
     let message = plain().build().unwrap().resume_last().unwrap_err().to_string();
     assert!(message.contains("no run of the store was interrupted"), "{message}");
     assert!(message.contains("has no checkpoint to go on from"), "{message}");
+}
+
+/// An epoch that one callback ends is over for the resumed fit, too, where another stops at the same
+/// step; and the steps that were asked for come, however many epochs they take.
+#[test]
+fn an_epoch_that_was_ended_stays_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let data = clouds();
+    let short = || {
+        on_step_end(|step| {
+            let ends = step.counters.batches_seen % 3 == 0;
+            Ok(if ends { Flow::EndEpoch } else { Flow::Continue })
+        })
+    };
+    for length in [Length::from(Steps(14)), Length::from(Epochs(5))] {
+        let trainer = || builder(&data, 1).with(LrSchedule::one_cycle(0.02)).with(short());
+        let whole = trainer().store(&store).build().unwrap().fit(length).unwrap();
+        for k in 1..14 {
+            let stop = on_step_end(move |step| {
+                let stops = step.counters.updates_applied == k;
+                Ok(if stops { Flow::stop("enough") } else { Flow::Continue })
+            });
+            let stopped = trainer().with(stop).store(&store).build().unwrap().fit(length).unwrap();
+            let stopped = store.run(&stopped.id().unwrap().to_string()).unwrap();
+            let mut resumed = trainer().store(&store).build().unwrap();
+            let resumed = resumed.resume(&stopped).unwrap();
+            assert_eq!(weight_bits(&resumed), weight_bits(&whole), "{length:?}, step {k}");
+            assert_eq!(all_points(&store, &resumed), all_points(&store, &whole));
+        }
+    }
+}
+
+#[test]
+fn a_run_on_weights_from_a_file_is_repeated_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let data = clouds();
+    let path = folder.path().join("weights.safetensors");
+    builder(&data, 2).build().unwrap().fit(Epochs(1)).unwrap().save_weights(&path).unwrap();
+    let mut trainer = builder(&data, 1).store(&store).build().unwrap();
+    assert_eq!(trainer.load_weights(&path).unwrap().loaded.len(), 4);
+    let run = trainer.fit(Epochs(1)).unwrap();
+    let stored = store.run(&run.id().unwrap().to_string()).unwrap();
+    assert_eq!(stored.summary.parent, None);
+    let again = stored.trainer_on(&data, &Kinds::standard()).unwrap().quiet().build();
+    assert_eq!(weight_bits(&again.unwrap().fit(Epochs(1)).unwrap()), weight_bits(&run));
+    // Trying out leaves the origin of what is fitted next alone.
+    trainer.dev_run(1).unwrap();
+    let next = trainer.fit(Epochs(1)).unwrap();
+    let next = store.run(&next.id().unwrap().to_string()).unwrap();
+    assert_eq!(next.summary.parent.as_ref().map(|parent| &parent.run), run.id());
 }
 
 #[test]

@@ -24,3 +24,4 @@ mod resume;
 mod steps;
 mod support;
 mod tables;
+mod weights;

@@ -9,6 +9,7 @@ use trainbook::nn::layer::{AnyLayer, Kinds, Layer, Misfit};
 use trainbook::nn::on_dfdx::{Backend, Flow, Pass, Real};
 use trainbook::nn::{Plan, Sample, layer::Fault};
 use trainbook::prelude::*;
+use trainbook::store::RunStart;
 use trainbook::trainer::{RunRecipe, TrainerBuilder};
 
 use crate::support::clouds;
@@ -212,7 +213,7 @@ fn a_rate_and_an_early_stop_of_the_record_decide_the_run() {
     let second = store.run(&fitted.id().unwrap().to_string()).unwrap();
     let (before, begins) = (recipe.begins.unwrap(), second.recipe().unwrap().begins.unwrap());
     assert!(before.updates == 0 && begins.updates > 0 && begins.state != before.state);
-    let mut again = second.trainer().unwrap().quiet().build().unwrap();
+    let mut again = second.trainer().unwrap().quiet().store(&store).build().unwrap();
     assert_eq!(bits(again.fit(Epochs(1)).unwrap().model()), bits(fitted.model()));
     // Where that is not recorded, it says so.
     let mut old: Json = serde_json::from_str(second.recipe.as_ref().unwrap()).unwrap();

@@ -29,16 +29,15 @@ pub struct Arguments {
     /// Also write the probability of each class
     #[arg(long)]
     probabilities: bool,
-    /// The store's folder [default: the nearest .trainbook above this folder]
-    #[arg(long, value_name = "DIR")]
-    store: Option<PathBuf>,
+    #[command(flatten)]
+    shared: Shared,
 }
 
-pub fn run(Arguments { run, rows, out, probabilities, store }: Arguments) -> Result<(), Error> {
+pub fn run(Arguments { run, rows, out, probabilities, shared }: Arguments) -> Result<(), Error> {
     if let Some(path) = &out {
         output::check_file(path)?;
     }
-    let shared = Shared { store, json: false };
+    shared.expect_text("predictions are a CSV table")?;
     let stored = Store::from(shared.open_store()?).run(&run)?;
     let RunRecipe { data: recipe, loss, .. } = stored.recipe()?;
     let data = recipe.make()?;

@@ -1,6 +1,7 @@
 //! `trainbook runs query`.
 
-use trainbook::store::export;
+use trainbook::store::query::Query;
+use trainbook::store::{StoreError, export};
 use trainbook::{Error, display};
 
 use crate::{Shared, output, tell_of_index};
@@ -24,6 +25,8 @@ pub fn run(Arguments { query, table: _, csv, shared }: Arguments) -> Result<(), 
     let store = shared.open_store()?;
     let runs = store.query(&query)?;
     tell_of_index(&store);
+    let query: Query = query.parse().map_err(StoreError::from)?;
+    store.remarks(query)?.iter().for_each(|remark| output::note(remark));
     if csv {
         let mut text = Vec::new();
         export::csv::runs(&runs, &mut text)?;

@@ -16,14 +16,13 @@ pub struct Arguments {
     /// The safetensors file to write
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
-    /// The store's folder [default: the nearest .trainbook above this folder]
-    #[arg(long, value_name = "DIR")]
-    store: Option<PathBuf>,
+    #[command(flatten)]
+    shared: Shared,
 }
 
-pub fn run(Arguments { run, out, store }: Arguments) -> Result<(), Error> {
+pub fn run(Arguments { run, out, shared }: Arguments) -> Result<(), Error> {
+    shared.expect_text("the answer is a file")?;
     output::check_file(&out)?;
-    let shared = Shared { store, json: false };
     let run = Store::from(shared.open_store()?).run(&run)?.load()?;
     output::make_folder_of(&out)?;
     run.save_weights(&out)?;

@@ -14,6 +14,7 @@ mod place;
 mod processes;
 mod rebuilt;
 mod refusals;
+mod resumed;
 mod runtimes;
 
 use std::collections::BTreeMap;
@@ -42,7 +43,11 @@ impl Place {
     /// The command, ready to start here.
     fn trainbook(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_trainbook"));
-        command.current_dir(self.folder.path()).args(args).env_remove("RUST_BACKTRACE");
+        command
+            .current_dir(self.folder.path())
+            .args(args)
+            .env_remove("RUST_BACKTRACE")
+            .env_remove("TRAINBOOK_STORE");
         command
     }
 

@@ -103,11 +103,19 @@ fn a_killed_demo_reads_as_crashed() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_interrupted_demo_reads_as_crashed() {
-    ended_in_the_middle(|demo| {
-        let sent = Command::new("sh").args(["-c", &format!("kill -INT {}", demo.id())]).status();
-        assert!(sent.unwrap().success());
-    });
+fn an_interrupted_demo_keeps_its_run() {
+    let place = Place::new();
+    let mut demo = long_demo(&place);
+    let run = wait_for("a running run", || with_state(&place, "running").pop());
+    let sent = Command::new("sh").args(["-c", &format!("kill -INT {}", demo.0.id())]).status();
+    assert!(sent.unwrap().success());
+    let status = wait_for("the end", || demo.0.try_wait().unwrap());
+    assert_eq!(status.code(), Some(1));
+    let stopped = with_state(&place, "stopped");
+    assert_eq!(stopped.len(), 1, "{:?}", runs(&place));
+    assert_eq!(stopped[0]["id"], run["id"]);
+    assert_eq!(stopped[0]["state"]["reason"], "interrupted");
+    assert!(!place.path("store/exports").exists());
 }
 
 #[test]

@@ -54,9 +54,16 @@ pub(super) struct Rest {
 
 /// Where a trainer's state comes from, if not from its seed.
 #[derive(Clone, Debug)]
-pub(super) struct Origin {
-    pub parent: Parent,
-    pub checkpoint: ObjectId,
+pub(crate) struct Origin {
+    /// The run that came to it, if it was one.
+    pub parent: Option<Parent>,
+    /// Where it is kept, if it is.
+    pub checkpoint: Option<ObjectId>,
+}
+
+impl Origin {
+    /// A state of which nobody knows where it comes from.
+    pub const UNKNOWN: Self = Self { parent: None, checkpoint: None };
 }
 
 impl Trainer {
@@ -98,7 +105,7 @@ impl Trainer {
     /// trainer is then as it was.
     pub fn load_checkpoint(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.take_over(&Checkpoint::decode(bytes)?)?;
-        self.origin = None;
+        self.origin = Some(Origin::UNKNOWN);
         Ok(())
     }
 

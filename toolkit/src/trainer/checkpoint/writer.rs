@@ -1,5 +1,6 @@
 //! A thread that writes checkpoints while training goes on.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -11,7 +12,7 @@ use crate::Error;
 
 /// Encodes, hashes and stores the checkpoints of one run, one after the other. Training waits only
 /// while its state is copied, or when the one before the last is still being written, so that never
-/// more than three copies are in memory.
+/// more than three copies are in memory, and the bytes of one file.
 pub(in crate::trainer) struct CheckpointWriter {
     jobs: SyncSender<Job>,
     thread: JoinHandle<Option<ObjectId>>,
@@ -42,13 +43,10 @@ impl CheckpointWriter {
         let _ = self.jobs.send(Job { checkpoint, request });
     }
 
-    /// Waits until everything is written; gives the last object.
-    ///
-    /// # Errors
-    /// The thread panicked.
-    pub fn finish(self) -> Result<Option<ObjectId>, Error> {
+    /// Waits until everything is written; gives the object of the last one, if it could be.
+    pub fn finish(self) -> Option<ObjectId> {
         drop(self.jobs);
-        self.thread.join().map_err(|_| Error::Panicked("while a checkpoint was written".to_owned()))
+        self.thread.join().ok().flatten()
     }
 }
 
@@ -56,23 +54,24 @@ fn serve(run: &RunWriter, waiting: &Receiver<Job>) -> Option<ObjectId> {
     let mut last = None;
     for Job { checkpoint, request: CheckpointRequest { label, metric } } in waiting {
         let counters = checkpoint.rest.counters;
-        let stored = checkpoint
-            .encode()
-            .map_err(|error| error.to_string())
-            .and_then(|bytes| run.store().put_object(&bytes).map_err(|error| error.to_string()));
+        let stored = catch_unwind(AssertUnwindSafe(|| {
+            let bytes = checkpoint.encode().map_err(|error| error.to_string())?;
+            run.store().put_object(&bytes).map_err(|error| error.to_string())
+        }))
+        .unwrap_or_else(|_| Err("a panic while it was encoded".to_owned()));
+        last = stored.as_ref().ok().copied();
         run.event(match stored {
-            Ok(object) => {
-                last = Some(object);
-                RunEvent::Checkpoint {
-                    label,
-                    step: counters.updates_applied,
-                    epoch: counters.epoch,
-                    object,
-                    metric,
-                }
-            }
+            Ok(object) => RunEvent::Checkpoint {
+                label,
+                step: counters.updates_applied,
+                epoch: counters.epoch,
+                object,
+                metric,
+            },
             Err(error) => {
-                RunEvent::Warning { text: format!("checkpoint {label} was not written: {error}") }
+                let text = format!("checkpoint {label} was not written: {error}");
+                eprintln!("warning: {text}");
+                RunEvent::Warning { text }
             }
         });
     }
