@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use trainbook_store::{Metric, Name};
 
+use crate::monitor::Monitor;
 use crate::setting::require;
 use crate::{
     Callback, CallbackError, CallbackRecipe, CallbackState, CheckpointRequest, Direction, Effects,
-    EpochEnd, FitStart, Flow, Phase, Reply, Resource, Setup, StepEnd,
+    EpochEnd, FitStart, Flow, Phase, Reply, Setup, StepEnd,
 };
 
 /// Asks for checkpoints at the end of epochs or between their steps. The trainer writes them once
@@ -25,13 +26,7 @@ pub struct Checkpoint {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum When {
-    Best {
-        metric: Name,
-        mode: Direction,
-        /// Whether the trainer's word on the direction counts, because the user has said nothing.
-        #[serde(default)]
-        auto: bool,
-    },
+    Best(Monitor),
     Last,
     EveryEpochs(u64),
     EverySteps(u64),
@@ -44,9 +39,7 @@ impl Checkpoint {
     /// and [`maximize`](Self::maximize) say otherwise. A value that is NaN or infinite is never the
     /// best.
     pub fn best(metric: impl AsRef<str>) -> Self {
-        let metric = Name::new(metric);
-        let mode = Direction::of(&metric);
-        Self { when: When::Best { metric, mode, auto: true }, best: None }
+        Self { when: When::Best(Monitor::of(metric)), best: None }
     }
 
     /// Under the label `last`, after every epoch.
@@ -63,13 +56,13 @@ impl Checkpoint {
     /// Smaller values of the metric are better. Changes nothing without a metric.
     #[must_use]
     pub fn minimize(self) -> Self {
-        self.mode(Direction::Minimize)
+        self.better(Direction::Minimize)
     }
 
     /// Larger values of the metric are better. Changes nothing without a metric.
     #[must_use]
     pub fn maximize(self) -> Self {
-        self.mode(Direction::Maximize)
+        self.better(Direction::Maximize)
     }
 
     /// Under the labels `step-000100`, `step-000200`, … for `n` = 100: behind every `n`th update that
@@ -78,9 +71,9 @@ impl Checkpoint {
         Self { when: When::EverySteps(n), best: None }
     }
 
-    fn mode(mut self, new: Direction) -> Self {
-        if let When::Best { mode, auto, .. } = &mut self.when {
-            (*mode, *auto) = (new, false);
+    fn better(mut self, mode: Direction) -> Self {
+        if let When::Best(monitor) = &mut self.when {
+            monitor.better(mode);
         }
         self
     }
@@ -98,7 +91,7 @@ impl Callback for Checkpoint {
     fn effects(&self) -> Effects {
         let effects = Effects::in_phase(Phase::Save).needs_store();
         match &self.when {
-            When::Best { metric, .. } => effects.reads(Resource::Metric(metric.clone())),
+            When::Best(monitor) => effects.reads(monitor.resource()),
             When::Last | When::EveryEpochs(_) | When::EverySteps(_) => effects,
         }
     }
@@ -111,15 +104,13 @@ impl Callback for Checkpoint {
         match self.when {
             When::EveryEpochs(n) => require(n > 0, "Checkpoint", "every_epochs", n, "at least 1"),
             When::EverySteps(n) => require(n > 0, "Checkpoint", "every_steps", n, "at least 1"),
-            When::Best { .. } | When::Last => Ok(()),
+            When::Best(_) | When::Last => Ok(()),
         }
     }
 
     fn fit_start(&mut self, fit: &FitStart<'_>) -> Reply {
-        if let When::Best { metric, mode, auto: true } = &mut self.when
-            && let Some(direction) = fit.direction(metric)
-        {
-            *mode = direction;
+        if let When::Best(monitor) = &mut self.when {
+            monitor.begin(fit);
         }
         Ok(Flow::Continue)
     }
@@ -139,7 +130,7 @@ impl Callback for Checkpoint {
     fn epoch_end(&mut self, epoch: &EpochEnd<'_>) -> Reply {
         let finished = epoch.counters.epoch + 1;
         match &self.when {
-            When::Best { metric, mode, .. } => {
+            When::Best(Monitor { metric, mode, .. }) => {
                 if let Some(value) = epoch.metric(metric)
                     && mode.improves(value, self.best, 0.0)
                 {
@@ -164,13 +155,13 @@ impl Callback for Checkpoint {
 
     fn save(&self) -> Result<CallbackState, CallbackError> {
         match &self.when {
-            When::Best { metric, .. } => CallbackState::of("Checkpoint", &(metric, self.best)),
+            When::Best(monitor) => CallbackState::of("Checkpoint", &(&monitor.metric, self.best)),
             _ => Ok(CallbackState::empty()),
         }
     }
 
     fn load(&mut self, state: &CallbackState) -> Result<(), CallbackError> {
-        if let When::Best { metric, .. } = &self.when {
+        if let When::Best(Monitor { metric, .. }) = &self.when {
             let saved: Saved = state.get("Checkpoint")?;
             self.best = match saved {
                 // The best of another metric says nothing about this one.

@@ -1,8 +1,9 @@
 //! Stopping when a metric no longer improves.
 
 use serde::{Deserialize, Serialize};
-use trainbook_store::{Name, Value};
+use trainbook_store::Value;
 
+use crate::monitor::Monitor;
 use crate::number::short;
 use crate::setting::require;
 use crate::{
@@ -39,11 +40,8 @@ pub struct EarlyStopping {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Rule {
-    metric: Name,
-    mode: Direction,
-    /// Whether the trainer's word on the direction counts, because the user has said nothing.
-    #[serde(default)]
-    auto: bool,
+    #[serde(flatten)]
+    monitor: Monitor,
     patience: u64,
     min_delta: f64,
     start_from: u64,
@@ -70,11 +68,8 @@ impl EarlyStopping {
     /// Watches this metric. What the trainer measures has a direction; for what a callback logs,
     /// larger is better when the name contains a word such as "accuracy", "f1" or "r2", else smaller.
     pub fn on(metric: impl AsRef<str>) -> Self {
-        let metric = Name::new(metric);
         let rule = Rule {
-            mode: Direction::of(&metric),
-            auto: true,
-            metric,
+            monitor: Monitor::of(metric),
             patience: 3,
             min_delta: 0.0,
             start_from: 0,
@@ -104,14 +99,14 @@ impl EarlyStopping {
     /// Smaller is better.
     #[must_use]
     pub fn minimize(mut self) -> Self {
-        (self.rule.mode, self.rule.auto) = (Direction::Minimize, false);
+        self.rule.monitor.better(Direction::Minimize);
         self
     }
 
     /// Larger is better.
     #[must_use]
     pub fn maximize(mut self) -> Self {
-        (self.rule.mode, self.rule.auto) = (Direction::Maximize, false);
+        self.rule.monitor.better(Direction::Maximize);
         self
     }
 
@@ -171,23 +166,26 @@ struct Check {
 impl Rule {
     /// One check, after `epoch` finished epochs; `track` goes from one check to the next.
     fn check(&self, track: &mut Track, epoch: u64, value: f64) -> Check {
-        let improved = self.mode.improves(value, track.best.map(|b| b.value), self.min_delta);
+        let improved =
+            self.monitor.mode.improves(value, track.best.map(|b| b.value), self.min_delta);
         let before = track.best;
         let mut check = Check::default();
         let mut stop = |why: String, best: Option<Best>| {
             let best = best.map_or("no check was finite before".to_owned(), |b| {
                 format!("best {} in epoch {}", short(b.value), b.epoch)
             });
-            check.stop = Some(format!("{} {why}; {best}", self.metric));
+            check.stop = Some(format!("{} {why}; {best}", self.monitor.metric));
         };
         if self.check_finite && !value.is_finite() {
             stop(format!("is {value} in epoch {epoch}"), before);
             return check;
         }
-        let good_enough =
-            self.stopping_threshold.filter(|threshold| self.mode.is_better(value, *threshold));
-        let hopeless =
-            self.divergence_threshold.filter(|threshold| self.mode.is_better(*threshold, value));
+        let good_enough = self
+            .stopping_threshold
+            .filter(|threshold| self.monitor.mode.is_better(value, *threshold));
+        let hopeless = self
+            .divergence_threshold
+            .filter(|threshold| self.monitor.mode.is_better(*threshold, value));
         if let (Some(threshold), None) = (hopeless, good_enough) {
             stop(
                 format!("is {} in epoch {epoch}, worse than {}", short(value), short(threshold)),
@@ -209,7 +207,7 @@ impl Rule {
                 let checks = if track.wait == 1 { "check" } else { "checks" };
                 let missed = match (self.baseline, before) {
                     (Some(baseline), Some(b))
-                        if !self.mode.improves(b.value, Some(baseline), self.min_delta) =>
+                        if !self.monitor.mode.improves(b.value, Some(baseline), self.min_delta) =>
                     {
                         format!("beaten {}", short(baseline))
                     }
@@ -217,7 +215,7 @@ impl Rule {
                 };
                 stop(format!("has not {missed} for {} {checks}", track.wait), before);
             }
-        } else if self.mode.improves(value, self.baseline, self.min_delta) {
+        } else if self.monitor.mode.improves(value, self.baseline, self.min_delta) {
             track.wait = 0;
         } else {
             track.wait += 1; // Keras counts it, and stops only at a check without an improvement
@@ -230,7 +228,7 @@ impl Rule {
 impl Callback for EarlyStopping {
     fn effects(&self) -> Effects {
         let effects = Effects::in_phase(Phase::Decide)
-            .reads(Resource::Metric(self.rule.metric.clone()))
+            .reads(self.rule.monitor.resource())
             .writes(Resource::Stop);
         if self.restore_best { effects.writes(Resource::Weights) } else { effects }
     }
@@ -276,14 +274,10 @@ impl Callback for EarlyStopping {
 
     fn fit_start(&mut self, fit: &FitStart<'_>) -> Reply {
         let rule = &mut self.rule;
-        if rule.auto
-            && let Some(direction) = fit.direction(&rule.metric)
-        {
-            rule.mode = direction;
-        }
+        rule.monitor.begin(fit);
         if let (Some(stop), Some(diverged)) = (rule.stopping_threshold, rule.divergence_threshold) {
             require(
-                rule.mode.is_better(stop, diverged),
+                rule.monitor.mode.is_better(stop, diverged),
                 "EarlyStopping",
                 "divergence_threshold",
                 diverged,
@@ -297,12 +291,7 @@ impl Callback for EarlyStopping {
         if epoch.counters.epoch < self.rule.start_from {
             return Ok(Flow::Continue);
         }
-        let metric = &self.rule.metric;
-        let value = epoch.metric(metric).ok_or_else(|| {
-            CallbackError::custom(format!(
-                "{metric:?} is no metric of this epoch; monitor one that every epoch has at its end"
-            ))
-        })?;
+        let value = self.rule.monitor.value(epoch)?;
         let check = self.rule.check(&mut self.track, epoch.counters.epoch + 1, value);
         if check.improved && self.restore_best {
             self.weights = Some(epoch.weights.snapshot()?);

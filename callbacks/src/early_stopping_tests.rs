@@ -105,7 +105,7 @@ fn every_short_course_ends_where_lightning_ends_it() {
                     // For a metric that goes up, the good end is the high one.
                     let (good, bad) = if maximize { (high, low) } else { (low, high) };
                     let mut ours = loss().patience(patience).min_delta(min_delta);
-                    ours.rule.mode =
+                    ours.rule.monitor.mode =
                         if maximize { Direction::Maximize } else { Direction::Minimize };
                     (ours.rule.stopping_threshold, ours.rule.divergence_threshold) = (good, bad);
                     let (mut track, mut waits) = (Track::default(), Vec::new());

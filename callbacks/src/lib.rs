@@ -18,6 +18,7 @@ mod checkpoint;
 mod clip;
 mod early_stopping;
 mod gradient_monitor;
+mod monitor;
 mod nan_guard;
 mod number;
 mod progress;

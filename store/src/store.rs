@@ -17,7 +17,7 @@ use crate::nearest::nearest;
 use crate::object_id::ObjectId;
 use crate::objects::{Objects, write_atomically};
 use crate::open_end::{OpenEnd, UNSEALED};
-use crate::query::{self, Histories, Query};
+use crate::query::{self, Answer, Histories, Query};
 use crate::record::{self, RunRecord};
 use crate::run_id::RunId;
 use crate::summary::RunSummary;
@@ -234,7 +234,7 @@ impl Store {
     pub fn query(&self, text: &str) -> Result<Vec<RunSummary>> {
         // A mistake in the text shows before anything is read.
         let query = query::parse(text)?;
-        self.answer(text, &query)
+        self.selected(text, &query, &self.summaries()?)
     }
 
     /// As [`query`](Store::query), for a query that Rust wrote; see [`query`](crate::query).
@@ -243,22 +243,40 @@ impl Store {
     /// [`StoreError::Query`], whose places are those of the query's text.
     pub fn select(&self, query: impl Into<Query>) -> Result<Vec<RunSummary>> {
         let (text, query) = query.into().into_parts()?;
-        self.answer(&text, &query)
+        self.selected(&text, &query, &self.summaries()?)
     }
 
-    /// What a query passed over without being wrong, a sentence each: runs for which its condition
-    /// is unknown because they hold a parameter as text that the query compares with a number, or
-    /// the other way round. Empty where nothing was. `text.parse::<Query>()` reads a text.
+    /// As [`query`](Store::query), with what there is to say besides.
+    ///
+    /// # Errors
+    /// As [`query`](Store::query).
+    pub fn answer(&self, text: &str) -> Result<Answer> {
+        let query = query::parse(text)?;
+        self.answered(text, &query)
+    }
+
+    /// As [`select`](Store::select), with what there is to say besides.
     ///
     /// # Errors
     /// As [`select`](Store::select).
-    pub fn remarks(&self, query: impl Into<Query>) -> Result<Vec<String>> {
+    pub fn answer_to(&self, query: impl Into<Query>) -> Result<Answer> {
         let (text, query) = query.into().into_parts()?;
-        Ok(query::remarks(&text, &query, &self.summaries()?, self)?)
+        self.answered(&text, &query)
     }
 
-    fn answer(&self, text: &str, query: &query::Parsed) -> Result<Vec<RunSummary>> {
-        let selected = query::select(text, query, &self.summaries()?, self)?;
+    fn answered(&self, text: &str, query: &query::Parsed) -> Result<Answer> {
+        let runs = self.summaries()?;
+        let remarks = query::remarks(text, query, &runs, self)?;
+        Ok(Answer { runs: self.selected(text, query, &runs)?, remarks })
+    }
+
+    fn selected(
+        &self,
+        text: &str,
+        query: &query::Parsed,
+        runs: &Summaries,
+    ) -> Result<Vec<RunSummary>> {
+        let selected = query::select(text, query, runs, self)?;
         Ok(selected.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 

@@ -107,17 +107,18 @@ fn runs_that_are_passed_over_are_told_of() {
     let params = [("lr".into(), "cosine 0.1".into())].into();
     store.start_run(RunStart { params, ..RunStart::default() }).unwrap();
     let text = "params.lr like 'cosine%'";
-    assert_eq!(store.query(text).unwrap().len(), 1);
+    let answer = store.answer(text).unwrap();
+    assert_eq!((&answer.runs, answer.runs.len()), (&store.query(text).unwrap(), 1));
     assert_eq!(
-        store.remarks(text.parse::<Query>().unwrap()).unwrap(),
+        answer.remarks,
         ["3 runs were passed over: their `params.lr` is a number, and the query asks for a text"]
     );
     assert_eq!(
-        store.remarks(param("lr").at_most(1)).unwrap(),
+        store.answer_to(param("lr").at_most(1)).unwrap().remarks,
         ["1 run was passed over: its `params.lr` is a text, and the query asks for a number"]
     );
-    assert_eq!(store.remarks(Query::all()).unwrap(), Vec::<String>::new());
-    assert!(matches!(store.remarks(param("ir").at_most(1)), Err(StoreError::Query(_))));
+    assert_eq!(store.answer_to(Query::all()).unwrap().remarks, Vec::<String>::new());
+    assert!(matches!(store.answer_to(param("ir").at_most(1)), Err(StoreError::Query(_))));
 }
 
 /// A pattern that Rust writes is refused as one in a text is.

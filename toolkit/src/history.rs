@@ -3,8 +3,8 @@
 use std::ops::Deref;
 use std::path::Path;
 
-use trainbook_store::query::Query;
-use trainbook_store::{RunEvent, RunRecord, RunSummary, StoreError, TimedEvent};
+use trainbook_store::query::{Answer, Query};
+use trainbook_store::{ObjectId, RunEvent, RunRecord, RunSummary};
 
 use crate::Error;
 use crate::display::{self, Bundle};
@@ -25,7 +25,7 @@ impl Store {
 
     /// All runs, newest first.
     pub fn runs(&self) -> Result<Runs, Error> {
-        Ok(Runs { runs: self.0.runs()?, remarks: Vec::new() })
+        Ok(Runs(Answer { runs: self.0.runs()?, remarks: Vec::new() }))
     }
 
     /// The runs that a query selects, for example
@@ -35,10 +35,7 @@ impl Store {
     /// The query cannot be read, compares things of different types, or names a field that no run
     /// has; the message shows where.
     pub fn query(&self, query: &str) -> Result<Runs, Error> {
-        // By its text, so that an error shows where in it.
-        let runs = self.0.query(query)?;
-        let query: Query = query.parse().map_err(StoreError::from)?;
-        Ok(Runs { runs, remarks: self.0.remarks(query)? })
+        Ok(Runs(self.0.answer(query)?))
     }
 
     /// The runs that a query selects which was put together in Rust; see
@@ -47,9 +44,7 @@ impl Store {
     /// # Errors
     /// As [`query`](Self::query).
     pub fn select(&self, query: impl Into<Query>) -> Result<Runs, Error> {
-        let query = query.into();
-        let runs = self.0.select(query.clone())?;
-        Ok(Runs { runs, remarks: self.0.remarks(query)? })
+        Ok(Runs(self.0.answer_to(query)?))
     }
 
     /// One run, by its id or a beginning of it that no other has.
@@ -74,16 +69,13 @@ impl Deref for Store {
 
 /// Several runs.
 #[derive(Clone)]
-pub struct Runs {
-    runs: Vec<RunSummary>,
-    remarks: Vec<String>,
-}
+pub struct Runs(Answer);
 
 impl Deref for Runs {
     type Target = [RunSummary];
 
     fn deref(&self) -> &Self::Target {
-        &self.runs
+        &self.0.runs
     }
 }
 
@@ -91,12 +83,12 @@ impl Runs {
     /// What a query has to say besides: runs that it passed over because their values are of another
     /// type.
     pub fn remarks(&self) -> &[String] {
-        &self.remarks
+        &self.0.remarks
     }
 
     /// The runs as a notebook shows them.
     pub fn view(&self) -> Bundle {
-        display::runs(&self.runs).followed_by(&self.remarks)
+        display::runs(&self.0.runs).followed_by(&self.0.remarks)
     }
 
     /// Shows the runs as the result of a notebook cell.
@@ -120,29 +112,28 @@ impl Deref for StoredRun {
     }
 }
 
-/// The label under which a resumed run would have kept where it began.
-const BEGUN: &str = "begun";
-
 impl StoredRun {
-    /// The bytes of the newest checkpoint that the run has written under such a label, or of an older
-    /// one where that cannot be read; `None` if it has written none.
+    /// The objects of the checkpoints that the run has written under such labels, the newest first.
+    pub(crate) fn checkpoints(
+        &self,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> impl Iterator<Item = ObjectId> {
+        self.record.events.iter().rev().filter_map(move |event| match &event.event {
+            RunEvent::Checkpoint { label, object, .. } if is_wanted(label) => Some(*object),
+            _ => None,
+        })
+    }
+
+    /// The bytes of the first of these objects that can be read; `None` if there are none.
     ///
     /// # Errors
     /// None can be read.
-    pub(crate) fn newest_checkpoint(
+    pub(crate) fn first_of(
         &self,
-        is_wanted: impl Fn(&str) -> bool,
+        objects: impl IntoIterator<Item = ObjectId>,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let wanted = |event: &TimedEvent| match &event.event {
-            RunEvent::Checkpoint { label, object, .. } if is_wanted(label) => Some(*object),
-            _ => None,
-        };
-        // A run that was resumed and interrupted before it kept anything is where it began.
-        let resumed = self.record.summary.parent.as_ref().is_some_and(|parent| parent.resumed);
-        let begun = || self.recipe().ok()?.begins?.checkpoint?.parse().ok();
-        let begun = if resumed && is_wanted(BEGUN) { begun() } else { None };
         let mut failed = None;
-        for object in self.record.events.iter().rev().filter_map(wanted).chain(begun) {
+        for object in objects {
             match self.store.get_object(&object) {
                 Ok(bytes) => return Ok(Some(bytes)),
                 Err(error) => failed = failed.or(Some(error)),

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, View, serialize};
+use trainbook_core::beside::temporary_beside;
 
 /// Puts a file together.
 #[derive(Default)]
@@ -72,12 +73,7 @@ impl<'a> Writer<'a> {
     /// The same into a file, which gets its name when it is whole.
     pub fn finish_to(self, path: &Path, key: &str, value: &str) -> io::Result<()> {
         let bytes = self.finish(key, value).map_err(io::Error::other)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let mut builder = tempfile::Builder::new();
-        // As any new file, where tempfile would keep it from everybody else.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+        let mut file = temporary_beside(path)?;
         file.write_all(&bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|e| e.error)?;

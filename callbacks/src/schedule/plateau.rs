@@ -1,8 +1,9 @@
 //! A learning rate that goes down when a metric no longer improves.
 
 use serde::{Deserialize, Serialize};
-use trainbook_store::{Name, Value};
+use trainbook_store::Value;
 
+use crate::monitor::Monitor;
 use crate::setting::require;
 use crate::{
     BatchStart, Callback, CallbackError, CallbackRecipe, CallbackState, Direction, Effects,
@@ -40,11 +41,8 @@ pub struct ReduceOnPlateau {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Rule {
-    metric: Name,
-    mode: Direction,
-    /// Whether the trainer's word on the direction counts, because the user has said nothing.
-    #[serde(default)]
-    auto: bool,
+    #[serde(flatten)]
+    monitor: Monitor,
     factor: f64,
     patience: u64,
     threshold: f64,
@@ -82,11 +80,8 @@ impl ReduceOnPlateau {
     /// Watches this metric. What the trainer measures has a direction; for what a callback logs,
     /// larger is better when the name contains a word such as "accuracy", "f1" or "r2", else smaller.
     pub fn on(metric: impl AsRef<str>) -> Self {
-        let metric = Name::new(metric);
         let rule = Rule {
-            mode: Direction::of(&metric),
-            auto: true,
-            metric,
+            monitor: Monitor::of(metric),
             factor: 0.1,
             patience: 10,
             threshold: 1e-4,
@@ -162,14 +157,14 @@ impl ReduceOnPlateau {
     /// Smaller is better.
     #[must_use]
     pub fn minimize(mut self) -> Self {
-        (self.rule.mode, self.rule.auto) = (Direction::Minimize, false);
+        self.rule.monitor.better(Direction::Minimize);
         self
     }
 
     /// Larger is better.
     #[must_use]
     pub fn maximize(mut self) -> Self {
-        (self.rule.mode, self.rule.auto) = (Direction::Maximize, false);
+        self.rule.monitor.better(Direction::Maximize);
         self
     }
 }
@@ -197,18 +192,19 @@ impl Rule {
 
     /// Before there is a best value, PyTorch's is the worst infinity.
     fn improves(&self, value: f64, best: Option<f64>) -> bool {
-        let worst = match self.mode {
+        let mode = self.monitor.mode;
+        let worst = match mode {
             Direction::Minimize => f64::INFINITY,
             Direction::Maximize => f64::NEG_INFINITY,
         };
         let best = best.unwrap_or(worst);
-        let bar = match (self.mode, self.threshold_mode) {
+        let bar = match (mode, self.threshold_mode) {
             (Direction::Minimize, ThresholdMode::Relative) => best * (1.0 - self.threshold),
             (Direction::Minimize, ThresholdMode::Absolute) => best - self.threshold,
             (Direction::Maximize, ThresholdMode::Relative) => best * (self.threshold + 1.0),
             (Direction::Maximize, ThresholdMode::Absolute) => best + self.threshold,
         };
-        self.mode.is_better(value, bar)
+        mode.is_better(value, bar)
     }
 
     fn reduced(&self, rate: f64) -> f64 {
@@ -221,7 +217,7 @@ impl Callback for ReduceOnPlateau {
     fn effects(&self) -> Effects {
         // Behind whoever logs the metric.
         Effects::in_phase(Phase::Decide)
-            .reads(Resource::Metric(self.rule.metric.clone()))
+            .reads(self.rule.monitor.resource())
             .writes(Resource::LearningRate)
     }
 
@@ -252,12 +248,7 @@ impl Callback for ReduceOnPlateau {
     }
 
     fn fit_start(&mut self, fit: &FitStart<'_>) -> Reply {
-        let rule = &mut self.rule;
-        if rule.auto
-            && let Some(direction) = fit.direction(&rule.metric)
-        {
-            rule.mode = direction;
-        }
+        self.rule.monitor.begin(fit);
         Ok(Flow::Continue)
     }
 
@@ -279,12 +270,7 @@ impl Callback for ReduceOnPlateau {
     }
 
     fn epoch_end(&mut self, epoch: &EpochEnd<'_>) -> Reply {
-        let metric = &self.rule.metric;
-        let value = epoch.metric(metric).ok_or_else(|| {
-            CallbackError::custom(format!(
-                "{metric:?} is no metric of this epoch; monitor one that every epoch has at its end"
-            ))
-        })?;
+        let value = self.rule.monitor.value(epoch)?;
         self.track.due = self.rule.check(&mut self.track, value);
         Ok(Flow::Continue)
     }

@@ -54,7 +54,7 @@
 //! that no run of the store has, a comparison of a number with a text, a state that does not exist,
 //! `between` with the upper bound first. A mistyped name never gives an empty list. A parameter may
 //! be a number in some runs and text in others; a comparison passes over those of the other type,
-//! and [`Store::remarks`](crate::Store::remarks) says so.
+//! and [`Store::answer`](crate::Store::answer) says so.
 //!
 //! # The same in Rust
 //!
@@ -102,6 +102,8 @@ mod request;
 mod time;
 mod typed;
 
+use crate::summary::RunSummary;
+
 pub use condition::Condition;
 pub use error::QueryError;
 pub use operand::{Operand, ago};
@@ -113,6 +115,17 @@ pub(crate) use column::Histories;
 pub(crate) use eval::select;
 pub(crate) use parse::parse;
 pub(crate) use remarks::remarks;
+
+/// What a query gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The runs that fit, in the order that was asked for, else newest first.
+    pub runs: Vec<RunSummary>,
+    /// What was passed over without being wrong, a sentence each: runs for which the condition is
+    /// unknown because they hold a parameter as text that the query compares with a number, or the
+    /// other way round. Empty where nothing was.
+    pub remarks: Vec<String>,
+}
 
 #[cfg(test)]
 mod tests;

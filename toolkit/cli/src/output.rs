@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tempfile::NamedTempFile;
 use trainbook::Error;
+use trainbook_core::beside::folder_of;
 
 /// Prints `value` as one JSON document, or as text.
 pub fn print<T: Serialize>(
@@ -86,18 +86,4 @@ pub fn make_folder_of(path: &Path) -> Result<(), Error> {
     let folder = folder_of(path);
     std::fs::create_dir_all(folder)
         .map_err(|source| Error::Write { path: folder.to_owned(), source })
-}
-
-/// A new file in the folder of `path`, which must exist. It goes away unless it is given that name.
-pub fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    // Otherwise it is for its owner only, as no other file that a command writes.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder_of(path))
-}
-
-/// Never empty: a bare file name is in the current folder.
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`array`] | numbers with a shape: what goes into a network and comes out |
 //! | [`batch`] | what one training step sees: data makes it, a network takes it |
+//! | [`beside`] | files that get their name when they are whole |
 //! | [`bundle`] | what a notebook or a terminal shows of a value |
 //! | [`nearest`] | the name that somebody may have meant |
 //! | [`quantile`] | quantiles, as numpy's |
@@ -12,6 +13,7 @@
 
 pub mod array;
 pub mod batch;
+pub mod beside;
 pub mod bundle;
 pub mod nearest;
 pub mod quantile;

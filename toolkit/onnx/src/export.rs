@@ -7,13 +7,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use trainbook_core::beside::{folder_of, temporary_beside};
 
 use super::array::{Array, Numbers};
 use super::compare::compare;
 use super::comparison::Comparison;
 use super::encode::{self, IR_VERSION, OPSET, RESERVED};
 use super::engine::Engine;
-use super::file::parent;
 use super::forward::{Forward, Predict};
 use super::golden::{GOLDEN, Golden};
 use super::graph::{Graph, rows_shape};
@@ -132,8 +132,8 @@ pub fn export_with(
         return Err(Error::Setting { setting: "metadata", value: (*key).into(), expected });
     }
     // First of all a look at the place, before seconds are spent on a file that cannot be written.
-    let folder = parent(path);
-    let mut file = temporary(folder).map_err(|e| job.write_error(e))?;
+    let folder = folder_of(path);
+    let mut file = temporary_beside(path).map_err(|e| job.write_error(e))?;
 
     let (comparison, golden) = job.measure(&metadata)?;
     if let Some(rows) = golden.for_metadata(graph) {
@@ -219,16 +219,6 @@ fn proof_text(checked_in: &EngineUsed, comparison: &Comparison) -> String {
         "margin_used": comparison.margin_used,
     })
     .to_string()
-}
-
-/// Removed when dropped, unless it got its name.
-fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".trainbook-").suffix(".onnx.tmp");
-    // As any new file, where tempfile would keep it from everybody else.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
 }
 
 trainbook_core::shown_as_text!(ExportReport);

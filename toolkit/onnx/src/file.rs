@@ -27,11 +27,3 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     }
     fs::read(path).map_err(read_error)
 }
-
-/// The folder that a path lies in.
-pub(super) fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    }
-}

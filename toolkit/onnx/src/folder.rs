@@ -15,10 +15,10 @@ use std::path::{Component, Path, PathBuf};
 
 use prost::Message as _;
 use tempfile::NamedTempFile;
+use trainbook_core::beside::folder_of;
 
 use super::array::{Array, Wire};
 use super::encode::{self, sha256};
-use super::file::parent;
 use super::golden::Golden;
 use super::graph::Graph;
 use super::proto::{TENSOR_FLOAT, TENSOR_INT64, TensorProto};
@@ -47,7 +47,7 @@ pub(super) fn write(
     builder.prefix(".trainbook-").suffix(".onnx.tmp");
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-    let folder = builder.tempdir_in(parent(path))?;
+    let folder = builder.tempdir_in(folder_of(path))?;
     let mut sums = format!("{}  {MODEL}\n", sha256(bytes));
     file.persist(folder.path().join(MODEL)).map_err(|e| e.error)?;
     let set = format!("{SET}0");

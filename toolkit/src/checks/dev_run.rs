@@ -29,20 +29,18 @@ impl Trainer {
     pub fn dev_run(&mut self, batches: u64) -> Result<DevRun, Error> {
         let batches = batches.max(1);
         let before = self.state_hash()?;
-        let checkpoint = self.checkpoint()?;
         let rows = usize::try_from(batches).unwrap_or(usize::MAX);
         let rows = rows.saturating_mul(self.feed.batch_size).saturating_mul(self.accumulate);
         let all = self.data.clone();
         self.data = all.clone().first_rows(rows);
-        let (store, origin) = (self.store.take(), self.origin.take());
+        let store = self.store.take();
         // The first rows may have no weight; whether rows can be drawn so was checked by `build`.
         let sampling = std::mem::take(&mut self.feed.sampling);
-        let passed = self.go_through(batches);
+        let passed = self.on_trial(|trainer| trainer.go_through(batches));
         self.data = all;
         self.store = store;
         self.feed.sampling = sampling;
-        self.load_checkpoint(&checkpoint)?;
-        self.origin = origin;
+        let passed = passed?;
         self.is_still(before, "run a few batches")?;
         passed
     }

@@ -100,7 +100,6 @@ impl Trainer {
             limit,
         };
         let state = FitState {
-            length,
             horizon,
             first_epoch: self.counters.epoch,
             last_attempt: limit.map(|steps| self.counters.updates_attempted + steps),

@@ -10,8 +10,6 @@ use crate::task::MeanLoss;
 /// A fit under way.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct FitState {
-    /// As it was asked for.
-    pub length: Length,
     pub horizon: Horizon,
     /// The number of its first epoch.
     pub first_epoch: u64,
@@ -31,6 +29,13 @@ pub(super) struct EpochState {
     pub loss: MeanLoss,
     /// What callbacks have logged for its end.
     pub log: Vec<Metric>,
+}
+
+impl FitState {
+    /// As it was asked for.
+    pub fn length(&self) -> Length {
+        self.horizon.limit.map_or(Length::Epochs(self.horizon.epochs), Length::Steps)
+    }
 }
 
 impl EpochState {

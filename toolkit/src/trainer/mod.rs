@@ -74,7 +74,7 @@ pub struct Trainer {
     params: BTreeMap<Name, Value>,
     tags: BTreeMap<Name, String>,
     /// The run whose state this is, if it is one's.
-    pub(crate) origin: Option<Origin>,
+    origin: Option<Origin>,
     /// Whether nobody has asked for the seed.
     seed_is_drawn: bool,
 }

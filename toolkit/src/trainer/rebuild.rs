@@ -156,7 +156,7 @@ impl StoredRun {
     /// The bytes of the state that the run ended with.
     pub(super) fn final_state(&self) -> Result<Vec<u8>, Error> {
         let id = &self.summary.id;
-        self.newest_checkpoint(|label| label == FINAL)?
+        self.first_of(self.checkpoints(|label| label == FINAL))?
             .ok_or_else(|| Error::State(format!("run {id} has no checkpoint `{FINAL}`")))
     }
 

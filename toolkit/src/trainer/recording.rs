@@ -13,6 +13,8 @@ use crate::task::Recipe;
 /// A run that is being recorded.
 pub(super) struct Recording {
     pub writer: RunWriter,
+    /// The fingerprint of the data.
+    data: String,
     /// Everything that decides the fit, as the run records it.
     recipe: Option<String>,
     /// `None` until there is a checkpoint to write.
@@ -30,6 +32,7 @@ impl Recording {
         request: CheckpointRequest,
     ) -> Result<(), Error> {
         checkpoint.rest.recipe = self.recipe.clone();
+        checkpoint.rest.data = Some(self.data.clone());
         let checkpoints = match &mut self.checkpoints {
             Some(checkpoints) => checkpoints,
             none => none.insert(CheckpointWriter::new(&self.writer)?),
@@ -57,20 +60,30 @@ impl Trainer {
             Length::Steps(steps) => ("steps", steps),
         };
         params.insert(name.into(), Value::from(value));
-        let recipe = self.run_recipe(length);
+        let origin = self.origin.as_ref();
+        let begins = Begins {
+            updates: self.counters.updates_applied,
+            batches: self.counters.batches_seen,
+            epochs: self.counters.epoch,
+            state: self.task.state()?.hash().to_hex().to_string(),
+            checkpoint: origin.and_then(|origin| Some(origin.checkpoint?.to_string())),
+        };
+        let recipe = self.run_recipe(length, Some(begins));
+        let data = self.data.fingerprint()?;
+        let hash = data.hash.clone();
         let writer = store.start_run(RunStart {
             name: self.name.clone(),
             params,
             tags: self.tags.clone(),
             seed: self.recipe.seed.0,
             model: self.model.clone(),
-            data: self.data.fingerprint()?,
+            data,
             plan: self.plan.callbacks().to_vec(),
             recipe: recipe.clone(),
-            parent: self.origin.as_ref().and_then(|origin| origin.parent.clone()),
+            parent: origin.and_then(|origin| origin.parent.clone()),
             environment: Environment { features: features(), ..Environment::capture() },
         })?;
-        Ok(Some(Recording { writer, recipe, checkpoints: None }))
+        Ok(Some(Recording { writer, data: hash, recipe, checkpoints: None }))
     }
 
     /// Writes the weights that the fit ends with, waits for all checkpoints, and ends the run.
@@ -101,21 +114,13 @@ impl Trainer {
 
     /// What decides a fit, as JSON. A network with a layer that cannot be written is recorded
     /// without it.
-    pub(super) fn run_recipe(&self, length: Length) -> Option<String> {
+    pub(super) fn run_recipe(&self, length: Length, begins: Option<Begins>) -> Option<String> {
         let Recipe { network, input, device, loss, optimizer, groups, init, seed } =
             self.recipe.clone();
         let (learning_rate, accumulate) = (self.base_rate, self.accumulate);
         let data = self.data.recipe();
         let callbacks = self.stack.recorded();
         let callbacks = callbacks.into_iter().filter(|c| c.recipe.is_some() || c.decides).collect();
-        let origin = self.origin.as_ref();
-        let begins = Begins {
-            updates: self.counters.updates_applied,
-            batches: self.counters.batches_seen,
-            epochs: self.counters.epoch,
-            state: self.task.state().ok()?.hash().to_hex().to_string(),
-            checkpoint: origin.and_then(|origin| Some(origin.checkpoint?.to_string())),
-        };
         serde_json::to_string(&RunRecipe {
             network,
             input,
@@ -132,7 +137,7 @@ impl Trainer {
             length,
             data,
             callbacks: Some(callbacks),
-            begins: Some(begins),
+            begins,
         })
         .ok()
     }

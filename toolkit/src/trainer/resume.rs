@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use serde_json::Value as Json;
+use trainbook_callbacks::StopKind;
 use trainbook_store::{ObjectId, Parent, RunId, RunState};
 
 use super::checkpoint::{Checkpoint, FINAL, Origin, expect_tensors};
@@ -17,8 +18,8 @@ use crate::random::Seed;
 /// stops and what it keeps does not change what it comes to.
 const FREE: [&str; 3] = ["Budget", "Checkpoint", "FixSeed"];
 
-/// How the reasons begin of stops that are ends of their own.
-const ENDS: [&str; 2] = ["early_stopping", "non_finite"];
+/// Stops that are ends of their own; the reason in a record begins with their name.
+const ENDS: [StopKind; 2] = [StopKind::EarlyStopping, StopKind::NonFinite];
 
 /// How many differences an error names.
 const NAMED: usize = 3;
@@ -66,7 +67,9 @@ impl Trainer {
                 // What is older was begun anew since, and came to its end.
                 RunState::Finished if self.expect_recipe(run.recipe.as_deref()).is_ok() => break,
                 RunState::Finished => continue,
-                RunState::Stopped { reason } if ENDS.iter().any(|end| reason.starts_with(end)) => {
+                RunState::Stopped { reason }
+                    if ENDS.iter().any(|end| reason.starts_with(end.as_str())) =>
+                {
                     continue;
                 }
                 _ => {}
@@ -107,37 +110,29 @@ impl Trainer {
             ));
         };
         self.expect_same(&saved)?;
-        let loader = self.feed.batches(&self.data, self.seed(), FeedStreams::TRAINING)?;
-        let (then, now) = (fit.horizon.batches_per_epoch, loader.batches_per_epoch() as u64);
-        if then != now {
-            return Err(Error::State(format!(
-                "its epochs have {then} batches, and this trainer's {now}: data or feed are others"
-            )));
-        }
-        let before = (self.taken(None)?, self.origin.clone(), self.recipe.seed);
-        let step = saved.rest.counters.batches_seen;
-        let begun =
-            self.adopt(saved.rest.seed).and_then(|()| self.take_over(&saved)).and_then(|()| {
-                let parent = run.map(|run| Parent { run, step, resumed: true });
-                self.origin = Some(Origin { parent, checkpoint: Some(ObjectId::of(bytes)) });
-                self.start_recording(fit.length)
-            });
-        let record = match begun {
-            Ok(record) => record,
-            Err(error) => {
-                let (state, origin, seed) = before;
-                self.adopt(seed)?;
-                self.take_over(&state)?;
-                self.origin = origin;
-                return Err(error);
+        let (loader, record) = self.or_as_before(|trainer| {
+            trainer.adopt(saved.rest.seed)?;
+            trainer.take_over(&saved)?;
+            let seed = trainer.seed();
+            let loader = trainer.feed.batches(&trainer.data, seed, FeedStreams::TRAINING)?;
+            let (then, now) = (fit.horizon.batches_per_epoch, loader.batches_per_epoch() as u64);
+            if then != now {
+                return Err(Error::State(format!(
+                    "its epochs have {then} batches, and this trainer's {now}: data or feed are \
+                     others"
+                )));
             }
-        };
-        let loader = self.feed.batches(&self.data, self.seed(), FeedStreams::TRAINING)?;
+            let step = saved.rest.counters.batches_seen;
+            let parent = run.map(|run| Parent { run, step, resumed: true });
+            let checkpoint = Some(ObjectId::of(bytes));
+            trainer.origin = Some(Origin { parent, checkpoint });
+            Ok((loader, trainer.start_recording(fit.length())?))
+        })?;
         self.run(record, fit, loader, Some(&saved.rest.callbacks))
     }
 
     /// Takes this seed, where nobody has asked for the trainer's own.
-    fn adopt(&mut self, seed: Seed) -> Result<(), Error> {
+    pub(super) fn adopt(&mut self, seed: Seed) -> Result<(), Error> {
         if self.seed_is_drawn && seed != self.recipe.seed {
             self.recipe.seed = seed;
             self.task = self.recipe.task()?;
@@ -185,7 +180,7 @@ impl Trainer {
     /// cannot be written leaves nothing to compare; its tensors are all the same.
     fn expect_recipe(&self, then: Option<&str>) -> Result<(), Error> {
         // How long a fit is to be is not the trainer's.
-        let (Some(then), Some(now)) = (then, self.run_recipe(Length::Steps(0))) else {
+        let (Some(then), Some(now)) = (then, self.run_recipe(Length::Steps(0), None)) else {
             return Ok(());
         };
         let read = |text: &str| {
@@ -253,6 +248,13 @@ impl StoredRun {
         builder.build()?.resume(self)
     }
 
+    /// The checkpoint with which a resumed run began: where it is, if it was interrupted before it
+    /// kept one of its own.
+    fn begun(&self) -> Option<ObjectId> {
+        self.summary.parent.as_ref().filter(|parent| parent.resumed)?;
+        self.recipe().ok()?.begins?.checkpoint?.parse().ok()
+    }
+
     /// The newest checkpoint from which the run's fit can go on.
     fn interrupted(&self) -> Result<Vec<u8>, Error> {
         let id = &self.summary.id;
@@ -262,12 +264,14 @@ impl StoredRun {
                 "run {id} has finished, so that there is nothing to resume; to train its network \
                  further, let a trainer continue_from it, and fit"
             ))),
-            _ => self.newest_checkpoint(|label| label != FINAL)?.ok_or_else(|| {
-                Error::State(format!(
-                    "run {id} has no checkpoint to go on from; Checkpoint::last() or \
+            _ => self
+                .first_of(self.checkpoints(|label| label != FINAL).chain(self.begun()))?
+                .ok_or_else(|| {
+                    Error::State(format!(
+                        "run {id} has no checkpoint to go on from; Checkpoint::last() or \
                      Checkpoint::every_steps(n) keeps some"
-                ))
-            }),
+                    ))
+                }),
         }
     }
 }

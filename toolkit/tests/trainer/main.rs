@@ -9,6 +9,7 @@
 #![allow(clippy::type_complexity, reason = "tables of cases are spelled out where they are used")]
 
 mod building;
+mod chain;
 mod determinism;
 mod early_stopping;
 mod export;

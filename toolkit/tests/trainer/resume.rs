@@ -148,3 +148,23 @@ fn what_another_trainer_wrote_is_refused() {
         "{message}"
     );
 }
+
+/// Written by trainbook before checkpoints were safetensors files.
+#[test]
+fn a_checkpoint_of_the_first_version_is_read() {
+    let data = clouds();
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let trainer = || {
+        let stopping = EarlyStopping::on("val_loss").patience(4).restore_best();
+        let trainer = builder(&data, 5).with(LrSchedule::constant(0.03)).with(stopping);
+        trainer.with(Checkpoint::last()).store(&store).build().unwrap()
+    };
+    let (mut trainer, mut same) = (trainer(), trainer());
+    same.fit(Epochs(2)).unwrap();
+    let bytes = include_bytes!("fixtures/checkpoint-1.bin");
+    trainer.load_checkpoint(bytes).unwrap();
+    assert_eq!(trainer.state_hash().unwrap(), same.state_hash().unwrap());
+    let message = trainer.resume_from(bytes).unwrap_err().to_string();
+    assert!(message.contains("between two fits"), "{message}");
+}

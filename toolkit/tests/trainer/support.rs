@@ -1,5 +1,7 @@
 //! A small problem, a callback made of a closure, and ways to look into a trainer.
 
+use std::collections::BTreeMap;
+
 use safetensors::SafeTensors;
 use serde::Deserialize;
 use trainbook::callbacks::{Counters, Moment, Snapshot, TensorInfo};
@@ -8,6 +10,7 @@ use trainbook::nn::{Describe, Init, Sample};
 use trainbook::optim::Optimizer;
 use trainbook::prelude::*;
 use trainbook::random::Stream;
+use trainbook::store::Name;
 use trainbook::task::{Loss, Recipe, Task, TaskState};
 use trainbook::trainer::TrainerBuilder;
 
@@ -145,4 +148,27 @@ pub fn task_state(trainer: &Trainer) -> TaskState {
 /// Every weight of a run's network, for comparing NaN too.
 pub fn weight_bits(run: &Run) -> Vec<u32> {
     run.model().weights().0.iter().flatten().map(|w| w.to_bits()).collect()
+}
+
+/// Everything that a run has recorded but for times: every point of every metric.
+pub type Points = BTreeMap<String, Vec<(u64, u64)>>;
+
+fn points(series: &BTreeMap<Name, Vec<(u64, f64)>>) -> Points {
+    series
+        .iter()
+        .filter(|(name, _)| !name.contains("seconds"))
+        .map(|(name, points)| {
+            (name.to_string(), points.iter().map(|(step, v)| (*step, v.to_bits())).collect())
+        })
+        .collect()
+}
+
+/// The points of a run and of those with which it went on.
+pub fn all_points(store: &Store, run: &RunId) -> Points {
+    let record = store.run(run.as_str()).unwrap();
+    let mut all = store.past(&record).series;
+    for (name, own) in &record.series {
+        all.entry(name.clone()).or_default().extend(own);
+    }
+    points(&all)
 }

@@ -10,6 +10,7 @@ use trainbook::Error;
 use trainbook::store::export::json::NonFinite;
 use trainbook::store::export::{csv, json, tensorboard};
 use trainbook::store::{RunSummary, Store, StoreError};
+use trainbook_core::beside::temporary_beside;
 
 use super::selection::Selection;
 use crate::{Shared, output};
@@ -150,7 +151,7 @@ fn write(
 ) -> Result<u64, Error> {
     let refused = |source| Error::Write { path: path.to_owned(), source };
     output::make_folder_of(path)?;
-    let file = output::temporary_beside(path).map_err(refused)?;
+    let file = temporary_beside(path).map_err(refused)?;
     let mut writer = BufWriter::new(file.as_file());
     match content(&mut writer) {
         Ok(()) => {}

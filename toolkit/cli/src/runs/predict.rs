@@ -10,6 +10,7 @@ use trainbook::history::Store;
 use trainbook::nn::layer::Kinds;
 use trainbook::onnx::Head;
 use trainbook::trainer::RunRecipe;
+use trainbook_core::beside::temporary_beside;
 
 use crate::{Shared, output};
 
@@ -136,7 +137,7 @@ fn lines(
 fn write(path: &Path, text: &str) -> Result<(), Error> {
     let refused = |source| Error::Write { path: path.to_owned(), source };
     output::make_folder_of(path)?;
-    let mut file = output::temporary_beside(path).map_err(refused)?;
+    let mut file = temporary_beside(path).map_err(refused)?;
     file.write_all(text.as_bytes()).map_err(refused)?;
     file.persist(path).map_err(|error| refused(error.error))?;
     Ok(())

@@ -1,7 +1,7 @@
 //! `trainbook runs query`.
 
-use trainbook::store::query::Query;
-use trainbook::store::{StoreError, export};
+use trainbook::store::export;
+use trainbook::store::query::Answer;
 use trainbook::{Error, display};
 
 use crate::{Shared, output, tell_of_index};
@@ -23,10 +23,9 @@ pub struct Arguments {
 
 pub fn run(Arguments { query, table: _, csv, shared }: Arguments) -> Result<(), Error> {
     let store = shared.open_store()?;
-    let runs = store.query(&query)?;
+    let Answer { runs, remarks } = store.answer(&query)?;
     tell_of_index(&store);
-    let query: Query = query.parse().map_err(StoreError::from)?;
-    store.remarks(query)?.iter().for_each(|remark| output::note(remark));
+    remarks.iter().for_each(|remark| output::note(remark));
     if csv {
         let mut text = Vec::new();
         export::csv::runs(&runs, &mut text)?;

@@ -46,15 +46,15 @@ pub(super) struct Rest {
     pub callbacks: Vec<NamedState>,
     /// The fit that was under way; `None` between two.
     pub fit: Option<FitState>,
-    /// The fingerprint of the data.
+    /// The fingerprint of the data; `None` outside of a run, which needs one anyway.
     pub data: Option<String>,
-    /// Everything that decides the fit, as its run records it.
+    /// Everything that decides the fit, as its run records it; `None` outside of a run.
     pub recipe: Option<String>,
 }
 
 /// Where a trainer's state comes from, if not from its seed.
 #[derive(Clone, Debug)]
-pub(crate) struct Origin {
+pub(super) struct Origin {
     /// The run that came to it, if it was one.
     pub parent: Option<Parent>,
     /// Where it is kept, if it is.
@@ -90,7 +90,7 @@ impl Trainer {
                 counters: self.counters,
                 callbacks: self.stack.save()?,
                 fit,
-                data: Some(self.data.fingerprint()?.hash),
+                data: None,
                 recipe: None,
             },
         })
@@ -104,14 +104,45 @@ impl Trainer {
     /// The bytes are damaged, or another seed, other callbacks or another network wrote them. The
     /// trainer is then as it was.
     pub fn load_checkpoint(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.take_over(&Checkpoint::decode(bytes)?)?;
-        self.origin = Some(Origin::UNKNOWN);
+        let saved = Checkpoint::decode(bytes)?;
+        self.or_as_before(|trainer| {
+            trainer.take_over(&saved)?;
+            trainer.origin = Some(Origin::UNKNOWN);
+            Ok(())
+        })
+    }
+
+    /// Changes the trainer's state, and leaves it as it was where that fails.
+    pub(super) fn or_as_before<R>(
+        &mut self,
+        change: impl FnOnce(&mut Self) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let before = (self.taken(None)?, self.origin.clone());
+        let changed = change(self);
+        if changed.is_err() {
+            self.go_back(before)?;
+        }
+        changed
+    }
+
+    /// Does something, whatever comes of it, and is then as before.
+    pub(crate) fn on_trial<R>(&mut self, what: impl FnOnce(&mut Self) -> R) -> Result<R, Error> {
+        let before = (self.taken(None)?, self.origin.clone());
+        let outcome = what(self);
+        self.go_back(before)?;
+        Ok(outcome)
+    }
+
+    fn go_back(&mut self, (state, origin): (Checkpoint, Option<Origin>)) -> Result<(), Error> {
+        self.adopt(state.rest.seed)?;
+        self.put(&state)?;
+        self.origin = origin;
         Ok(())
     }
 
-    /// Takes over all but the place in a fit.
+    /// Takes over all but the place in a fit. What fails may leave it half done.
     pub(super) fn take_over(&mut self, saved: &Checkpoint) -> Result<(), Error> {
-        let Rest { model, seed, learning_rate, counters, callbacks, .. } = &saved.rest;
+        let Rest { model, seed, .. } = &saved.rest;
         if let Some(tensors) = &saved.tensors {
             expect_tensors(tensors, self.task.model().tensors())?;
         }
@@ -127,16 +158,15 @@ impl Trainer {
                 seed.0, self.recipe.seed.0
             )));
         }
-        let (task, before) = (self.task.state()?, self.stack.save()?);
-        let loaded = self.task.load_state(&saved.task).map_err(Error::from);
-        let loaded = loaded.and_then(|()| Ok(self.stack.load(callbacks)?));
-        if let Err(error) = loaded {
-            self.task.load_state(&task)?;
-            self.stack.load(&before)?;
-            return Err(error);
-        }
-        self.counters = *counters;
-        self.learning_rate = *learning_rate;
+        self.put(saved)
+    }
+
+    /// The same of a state that is known to be this trainer's.
+    fn put(&mut self, saved: &Checkpoint) -> Result<(), Error> {
+        let Rest { learning_rate, counters, callbacks, .. } = &saved.rest;
+        self.task.load_state(&saved.task)?;
+        self.stack.load(callbacks)?;
+        (self.counters, self.learning_rate) = (*counters, *learning_rate);
         Ok(())
     }
 }
