@@ -140,6 +140,29 @@ fn an_epoch_that_was_ended_stays_ended() {
     }
 }
 
+/// A resumed run that breaks before it has kept anything is where it began.
+#[test]
+fn a_resumed_run_that_broke_at_once_goes_on_from_where_it_began() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let data = clouds();
+    let trainer = || builder(&data, 1).with(LrSchedule::one_cycle(0.02)).store(&store);
+    let whole = trainer().build().unwrap().fit(Epochs(3)).unwrap();
+    let stop = Budget::steps(7);
+    trainer().with(stop).build().unwrap().fit(Epochs(3)).unwrap();
+    for _ in 0..2 {
+        let breaks = on_step_end(|_| Err(CallbackError::custom("broken")));
+        let error = trainer().with(breaks).build().unwrap().resume_last().unwrap_err();
+        assert!(error.to_string().contains("broken"), "{error}");
+    }
+    let resumed = trainer().build().unwrap().resume_last().unwrap();
+    assert_eq!(weight_bits(&resumed), weight_bits(&whole));
+    let expected = all_points(&store, whole.id().unwrap());
+    assert_eq!(all_points(&store, resumed.id().unwrap()), expected);
+    let record = store.run(resumed.id().unwrap().as_str()).unwrap();
+    assert_eq!(store.past(&record).parents.len(), 3);
+}
+
 #[test]
 fn a_run_on_weights_from_a_file_is_repeated_with_them() {
     let folder = tempfile::tempdir().unwrap();
