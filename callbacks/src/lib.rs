@@ -18,6 +18,7 @@ mod checkpoint;
 mod clip;
 mod early_stopping;
 mod gradient_monitor;
+mod loss_scale;
 mod monitor;
 mod nan_guard;
 mod number;
@@ -41,6 +42,7 @@ pub use checkpoint::Checkpoint;
 pub use clip::Clip;
 pub use early_stopping::EarlyStopping;
 pub use gradient_monitor::GradientMonitor;
+pub use loss_scale::LossScaleMonitor;
 pub use nan_guard::NanGuard;
 pub use progress::Progress;
 pub use recipe::{CallbackRecipe, RecordedCallback};
@@ -54,6 +56,6 @@ pub use seam::{
     AfterUpdate, BatchStart, Callback, CallbackError, CallbackState, CheckpointRequest, Counters,
     Direction, Effects, EpochEnd, EpochMetric, EpochStart, FitEnd, FitStart, Flow, GradientEdit,
     GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Phase, Plan, Reply, Resource,
-    Resumed, Setup, Snapshot, Stack, StepEnd, StopKind, StopReason, TensorInfo, TensorStats,
-    ValidationEnd, ValidationStart, Weights, every, on_epoch_end, on_step_end,
+    Resumed, Setup, Snapshot, Stack, StepEnd, StepScale, StopKind, StopReason, TensorInfo,
+    TensorStats, ValidationEnd, ValidationStart, Weights, every, on_epoch_end, on_step_end,
 };

@@ -1,6 +1,6 @@
 //! The run's metrics into its journal.
 
-use trainbook_store::{Metric, Name, RunWriter};
+use trainbook_store::{Metric, Name, RunEvent, RunWriter};
 
 use crate::{
     Callback, CallbackError, Effects, EpochEnd, FitEnd, FitStart, Flow, MetricLog, Phase, Reply,
@@ -16,6 +16,7 @@ const EPOCH: Name = Name::new_static("epoch");
 /// - At every step: `loss`, `learning_rate`, and what callbacks logged.
 /// - At the end of every epoch: the trainer's metrics, what callbacks logged, and `epoch`, the
 ///   number of epochs finished.
+/// - At both: warnings.
 ///
 /// Both stand under the number of batches seen so far, so that one axis serves all curves.
 #[derive(Default)]
@@ -36,6 +37,11 @@ impl Recorder {
         fill(&mut self.row);
         log.read(|logged| self.row.extend_from_slice(logged));
         run.log(step, &self.row);
+        log.read_warnings(|warnings| {
+            for text in warnings {
+                run.event(RunEvent::Warning { text: text.clone() });
+            }
+        });
     }
 }
 

@@ -11,7 +11,7 @@ pub use trainbook_nn::builders::*;
 pub use trainbook_store::RunId;
 
 pub use crate::Error;
-pub use crate::checks::{DevRun, InitReport, LrCurve};
+pub use crate::checks::{DevRun, InitReport, LrCurve, MemoryReport};
 pub use crate::data::{
     Array, Augment, Categories, Column, ColumnType, CsvOptions, Dataset, Dates, KFold, LastBatch,
     Missing, Mix, Normalize, Part, Sampling, Split, TargetScaling, Targets, Unknown, WindowOptions,
@@ -28,7 +28,7 @@ pub use crate::nn::{Gain, Init, Network, Sample};
 pub use crate::onnx::{self, CheckReport, ExportReport, Verifier};
 pub use crate::optim::{Adagrad, Adam, AdamW, Lion, NAdam, ParameterGroup, RAdam, RMSprop, Sgd};
 pub use crate::random::Seed;
-pub use crate::task::Device;
+pub use crate::task::{Device, LossScale, Precision};
 pub use crate::trainer::{
     CrossValidation, Epochs, Evaluation, EvaluationReport, Export, Run, Steps, Trainer,
     cross_validate,

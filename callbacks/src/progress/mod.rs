@@ -10,7 +10,7 @@ use trainbook_store::{Metric, Name};
 
 use crate::{
     Callback, CallbackError, Counters, Effects, EpochEnd, EpochStart, FitEnd, FitStart, Flow,
-    Horizon, Phase, Reply, StepEnd,
+    Horizon, MetricLog, Phase, Reply, StepEnd,
 };
 use bar::Bar;
 use table::Table;
@@ -24,7 +24,7 @@ const SLOW_STEP: Duration = Duration::from_millis(10);
 
 /// Shows a table with one row per epoch: its number (from 1, over the trainer's life), the
 /// trainer's metrics, the last learning rate and the seconds it took; and at the end why the fit
-/// ended.
+/// ended. What callbacks warn of stands between, each in a line of its own.
 ///
 /// On a terminal a bar under the table shows the epoch that runs. Elsewhere (a notebook, a file, a
 /// pipe) only whole lines are written, and an epoch that takes long writes one every 10 seconds.
@@ -109,6 +109,12 @@ impl Progress {
         }
     }
 
+    fn warn(&mut self, log: &MetricLog) {
+        log.read_warnings(|warnings| {
+            warnings.iter().for_each(|text| self.output.line(&format!("warning: {text}")));
+        });
+    }
+
     /// Reads the clock when it is time to, and shows what is due. `loss` is this step's.
     fn look(&mut self, batches_seen: u64, loss: f32) {
         let now = (self.clock)();
@@ -164,6 +170,7 @@ impl Callback for Progress {
             Some(left) => self.epoch.steps_until_check = left,
             None => self.look(step.counters.batches_seen, step.loss()),
         }
+        self.warn(step.log);
         Ok(Flow::Continue)
     }
 
@@ -175,6 +182,7 @@ impl Callback for Progress {
             epoch.seconds,
         );
         self.output.line(&row);
+        self.warn(epoch.log);
         Ok(Flow::Continue)
     }
 

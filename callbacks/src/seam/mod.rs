@@ -21,8 +21,8 @@ pub use error::CallbackError;
 pub use flow::{Flow, StopKind, StopReason};
 pub use moment::{
     AfterUpdate, BatchStart, CheckpointRequest, Counters, EpochEnd, EpochStart, FitEnd, FitStart,
-    GradientEdit, GradientView, Horizon, MetricLog, Moment, Resumed, Setup, StepEnd, ValidationEnd,
-    ValidationStart,
+    GradientEdit, GradientView, Horizon, MetricLog, Moment, Resumed, Setup, StepEnd, StepScale,
+    ValidationEnd, ValidationStart,
 };
 pub use snapshot::Snapshot;
 pub use stack::{NamedState, Plan, Stack};

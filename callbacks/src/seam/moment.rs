@@ -12,7 +12,8 @@
 //!       for its batches of the shuffled training part (one; or several, whose gradients are gathered):
 //!         ▸ BatchStart               may set the learning rate
 //!         rows are mixed, if asked for; forward, loss, backward
-//!       ▸ RawGradients               look, may skip the update
+//!       ▸ RawGradients               look, may skip the update; left out where the scaled loss of
+//!                                    mixed precision overflowed, which skips the update too
 //!       unless skipped:
 //!         ▸ ChangeGradients          clip, add noise, …
 //!         ▸ FinalGradients           look, may still skip
@@ -145,29 +146,44 @@ impl Horizon {
     }
 }
 
-/// Metrics logged by callbacks; read by the recorder at the end of the step or epoch, then emptied.
+/// Metrics logged by callbacks, and warnings; read by the recorder at the end of the step or epoch,
+/// then emptied.
 #[derive(Debug, Default)]
-pub struct MetricLog(RefCell<Vec<Metric>>);
+pub struct MetricLog {
+    metrics: RefCell<Vec<Metric>>,
+    warnings: RefCell<Vec<String>>,
+}
 
 impl MetricLog {
     /// Adds a value.
     pub fn push(&self, name: impl Into<Name>, value: f64) {
-        self.0.borrow_mut().push(Metric { name: name.into(), value });
+        self.metrics.borrow_mut().push(Metric { name: name.into(), value });
     }
 
     /// Everything logged so far.
     pub fn read<R>(&self, look: impl FnOnce(&[Metric]) -> R) -> R {
-        look(&self.0.borrow())
+        look(&self.metrics.borrow())
+    }
+
+    /// Warns: shown where the fit's progress is, and recorded with the run.
+    pub fn warn(&self, text: impl Into<String>) {
+        self.warnings.borrow_mut().push(text.into());
+    }
+
+    /// Every warning so far.
+    pub fn read_warnings<R>(&self, look: impl FnOnce(&[String]) -> R) -> R {
+        look(&self.warnings.borrow())
     }
 
     /// Adds what another has logged.
     pub fn extend(&self, metrics: impl IntoIterator<Item = Metric>) {
-        self.0.borrow_mut().extend(metrics);
+        self.metrics.borrow_mut().extend(metrics);
     }
 
     /// Empties the log and keeps its memory.
     pub fn clear(&self) {
-        self.0.borrow_mut().clear();
+        self.metrics.borrow_mut().clear();
+        self.warnings.borrow_mut().clear();
     }
 }
 
@@ -318,6 +334,16 @@ pub struct ValidationEnd<'a> {
     pub weights: &'a mut dyn Weights,
 }
 
+/// The scale of the loss in a step under mixed precision.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepScale {
+    /// By what the loss was multiplied before the backward pass, and the gradients divided after it.
+    pub scale: f32,
+    /// Whether a gradient was not finite. Then the update is not applied, and the next scale is
+    /// smaller. If the loss itself was finite, nobody is shown the gradients.
+    pub overflowed: bool,
+}
+
 /// After an update was applied or skipped.
 pub struct StepEnd<'a> {
     /// Where the fit is; this step is counted.
@@ -328,6 +354,8 @@ pub struct StepEnd<'a> {
     pub learning_rate: f64,
     /// Whether the update was applied.
     pub applied: bool,
+    /// The scale of the loss under mixed precision; `None` in f32.
+    pub scale: Option<StepScale>,
     /// Row numbers of this step's batches in the data set.
     pub samples: &'a [usize],
     /// Where to log.
@@ -349,7 +377,15 @@ impl<'a> StepEnd<'a> {
         loss: f32,
         requests: &'a RefCell<Vec<CheckpointRequest>>,
     ) -> Self {
-        Self { counters, horizon, learning_rate, applied, samples, log, loss, requests }
+        let scale = None;
+        Self { counters, horizon, learning_rate, applied, scale, samples, log, loss, requests }
+    }
+
+    /// The same of a step under mixed precision, if it was one.
+    #[must_use]
+    pub fn scaled(mut self, scale: Option<StepScale>) -> Self {
+        self.scale = scale;
+        self
     }
 
     /// This step's mean loss, before the update.

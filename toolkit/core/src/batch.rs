@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::array::Array;
+use crate::array::{Array, Numbers};
 
 /// Some rows of a data set, ready for the model. Made once with `Batch::default()` and filled again
 /// and again by a loader, so that a step allocates nothing.
@@ -34,6 +34,18 @@ impl Batch {
     /// The number of rows.
     pub fn len(&self) -> usize {
         self.samples.len()
+    }
+
+    /// How many bytes its numbers take.
+    pub fn bytes(&self) -> usize {
+        let input = match &self.input.numbers {
+            Numbers::F32(numbers) => size_of_val(&numbers[..]),
+            Numbers::I64(numbers) => size_of_val(&numbers[..]),
+        };
+        let mixed = self.mixed.as_ref().map_or(0, |mixed| mixed.targets.len());
+        let weights = self.weights.as_ref().map_or(0, Vec::len);
+        let targets = (self.targets.len() + mixed + weights) * size_of::<f32>();
+        input + targets + size_of_val(&self.samples[..])
     }
 
     /// Whether there are no rows.

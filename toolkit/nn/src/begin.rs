@@ -161,7 +161,7 @@ mod tests {
     use crate::layer::{AnyLayer, Kinds, Layer};
     use crate::plan::Planned;
     use crate::sample::Sample;
-    use crate::task::{Device, Loss, Recipe};
+    use crate::task::{Loss, Recipe};
     use crate::{Network, NnError};
 
     /// Mean, deviation and largest magnitude of a weight of 64 outputs and 100 inputs.
@@ -378,14 +378,8 @@ mod tests {
             let error = network(Some(init)).plan(&Sample::numbers([3])).unwrap_err().to_string();
             assert!(error.contains("gain of its weights must be a positive number"), "{error}");
             let recipe = Recipe {
-                network: network(None),
-                input: Sample::numbers([3]),
-                device: Device::Cpu,
-                loss: Loss::mean_squared_error(),
-                optimizer: crate::optim::Optimizer::default(),
-                groups: Vec::new(),
                 init,
-                seed: Seed(0),
+                ..Recipe::new(network(None), Sample::numbers([3]), Loss::mean_squared_error())
             };
             assert!(matches!(recipe.task().err(), Some(NnError::Setting { .. })), "{gain}");
             assert!(matches!(recipe.task_on_dfdx().err(), Some(NnError::Setting { .. })));
@@ -398,14 +392,9 @@ mod tests {
             crate::layer::Sequential::new().linear(7).relu().with(crate::layer::LayerNorm::new()),
         );
         let recipe = Recipe {
-            network,
-            input: Sample::numbers([3]),
-            device: Device::Cpu,
-            loss: Loss::mean_squared_error(),
-            optimizer: crate::optim::Optimizer::default(),
-            groups: Vec::new(),
             init: Init::kaiming_normal().gain(Gain::Following),
             seed: Seed(5),
+            ..Recipe::new(network, Sample::numbers([3]), Loss::mean_squared_error())
         };
         let (host, dfdx) = (recipe.task().unwrap(), recipe.task_on_dfdx().unwrap());
         assert_eq!(host.model().weights(), dfdx.model().weights());

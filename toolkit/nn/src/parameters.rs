@@ -24,6 +24,8 @@ pub struct Slot {
     ///
     /// [`Gain::Following`]: crate::Gain::Following
     pub following: f64,
+    /// Whether its layer computes with an f16 copy of it under mixed precision.
+    pub half: bool,
     /// Its first element in the buffer.
     pub offset: usize,
 }

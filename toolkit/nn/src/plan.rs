@@ -6,7 +6,7 @@ use trainbook_core::array::{Array, Numbers};
 use crate::NnError;
 use crate::begin::Begin;
 use crate::init::Init;
-use crate::layer::{AnyLayer, Kinds, Misfit};
+use crate::layer::{AnyLayer, Autocast, Kinds, Misfit};
 use crate::parameters::{Layout, Role, Slot};
 use crate::sample::{Kind, Sample};
 
@@ -166,6 +166,8 @@ pub struct Plan<'a> {
     behind_trained: bool,
     /// How the weights of the layer and its parts begin.
     init: Option<Init>,
+    /// Whether the layer computes with f16 copies of its parameters under mixed precision.
+    half: bool,
 }
 
 impl Plan<'_> {
@@ -186,6 +188,7 @@ impl Plan<'_> {
             entered_behind_trained: behind_trained,
             behind_trained,
             init: layer.own_init().or(init),
+            half: layer.layer().autocast() == Autocast::Half,
         };
         let output = check_sizes(layer)
             .and_then(|()| match layer.own_init().and_then(Init::fault) {
@@ -229,6 +232,7 @@ impl Plan<'_> {
             begin,
             init: self.init,
             following: 1.0,
+            half: self.half && role != Role::Buffer,
             offset: 0,
         });
     }

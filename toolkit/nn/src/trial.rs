@@ -9,7 +9,7 @@ use dfdx::tensor::TensorFromVec;
 
 use crate::NnError;
 use crate::context::Context;
-use crate::host::{Aside, HostPass, HostTensor, Memory};
+use crate::host::{Aside, HostPass, HostTensor, Memory, half};
 use crate::layer::{AnyLayer, Fault};
 use crate::on_dfdx::{Backend, Flow, Pass, Real, Tensors};
 use crate::plan::Planned;
@@ -34,6 +34,9 @@ pub struct Trial {
     pub planned: Planned,
     /// The values of its tensors, all in one, as [`Planned::layout`] says.
     pub values: Vec<f64>,
+    /// Whether it computes under mixed precision where it computes in the processor's memory. What it
+    /// is given as the gradient in its output is then rounded to f16 if the output was.
+    pub mixed: bool,
 }
 
 /// What came of a batch.
@@ -58,7 +61,7 @@ impl Trial {
     /// It does not fit.
     pub fn new(layer: &AnyLayer, input: &Sample) -> Result<Self, NnError> {
         let planned = Planned::behind_trained(layer, input)?;
-        Ok(Self { values: vec![0.0; planned.layout.len()], planned })
+        Ok(Self { values: vec![0.0; planned.layout.len()], planned, mixed: false })
     }
 
     fn shape(&self, rows: usize) -> Vec<usize> {
@@ -117,7 +120,10 @@ impl Trial {
         let narrow = |values: &[f64]| values.iter().map(|v| *v as f32).collect::<Vec<f32>>();
         let widen = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
         let (root, layout) = (&self.planned.root, &self.planned.layout);
-        let values = narrow(&self.values);
+        let mut values = narrow(&self.values);
+        for slot in layout.slots().iter().filter(|slot| self.mixed && slot.half) {
+            half::round(&mut values[slot.range()]);
+        }
         let x = self.begin(input, rows);
         let (mut aside, mut memory) = (Aside::default(), Memory::default());
         let mut buffers = Vec::new();
@@ -132,10 +138,15 @@ impl Trial {
             &mut memory,
             true,
         )
+        .mixed(self.mixed)
         .forward(x)
         .map_err(NnError::from_fault)?;
         let shape = output.shape.clone();
         let numbers = widen(output.numbers());
+        let mut upstream = HostTensor::new(shape.clone(), narrow(upstream));
+        if output.is_half() {
+            upstream = upstream.rounded(&mut memory);
+        }
         drop(output);
         let mut gradients = vec![0.0; layout.trained_len()];
         let input_gradient = HostPass::new(
@@ -149,7 +160,8 @@ impl Trial {
             &mut memory,
             true,
         )
-        .backward(HostTensor::new(shape.clone(), narrow(upstream)))
+        .mixed(self.mixed)
+        .backward(upstream)
         .map_err(NnError::from_fault)?;
         Ok(Outcome {
             shape,

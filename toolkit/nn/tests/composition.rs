@@ -240,7 +240,7 @@ fn branches_may_stop_early() {
         let sample = Sample::numbers([3, 2]);
         let behind = filled(Trial::new(&layer, &sample).unwrap());
         let planned = Planned::new(&layer, &sample).unwrap();
-        let in_front = Trial { planned, values: behind.values.clone() };
+        let in_front = Trial { planned, ..behind.clone() };
         let (x, g) = (numbers(12, 1), numbers(8, 2));
         let expected = run(&behind, Form::Dfdx, &x, 2, &g);
         let found = run(&in_front, Form::Host, &x, 2, &g);

@@ -14,9 +14,9 @@ use trainbook_nn::layer::{
     Parallel, Repeat, Residual, Sequential, TransformerEncoderLayer,
 };
 use trainbook_nn::optim::{AdamW, Optimizer};
-use trainbook_nn::task::{Device, Loss, Recipe, Task};
+use trainbook_nn::task::{Loss, Recipe, Task};
 use trainbook_nn::trial::{Outcome, Trial};
-use trainbook_nn::{Context, Init, Network, NnError, Sample};
+use trainbook_nn::{Context, Network, NnError, Sample};
 
 /// The error, after asserting that it is one line that says all of this.
 #[track_caller]
@@ -36,14 +36,9 @@ fn misfit(layer: impl Layer, sample: Sample, parts: &[&str]) {
 
 fn task(layer: impl Layer, input: Sample, loss: Loss) -> Result<Box<dyn Task>, NnError> {
     let recipe = Recipe {
-        network: Network::from(layer),
-        input,
-        device: Device::Cpu,
-        loss,
         optimizer: Optimizer::from(AdamW::default()),
-        groups: Vec::new(),
-        init: Init::default(),
         seed: Seed(1),
+        ..Recipe::new(Network::from(layer), input, loss)
     };
     recipe.task_on_dfdx()?;
     recipe.task()

@@ -11,8 +11,8 @@ use trainbook_core::random::{Seed, Stream};
 use trainbook_nn::layer::{LayerNorm, Sequential};
 use trainbook_nn::loss::{BinaryCrossEntropy, CrossEntropy, Loss, TargetKind};
 use trainbook_nn::optim::{Adam, AdamW, Optimizer, ParameterGroup, Sgd};
-use trainbook_nn::task::{BatchLoss, Device, Recipe, Task};
-use trainbook_nn::{Init, Network, Sample};
+use trainbook_nn::task::{BatchLoss, Recipe, Task};
+use trainbook_nn::{Network, Sample};
 
 const FEATURES: usize = 4;
 const CLASSES: usize = 3;
@@ -23,14 +23,10 @@ fn net() -> Sequential {
 
 fn recipe(loss: Loss, optimizer: impl Into<Optimizer>, groups: Vec<ParameterGroup>) -> Recipe {
     Recipe {
-        network: Network::from(net()),
-        input: Sample::numbers([FEATURES]),
-        device: Device::Cpu,
-        loss,
         optimizer: optimizer.into(),
         groups,
-        init: Init::default(),
         seed: Seed(1),
+        ..Recipe::new(Network::from(net()), Sample::numbers([FEATURES]), loss)
     }
 }
 

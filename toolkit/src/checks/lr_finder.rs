@@ -54,7 +54,10 @@ impl Trainer {
             if !curve.push(rate, loss, DIVERGED) {
                 break;
             }
-            probe.update(rate)?;
+            match probe.end_scaling() {
+                Some(scale) if scale.overflowed => probe.clear_gradients()?,
+                _ => probe.update(rate)?,
+            }
         }
 
         self.is_still(before, "find a learning rate")?;

@@ -8,10 +8,12 @@ mod dev_run;
 mod init_report;
 mod lr_curve;
 mod lr_finder;
+mod memory;
 
 pub use dev_run::DevRun;
 pub use init_report::{InitReport, Spread, Verdict};
 pub use lr_curve::{LrCurve, LrPoint, LrSuggestions};
+pub use memory::MemoryReport;
 
 use crate::Error;
 use crate::trainer::Trainer;

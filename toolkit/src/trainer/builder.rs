@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use trainbook_callbacks::{
-    Callback, CallbackRecipe, Counters, Direction, EpochMetric, FixSeed, Moment, Progress,
-    RecordedCallback, Recorder, Setup, Stack,
+    Callback, CallbackRecipe, Counters, Direction, EpochMetric, FixSeed, LossScaleMonitor, Moment,
+    Progress, RecordedCallback, Recorder, Setup, Stack,
 };
 use trainbook_store::{Name, ObjectId, Parent, Store, Value};
 
@@ -22,7 +22,7 @@ use crate::nn::loss::TargetKind;
 use crate::nn::{Init, Network};
 use crate::optim::{Optimizer, ParameterGroup};
 use crate::random::Seed;
-use crate::task::{Device, Loss, Recipe};
+use crate::task::{Device, Loss, LossScale, Precision, Recipe};
 
 /// A trainer being put together. Every setting has a default; the last call is
 /// [`build`](Self::build).
@@ -37,6 +37,9 @@ pub struct TrainerBuilder {
     feed: Feed,
     accumulate: usize,
     device: Device,
+    precision: Precision,
+    loss_scale: LossScale,
+    checkpoint_activations: bool,
     init: Init,
     stack: Stack,
     params: BTreeMap<Name, Value>,
@@ -115,13 +118,17 @@ impl RunRecipe {
             }
         }
         builder.feed = self.feed;
-        builder
+        builder = builder
             .optimizer(self.optimizer)
             .learning_rate(self.learning_rate)
             .accumulate(self.accumulate)
             .parameter_groups(self.groups)
             .device(self.device)
-            .init(self.init)
+            .precision(self.precision)
+            .loss_scale(self.loss_scale)
+            .init(self.init);
+        builder.checkpoint_activations = self.checkpoint_activations;
+        builder
     }
 }
 
@@ -138,6 +145,9 @@ impl TrainerBuilder {
             feed: Feed::default(),
             accumulate: 1,
             device: Device::default(),
+            precision: Precision::default(),
+            loss_scale: LossScale::default(),
+            checkpoint_activations: false,
             init: Init::default(),
             stack: Stack::new(),
             params: BTreeMap::new(),
@@ -281,6 +291,36 @@ impl TrainerBuilder {
         self
     }
 
+    /// In what precision to train. Default: f32. Under [`Precision::Mixed`] the metrics `loss_scale`
+    /// and `overflowed_steps` are logged by a
+    /// [`LossScaleMonitor`](trainbook_callbacks::LossScaleMonitor).
+    #[must_use]
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// By what the loss is multiplied under mixed precision. Default: as PyTorch's `GradScaler`.
+    #[must_use]
+    pub fn loss_scale(mut self, scale: LossScale) -> Self {
+        self.loss_scale = scale;
+        self
+    }
+
+    /// Keeps the activations of every √n-th of the network's n layers alone, and computes the others
+    /// again on the way back: a third more time, for deep networks that do not fit into memory
+    /// otherwise. Layers of a [`Sequential`](crate::nn::layer::Sequential) and a
+    /// [`Repeat`](crate::nn::layer::Repeat) are counted; a block that is one layer, such as a
+    /// `TransformerEncoderLayer`, is one. No bit of the training depends on it.
+    /// [`memory`](Trainer::memory) shows what it saves.
+    ///
+    /// Chen et al. 2016 (arXiv:1604.06174).
+    #[must_use]
+    pub fn checkpoint_activations(mut self) -> Self {
+        self.checkpoint_activations = true;
+        self
+    }
+
     /// How weights begin where a layer has no way of its own. Default: as PyTorch's layers.
     #[must_use]
     pub fn init(mut self, init: impl Into<Init>) -> Self {
@@ -336,6 +376,9 @@ impl TrainerBuilder {
     /// A setting makes no sense; the network does not fit the data; the callbacks contradict each
     /// other.
     pub fn build(mut self) -> Result<Trainer, Error> {
+        if self.precision == Precision::Mixed {
+            self.stack.push(LossScaleMonitor::new());
+        }
         if !self.quiet {
             self.stack.push(Progress::auto());
         }
@@ -360,6 +403,9 @@ impl TrainerBuilder {
             groups: self.groups.clone(),
             init: self.init,
             seed,
+            precision: self.precision,
+            loss_scale: self.loss_scale,
+            checkpoint_activations: self.checkpoint_activations,
         };
         let task = recipe.task()?;
         self.check_fit(&task.model().planned().root.output.shape)?;

@@ -353,16 +353,21 @@ impl Trainer {
         let step = BatchLoss { mean: sum.mean() as f32, weight: sum.weight() };
         let (loss, samples) = (step.mean, samples.as_slice());
 
-        let view = GradientView { counters, loss, samples, gradients: &*self.task, log };
-        flow = flow.or_stronger(self.stack.on(&mut Moment::RawGradients(&view))?);
-        if updates(&flow) {
+        let scale = self.task.end_scaling();
+        let overflowed = scale.is_some_and(|scale| scale.overflowed);
+        // Of a finite loss they are no gradients, but a scale that was too large.
+        if !(overflowed && loss.is_finite()) {
+            let view = GradientView { counters, loss, samples, gradients: &*self.task, log };
+            flow = flow.or_stronger(self.stack.on(&mut Moment::RawGradients(&view))?);
+        }
+        if updates(&flow) && !overflowed {
             let mut edit = GradientEdit { counters, gradients: &mut *self.task, log };
             flow = flow.or_stronger(self.stack.on(&mut Moment::ChangeGradients(&mut edit))?);
             let view = GradientView { counters, loss, samples, gradients: &*self.task, log };
             flow = flow.or_stronger(self.stack.on(&mut Moment::FinalGradients(&view))?);
         }
         self.counters.updates_attempted += 1;
-        let applied = updates(&flow);
+        let applied = updates(&flow) && !overflowed;
         if applied {
             self.task.update(self.learning_rate)?;
             self.counters.updates_applied += 1;
@@ -382,7 +387,8 @@ impl Trainer {
             log,
             loss,
             requests,
-        );
+        )
+        .scaled(scale);
         flow = flow.or_stronger(self.stack.on(&mut Moment::StepEnd(&end))?);
         log.clear();
         Ok(Some((step, flow)))

@@ -15,7 +15,7 @@ use crate::nn::loss::TargetKind;
 use crate::nn::{Init, Network, Node, Planned, Sample};
 use crate::optim::{Optimizer, ParameterGroup};
 use crate::random::Seed;
-use crate::task::{Device, Loss, Recipe};
+use crate::task::{Device, Loss, LossScale, Precision, Recipe};
 
 /// Everything that decides a run: from it the network, its data and its trainer can be made again. Recorded as JSON in [`RunStart::recipe`](trainbook_store::RunStart::recipe).
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +40,15 @@ pub struct RunRecipe {
     pub seed: Seed,
     /// Where it ran.
     pub device: Device,
+    /// In what precision.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub precision: Precision,
+    /// By what the loss is multiplied under mixed precision.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub loss_scale: LossScale,
+    /// Whether most activations are computed again on the way back; no number depends on it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub checkpoint_activations: bool,
     /// The learning rate where no callback sets one.
     pub learning_rate: f64,
     /// How batches are made of rows.
@@ -80,6 +89,10 @@ pub struct Begins {
     pub checkpoint: Option<String>,
 }
 
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 fn one() -> usize {
     1
 }
@@ -101,6 +114,9 @@ impl RunRecipe {
             groups: self.groups.clone(),
             init: self.init,
             seed: self.seed,
+            precision: self.precision,
+            loss_scale: self.loss_scale,
+            checkpoint_activations: self.checkpoint_activations,
         }
     }
 }
@@ -124,6 +140,9 @@ pub(super) fn params(
     put("lr", learning_rate.into());
     put("batch_size", (batch_size as u64).into());
     put("device", recipe.device.to_string().into());
+    if recipe.precision != Precision::default() {
+        put("precision", recipe.precision.to_string().into());
+    }
     put("init", recipe.init.to_string().into());
     put("loss", recipe.loss.name().into());
     put("optimizer", recipe.optimizer.name().into());

@@ -115,8 +115,19 @@ impl Trainer {
     /// What decides a fit, as JSON. A network with a layer that cannot be written is recorded
     /// without it.
     pub(super) fn run_recipe(&self, length: Length, begins: Option<Begins>) -> Option<String> {
-        let Recipe { network, input, device, loss, optimizer, groups, init, seed } =
-            self.recipe.clone();
+        let Recipe {
+            network,
+            input,
+            device,
+            loss,
+            optimizer,
+            groups,
+            init,
+            seed,
+            precision,
+            loss_scale,
+            checkpoint_activations,
+        } = self.recipe.clone();
         let (learning_rate, accumulate) = (self.base_rate, self.accumulate);
         let data = self.data.recipe();
         let callbacks = self.stack.recorded();
@@ -131,6 +142,9 @@ impl Trainer {
             init,
             seed,
             device,
+            precision,
+            loss_scale,
+            checkpoint_activations,
             learning_rate,
             feed: self.feed.clone(),
             accumulate,

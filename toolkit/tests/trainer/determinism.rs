@@ -123,14 +123,12 @@ fn both_engines_train_alike() {
     let net = Sequential::new().with(layer::Linear::new(8).no_bias());
     let net = net.with(layer::BatchNorm::new()).relu();
     let recipe = Recipe {
-        network: net.with(layer::Dropout::new(0.25)).linear(3).into(),
-        input: Sample::numbers([4]),
-        device: Device::Cpu,
-        loss: Loss::cross_entropy(),
-        optimizer: AdamW::default().into(),
-        groups: Vec::new(),
-        init: Init::default(),
         seed: Seed(4),
+        ..Recipe::new(
+            net.with(layer::Dropout::new(0.25)).linear(3),
+            Sample::numbers([4]),
+            Loss::cross_entropy(),
+        )
     };
     let (mut host, mut dfdx) = (recipe.task().unwrap(), recipe.task_on_dfdx().unwrap());
     let data = clouds();

@@ -70,13 +70,9 @@ fn weights_after_a_hundred_steps_are_those_of_pytorch() {
     assert_eq!(fixture.cases.len(), 10);
     for case in &fixture.cases {
         let mut task = task_of::<Net>(0, Loss::cross_entropy(), case.optimizer);
-        let TaskState { moments, updates, .. } = task.state().unwrap();
-        task.load_state(&TaskState {
-            weights: Snapshot(fixture.initial.clone()),
-            moments,
-            updates,
-        })
-        .unwrap();
+        let weights = Snapshot(fixture.initial.clone());
+        let state = task.state().unwrap();
+        task.load_state(&TaskState { weights, ..state }).unwrap();
         let mut reached = case.reached.iter();
         for step in 0..case.reached.last().unwrap().step {
             let samples: Vec<usize> = (0..fixture.batch)

@@ -6,12 +6,12 @@ use safetensors::SafeTensors;
 use serde::Deserialize;
 use trainbook::callbacks::{Counters, Moment, Snapshot, TensorInfo};
 use trainbook::data::{Batch, Batches, Loader};
-use trainbook::nn::{Describe, Init, Sample};
+use trainbook::nn::{Describe, Sample};
 use trainbook::optim::Optimizer;
 use trainbook::prelude::*;
 use trainbook::random::Stream;
 use trainbook::store::Name;
-use trainbook::task::{Loss, Recipe, Task, TaskState};
+use trainbook::task::{Loss, LossScaleState, Recipe, Task, TaskState};
 use trainbook::trainer::TrainerBuilder;
 
 pub type Mlp = (Linear<4, 8>, ReLU, Linear<8, 3>);
@@ -60,14 +60,9 @@ pub fn recipe_of<N: Describe>(seed: u64, loss: Loss, optimizer: impl Into<Optimi
     let inputs = text.split("\"in_features\": ").nth(1).unwrap();
     let inputs = inputs.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
     Recipe {
-        network,
-        input: Sample::numbers([inputs]),
-        device: Device::Cpu,
-        loss,
         optimizer: optimizer.into(),
-        groups: Vec::new(),
-        init: Init::default(),
         seed: Seed(seed),
+        ..Recipe::new(network, Sample::numbers([inputs]), loss)
     }
 }
 
@@ -123,6 +118,7 @@ pub fn task_state(trainer: &Trainer) -> TaskState {
         tensors: Vec<TensorInfo>,
         moments: Vec<Vec<usize>>,
         updates: u64,
+        loss_scale: Option<LossScaleState>,
     }
     let checkpoint = trainer.checkpoint().unwrap();
     let file = SafeTensors::deserialize(&checkpoint).unwrap();
@@ -132,7 +128,8 @@ pub fn task_state(trainer: &Trainer) -> TaskState {
         values.iter().map(|value| f32::from_le_bytes(*value)).collect()
     };
     let state = file.tensor("trainbook/state").unwrap();
-    let State { tensors, moments, updates } = rmp_serde::from_slice(state.data()).unwrap();
+    let State { tensors, moments, updates, loss_scale } =
+        rmp_serde::from_slice(state.data()).unwrap();
     let weights = tensors.iter().map(|tensor| floats(&tensor.name)).collect();
     let moment = |kind: usize, tensor: usize| floats(&format!("trainbook/moment/{kind}/{tensor}"));
     let moments = moments.iter().enumerate();
@@ -142,6 +139,7 @@ pub fn task_state(trainer: &Trainer) -> TaskState {
             .map(|(kind, tensors)| (0..tensors.len()).map(|tensor| moment(kind, tensor)).collect())
             .collect(),
         updates,
+        loss_scale,
     }
 }
 

@@ -10,8 +10,7 @@ use trainbook_nn::layer::{
     Conv1d, Conv2d, LayerNorm, LearnedPositions, Sequential, TransformerEncoderLayer,
 };
 use trainbook_nn::loss::Loss;
-use trainbook_nn::optim::AdamW;
-use trainbook_nn::task::{Device, Recipe, Task};
+use trainbook_nn::task::{Recipe, Task};
 use trainbook_nn::{Init, NnError, Sample};
 
 /// A network and the batch that it is trained on, again and again.
@@ -117,17 +116,16 @@ impl Model {
     /// The network does not fit its batch.
     pub fn task(&self) -> Result<Box<dyn Task>, NnError> {
         Recipe {
-            network: (self.network)().into(),
-            input: match self.input {
-                Input::Numbers(shape) => Sample::numbers(shape),
-                Input::Characters(length) => Sample::indices([length]),
-            },
-            device: Device::Cpu,
-            loss: Loss::cross_entropy(),
-            optimizer: AdamW::default().into(),
-            groups: Vec::new(),
             init: Init::xavier_uniform(),
             seed: Seed(1),
+            ..Recipe::new(
+                (self.network)(),
+                match self.input {
+                    Input::Numbers(shape) => Sample::numbers(shape),
+                    Input::Characters(length) => Sample::indices([length]),
+                },
+                Loss::cross_entropy(),
+            )
         }
         .task()
     }

@@ -10,9 +10,11 @@
 //! and sums have a fixed order.
 
 pub(crate) mod attention;
+mod chain;
 mod convolution;
 pub(crate) mod exp;
 mod gemm;
+pub(crate) mod half;
 mod pass;
 pub(crate) mod rows;
 pub(crate) mod simd;
@@ -20,6 +22,7 @@ mod tensor;
 pub(crate) mod threads;
 mod through_dfdx;
 
+pub(crate) use chain::stride;
 pub(crate) use convolution::{Convolution, bias_gradient, sum};
 pub use gemm::{Matrix, gemm};
 pub use pass::HostPass;
@@ -43,4 +46,10 @@ pub trait HostLayer {
     /// # Errors
     /// There was no forward before it.
     fn backward(&self, pass: &mut HostPass<'_>, gradient: HostTensor) -> Result<HostTensor, Fault>;
+
+    /// Whether it is nothing but its parts, one behind the other, and runs them by
+    /// [`HostPass::chain_forward`] and [`HostPass::chain_backward`].
+    fn is_chain(&self) -> bool {
+        false
+    }
 }

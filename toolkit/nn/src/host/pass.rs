@@ -3,9 +3,9 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use super::{HostTensor, through_dfdx};
+use super::{HostTensor, half, through_dfdx};
 use crate::context::Context;
-use crate::layer::Fault;
+use crate::layer::{Autocast, Fault};
 use crate::parameters::Slot;
 use crate::plan::Node;
 
@@ -13,6 +13,8 @@ use crate::plan::Node;
 #[derive(Default)]
 pub(crate) struct Aside {
     saved: Vec<Saved>,
+    /// The indices that the network began with.
+    tokens: Option<Arc<[usize]>>,
     /// Every layer's output under its path, if they are watched.
     outputs: Option<Vec<(String, HostTensor)>>,
 }
@@ -20,7 +22,7 @@ pub(crate) struct Aside {
 impl Aside {
     /// Keeps every layer's output too.
     pub fn watching() -> Self {
-        Self { saved: Vec::new(), outputs: Some(Vec::new()) }
+        Self { outputs: Some(Vec::new()), ..Self::default() }
     }
 
     /// Every layer's output under its path, in the order in which they were computed.
@@ -41,14 +43,20 @@ enum Saved {
 /// Memory that was used and will be used again, so that a step that is like the one before it asks
 /// the system for none.
 #[derive(Default)]
-pub(crate) struct Memory(Vec<Vec<f32>>);
+pub(crate) struct Memory {
+    kept: Vec<Vec<f32>>,
+    allocated: usize,
+}
 
 impl Memory {
     /// Memory for so many numbers, of any value.
     pub fn take(&mut self, len: usize) -> Vec<f32> {
-        match self.0.iter().rposition(|memory| memory.len() == len) {
-            Some(found) => self.0.swap_remove(found),
-            None => vec![0.0; len],
+        match self.kept.iter().rposition(|memory| memory.len() == len) {
+            Some(found) => self.kept.swap_remove(found),
+            None => {
+                self.allocated += len;
+                vec![0.0; len]
+            }
         }
     }
 
@@ -62,12 +70,17 @@ impl Memory {
     /// How many buffers there are for the next step.
     #[cfg(test)]
     pub fn kept(&self) -> usize {
-        self.0.len()
+        self.kept.len()
+    }
+
+    /// For how many numbers the system was asked.
+    pub fn allocated(&self) -> usize {
+        self.allocated
     }
 
     pub fn give_memory(&mut self, memory: Vec<f32>) {
-        if !memory.is_empty() && self.0.len() < KEPT {
-            self.0.push(memory);
+        if !memory.is_empty() && self.kept.len() < KEPT {
+            self.kept.push(memory);
         }
     }
 }
@@ -87,6 +100,11 @@ pub struct HostPass<'a> {
     pub(super) memory: &'a mut Memory,
     /// Whether a way back will follow.
     pub(super) recording: bool,
+    /// How many layers are between two checkpoints, if what is between them is computed anew on the
+    /// way back.
+    pub(super) checkpoints: Option<usize>,
+    /// Whether this is under mixed precision.
+    pub(super) mixed: bool,
     /// The indices that the network began with.
     pub(super) tokens: Option<Arc<[usize]>>,
 }
@@ -117,8 +135,23 @@ impl<'a> HostPass<'a> {
             aside,
             memory,
             recording,
+            checkpoints: None,
+            mixed: false,
             tokens: None,
         }
+    }
+
+    /// The same under mixed precision, if it is wanted: what layers hand on is rounded to f16, as
+    /// they [say](Autocast).
+    pub(crate) fn mixed(mut self, mixed: bool) -> Self {
+        self.mixed = mixed;
+        self
+    }
+
+    /// The same with so many layers between two checkpoints.
+    pub(crate) fn checkpoints(mut self, stride: Option<usize>) -> Self {
+        self.checkpoints = stride;
+        self
     }
 
     /// Runs this pass's layer forward.
@@ -126,13 +159,18 @@ impl<'a> HostPass<'a> {
         let node = self.node;
         // At the root these are the network's; its parts are told.
         if self.tokens.is_none() {
+            self.aside.tokens = x.indices().cloned();
             self.tokens = x.indices().cloned();
         }
-        let y = match node.layer.layer().host() {
+        let x = if self.computes_in_half() { x.rounded(self.memory) } else { x };
+        let mut y = match node.layer.layer().host() {
             Some(layer) => layer.forward(self, x),
             None => through_dfdx::forward(self, x),
         }
         .map_err(|fault| fault.at(node.layer.kind(), &node.path))?;
+        if self.computes_in_half() {
+            y = y.rounded(self.memory);
+        }
         if let Some(outputs) = &mut self.aside.outputs {
             outputs.push((node.path.clone(), y.clone()));
         }
@@ -142,11 +180,30 @@ impl<'a> HostPass<'a> {
     /// Runs this pass's layer backward.
     pub(crate) fn backward(&mut self, gradient: HostTensor) -> Result<HostTensor, Fault> {
         let node = self.node;
-        match node.layer.layer().host() {
+        if self.tokens.is_none() {
+            self.tokens = self.aside.tokens.clone();
+        }
+        let dx = match node.layer.layer().host() {
             Some(layer) => layer.backward(self, gradient),
             None => through_dfdx::backward(self, &gradient),
         }
-        .map_err(|fault| fault.at(node.layer.kind(), &node.path))
+        .map_err(|fault| fault.at(node.layer.kind(), &node.path))?;
+        // What is in front of a layer that computes in f32 gave f16.
+        let rounds = self.mixed && node.layer.layer().autocast() != Autocast::Unchanged;
+        Ok(if rounds { dx.rounded(self.memory) } else { dx })
+    }
+
+    fn computes_in_half(&self) -> bool {
+        let how = self.node.layer.layer().autocast();
+        self.mixed && matches!(how, Autocast::Half | Autocast::FullInside)
+    }
+
+    /// Under mixed precision, rounds numbers to f16 that the layer computes on its way and would
+    /// keep as such; otherwise leaves them as they are. What it takes and gives is rounded anyway.
+    pub fn round(&self, numbers: &mut [f32]) {
+        if self.mixed {
+            half::round(numbers);
+        }
     }
 
     /// Whether the network is being trained: dropout drops and batch norm uses the batch. In
@@ -250,6 +307,8 @@ impl<'a> HostPass<'a> {
             aside: self.aside,
             memory: self.memory,
             recording: self.recording,
+            checkpoints: self.checkpoints,
+            mixed: self.mixed,
             tokens: self.tokens.clone(),
         })
     }

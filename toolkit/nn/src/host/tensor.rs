@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::{Memory, half};
+
 /// The samples of a batch, row-major. A clone shares the memory; whoever holds it alone may change
 /// it.
 #[derive(Clone, Debug, Default)]
@@ -10,18 +12,20 @@ pub struct HostTensor {
     pub shape: Vec<usize>,
     numbers: Arc<Vec<f32>>,
     indices: Option<Arc<[usize]>>,
+    /// Whether the numbers are known to be such as f16 holds.
+    half: bool,
 }
 
 impl HostTensor {
     /// These numbers in this shape; the caller has seen to it that they fill it.
     pub fn new(shape: Vec<usize>, numbers: Vec<f32>) -> Self {
         debug_assert_eq!(shape.iter().product::<usize>(), numbers.len());
-        Self { shape, numbers: Arc::new(numbers), indices: None }
+        Self { shape, numbers: Arc::new(numbers), indices: None, half: false }
     }
 
     /// Indices, with which a network begins.
     pub fn of_indices(shape: Vec<usize>, indices: Arc<[usize]>) -> Self {
-        Self { shape, numbers: Arc::default(), indices: Some(indices) }
+        Self { shape, numbers: Arc::default(), indices: Some(indices), half: false }
     }
 
     /// In place of a gradient that nobody asked for.
@@ -56,6 +60,7 @@ impl HostTensor {
 
     /// The numbers to be changed; copied first if somebody else holds them too.
     pub fn numbers_mut(&mut self) -> &mut [f32] {
+        self.half = false;
         let numbers: &mut Vec<f32> = Arc::make_mut(&mut self.numbers);
         numbers
     }
@@ -70,6 +75,39 @@ impl HostTensor {
     /// The numbers, copied if somebody else holds them too.
     pub fn into_numbers(self) -> Vec<f32> {
         Arc::unwrap_or_clone(self.numbers)
+    }
+
+    /// The same in other memory, which nobody else holds.
+    pub(crate) fn copied(&self, memory: &mut Memory) -> Self {
+        let mut copy = memory.take(self.numbers.len());
+        copy.copy_from_slice(&self.numbers);
+        Self {
+            shape: self.shape.clone(),
+            numbers: Arc::new(copy),
+            indices: self.indices.clone(),
+            half: self.half,
+        }
+    }
+
+    /// Whether the numbers are known to be such as f16 holds.
+    pub(crate) fn is_half(&self) -> bool {
+        self.half
+    }
+
+    /// The same, rounded to f16. If somebody else holds the memory too, a copy in other memory.
+    pub(crate) fn rounded(mut self, memory: &mut Memory) -> Self {
+        if self.half || self.numbers.is_empty() {
+            return self;
+        }
+        match Arc::get_mut(&mut self.numbers) {
+            Some(numbers) => half::round(numbers),
+            None => {
+                self = self.copied(memory);
+                half::round(self.numbers_mut());
+            }
+        }
+        self.half = true;
+        self
     }
 
     /// The memory, if nobody else holds it.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value as Json};
 use trainbook_onnx::Value;
 
-use super::{Fault, Kinds, Layer, Misfit};
+use super::{Autocast, Fault, Kinds, Layer, Misfit};
 use crate::host::HostLayer;
 use crate::init::Init;
 use crate::on_dfdx::{Flow, Pass};
@@ -32,6 +32,7 @@ pub(crate) trait DynLayer: Debug + Send + Sync {
     fn options(&self) -> Result<Json, serde_json::Error>;
     fn plan(&self, plan: &mut Plan<'_>, input: &Sample) -> Result<Sample, Misfit>;
     fn host(&self) -> Option<&dyn HostLayer>;
+    fn autocast(&self) -> Autocast;
     fn on_cpu(
         &self,
         pass: &mut Pass<'_, f32, Cpu>,
@@ -74,6 +75,10 @@ impl<L: Layer> DynLayer for L {
 
     fn host(&self) -> Option<&dyn HostLayer> {
         Layer::host(self)
+    }
+
+    fn autocast(&self) -> Autocast {
+        Layer::autocast(self)
     }
 
     fn on_cpu(
@@ -151,6 +156,10 @@ impl DynLayer for Missing {
 
     fn host(&self) -> Option<&dyn HostLayer> {
         None
+    }
+
+    fn autocast(&self) -> Autocast {
+        Autocast::Half
     }
 
     fn on_cpu(

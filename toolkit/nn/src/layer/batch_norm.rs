@@ -6,7 +6,7 @@ use trainbook_onnx::{Attribute, Value};
 
 use super::group_norm::{channels, dims};
 use super::normalization::check_eps;
-use super::{Fault, Layer, Misfit, Sequential};
+use super::{Autocast, Fault, Layer, Misfit, Sequential};
 use crate::begin::Begin;
 use crate::host::{HostLayer, HostPass, HostTensor, rows};
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
@@ -156,6 +156,10 @@ impl Layer for BatchNorm {
 
     fn host(&self) -> Option<&dyn HostLayer> {
         Some(self)
+    }
+
+    fn autocast(&self) -> Autocast {
+        Autocast::FullInside
     }
 
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use trainbook_onnx::{Attribute, Value};
 
-use super::{Fault, Layer, Misfit, Sequential};
+use super::{Autocast, Fault, Layer, Misfit, Sequential};
 use crate::host::{HostLayer, HostPass, HostTensor};
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
@@ -41,6 +41,10 @@ impl Layer for Flatten {
 
     fn host(&self) -> Option<&dyn HostLayer> {
         Some(self)
+    }
+
+    fn autocast(&self) -> Autocast {
+        Autocast::Unchanged
     }
 
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {

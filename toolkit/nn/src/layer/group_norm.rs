@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::{Attribute, Value};
 
 use super::normalization::check_eps;
-use super::{Fault, Layer, Misfit, Sequential};
+use super::{Autocast, Fault, Layer, Misfit, Sequential};
 use crate::begin::Begin;
 use crate::host::{HostLayer, HostPass, HostTensor, rows};
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
@@ -95,6 +95,10 @@ impl Layer for GroupNorm {
 
     fn host(&self) -> Option<&dyn HostLayer> {
         Some(self)
+    }
+
+    fn autocast(&self) -> Autocast {
+        Autocast::FullInside
     }
 
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
-use super::{Fault, Layer, Misfit};
+use super::{Autocast, Fault, Layer, Misfit};
 use crate::host::{HostLayer, HostPass, HostTensor};
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
@@ -32,6 +32,10 @@ impl Layer for Identity {
 
     fn host(&self) -> Option<&dyn HostLayer> {
         Some(self)
+    }
+
+    fn autocast(&self) -> Autocast {
+        Autocast::Unchanged
     }
 
     fn onnx(&self, _: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {

@@ -66,9 +66,8 @@ mod tests {
     use trainbook_core::random::Seed;
 
     use crate::layer::{AvgPool1d, Conv1d, MaxPool1d, Sequential};
-    use crate::optim::AdamW;
-    use crate::task::{Device, Loss, Recipe};
-    use crate::{Init, Network, Sample};
+    use crate::task::{Loss, Recipe};
+    use crate::{Network, Sample};
 
     #[test]
     fn they_may_stand_in_front_of_everything_that_is_trained() {
@@ -79,14 +78,12 @@ mod tests {
             Sequential::new().with(AvgPool1d::new(2)).with(Conv1d::new(2, 3)),
         ] {
             let recipe = Recipe {
-                network: Network::from(network.global_avg_pool()),
-                input: Sample::numbers([1, 8]),
-                device: Device::Cpu,
-                loss: Loss::cross_entropy(),
-                optimizer: AdamW::default().into(),
-                groups: Vec::new(),
-                init: Init::default(),
                 seed: Seed(1),
+                ..Recipe::new(
+                    Network::from(network.global_avg_pool()),
+                    Sample::numbers([1, 8]),
+                    Loss::cross_entropy(),
+                )
             };
             let batch = Batch {
                 input: Array::f32(vec![1, 1, 8], (0..8).map(|i| (i as f32).sin()).collect()),

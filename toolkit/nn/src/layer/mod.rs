@@ -8,6 +8,7 @@
 
 mod activation;
 mod any;
+mod autocast;
 mod avg_pool;
 mod batch_norm;
 mod categorical_embedding;
@@ -53,6 +54,7 @@ use serde::de::DeserializeOwned;
 pub use activation::{Activation, Approximation};
 pub use any::AnyLayer;
 pub(crate) use any::DynLayer;
+pub use autocast::Autocast;
 pub use categorical_embedding::CategoryTable;
 pub use kinds::Kinds;
 pub use misfit::{Fault, Misfit};
@@ -118,6 +120,11 @@ pub trait Layer: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 's
     /// Without it the processor, too, computes [`forward`](Self::forward).
     fn host(&self) -> Option<&dyn HostLayer> {
         None
+    }
+
+    /// What it computes in under mixed precision. Default: f16.
+    fn autocast(&self) -> Autocast {
+        Autocast::Half
     }
 
     /// Its ONNX form: adds nodes that compute what [`forward`](Self::forward) does in evaluation.

@@ -371,11 +371,13 @@ impl HostLayer for MultiHeadAttention {
         };
         let mut qkv = pass.memory(rows * 3 * features);
         linear(x.numbers(), pass.parameter(0), in_bias, features, &mut qkv);
+        pass.round(&mut qkv);
         let queries = sizes.queries().len();
         let mut weights = pass.memory(sizes.weights());
         let mut merged = pass.memory(batch * queries * features);
         let padding = pass.padding()?;
         sizes.forward(&qkv, padding.as_deref(), &mut weights, &mut merged)?;
+        pass.round(&mut merged);
         let mut y = pass.memory(batch * queries * features);
         linear(&merged, pass.parameter(out_weight), out_bias, features, &mut y);
         pass.save(x);
@@ -403,6 +405,7 @@ impl HostLayer for MultiHeadAttention {
         let mut of_merged = pass.memory(queries * features);
         let weight = Matrix::new(pass.parameter(out_weight), features, features);
         gemm(dy, weight, &mut of_merged, false);
+        pass.round(&mut of_merged);
         pass.free(gradient);
         pass.free(merged);
 
@@ -412,6 +415,7 @@ impl HostLayer for MultiHeadAttention {
             _ => pass.zeros(rows * 3 * features),
         };
         sizes.backward(qkv.numbers(), weights.numbers(), &of_merged, &mut of_qkv)?;
+        pass.round(&mut of_qkv);
         pass.free(qkv);
         pass.free(weights);
 

@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 use trainbook_onnx::{Attribute, Value};
 
-use super::{Fault, Layer, Misfit, Sequential};
+use super::{Autocast, Fault, Layer, Misfit, Sequential};
 use crate::begin::Begin;
 use crate::host::{HostLayer, HostPass, HostTensor, rows};
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
@@ -136,6 +136,10 @@ impl Layer for LayerNorm {
         Some(self)
     }
 
+    fn autocast(&self) -> Autocast {
+        Autocast::FullInside
+    }
+
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
         let weight = pass.parameter(0, "weight")?;
         let bias = pass.parameter(1, "bias")?;
@@ -172,6 +176,10 @@ impl Layer for RmsNorm {
 
     fn host(&self) -> Option<&dyn HostLayer> {
         Some(self)
+    }
+
+    fn autocast(&self) -> Autocast {
+        Autocast::FullInside
     }
 
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
-use super::{AnyLayer, Fault, Layer, Misfit, Sequential};
+use super::{AnyLayer, Autocast, Fault, Layer, Misfit, Sequential};
 use crate::host::{HostLayer, HostPass, HostTensor};
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
@@ -72,6 +72,10 @@ impl Layer for Repeat {
         Some(self)
     }
 
+    fn autocast(&self) -> Autocast {
+        Autocast::Unchanged
+    }
+
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
         let mut value = x.clone();
         for i in 0..self.times {
@@ -90,24 +94,15 @@ impl Layer for Repeat {
 }
 
 impl HostLayer for Repeat {
-    fn forward(&self, pass: &mut HostPass<'_>, mut x: HostTensor) -> Result<HostTensor, Fault> {
-        for i in 0..self.times {
-            x = pass.part_forward(i, x)?;
-        }
-        Ok(x)
+    fn forward(&self, pass: &mut HostPass<'_>, x: HostTensor) -> Result<HostTensor, Fault> {
+        pass.chain_forward(x)
     }
 
-    fn backward(
-        &self,
-        pass: &mut HostPass<'_>,
-        mut gradient: HostTensor,
-    ) -> Result<HostTensor, Fault> {
-        for i in (0..self.times).rev() {
-            if gradient.is_none() {
-                break;
-            }
-            gradient = pass.part_backward(i, gradient)?;
-        }
-        Ok(gradient)
+    fn backward(&self, pass: &mut HostPass<'_>, gradient: HostTensor) -> Result<HostTensor, Fault> {
+        pass.chain_backward(gradient)
+    }
+
+    fn is_chain(&self) -> bool {
+        true
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
-use super::{AnyLayer, Fault, Layer, Misfit};
+use super::{AnyLayer, Autocast, Fault, Layer, Misfit};
 use crate::host::{HostLayer, HostPass, HostTensor};
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
@@ -89,6 +89,10 @@ impl Layer for Sequential {
         Some(self)
     }
 
+    fn autocast(&self) -> Autocast {
+        Autocast::Unchanged
+    }
+
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
         let mut value = x.clone();
         for i in 0..self.layers.len() {
@@ -104,26 +108,15 @@ impl Layer for Sequential {
 }
 
 impl HostLayer for Sequential {
-    fn forward(&self, pass: &mut HostPass<'_>, mut x: HostTensor) -> Result<HostTensor, Fault> {
-        for i in 0..self.layers.len() {
-            x = pass.part_forward(i, x)?;
-        }
-        Ok(x)
+    fn forward(&self, pass: &mut HostPass<'_>, x: HostTensor) -> Result<HostTensor, Fault> {
+        pass.chain_forward(x)
     }
 
-    fn backward(
-        &self,
-        pass: &mut HostPass<'_>,
-        mut gradient: HostTensor,
-    ) -> Result<HostTensor, Fault> {
-        for i in (0..self.layers.len()).rev() {
-            if gradient.is_none() {
-                // Nothing in front of here is trained. What the rest has put aside goes with the
-                // step.
-                break;
-            }
-            gradient = pass.part_backward(i, gradient)?;
-        }
-        Ok(gradient)
+    fn backward(&self, pass: &mut HostPass<'_>, gradient: HostTensor) -> Result<HostTensor, Fault> {
+        pass.chain_backward(gradient)
+    }
+
+    fn is_chain(&self) -> bool {
+        true
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use trainbook_onnx::{Attribute, Value};
 
-use super::{Fault, Layer, Misfit, Sequential};
+use super::{Autocast, Fault, Layer, Misfit, Sequential};
 use crate::host::{HostLayer, HostPass, HostTensor, threads};
 use crate::on_dfdx::{Backend, Flow, Pass, Real, Taped};
 use crate::onnx_form::OnnxPass;
@@ -119,6 +119,10 @@ macro_rules! over_rows {
 
             fn host(&self) -> Option<&dyn HostLayer> {
                 Some(self)
+            }
+
+            fn autocast(&self) -> Autocast {
+                Autocast::Full
             }
 
             fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {

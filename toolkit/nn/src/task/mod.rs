@@ -5,16 +5,20 @@
 //! them in the processor's memory, `on_device.rs` on dfdx's tensors, for any device.
 
 mod batch_loss;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod device;
+mod memory;
 mod on_device;
 mod on_host;
+mod precision;
 mod probe;
 mod threads;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use trainbook_callbacks::{Gradients, Snapshot, TensorInfo, Weights};
+use trainbook_callbacks::{Gradients, Snapshot, StepScale, TensorInfo, Weights};
 use trainbook_core::array::Array;
 use trainbook_core::batch::Batch;
 use trainbook_core::random::Seed;
@@ -23,6 +27,8 @@ use trainbook_onnx::Graph;
 pub use crate::loss::Loss;
 pub use batch_loss::{BatchLoss, MeanLoss};
 pub use device::Device;
+pub use memory::StepMemory;
+pub use precision::{LossScale, LossScaleState, Precision};
 pub use probe::{LayerProbe, Probe, WeightProbe};
 pub use threads::{Movable, Shareable};
 
@@ -38,6 +44,18 @@ pub trait Task: Gradients + Weights + Movable {
     /// at the whole batch, as batch normalisation does).
     fn forward_backward(&mut self, batch: &Batch) -> Result<BatchLoss, NnError>;
 
+    /// What the steps until now have held in memory; `None` where nobody counts, on an accelerator.
+    fn memory(&self) -> Option<StepMemory> {
+        None
+    }
+
+    /// Under mixed precision, once behind a step's last batch: whether its gradients are finite, and
+    /// by what its loss was multiplied. Moves on to the scale of the next step; gradients that are
+    /// not finite must be [cleared](Self::clear_gradients). `None` in f32.
+    fn end_scaling(&mut self) -> Option<StepScale> {
+        None
+    }
+
     /// Applies the gradients at this learning rate, then clears them.
     fn update(&mut self, learning_rate: f64) -> Result<(), NnError>;
 
@@ -50,7 +68,7 @@ pub trait Task: Gradients + Weights + Movable {
     /// A copy of the network as it is now, which later training does not change.
     fn freeze(&self) -> Arc<dyn Model>;
 
-    /// Everything that decides how training goes on: weights, moments, step number.
+    /// Everything that decides how training goes on: weights, moments, step number, loss scale.
     fn state(&self) -> Result<TaskState, NnError>;
 
     /// Takes back what [`state`](Self::state) returned.
@@ -105,6 +123,12 @@ pub struct Recipe {
     pub init: Init,
     /// From which seed.
     pub seed: Seed,
+    /// In what precision.
+    pub precision: Precision,
+    /// By what the loss is multiplied under mixed precision.
+    pub loss_scale: LossScale,
+    /// Whether most activations are computed again on the way back instead of being kept.
+    pub checkpoint_activations: bool,
 }
 
 /// Everything that decides how training goes on.
@@ -116,9 +140,30 @@ pub struct TaskState {
     pub moments: Vec<Vec<Vec<f32>>>,
     /// Updates applied by the optimiser.
     pub updates: u64,
+    /// How far the scale of the loss has come; `None` in f32.
+    #[serde(default)]
+    pub loss_scale: Option<LossScaleState>,
 }
 
 impl Recipe {
+    /// This network on such samples, with everything else at its default: in f32 on the processor,
+    /// by [`AdamW`](crate::optim::AdamW), from seed 0.
+    pub fn new(network: impl Into<Network>, input: Sample, loss: impl Into<Loss>) -> Self {
+        Self {
+            network: network.into(),
+            input,
+            device: Device::default(),
+            loss: loss.into(),
+            optimizer: Optimizer::default(),
+            groups: Vec::new(),
+            init: Init::default(),
+            seed: Seed(0),
+            precision: Precision::default(),
+            loss_scale: LossScale::default(),
+            checkpoint_activations: false,
+        }
+    }
+
     /// Fits the network to its data, draws its weights, and returns it ready to be trained.
     ///
     /// # Errors
@@ -128,9 +173,7 @@ impl Recipe {
             Device::Cpu => Ok(Box::new(on_host::OnHost::new(self)?)),
             #[cfg(feature = "cuda")]
             Device::Cuda(number) => {
-                let device = dfdx::tensor::Cuda::try_build(number, 0)
-                    .map_err(|e| NnError::device("open a CUDA device", &e))?;
-                Ok(Box::new(on_device::OnDevice::new(device, self)?))
+                Ok(Box::new(on_device::OnDevice::new(cuda::open(number)?, self)?))
             }
             #[cfg(not(feature = "cuda"))]
             Device::Cuda(_) => Err(NnError::Setting {
@@ -163,6 +206,9 @@ impl TaskState {
             }
         }
         hasher.update(&self.updates.to_le_bytes());
+        if let Some(LossScaleState { scale, good_steps }) = self.loss_scale {
+            hasher.update(&scale.to_bits().to_le_bytes()).update(&good_steps.to_le_bytes());
+        }
         hasher.finalize()
     }
 }

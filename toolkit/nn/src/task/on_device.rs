@@ -13,7 +13,7 @@ use trainbook_core::random::Seed;
 use trainbook_onnx::Graph;
 
 use super::batch_loss::Gathered;
-use super::{BatchLoss, Loss, Model, Recipe, Task, TaskState, indices};
+use super::{BatchLoss, Loss, Model, Precision, Recipe, Task, TaskState, indices};
 use crate::context::Context;
 use crate::on_dfdx::{Backend, Flow, Pass, Tensors};
 use crate::optim::{OptimizerState, Treatment, treatments};
@@ -51,6 +51,20 @@ struct Held<D: Backend<f32>> {
 
 impl<D: Backend<f32>> OnDevice<D> {
     pub fn new(device: D, recipe: &Recipe) -> Result<Self, NnError> {
+        if recipe.precision != Precision::F32 {
+            return Err(NnError::Setting {
+                setting: "precision",
+                value: recipe.precision.to_string(),
+                expected: format!("{} on this device", Precision::F32),
+            });
+        }
+        if recipe.checkpoint_activations {
+            return Err(NnError::Setting {
+                setting: "checkpoint_activations",
+                value: "true".to_owned(),
+                expected: "false on this device".to_owned(),
+            });
+        }
         let planned = Arc::new(recipe.network.plan(&recipe.input)?);
         recipe.loss.objective().check(&planned.root.output.shape)?;
         let layout = &planned.layout;
@@ -244,6 +258,7 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
             weights: self.network.weights(),
             moments: self.optimizer.moments()?,
             updates: self.optimizer.updates(),
+            loss_scale: None,
         })
     }
 

@@ -5,17 +5,23 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use trainbook_callbacks::seam::sum_of_squares;
-use trainbook_callbacks::{CallbackError, Gradients, Snapshot, TensorInfo, TensorStats, Weights};
+use trainbook_callbacks::{
+    CallbackError, Gradients, Snapshot, StepScale, TensorInfo, TensorStats, Weights,
+};
 use trainbook_core::array::{Array, Numbers};
 use trainbook_core::batch::Batch;
 use trainbook_core::random::Seed;
 use trainbook_onnx::Graph;
 
 use super::batch_loss::Gathered;
-use super::{BatchLoss, Loss, Model, Recipe, Task, TaskState, indices};
+use super::precision::LossScaler;
+use super::{
+    BatchLoss, Loss, Model, Precision, Recipe, StepMemory, Task, TaskState, indices, memory,
+};
 use crate::context::Context;
-use crate::host::{Aside, HostPass, HostTensor, Memory};
+use crate::host::{Aside, HostPass, HostTensor, Memory, half, stride};
 use crate::optim::{Optimizer, Step, Treatment, treatments};
+use crate::parameters::Layout;
 use crate::plan::Planned;
 use crate::{Around, NnError};
 
@@ -37,6 +43,57 @@ pub struct OnHost {
     gathered: Gathered,
     norm: Cell<Option<f64>>,
     memory: Memory,
+    /// What there is under mixed precision alone.
+    mixed: Option<Mixed>,
+    /// How many layers are between two checkpoints, if activations are computed anew.
+    checkpoints: Option<usize>,
+}
+
+/// What mixed precision needs beside weights and gradients.
+struct Mixed {
+    scaler: LossScaler,
+    /// The tensors as the network computes with them: f16 where their layers say so.
+    working: Vec<f32>,
+    /// The gradients of one batch's scaled loss, in the trained tensors.
+    scaled: Vec<f32>,
+}
+
+impl Mixed {
+    fn new(recipe: &Recipe, layout: &Layout) -> Result<Option<Self>, NnError> {
+        Ok(match recipe.precision {
+            Precision::F32 => None,
+            Precision::Mixed => Some(Self {
+                scaler: LossScaler::new(recipe.loss_scale)?,
+                working: vec![0.0; layout.len()],
+                scaled: vec![0.0; layout.trained_len()],
+            }),
+        })
+    }
+
+    /// Begins a batch with these weights and no gradients.
+    fn begin(&mut self, values: &[f32], layout: &Layout) {
+        self.working.copy_from_slice(values);
+        for slot in layout.slots().iter().filter(|slot| slot.half) {
+            half::round(&mut self.working[slot.range()]);
+        }
+        self.scaled.fill(0.0);
+    }
+
+    /// Adds the batch's gradients to those of the step, and returns whether all are finite.
+    fn gather(&mut self, layout: &Layout, treatments: &[Treatment], into: &mut [f32]) -> bool {
+        let mut finite = true;
+        for (slot, treatment) in layout.trained().zip(treatments) {
+            if treatment.frozen {
+                continue;
+            }
+            let scaled = &mut self.scaled[slot.range()];
+            if slot.half {
+                half::round(scaled);
+            }
+            finite &= self.scaler.unscale(scaled, &mut into[slot.range()]);
+        }
+        finite
+    }
 }
 
 /// A network that only computes. Cloning shares the values; training the original copies them
@@ -73,6 +130,8 @@ impl OnHost {
             gathered: Gathered::default(),
             norm: Cell::new(None),
             memory: Memory::default(),
+            mixed: Mixed::new(recipe, layout)?,
+            checkpoints: recipe.checkpoint_activations.then(|| stride(&planned.root)),
             network: Held {
                 tensors: layout.slots().iter().map(|slot| slot.info()).collect(),
                 values: Arc::new(layout.begin(recipe.init, recipe.seed)?),
@@ -98,13 +157,22 @@ impl Task for OnHost {
             update: self.updates,
             samples: &batch.samples,
         };
-        let (root, slots) = (&self.network.planned.root, self.network.planned.layout.slots());
+        let Planned { root, layout } = &*self.network.planned;
+        let slots = layout.slots();
+        let is_mixed = self.mixed.is_some();
+        let values = match &mut self.mixed {
+            None => &**self.network.values,
+            Some(mixed) => {
+                mixed.begin(&self.network.values, layout);
+                &mixed.working
+            }
+        };
         let mut buffers = Vec::new();
         let mut aside = Aside::default();
         let outputs = HostPass::new(
             root,
             slots,
-            &self.network.values,
+            values,
             &mut [],
             &mut buffers,
             context,
@@ -112,6 +180,8 @@ impl Task for OnHost {
             &mut self.memory,
             true,
         )
+        .mixed(is_mixed)
+        .checkpoints(self.checkpoints)
         .forward(x)
         .map_err(NnError::from_fault)?;
         let mut gradient = self.memory.take(outputs.numbers().len());
@@ -123,28 +193,46 @@ impl Task for OnHost {
             self.gradients.iter_mut().for_each(|g| *g *= (1.0 - share) as f32);
             gradient.iter_mut().for_each(|g| *g *= share as f32);
         }
-        let gradient = HostTensor::new(outputs.shape.clone(), gradient);
+        let (values, gradients) = match &mut self.mixed {
+            None => (&**self.network.values, &mut self.gradients),
+            Some(mixed) => {
+                let scale = mixed.scaler.state.scale;
+                gradient.iter_mut().for_each(|g| *g *= scale);
+                (&*mixed.working, &mut mixed.scaled)
+            }
+        };
+        let mut gradient = HostTensor::new(outputs.shape.clone(), gradient);
+        if outputs.is_half() {
+            gradient = gradient.rounded(&mut self.memory);
+        }
         self.memory.give(outputs);
         let dx = HostPass::new(
             root,
             slots,
-            &self.network.values,
-            &mut self.gradients,
+            values,
+            gradients,
             &mut Vec::new(),
             context,
             &mut aside,
             &mut self.memory,
             true,
         )
+        .mixed(is_mixed)
+        .checkpoints(self.checkpoints)
         .backward(gradient)
         .map_err(NnError::from_fault)?;
         self.memory.give(dx);
-        for (slot, treatment) in self.network.planned.layout.trained().zip(&self.treatments) {
+        let finite = match &mut self.mixed {
+            None => true,
+            Some(mixed) => mixed.gather(layout, &self.treatments, &mut self.gradients),
+        };
+        for (slot, treatment) in layout.trained().zip(&self.treatments) {
             if treatment.frozen {
                 self.gradients[slot.range()].fill(0.0);
             }
         }
-        if !buffers.is_empty() {
+        // What an overflow has made of running statistics is lost with its step.
+        if finite && !buffers.is_empty() {
             let values = Arc::make_mut(&mut self.network.values);
             for (slot, new) in buffers {
                 values[slots[slot].range()].copy_from_slice(&new);
@@ -177,8 +265,30 @@ impl Task for OnHost {
         self.clear_gradients()
     }
 
+    fn end_scaling(&mut self) -> Option<StepScale> {
+        self.mixed.as_mut().map(|mixed| mixed.scaler.end_step())
+    }
+
+    fn memory(&self) -> Option<StepMemory> {
+        const NUMBER: usize = size_of::<f32>();
+        let mixed = self.mixed.as_ref();
+        let mut uncounted = Vec::new();
+        memory::uncounted(&self.network.planned.root, &mut uncounted);
+        Some(StepMemory {
+            weights: self.network.values.len() * NUMBER,
+            gradients: self.gradients.len() * NUMBER,
+            moments: self.moments.iter().map(Vec::len).sum::<usize>() * NUMBER,
+            copies: mixed.map_or(0, |mixed| mixed.working.len() + mixed.scaled.len()) * NUMBER,
+            activations: self.memory.allocated() * NUMBER,
+            uncounted,
+        })
+    }
+
     fn clear_gradients(&mut self) -> Result<(), NnError> {
         self.norm.set(None);
+        if let Some(mixed) = &mut self.mixed {
+            mixed.scaler.clear();
+        }
         self.gathered = Gathered::default();
         self.gradients.fill(0.0);
         Ok(())
@@ -200,6 +310,7 @@ impl Task for OnHost {
             weights: self.network.weights(),
             moments: self.moments.iter().map(cut).collect(),
             updates: self.updates,
+            loss_scale: self.mixed.as_ref().map(|mixed| mixed.scaler.state),
         })
     }
 
@@ -220,6 +331,9 @@ impl Task for OnHost {
             }
         }
         self.updates = state.updates;
+        if let (Some(mixed), Some(saved)) = (&mut self.mixed, state.loss_scale) {
+            mixed.scaler.state = saved;
+        }
         self.network.restore(&state.weights);
         self.clear_gradients()
     }
@@ -367,22 +481,15 @@ mod tests {
 
     use super::*;
     use crate::layer::{Conv2d, Sequential};
-    use crate::optim::AdamW;
-    use crate::task::Device;
     use crate::{Init, Sample};
 
     #[test]
     fn a_step_like_the_one_before_it_asks_for_no_memory() {
         let net = Sequential::new().with(Conv2d::new(4, 3)).relu().flatten().linear(8).batch_norm();
         let recipe = Recipe {
-            network: net.relu().linear(3).into(),
-            input: Sample::numbers([1, 6, 6]),
-            device: Device::Cpu,
-            loss: Loss::cross_entropy(),
-            optimizer: AdamW::default().into(),
-            groups: Vec::new(),
             init: Init::kaiming_uniform(),
             seed: Seed(1),
+            ..Recipe::new(net.relu().linear(3), Sample::numbers([1, 6, 6]), Loss::cross_entropy())
         };
         let mut task = OnHost::new(&recipe).unwrap();
         let batch = Batch {

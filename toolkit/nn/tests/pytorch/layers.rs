@@ -17,19 +17,19 @@ pub struct Array {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-struct Case {
-    name: String,
-    layer: serde_json::Value,
+pub struct Case {
+    pub name: String,
+    pub layer: serde_json::Value,
     training: bool,
     input: Option<Array>,
     indices: Option<Array>,
     #[serde(default)]
     parameters: BTreeMap<String, Array>,
-    output: Array,
-    upstream: Array,
-    grad_input: Option<Array>,
+    pub output: Array,
+    pub upstream: Array,
+    pub grad_input: Option<Array>,
     #[serde(default)]
-    grads: BTreeMap<String, Array>,
+    pub grads: BTreeMap<String, Array>,
     #[serde(default)]
     buffers_after: BTreeMap<String, Array>,
 }
@@ -65,7 +65,7 @@ impl Case {
         (trial, array.data.clone(), array.shape[0])
     }
 
-    fn context(&self) -> Context<'static> {
+    pub fn context(&self) -> Context<'static> {
         Context { training: self.training, seed: Seed(0), update: 0, samples: &[] }
     }
 
@@ -99,7 +99,7 @@ impl Case {
         }
     }
 
-    fn kind(&self) -> &str {
+    pub fn kind(&self) -> &str {
         self.layer["layer"].as_str().unwrap()
     }
 }
@@ -147,7 +147,7 @@ fn every_layer_has_its_numbers() {
     }
 }
 
-fn each_case(check: impl Fn(&Case, &Trial, &[f64], usize)) {
+pub fn each_case(check: impl Fn(&Case, &Trial, &[f64], usize)) {
     let standard = Kinds::standard();
     for kind in kinds_with_fixtures() {
         if !standard.names().any(|name| name == kind) {

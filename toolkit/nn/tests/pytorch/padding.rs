@@ -7,10 +7,9 @@ use trainbook_nn::layer::{
     AnyLayer, Combine, Conv1d, Embedding, Layer, Linear, Lstm, MultiHeadAttention, Parallel,
     Sequential, Slice, TransformerDecoderLayer, TransformerEncoderLayer,
 };
-use trainbook_nn::optim::AdamW;
-use trainbook_nn::task::{Device, Loss, Recipe};
+use trainbook_nn::task::{Loss, Recipe};
 use trainbook_nn::trial::{Outcome, Trial};
-use trainbook_nn::{Context, Init, Network, PaddingIndex, Sample};
+use trainbook_nn::{Context, Network, PaddingIndex, Sample};
 use trainbook_onnx::{Array, Numbers};
 
 use super::layers::compare;
@@ -176,14 +175,12 @@ fn an_index_beyond_the_table_is_refused() {
 #[test]
 fn the_row_of_padding_begins_at_0_and_stays_there() {
     let recipe = Recipe {
-        network: Network::from(embedding().flatten().linear(3)),
-        input: Sample::indices([4]),
-        device: Device::Cpu,
-        loss: Loss::cross_entropy(),
-        optimizer: AdamW::default().into(),
-        groups: Vec::new(),
-        init: Init::default(),
         seed: Seed(3),
+        ..Recipe::new(
+            Network::from(embedding().flatten().linear(3)),
+            Sample::indices([4]),
+            Loss::cross_entropy(),
+        )
     };
     let batch = Batch {
         input: CoreArray::i64(vec![2, 4], vec![1, 2, 2, 5, 0, 3, 6, 2]),

@@ -12,7 +12,7 @@ use trainbook_callbacks::{Counters, Snapshot, TensorInfo};
 use super::{Checkpoint, Rest};
 use crate::Error;
 use crate::random::Seed;
-use crate::task::TaskState;
+use crate::task::{LossScaleState, TaskState};
 use crate::tensor_file::{Reader, Writer};
 
 const VERSION: u32 = 2;
@@ -29,6 +29,8 @@ struct State {
     /// For each kind of moment how many elements it has of each trained tensor, in their order.
     moments: Vec<Vec<usize>>,
     updates: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    loss_scale: Option<LossScaleState>,
     rest: Rest,
 }
 
@@ -53,6 +55,7 @@ impl Checkpoint {
             version: VERSION,
             moments: task.moments.iter().map(lengths).collect(),
             updates: task.updates,
+            loss_scale: task.loss_scale,
             tensors,
             rest,
         };
@@ -99,7 +102,7 @@ impl Checkpoint {
             ));
         }
         let mut hasher = hasher(state);
-        let State { tensors, moments, updates, rest, .. } =
+        let State { tensors, moments, updates, loss_scale, rest, .. } =
             rmp_serde::from_slice(state).map_err(unreadable)?;
         let mut read = |name: &str, shape: &[usize]| {
             let values = file.floats(name).filter(|read| read.0 == shape);
@@ -119,7 +122,7 @@ impl Checkpoint {
         if hasher.finalize().to_hex().as_str() != hash {
             return refuse("it is damaged: its hash is not that of its content");
         }
-        let task = TaskState { weights, moments, updates };
+        let task = TaskState { weights, moments, updates, loss_scale };
         Ok(Self { tensors: Some(tensors), task, rest })
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
 use super::Activation;
-use crate::layer::Fault;
+use crate::layer::{Autocast, Fault};
 use crate::on_dfdx::{Backend, Real, Taped};
 use crate::onnx_form::OnnxPass;
 
@@ -93,6 +93,10 @@ impl Activation for Exp {
     fn in_onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
         pass.node("Exp", &[&x.name], &[])
     }
+
+    fn autocast(&self) -> Autocast {
+        Autocast::Full
+    }
 }
 
 /// The natural logarithm; NaN below 0, and −∞ at 0.
@@ -121,6 +125,10 @@ impl Activation for Ln {
 
     fn in_onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
         pass.node("Log", &[&x.name], &[])
+    }
+
+    fn autocast(&self) -> Autocast {
+        Autocast::Full
     }
 }
 
@@ -208,5 +216,9 @@ impl Activation for Square {
 
     fn in_onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
         pass.node("Mul", &[&x.name, &x.name], &[])
+    }
+
+    fn autocast(&self) -> Autocast {
+        Autocast::Full
     }
 }

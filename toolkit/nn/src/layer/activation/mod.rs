@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use trainbook_onnx::Value;
 
-use super::{Fault, Layer, Misfit, Sequential};
+use super::{Autocast, Fault, Layer, Misfit, Sequential};
 use crate::host::{HostLayer, HostPass, HostTensor, threads};
 use crate::on_dfdx::{Backend, Flow, Pass, Real, Taped};
 use crate::onnx_form::OnnxPass;
@@ -60,6 +60,11 @@ pub trait Activation: Clone + Debug + Serialize + DeserializeOwned + Send + Sync
     /// It has no exact form.
     fn in_onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault>;
 
+    /// What it computes in under mixed precision; see [`Layer::autocast`].
+    fn autocast(&self) -> Autocast {
+        Autocast::Half
+    }
+
     /// By what the deviation of the weights in front of it is multiplied; see [`Layer::gain`].
     fn gain(&self) -> f64 {
         1.0
@@ -93,6 +98,10 @@ macro_rules! activations {
 
             fn host(&self) -> Option<&dyn HostLayer> {
                 Some(self)
+            }
+
+            fn autocast(&self) -> Autocast {
+                Activation::autocast(self)
             }
 
             fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {

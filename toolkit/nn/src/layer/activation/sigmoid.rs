@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
 use super::{Activation, Chain};
-use crate::layer::Fault;
+use crate::layer::{Autocast, Fault};
 use crate::on_dfdx::{Backend, Real, Taped};
 use crate::onnx_form::OnnxPass;
 
@@ -100,6 +100,10 @@ impl Activation for Softplus {
 
     fn in_onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
         Ok(softplus_in_onnx(Chain::new(pass, x))?.value)
+    }
+
+    fn autocast(&self) -> Autocast {
+        Autocast::Full
     }
 }
 

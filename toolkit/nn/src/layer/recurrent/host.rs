@@ -124,6 +124,7 @@ pub(super) fn forward<C: Cell>(
                         );
                     }
                 });
+            pass.round(state);
         }
         let last = if direction == 0 { steps - 1 } else { 0 };
         for (sample, into) in y.chunks_exact_mut(y_row(sequences, steps) * width).enumerate() {
@@ -244,10 +245,15 @@ pub(super) fn backward<C: Cell>(
                         C::back(&step, dh, carried, sums, other);
                     }
                 });
+            pass.round(sums);
+            if !C::ONE_GRADIENT {
+                pass.round(&mut recurrent_sums[step * batch * rows..][..batch * rows]);
+            }
             if before.is_some() {
                 let from = if C::ONE_GRADIENT { &input_sums } else { &recurrent_sums };
                 let from = &from[step * batch * rows..][..batch * rows];
                 gemm(Matrix::new(from, batch, rows), recurrent, &mut dh, true);
+                pass.round(&mut dh);
             }
         }
         pass.free_memory(dh);

@@ -76,6 +76,7 @@ impl Shortcut {
             x = pass.part_forward(part, x)?;
         }
         add(&mut x, &beside);
+        pass.round(x.numbers_mut());
         pass.free(beside);
         for part in self.behind.clone() {
             x = pass.part_forward(part, x)?;
@@ -104,11 +105,13 @@ impl Shortcut {
                 let positions = of_memory.shape.get(1).copied().unwrap_or(0);
                 let (more, rest) = apart_on_host(pass, gradient, positions);
                 add(of_memory, &more);
+                pass.round(of_memory.numbers_mut());
                 pass.free(more);
                 gradient = rest;
             }
         }
         add(&mut gradient, &beside);
+        pass.round(gradient.numbers_mut());
         pass.free(beside);
         Ok(gradient)
     }

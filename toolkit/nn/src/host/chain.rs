@@ -1,0 +1,111 @@
+//! Parts one behind the other, with or without keeping what they put aside.
+//!
+//! A network of n layers keeps n outputs for its way back. With checkpoints it keeps √n of them, and
+//! computes those between two anew on the way back (Chen et al. 2016, arXiv:1604.06174): a second
+//! forward pass for the memory of its square root. Every draw is keyed by layer, sample and update,
+//! so that the second pass has the bits of the first.
+
+use std::mem::replace;
+use std::ops::Range;
+
+use super::{HostPass, HostTensor};
+use crate::layer::Fault;
+use crate::plan::Node;
+
+/// Neighbours in a chain.
+struct Segment {
+    parts: Range<usize>,
+    /// Whether only its input is kept.
+    recomputed: bool,
+}
+
+/// How many layers are between two checkpoints: √n of the n layers that stand one behind the other.
+pub(crate) fn stride(root: &Node) -> usize {
+    fn links(node: &Node) -> usize {
+        if is_chain(node) { node.children.iter().map(links).sum() } else { 1 }
+    }
+    (1..).find(|stride| stride * stride >= links(root)).unwrap_or(1)
+}
+
+fn is_chain(node: &Node) -> bool {
+    node.layer.layer().host().is_some_and(super::HostLayer::is_chain)
+}
+
+impl HostPass<'_> {
+    /// Runs all of the layer's parts forward, one behind the other.
+    ///
+    /// # Errors
+    /// Those of the parts.
+    pub fn chain_forward(&mut self, mut x: HostTensor) -> Result<HostTensor, Fault> {
+        for segment in self.segments() {
+            if !segment.recomputed {
+                for part in segment.parts {
+                    x = self.part_forward(part, x)?;
+                }
+                continue;
+            }
+            let checkpoint = x.copied(self.memory);
+            self.save(checkpoint);
+            let recording = replace(&mut self.recording, false);
+            let stride = self.checkpoints.take();
+            for part in segment.parts {
+                x = self.part_forward(part, x)?;
+            }
+            (self.recording, self.checkpoints) = (recording, stride);
+        }
+        Ok(x)
+    }
+
+    /// Runs all of the layer's parts backward, the last first.
+    ///
+    /// # Errors
+    /// Those of the parts.
+    pub fn chain_backward(&mut self, mut gradient: HostTensor) -> Result<HostTensor, Fault> {
+        for Segment { parts, recomputed } in self.segments().into_iter().rev() {
+            if gradient.is_none() {
+                // Nothing in front of here is trained. What the rest has put aside goes with the
+                // step.
+                break;
+            }
+            let stride = if recomputed { self.checkpoints.take() } else { self.checkpoints };
+            if recomputed {
+                let mut x = self.saved()?;
+                for part in parts.clone() {
+                    x = self.part_forward(part, x)?;
+                }
+                self.free(x);
+            }
+            for part in parts.rev() {
+                if gradient.is_none() {
+                    break;
+                }
+                gradient = self.part_backward(part, gradient)?;
+            }
+            self.checkpoints = stride;
+        }
+        Ok(gradient)
+    }
+
+    /// All parts, in order. Chains in the chain have checkpoints of their own, and the last of the
+    /// network's parts are needed at once.
+    fn segments(&self) -> Vec<Segment> {
+        let parts = self.node.children.len();
+        let Some(stride) = self.checkpoints.filter(|_| self.recording) else {
+            return vec![Segment { parts: 0..parts, recomputed: false }];
+        };
+        let mut segments: Vec<Segment> = Vec::new();
+        for (number, part) in self.node.children.iter().enumerate() {
+            let recomputed = !is_chain(part);
+            match segments.last_mut() {
+                Some(last) if recomputed && last.recomputed && last.parts.len() < stride => {
+                    last.parts.end = number + 1;
+                }
+                _ => segments.push(Segment { parts: number..number + 1, recomputed }),
+            }
+        }
+        if let Some(last) = segments.last_mut().filter(|_| self.node.path.is_empty()) {
+            last.recomputed = false;
+        }
+        segments
+    }
+}

@@ -1,0 +1,24 @@
+//! What layers compute in under mixed precision.
+
+/// What a layer computes in under mixed precision ([`Precision::Mixed`](crate::task::Precision)).
+///
+/// | | layers | input, output and their gradients | parameters |
+/// |---|---|---|---|
+/// | [`Half`](Self::Half) | all that say nothing: `Linear`, convolutions, attention, pooling, … | f16 | f16 |
+/// | [`FullInside`](Self::FullInside) | normalisations | f16 | f32 |
+/// | [`Full`](Self::Full) | `Softmax`, `LogSoftmax`, `Exp`, `Ln`, `Square`, `Softplus` | f32 | f32 |
+/// | [`Unchanged`](Self::Unchanged) | `Sequential`, `Repeat`, `Flatten`, `Reshape`, `Slice`, `Identity` | as they are | |
+///
+/// Sums inside a layer are f32 in each. Which functions need f32 is PyTorch's list ("ops that
+/// autocast to float32" in the documentation of `torch.amp`); there embeddings stay f32, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Autocast {
+    /// What goes in and comes out is f16, and so is the copy of its parameters that it computes with.
+    Half,
+    /// What goes in and comes out is f16; its parameters, and what it computes of them, are f32.
+    FullInside,
+    /// It computes in f32 and hands f32 on.
+    Full,
+    /// It computes nothing itself: its parts do, or it hands on what it gets.
+    Unchanged,
+}

@@ -1,0 +1,117 @@
+//! Activations that are computed again: the same bits, in less memory.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says so")]
+
+use trainbook_core::array::Array;
+use trainbook_core::batch::{Batch, Targets};
+use trainbook_core::random::{Seed, Stream};
+use trainbook_nn::layer::{
+    AnyLayer, Conv2d, LayerNorm, LearnedPositions, Residual, Sequential, TransformerEncoderLayer,
+};
+use trainbook_nn::loss::Loss;
+use trainbook_nn::optim::ParameterGroup;
+use trainbook_nn::task::{Precision, Recipe, Task};
+use trainbook_nn::{Network, Sample};
+
+const ROWS: usize = 6;
+
+fn numbers(shape: &[usize]) -> Array {
+    let shape: Vec<usize> = std::iter::once(ROWS).chain(shape.to_vec()).collect();
+    let mut draws = Stream::new(Seed(1), "rows").at(0, 0);
+    let values = (0..shape.iter().product()).map(|_| draws.normal() as f32).collect();
+    Array::f32(shape, values)
+}
+
+fn batch(input: Array, targets: usize) -> Batch {
+    Batch {
+        input,
+        targets: Targets::Classes((0..targets as u32).map(|i| i % 3).collect()),
+        samples: (0..ROWS).collect(),
+        weights: None,
+        mixed: None,
+    }
+}
+
+/// With dropout, batch normalisation, branches, chains in chains, tokens and padding.
+fn networks() -> Vec<(&'static str, Network, Sample, Batch)> {
+    let deep = (0..9).fold(Sequential::new().linear(16), |net, _| {
+        net.tanh().linear(16).batch_norm().dropout(0.2)
+    });
+    let inner = || Sequential::new().linear(16).relu().dropout(0.1).linear(16);
+    let nested = (0..3).fold(Sequential::new().linear(16), |net, _| {
+        net.with(Sequential::new().with(Residual::new(inner())).with(LayerNorm::new()).gelu())
+    });
+    let conv = |filters| Conv2d::new(filters, 3).padding(1);
+    let images = (0..4).fold(Sequential::new(), |net, _| net.with(conv(4)).batch_norm().relu());
+    let block = TransformerEncoderLayer::new(2, 16).dropout(0.1);
+    let text = Sequential::new()
+        .with(AnyLayer::new(trainbook_nn::layer::Embedding::new(7, 8).padding_index(0)))
+        .with(LearnedPositions::new(5))
+        .repeat(4, block)
+        .with(LayerNorm::new())
+        .linear(3);
+    let tokens = (0..ROWS as i64 * 5).map(|i| if i % 5 < 4 { i % 6 + 1 } else { 0 }).collect();
+    vec![
+        ("deep", deep.linear(3).into(), Sample::numbers([8]), batch(numbers(&[8]), ROWS)),
+        ("nested", nested.linear(3).into(), Sample::numbers([8]), batch(numbers(&[8]), ROWS)),
+        (
+            "images",
+            images.flatten().linear(3).into(),
+            Sample::numbers([1, 6, 6]),
+            batch(numbers(&[1, 6, 6]), ROWS),
+        ),
+        ("text", text.into(), Sample::indices([5]), batch(Array::i64([ROWS, 5], tokens), ROWS * 5)),
+    ]
+}
+
+fn bits(task: &dyn Task) -> Vec<u32> {
+    task.model().weights().0.iter().flatten().map(|weight| weight.to_bits()).collect()
+}
+
+#[test]
+fn no_bit_depends_on_them() {
+    for (name, network, input, batch) in networks() {
+        for (precision, frozen) in [(0, false), (1, false), (0, true)] {
+            let precision = [Precision::F32, Precision::Mixed][precision];
+            let groups = if frozen { vec![ParameterGroup::new("0").frozen()] } else { Vec::new() };
+            let task = |checkpoint_activations| {
+                let recipe = Recipe::new(network.clone(), input.clone(), Loss::cross_entropy());
+                Recipe { precision, checkpoint_activations, groups: groups.clone(), ..recipe }
+                    .task()
+                    .unwrap()
+            };
+            let (mut plain, mut saving) = (task(false), task(true));
+            for step in 0..4 {
+                let losses = [&mut plain, &mut saving].map(|task| {
+                    let loss = task.forward_backward(&batch).unwrap().mean;
+                    task.end_scaling();
+                    task.update(0.05).unwrap();
+                    loss.to_bits()
+                });
+                assert_eq!(losses[0], losses[1], "{name}, step {step}");
+                assert_eq!(bits(&*plain), bits(&*saving), "{name}, step {step}");
+            }
+        }
+    }
+}
+
+#[test]
+fn they_hold_less_and_not_more_with_time() {
+    for (name, network, input, batch) in networks() {
+        let held = |checkpoint_activations| {
+            let recipe = Recipe::new(network.clone(), input.clone(), Loss::cross_entropy());
+            let mut task = Recipe { checkpoint_activations, ..recipe }.task().unwrap();
+            let mut held = Vec::new();
+            for _ in 0..6 {
+                task.forward_backward(&batch).unwrap();
+                task.update(0.05).unwrap();
+                held.push(task.memory().unwrap().activations);
+            }
+            assert!(held[2..].iter().all(|later| *later == held[2]), "{name}: {held:?}");
+            held[0]
+        };
+        let (plain, saving) = (held(false), held(true));
+        println!("{name}: {plain} bytes, with checkpoints {saving}");
+        assert!(saving < plain, "{name}: {plain} bytes, with checkpoints {saving}");
+    }
+}

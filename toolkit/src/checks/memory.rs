@@ -1,0 +1,92 @@
+//! What a fit will hold in memory.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::Error;
+use crate::data::Batch;
+use crate::display::table::{Align, Table};
+use crate::task::StepMemory;
+use crate::trainer::{FeedStreams, Trainer};
+
+/// What a step of a fit holds at its most, in bytes, found by one step on a copy. What the data
+/// themselves hold, and what one batch of an evaluation does, is not in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MemoryReport {
+    /// Rows of a batch.
+    pub batch_size: usize,
+    /// The batch's numbers, and those of batches that are read ahead.
+    pub batches: usize,
+    /// What the engine holds.
+    pub step: StepMemory,
+}
+
+impl Trainer {
+    /// What a step of a fit will hold in memory at its most: one step on a copy, with the first
+    /// batch of an epoch. The trainer is unchanged, which is asserted by hash.
+    ///
+    /// # Errors
+    /// The network or its data fail, or the network is on an accelerator, where nobody counts.
+    pub fn memory(&self) -> Result<MemoryReport, Error> {
+        let before = self.state_hash()?;
+        let mut copy = self.recipe.task()?;
+        copy.load_state(&self.task.state()?)?;
+        let (seed, streams) = (self.recipe.seed, FeedStreams::FINDER);
+        let mut loader = self.feed.batches(&self.data, seed, streams)?;
+        let mut batch = Batch::default();
+        loader.start(0);
+        loader.next(&mut batch)?;
+        self.feed.mix(&mut batch, seed, streams, 0);
+        copy.forward_backward(&batch)?;
+        let step = copy.memory().ok_or_else(|| Error::Diagnostic {
+            diagnostic: "count memory",
+            reason: format!("on {} nobody counts it", self.recipe.device),
+        })?;
+        self.is_still(before, "count memory")?;
+        let ahead = 1 + self.feed.prefetch;
+        let batches = ahead * batch.bytes();
+        Ok(MemoryReport { batch_size: self.feed.batch_size, batches, step })
+    }
+}
+
+impl MemoryReport {
+    /// Everything, in bytes.
+    pub fn total(&self) -> usize {
+        self.batches + self.step.total()
+    }
+
+    fn rows(&self) -> [(&'static str, usize); 6] {
+        let StepMemory { weights, gradients, moments, copies, activations, .. } = self.step;
+        [
+            ("batches", self.batches),
+            ("weights", weights),
+            ("gradients", gradients),
+            ("moments", moments),
+            ("copies in mixed precision", copies),
+            ("activations", activations),
+        ]
+    }
+}
+
+impl fmt::Display for MemoryReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new(&[("a step holds", Align::Left), ("MB", Align::Right)]);
+        let row = |(name, bytes): (&str, usize)| {
+            vec![name.to_owned(), format!("{:.2}", bytes as f64 / 1e6)]
+        };
+        table.rows.extend(self.rows().into_iter().filter(|(_, bytes)| *bytes > 0).map(row));
+        table.rows.push(row(("all", self.total())));
+        write!(f, "{}at batches of {}", table.text(), self.batch_size)?;
+        match &self.step.uncounted[..] {
+            [] => Ok(()),
+            layers => write!(
+                f,
+                "; not counted: what {} holds, which computes in dfdx's operations",
+                layers.join(", ")
+            ),
+        }
+    }
+}
+
+trainbook_core::shown_as_text!(MemoryReport);
