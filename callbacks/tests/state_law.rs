@@ -126,7 +126,8 @@ fn every_callback_is_made_again_from_its_record() {
             rest(&mut fake, 0)
         };
         let (again, first) = (read.make(), make());
-        assert_eq!(again.params(), first.params(), "{name}");
+        assert_eq!((again.name(), again.params()), (first.name(), first.params()), "{name}");
+        assert_eq!(serde_json::to_string(&again.recipe()).unwrap(), json, "{name}");
         assert_eq!(again.effects(), first.effects(), "{name}");
         // NaN is not equal to itself.
         assert_eq!(format!("{:?}", fit(again)), format!("{:?}", fit(first)), "{name}");

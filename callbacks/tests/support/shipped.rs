@@ -54,6 +54,7 @@ pub const CALLBACKS: &[(&str, Make)] = &[
     // A limit on time has a test of its own, with a clock of its own, in `budget_tests.rs`.
     ("Budget", || Box::new(Budget::steps(20).or_epochs(7).or_stop_file("no such file"))),
     ("Clip global_norm", || Box::new(Clip::global_norm(2.0))),
+    ("Clip percentile", || Box::new(Clip::percentile(60.0).history(6))),
     ("Clip value", || Box::new(Clip::value(2.0))),
     ("GradientMonitor", || Box::new(every(2, GradientMonitor::new()))),
     ("NanGuard", || Box::new(NanGuard::new())),
