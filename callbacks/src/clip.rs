@@ -1,5 +1,7 @@
 //! Gradients of limited size.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 use trainbook_store::{Name, Value};
 
@@ -9,6 +11,11 @@ use crate::{
     GradientEdit, Phase, Reply, Resource, Setup,
 };
 
+const NAME: &str = "Clip";
+
+/// How many norms [`Clip::percentile`] remembers.
+const HISTORY: u64 = 1000;
+
 const CLIPPED: Name = Name::new_static("clipped");
 const CLIPPED_SHARE: Name = Name::new_static("clipped_share");
 
@@ -16,7 +23,8 @@ const CLIPPED_SHARE: Name = Name::new_static("clipped_share");
 ///
 /// Logs `clipped` (1 when this step's gradients were changed, else 0) at every step and
 /// `clipped_share` (their mean over the epoch) at the end of every epoch. More than a half is a
-/// sign that the learning rate is too high; a good limit clips about one step in ten.
+/// sign that the learning rate is too high; a good limit clips about one step in ten. (Not so for
+/// [`percentile`](Self::percentile), which is there to clip.)
 ///
 /// Gradients whose norm is NaN or infinite are left as they are: scaling them would only spread the
 /// damage. [`NanGuard`](crate::NanGuard) deals with them.
@@ -26,6 +34,8 @@ pub struct Clip {
     limit: Limit,
     #[serde(skip)]
     counts: Counts,
+    #[serde(skip)]
+    norms: Norms,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -33,6 +43,7 @@ pub struct Clip {
 enum Limit {
     GlobalNorm(f64),
     Value(f32),
+    Percentile { percent: f64, history: u64 },
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -46,13 +57,86 @@ impl Clip {
     /// over all of them, as `torch.nn.utils.clip_grad_norm_` does. `max` is in the unit of the
     /// norm; 1.0 is a usual choice.
     pub fn global_norm(max: f64) -> Self {
-        Self { limit: Limit::GlobalNorm(max), counts: Counts::default() }
+        Self::of(Limit::GlobalNorm(max))
     }
 
     /// Limits every element to `[-limit, limit]`, as `torch.nn.utils.clip_grad_value_` does. This
     /// changes the gradient's direction.
     pub fn value(limit: f32) -> Self {
-        Self { limit: Limit::Value(limit), counts: Counts::default() }
+        Self::of(Limit::Value(limit))
+    }
+
+    /// As [`global_norm`](Self::global_norm), with a limit that follows the gradients: the
+    /// `percent`th percentile of the norms of the last 1000 steps, this one's included and as they
+    /// were before clipping (AutoClip: Seetharaman et al. 2020, arXiv:2007.14469, where 10 is the
+    /// usual choice and all steps are remembered). Above 0 and below 100.
+    ///
+    /// Between two norms the percentile is linear, as `numpy.percentile` has it: of `n` sorted norms
+    /// it stands at `percent / 100 · (n − 1)`, counted from 0. A norm that is not above it is left as
+    /// it is, and while it is 0 nothing is clipped. A norm that is NaN or infinite is not remembered.
+    ///
+    /// The limit is there to clip: about `100 − percent` of 100 steps are. The norms, 8 bytes each,
+    /// are part of every checkpoint.
+    pub fn percentile(percent: f64) -> Self {
+        Self::of(Limit::Percentile { percent, history: HISTORY })
+    }
+
+    /// How many norms [`percentile`](Self::percentile) remembers: at least 2. Default: 1000. Changes
+    /// nothing for other limits.
+    #[must_use]
+    pub fn history(mut self, steps: u64) -> Self {
+        if let Limit::Percentile { history, .. } = &mut self.limit {
+            *history = steps;
+        }
+        self
+    }
+
+    fn of(limit: Limit) -> Self {
+        Self { limit, counts: Counts::default(), norms: Norms::default() }
+    }
+}
+
+/// The norms of the last steps.
+#[derive(Clone, Debug, Default)]
+struct Norms {
+    /// From the oldest to the newest.
+    recent: VecDeque<f64>,
+    /// The same, from the smallest to the largest: kept so, since sorting at every step would cost
+    /// more than a place for one.
+    sorted: Vec<f64>,
+}
+
+impl Norms {
+    /// One more, and no more than `most` in all.
+    fn push(&mut self, norm: f64, most: u64) {
+        self.recent.push_back(norm);
+        self.sorted.insert(self.place(norm), norm);
+        while self.recent.len() as u64 > most
+            && let Some(oldest) = self.recent.pop_front()
+        {
+            self.sorted.remove(self.place(oldest));
+        }
+    }
+
+    fn place(&self, norm: f64) -> usize {
+        self.sorted.partition_point(|&known| known < norm)
+    }
+
+    /// See [`Clip::percentile`]; 0 of none.
+    fn percentile(&self, percent: f64) -> f64 {
+        let place = percent / 100.0 * self.sorted.len().saturating_sub(1) as f64;
+        let at = |place: f64| self.sorted.get(place as usize).copied().unwrap_or_default();
+        let (below, above) = (at(place.floor()), at(place.ceil()));
+        below + (above - below) * place.fract()
+    }
+}
+
+impl FromIterator<f64> for Norms {
+    fn from_iter<I: IntoIterator<Item = f64>>(norms: I) -> Self {
+        let recent: VecDeque<f64> = norms.into_iter().collect();
+        let mut sorted = Vec::from(recent.clone());
+        sorted.sort_by(f64::total_cmp);
+        Self { recent, sorted }
     }
 }
 
@@ -73,19 +157,25 @@ impl Callback for Clip {
         match self.limit {
             Limit::GlobalNorm(max) => vec![("clip_norm", max.into())],
             Limit::Value(limit) => vec![("clip_value", limit.into())],
+            Limit::Percentile { percent, .. } => vec![("clip_percentile", percent.into())],
         }
     }
 
     fn recipe(&self) -> Option<CallbackRecipe> {
-        Some(CallbackRecipe::Clip(Self { limit: self.limit, counts: Counts::default() }))
+        Some(CallbackRecipe::Clip(Self::of(self.limit)))
     }
 
     fn setup(&mut self, _: &mut Setup) -> Result<(), CallbackError> {
         let (setting, limit) = match self.limit {
             Limit::GlobalNorm(max) => ("global_norm", max),
             Limit::Value(limit) => ("value", limit.into()),
+            Limit::Percentile { percent, history } => {
+                let within = percent > 0.0 && percent < 100.0;
+                require(within, NAME, "percentile", percent, "above 0 and below 100")?;
+                return require(history >= 2, NAME, "history", history, "at least 2");
+            }
         };
-        require(limit > 0.0 && limit.is_finite(), "Clip", setting, limit, "a finite number above 0")
+        require(limit > 0.0 && limit.is_finite(), NAME, setting, limit, "a finite number above 0")
     }
 
     fn epoch_start(&mut self, _: &EpochStart<'_>) -> Reply {
@@ -111,6 +201,15 @@ impl Callback for Clip {
                     step.gradients.clamp(limit)?;
                     step.gradients.global_norm()? < norm
                 }
+                Limit::Percentile { percent, history } => {
+                    self.norms.push(norm, history);
+                    let max = self.norms.percentile(percent);
+                    let clips = 0.0 < max && max < norm;
+                    if clips {
+                        step.gradients.scale(coefficient(norm, max))?;
+                    }
+                    clips
+                }
             };
         self.counts.steps += 1;
         self.counts.clipped += u64::from(clipped);
@@ -126,11 +225,22 @@ impl Callback for Clip {
     }
 
     fn save(&self) -> Result<CallbackState, CallbackError> {
-        CallbackState::of("Clip", &self.counts)
+        match self.limit {
+            Limit::Percentile { .. } => {
+                CallbackState::of(NAME, &(&self.counts, &self.norms.recent))
+            }
+            Limit::GlobalNorm(_) | Limit::Value(_) => CallbackState::of(NAME, &self.counts),
+        }
     }
 
     fn load(&mut self, state: &CallbackState) -> Result<(), CallbackError> {
-        self.counts = state.get("Clip")?;
+        match self.limit {
+            Limit::Percentile { .. } => {
+                let (counts, norms): (Counts, Vec<f64>) = state.get(NAME)?;
+                (self.counts, self.norms) = (counts, norms.into_iter().collect());
+            }
+            Limit::GlobalNorm(_) | Limit::Value(_) => self.counts = state.get(NAME)?,
+        }
         Ok(())
     }
 }
@@ -200,8 +310,81 @@ mod tests {
         assert_eq!(fake.seen.epoch_metric("clipped_share"), [1.0, 0.5]);
     }
 
+    /// `numpy.percentile` of the last `history` norms, by sorting.
+    fn sorted_out(norms: &[f64], history: usize, percent: f64) -> f64 {
+        let mut last = norms[norms.len().saturating_sub(history)..].to_vec();
+        last.sort_by(f64::total_cmp);
+        let place = percent / 100.0 * (last.len() - 1) as f64;
+        let (below, above) = (last[place.floor() as usize], last[place.ceil() as usize]);
+        below + (above - below) * place.fract()
+    }
+
+    #[test]
+    fn the_percentile_is_that_of_numpy() {
+        // numpy.percentile([15, 20, 35, 40, 50], [10, 40, 99.5])
+        let norms = [35.0, 15.0, 50.0, 20.0, 40.0];
+        let known: Norms = norms.into_iter().collect();
+        for (percent, expected) in [(10.0, 17.0), (40.0, 29.0), (99.5, 49.8)] {
+            assert!((known.percentile(percent) - expected).abs() < 1e-12, "{percent}");
+            assert!((sorted_out(&norms, 9, percent) - expected).abs() < 1e-12, "{percent}");
+        }
+        assert_eq!(Norms::default().percentile(50.0), 0.0);
+    }
+
+    #[test]
+    fn the_limit_follows_the_norms_of_the_last_steps() {
+        // Ups and downs, equal norms among them, that also shrink over the fit.
+        let norm = |step: u64| (step * 37 % 11 + 1) as f32 / (1 + step / 20) as f32;
+        for (percent, history) in [(10.0, 7), (50.0, 16), (90.0, 1000)] {
+            let clip = Clip::percentile(percent).history(history);
+            let mut fake = Fake::with(clip).batches(20);
+            fake.gradients = Box::new(move |step| match step {
+                30 => vec![vec![f32::INFINITY], vec![0.0, 0.0]],
+                _ => vec![vec![norm(step)], vec![0.0, 0.0]],
+            });
+            fake.fit(3);
+            let mut norms = Vec::new();
+            for step in (1..=60).filter(|step| *step != 30) {
+                norms.push(f64::from(norm(step)));
+                let (norm, limit) = (norm(step), sorted_out(&norms, history as usize, percent));
+                let clips = f64::from(norm) > limit;
+                let expected = if clips { norm * coefficient(norm.into(), limit) } else { norm };
+                let got = fake.seen.gradients[step as usize - 1][0][0];
+                assert!((got - expected).abs() <= 1e-6 * expected, "{step}: {got}, {expected}");
+                let logged = fake.seen.step_metric("clipped")[step as usize - 1];
+                assert_eq!(logged, f64::from(u8::from(clips)), "step {step}, {percent} %");
+            }
+            assert_eq!(fake.seen.gradients[29][0], [f32::INFINITY]);
+        }
+    }
+
+    #[test]
+    fn while_the_percentile_is_0_nothing_is_clipped() {
+        let mut fake = Fake::with(Clip::percentile(10.0)).batches(4);
+        fake.gradients = Box::new(|step| gradients(if step <= 2 { 0.0 } else { 1.0 }));
+        fake.fit(1);
+        assert_eq!(fake.seen.step_metric("clipped"), [0.0; 4]);
+        assert_eq!(fake.seen.gradients[3], gradients(1.0));
+    }
+
+    #[test]
+    fn a_state_of_a_fixed_limit_is_what_it_was() {
+        let state = Clip::global_norm(1.0).save().unwrap();
+        assert_eq!(state, CallbackState::of("Clip", &Counts::default()).unwrap());
+        let json = serde_json::to_string(&Clip::percentile(10.0).recipe()).unwrap();
+        assert_eq!(json, r#"{"callback":"Clip","percentile":{"percent":10.0,"history":1000}}"#);
+    }
+
     #[test]
     fn senseless_limits_are_refused() {
+        assert_eq!(
+            setup_error(Clip::percentile(100.0)),
+            "set up Clip: percentile is 100, and must be above 0 and below 100"
+        );
+        assert_eq!(
+            setup_error(Clip::percentile(10.0).history(1)),
+            "set up Clip: history is 1, and must be at least 2"
+        );
         assert_eq!(
             setup_error(Clip::global_norm(-1.0)),
             "set up Clip: global_norm is -1, and must be a finite number above 0"

@@ -8,6 +8,8 @@ use crate::{
 };
 
 const GRADIENT_NORM: Name = Name::new_static("gradient_norm");
+const GRADIENT_MAX: Name = Name::new_static("gradient_max");
+const GRADIENT_ZERO_SHARE: Name = Name::new_static("gradient_zero_share");
 
 /// Logs the size of the gradients as the backward pass left them, before clipping:
 ///
@@ -33,11 +35,11 @@ struct TensorMetrics {
 
 impl TensorMetrics {
     fn of(tensor: &TensorInfo) -> Self {
-        let named = |what| Name::from(format!("{what}/{}", tensor.name));
+        let named = |what: Name| Name::from(format!("{what}/{}", tensor.name));
         Self {
-            norm: named("gradient_norm"),
-            max: named("gradient_max"),
-            zero_share: named("gradient_zero_share"),
+            norm: named(GRADIENT_NORM),
+            max: named(GRADIENT_MAX),
+            zero_share: named(GRADIENT_ZERO_SHARE),
         }
     }
 }
@@ -54,6 +56,9 @@ impl Callback for GradientMonitor {
         Effects::in_phase(Phase::Observe)
             .reads(Resource::Gradients)
             .writes(Resource::Metric(GRADIENT_NORM))
+            .writes(Resource::MetricsUnder(GRADIENT_NORM))
+            .writes(Resource::MetricsUnder(GRADIENT_MAX))
+            .writes(Resource::MetricsUnder(GRADIENT_ZERO_SHARE))
     }
 
     fn recipe(&self) -> Option<CallbackRecipe> {

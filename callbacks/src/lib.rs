@@ -53,9 +53,12 @@ pub use seed::FixSeed;
 pub use weight_average::WeightAverage;
 
 pub use seam::{
-    AfterUpdate, BatchStart, Callback, CallbackError, CallbackState, CheckpointRequest, Counters,
-    Direction, Effects, EpochEnd, EpochMetric, EpochStart, FitEnd, FitStart, Flow, GradientEdit,
-    GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Phase, Plan, Reply, Resource,
-    Resumed, Setup, Snapshot, Stack, StepEnd, StepScale, StopKind, StopReason, TensorInfo,
-    TensorStats, ValidationEnd, ValidationStart, Weights, every, on_epoch_end, on_step_end,
+    AfterUpdate, BatchStart, Callback, CallbackError, CallbackState, CheckpointRequest, Closure,
+    Counters, Direction, Effects, EpochEnd, EpochMetric, EpochStart, FailedTo, FitEnd, FitStart,
+    Flow, GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Phase,
+    Plan, Reply, Resource, Resumed, Setup, Snapshot, Stack, StepEnd, StepScale, StopKind,
+    StopReason, TensorInfo, TensorStats, ValidationEnd, ValidationStart, Weights, after, every,
+    on_after_update, on_batch_start, on_change_gradients, on_epoch_end, on_epoch_start,
+    on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients, on_setup, on_step_end,
+    on_validation_end, on_validation_start, when,
 };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Budget, Callback, Checkpoint, Clip, EarlyStopping, FixSeed, GradientMonitor, LrSchedule,
-    NanGuard, ReduceOnPlateau, WeightAverage, every,
+    NanGuard, ReduceOnPlateau, WeightAverage, after, every,
 };
 
 /// One of this library's callbacks with its settings and without its state: what
@@ -41,6 +41,13 @@ pub enum CallbackRecipe {
         /// Which.
         of: Box<CallbackRecipe>,
     },
+    /// One that is kept still at first.
+    After {
+        /// For how many steps.
+        steps: u64,
+        /// Which.
+        of: Box<CallbackRecipe>,
+    },
     /// Several, in this order, that count as one.
     All {
         /// Which.
@@ -63,6 +70,7 @@ impl CallbackRecipe {
             Self::ReduceOnPlateau(callback) => Box::new(callback),
             Self::WeightAverage(callback) => Box::new(callback),
             Self::Every { n, of } => Box::new(every(n, of.make())),
+            Self::After { steps, of } => Box::new(after(steps, of.make())),
             Self::All { of } => Box::new(of.into_iter().map(Self::make).collect::<Vec<_>>()),
         }
     }

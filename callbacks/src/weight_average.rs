@@ -94,7 +94,7 @@ impl WeightAverage {
 
 impl Callback for WeightAverage {
     fn effects(&self) -> Effects {
-        Effects::in_phase(Phase::Change).writes(Resource::JudgedWeights)
+        Effects::in_phase(Phase::Change).reads(Resource::Weights).writes(Resource::JudgedWeights)
     }
 
     fn params(&self) -> Vec<(&'static str, Value)> {

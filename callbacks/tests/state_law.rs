@@ -3,102 +3,15 @@
 
 #![allow(clippy::unwrap_used)] // clippy excuses only the test functions themselves
 
+#[path = "support/shipped.rs"]
+mod shipped;
 mod support;
 
+use shipped::{CALLBACKS, EPOCHS, UNRECORDED, fake};
 use support::{Fake, Seen};
-use trainbook_callbacks::schedule::{
-    Anneal, Cyclic, Decay, Mode, OneCycle, StableDecay, ThresholdMode,
-};
 use trainbook_callbacks::{
-    Budget, Callback, CallbackRecipe, Checkpoint, Clip, EarlyStopping, FixSeed, GradientMonitor,
-    LrSchedule, NanGuard, Progress, Recorder, ReduceOnPlateau, Stack, WeightAverage, every,
+    Callback, CallbackRecipe, Checkpoint, Clip, EarlyStopping, Recorder, Stack,
 };
-
-type Make = fn() -> Box<dyn Callback>;
-
-/// Every public callback, in every kind that it has.
-const CALLBACKS: &[(&str, Make)] = &[
-    ("FixSeed", || Box::new(FixSeed::new(7))),
-    ("LrSchedule constant", || Box::new(LrSchedule::constant(0.1))),
-    ("LrSchedule one_cycle", || Box::new(LrSchedule::one_cycle(0.1).warmup(3))),
-    ("LrSchedule cosine", || Box::new(LrSchedule::cosine(0.1).min_lr(0.01))),
-    ("LrSchedule step", || Box::new(LrSchedule::step(0.1, 2, 0.5))),
-    ("LrSchedule one_cycle with options", || {
-        let curve = OneCycle::to(0.1).pct_start(0.25).div_factor(10.0).final_div_factor(100.0);
-        Box::new(LrSchedule::of(curve.anneal(Anneal::Linear).three_phase()))
-    }),
-    ("LrSchedule multi_step", || Box::new(LrSchedule::multi_step(0.1, [2, 4], 0.5))),
-    ("LrSchedule exponential", || Box::new(LrSchedule::exponential(0.1, 0.5))),
-    ("LrSchedule linear", || Box::new(LrSchedule::linear(0.1).min_lr(0.01))),
-    ("LrSchedule polynomial", || Box::new(LrSchedule::polynomial(0.1, 2.0).min_lr(0.01))),
-    ("LrSchedule restarts", || Box::new(LrSchedule::cosine_with_restarts(0.1, 1, 2).min_lr(0.01))),
-    ("LrSchedule cyclic", || Box::new(LrSchedule::cyclic(0.01, 0.1, 4))),
-    ("LrSchedule cyclic with options", || {
-        let curve = Cyclic::between(0.01, 0.1).up(3).down(5).mode(Mode::ExpRange { gamma: 0.9 });
-        Box::new(LrSchedule::of(curve))
-    }),
-    ("LrSchedule inverse_sqrt", || Box::new(LrSchedule::inverse_sqrt(0.1, 4))),
-    ("LrSchedule warmup_stable_decay", || Box::new(LrSchedule::warmup_stable_decay(0.1, 4))),
-    ("LrSchedule stable_decay with options", || {
-        let curve = StableDecay::at(0.1).decay_share(0.5).decay(Decay::OneMinusSqrt);
-        Box::new(LrSchedule::of(curve).min_lr(0.01))
-    }),
-    ("ReduceOnPlateau", || {
-        Box::new(ReduceOnPlateau::on("val_loss").patience(1).factor(0.5).cooldown(1).warmup(8))
-    }),
-    ("ReduceOnPlateau up", || {
-        let plateau = ReduceOnPlateau::on("val_loss").maximize().patience(0).factor(0.5);
-        Box::new(plateau.threshold(0.3).threshold_mode(ThresholdMode::Absolute).min_lr(0.1))
-    }),
-    // A limit on time has a test of its own, with a clock of its own, in `budget_tests.rs`.
-    ("Budget", || Box::new(Budget::steps(20).or_epochs(7).or_stop_file("no such file"))),
-    ("Clip global_norm", || Box::new(Clip::global_norm(2.0))),
-    ("Clip value", || Box::new(Clip::value(2.0))),
-    ("GradientMonitor", || Box::new(every(2, GradientMonitor::new()))),
-    ("NanGuard", || Box::new(NanGuard::new())),
-    ("NanGuard skip", || Box::new(NanGuard::new().skip_up_to(3))),
-    ("EarlyStopping", || Box::new(EarlyStopping::on("val_loss").patience(4))),
-    ("EarlyStopping restore", || {
-        Box::new(EarlyStopping::on("val_loss").patience(4).restore_best())
-    }),
-    ("EarlyStopping up", || {
-        Box::new(EarlyStopping::on("val_loss").maximize().min_delta(0.1).patience(6).restore_best())
-    }),
-    ("Checkpoint best", || Box::new(Checkpoint::best("val_loss"))),
-    ("Checkpoint last", || Box::new(Checkpoint::last())),
-    ("Checkpoint steps", || Box::new(Checkpoint::every_steps(5))),
-    ("Checkpoint every", || Box::new(Checkpoint::every_epochs(2))),
-    ("WeightAverage ema", || Box::new(WeightAverage::ema(0.8).every(2))),
-    ("WeightAverage swa", || Box::new(WeightAverage::swa(2))),
-    ("Recorder", || Box::new(Recorder::new())),
-    ("Progress", || Box::new(Progress::to(Box::new(std::io::sink())))),
-    ("a vector", || {
-        Box::new(vec![
-            Box::new(Clip::global_norm(2.0)) as Box<dyn Callback>,
-            Box::new(Checkpoint::best("val_loss")),
-        ])
-    }),
-    ("an option", || Box::new(Some(EarlyStopping::on("val_loss")))),
-];
-
-const EPOCHS: u64 = 8;
-
-/// A fit with a bit of everything: large gradients, a few NaNs, a loss that falls and rises.
-fn fake(make: Make) -> Fake {
-    let mut fake = Fake::with(make());
-    fake.gradients = Box::new(|step| match step {
-        // Two in a row around the end of the third epoch.
-        9 | 10 | 17 => vec![vec![f32::NAN], vec![1.0, 0.0]],
-        _ => vec![vec![step as f32 % 5.0], vec![0.0, -1.0]],
-    });
-    fake.metrics = Box::new(|epoch| {
-        vec![
-            ("train_loss", 1.0),
-            ("val_loss", [3.0, 2.5, 2.0, 2.25, 1.5, 1.75, 1.75, 1.75][epoch as usize]),
-        ]
-    });
-    fake
-}
 
 /// What is seen of a fit from here on.
 fn rest(fake: &mut Fake, done: u64) -> (Seen, f32, Vec<Vec<u8>>) {
@@ -162,6 +75,26 @@ fn every_public_callback_is_in_the_list() {
 }
 
 #[test]
+fn every_recipe_and_every_curve_is_in_the_list() {
+    let recorded: Vec<String> =
+        CALLBACKS.iter().filter_map(|(_, make)| Some(format!("{:?}", make().recipe()?))).collect();
+    let variants = |source: &'static str| {
+        let lines = source.lines().map(str::trim);
+        lines.filter_map(|line| line.strip_prefix("Self::")?.split_once(['(', ' ']))
+    };
+    let mut checked = 0;
+    let recipes = variants(include_str!("../src/recipe.rs"));
+    for (variant, _) in recipes.chain(variants(include_str!("../src/schedule/curve.rs"))) {
+        let found = recorded.iter().any(|recipe| {
+            recipe.contains(&format!("{variant}(")) || recipe.contains(&format!("{variant} {{"))
+        });
+        assert!(found, "{variant} is not in CALLBACKS");
+        checked += 1;
+    }
+    assert!(checked >= 25, "only {checked} kinds of recipes and curves were found");
+}
+
+#[test]
 fn a_state_of_something_else_is_refused() {
     let mut other = Stack::new();
     other.push(Checkpoint::best("val_loss"));
@@ -178,7 +111,7 @@ fn a_state_of_something_else_is_refused() {
 fn every_callback_is_made_again_from_its_record() {
     for (name, make) in CALLBACKS {
         let Some(recipe) = make().recipe() else {
-            assert!(["Recorder", "Progress"].contains(name), "{name} has no recipe");
+            assert!(UNRECORDED.iter().any(|no| name.starts_with(no)), "{name} has no recipe");
             continue;
         };
         let json = serde_json::to_string(&recipe).unwrap();
@@ -193,7 +126,8 @@ fn every_callback_is_made_again_from_its_record() {
             rest(&mut fake, 0)
         };
         let (again, first) = (read.make(), make());
-        assert_eq!(again.params(), first.params(), "{name}");
+        assert_eq!((again.name(), again.params()), (first.name(), first.params()), "{name}");
+        assert_eq!(serde_json::to_string(&again.recipe()).unwrap(), json, "{name}");
         assert_eq!(again.effects(), first.effects(), "{name}");
         // NaN is not equal to itself.
         assert_eq!(format!("{:?}", fit(again)), format!("{:?}", fit(first)), "{name}");

@@ -34,8 +34,9 @@ pub type Reply = Result<Flow, CallbackError>;
 ///
 /// **Contract.** Within one moment every callback of the stack is called, in the order of the
 /// [plan](super::Plan), even when an earlier one stopped the run, failed or panicked; then the
-/// strongest [`Flow`] wins, or the first panic or error ends the fit. Whatever ends it,
-/// [`fit_end`](Self::fit_end) still runs for every callback.
+/// strongest [`Flow`] wins, or the first error ends the fit. A panic becomes an error that names
+/// the callback and the moment. Whatever ends the fit, [`fit_end`](Self::fit_end) still runs for
+/// every callback.
 pub trait Callback: Send {
     /// The name shown in the plan, in errors and in the run. Default: the type's name without its
     /// path and parameters.

@@ -1,4 +1,4 @@
-//! Callbacks made of callbacks, and of closures.
+//! Callbacks made of callbacks.
 
 use std::borrow::Cow;
 
@@ -7,63 +7,8 @@ use trainbook_store::Value;
 
 use crate::CallbackRecipe;
 
-use super::stack::{attribute, everyone, in_turn};
-use super::{
-    Callback, CallbackError, CallbackState, Effects, EpochEnd, Flow, Moment, Reply, StepEnd,
-};
-
-/// Passes the moments of a step on only for every `n`th step (the 1st, the `n+1`th, …); all other
-/// moments always. `n` = 0 counts as 1.
-pub fn every<C: Callback>(n: u64, callback: C) -> Every<C> {
-    Every { n: n.max(1), callback, open: true }
-}
-
-/// See [`every`].
-pub struct Every<C> {
-    n: u64,
-    callback: C,
-    open: bool,
-}
-
-impl<C: Callback> Callback for Every<C> {
-    fn name(&self) -> Cow<'static, str> {
-        self.callback.name()
-    }
-
-    fn effects(&self) -> Effects {
-        self.callback.effects()
-    }
-
-    fn params(&self) -> Vec<(&'static str, Value)> {
-        self.callback.params()
-    }
-
-    fn recipe(&self) -> Option<CallbackRecipe> {
-        let of = Box::new(self.callback.recipe()?);
-        Some(CallbackRecipe::Every { n: self.n, of })
-    }
-
-    fn save(&self) -> Result<CallbackState, CallbackError> {
-        self.callback.save()
-    }
-
-    fn load(&mut self, state: &CallbackState) -> Result<(), CallbackError> {
-        self.callback.load(state)
-    }
-
-    fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
-        // Counters move in the middle of a step, so the choice is made where its batches begin, by
-        // the one that is the same for all of them.
-        if let Moment::BatchStart(batch) = moment {
-            self.open = batch.counters.updates_attempted % self.n == 0;
-        }
-        if moment.is_per_step() && !self.open {
-            Ok(Flow::Continue)
-        } else {
-            self.callback.on(moment)
-        }
-    }
-}
+use super::stack::{attribute, everyone, in_turn, unwound};
+use super::{Callback, CallbackError, CallbackState, Effects, Flow, Moment, Reply};
 
 impl<C: Callback> Callback for Option<C> {
     fn name(&self) -> Cow<'static, str> {
@@ -171,59 +116,13 @@ impl<C: Callback> Callback for Vec<C> {
 
     fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
         // Under the member's name: the stack knows only the whole vector's.
+        let what = moment.name();
         everyone(in_turn(self, moment), |callback| {
-            attribute(callback.on(moment), || callback.name().into_owned())
+            let answer = unwound(what, || callback.on(moment));
+            attribute(answer, || callback.name().into_owned())
         })
     }
 }
 
 #[derive(Serialize, Deserialize)]
 struct States(Vec<CallbackState>);
-
-/// A closure called at the end of every step.
-///
-/// ```
-/// use trainbook_callbacks::{Flow, on_step_end};
-///
-/// let guard = on_step_end(|step| Ok(if step.loss() > 10.0 { Flow::stop("diverged") } else { Flow::Continue }));
-/// ```
-pub fn on_step_end<F>(f: F) -> OnStepEnd<F>
-where
-    F: FnMut(&StepEnd<'_>) -> Reply + Send,
-{
-    OnStepEnd(f)
-}
-
-/// See [`on_step_end`].
-pub struct OnStepEnd<F>(F);
-
-impl<F: FnMut(&StepEnd<'_>) -> Reply + Send> Callback for OnStepEnd<F> {
-    fn name(&self) -> Cow<'static, str> {
-        Cow::Borrowed("on_step_end")
-    }
-
-    fn step_end(&mut self, step: &StepEnd<'_>) -> Reply {
-        (self.0)(step)
-    }
-}
-
-/// A closure called at the end of every epoch.
-pub fn on_epoch_end<F>(f: F) -> OnEpochEnd<F>
-where
-    F: FnMut(&EpochEnd<'_>) -> Reply + Send,
-{
-    OnEpochEnd(f)
-}
-
-/// See [`on_epoch_end`].
-pub struct OnEpochEnd<F>(F);
-
-impl<F: FnMut(&EpochEnd<'_>) -> Reply + Send> Callback for OnEpochEnd<F> {
-    fn name(&self) -> Cow<'static, str> {
-        Cow::Borrowed("on_epoch_end")
-    }
-
-    fn epoch_end(&mut self, epoch: &EpochEnd<'_>) -> Reply {
-        (self.0)(epoch)
-    }
-}

@@ -7,6 +7,9 @@ use trainbook_store::Name;
 ///
 /// The stack uses it to order callbacks and to refuse, before the first step, two writers of one
 /// [`Resource`] and a metric that is read but that nothing produces.
+///
+/// Law, tested for every callback here: what a callback does it declares, and what it declares it
+/// does. Whoever writes a resource may read it too.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Effects {
     /// When within each moment this callback is called.
@@ -71,20 +74,53 @@ pub enum Resource {
     LearningRate,
     /// The gradients between backward pass and update.
     Gradients,
-    /// The weights that a fit ends with.
+    /// The weights: who reads them copies those that are trained or judged, who writes them decides
+    /// with which the fit ends.
     Weights,
-    /// The weights that are judged at the end of an epoch, in place of those that are trained.
+    /// The weights that are judged at the end of an epoch, in place of those that are trained. Who
+    /// writes them may end the fit with them.
     JudgedWeights,
-    /// Whether the fit goes on. Any number of callbacks may write it.
+    /// Whether the fit, the epoch and the step's update go on: every [`Flow`](super::Flow) but
+    /// `Continue`. Any number of callbacks may write it.
     Stop,
     /// A metric by name.
     Metric(Name),
+    /// Every metric whose name begins with this one and a slash: `gradient_max/0.weight` is one of
+    /// those under `gradient_max`. For names that are known only when the fit runs.
+    MetricsUnder(Name),
 }
 
 impl Resource {
     /// A metric by name.
     pub fn metric(name: impl AsRef<str>) -> Self {
         Self::Metric(Name::new(name))
+    }
+
+    /// Every metric whose name begins with `prefix` and a slash.
+    pub fn metrics_under(prefix: impl AsRef<str>) -> Self {
+        Self::MetricsUnder(Name::new(prefix))
+    }
+
+    /// Whether who writes this produces the metric `name`.
+    pub fn produces(&self, name: &str) -> bool {
+        match self {
+            Self::Metric(metric) => metric == name,
+            Self::MetricsUnder(prefix) => {
+                name.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.starts_with('/'))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether two writers of these write the same thing.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        let under = |outer: &Self, inner: &Self| match (outer, inner) {
+            (Self::MetricsUnder(_), Self::Metric(name) | Self::MetricsUnder(name)) => {
+                outer.produces(name)
+            }
+            _ => false,
+        };
+        self == other || under(self, other) || under(other, self)
     }
 
     pub(super) fn allows_many_writers(&self) -> bool {
@@ -102,6 +138,7 @@ impl std::fmt::Display for Resource {
             Self::JudgedWeights => f.write_str("judged weights"),
             Self::Stop => f.write_str("stop"),
             Self::Metric(name) => write!(f, "metric {name}"),
+            Self::MetricsUnder(prefix) => write!(f, "metrics {prefix}/…"),
         }
     }
 }

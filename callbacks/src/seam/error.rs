@@ -14,6 +14,16 @@ pub enum CallbackError {
         /// What it said.
         reason: String,
     },
+    /// A callback panicked; those behind it have seen the moment all the same.
+    #[error("go on: callback `{callback}` panicked in {moment}: {message}")]
+    Panicked {
+        /// The callback's name.
+        callback: String,
+        /// The method that was called, for example "step_end".
+        moment: &'static str,
+        /// What the panic said.
+        message: String,
+    },
     /// Two callbacks write the same thing.
     #[error("plan the callbacks: {first} and {second} both write the {resource}; keep one of them")]
     TwoWriters {

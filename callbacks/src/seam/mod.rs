@@ -2,11 +2,14 @@
 
 mod access;
 mod callback;
+mod closure;
 mod compose;
 mod direction;
 mod effects;
 mod error;
+mod failed_to;
 mod flow;
+mod gate;
 pub mod moment;
 mod snapshot;
 mod stack;
@@ -14,11 +17,17 @@ mod state;
 
 pub use access::{Gradients, TensorInfo, TensorStats, Weights, sum_of_squares};
 pub use callback::{Callback, Reply};
-pub use compose::{Every, OnEpochEnd, OnStepEnd, every, on_epoch_end, on_step_end};
+pub use closure::{
+    Closure, on_after_update, on_batch_start, on_change_gradients, on_epoch_end, on_epoch_start,
+    on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients, on_setup, on_step_end,
+    on_validation_end, on_validation_start,
+};
 pub use direction::{Direction, EpochMetric};
 pub use effects::{Effects, Phase, Resource};
 pub use error::CallbackError;
+pub use failed_to::FailedTo;
 pub use flow::{Flow, StopKind, StopReason};
+pub use gate::{After, Every, When, after, every, when};
 pub use moment::{
     AfterUpdate, BatchStart, CheckpointRequest, Counters, EpochEnd, EpochStart, FitEnd, FitStart,
     GradientEdit, GradientView, Horizon, MetricLog, Moment, Resumed, Setup, StepEnd, StepScale,

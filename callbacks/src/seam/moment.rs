@@ -75,6 +75,25 @@ pub enum Moment<'m, 'c> {
 }
 
 impl Moment<'_, '_> {
+    /// The method of [`Callback`](super::Callback) that hears of it, for example "step_end".
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Setup(_) => "setup",
+            Self::FitStart(_) => "fit_start",
+            Self::EpochStart(_) => "epoch_start",
+            Self::BatchStart(_) => "batch_start",
+            Self::RawGradients(_) => "raw_gradients",
+            Self::ChangeGradients(_) => "change_gradients",
+            Self::FinalGradients(_) => "final_gradients",
+            Self::AfterUpdate(_) => "after_update",
+            Self::StepEnd(_) => "step_end",
+            Self::ValidationStart(_) => "validation_start",
+            Self::ValidationEnd(_) => "validation_end",
+            Self::EpochEnd(_) => "epoch_end",
+            Self::FitEnd(_) => "fit_end",
+        }
+    }
+
     /// The counters at this moment; `None` before there are any.
     pub fn counters(&self) -> Option<Counters> {
         match self {

@@ -1,7 +1,8 @@
 //! Several callbacks as one, in a resolved order.
 
+use std::any::Any;
 use std::borrow::Cow;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
 use trainbook_store::{Name, PlannedCallback};
@@ -23,6 +24,13 @@ struct Entry {
     name: Cow<'static, str>,
     effects: Effects,
     callback: Box<dyn Callback>,
+}
+
+impl Entry {
+    fn save(&self) -> Result<CallbackState, CallbackError> {
+        unwound("save", || self.callback.save())
+            .map_err(|error| named(error, || self.name.to_string()))
+    }
 }
 
 impl Stack {
@@ -49,6 +57,11 @@ impl Stack {
         self.entries.iter().any(|e| e.effects.writes.contains(resource))
     }
 
+    /// Whether some callback produces this metric.
+    fn produces(&self, metric: &str) -> bool {
+        self.entries.iter().any(|e| e.effects.writes.iter().any(|r| r.produces(metric)))
+    }
+
     /// Checks the declared effects against each other and against what the trainer itself produces
     /// each epoch.
     ///
@@ -59,9 +72,9 @@ impl Stack {
     pub fn plan(&self, produced: &[Name], has_store: bool) -> Result<Plan, CallbackError> {
         for (i, entry) in self.entries.iter().enumerate() {
             for resource in entry.effects.writes.iter().filter(|r| !r.allows_many_writers()) {
-                let earlier =
-                    self.entries[..i].iter().find(|e| e.effects.writes.contains(resource));
-                let trainer = matches!(resource, Resource::Metric(name) if produced.contains(name));
+                let same = |e: &&Entry| e.effects.writes.iter().any(|r| r.overlaps(resource));
+                let earlier = self.entries[..i].iter().find(same);
+                let trainer = produced.iter().any(|name| resource.produces(name));
                 if let Some(first) =
                     earlier.map(|e| e.name.as_ref()).or(trainer.then_some("the trainer"))
                 {
@@ -75,7 +88,7 @@ impl Stack {
             for resource in &entry.effects.reads {
                 if let Resource::Metric(name) = resource
                     && !produced.contains(name)
-                    && !self.writes(resource)
+                    && !self.produces(name)
                 {
                     return Err(CallbackError::UnknownMetric {
                         callback: entry.name.to_string(),
@@ -113,22 +126,21 @@ impl Stack {
             Some(near) if strsim::jaro_winkler(near, wanted) > 0.8 => {
                 format!("did you mean {near:?}?")
             }
-            Some(_) => format!("there are: {}", known.join(", ")),
-            None => "there are no metrics at all".to_owned(),
+            Some(_) => format!("there are: {}; {}", known.join(", "), declaring(wanted)),
+            None => format!("there are no metrics at all; {}", declaring(wanted)),
         }
     }
 
     /// Tells every callback about a moment and returns the strongest wish.
     ///
     /// # Errors
-    /// The first callback's error, under its name; the callbacks behind it have seen the moment all
-    /// the same.
-    ///
-    /// # Panics
-    /// With the first callback's panic, once the callbacks behind it have seen the moment too.
+    /// The first callback's error or panic, under its name; the callbacks behind it have seen the
+    /// moment all the same.
     pub fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
+        let what = moment.name();
         everyone(in_turn(&mut self.entries, moment), |entry| {
-            attribute(entry.callback.on(moment), || entry.name.to_string())
+            let Entry { name, callback, .. } = entry;
+            attribute(unwound(what, || callback.on(moment)), || name.to_string())
         })
     }
 
@@ -155,10 +167,13 @@ impl Stack {
     }
 
     /// The state of every callback that has one, in order.
+    ///
+    /// # Errors
+    /// A callback failed or panicked in [`save`](Callback::save).
     pub fn save(&self) -> Result<Vec<NamedState>, CallbackError> {
         let mut states = Vec::new();
         for entry in &self.entries {
-            let state = entry.callback.save()?;
+            let state = entry.save()?;
             if state != CallbackState::empty() {
                 states.push(NamedState { name: entry.name.to_string(), state });
             }
@@ -169,8 +184,8 @@ impl Stack {
     /// Takes back what [`save`](Self::save) returned. Callbacks without a state do not matter.
     ///
     /// # Errors
-    /// The stack has other callbacks with a state than the one that was saved, or a state does not
-    /// fit.
+    /// The stack has other callbacks with a state than the one that was saved, a state does not fit,
+    /// or a callback panicked.
     pub fn load(&mut self, states: &[NamedState]) -> Result<(), CallbackError> {
         let mismatch =
             |reason: String| CallbackError::State { callback: "stack".to_owned(), reason };
@@ -180,7 +195,8 @@ impl Stack {
         let mut left: Vec<&NamedState> = saved;
         let (mut mine, mut new) = (Vec::new(), Vec::new());
         for entry in &mut self.entries {
-            if entry.callback.save()? == CallbackState::empty() {
+            let state = entry.save()?;
+            if state == CallbackState::empty() {
                 continue;
             }
             // Of several that share a name, the order is what tells them apart.
@@ -202,7 +218,10 @@ impl Stack {
         if !differ.is_empty() {
             return Err(mismatch(format!("the callbacks are others; {}", differ.join("; "))));
         }
-        mine.into_iter().try_for_each(|(saved, entry)| entry.callback.load(&saved.state))
+        mine.into_iter().try_for_each(|(saved, Entry { name, callback, .. })| {
+            let loaded = unwound("load", || callback.load(&saved.state));
+            loaded.map_err(|error| named(error, || name.to_string()))
+        })
     }
 }
 
@@ -218,31 +237,51 @@ pub(super) fn in_turn<'m, T>(
     }
 }
 
-/// Tells all members, whatever becomes of those before; then the strongest wish, the first error or
-/// the first panic counts.
+/// Tells all members, whatever becomes of those before; then the strongest wish or the first error
+/// counts.
 pub(super) fn everyone<'m, T: 'm>(
     members: impl IntoIterator<Item = &'m mut T>,
     mut tell: impl FnMut(&mut T) -> Reply,
 ) -> Reply {
     let mut flow = Flow::Continue;
-    let (mut error, mut panic) = (None, None);
+    let mut error = None;
     for member in members {
-        // A member that panicked may be half-way through a change of its own; no other can see
-        // that.
-        match catch_unwind(AssertUnwindSafe(|| tell(member))) {
-            Ok(Ok(wish)) => flow = flow.or_stronger(wish),
-            Ok(Err(e)) => {
+        match tell(member) {
+            Ok(wish) => flow = flow.or_stronger(wish),
+            Err(e) => {
                 error.get_or_insert(e);
-            }
-            Err(payload) => {
-                panic.get_or_insert(payload);
             }
         }
     }
-    match panic {
-        Some(payload) => resume_unwind(payload),
-        None => error.map_or(Ok(flow), Err),
-    }
+    error.map_or(Ok(flow), Err)
+}
+
+/// Runs a method of a callback, and turns a panic into an error that has no name yet.
+pub(super) fn unwound<R>(
+    method: &'static str,
+    f: impl FnOnce() -> Result<R, CallbackError>,
+) -> Result<R, CallbackError> {
+    // A callback that panicked may be half-way through a change of its own; no other can see that.
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
+        let (callback, message) = (String::new(), message(&*panic));
+        Err(CallbackError::Panicked { callback, moment: method, message })
+    })
+}
+
+/// What was said with a panic.
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+        .to_owned()
+}
+
+/// How a callback says that it produces this metric.
+fn declaring(metric: &str) -> String {
+    format!(
+        "a callback that logs it has to say so: a closure by `.logs({metric:?})`, a struct by \
+         `.writes(Resource::metric({metric:?}))` in its `effects`"
+    )
 }
 
 /// Puts a callback's name into a stop or an error that has none yet.
@@ -252,10 +291,19 @@ pub(super) fn attribute(reply: Reply, name: impl FnOnce() -> String) -> Reply {
             reason.by = name();
             Ok(Flow::Stop(reason))
         }
-        Err(CallbackError::Custom(reason)) => {
-            Err(CallbackError::Failed { callback: name(), reason })
+        Err(error) => Err(named(error, name)),
+        flow => flow,
+    }
+}
+
+/// Puts a callback's name into an error that has none yet.
+fn named(error: CallbackError, name: impl FnOnce() -> String) -> CallbackError {
+    match error {
+        CallbackError::Custom(reason) => CallbackError::Failed { callback: name(), reason },
+        CallbackError::Panicked { callback, moment, message } if callback.is_empty() => {
+            CallbackError::Panicked { callback: name(), moment, message }
         }
-        other => other,
+        error => error,
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::fake::Fake;
-use crate::{Phase, Setup, every};
+use crate::{Phase, Setup, after, every, when};
 
 type Heard = Arc<Mutex<Vec<String>>>;
 
@@ -173,8 +173,8 @@ fn everyone_sees_the_moment_after_one_panicked() {
         ]
     };
     for mut stack in [stack_of(members()), stack_of([Vec::from(members())])] {
-        let panic = catch_unwind(AssertUnwindSafe(|| tell(&mut stack))).unwrap_err();
-        assert_eq!(panic.downcast_ref::<&str>(), Some(&"broken"));
+        let error = tell(&mut stack).unwrap_err().to_string();
+        assert_eq!(error, "go on: callback `panics` panicked in setup: broken");
         assert_eq!(lines(&heard), ["sees first: setup", "fails: setup", "sees: setup"]); // who panics writes nothing down
     }
 }
@@ -268,7 +268,11 @@ fn an_unknown_metric_is_refused_with_the_nearest() {
     assert_eq!(hint("val_los", &known), "did you mean \"val_loss\"?");
     assert_eq!(hint("val_acuracy", &known), "did you mean \"val_accuracy\"?");
     assert!(hint("f1", &known).starts_with("there are: "), "{}", hint("f1", &known));
-    assert_eq!(hint("f1", &[]), "there are no metrics at all");
+    assert_eq!(
+        hint("f1", &[]),
+        "there are no metrics at all; a callback that logs it has to say so: a closure by \
+         `.logs(\"f1\")`, a struct by `.writes(Resource::metric(\"f1\"))` in its `effects`"
+    );
     assert!(reads("val_loss").plan(&metrics(&known), false).is_ok());
 
     // A metric that another callback writes is known, wherever that callback stands.
@@ -278,6 +282,71 @@ fn an_unknown_metric_is_refused_with_the_nearest() {
             .effects(Effects::in_phase(Phase::Show).writes(Resource::metric("f1"))),
     );
     assert!(stack.plan(&[], false).is_ok());
+}
+
+#[test]
+fn metrics_whose_names_the_fit_brings_are_produced_under_their_prefix() {
+    let heard = Heard::default();
+    let with = |effects| listener("with", &heard).effects(effects);
+    let planned = |a: Effects, b: Effects| {
+        stack_of([with(a), with(b)]).plan(&metrics(&["size/x"]), false).map_err(|e| e.to_string())
+    };
+    let under = || Effects::default().writes(Resource::metrics_under("norm"));
+    let reads = |name| Effects::default().reads(Resource::metric(name));
+    assert!(planned(under(), reads("norm/0.weight")).is_ok());
+    for name in ["norm", "norms/0.weight", "other/norm/0"] {
+        assert!(planned(under(), reads(name)).unwrap_err().contains("nothing produces"), "{name}");
+    }
+    let writes = |resource| Effects::default().writes(resource);
+    assert!(planned(under(), writes(Resource::metric("norm"))).is_ok());
+    for second in [Resource::metric("norm/0.weight"), Resource::metrics_under("norm/0")] {
+        for (a, b) in [(under(), writes(second.clone())), (writes(second.clone()), under())] {
+            assert!(planned(a, b).unwrap_err().contains("both write the metric"), "{second}");
+        }
+    }
+    let error = planned(Effects::default(), writes(Resource::metrics_under("size"))).unwrap_err();
+    assert!(error.contains("the trainer and with both write the metrics size/…"), "{error}");
+}
+
+#[test]
+fn a_panic_is_an_error_with_the_callback_and_the_moment() {
+    let heard = Heard::default();
+    let mut stack = Stack::new();
+    stack.push(crate::on_step_end(|step| {
+        let none: [u64; 0] = [];
+        Ok(Flow::stop(none[step.samples.len()].to_string()))
+    }));
+    stack.push(listener("sees", &heard));
+    let mut fake = Fake::new(stack).batches(2);
+    fake.fit(1);
+    assert_eq!(
+        fake.seen.error.as_deref(),
+        Some(
+            "go on: callback `on_step_end` panicked in step_end: index out of bounds: the len is 0 \
+             but the index is 3"
+        )
+    );
+    let heard = lines(&heard);
+    assert_eq!(heard[heard.len() - 2..], ["sees: step_end 1", "sees: fit_end"]);
+}
+
+#[test]
+fn a_panic_over_a_state_is_an_error_too() {
+    struct Broken(bool);
+    impl Callback for Broken {
+        fn save(&self) -> Result<CallbackState, CallbackError> {
+            assert!(self.0, "no state today");
+            CallbackState::of("Broken", &1)
+        }
+        fn load(&mut self, _: &CallbackState) -> Result<(), CallbackError> {
+            std::panic::panic_any(3)
+        }
+    }
+    let error = stack_of([Broken(false)]).save().unwrap_err().to_string();
+    assert_eq!(error, "go on: callback `Broken` panicked in save: no state today");
+    let saved = stack_of([Broken(true)]).save().unwrap();
+    let error = stack_of([Broken(true)]).load(&saved).unwrap_err().to_string();
+    assert_eq!(error, "go on: callback `Broken` panicked in load: no message");
 }
 
 #[test]
@@ -311,6 +380,112 @@ fn every_passes_on_whole_steps_and_everything_else() {
     );
 }
 
+#[test]
+fn after_keeps_still_until_so_many_steps_are_done() {
+    let heard = Heard::default();
+    let mut fake = Fake::with(after(3, listener("", &heard))).batches(2);
+    fake.fit(3);
+    #[rustfmt::skip]
+    let passed = [
+        "fit_start",
+        // The first epoch has steps 1 and 2, and the second step 3, which is still.
+        "batch_start 4", "raw 4", "change 4", "final 4", "update 4", "step_end 4",
+        "validation_start", "epoch_end", "validation_end",
+        "epoch_start",
+        "batch_start 5", "raw 5", "change 5", "final 5", "update 5", "step_end 5",
+        "batch_start 6", "raw 6", "change 6", "final 6", "update 6", "step_end 6",
+        "validation_start", "epoch_end", "validation_end", "fit_end",
+    ];
+    assert_eq!(lines(&heard), passed);
+}
+
+#[test]
+fn when_asks_once_for_what_belongs_together() {
+    let heard = Heard::default();
+    let asked = Arc::new(Mutex::new(0));
+    let counter = asked.clone();
+    let odd = move |at: crate::Counters| {
+        *counter.lock().unwrap() += 1;
+        at.updates_attempted % 2 == 1
+    };
+    let mut fake = Fake::with(when(odd, listener("", &heard))).batches(3);
+    fake.fit(2);
+    #[rustfmt::skip]
+    let passed = [
+        "fit_start",
+        "batch_start 2", "raw 2", "change 2", "final 2", "update 2", "step_end 2",
+        "validation_start", "epoch_end", "validation_end", "epoch_start", // after three steps
+        "batch_start 4", "raw 4", "change 4", "final 4", "update 4", "step_end 4",
+        "batch_start 6", "raw 6", "change 6", "final 6", "update 6", "step_end 6",
+        "fit_end",
+    ];
+    assert_eq!(lines(&heard), passed);
+    assert_eq!(*asked.lock().unwrap(), 2 * (1 + 3 + 1), "epoch starts, steps, validations");
+}
+
+#[test]
+fn several_batches_of_one_step_are_not_parted() {
+    let heard = Heard::default();
+    // By the batches, which differ within a step.
+    let mut gated = when(|at: crate::Counters| at.batches_seen == 0, listener("", &heard));
+    let log = crate::MetricLog::default();
+    let horizon = Fake::new(Stack::new()).horizon;
+    for (batches_seen, updates_attempted) in [(0, 0), (1, 0), (2, 1)] {
+        let counters = crate::Counters { batches_seen, updates_attempted, ..Default::default() };
+        let mut batch = crate::BatchStart::new(counters, horizon, &[], &log, 1.0);
+        gated.on(&mut Moment::BatchStart(&mut batch)).unwrap();
+    }
+    assert_eq!(lines(&heard), ["batch_start 1", "batch_start 2"]);
+}
+
+#[test]
+fn closures_are_called_at_their_moment_and_declare_what_they_are_told_to() {
+    let heard = Heard::default();
+    let said = |what: &'static str| {
+        let heard = heard.clone();
+        move || heard.lock().unwrap().push(what.to_owned())
+    };
+    macro_rules! push {
+        ($stack:ident, $($make:ident => $answer:expr),*) => {$({
+            let say = said(stringify!($make));
+            $stack.push(crate::$make(move |_| { say(); $answer }));
+        })*};
+    }
+    let mut stack = Stack::new();
+    push!(stack,
+        on_fit_end => Ok(()), on_validation_end => Ok(Flow::Continue),
+        on_epoch_end => Ok(Flow::Continue), on_validation_start => Ok(Flow::Continue),
+        on_step_end => Ok(Flow::Continue), on_after_update => Ok(Flow::Continue),
+        on_final_gradients => Ok(Flow::Continue), on_change_gradients => Ok(Flow::Continue),
+        on_raw_gradients => Ok(Flow::Continue), on_batch_start => Ok(Flow::Continue),
+        on_epoch_start => Ok(Flow::Continue), on_fit_start => Ok(Flow::Continue),
+        on_setup => Ok(()));
+    tell(&mut stack).unwrap();
+    let plan = stack.plan(&[], false).unwrap();
+    let mut fake = Fake::new(stack).batches(1);
+    fake.fit(1);
+    #[rustfmt::skip]
+    assert_eq!(lines(&heard), [
+        "on_setup", "on_fit_start", "on_epoch_start", "on_batch_start", "on_raw_gradients",
+        "on_change_gradients", "on_final_gradients", "on_after_update", "on_step_end",
+        "on_validation_start", "on_epoch_end", "on_validation_end", "on_fit_end",
+    ]);
+    let declared: Vec<_> = plan.callbacks().iter().filter(|c| !c.writes.is_empty()).collect();
+    let declared: Vec<_> =
+        declared.iter().map(|c| format!("{} {} {}", c.name, c.phase, c.writes[0])).collect();
+    assert_eq!(declared, ["on_setup configure seed", "on_change_gradients change gradients"]);
+
+    let told = crate::on_step_end(|_| Ok(Flow::Continue))
+        .logs("gap")
+        .reads(Resource::Weights)
+        .writes(Resource::Stop)
+        .in_phase(Phase::Show)
+        .named("told");
+    assert_eq!(told.name(), "told");
+    let effects = Effects::in_phase(Phase::Show).reads(Resource::Weights);
+    assert_eq!(told.effects(), effects.writes(Resource::metric("gap")).writes(Resource::Stop));
+}
+
 /// Everything that can be seen of a callback in a stack: its plan, what it heard, how the fit
 /// ended, its state.
 fn seen(
@@ -339,6 +514,8 @@ fn wrapped_callbacks_behave_like_bare_ones() {
     assert_eq!(seen(|inner| Box::new(Some(inner))), bare);
     assert_eq!(seen(|inner| Box::new(Box::new(inner))), bare);
     assert_eq!(seen(|inner| Box::new(every(1, inner))), bare);
+    assert_eq!(seen(|inner| Box::new(after(0, inner))), bare);
+    assert_eq!(seen(|inner| Box::new(when(|_| true, inner))), bare);
     // A vector has a name of its own; all else is the same.
     let (plan, heard, reason, batches) = seen(|inner| Box::new(vec![inner]));
     assert_eq!((heard, reason, batches), (bare.1, bare.2, bare.3));
