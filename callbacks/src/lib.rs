@@ -16,6 +16,7 @@ pub mod seam;
 mod budget;
 mod checkpoint;
 mod clip;
+mod clock;
 mod early_stopping;
 mod gradient_monitor;
 mod monitor;
@@ -51,9 +52,10 @@ pub use seed::FixSeed;
 pub use weight_average::WeightAverage;
 
 pub use seam::{
-    AfterUpdate, BatchStart, Callback, CallbackError, CallbackState, CheckpointRequest, Counters,
-    Direction, Effects, EpochEnd, EpochMetric, EpochStart, FitEnd, FitStart, Flow, GradientEdit,
-    GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Phase, Plan, Reply, Resource,
-    Resumed, Setup, Snapshot, Stack, StepEnd, StopKind, StopReason, TensorInfo, TensorStats,
-    ValidationEnd, ValidationStart, Weights, every, on_epoch_end, on_step_end,
+    AfterUpdate, BatchStart, Callback, CallbackError, CallbackState, CheckpointKey,
+    CheckpointRequest, Counters, Direction, Effects, EpochEnd, EpochMetric, EpochStart, FitEnd,
+    FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState,
+    Phase, Plan, Reply, Resource, Resumed, Setup, Snapshot, Stack, StepEnd, StopKind, StopReason,
+    TensorInfo, TensorStats, ValidationEnd, ValidationStart, Weights, every, on_epoch_end,
+    on_step_end,
 };

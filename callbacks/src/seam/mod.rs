@@ -7,6 +7,7 @@ mod direction;
 mod effects;
 mod error;
 mod flow;
+mod kept;
 pub mod moment;
 mod snapshot;
 mod stack;
@@ -19,10 +20,11 @@ pub use direction::{Direction, EpochMetric};
 pub use effects::{Effects, Phase, Resource};
 pub use error::CallbackError;
 pub use flow::{Flow, StopKind, StopReason};
+pub use kept::KeptCheckpoints;
 pub use moment::{
-    AfterUpdate, BatchStart, CheckpointRequest, Counters, EpochEnd, EpochStart, FitEnd, FitStart,
-    GradientEdit, GradientView, Horizon, MetricLog, Moment, Resumed, Setup, StepEnd, ValidationEnd,
-    ValidationStart,
+    AfterUpdate, BatchStart, CheckpointKey, CheckpointRequest, Counters, EpochEnd, EpochStart,
+    FitEnd, FitStart, GradientEdit, GradientView, Horizon, MetricLog, Moment, Resumed, Setup,
+    StepEnd, ValidationEnd, ValidationStart,
 };
 pub use snapshot::Snapshot;
 pub use stack::{NamedState, Plan, Stack};

@@ -108,8 +108,8 @@ pub struct Seen {
     pub step_logs: Vec<Vec<Metric>>,
     pub epoch_logs: Vec<Vec<Metric>>,
     pub requests: Vec<Vec<CheckpointRequest>>,
-    /// The labels of those at the end of steps.
-    pub step_requests: Vec<String>,
+    /// Those at the end of steps.
+    pub step_requests: Vec<CheckpointRequest>,
     /// The weights that were judged at the end of each epoch.
     pub judged: Vec<f32>,
     pub norm_calls: u64,
@@ -336,7 +336,7 @@ impl Fake {
             &requests,
         );
         let wish = self.stack.on(&mut Moment::StepEnd(&step));
-        self.seen.step_requests.extend(requests.take().into_iter().map(|request| request.label));
+        self.seen.step_requests.extend(requests.take());
         self.seen.learning_rates.push(self.learning_rate);
         self.seen.applied.push(applied);
         self.seen.norm_calls += gradients.norm_calls.get();

@@ -52,7 +52,7 @@ impl CheckpointWriter {
 
 fn serve(run: &RunWriter, waiting: &Receiver<Job>) -> Option<ObjectId> {
     let mut last = None;
-    for Job { checkpoint, request: CheckpointRequest { label, metric } } in waiting {
+    for Job { checkpoint, request: CheckpointRequest { label, metric, .. } } in waiting {
         let counters = checkpoint.rest.counters;
         let stored = catch_unwind(AssertUnwindSafe(|| {
             let bytes = checkpoint.encode().map_err(|error| error.to_string())?;
