@@ -1,11 +1,11 @@
 //! Limits on how far training goes.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Clock;
 use crate::setting::require;
 use crate::{
     Callback, CallbackError, CallbackRecipe, Counters, Effects, EpochEnd, FitStart, Flow, Phase,
@@ -112,7 +112,7 @@ impl Budget {
     /// system's clock that never goes back. Not part of what is recorded.
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
-        self.clock = Clock(Arc::new(clock));
+        self.clock = Clock::of(clock);
         self
     }
 
@@ -190,28 +190,6 @@ impl Callback for Budget {
     fn epoch_end(&mut self, epoch: &EpochEnd<'_>) -> Reply {
         let epochs = epoch.counters.epoch + 1;
         Ok(self.exhausted(epoch.counters, epochs).map_or(Flow::Continue, Flow::Stop))
-    }
-}
-
-#[derive(Clone)]
-struct Clock(Arc<dyn Fn() -> Duration + Send + Sync>);
-
-impl Clock {
-    fn now(&self) -> Duration {
-        (self.0)()
-    }
-}
-
-impl Default for Clock {
-    fn default() -> Self {
-        let start = Instant::now();
-        Self(Arc::new(move || start.elapsed()))
-    }
-}
-
-impl std::fmt::Debug for Clock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Clock")
     }
 }
 

@@ -1,29 +1,13 @@
 use std::cell::RefCell;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Budget;
+use crate::clock::Hands;
 use crate::fake::{Fake, setup_error};
 use crate::{
     Callback, CallbackRecipe, Counters, Flow, Horizon, MetricLog, Reply, StepEnd, StopKind, every,
 };
-
-/// A clock in milliseconds that a test sets.
-#[derive(Clone, Default)]
-struct Hands(Arc<AtomicU64>);
-
-impl Hands {
-    fn pass(&self, millis: u64) {
-        self.0.fetch_add(millis, Ordering::Relaxed);
-    }
-
-    fn clock(&self) -> impl Fn() -> Duration + Send + Sync + 'static {
-        let hands = self.clone();
-        move || Duration::from_millis(hands.0.load(Ordering::Relaxed))
-    }
-}
 
 /// A trainer whose every step takes so long.
 fn timed(budget: Budget, hands: &Hands, millis_per_step: u64) -> Fake {
@@ -142,7 +126,7 @@ fn a_clock_that_goes_back_stops_nothing() {
     hands.pass(5000);
     let mut fake = timed(Budget::wall_time(seconds(4)), &hands, 1000);
     assert_eq!(fake.fit_start(9), Ok(None));
-    hands.0.store(0, Ordering::Relaxed);
+    hands.turn_back();
     assert_eq!(fake.epoch(), Ok(None));
 }
 

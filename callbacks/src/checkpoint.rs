@@ -1,26 +1,55 @@
-//! When to keep the training state.
+//! When to keep the training state, and for how long.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use trainbook_store::{Metric, Name};
 
+use crate::clock::Clock;
 use crate::monitor::Monitor;
 use crate::setting::require;
 use crate::{
-    Callback, CallbackError, CallbackRecipe, CallbackState, CheckpointRequest, Direction, Effects,
-    EpochEnd, FitStart, Flow, Phase, Reply, Setup, StepEnd,
+    Callback, CallbackError, CallbackRecipe, CallbackState, CheckpointKey, CheckpointRequest,
+    Counters, Direction, Effects, EpochEnd, FitStart, Flow, Phase, Reply, Setup, StepEnd,
 };
+
+const NAME: &str = "Checkpoint";
 
 /// Asks for checkpoints at the end of epochs or between their steps. The trainer writes them once
 /// every callback has seen the moment, so that they hold the state of all of them, and the store
 /// keeps them with the run. From any of them the fit goes on to the same end as if nothing had
 /// interrupted it.
 ///
-/// Add several to keep several kinds.
+/// | | when | label | kept |
+/// |---|---|---|---|
+/// | [`best`](Self::best) | the metric is better | `best`; of several `best-epoch-0005` | the best |
+/// | [`last`](Self::last) | after every epoch | `last` | the newest |
+/// | [`every_epochs`](Self::every_epochs) | after every `n`th epoch | `epoch-0005` | all |
+/// | [`every_steps`](Self::every_steps) | behind every `n`th update | `step-000100` | all |
+/// | [`every_minutes`](Self::every_minutes) | behind a step, by the clock | `step-000100` | all |
+///
+/// [`keep`](Self::keep) says how many are kept instead. One that is no longer kept is released in
+/// the run's record once the one that takes its place is on disk, so that a crash in between leaves
+/// both; its file goes with the next collection of garbage. A fit that goes on with another is a
+/// run of its own: it never releases what that one has kept, and counts what it keeps anew. The best
+/// values of the other count all the same, so that it keeps no checkpoint that is worse.
+///
+/// Add several to keep several kinds. What one releases, another keeps under the same label as long
+/// as it wants.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Checkpoint {
     when: When,
+    /// How many are kept; `None` as it is usual for `when`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keep: Option<u64>,
+    /// Those that are kept, the oldest first.
     #[serde(skip)]
-    best: Option<f64>,
+    kept: Vec<Kept>,
+    #[serde(skip)]
+    clock: Clock,
+    /// By the clock, when the fit began or the last one was taken.
+    #[serde(skip)]
+    since: Duration,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,27 +59,48 @@ enum When {
     Last,
     EveryEpochs(u64),
     EverySteps(u64),
+    EveryMinutes(f64),
+}
+
+/// A checkpoint that is kept.
+#[derive(Clone, Debug)]
+struct Kept {
+    /// The metric's value, where there is one.
+    value: Option<f64>,
+    /// Which it is; `None` for one of an earlier run, which is that run's to keep.
+    key: Option<CheckpointKey>,
 }
 
 impl Checkpoint {
+    fn new(when: When) -> Self {
+        let (keep, kept, clock, since) = (None, Vec::new(), Clock::default(), Duration::ZERO);
+        Self { when, keep, kept, clock, since }
+    }
+
     /// Under the label `best`, whenever the metric is strictly better than ever before. What the
     /// trainer measures has a direction; for what a callback logs, larger is better when the name
     /// contains a word such as "accuracy", "f1" or "r2", else smaller; [`minimize`](Self::minimize)
     /// and [`maximize`](Self::maximize) say otherwise. A value that is NaN or infinite is never the
     /// best.
+    ///
+    /// The best alone is kept. With [`keep(k)`](Self::keep) and `k` > 1, the `k` best are, under the
+    /// labels `best-epoch-0005`, … after the epochs that they followed, counted from 1 over the
+    /// trainer's life; the record has the metric of each. A value must then be better than the worst
+    /// of `k`, and of equal ones the older stays.
     pub fn best(metric: impl AsRef<str>) -> Self {
-        Self { when: When::Best(Monitor::of(metric)), best: None }
+        Self::new(When::Best(Monitor::of(metric)))
     }
 
-    /// Under the label `last`, after every epoch.
+    /// Under the label `last`, after every epoch. The newest alone is kept, or with
+    /// [`keep(k)`](Self::keep) the newest `k`.
     pub fn last() -> Self {
-        Self { when: When::Last, best: None }
+        Self::new(When::Last)
     }
 
     /// Under the labels `epoch-0005`, `epoch-0010`, … for `n` = 5: after every `n`th epoch, counted
-    /// from 1 over the trainer's life.
+    /// from 1 over the trainer's life. All are kept, or with [`keep(k)`](Self::keep) the newest `k`.
     pub fn every_epochs(n: u64) -> Self {
-        Self { when: When::EveryEpochs(n), best: None }
+        Self::new(When::EveryEpochs(n))
     }
 
     /// Smaller values of the metric are better. Changes nothing without a metric.
@@ -66,9 +116,41 @@ impl Checkpoint {
     }
 
     /// Under the labels `step-000100`, `step-000200`, … for `n` = 100: behind every `n`th update that
-    /// was applied, counted from 1 over the trainer's life.
+    /// was applied, counted from 1 over the trainer's life. All are kept, or with
+    /// [`keep(k)`](Self::keep) the newest `k`.
     pub fn every_steps(n: u64) -> Self {
-        Self { when: When::EverySteps(n), best: None }
+        Self::new(When::EverySteps(n))
+    }
+
+    /// Under the labels `step-000123`, …: behind the first applied update when so many minutes,
+    /// above 0, have passed since the fit began or the last one was taken. All are kept, or with
+    /// [`keep(k)`](Self::keep) the newest `k`.
+    ///
+    /// Behind which updates that is differs from fit to fit; what the fit comes to does not. A
+    /// resumed fit begins to count the minutes anew.
+    ///
+    /// ```
+    /// use trainbook_callbacks::Checkpoint;
+    ///
+    /// let checkpoint = Checkpoint::every_minutes(10).keep(2);
+    /// ```
+    pub fn every_minutes(minutes: impl Into<f64>) -> Self {
+        Self::new(When::EveryMinutes(minutes.into()))
+    }
+
+    /// How many are kept, at least 1: the best of [`best`](Self::best), of the others the newest.
+    #[must_use]
+    pub fn keep(mut self, k: u64) -> Self {
+        self.keep = Some(k);
+        self
+    }
+
+    /// Takes the time from `clock`, which tells how long ago some fixed moment was. Default: the
+    /// system's clock that never goes back. Not part of what is recorded.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        self.clock = Clock::of(clock);
+        self
     }
 
     fn better(mut self, mode: Direction) -> Self {
@@ -77,13 +159,72 @@ impl Checkpoint {
         }
         self
     }
+
+    /// How many are kept; `None` for all.
+    fn limit(&self) -> Option<u64> {
+        self.keep.or(match self.when {
+            When::Best(_) | When::Last => Some(1),
+            When::EveryEpochs(_) | When::EverySteps(_) | When::EveryMinutes(_) => None,
+        })
+    }
+
+    /// Asks for one at this place, which takes the place of those that are too many then.
+    fn take(
+        &mut self,
+        label: String,
+        metric: Option<Metric>,
+        counters: Counters,
+    ) -> CheckpointRequest {
+        let Some(limit) = self.limit() else {
+            return CheckpointRequest { metric, ..CheckpointRequest::new(label) };
+        };
+        let key = Some(CheckpointKey::new(label.clone(), counters));
+        self.kept.push(Kept { value: metric.as_ref().map(|metric| metric.value), key });
+        let mut releases = Vec::new();
+        while self.kept.len() as u64 > limit {
+            let goes = self.kept.remove(self.next_to_go());
+            releases.extend(goes.key);
+        }
+        CheckpointRequest { label, metric, releases }
+    }
+
+    /// Which of those that are kept is dispensed with first.
+    fn next_to_go(&self) -> usize {
+        match &self.when {
+            When::Best(monitor) => worst(&self.kept, monitor.mode).unwrap_or_default(),
+            _ => 0,
+        }
+    }
+
+    /// Whether the value is among the best that are to be kept.
+    fn is_among_the_best(&self, value: f64, mode: Direction) -> bool {
+        let values = self.kept.iter().filter_map(|kept| kept.value);
+        let not_worse = values.filter(|kept| !mode.is_better(value, *kept)).count() as u64;
+        value.is_finite() && self.limit().is_none_or(|limit| not_worse < limit)
+    }
+
+    fn step_label(counters: Counters) -> String {
+        format!("step-{:06}", counters.updates_applied)
+    }
+}
+
+/// Which has the worst value; of equal ones the newest.
+fn worst(kept: &[Kept], mode: Direction) -> Option<usize> {
+    let mut worst: Option<(usize, f64)> = None;
+    for (at, value) in kept.iter().enumerate().filter_map(|(at, kept)| Some((at, kept.value?))) {
+        if worst.is_none_or(|(_, than)| !mode.is_better(value, than)) {
+            worst = Some((at, value));
+        }
+    }
+    worst.map(|(at, _)| at)
 }
 
 /// What is saved, now and in older checkpoints.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Saved {
-    Of(Name, Option<f64>),
+    Of(Name, Vec<f64>),
+    Best(Name, Option<f64>),
     Older(Option<f64>),
 }
 
@@ -92,185 +233,121 @@ impl Callback for Checkpoint {
         let effects = Effects::in_phase(Phase::Save).needs_store();
         match &self.when {
             When::Best(monitor) => effects.reads(monitor.resource()),
-            When::Last | When::EveryEpochs(_) | When::EverySteps(_) => effects,
+            _ => effects,
         }
     }
 
     fn recipe(&self) -> Option<CallbackRecipe> {
-        Some(CallbackRecipe::Checkpoint(Self { when: self.when.clone(), best: None }))
+        let keep = self.keep;
+        Some(CallbackRecipe::Checkpoint(Self { keep, ..Self::new(self.when.clone()) }))
     }
 
     fn setup(&mut self, _: &mut Setup) -> Result<(), CallbackError> {
+        if let Some(k) = self.keep {
+            require(k > 0, NAME, "keep", k, "at least 1")?;
+        }
         match self.when {
-            When::EveryEpochs(n) => require(n > 0, "Checkpoint", "every_epochs", n, "at least 1"),
-            When::EverySteps(n) => require(n > 0, "Checkpoint", "every_steps", n, "at least 1"),
+            When::EveryEpochs(n) => require(n > 0, NAME, "every_epochs", n, "at least 1"),
+            When::EverySteps(n) => require(n > 0, NAME, "every_steps", n, "at least 1"),
+            When::EveryMinutes(minutes) => {
+                // The other side is what a duration can be.
+                let is_a_time =
+                    minutes > 0.0 && Duration::try_from_secs_f64(minutes * 60.0).is_ok();
+                require(is_a_time, NAME, "every_minutes", minutes, "more than 0, and finite")
+            }
             When::Best(_) | When::Last => Ok(()),
         }
     }
 
     fn fit_start(&mut self, fit: &FitStart<'_>) -> Reply {
-        if let When::Best(monitor) = &mut self.when {
-            monitor.begin(fit);
+        // What was kept so far, another run keeps: its values say what is better than before.
+        match &mut self.when {
+            When::Best(monitor) => {
+                monitor.begin(fit);
+                self.kept.iter_mut().for_each(|kept| kept.key = None);
+            }
+            _ => self.kept.clear(),
         }
+        self.since = self.clock.now();
         Ok(Flow::Continue)
     }
 
     fn step_end(&mut self, step: &StepEnd<'_>) -> Reply {
-        let updates = step.counters.updates_applied;
-        if let When::EverySteps(n) = self.when
-            && step.applied
-            && updates.is_multiple_of(n)
-        {
-            let label = format!("step-{updates:06}");
-            step.request_checkpoint(CheckpointRequest { label, metric: None });
+        let counters = step.counters;
+        let is_due = step.applied
+            && match self.when {
+                When::EverySteps(n) => counters.updates_applied.is_multiple_of(n),
+                When::EveryMinutes(minutes) => {
+                    let now = self.clock.now();
+                    let is_due = now.saturating_sub(self.since).as_secs_f64() >= minutes * 60.0;
+                    if is_due {
+                        self.since = now;
+                    }
+                    is_due
+                }
+                When::Best(_) | When::Last | When::EveryEpochs(_) => false,
+            };
+        if is_due {
+            step.request_checkpoint(self.take(Self::step_label(counters), None, counters));
         }
         Ok(Flow::Continue)
     }
 
     fn epoch_end(&mut self, epoch: &EpochEnd<'_>) -> Reply {
         let finished = epoch.counters.epoch + 1;
+        let counters = Counters { epoch: finished, ..epoch.counters };
         match &self.when {
             When::Best(Monitor { metric, mode, .. }) => {
                 if let Some(value) = epoch.metric(metric)
-                    && mode.improves(value, self.best, 0.0)
+                    && self.is_among_the_best(value, *mode)
                 {
-                    self.best = Some(value);
                     let metric = Some(Metric { name: metric.clone(), value });
-                    epoch
-                        .request_checkpoint(CheckpointRequest { label: "best".to_owned(), metric });
+                    let label = match self.limit() {
+                        Some(1) => "best".to_owned(),
+                        _ => format!("best-epoch-{finished:04}"),
+                    };
+                    epoch.request_checkpoint(self.take(label, metric, counters));
                 }
             }
-            When::Last => epoch
-                .request_checkpoint(CheckpointRequest { label: "last".to_owned(), metric: None }),
-            When::EveryEpochs(n) if finished.is_multiple_of(*n) => {
-                epoch.request_checkpoint(CheckpointRequest {
-                    label: format!("epoch-{finished:04}"),
-                    metric: None,
-                });
+            When::Last => {
+                epoch.request_checkpoint(self.take("last".to_owned(), None, counters));
             }
-            When::EveryEpochs(_) | When::EverySteps(_) => {}
+            When::EveryEpochs(n) if finished.is_multiple_of(*n) => {
+                let label = format!("epoch-{finished:04}");
+                epoch.request_checkpoint(self.take(label, None, counters));
+            }
+            When::EveryEpochs(_) | When::EverySteps(_) | When::EveryMinutes(_) => {}
         }
         Ok(Flow::Continue)
     }
 
+    /// Of the best their values. What else is kept is the run's alone.
     fn save(&self) -> Result<CallbackState, CallbackError> {
         match &self.when {
-            When::Best(monitor) => CallbackState::of("Checkpoint", &(&monitor.metric, self.best)),
+            When::Best(monitor) => {
+                let values: Vec<f64> = self.kept.iter().filter_map(|kept| kept.value).collect();
+                CallbackState::of(NAME, &(&monitor.metric, values))
+            }
             _ => Ok(CallbackState::empty()),
         }
     }
 
     fn load(&mut self, state: &CallbackState) -> Result<(), CallbackError> {
         if let When::Best(Monitor { metric, .. }) = &self.when {
-            let saved: Saved = state.get("Checkpoint")?;
-            self.best = match saved {
+            let saved: Saved = state.get(NAME)?;
+            let values = match saved {
                 // The best of another metric says nothing about this one.
-                Saved::Of(of, best) => best.filter(|_| of == *metric),
-                Saved::Older(best) => best,
+                Saved::Of(of, _) | Saved::Best(of, _) if of != *metric => Vec::new(),
+                Saved::Of(_, values) => values,
+                Saved::Best(_, best) | Saved::Older(best) => best.into_iter().collect(),
             };
+            let kept = |value| Kept { value: Some(value), key: None };
+            self.kept = values.into_iter().map(kept).collect();
         }
         Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Checkpoint;
-    use crate::fake::{Fake, setup_error};
-    use crate::{Callback, CallbackError, Stack};
-
-    fn labels(checkpoint: Checkpoint, losses: &'static [f64]) -> Vec<String> {
-        let mut fake = Fake::with(checkpoint);
-        fake.metrics = Box::new(|epoch| {
-            vec![("val_loss", losses[epoch as usize]), ("val_accuracy", losses[epoch as usize])]
-        });
-        fake.fit(losses.len() as u64);
-        let label = |r: &crate::CheckpointRequest| match &r.metric {
-            Some(m) => format!("{} {}={}", r.label, m.name, m.value),
-            None => r.label.clone(),
-        };
-        fake.seen
-            .requests
-            .iter()
-            .map(|epoch| epoch.iter().map(label).collect::<Vec<_>>().join("; "))
-            .collect()
-    }
-
-    #[test]
-    fn the_best_is_kept_when_it_is_strictly_better() {
-        let losses = &[f64::NAN, 3.0, 3.0, 2.0, 4.0, f64::NEG_INFINITY];
-        assert_eq!(
-            labels(Checkpoint::best("val_loss"), losses),
-            ["", "best val_loss=3", "", "best val_loss=2", "", ""]
-        );
-        let accuracies = &[0.1, 0.3, 0.2, f64::INFINITY];
-        let best = ["best val_accuracy=0.1", "best val_accuracy=0.3", "", ""];
-        assert_eq!(labels(Checkpoint::best("val_accuracy"), accuracies), best);
-        assert_eq!(
-            labels(Checkpoint::best("val_loss").maximize(), &[1.0, 2.0])[1],
-            "best val_loss=2"
-        );
-        assert_eq!(labels(Checkpoint::best("val_accuracy").minimize(), &[1.0, 2.0])[1], "");
-    }
-
-    #[test]
-    fn the_rhythm_is_kept() {
-        assert_eq!(labels(Checkpoint::last(), &[1.0, 2.0]), ["last", "last"]);
-        assert_eq!(
-            labels(Checkpoint::every_epochs(2), &[1.0; 5]),
-            ["", "epoch-0002", "", "epoch-0004", ""]
-        );
-        let mut fake = Fake::with(Checkpoint::every_steps(2));
-        fake.gradients = Box::new(|step| vec![vec![1.0 / step as f32]]);
-        fake.fit(2);
-        assert_eq!(fake.seen.step_requests, ["step-000002", "step-000004", "step-000006"]);
-        let mut skipping = Stack::new();
-        skipping.push(crate::NanGuard::new().skip_up_to(1));
-        skipping.push(Checkpoint::every_steps(2));
-        let mut fake = Fake::new(skipping);
-        let nan = |step| if step == 2 { f32::NAN } else { 1.0 };
-        fake.gradients = Box::new(move |step| vec![vec![nan(step)]]);
-        fake.fit(1);
-        assert_eq!(fake.seen.applied, [true, false, true]);
-        assert_eq!(fake.seen.step_requests, ["step-000002"], "a skipped update is none");
-        assert!(setup_error(Checkpoint::every_steps(0)).contains("every_steps is 0"));
-        assert_eq!(
-            setup_error(Checkpoint::every_epochs(0)),
-            "set up Checkpoint: every_epochs is 0, and must be at least 1"
-        );
-    }
-
-    #[test]
-    fn a_best_is_taken_back_for_its_own_metric_alone() {
-        let saved = |best: Option<f64>| {
-            let checkpoint = Checkpoint { best, ..Checkpoint::best("val_loss") };
-            checkpoint.save().unwrap()
-        };
-        let loaded = |mut checkpoint: Checkpoint, state: &crate::CallbackState| {
-            checkpoint.load(state).unwrap();
-            checkpoint.best
-        };
-        for best in [None, Some(0.5), Some(f64::NEG_INFINITY)] {
-            assert_eq!(loaded(Checkpoint::best("val_loss"), &saved(best)), best);
-            assert_eq!(loaded(Checkpoint::best("val_accuracy"), &saved(best)), None);
-            let older = crate::CallbackState::of("Checkpoint", &best).unwrap();
-            assert_eq!(loaded(Checkpoint::best("val_loss"), &older), best);
-        }
-        assert_eq!(Checkpoint::last().save().unwrap(), crate::CallbackState::empty());
-    }
-
-    #[test]
-    fn it_needs_a_store_and_its_metric() {
-        let mut stack = Stack::new();
-        stack.push(Checkpoint::best("val_loss"));
-        assert!(matches!(
-            stack.plan(&["val_loss".into()], false),
-            Err(CallbackError::NeedsStore { .. })
-        ));
-        assert!(matches!(
-            stack.plan(&["train_loss".into()], true),
-            Err(CallbackError::UnknownMetric { .. })
-        ));
-        assert!(stack.plan(&["val_loss".into()], true).is_ok());
-    }
-}
+#[path = "checkpoint_tests.rs"]
+mod tests;

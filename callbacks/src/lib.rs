@@ -16,6 +16,7 @@ pub mod seam;
 mod budget;
 mod checkpoint;
 mod clip;
+mod clock;
 mod early_stopping;
 mod gradient_monitor;
 mod loss_scale;
@@ -53,12 +54,12 @@ pub use seed::FixSeed;
 pub use weight_average::WeightAverage;
 
 pub use seam::{
-    AfterUpdate, BatchStart, Callback, CallbackError, CallbackState, CheckpointRequest, Closure,
-    Counters, Direction, Effects, EpochEnd, EpochMetric, EpochStart, FailedTo, FitEnd, FitStart,
-    Flow, GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Phase,
-    Plan, Reply, Resource, Resumed, Setup, Snapshot, Stack, StepEnd, StepScale, StopKind,
-    StopReason, TensorInfo, TensorStats, ValidationEnd, ValidationStart, Weights, after, every,
-    on_after_update, on_batch_start, on_change_gradients, on_epoch_end, on_epoch_start,
-    on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients, on_setup, on_step_end,
-    on_validation_end, on_validation_start, when,
+    AfterUpdate, BatchStart, Callback, CallbackError, CallbackState, CheckpointKey,
+    CheckpointRequest, Closure, Counters, Direction, Effects, EpochEnd, EpochMetric, EpochStart,
+    FailedTo, FitEnd, FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon, MetricLog,
+    Moment, NamedState, Phase, Plan, Reply, Resource, Resumed, Setup, Snapshot, Stack, StepEnd,
+    StepScale, StopKind, StopReason, TensorInfo, TensorStats, ValidationEnd, ValidationStart,
+    Weights, after, every, on_after_update, on_batch_start, on_change_gradients, on_epoch_end,
+    on_epoch_start, on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients, on_setup,
+    on_step_end, on_validation_end, on_validation_start, when,
 };

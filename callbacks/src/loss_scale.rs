@@ -115,3 +115,55 @@ impl Callback for LossScaleMonitor {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StepScale;
+    use crate::fake::Fake;
+
+    /// What is warned of in fits of so many epochs of 60 steps, one behind the other.
+    fn warnings(scale: fn(u64) -> StepScale, fits: &[u64]) -> Vec<String> {
+        let mut fake = Fake::with(LossScaleMonitor::new()).batches(60);
+        fake.scale = Box::new(move |step| Some(scale(step)));
+        fits.iter().for_each(|epochs| fake.fit(*epochs));
+        fake.seen.warnings
+    }
+
+    #[test]
+    fn scales_and_overflows_are_logged() {
+        let mut fake = Fake::with(LossScaleMonitor::new()).batches(4);
+        fake.scale = Box::new(|step| {
+            Some(StepScale { scale: 8.0 / step as f32, overflowed: matches!(step, 2 | 3 | 7) })
+        });
+        fake.fit(2);
+        let scales: Vec<f64> = (1..=8).map(|step| f64::from(8.0 / step as f32)).collect();
+        assert_eq!(fake.seen.step_metric("loss_scale"), scales);
+        assert_eq!(fake.seen.epoch_metric("overflowed_steps"), [2.0, 3.0]);
+        fake.fit(1);
+        assert_eq!(fake.seen.epoch_metric("overflowed_steps"), [2.0, 3.0, 3.0]);
+    }
+
+    #[test]
+    fn more_than_a_twentieth_is_too_often_once_there_are_enough() {
+        let rarely = |step: u64| StepScale { scale: 8.0, overflowed: step.is_multiple_of(20) };
+        assert_eq!(warnings(rarely, &[10]), [""; 0]);
+        let often = |step: u64| StepScale { scale: 8.0, overflowed: step.is_multiple_of(15) };
+        assert_eq!(warnings(often, &[3]), [""; 0]); // 180 steps
+        let once = warnings(often, &[9]);
+        assert_eq!(once.len(), 1);
+        assert!(once[0].starts_with("16 of 240 steps (6.7 %) were left out"), "{}", once[0]);
+        // Of each fit by itself.
+        assert_eq!(warnings(often, &[4, 3]).len(), 1);
+        assert_eq!(warnings(often, &[4, 4]).len(), 2);
+    }
+
+    #[test]
+    fn a_scale_below_one_is_too_small() {
+        let falling = |step: u64| StepScale { scale: 4.0 / step as f32, overflowed: false };
+        let once = warnings(falling, &[1]);
+        assert_eq!(once.len(), 1);
+        assert!(once[0].contains("has fallen to 0.8 at step 5"), "{}", once[0]);
+        assert_eq!(warnings(|_| StepScale { scale: 1.0, overflowed: false }, &[1]), [""; 0]);
+    }
+}

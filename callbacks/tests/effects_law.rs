@@ -154,7 +154,8 @@ impl Watch {
                 let (counters, horizon) = (m.counters, m.horizon);
                 let step = StepEnd::new(
                     counters, horizon, rate, m.applied, m.samples, m.log, loss, &requests,
-                );
+                )
+                .scaled(m.scale);
                 let reply = callback.on(&mut Moment::StepEnd(&step));
                 for request in requests.take() {
                     deeds.add(Deed::UsesStore);

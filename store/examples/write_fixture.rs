@@ -1,8 +1,8 @@
 //! Writes the store that the tests read for ever:
 //! `cargo run -p trainbook-store --example write_fixture FOLDER`.
 //!
-//! `tests/fixtures/v1` was written by this program when format 1 was new. It is not to be written
-//! again: a later version of the format gets a folder of its own.
+//! `tests/fixtures/v1` and `v2` were written by this program when formats 1 and 2 were new. They are
+//! not to be written again: a later version of the format gets a folder of its own.
 
 use trainbook_store::{
     DataFingerprint, EndState, Environment, Metric, PlannedCallback, Result, RunEnd, RunEvent,
@@ -23,6 +23,12 @@ fn main() -> Result<()> {
     let object = store.put_object(b"the weights")?;
     let metric = Some(Metric::new("val_loss", 0.05));
     run.event(RunEvent::Checkpoint { label: "best".into(), step: 20, epoch: 2, object, metric });
+    let former = store.put_object(b"the weights before")?;
+    let label = || "last".to_owned();
+    for (object, step, epoch) in [(former, 10, 1), (object, 20, 2)] {
+        run.event(RunEvent::Checkpoint { label: label(), step, epoch, object, metric: None });
+    }
+    run.release(label(), former);
     run.event(RunEvent::Warning { text: "a gradient was infinite".into() });
     run.event(RunEvent::Note { text: "fixture".into() });
     run.finish(RunEnd::new(EndState::Stopped { reason: "patience is over".into() }, 20, 2))?;

@@ -119,7 +119,9 @@ pub enum StoreError {
         nearest: Option<String>,
     },
     /// No object has this id.
-    #[error("find object {id} in the store")]
+    #[error(
+        "find object {id} in the store: it was never put there, or no run keeps it any more and it was collected"
+    )]
     UnknownObject {
         /// What was asked for.
         id: ObjectId,

@@ -115,6 +115,15 @@ pub enum RunEvent {
         /// What made it worth keeping.
         metric: Option<Metric>,
     },
+    /// A checkpoint of this run is no longer kept: it takes back one earlier
+    /// [`Checkpoint`](RunEvent::Checkpoint) with this label and this object, the first of several.
+    /// A run's record then lists neither of them. Since format 2.
+    Released {
+        /// What the checkpoint was.
+        label: String,
+        /// Where its state lies, until the collection of garbage.
+        object: ObjectId,
+    },
     /// The network was written to an ONNX file and checked.
     Export {
         /// Where to.

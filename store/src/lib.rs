@@ -40,6 +40,7 @@
 //! Start reading in `store.rs`; a run begins in `start.rs`. The file format is in `journal/mod.rs`
 //! and `event.rs`, the queue in `recorder.rs`.
 
+mod claims;
 mod cleanup;
 mod diff;
 mod environment;

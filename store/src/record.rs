@@ -5,9 +5,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::claims::Claims;
 use crate::environment::{self, Environment};
 use crate::error::{Result, StoreError};
-use crate::event::{DataFingerprint, Entry, PlannedCallback, RunStart, TimedEvent};
+use crate::event::{DataFingerprint, Entry, PlannedCallback, RunEvent, RunStart, TimedEvent};
 use crate::fold::{Fold, Series};
 use crate::journal::reader::{self, Part};
 use crate::lock::is_stopped;
@@ -30,7 +31,8 @@ pub struct RunRecord {
     pub data: DataFingerprint,
     /// Every metric as (step, value), in the order of logging.
     pub series: BTreeMap<Name, Vec<(u64, f64)>>,
-    /// What happened, in order.
+    /// What happened, in order. Checkpoints that were [released](RunEvent::Released) are not in it,
+    /// nor are their releases.
     pub events: Vec<TimedEvent>,
     /// What is wrong with the journal, if anything is; the record is then the part before that.
     pub damage: Option<String>,
@@ -58,16 +60,25 @@ pub(crate) fn load(id: &RunId, path: &Path) -> Result<Option<RunRecord>> {
     };
     let mut entries = entries.into_iter();
     let (mut fold, start) = Fold::begin(id, path, entries.next(), damage.as_deref())?;
-    let (mut series, mut events) = (Series::new(), Vec::new());
+    let (mut series, mut events, mut claims) = (Series::new(), Vec::new(), Claims::default());
     for entry in entries {
         fold.apply(&entry, |name, step, value| series.push(name, step, value));
         if let Entry::Event(event) = entry {
-            events.push(event);
+            let taken_back = claims.note(&event.event, events.len());
+            if let Some(checkpoint) = taken_back.and_then(|place| events.get_mut(place)) {
+                *checkpoint = None;
+            }
+            events.push(Some(event).filter(|event| !is_release(&event.event)));
         }
     }
+    let events = events.into_iter().flatten().collect();
     let RunStart { plan, recipe, environment, data, .. } = start;
     let (summary, series) = (fold.summary(live, damage.clone()), series.into_map());
     Ok(Some(RunRecord { summary, plan, recipe, environment, data, series, events, damage }))
+}
+
+fn is_release(event: &RunEvent) -> bool {
+    matches!(event, RunEvent::Released { .. })
 }
 
 /// What a list shows of a run whose journal says nothing: that it is there, and why nothing is

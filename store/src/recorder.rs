@@ -23,6 +23,7 @@ use crate::error::{Result, StoreError};
 use crate::event::{Entry, Metric, RunEnd, RunEvent, TimedEvent};
 use crate::journal::block::{Block, Point};
 use crate::journal::writer::{JournalWriter, encode};
+use crate::object_id::ObjectId;
 use crate::run_id::RunId;
 use crate::store::Store;
 
@@ -102,6 +103,36 @@ impl RunWriter {
         let urgent = matches!(event, RunEvent::Checkpoint { .. });
         let entry = Entry::Event(TimedEvent { at: Timestamp::now(), event });
         self.inner.queue.push(std::iter::once(Item::Entry(Box::new(entry))), 1, urgent);
+    }
+
+    /// Records that something happened and returns once that is on disk.
+    ///
+    /// # Errors
+    /// It may not be on disk, or something else that was recorded at the same time. What was lost
+    /// before does not matter here, other than to [`flush`](RunWriter::flush).
+    pub fn event_on_disk(&self, event: RunEvent) -> Result<()> {
+        let before = self.inner.queue.lock().losses.of_events();
+        self.event(event);
+        self.inner.queue.wait_until_durable();
+        let state = self.inner.queue.lock();
+        if state.losses.of_events() == before {
+            return Ok(());
+        }
+        let problem = state.losses.describe().unwrap_or_default();
+        Err(StoreError::Recording { id: self.id().clone(), problem })
+    }
+
+    /// Records that the run no longer keeps a checkpoint that it has recorded under this label with
+    /// this object ([`RunEvent::Released`]). Its record lists it no longer, and what no other
+    /// checkpoint and no other run refers to can be [collected](Store::plan_collection).
+    ///
+    /// Whoever releases a checkpoint for the sake of another waits until that one is on disk
+    /// ([`event_on_disk`](RunWriter::event_on_disk)): a power cut must not leave neither. And no
+    /// object may be released that was put again and is yet to be recorded.
+    ///
+    /// Only checkpoints of this run can be released: what it says of another's is passed over.
+    pub fn release(&self, label: impl Into<String>, object: ObjectId) {
+        self.event(RunEvent::Released { label: label.into(), object });
     }
 
     /// Returns once everything that was logged so far is on disk.
@@ -187,6 +218,8 @@ struct State {
 struct Losses {
     points: u64,
     events: u64,
+    /// How often what was written could not be confirmed.
+    unconfirmed: u64,
     cause: Option<String>,
 }
 
@@ -195,6 +228,17 @@ impl Losses {
         self.points += points;
         self.events += events;
         self.cause.get_or_insert_with(|| cause.to_owned());
+    }
+
+    /// What was written may not be on disk.
+    fn doubt(&mut self, cause: &str) {
+        self.unconfirmed += 1;
+        self.add(0, 0, cause);
+    }
+
+    /// Grows with every event that may not be on disk.
+    fn of_events(&self) -> (u64, u64) {
+        (self.events, self.unconfirmed)
     }
 
     /// A record of it for the run.
@@ -275,7 +319,7 @@ impl Drop for LastWill<'_> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         if state.settled < state.accepted || !state.closed {
-            state.losses.add(0, 0, "the recording thread ended early");
+            state.losses.doubt("the recording thread ended early");
         }
         state.settled = u64::MAX;
         drop(state);
@@ -323,12 +367,13 @@ fn record(mut journal: JournalWriter, queue: &Queue) {
         if sync {
             unsynced = None;
             if let Err(error) = journal.sync() {
-                lost.add(0, 0, &format!("the disk did not confirm what was written: {error}"));
+                lost.doubt(&format!("the disk did not confirm what was written: {error}"));
             }
         }
         let mut state = queue.lock();
         if let Some(cause) = &lost.cause {
             state.losses.add(lost.points, lost.events, cause);
+            state.losses.unconfirmed += lost.unconfirmed;
         }
         if sync {
             state.settled = ticket;

@@ -13,7 +13,7 @@ use common::other::{Other, say, task};
 use common::{finished, new_store, start};
 use rand_core::Rng;
 use rand_pcg::Pcg64;
-use trainbook_store::{EndState, Metric, RunEnd, RunEvent, RunState, RunSummary, Store};
+use trainbook_store::{EndState, Metric, RunEnd, RunEvent, RunId, RunState, RunSummary, Store};
 
 /// What the other process does: see the tests that start it.
 #[test]
@@ -31,28 +31,35 @@ fn kills() -> u64 {
     std::env::var("TRAINBOOK_KILLS").map_or(300, |number| number.parse().unwrap())
 }
 
+/// What a checkpoint of this step holds.
+fn weights(run: &RunId, step: u64) -> String {
+    format!("weights {run} {step}")
+}
+
 /// Writes one run after the other and says what was promised: the start, the points after each
-/// flush, that it is about to finish, and that it has.
+/// flush, each checkpoint, which takes the place of the one before, that it is about to finish, and
+/// that it has.
 fn write_for_ever(store: &str) {
     let store = Store::open(store).unwrap();
     for round in 0_u64.. {
         let run = start(&store, "mlp");
         say(&format!("start {}", run.id()));
+        let mut former = None;
         for step in 1..=400 {
             run.log(step, &[Metric::new("loss", step as f64)]);
             if step % (20 + round % 50) == 0 {
                 run.flush().unwrap();
                 say(&format!("points {step}"));
             }
-            if step == 200 {
-                let object = store.put_object(format!("weights {}", run.id()).as_bytes()).unwrap();
-                run.event(RunEvent::Checkpoint {
-                    label: "last".into(),
-                    step,
-                    epoch: 1,
-                    object,
-                    metric: None,
-                });
+            if step % 100 == 0 {
+                let object = store.put_object(weights(run.id(), step).as_bytes()).unwrap();
+                let (label, epoch, metric) = ("last".to_owned(), 1, None);
+                run.event_on_disk(RunEvent::Checkpoint { label, step, epoch, object, metric })
+                    .unwrap();
+                say(&format!("checkpoint {step}"));
+                if let Some(former) = former.replace(object) {
+                    run.release("last", former);
+                }
             }
         }
         say("finishing");
@@ -65,6 +72,7 @@ fn write_for_ever(store: &str) {
 #[derive(Debug, Default)]
 struct Promised {
     points: u64,
+    checkpoint: u64,
     finishing: bool,
     finished: bool,
 }
@@ -99,6 +107,7 @@ fn a_kill_at_any_moment_loses_nothing_that_was_promised() {
                 let run = promised.entry(current.clone()).or_default();
                 match word {
                     "points" => run.points = rest.parse().unwrap(),
+                    "checkpoint" => run.checkpoint = rest.parse().unwrap(),
                     "finishing" => run.finishing = true,
                     "finished" => run.finished = true,
                     _ => {}
@@ -145,9 +154,19 @@ fn check(store: &Store, promised: &BTreeMap<String, Promised>) -> bool {
         .zip(1..)
         .all(|((step, value), expected)| *step == expected && *value == expected as f64);
     assert!(prefix, "not a prefix of what was logged");
+    let mut kept = Vec::new();
     for event in &record.events {
-        let RunEvent::Checkpoint { object, .. } = &event.event else { continue };
-        assert_eq!(store.get_object(object).unwrap(), format!("weights {}", newest.id).as_bytes());
+        let RunEvent::Checkpoint { object, step, .. } = &event.event else { continue };
+        assert_eq!(store.get_object(object).unwrap(), weights(&newest.id, *step).as_bytes());
+        kept.push(*step);
+    }
+    // The newest, and the one before if the kill came before its release.
+    let promise = promised.get(newest.id.as_str()).map_or(0, |promise| promise.checkpoint);
+    assert!(kept.len() <= 2 && kept.is_sorted(), "{kept:?}");
+    assert!(kept.last().copied().unwrap_or_default() >= promise, "{kept:?}, and {promise}");
+    match record.summary.state {
+        RunState::Finished => assert_eq!(kept, [400]),
+        _ => assert!(kept.windows(2).all(|two| two[1] - two[0] == 100), "{kept:?}"),
     }
     record.summary.state == RunState::Crashed
 }

@@ -191,7 +191,7 @@ fn a_place_that_cannot_be_a_store_is_one_clear_line() {
     std::fs::write(&file, "x").unwrap();
     let newer = folder.path().join("newer");
     Store::open(&newer).unwrap();
-    std::fs::write(newer.join("format"), "2\n").unwrap();
+    std::fs::write(newer.join("format"), "3\n").unwrap();
     let odd = folder.path().join("odd");
     Store::open(&odd).unwrap();
     std::fs::write(odd.join("format"), "zwei").unwrap();
@@ -231,9 +231,23 @@ fn an_object_that_was_changed_is_an_error() {
 
 #[test]
 fn a_store_of_format_1_still_reads() {
+    reads_the_fixture("v1", 5);
+}
+
+#[test]
+fn a_store_of_format_2_still_reads() {
+    // Of two checkpoints `last`, the first is released.
+    let record = reads_the_fixture("v2", 6);
+    let RunEvent::Checkpoint { label, step, .. } = &record.events[1].event else {
+        unreachable!("{:?}", record.events[1])
+    };
+    assert_eq!((label.as_str(), *step), ("last", 20));
+}
+
+fn reads_the_fixture(version: &str, events: usize) -> RunRecord {
     // In a copy, because reading writes an index.
     let folder = tempfile::tempdir().unwrap();
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1");
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(version);
     copy(&fixture, folder.path());
     let store = Store::open_existing(folder.path()).unwrap();
     let runs =
@@ -249,12 +263,13 @@ fn a_store_of_format_1_still_reads() {
     assert_eq!((record.data.rows, record.plan[0].writes[0].as_str()), (1797, "gradients"));
     assert_eq!(record.series["loss"].len(), 20);
     assert!(record.series["loss"][6].1.is_nan() && record.series["grad_norm"][0].1.is_infinite());
-    assert_eq!(record.events.len(), 5);
+    assert_eq!(record.events.len(), events);
     let RunEvent::Checkpoint { object, .. } = &record.events[0].event else {
         unreachable!("{:?}", record.events[0])
     };
     assert_eq!(store.get_object(object).unwrap(), b"the weights");
     assert_eq!(record.damage, None);
+    record
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -10,6 +10,7 @@ mod error;
 mod failed_to;
 mod flow;
 mod gate;
+mod kept;
 pub mod moment;
 mod snapshot;
 mod stack;
@@ -28,10 +29,11 @@ pub use error::CallbackError;
 pub use failed_to::FailedTo;
 pub use flow::{Flow, StopKind, StopReason};
 pub use gate::{After, Every, When, after, every, when};
+pub use kept::KeptCheckpoints;
 pub use moment::{
-    AfterUpdate, BatchStart, CheckpointRequest, Counters, EpochEnd, EpochStart, FitEnd, FitStart,
-    GradientEdit, GradientView, Horizon, MetricLog, Moment, Resumed, Setup, StepEnd, StepScale,
-    ValidationEnd, ValidationStart,
+    AfterUpdate, BatchStart, CheckpointKey, CheckpointRequest, Counters, EpochEnd, EpochStart,
+    FitEnd, FitStart, GradientEdit, GradientView, Horizon, MetricLog, Moment, Resumed, Setup,
+    StepEnd, StepScale, ValidationEnd, ValidationStart,
 };
 pub use snapshot::Snapshot;
 pub use stack::{NamedState, Plan, Stack};

@@ -420,12 +420,44 @@ impl<'a> StepEnd<'a> {
 
 /// A checkpoint that a callback asks for; written after the moment, when every callback has seen
 /// it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CheckpointRequest {
     /// What it is called in the run, for example `best`.
     pub label: String,
     /// The metric that earned it.
     pub metric: Option<Metric>,
+    /// Earlier checkpoints of this callback that the run no longer keeps once this one is on disk.
+    /// What the run has not written itself is passed over, above all what the run has written on
+    /// which it goes on.
+    pub releases: Vec<CheckpointKey>,
+}
+
+impl CheckpointRequest {
+    /// Under this label, without a metric, and releasing nothing.
+    pub fn new(label: impl Into<String>) -> Self {
+        Self { label: label.into(), ..Self::default() }
+    }
+}
+
+/// Which checkpoint of a run is meant. Two callbacks may ask for the same one; it is kept until both
+/// have released it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CheckpointKey {
+    /// What it is called in the run.
+    pub label: String,
+    /// Updates applied when it was taken, over the trainer's life.
+    pub step: u64,
+    /// Epochs finished when it was taken, over the trainer's life. Of one that is asked for at
+    /// [`EpochEnd`], the epoch that ends counts.
+    pub epoch: u64,
+}
+
+impl CheckpointKey {
+    /// The one under this label that is taken when the counters are these.
+    pub fn new(label: impl Into<String>, counters: Counters) -> Self {
+        let (step, epoch) = (counters.updates_applied, counters.epoch);
+        Self { label: label.into(), step, epoch }
+    }
 }
 
 /// After an epoch and its validation.

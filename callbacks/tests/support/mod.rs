@@ -9,7 +9,8 @@ use trainbook_callbacks::{
     AfterUpdate, BatchStart, Callback, CallbackError, CheckpointRequest, Counters, Direction,
     EpochEnd, EpochMetric, EpochStart, FitEnd, FitStart, Flow, GradientEdit, GradientView,
     Gradients, Horizon, MetricLog, Moment, NamedState, Resumed, Setup, Snapshot, Stack, StepEnd,
-    StopKind, StopReason, TensorInfo, TensorStats, ValidationEnd, ValidationStart, Weights,
+    StepScale, StopKind, StopReason, TensorInfo, TensorStats, ValidationEnd, ValidationStart,
+    Weights,
 };
 use trainbook_store::{Metric, Name, RunWriter};
 
@@ -108,12 +109,14 @@ pub struct Seen {
     pub step_logs: Vec<Vec<Metric>>,
     pub epoch_logs: Vec<Vec<Metric>>,
     pub requests: Vec<Vec<CheckpointRequest>>,
-    /// The labels of those at the end of steps.
-    pub step_requests: Vec<String>,
+    /// Those at the end of steps.
+    pub step_requests: Vec<CheckpointRequest>,
     /// The weights that were judged at the end of each epoch.
     pub judged: Vec<f32>,
     pub norm_calls: u64,
     pub stats_calls: u64,
+    /// What callbacks have warned of.
+    pub warnings: Vec<String>,
     pub reason: Option<StopReason>,
     pub error: Option<String>,
 }
@@ -139,6 +142,8 @@ pub struct Fake {
     pub loss: Box<dyn Fn(u64) -> f32>,
     /// By step, counted from 1.
     pub gradients: Box<dyn Fn(u64) -> Vec<Vec<f32>>>,
+    /// The scale of the loss by step, counted from 1; `None` in f32.
+    pub scale: Box<dyn Fn(u64) -> Option<StepScale>>,
     /// By epoch, counted from 0.
     pub metrics: Box<dyn Fn(u64) -> Vec<(&'static str, f64)>>,
     /// By the metric's name.
@@ -167,6 +172,7 @@ impl Fake {
             learning_rate: 1.0,
             loss: Box::new(|_| 1.0),
             gradients: Box::new(|_| vec![vec![1.0], vec![1.0, 1.0]]),
+            scale: Box::new(|_| None),
             metrics: Box::new(|_| vec![("train_loss", 1.0)]),
             directions: Box::new(|name| {
                 let larger = name.contains("accuracy");
@@ -271,6 +277,7 @@ impl Fake {
         let at_end = stopped(at_end)?;
         self.counters.epoch += 1;
         self.seen.epoch_logs.push(self.log.read(<[_]>::to_vec));
+        self.log.read_warnings(|warnings| self.seen.warnings.extend_from_slice(warnings));
         self.log.clear();
         self.seen.requests.push(requests.into_inner());
         Ok(end.or(at_end))
@@ -334,15 +341,17 @@ impl Fake {
             &self.log,
             loss,
             &requests,
-        );
+        )
+        .scaled((self.scale)(self.counters.batches_seen));
         let wish = self.stack.on(&mut Moment::StepEnd(&step));
-        self.seen.step_requests.extend(requests.take().into_iter().map(|request| request.label));
+        self.seen.step_requests.extend(requests.take());
         self.seen.learning_rates.push(self.learning_rate);
         self.seen.applied.push(applied);
         self.seen.norm_calls += gradients.norm_calls.get();
         self.seen.stats_calls += gradients.stats_calls.get();
         self.seen.gradients.push(gradients.values);
         self.seen.step_logs.push(self.log.read(<[_]>::to_vec));
+        self.log.read_warnings(|warnings| self.seen.warnings.extend_from_slice(warnings));
         self.log.clear();
         stopped(wish.map(|wish| flow.or_stronger(wish)))
     }

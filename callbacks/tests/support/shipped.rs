@@ -6,11 +6,12 @@ use trainbook_callbacks::schedule::{
     Anneal, Cyclic, Decay, Mode, OneCycle, StableDecay, ThresholdMode,
 };
 use trainbook_callbacks::{
-    Budget, Callback, Checkpoint, Clip, EarlyStopping, FixSeed, Flow, GradientMonitor, LrSchedule,
-    NanGuard, Progress, Recorder, ReduceOnPlateau, Resource, Snapshot, WeightAverage, after, every,
-    on_after_update, on_batch_start, on_change_gradients, on_epoch_end, on_epoch_start,
-    on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients, on_setup, on_step_end,
-    on_validation_end, on_validation_start, when,
+    Budget, Callback, Checkpoint, Clip, EarlyStopping, FixSeed, Flow, GradientMonitor,
+    LossScaleMonitor, LrSchedule, NanGuard, Progress, Recorder, ReduceOnPlateau, Resource,
+    Snapshot, StepScale, WeightAverage, after, every, on_after_update, on_batch_start,
+    on_change_gradients, on_epoch_end, on_epoch_start, on_final_gradients, on_fit_end,
+    on_fit_start, on_raw_gradients, on_setup, on_step_end, on_validation_end, on_validation_start,
+    when,
 };
 
 use crate::support::Fake;
@@ -57,6 +58,7 @@ pub const CALLBACKS: &[(&str, Make)] = &[
     ("Clip percentile", || Box::new(Clip::percentile(60.0).history(6))),
     ("Clip value", || Box::new(Clip::value(2.0))),
     ("GradientMonitor", || Box::new(every(2, GradientMonitor::new()))),
+    ("LossScaleMonitor", || Box::new(LossScaleMonitor::new())),
     ("NanGuard", || Box::new(NanGuard::new())),
     ("NanGuard skip", || Box::new(NanGuard::new().skip_up_to(3))),
     ("EarlyStopping", || Box::new(EarlyStopping::on("val_loss").patience(4))),
@@ -69,6 +71,11 @@ pub const CALLBACKS: &[(&str, Make)] = &[
     ("Checkpoint best", || Box::new(Checkpoint::best("val_loss"))),
     ("Checkpoint last", || Box::new(Checkpoint::last())),
     ("Checkpoint steps", || Box::new(Checkpoint::every_steps(5))),
+    // The minutes by the clock have a test of their own in `checkpoint_tests.rs`.
+    ("Checkpoint minutes", || Box::new(Checkpoint::every_minutes(1000))),
+    ("Checkpoint best keep", || Box::new(Checkpoint::best("val_loss").keep(3))),
+    ("Checkpoint last keep", || Box::new(Checkpoint::last().keep(2))),
+    ("Checkpoint steps keep", || Box::new(Checkpoint::every_steps(2).keep(2))),
     ("Checkpoint every", || Box::new(Checkpoint::every_epochs(2))),
     ("WeightAverage ema", || Box::new(WeightAverage::ema(0.8).every(2))),
     ("WeightAverage swa", || Box::new(WeightAverage::swa(2))),
@@ -205,7 +212,7 @@ pub const CALLBACKS: &[(&str, Make)] = &[
 ];
 
 /// How the names of those begin that a record cannot make again.
-pub const UNRECORDED: &[&str] = &["Recorder", "Progress", "when", "on_"];
+pub const UNRECORDED: &[&str] = &["Recorder", "Progress", "LossScaleMonitor", "when", "on_"];
 
 pub const EPOCHS: u64 = 8;
 
@@ -222,6 +229,9 @@ pub fn fake_of(callback: impl Callback + 'static) -> Fake {
         9 | 10 | 17 => vec![vec![f32::NAN], vec![1.0, 0.0]],
         _ => vec![vec![step as f32 % 5.0], vec![0.0, -1.0]],
     });
+    // An overflow in every fourth step.
+    fake.scale =
+        Box::new(|step| Some(StepScale { scale: 0.75, overflowed: step.is_multiple_of(4) }));
     fake.metrics = Box::new(|epoch| {
         vec![
             ("train_loss", 1.0),

@@ -1,7 +1,8 @@
 //! Files that nobody refers to.
 //!
-//! An object is garbage when no journal refers to it, and it is safe to delete when no run is about
-//! to. Why it is, while runs are being written by other processes:
+//! An object is garbage when no journal refers to it, other than by checkpoints that were released
+//! since, and it is safe to delete when no run is about to. Why it is, while runs are being written
+//! by other processes:
 //!
 //! 1. A run's objects are put after its journal was created and before the record that refers to
 //!    them is in it. Putting makes the object's file young: a new one gets the time at which it was
@@ -11,7 +12,10 @@
 //!    ever be there.
 //! 3. It deletes no object that is younger than the start of the oldest journal that somebody
 //!    holds: whatever those runs put stays. Nor one that is younger than the time it noted:
-//!    whatever runs put that it has not seen in the list stays.
+//!    whatever runs put that it has not seen in the list stays. Of an object that one of those runs
+//!    has released, the release counts for its start: no object is released that was put and is yet
+//!    to be recorded. So what a long run keeps no longer is freed while it goes on, unless it was
+//!    released within a minute of being put; then it is when the run has ended.
 //! 4. It looks at the file's time and deletes the file under the lock of objects, alone; whoever
 //!    puts an object holds that lock while it makes the file young. So an object either is young
 //!    when it is looked at, or is gone when it is put, and then is written again.
@@ -28,7 +32,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use super::deletion::is_in_use;
-use super::references::references;
+use super::references::{Released, references, system_time};
 use super::size::{count, size};
 use crate::error::{Result, StoreError};
 use crate::fold::Fold;
@@ -62,13 +66,23 @@ pub struct CollectionPlan {
     /// How many objects runs refer to.
     pub needed: usize,
     /// How many objects nobody refers to and are too young to go: a run that is being written may
-    /// be about to.
+    /// be about to. Those that it has released are among them within a minute of being put.
     pub young: usize,
     /// The oldest run that is being written. Objects that were put since it started stay.
     pub oldest_in_use: Option<RunId>,
-    /// Objects that were put after this stay.
+    /// When the journals were listed.
     #[serde(skip)]
-    before: SystemTime,
+    now: SystemTime,
+    /// The runs that are being written.
+    #[serde(skip)]
+    in_use: Vec<InUse>,
+}
+
+/// A run that is being written, and may be about to refer to what it has put.
+#[derive(Debug, Clone)]
+struct InUse {
+    started: SystemTime,
+    released: Released,
 }
 
 /// A file or folder that nobody needs.
@@ -131,6 +145,7 @@ impl Store {
         let now = SystemTime::now();
         let mut needed = HashSet::new();
         let mut oldest_in_use: Option<RunId> = None;
+        let mut runs_in_use = Vec::new();
         for id in self.journals().list()? {
             let path = self.journals().path(&id);
             // The order matters: see the module.
@@ -141,7 +156,7 @@ impl Store {
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) => return Err(StoreError::io("read", &path)(error)),
             };
-            references(&bytes, &mut needed);
+            let released = references(&bytes, &mut needed);
             let Part { entries, damage, .. } = reader::decode(&bytes, in_use);
             let is_whole = match (entries.into_iter().next(), damage) {
                 // Its first record is being written; before that, it is not even held.
@@ -154,15 +169,13 @@ impl Store {
             };
             let is_whole =
                 is_whole.map_err(|why| StoreError::UnknownReferences { id: id.clone(), why })?;
-            if (in_use || !is_whole) && oldest_in_use.as_ref().is_none_or(|oldest| id < *oldest) {
-                oldest_in_use = Some(id);
+            if in_use || !is_whole {
+                runs_in_use.push(InUse { started: system_time(id.started_at()), released });
+                if oldest_in_use.as_ref().is_none_or(|oldest| id < *oldest) {
+                    oldest_in_use = Some(id);
+                }
             }
         }
-        let seconds = |id: &RunId| u64::try_from(id.started_at().as_second()).unwrap_or_default();
-        let started = oldest_in_use
-            .as_ref()
-            .map(|id| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds(id)));
-        let before = started.map_or(now, |started| started.min(now)) - MARGIN;
         let mut plan = CollectionPlan {
             store: self.clone(),
             garbage: Vec::new(),
@@ -170,10 +183,11 @@ impl Store {
             needed: 0,
             young: 0,
             oldest_in_use,
-            before,
+            now,
+            in_use: runs_in_use,
         };
-        plan.look_at_objects(&needed, now)?;
-        plan.look_at_store(now)?;
+        plan.look_at_objects(&needed)?;
+        plan.look_at_store()?;
         plan.garbage.sort_by(|a, b| a.path.cmp(&b.path));
         plan.bytes = plan.garbage.iter().map(|garbage| garbage.bytes).sum();
         Ok(plan)
@@ -181,7 +195,15 @@ impl Store {
 }
 
 impl CollectionPlan {
-    fn look_at_objects(&mut self, needed: &HashSet<ObjectId>, now: SystemTime) -> Result<()> {
+    /// This object stays if it was put after that.
+    fn before(&self, object: &ObjectId) -> SystemTime {
+        let settled = self.in_use.iter().map(|run| {
+            run.released.get(object).map_or(run.started, |released| run.started.max(*released))
+        });
+        settled.fold(self.now, SystemTime::min) - MARGIN
+    }
+
+    fn look_at_objects(&mut self, needed: &HashSet<ObjectId>) -> Result<()> {
         let objects = self.store.objects().folder().to_owned();
         for folder in list(&objects)?.into_iter().filter(|path| path.is_dir()) {
             for path in list(&folder)? {
@@ -195,12 +217,12 @@ impl CollectionPlan {
                         self.needed += 1;
                         continue;
                     }
-                    Ok(_) if modified >= self.before => {
+                    Ok(id) if modified >= self.before(&id) => {
                         self.young += 1;
                         continue;
                     }
                     Ok(_) => GarbageKind::Object,
-                    Err(_) if name.starts_with(TEMPORARY) && modified < now - STALE => {
+                    Err(_) if name.starts_with(TEMPORARY) && modified < self.now - STALE => {
                         GarbageKind::TemporaryFile
                     }
                     // Whatever else there is was not put there by this crate.
@@ -212,14 +234,17 @@ impl CollectionPlan {
         Ok(())
     }
 
-    fn look_at_store(&mut self, now: SystemTime) -> Result<()> {
+    fn look_at_store(&mut self) -> Result<()> {
         for path in list(self.store.path())? {
             let Ok(metadata) = path.symlink_metadata() else { continue };
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let modified = metadata.modified().map_err(StoreError::io("read", &path))?;
             let kind = if name.starts_with("index.damaged-") {
                 GarbageKind::DamagedIndex
-            } else if name.starts_with(TEMPORARY) && metadata.is_file() && modified < now - STALE {
+            } else if name.starts_with(TEMPORARY)
+                && metadata.is_file()
+                && modified < self.now - STALE
+            {
                 GarbageKind::TemporaryFile
             } else {
                 continue;
@@ -243,8 +268,10 @@ impl CollectionPlan {
             for Garbage { kind, path, bytes } in batch {
                 let removed = match kind {
                     GarbageKind::Object => {
+                        let object = object_of(path);
+                        let stays = |modified| object.is_none_or(|id| modified >= self.before(&id));
                         match path.symlink_metadata().and_then(|metadata| metadata.modified()) {
-                            Ok(modified) if modified >= self.before => {
+                            Ok(modified) if stays(modified) => {
                                 collected.renewed += 1;
                                 continue;
                             }
@@ -269,6 +296,11 @@ impl CollectionPlan {
         }
         Ok(collected)
     }
+}
+
+/// The object whose file this is.
+fn object_of(path: &Path) -> Option<ObjectId> {
+    path.file_name()?.to_str()?.parse().ok()
 }
 
 fn list(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -309,7 +341,7 @@ impl fmt::Display for CollectionPlan {
         }
         writeln!(f, "keep    {} that runs refer to", count(self.needed, "object"))?;
         if self.young > 0 {
-            write!(f, "keep    {} that no run refers to yet", count(self.young, "object"))?;
+            write!(f, "keep    {} that no run refers to", count(self.young, "object"))?;
             match &self.oldest_in_use {
                 Some(run) => writeln!(f, ", put since run {run} started, which is being written")?,
                 None => writeln!(f, ", put a moment ago")?,
@@ -329,5 +361,102 @@ impl fmt::Display for Collected {
             write!(f, "\nleft {}: {why}", path.display())?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::*;
+    use crate::event::{Entry, RunEvent, RunStart, TimedEvent};
+    use crate::journal::writer::{JournalWriter, encode};
+
+    /// The journal of a run that is being written until the file is dropped, and that has kept an
+    /// object and released it, so many seconds ago each.
+    fn living(
+        store: &Store,
+        started: i64,
+        released: Option<i64>,
+        object: ObjectId,
+    ) -> std::fs::File {
+        let ago = |seconds| Timestamp::now() - SignedDuration::from_secs(seconds);
+        let id = RunId::draw(ago(started));
+        let path = store.journals().path(&id);
+        let open = || std::fs::File::options().append(true).create(true).open(&path).unwrap();
+        let file = open();
+        file.try_lock().unwrap();
+        let start = Entry::Start { id, at: ago(started), start: Box::new(RunStart::default()) };
+        let mut journal =
+            JournalWriter::create(Box::new(open()), &encode(&start).unwrap()).unwrap();
+        if let Some(released) = released {
+            let label = || "last".to_owned();
+            let (step, epoch, metric) = (1, 1, None);
+            let events = [
+                RunEvent::Checkpoint { label: label(), step, epoch, object, metric },
+                RunEvent::Released { label: label(), object },
+            ];
+            let entries = events.map(|event| {
+                encode(&Entry::Event(TimedEvent { at: ago(released), event })).unwrap()
+            });
+            journal.append(entries.iter().map(Vec::as_slice)).unwrap();
+        }
+        file
+    }
+
+    /// What a run has released goes while it is still being written, if that is safe.
+    #[test]
+    fn what_living_runs_have_released_goes() {
+        const HOUR: i64 = 3600;
+        /// Started so long ago, and released the object so long ago, in seconds.
+        type Run = (i64, Option<i64>);
+        let table: [(&str, i64, &[Run], bool); 10] = [
+            ("never released", 1800, &[(HOUR, None)], false),
+            ("put and released", 1800, &[(HOUR, Some(1000))], true),
+            ("released at once, and the run may go on with it", 1800, &[(HOUR, Some(1780))], false),
+            ("put again since", 500, &[(HOUR, Some(1000))], false),
+            ("put a moment ago", 30, &[(HOUR, Some(0))], false),
+            ("another may have put it", 1800, &[(HOUR, Some(1000)), (HOUR, None)], false),
+            ("another began later", 1800, &[(HOUR, Some(1000)), (600, None)], true),
+            ("both have released it", 1800, &[(HOUR, Some(1000)), (HOUR, Some(900))], true),
+            ("one has too early", 1800, &[(HOUR, Some(1000)), (HOUR, Some(1790))], false),
+            ("put before the run", 1800, &[(600, Some(100))], true),
+        ];
+        for (what, put, runs, goes) in table {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(folder.path()).unwrap();
+            let object = store.put_object(b"weights").unwrap();
+            let name = object.to_string();
+            let path = store.objects().folder().join(&name[..2]).join(&name);
+            let put_ago = |seconds: i64| {
+                let then = SystemTime::now() - Duration::from_secs(seconds as u64);
+                let file = std::fs::File::options().write(true).open(&path).unwrap();
+                file.set_modified(then).unwrap();
+            };
+            put_ago(put);
+            let living: Vec<_> = runs
+                .iter()
+                .map(|(started, released)| living(&store, *started, *released, object))
+                .collect();
+            let plan = store.plan_collection().unwrap();
+            assert!(plan.oldest_in_use.is_some() && plan.needed == 0, "{what}");
+            assert_eq!((plan.garbage.len(), plan.young), (goes.into(), (!goes).into()), "{what}");
+            if goes {
+                // Put again, it stays; and goes as planned, if nobody does.
+                put_ago(0);
+                assert_eq!(plan.carry_out().unwrap().renewed, 1, "{what}");
+                put_ago(put);
+                assert_eq!(plan.carry_out().unwrap().files, 1, "{what}");
+                assert!(!path.exists(), "{what}");
+            } else if put > 60 {
+                // With the runs, the doubt ends.
+                drop(living);
+                assert_eq!(
+                    store.plan_collection().unwrap().carry_out().unwrap().files,
+                    1,
+                    "{what}"
+                );
+            }
+        }
     }
 }

@@ -262,3 +262,33 @@ fn many_threads_may_log() {
     }
     assert_eq!(record.series["a_name_longer_than_inline"].len(), 120_000);
 }
+
+/// What is told of one event does not depend on what was lost before.
+#[test]
+fn an_event_is_on_disk_or_said_not_to_be() {
+    let note = || RunEvent::Note { text: "kept".into() };
+    let there = |fixture: &Fixture| {
+        let is_there = |event: &TimedEvent| matches!(event.event, RunEvent::Note { .. });
+        fixture.record().events.iter().filter(|event| is_there(event)).count()
+    };
+    for broken in [APPEND | RESERVE, SYNC] {
+        let fixture = Fixture::new();
+        fixture.run.event_on_disk(note()).unwrap();
+        assert_eq!(there(&fixture), 1);
+        fixture.set_broken(broken);
+        let error = fixture.run.event_on_disk(note()).unwrap_err();
+        assert!(matches!(error, StoreError::Recording { .. }), "{error}");
+        fixture.set_broken(0);
+        fixture.run.event_on_disk(note()).unwrap();
+        assert!(fixture.run.flush().is_err(), "what was lost is still lost");
+        // What a sync did not confirm is written once more.
+        assert_eq!(there(&fixture), if broken == SYNC { 3 } else { 2 });
+    }
+    // Points are no events.
+    let fixture = Fixture::new();
+    fixture.set_broken(APPEND);
+    fixture.log(1);
+    assert!(fixture.run.flush().is_err());
+    fixture.set_broken(0);
+    fixture.run.event_on_disk(note()).unwrap();
+}

@@ -42,6 +42,7 @@ fn event(event: &RunEvent) -> String {
                 metric.unwrap_or_default()
             )
         }
+        RunEvent::Released { label, .. } => format!("a checkpoint `{label}` is kept no longer"),
         RunEvent::Export { path, runtime, max_abs_diff, comparisons, second_opinion, .. } => {
             let runs =
                 if *comparisons > 0 { format!(" {comparisons} times") } else { String::new() };

@@ -133,7 +133,7 @@ impl Trainer {
         let mut outcome = unwound(|| self.train(&mut *loader, &mut progress, resumed));
         if outcome.as_ref().is_ok_and(|reason| reason.kind != StopKind::Completed) {
             // As it is here, before callbacks put other weights in place, the fit can be resumed.
-            let request = CheckpointRequest { label: STOPPED.to_owned(), metric: None };
+            let request = CheckpointRequest::new(STOPPED);
             if let Err(error) = unwound(|| self.write_checkpoint(&mut progress, request)) {
                 outcome = outcome.and(Err(error));
             }

@@ -96,7 +96,7 @@ impl Trainer {
         // Whoever looks at the run later gets the network back, whatever program made it.
         let id = record.writer.id().clone();
         let written = unwound(|| {
-            let request = CheckpointRequest { label: FINAL.to_owned(), metric: None };
+            let request = CheckpointRequest::new(FINAL);
             record.write(self.taken(None)?, request)
         });
         let last = record.checkpoints.take().and_then(CheckpointWriter::finish);

@@ -100,7 +100,7 @@ fn callbacks_that_contradict_each_other_or_the_trainer() {
             .quiet();
     assert_eq!(
         refused(regressor.with(EarlyStopping::on("val_loss"))),
-        r#"plan the callbacks: EarlyStopping monitors "val_loss", which nothing produces; there are: train_loss"#
+        r#"plan the callbacks: EarlyStopping monitors "val_loss", which nothing produces; there are: train_loss; a callback that logs it has to say so: a closure by `.logs("val_loss")`, a struct by `.writes(Resource::metric("val_loss"))` in its `effects`"#
     );
 }
 

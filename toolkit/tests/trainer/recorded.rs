@@ -123,7 +123,9 @@ fn the_end_is_told_as_it_was() {
     assert_eq!(state(Box::new(on_epoch_end(|_| Ok(Flow::stop("enough"))))), stopped);
     let failed = RunState::Failed { error: "run callback on_epoch_end: broken".to_owned() };
     assert_eq!(state(Box::new(on_epoch_end(|_| Err(CallbackError::custom("broken"))))), failed);
-    let panicked = RunState::Failed { error: "go on training after a panic: broken".to_owned() };
+    let panicked = RunState::Failed {
+        error: "go on: callback `on_epoch_end` panicked in epoch_end: broken".to_owned(),
+    };
     assert_eq!(state(Box::new(on_epoch_end(|_| panic!("broken")))), panicked);
     assert_eq!(store.runs().unwrap().len(), 4);
 }

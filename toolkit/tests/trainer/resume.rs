@@ -40,7 +40,7 @@ fn a_checkpoint_from_the_middle_of_a_fit_goes_on_to_the_same_end() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let mut uninterrupted =
-        stopping(&data, 1).with(Checkpoint::last()).store(&store).build().unwrap();
+        stopping(&data, 1).with(Checkpoint::every_epochs(1)).store(&store).build().unwrap();
     let expected = uninterrupted.fit(Epochs(50)).unwrap();
     let stopped_after = expected.epochs();
     assert!(
@@ -52,7 +52,7 @@ fn a_checkpoint_from_the_middle_of_a_fit_goes_on_to_the_same_end() {
         .events
         .iter()
         .filter_map(|e| match &e.event {
-            RunEvent::Checkpoint { label, epoch, object, .. } if label == "last" => {
+            RunEvent::Checkpoint { label, epoch, object, .. } if label.starts_with("epoch-") => {
                 Some((*epoch, *object))
             }
             _ => None,
@@ -60,7 +60,8 @@ fn a_checkpoint_from_the_middle_of_a_fit_goes_on_to_the_same_end() {
         .collect();
     assert_eq!(checkpoints.len() as u64, stopped_after);
     for (epoch, object) in checkpoints {
-        let mut fresh = stopping(&data, 1).with(Checkpoint::last()).store(&store).build().unwrap();
+        let mut fresh =
+            stopping(&data, 1).with(Checkpoint::every_epochs(1)).store(&store).build().unwrap();
         fresh.load_checkpoint(&store.get_object(&object).unwrap()).unwrap();
         assert_eq!(fresh.counters().epoch, epoch);
         if epoch < stopped_after {

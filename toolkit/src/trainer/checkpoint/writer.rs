@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use trainbook_callbacks::CheckpointRequest;
+use trainbook_callbacks::seam::KeptCheckpoints;
 use trainbook_store::{ObjectId, RunEvent, RunWriter};
 
 use super::Checkpoint;
@@ -51,8 +52,8 @@ impl CheckpointWriter {
 }
 
 fn serve(run: &RunWriter, waiting: &Receiver<Job>) -> Option<ObjectId> {
-    let mut last = None;
-    for Job { checkpoint, request: CheckpointRequest { label, metric } } in waiting {
+    let (mut last, mut kept) = (None, KeptCheckpoints::default());
+    for Job { checkpoint, request } in waiting {
         let counters = checkpoint.rest.counters;
         let stored = catch_unwind(AssertUnwindSafe(|| {
             let bytes = checkpoint.encode().map_err(|error| error.to_string())?;
@@ -60,20 +61,15 @@ fn serve(run: &RunWriter, waiting: &Receiver<Job>) -> Option<ObjectId> {
         }))
         .unwrap_or_else(|_| Err("a panic while it was encoded".to_owned()));
         last = stored.as_ref().ok().copied();
-        run.event(match stored {
-            Ok(object) => RunEvent::Checkpoint {
-                label,
-                step: counters.updates_applied,
-                epoch: counters.epoch,
-                object,
-                metric,
-            },
+        match stored {
+            Ok(object) => kept.record(run, request, counters, object),
             Err(error) => {
-                let text = format!("checkpoint {label} was not written: {error}");
+                let text = format!("checkpoint {} was not written: {error}", request.label);
                 eprintln!("warning: {text}");
-                RunEvent::Warning { text }
+                run.event(RunEvent::Warning { text });
+                kept.failed(request, counters);
             }
-        });
+        }
     }
     last
 }
