@@ -107,7 +107,8 @@ fn they_hold_less_and_not_more_with_time() {
                 task.update(0.05).unwrap();
                 held.push(task.memory().unwrap().activations);
             }
-            assert!(held[2..].iter().all(|later| *later == held[2]), "{name}: {held:?}");
+            let what = format!("{name}, {checkpoint_activations}: {held:?}");
+            assert!(held[2..].iter().all(|later| *later == held[2]), "{what}");
             held[0]
         };
         let (plain, saving) = (held(false), held(true));

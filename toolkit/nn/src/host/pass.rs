@@ -25,6 +25,15 @@ impl Aside {
         Self { outputs: Some(Vec::new()), ..Self::default() }
     }
 
+    /// Gives back the memory of what no way back has taken up, behind what is not trained.
+    pub fn give_back(self, memory: &mut Memory) {
+        for saved in self.saved {
+            if let Saved::Tensor(tensor) = saved {
+                memory.give(tensor);
+            }
+        }
+    }
+
     /// Every layer's output under its path, in the order in which they were computed.
     pub fn outputs(&mut self) -> Vec<(String, HostTensor)> {
         self.outputs.take().unwrap_or_default()

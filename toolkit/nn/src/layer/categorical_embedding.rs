@@ -303,6 +303,7 @@ impl HostLayer for CategoricalEmbedding {
             first += dim;
         }
         if !pass.wants_input_gradient() {
+            pass.free(gradient);
             return Ok(HostTensor::none());
         }
         let others = self.others(features);

@@ -301,6 +301,7 @@ impl HostLayer for Conv2d {
         pass.free(x);
         if !pass.wants_input_gradient() {
             pass.free_memory(scratch);
+            pass.free(gradient);
             return Ok(HostTensor::none());
         }
         let mut dx = pass.memory(shape.iter().product());

@@ -162,6 +162,7 @@ fn backward<F: Fold>(pass: &mut HostPass<'_>, gradient: HostTensor) -> Result<Ho
         (HostTensor::none(), HostTensor::none(), pass.saved_other()?)
     };
     if !pass.wants_input_gradient() {
+        [x, y, gradient].into_iter().for_each(|tensor| pass.free(tensor));
         return Ok(HostTensor::none());
     }
     let (count, len) = rows(&shape);

@@ -182,12 +182,14 @@ impl HostLayer for Linear {
         }
         let shape = x.shape.clone();
         pass.free(x);
-        if !pass.wants_input_gradient() {
-            return Ok(HostTensor::none());
-        }
-        let mut dx = pass.memory(rows * inputs);
-        gemm(dy, Matrix::new(pass.parameter(0), outputs, inputs), &mut dx, false);
+        let dx = if pass.wants_input_gradient() {
+            let mut dx = pass.memory(rows * inputs);
+            gemm(dy, Matrix::new(pass.parameter(0), outputs, inputs), &mut dx, false);
+            HostTensor::new(shape, dx)
+        } else {
+            HostTensor::none()
+        };
         pass.free(gradient);
-        Ok(HostTensor::new(shape, dx))
+        Ok(dx)
     }
 }

@@ -367,6 +367,7 @@ impl HostLayer for MaxPool2d {
     fn backward(&self, pass: &mut HostPass<'_>, gradient: HostTensor) -> Result<HostTensor, Fault> {
         let Chosen { at, shape } = pass.saved_other()?;
         if !pass.wants_input_gradient() {
+            pass.free(gradient);
             return Ok(HostTensor::none());
         }
         let window = self.on_batch(&shape)?;

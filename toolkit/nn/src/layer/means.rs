@@ -224,6 +224,7 @@ pub(super) fn mean_backward(
 ) -> Result<HostTensor, Fault> {
     let shape: Vec<usize> = pass.saved_other()?;
     if !pass.wants_input_gradient() {
+        pass.free(gradient);
         return Ok(HostTensor::none());
     }
     Ok(layer.on_batch(&shape)?.backward(pass, shape, gradient))

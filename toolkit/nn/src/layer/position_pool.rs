@@ -259,6 +259,7 @@ fn backward<F: Fold>(pass: &mut HostPass<'_>, gradient: HostTensor) -> Result<Ho
     let positions: Positions = pass.saved_other()?;
     let (x, y) = (pass.saved()?, pass.saved()?);
     if !pass.wants_input_gradient() {
+        [x, y, gradient].into_iter().for_each(|tensor| pass.free(tensor));
         return Ok(HostTensor::none());
     }
     let (batch, length, features) = positions.cube();

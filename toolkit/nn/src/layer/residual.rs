@@ -114,6 +114,7 @@ impl HostLayer for Residual {
         pass.rewind(mark);
         let mut through = pass.part_backward(0, gradient)?;
         if through.is_none() || beside.is_none() {
+            [through, beside].into_iter().for_each(|tensor| pass.free(tensor));
             return Ok(HostTensor::none());
         }
         add(&mut through, &beside);

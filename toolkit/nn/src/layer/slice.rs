@@ -154,6 +154,7 @@ impl HostLayer for Slice {
 
     fn backward(&self, pass: &mut HostPass<'_>, gradient: HostTensor) -> Result<HostTensor, Fault> {
         if !pass.wants_input_gradient() {
+            pass.free(gradient);
             return Ok(HostTensor::none());
         }
         let node = pass.node();

@@ -257,6 +257,7 @@ impl HostLayer for Upsample {
 
     fn backward(&self, pass: &mut HostPass<'_>, gradient: HostTensor) -> Result<HostTensor, Fault> {
         if !pass.wants_input_gradient() {
+            pass.free(gradient);
             return Ok(HostTensor::none());
         }
         let node = pass.node();

@@ -222,6 +222,7 @@ impl Task for OnHost {
         .backward(gradient)
         .map_err(NnError::from_fault)?;
         self.memory.give(dx);
+        aside.give_back(&mut self.memory);
         let finite = match &mut self.mixed {
             None => true,
             Some(mixed) => mixed.gather(layout, &self.treatments, &mut self.gradients),
