@@ -32,11 +32,13 @@ usage: cargo xtask COMMAND
   notebooks [--save]
                    run the notebooks in their kernel; --save keeps what the cells show in the files
   accuracy [--json] [TASK…]
-                   how well the library learns: six tasks beside PyTorch's figures, two of few
-                   rows beside themselves without augmentation
+                   how well the library learns: six tasks beside PyTorch's figures, four beside
+                   themselves without augmentation or in f32
   bench            the trainer's step against a hand-written loop, and what export and store cost
   peers [--json] [--only PEER] [MODEL…]
                    a training step of six networks beside PyTorch, candle and burn
+  peers memory [MODEL…]
+                   what training holds in memory beside PyTorch, and whether it grows
   peers store [--quick]
                    the run store beside MLflow with SQLite; --quick asks 1,000 runs only, not 10,000
   setup            only install what the others need (into .cache, nothing else)

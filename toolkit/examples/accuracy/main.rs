@@ -1,7 +1,8 @@
 //! How well the library learns, beside PyTorch on the same recipes:
 //! `cargo xtask accuracy [--json]`.
 //!
-//! Two tasks have few rows to be trained on, and are beside the same without augmentation.
+//! Two tasks have few rows to be trained on, and are beside the same without augmentation; two train
+//! under mixed precision, and are beside the same in f32.
 //! PyTorch's figures stand in `reference.json`, written by `tests/python/measure_accuracy.py`.
 //! Seeds 1 to 5 draw the split, the weights, the order, and for the waves the data.
 
@@ -25,7 +26,7 @@ struct Task {
     metric: &'static str,
     ours: Vec<f64>,
     mean: f64,
-    /// Whose figure the reference is: PyTorch's, or ours without augmentation.
+    /// Whose figure the reference is: PyTorch's, or ours without augmentation or in f32.
     beside: &'static str,
     reference: f64,
 }
@@ -34,7 +35,7 @@ struct Task {
 type Run = fn(u64) -> Result<f64, Box<dyn Error>>;
 
 /// With the task that it is compared with, where that is not PyTorch's.
-const TASKS: [(&str, &str, Run, Option<Run>); 8] = [
+const TASKS: [(&str, &str, Run, Option<(&str, Run)>); 10] = [
     ("digits-mlp", "test_accuracy", digits_mlp, None),
     ("digits-cnn", "test_accuracy", digits_cnn, None),
     ("mnist-cnn", "test_accuracy", mnist_cnn, None),
@@ -45,13 +46,25 @@ const TASKS: [(&str, &str, Run, Option<Run>); 8] = [
         "waves-60-augmented",
         "test_accuracy",
         |seed| waves_60(seed, Some(of_waves())),
-        Some(|seed| waves_60(seed, None)),
+        Some(("without", |seed| waves_60(seed, None))),
     ),
     (
         "mnist-200-augmented",
         "test_accuracy",
         |seed| mnist_200(seed, Some(of_digits())),
-        Some(|seed| mnist_200(seed, None)),
+        Some(("without", |seed| mnist_200(seed, None))),
+    ),
+    (
+        "digits-mlp-mixed",
+        "test_accuracy",
+        |seed| digits_mlp_in(Precision::Mixed, seed),
+        Some(("f32", digits_mlp)),
+    ),
+    (
+        "mnist-cnn-mixed",
+        "test_accuracy",
+        |seed| mnist_cnn_in(Precision::Mixed, seed),
+        Some(("f32", mnist_cnn)),
     ),
 ];
 
@@ -76,7 +89,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let ours = of_seeds(run)?;
         let mean = mean_of(&ours);
         let (beside, reference) = match other {
-            Some(other) => ("without", mean_of(&of_seeds(other)?)),
+            Some((what, other)) => (what, mean_of(&of_seeds(other)?)),
             None => ("PyTorch", reference.get(name).map_or(f64::NAN, |of| of.mean)),
         };
         if !json {
@@ -101,12 +114,14 @@ fn accuracy(
     seed: u64,
     epochs: u64,
     batch: usize,
+    precision: Precision,
 ) -> Result<f64, Box<dyn Error>> {
     let mut trainer = Trainer::classifier(data, net)
         .seed(seed)
         .init(Init::kaiming_uniform()) // these are networks of ReLUs
         .batch_size(batch)
         .optimizer(AdamW::default())
+        .precision(precision)
         .with(LrSchedule::one_cycle(3e-3))
         .quiet()
         .build()?;
@@ -122,8 +137,12 @@ fn digits(seed: u64) -> Result<Dataset, Box<dyn Error>> {
 }
 
 fn digits_mlp(seed: u64) -> Result<f64, Box<dyn Error>> {
+    digits_mlp_in(Precision::F32, seed)
+}
+
+fn digits_mlp_in(precision: Precision, seed: u64) -> Result<f64, Box<dyn Error>> {
     let net = Sequential::new().linear(128).relu().linear(64).relu().linear(10);
-    accuracy(&digits(seed)?, net, seed, 30, 32)
+    accuracy(&digits(seed)?, net, seed, 30, 32, precision)
 }
 
 /// 16 and 32 filters of 3 × 3, each with a maximum over 2 × 2 behind it, and 64 units.
@@ -134,7 +153,7 @@ fn cnn() -> Sequential {
 }
 
 fn digits_cnn(seed: u64) -> Result<f64, Box<dyn Error>> {
-    accuracy(&digits(seed)?.image(1, 8, 8)?, cnn(), seed, 30, 32)
+    accuracy(&digits(seed)?.image(1, 8, 8)?, cnn(), seed, 30, 32, Precision::F32)
 }
 
 fn mnist() -> Result<Dataset, Box<dyn Error>> {
@@ -145,8 +164,12 @@ fn mnist() -> Result<Dataset, Box<dyn Error>> {
 }
 
 fn mnist_cnn(seed: u64) -> Result<f64, Box<dyn Error>> {
+    mnist_cnn_in(Precision::F32, seed)
+}
+
+fn mnist_cnn_in(precision: Precision, seed: u64) -> Result<f64, Box<dyn Error>> {
     let mnist = mnist()?.split(Split::stratified(0.8, 0.1, 0.1), Seed(seed))?;
-    accuracy(&mnist, cnn(), seed, 10, 64)
+    accuracy(&mnist, cnn(), seed, 10, 64, precision)
 }
 
 /// Three families of waves, 200 of each: sine, square and sawtooth, of one to four periods in 64
@@ -180,7 +203,7 @@ fn waves_net() -> Sequential {
 }
 
 fn waves_cnn(seed: u64) -> Result<f64, Box<dyn Error>> {
-    accuracy(&waves(seed)?, waves_net(), seed, 30, 32)
+    accuracy(&waves(seed)?, waves_net(), seed, 30, 32, Precision::F32)
 }
 
 fn of_waves() -> Augment {

@@ -2,7 +2,8 @@
 //! asked to.
 //!
 //! It first prints who it is. Then each line `MODEL STEPS` that it reads is answered by a line: the
-//! median of so many steps, in milliseconds, or `-` and why there is none. The first question about
+//! median of so many steps, in milliseconds, or `-` and why there is none; and `MODEL memory` by what
+//! a step holds, in MB. The first question about
 //! a model makes it; every answer is preceded by steps that are not counted.
 
 #[path = "../benches/models/networks.rs"]
@@ -36,13 +37,19 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn answer(made: &mut HashMap<&str, Made>, question: &str) -> Result<f64, Box<dyn Error>> {
-    let (name, steps) = question.split_once(' ').ok_or("a question is `MODEL STEPS`")?;
-    let steps: usize = steps.parse()?;
+    let (name, steps) =
+        question.split_once(' ').ok_or("a question is `MODEL STEPS` or `MODEL memory`")?;
     let model = MODELS.iter().find(|model| model.name == name).ok_or("there is no such model")?;
     if !made.contains_key(model.name) {
         made.insert(model.name, (model.task()?, model.batch()));
     }
     let (task, batch) = made.get_mut(model.name).ok_or("it was not made")?;
+    if steps == "memory" {
+        step(&mut **task, batch)?;
+        let held = task.memory().ok_or("nobody counts it")?;
+        return Ok((held.total() + batch.bytes()) as f64 / 1e6);
+    }
+    let steps: usize = steps.parse()?;
     for _ in 0..2 + steps / 10 {
         step(&mut **task, batch)?;
     }

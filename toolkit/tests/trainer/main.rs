@@ -18,6 +18,7 @@ mod gradients;
 mod init_report;
 mod interrupted;
 mod loop_order;
+mod memory;
 mod mixed;
 mod optimizers;
 mod rebuilt;

@@ -1,7 +1,9 @@
 //! What a run leaves in a store.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use trainbook::prelude::*;
 use trainbook::store::{RunEvent, RunRecord, RunState, Store, Value};
@@ -246,4 +248,59 @@ fn training_goes_on_when_the_store_is_gone() {
     );
     drop((run, trainer, store));
     std::fs::remove_file(folder.keep()).unwrap();
+}
+
+/// Every object in the store, as if it had been put long ago.
+fn objects(store: &Path) -> usize {
+    let folders = std::fs::read_dir(store.join("objects")).unwrap();
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap());
+    let age = |file: std::io::Result<std::fs::DirEntry>| {
+        let file = File::options().write(true).open(file.unwrap().path()).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(3 * 3600)).unwrap();
+    };
+    files.map(age).count()
+}
+
+#[test]
+fn many_epochs_leave_the_checkpoints_that_are_kept() {
+    let (folder, store) = store();
+    let mut trainer = builder(&clouds(), 1)
+        .with(Checkpoint::last())
+        .with(Checkpoint::best("val_loss").keep(2))
+        .store(&store)
+        .build()
+        .unwrap();
+    let run = trainer.fit(Epochs(30)).unwrap();
+    let labels = |record: RunRecord| {
+        let labels = record.events.into_iter().filter_map(|event| match event.event {
+            RunEvent::Checkpoint { label, epoch, .. } => Some((label, epoch)),
+            _ => None,
+        });
+        labels.collect::<Vec<_>>()
+    };
+    let kept = labels(record(&store, &run));
+    let epochs_of = |wanted: &str| -> Vec<u64> {
+        let of = kept.iter().filter(|(label, _)| label.starts_with(wanted));
+        of.map(|(_, epoch)| *epoch).collect()
+    };
+    assert_eq!((kept.len(), epochs_of("last"), epochs_of("final")), (4, vec![30], vec![30]));
+    // The two epochs with the least loss.
+    let losses = run.history().iter().map(|row| row.metrics[1].value);
+    let mut by_loss: Vec<(u64, f64)> = (1..).zip(losses).collect();
+    by_loss.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let mut best = epochs_of("best");
+    best.sort_unstable();
+    let mut expected = [by_loss[0].0, by_loss[1].0];
+    expected.sort_unstable();
+    assert_eq!(best, expected);
+
+    assert!(objects(folder.path()) > 20);
+    store.plan_collection().unwrap().carry_out().unwrap();
+    assert!((1..=4).contains(&objects(folder.path())), "of equal states there is one object");
+    assert_eq!(labels(record(&store, &run)), kept);
+    // What is left is whole.
+    let stored = trainbook::history::Store::open(folder.path()).unwrap();
+    let stored = stored.run(run.id().unwrap().as_str()).unwrap();
+    let loaded = stored.load_on(&clouds(), &Kinds::standard()).unwrap();
+    assert_eq!(weight_bits(&loaded), weight_bits(&run));
 }

@@ -19,7 +19,7 @@ use crate::python::{self, Packages};
 use crate::{nearest, shell};
 
 /// The networks of `toolkit/nn/benches/models`.
-const MODELS: [&str; 6] =
+pub const MODELS: [&str; 6] =
     ["mlp", "norm-mlp", "digits-cnn", "mnist-cnn", "series-cnn", "transformer"];
 
 /// Who is measured beside this library.
@@ -67,7 +67,7 @@ impl Wanted {
     }
 }
 
-fn known(what: &str, name: &str, all: &[&'static str]) -> Result<&'static str> {
+pub fn known(what: &str, name: &str, all: &[&'static str]) -> Result<&'static str> {
     match all.iter().find(|known| **known == name) {
         Some(known) => Ok(known),
         None => bail!("no {what} `{name}`; {}", nearest(name, all)),
@@ -103,14 +103,14 @@ pub fn run(args: &[OsString]) -> Result<()> {
 }
 
 /// This library's program.
-fn ours() -> Result<Command> {
+pub fn ours() -> Result<Command> {
     let build = ["build", "--release", "--package", "trainbook-nn", "--example", "measure_step"];
     shell::run(shell::cargo().args(build))?;
     Ok(shell::command(shell::target_folder()?.join("release/examples/measure_step")))
 }
 
 /// A peer's program.
-fn program(peer: &str) -> Result<Command> {
+pub fn program(peer: &str) -> Result<Command> {
     if peer == "pytorch" {
         let cache = Cache::open()?;
         let _lock = cache.lock()?;

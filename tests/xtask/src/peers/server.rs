@@ -4,6 +4,7 @@
 //! steps in milliseconds, or `-` and why there is none.
 
 use anyhow::{Context, Result, bail};
+use std::fmt::Display;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -45,7 +46,7 @@ impl Server {
     }
 
     /// The median of so many steps of a model in milliseconds, or why there is none.
-    pub fn ask(&mut self, model: &str, steps: usize) -> Result<Result<f64, String>> {
+    pub fn ask(&mut self, model: &str, steps: impl Display) -> Result<Result<f64, String>> {
         let Some(questions) = &mut self.questions else { bail!("{} has ended", self.who) };
         writeln!(questions, "{model} {steps}")
             .and_then(|()| questions.flush())
@@ -58,6 +59,11 @@ impl Server {
                 read.with_context(|| format!("{} answered no number: {line:?}", self.who))
             }
         }
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     fn line(&mut self) -> Result<String> {
