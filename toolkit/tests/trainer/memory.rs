@@ -55,7 +55,7 @@ fn activations_that_are_computed_again_need_less_and_change_nothing() {
         let report = builder.build().unwrap().memory().unwrap();
         report.step.activations
     });
-    assert!(less < more * 3 / 4, "{less} of {more}");
+    assert!(less < more * 4 / 5, "{less} of {more}");
     let saved = saving().build().unwrap().fit(Epochs(4)).unwrap();
     assert_eq!(weight_bits(&saved), weight_bits(&whole));
 
@@ -70,7 +70,7 @@ fn activations_that_are_computed_again_need_less_and_change_nothing() {
     assert_eq!(weight_bits(&resumed), weight_bits(&whole));
 }
 
-/// x · x, without a form of its own on the processor.
+/// x · sin x, without a form of its own on the processor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Own;
 
@@ -86,7 +86,7 @@ impl Layer for Own {
         _: &mut Pass<'_, E, D>,
         x: Values<E, D>,
     ) -> Result<Values<E, D>, Fault> {
-        x.map(|x| Ok(x.with_empty_tape().try_mul(x)?))
+        x.map(|x| Ok(x.with_empty_tape().try_sin()?.try_mul(x)?))
     }
 }
 
