@@ -178,7 +178,8 @@ impl Checkpoint {
         let Some(limit) = self.limit() else {
             return CheckpointRequest { metric, ..CheckpointRequest::new(label) };
         };
-        let key = Some(CheckpointKey::new(label.clone(), counters));
+        let key = CheckpointKey::new(label.clone(), counters);
+        let key = Some(key.earned_by(metric.as_ref()));
         self.kept.push(Kept { value: metric.as_ref().map(|metric| metric.value), key });
         let mut releases = Vec::new();
         while self.kept.len() as u64 > limit {

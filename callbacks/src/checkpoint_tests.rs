@@ -131,7 +131,8 @@ impl Run {
             let at = self.0.iter().position(|key| key == released);
             self.0.remove(at.unwrap_or_else(|| panic!("{released:?} is not of this run")));
         }
-        self.0.push(CheckpointKey { label: request.label.clone(), step, epoch });
+        let metric = request.metric.as_ref().map(|metric| metric.name.clone());
+        self.0.push(CheckpointKey { label: request.label.clone(), step, epoch, metric });
     }
 
     fn labels(&self) -> Vec<&str> {

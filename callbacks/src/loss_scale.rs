@@ -76,7 +76,7 @@ impl Callback for LossScaleMonitor {
         }
         if scale.scale < 1.0 && !std::mem::replace(&mut fit.warned_of_scale, true) {
             step.log.warn(format!(
-                "the scale of the loss has fallen to {} at step {}: the gradients themselves are \
+                "the scale of the loss is {} at step {}: the gradients themselves are \
                  too large for f16; a lower learning rate, clipping or a normalisation in front of \
                  the layer that grows cures that, and so does `Precision::F32`",
                 scale.scale, step.counters.batches_seen
@@ -163,7 +163,7 @@ mod tests {
         let falling = |step: u64| StepScale { scale: 4.0 / step as f32, overflowed: false };
         let once = warnings(falling, &[1]);
         assert_eq!(once.len(), 1);
-        assert!(once[0].contains("has fallen to 0.8 at step 5"), "{}", once[0]);
+        assert!(once[0].contains("scale of the loss is 0.8 at step 5"), "{}", once[0]);
         assert_eq!(warnings(|_| StepScale { scale: 1.0, overflowed: false }, &[1]), [""; 0]);
     }
 }

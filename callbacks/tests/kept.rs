@@ -198,3 +198,24 @@ fn what_cannot_be_written_releases_nothing() {
         }
     }
 }
+
+/// Two that keep the best by different metrics may have one checkpoint between them for a while;
+/// what the one releases is its own.
+#[test]
+fn each_metric_releases_what_it_has_earned() {
+    let (_folder, store, run) = run();
+    let best = ["val_loss", "val_accuracy"].map(Checkpoint::best);
+    let mut fake = fake(best.into());
+    fit(&mut fake, 10, &run);
+    let record = store.run(&end(run)).unwrap();
+    let events = record.events.iter().map(|event| &event.event);
+    let earned: Vec<(u64, &str)> = events
+        .filter_map(|event| match event {
+            RunEvent::Checkpoint { epoch, metric, .. } => {
+                Some((*epoch, metric.as_ref().unwrap().name.as_str()))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(earned, [(4, "val_accuracy"), (7, "val_loss")]);
+}

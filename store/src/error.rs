@@ -161,7 +161,7 @@ pub enum StoreError {
     NoRule,
     /// The garbage cannot be told from what is needed.
     #[error(
-        "find what run {id} refers to, without which nothing can be collected: {why}; delete that run first"
+        "find what run {id} refers to, without which nothing can be collected: {why}; delete that run first, if no newer trainbook reads it"
     )]
     UnknownReferences {
         /// The run.

@@ -116,13 +116,17 @@ pub enum RunEvent {
         metric: Option<Metric>,
     },
     /// A checkpoint of this run is no longer kept: it takes back one earlier
-    /// [`Checkpoint`](RunEvent::Checkpoint) with this label and this object, the first of several.
+    /// [`Checkpoint`](RunEvent::Checkpoint) with this label and this object, the first of several;
+    /// with a metric, the first that was earned by it.
     /// A run's record then lists neither of them. Since format 2.
     Released {
         /// What the checkpoint was.
         label: String,
         /// Where its state lies, until the collection of garbage.
         object: ObjectId,
+        /// The metric that had earned it, if it was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        metric: Option<Name>,
     },
     /// The network was written to an ONNX file and checked.
     Export {

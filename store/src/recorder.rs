@@ -132,7 +132,7 @@ impl RunWriter {
     ///
     /// Only checkpoints of this run can be released: what it says of another's is passed over.
     pub fn release(&self, label: impl Into<String>, object: ObjectId) {
-        self.event(RunEvent::Released { label: label.into(), object });
+        self.event(RunEvent::Released { label: label.into(), object, metric: None });
     }
 
     /// Returns once everything that was logged so far is on disk.

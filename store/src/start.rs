@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 impl Store {
     /// Starts a run. On return its start record is on disk.
     pub fn start_run(&self, start: RunStart) -> Result<RunWriter> {
+        self.raise_format()?;
         let at = Timestamp::now();
         let (id, path, file) = loop {
             let id = RunId::draw(at);

@@ -106,6 +106,19 @@ impl Store {
         }
     }
 
+    /// Says that the store has journals of the newest format, so that an older trainbook refuses it
+    /// as a whole and not run by run.
+    pub(crate) fn raise_format(&self) -> Result<()> {
+        let (path, newest) = (self.path().join("format"), FormatVersion::NEWEST.0);
+        let text = std::fs::read_to_string(&path).map_err(StoreError::io("read", &path))?;
+        match text.trim().parse::<u32>() {
+            Ok(found) if found < newest => {
+                write_atomically(&path, format!("{newest}\n").as_bytes())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The store's folder.
     pub fn path(&self) -> &Path {
         &self.inner.path

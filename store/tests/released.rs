@@ -246,3 +246,15 @@ fn a_crash_between_a_checkpoint_and_a_release_loses_nothing() {
         }
     }
 }
+
+#[test]
+fn a_store_that_an_older_trainbook_made_says_so_no_longer_once_there_is_a_new_run() {
+    let (folder, store) = new_store();
+    let format = || std::fs::read_to_string(folder.path().join("format")).unwrap();
+    let newest = format();
+    std::fs::write(folder.path().join("format"), "1\n").unwrap();
+    store.runs().unwrap();
+    assert_eq!(format(), "1\n", "to look changes nothing");
+    end(start(&store, "mlp"));
+    assert_eq!(format(), newest);
+}

@@ -72,6 +72,16 @@ pub enum Error {
     Store(#[from] StoreError),
 }
 
+/// So that `?` works on this library's errors inside a callback.
+impl From<Error> for CallbackError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Callback(error) => error,
+            error => Self::custom(error.to_string()),
+        }
+    }
+}
+
 /// An error of the trainer that went through an export comes out as it was.
 impl From<OnnxError> for Error {
     fn from(error: OnnxError) -> Self {

@@ -113,6 +113,31 @@ impl Deref for StoredRun {
 }
 
 impl StoredRun {
+    /// The newest checkpoint under this label, such as "best", "last" or "final", as bytes for
+    /// [`load_checkpoint`](crate::Trainer::load_checkpoint) and
+    /// [`resume_from`](crate::Trainer::resume_from).
+    ///
+    /// # Errors
+    /// There is none, and the message names those that are kept; or it cannot be read.
+    pub fn checkpoint(&self, label: &str) -> Result<Vec<u8>, Error> {
+        if let Some(bytes) = self.first_of(self.checkpoints(|known| known == label))? {
+            return Ok(bytes);
+        }
+        let mut labels: Vec<&str> = Vec::new();
+        for event in &self.record.events {
+            if let RunEvent::Checkpoint { label, .. } = &event.event
+                && !labels.contains(&label.as_str())
+            {
+                labels.push(label);
+            }
+        }
+        let id = &self.record.summary.id;
+        Err(Error::State(match labels[..] {
+            [] => format!("run {id} keeps none"),
+            _ => format!("run {id} keeps none called `{label}`; there are: {}", labels.join(", ")),
+        }))
+    }
+
     /// The objects of the checkpoints that the run has written under such labels, the newest first.
     pub(crate) fn checkpoints(
         &self,

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use super::CallbackError;
 
 /// Says what was being done when something failed, and makes a [`CallbackError`] of it. Works on
-/// every error there is and on a missing value.
+/// every error that is `Send + Sync + 'static`, and on a missing value.
 ///
 /// `?` alone is enough for text, for a boxed error and for the standard library's errors of reading,
 /// writing and parsing.

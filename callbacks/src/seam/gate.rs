@@ -34,7 +34,8 @@ macro_rules! left_to_the_callback {
 }
 
 /// Passes the moments of a step on only for every `n`th step (the 1st, the `n+1`th, …); all other
-/// moments always. `n` = 0 counts as 1.
+/// moments always. `n` = 0 counts as 1. For what looks at steps, and not for what counts them itself:
+/// [`Checkpoint::every_steps`](crate::Checkpoint::every_steps) would never see the ones it waits for.
 ///
 /// ```
 /// use trainbook_callbacks::{Callback, GradientMonitor, every};

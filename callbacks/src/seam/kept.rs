@@ -31,7 +31,7 @@ impl KeptCheckpoints {
         object: ObjectId,
     ) {
         let CheckpointRequest { label, metric, releases } = request;
-        let key = CheckpointKey::new(label.clone(), counters);
+        let key = CheckpointKey::new(label.clone(), counters).earned_by(metric.as_ref());
         let CheckpointKey { step, epoch, .. } = key;
         let event = RunEvent::Checkpoint { label, step, epoch, object, metric };
         if run.event_on_disk(event).is_err() {
@@ -41,7 +41,8 @@ impl KeptCheckpoints {
         let mut going = VecDeque::from(releases);
         while let Some(key) = going.pop_front() {
             if let Some(object) = take(&mut self.kept, &key) {
-                run.release(key.label, object);
+                let CheckpointKey { label, metric, .. } = key;
+                run.event(RunEvent::Released { label, object, metric });
             } else if let Some(instead) = take(&mut self.missed, &key) {
                 // What was kept in its place.
                 going.extend(instead);
@@ -53,6 +54,7 @@ impl KeptCheckpoints {
     /// A checkpoint that was asked for could not be put: what it would have released stays.
     pub fn failed(&mut self, request: CheckpointRequest, counters: Counters) {
         let key = CheckpointKey::new(request.label, counters);
+        let key = key.earned_by(request.metric.as_ref());
         self.missed.entry(key).or_default().push_back(request.releases);
     }
 }

@@ -450,13 +450,22 @@ pub struct CheckpointKey {
     /// Epochs finished when it was taken, over the trainer's life. Of one that is asked for at
     /// [`EpochEnd`], the epoch that ends counts.
     pub epoch: u64,
+    /// The metric that earned it, if it was one.
+    pub metric: Option<Name>,
 }
 
 impl CheckpointKey {
     /// The one under this label that is taken when the counters are these.
     pub fn new(label: impl Into<String>, counters: Counters) -> Self {
         let (step, epoch) = (counters.updates_applied, counters.epoch);
-        Self { label: label.into(), step, epoch }
+        Self { label: label.into(), step, epoch, metric: None }
+    }
+
+    /// The same, earned by this metric, if it was one.
+    #[must_use]
+    pub fn earned_by(mut self, metric: Option<&Metric>) -> Self {
+        self.metric = metric.map(|metric| metric.name.clone());
+        self
     }
 }
 

@@ -187,6 +187,15 @@ impl Stack {
     /// The stack has other callbacks with a state than the one that was saved, a state does not fit,
     /// or a callback panicked.
     pub fn load(&mut self, states: &[NamedState]) -> Result<(), CallbackError> {
+        self.load_but(states, &[])
+    }
+
+    /// The same where callbacks of these names may be there or not: a state of theirs that nobody
+    /// takes is passed over, and without one they are as they were.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_but(&mut self, states: &[NamedState], free: &[&str]) -> Result<(), CallbackError> {
         let mismatch =
             |reason: String| CallbackError::State { callback: "stack".to_owned(), reason };
         // Older checkpoints name those without a state too.
@@ -202,11 +211,14 @@ impl Stack {
             // Of several that share a name, the order is what tells them apart.
             match left.iter().position(|saved| saved.name == entry.name) {
                 Some(at) => mine.push((left.remove(at), entry)),
+                None if free.contains(&&*entry.name) => {}
                 None => new.push(entry.name.to_string()),
             }
         }
         // In older checkpoints stands a nothing where there is no state now.
-        left.retain(|saved| saved.state.as_bytes() != [NIL]);
+        left.retain(|saved| {
+            saved.state.as_bytes() != [NIL] && !free.contains(&saved.name.as_str())
+        });
         let missing: Vec<&str> = left.iter().map(|saved| saved.name.as_str()).collect();
         let differ =
             [("saved and not here", missing.join(", ")), ("here and not saved", new.join(", "))];

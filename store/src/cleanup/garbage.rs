@@ -394,7 +394,7 @@ mod tests {
             let (step, epoch, metric) = (1, 1, None);
             let events = [
                 RunEvent::Checkpoint { label: label(), step, epoch, object, metric },
-                RunEvent::Released { label: label(), object },
+                RunEvent::Released { label: label(), object, metric: None },
             ];
             let entries = events.map(|event| {
                 encode(&Entry::Event(TimedEvent { at: ago(released), event })).unwrap()

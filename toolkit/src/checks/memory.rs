@@ -11,7 +11,8 @@ use crate::task::StepMemory;
 use crate::trainer::{FeedStreams, Trainer};
 
 /// What a step of a fit holds at its most, in bytes, found by one step on a copy. What the data
-/// themselves hold, and what one batch of an evaluation does, is not in it.
+/// themselves hold, what one batch of an evaluation does, and what an epoch's smaller last batch
+/// keeps beside the full ones, is not in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MemoryReport {
     /// Rows of a batch.
@@ -23,8 +24,8 @@ pub struct MemoryReport {
 }
 
 impl Trainer {
-    /// What a step of a fit will hold in memory at its most: one step on a copy, with the first
-    /// batch of an epoch. The trainer is unchanged, which is asserted by hash.
+    /// What a step of a fit with a full batch will hold in memory at its most, found by one step on a
+    /// copy. The trainer is unchanged, which is asserted by hash.
     ///
     /// # Errors
     /// The network or its data fail, or the network is on an accelerator, where nobody counts.
@@ -44,8 +45,9 @@ impl Trainer {
             reason: format!("on {} nobody counts it", self.recipe.device),
         })?;
         self.is_still(before, "count memory")?;
-        let ahead = 1 + self.feed.prefetch;
-        let batches = ahead * batch.bytes();
+        // One more than are read ahead waits until there is room for it.
+        let held = if self.feed.prefetch > 0 { self.feed.prefetch + 2 } else { 1 };
+        let batches = held * batch.bytes();
         Ok(MemoryReport { batch_size: self.feed.batch_size, batches, step })
     }
 }

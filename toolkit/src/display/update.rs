@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use trainbook_store::{Name, RunEvent, Update};
+use trainbook_store::{Name, RunEvent, TimedEvent, Update};
 
 use super::axis::number;
 use super::run::heading;
@@ -23,7 +23,8 @@ pub fn update(update: &Update, only: &[String]) -> String {
             metrics.iter().map(|(name, value)| format!("{name} {}", number(*value))).collect();
         let _ = writeln!(lines, "step {step:>7}  {}", metrics.join("  "));
     }
-    for event in &update.events {
+    let told = |event: &&TimedEvent| !matches!(event.event, RunEvent::Released { .. });
+    for event in update.events.iter().filter(told) {
         let _ = writeln!(lines, "{}", self::event(&event.event).replace(char::is_control, " "));
     }
     if !update.live {

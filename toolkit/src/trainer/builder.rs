@@ -300,7 +300,8 @@ impl TrainerBuilder {
         self
     }
 
-    /// By what the loss is multiplied under mixed precision. Default: as PyTorch's `GradScaler`.
+    /// By what the loss is multiplied under mixed precision, without which it is refused. Default: as
+    /// PyTorch's `GradScaler`.
     #[must_use]
     pub fn loss_scale(mut self, scale: LossScale) -> Self {
         self.loss_scale = scale;
@@ -312,7 +313,7 @@ impl TrainerBuilder {
     /// otherwise. Layers of a [`Sequential`](crate::nn::layer::Sequential) and a
     /// [`Repeat`](crate::nn::layer::Repeat) are counted; a block that is one layer, such as a
     /// `TransformerEncoderLayer`, is one. No bit of the training depends on it.
-    /// [`memory`](Trainer::memory) shows what it saves.
+    /// [`memory`](Trainer::memory) shows what it saves. On the processor only.
     ///
     /// Chen et al. 2016 (arXiv:1604.06174).
     #[must_use]

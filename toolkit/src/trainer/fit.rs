@@ -14,7 +14,7 @@ use trainbook_store::Metric;
 
 use super::FeedStreams;
 use super::Trainer;
-use super::checkpoint::STOPPED;
+use super::checkpoint::{FREE, STOPPED};
 use super::evaluation::Evaluation;
 use super::fit_state::{EpochState, FitState};
 use super::interrupt::Interrupt;
@@ -181,7 +181,7 @@ impl Trainer {
         };
         let flow = self.stack.on(&mut Moment::FitStart(&start))?;
         if let Some(states) = resumed {
-            self.stack.load(states)?;
+            self.stack.load_but(states, &FREE)?;
         }
         if let Flow::Stop(reason) = flow {
             return Ok(reason);
@@ -287,7 +287,11 @@ impl Trainer {
             metrics,
         });
         self.counters.epoch += 1;
-        for request in requests {
+        // Each has the state of every callback, that of `Checkpoint::best` too: the best comes first,
+        // so that no state says that it is kept when it is not.
+        let (best, others): (Vec<_>, Vec<_>) =
+            requests.into_iter().partition(|request| request.metric.is_some());
+        for request in best.into_iter().chain(others) {
             self.write_checkpoint(progress, request)?;
         }
         Ok(match flow {

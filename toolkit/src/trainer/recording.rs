@@ -46,13 +46,18 @@ impl Trainer {
     /// Begins a run, if there is a store.
     pub(super) fn start_recording(&mut self, length: Length) -> Result<Option<Recording>, Error> {
         let Some(store) = self.store.clone() else { return Ok(None) };
-        if self.origin.as_ref().is_some_and(|origin| origin.checkpoint.is_none()) {
-            // Otherwise nobody could say where the fit began.
-            let bytes = self.taken(None)?.encode()?;
-            let checkpoint = store.put_object(&bytes)?;
-            if let Some(origin) = &mut self.origin {
-                origin.checkpoint = Some(checkpoint);
+        // Otherwise nobody could say where the fit began.
+        let begin = match &self.origin {
+            None => None,
+            Some(origin) => {
+                let kept = origin.checkpoint.and_then(|object| store.get_object(&object).ok());
+                let bytes = kept.map_or_else(|| self.taken(None)?.encode(), Ok)?;
+                let object = store.put_object(&bytes)?;
+                Some((bytes, object))
             }
+        };
+        if let (Some(origin), Some((_, object))) = (&mut self.origin, &begin) {
+            origin.checkpoint = Some(*object);
         }
         let mut params = self.params.clone();
         let (name, value) = match length {
@@ -83,6 +88,10 @@ impl Trainer {
             parent: origin.and_then(|origin| origin.parent.clone()),
             environment: Environment { features: features(), ..Environment::capture() },
         })?;
+        if let Some((bytes, _)) = begin {
+            // Should somebody have collected it meanwhile. From now on the run refers to it.
+            store.put_object(&bytes)?;
+        }
         Ok(Some(Recording { writer, data: hash, recipe, checkpoints: None }))
     }
 

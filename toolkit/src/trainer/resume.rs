@@ -6,17 +6,13 @@ use serde_json::Value as Json;
 use trainbook_callbacks::StopKind;
 use trainbook_store::{ObjectId, Parent, RunId, RunState};
 
-use super::checkpoint::{Checkpoint, FINAL, Origin, expect_tensors};
+use super::checkpoint::{Checkpoint, FINAL, FREE, Origin, expect_tensors};
 use super::{FeedStreams, Length, Run, Trainer, TrainerBuilder};
 use crate::Error;
 use crate::data::Dataset;
 use crate::history::{Store, StoredRun};
 use crate::nn::layer::Kinds;
 use crate::random::Seed;
-
-/// Callbacks that may be others when a fit goes on: the seed is compared by itself, and when a fit
-/// stops and what it keeps does not change what it comes to.
-const FREE: [&str; 3] = ["Budget", "Checkpoint", "FixSeed"];
 
 /// Stops that are ends of their own; the reason in a record begins with their name.
 const ENDS: [StopKind; 2] = [StopKind::EarlyStopping, StopKind::NonFinite];

@@ -39,7 +39,7 @@ fn a_step_is_counted_before_there_is_one() {
     assert_eq!(mixed.step.copies, 2 * 4 * PARAMETERS);
     assert_eq!(mixed.step.moments, step.moments);
     let ahead = deep(&data).prefetch(3).build().unwrap().memory().unwrap();
-    assert_eq!(ahead.batches, 4 * report.batches);
+    assert_eq!(ahead.batches, 5 * report.batches);
     let double = deep(&data).batch_size(32).build().unwrap().memory().unwrap();
     assert_eq!(double.step.activations, 2 * step.activations);
 }

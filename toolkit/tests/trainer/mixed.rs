@@ -8,7 +8,9 @@ use trainbook::prelude::*;
 use trainbook::store::RunEvent;
 use trainbook::trainer::TrainerBuilder;
 
-use crate::support::{BATCHES, all_points, builder, clouds, counts, name, probe, weight_bits};
+use crate::support::{
+    BATCHES, all_points, builder, clouds, counts, name, probe, task_state, weight_bits,
+};
 
 const EPOCHS: u64 = 6;
 
@@ -186,7 +188,7 @@ fn what_mixed_precision_suffers_from_is_said() {
     assert_eq!(often.len(), 1, "{often:?}");
     assert!(often[0].contains("%) were left out"), "{often:?}");
     let small = warnings(LossScale::default().init_scale(0.5), 1);
-    assert!(small.len() == 1 && small[0].contains("fallen to 0.5 at step 1"), "{small:?}");
+    assert!(small.len() == 1 && small[0].contains("is 0.5 at step 1"), "{small:?}");
 }
 
 #[test]
@@ -238,6 +240,57 @@ fn what_it_cannot_do_is_refused() {
     };
     let data = clouds();
     says(mixed(&data).loss_scale(LossScale::default().init_scale(0.0)), &["init_scale", "above 0"]);
+    let scale = LossScale::default().growth_interval(5);
+    says(builder(&data, 3).loss_scale(scale), &["loss_scale", "Precision::Mixed"]);
     says(mixed(&data).with(LossScaleMonitor::new()), &["LossScaleMonitor", "loss_scale"]);
     says(mixed(&data).device(Device::Cuda(0)), &["device"]);
+}
+
+#[test]
+fn a_state_goes_from_one_precision_to_the_other() {
+    let data = clouds();
+    let fitted = |precision| {
+        let mut trainer = builder(&data, 3).precision(precision).build().unwrap();
+        trainer.fit(Epochs(2)).unwrap();
+        trainer
+    };
+    let [full, half] = [Precision::F32, Precision::Mixed].map(fitted);
+    for (from, mut to) in [(&full, mixed(&data)), (&half, builder(&data, 3))]
+        .map(|(from, to)| (from, to.build().unwrap()))
+    {
+        to.load_checkpoint(&from.checkpoint().unwrap()).unwrap();
+        assert_eq!(to.counters(), from.counters());
+        assert_eq!(task_state(&to).weights, task_state(from).weights);
+        to.fit(Epochs(1)).unwrap();
+    }
+}
+
+#[test]
+fn statistics_of_a_step_that_is_left_out_are_left_out_too() {
+    // Of the two batches of the first step the second overflows.
+    let mut features: Vec<f32> = (0..40).map(|i| (i as f32 * 0.7).sin()).collect();
+    features[38] = f32::MAX;
+    let classes = Targets::Classes((0..20).map(|i| i % 2).collect());
+    let data = Dataset::from_rows("odd", 2, features, classes).unwrap();
+    let statistics = |run: &Run| -> Vec<Vec<f32>> {
+        let (tensors, weights) = (run.model().tensors().to_vec(), run.model().weights().0);
+        let all = tensors.iter().zip(weights);
+        all.filter(|(tensor, _)| tensor.name.contains("running")).map(|(_, v)| v).collect()
+    };
+    let net = || Sequential::new().linear(8).batch_norm().tanh().linear(2);
+    let trainer = |epochs: u64| {
+        let mut trainer = Trainer::classifier(&data, net())
+            .seed(1)
+            .batch_size(10)
+            .accumulate(2)
+            .quiet()
+            .precision(Precision::Mixed)
+            .build()
+            .unwrap();
+        let run = trainer.fit(Epochs(epochs)).unwrap();
+        (counts(trainer.counters()), statistics(&run))
+    };
+    let (counted, found) = trainer(3);
+    assert_eq!(counted, [3, 6, 3, 0]);
+    assert_eq!(found, [vec![0.0; 8], vec![1.0; 8]]);
 }

@@ -303,4 +303,10 @@ fn many_epochs_leave_the_checkpoints_that_are_kept() {
     let stored = stored.run(run.id().unwrap().as_str()).unwrap();
     let loaded = stored.load_on(&clouds(), &Kinds::standard()).unwrap();
     assert_eq!(weight_bits(&loaded), weight_bits(&run));
+
+    let mut other = builder(&clouds(), 1).build().unwrap();
+    other.load_checkpoint(&stored.checkpoint("last").unwrap()).unwrap();
+    assert_eq!(other.counters(), trainer.counters());
+    let error = stored.checkpoint("lst").unwrap_err().to_string();
+    assert!(error.contains("none called `lst`; there are: best-epoch-"), "{error}");
 }

@@ -19,12 +19,18 @@ struct Segment {
     recomputed: bool,
 }
 
-/// How many layers are between two checkpoints: √n of the n layers that stand one behind the other.
+/// How many layers are between two checkpoints: √n of the n layers of the longest chain.
 pub(crate) fn stride(root: &Node) -> usize {
-    fn links(node: &Node) -> usize {
-        if is_chain(node) { node.children.iter().map(links).sum() } else { 1 }
+    fn longest(node: &Node) -> usize {
+        node.children.iter().map(longest).fold(links(node), usize::max)
     }
-    (1..).find(|stride| stride * stride >= links(root)).unwrap_or(1)
+    let longest = longest(root);
+    (1..).find(|stride| stride * stride >= longest).unwrap_or(1)
+}
+
+/// How many layers stand one behind the other here, in chains of the chain too.
+fn links(node: &Node) -> usize {
+    if is_chain(node) { node.children.iter().map(links).sum() } else { 1 }
 }
 
 fn is_chain(node: &Node) -> bool {
@@ -86,21 +92,27 @@ impl HostPass<'_> {
         Ok(gradient)
     }
 
-    /// All parts, in order. Chains in the chain have checkpoints of their own, and the last of the
-    /// network's parts are needed at once.
+    /// All parts, in order. Long chains in the chain have checkpoints of their own, and the last of
+    /// the network's parts are needed at once.
     fn segments(&self) -> Vec<Segment> {
         let parts = self.node.children.len();
         let Some(stride) = self.checkpoints.filter(|_| self.recording) else {
             return vec![Segment { parts: 0..parts, recomputed: false }];
         };
         let mut segments: Vec<Segment> = Vec::new();
+        let mut long = 0;
         for (number, part) in self.node.children.iter().enumerate() {
-            let recomputed = !is_chain(part);
+            let links = links(part);
+            let recomputed = !is_chain(part) || links <= stride;
             match segments.last_mut() {
-                Some(last) if recomputed && last.recomputed && last.parts.len() < stride => {
+                Some(last) if recomputed && last.recomputed && long + links <= stride => {
                     last.parts.end = number + 1;
+                    long += links;
                 }
-                _ => segments.push(Segment { parts: number..number + 1, recomputed }),
+                _ => {
+                    segments.push(Segment { parts: number..number + 1, recomputed });
+                    long = links;
+                }
             }
         }
         if let Some(last) = segments.last_mut().filter(|_| self.node.path.is_empty()) {

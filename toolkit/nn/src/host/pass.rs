@@ -82,14 +82,19 @@ impl Memory {
         self.kept.len()
     }
 
-    /// For how many numbers the system was asked.
+    /// For how many numbers the system was asked that are still here, in use or for the next step.
     pub fn allocated(&self) -> usize {
         self.allocated
     }
 
     pub fn give_memory(&mut self, memory: Vec<f32>) {
-        if !memory.is_empty() && self.kept.len() < KEPT {
+        if memory.is_empty() {
+            return;
+        }
+        if self.kept.len() < KEPT {
             self.kept.push(memory);
+        } else {
+            self.allocated = self.allocated.saturating_sub(memory.len());
         }
     }
 }
@@ -171,7 +176,13 @@ impl<'a> HostPass<'a> {
             self.aside.tokens = x.indices().cloned();
             self.tokens = x.indices().cloned();
         }
+        let how = node.layer.layer().autocast();
         let x = if self.computes_in_half() { x.rounded(self.memory) } else { x };
+        let was_half = x.is_half();
+        if self.mixed && how == Autocast::Full {
+            // For the gradient in its input.
+            self.save_other(was_half);
+        }
         let mut y = match node.layer.layer().host() {
             Some(layer) => layer.forward(self, x),
             None => through_dfdx::forward(self, x),
@@ -179,6 +190,8 @@ impl<'a> HostPass<'a> {
         .map_err(|fault| fault.at(node.layer.kind(), &node.path))?;
         if self.computes_in_half() {
             y = y.rounded(self.memory);
+        } else if how == Autocast::Unchanged && node.children.is_empty() {
+            y.set_half(was_half);
         }
         if let Some(outputs) = &mut self.aside.outputs {
             outputs.push((node.path.clone(), y.clone()));
@@ -197,14 +210,30 @@ impl<'a> HostPass<'a> {
             None => through_dfdx::backward(self, &gradient),
         }
         .map_err(|fault| fault.at(node.layer.kind(), &node.path))?;
-        // What is in front of a layer that computes in f32 gave f16.
-        let rounds = self.mixed && node.layer.layer().autocast() != Autocast::Unchanged;
+        // A gradient has the type of what it is the gradient in.
+        let rounds = self.mixed
+            && match node.layer.layer().autocast() {
+                Autocast::Half | Autocast::FullInside => true,
+                Autocast::Full => self.saved_other()?,
+                Autocast::Unchanged => false,
+            };
         Ok(if rounds { dx.rounded(self.memory) } else { dx })
     }
 
     fn computes_in_half(&self) -> bool {
         let how = self.node.layer.layer().autocast();
         self.mixed && matches!(how, Autocast::Half | Autocast::FullInside)
+    }
+
+    /// Under mixed precision, rounds an output to f16 that the layer will keep for the way back, if
+    /// it gives f16; otherwise leaves it as it is.
+    pub fn rounded(&mut self, output: HostTensor) -> HostTensor {
+        if self.computes_in_half() { output.rounded(self.memory) } else { output }
+    }
+
+    /// The same numbers in other memory, to be changed beside the first ones.
+    pub fn copied(&mut self, tensor: &HostTensor) -> HostTensor {
+        tensor.copied(self.memory)
     }
 
     /// Under mixed precision, rounds numbers to f16 that the layer computes on its way and would

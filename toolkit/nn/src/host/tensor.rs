@@ -94,6 +94,11 @@ impl HostTensor {
         self.half
     }
 
+    /// Says whether the numbers are such as f16 holds.
+    pub(crate) fn set_half(&mut self, half: bool) {
+        self.half = half;
+    }
+
     /// The same, rounded to f16. If somebody else holds the memory too, a copy in other memory.
     pub(crate) fn rounded(mut self, memory: &mut Memory) -> Self {
         if self.half || self.numbers.is_empty() {

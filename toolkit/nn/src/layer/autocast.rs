@@ -9,8 +9,10 @@
 /// | [`Full`](Self::Full) | `Softmax`, `LogSoftmax`, `Exp`, `Ln`, `Square`, `Softplus` | f32 | f32 |
 /// | [`Unchanged`](Self::Unchanged) | `Sequential`, `Repeat`, `Flatten`, `Reshape`, `Slice`, `Identity` | as they are | |
 ///
-/// Sums inside a layer are f32 in each. Which functions need f32 is PyTorch's list ("ops that
-/// autocast to float32" in the documentation of `torch.amp`); there embeddings stay f32, too.
+/// Sums inside a layer are f32 in each. The layers of `Full` are those of PyTorch's list ("CUDA ops
+/// that autocast to float32" in the documentation of `torch.amp`). There normalisations give f32,
+/// embeddings are f32, and what stands on no list computes in what it is given; here all of these
+/// give f16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Autocast {
     /// What goes in and comes out is f16, and so is the copy of its parameters that it computes with.
@@ -19,6 +21,6 @@ pub enum Autocast {
     FullInside,
     /// It computes in f32 and hands f32 on.
     Full,
-    /// It computes nothing itself: its parts do, or it hands on what it gets.
+    /// It computes nothing itself: its parts do, or it hands on numbers that it gets.
     Unchanged,
 }

@@ -95,7 +95,8 @@ impl Layer for Residual {
 
 impl HostLayer for Residual {
     fn forward(&self, pass: &mut HostPass<'_>, x: HostTensor) -> Result<HostTensor, Fault> {
-        let mut y = pass.part_forward(0, x.clone())?;
+        let copy = pass.copied(&x);
+        let mut y = pass.part_forward(0, copy)?;
         let mark = pass.mark();
         let beside = if self.shortcut.is_some() { pass.part_forward(1, x)? } else { x };
         add(&mut y, &beside);
@@ -106,11 +107,8 @@ impl HostLayer for Residual {
 
     fn backward(&self, pass: &mut HostPass<'_>, gradient: HostTensor) -> Result<HostTensor, Fault> {
         let mark = pass.saved_other()?;
-        let beside = if self.shortcut.is_some() {
-            pass.part_backward(1, gradient.clone())?
-        } else {
-            gradient.clone()
-        };
+        let copy = pass.copied(&gradient);
+        let beside = if self.shortcut.is_some() { pass.part_backward(1, copy)? } else { copy };
         pass.rewind(mark);
         let mut through = pass.part_backward(0, gradient)?;
         if through.is_none() || beside.is_none() {

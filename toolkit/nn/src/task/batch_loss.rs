@@ -16,6 +16,11 @@ pub struct BatchLoss {
 pub struct Gathered(f64);
 
 impl Gathered {
+    /// Whether there is nothing.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0.0
+    }
+
     /// Adds a batch of this weight, and returns the share that it has in everything.
     pub fn add(&mut self, weight: f64) -> f64 {
         let before = self.0;

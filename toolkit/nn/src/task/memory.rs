@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::plan::Node;
 
-/// What training holds in memory, in bytes, as it was at the most in the steps until now.
+/// What training holds in memory, in bytes, at the most in the steps until now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StepMemory {
     /// Weights and running statistics.
@@ -16,7 +16,8 @@ pub struct StepMemory {
     /// Under mixed precision, the copy of the weights that is computed with, and the gradients of
     /// the scaled loss; on the processor as f32.
     pub copies: usize,
-    /// What layers keep for the way back, and what they need on their way.
+    /// What layers keep for the way back, and what they need on their way: numbers, and not the
+    /// places of maxima, which a maximum pool keeps beside them.
     pub activations: usize,
     /// Layers that compute in dfdx's operations, by their places: what these hold is not counted.
     pub uncounted: Vec<String>,

@@ -56,6 +56,8 @@ struct Mixed {
     working: Vec<f32>,
     /// The gradients of one batch's scaled loss, in the trained tensors.
     scaled: Vec<f32>,
+    /// What is carried along and not trained, such as running means, as it was before the step.
+    statistics: Vec<f32>,
 }
 
 impl Mixed {
@@ -66,12 +68,17 @@ impl Mixed {
                 scaler: LossScaler::new(recipe.loss_scale)?,
                 working: vec![0.0; layout.len()],
                 scaled: vec![0.0; layout.trained_len()],
+                statistics: Vec::new(),
             }),
         })
     }
 
-    /// Begins a batch with these weights and no gradients.
-    fn begin(&mut self, values: &[f32], layout: &Layout) {
+    /// Begins a batch with these weights and no gradients; it may be the first one of its step.
+    fn begin(&mut self, values: &[f32], layout: &Layout, first: bool) {
+        if first {
+            self.statistics.clear();
+            self.statistics.extend_from_slice(&values[layout.trained_len()..]);
+        }
         self.working.copy_from_slice(values);
         for slot in layout.slots().iter().filter(|slot| slot.half) {
             half::round(&mut self.working[slot.range()]);
@@ -79,9 +86,8 @@ impl Mixed {
         self.scaled.fill(0.0);
     }
 
-    /// Adds the batch's gradients to those of the step, and returns whether all are finite.
-    fn gather(&mut self, layout: &Layout, treatments: &[Treatment], into: &mut [f32]) -> bool {
-        let mut finite = true;
+    /// Adds the batch's gradients to those of the step.
+    fn gather(&mut self, layout: &Layout, treatments: &[Treatment], into: &mut [f32]) {
         for (slot, treatment) in layout.trained().zip(treatments) {
             if treatment.frozen {
                 continue;
@@ -90,9 +96,8 @@ impl Mixed {
             if slot.half {
                 half::round(scaled);
             }
-            finite &= self.scaler.unscale(scaled, &mut into[slot.range()]);
+            self.scaler.unscale(scaled, &mut into[slot.range()]);
         }
-        finite
     }
 }
 
@@ -163,7 +168,7 @@ impl Task for OnHost {
         let values = match &mut self.mixed {
             None => &**self.network.values,
             Some(mixed) => {
-                mixed.begin(&self.network.values, layout);
+                mixed.begin(&self.network.values, layout, self.gathered.is_empty());
                 &mixed.working
             }
         };
@@ -223,17 +228,17 @@ impl Task for OnHost {
         .map_err(NnError::from_fault)?;
         self.memory.give(dx);
         aside.give_back(&mut self.memory);
-        let finite = match &mut self.mixed {
-            None => true,
-            Some(mixed) => mixed.gather(layout, &self.treatments, &mut self.gradients),
-        };
+        if let Some(mixed) = &mut self.mixed {
+            mixed.gather(layout, &self.treatments, &mut self.gradients);
+            // In front of what is trained an overflow may go unseen.
+            buffers.retain(|(_, new)| new.iter().all(|value| value.is_finite()));
+        }
         for (slot, treatment) in layout.trained().zip(&self.treatments) {
             if treatment.frozen {
                 self.gradients[slot.range()].fill(0.0);
             }
         }
-        // What an overflow has made of running statistics is lost with its step.
-        if finite && !buffers.is_empty() {
+        if !buffers.is_empty() {
             let values = Arc::make_mut(&mut self.network.values);
             for (slot, new) in buffers {
                 values[slots[slot].range()].copy_from_slice(&new);
@@ -267,7 +272,15 @@ impl Task for OnHost {
     }
 
     fn end_scaling(&mut self) -> Option<StepScale> {
-        self.mixed.as_mut().map(|mixed| mixed.scaler.end_step())
+        let mixed = self.mixed.as_mut()?;
+        let step = mixed.scaler.end_step();
+        if step.overflowed && !mixed.statistics.is_empty() {
+            // They are lost with the step.
+            let trained = self.network.planned.layout.trained_len();
+            let values = Arc::make_mut(&mut self.network.values);
+            values[trained..].copy_from_slice(&mixed.statistics);
+        }
+        Some(step)
     }
 
     fn memory(&self) -> Option<StepMemory> {
@@ -326,15 +339,15 @@ impl Task for OnHost {
                 "its moments are not those of this optimiser on this network".to_owned(),
             ));
         }
+        if let Some(mixed) = &mut self.mixed {
+            mixed.scaler.load(state.loss_scale)?;
+        }
         for (mine, saved) in self.moments.iter_mut().zip(&state.moments) {
             for (slot, saved) in self.network.planned.layout.trained().zip(saved) {
                 mine[slot.range()].copy_from_slice(saved);
             }
         }
         self.updates = state.updates;
-        if let (Some(mixed), Some(saved)) = (&mut self.mixed, state.loss_scale) {
-            mixed.scaler.state = saved;
-        }
         self.network.restore(&state.weights);
         self.clear_gradients()
     }

@@ -88,18 +88,21 @@ impl LossScale {
     }
 
     fn check(self) -> Result<(), NnError> {
+        // As f32, in which the scale is.
+        let [init, growth, backoff] =
+            [self.init_scale, self.growth_factor, self.backoff_factor].map(|value| value as f32);
         let checks = [
             (
                 "init_scale",
                 self.init_scale,
-                self.init_scale as f32 > 0.0,
+                init > 0.0 && init.recip().is_finite(),
                 "a number above 0 in f32",
             ),
-            ("growth_factor", self.growth_factor, self.growth_factor > 1.0, "a number above 1"),
+            ("growth_factor", self.growth_factor, growth > 1.0, "a number above 1"),
             (
                 "backoff_factor",
                 self.backoff_factor,
-                self.backoff_factor > 0.0 && self.backoff_factor < 1.0,
+                backoff > 0.0 && backoff < 1.0,
                 "a number between 0 and 1",
             ),
             (
@@ -154,8 +157,10 @@ impl LossScaler {
         let inverse = f64::from(self.state.scale).recip() as f32;
         let mut finite = true;
         for (gradient, scaled) in into.iter_mut().zip(scaled) {
-            finite &= scaled.is_finite();
-            *gradient += scaled * inverse;
+            // A scale so small that nothing can be divided by it overflows too.
+            let unscaled = scaled * inverse;
+            finite &= scaled.is_finite() && unscaled.is_finite();
+            *gradient += unscaled;
         }
         self.overflowed |= !finite;
         finite
@@ -181,6 +186,20 @@ impl LossScaler {
         step
     }
 
+    /// Goes on from a state; without one, from the beginning.
+    ///
+    /// # Errors
+    /// No scale is like that.
+    pub fn load(&mut self, state: Option<LossScaleState>) -> Result<(), NnError> {
+        let fresh = LossScaleState { scale: self.settings.init_scale as f32, good_steps: 0 };
+        let state = state.unwrap_or(fresh);
+        if !(state.scale.is_finite() && state.scale > 0.0) {
+            return Err(NnError::State(format!("its loss has the scale {}", state.scale)));
+        }
+        *self = Self { state, overflowed: false, ..*self };
+        Ok(())
+    }
+
     /// Forgets the step under way.
     pub fn clear(&mut self) {
         self.overflowed = false;
@@ -197,17 +216,32 @@ mod tests {
             let error = LossScaler::new(scale).unwrap_err().to_string();
             assert!(error.contains(setting), "{error}");
         };
-        for scale in [0.0, -1.0, 1e-60, 1e60, f64::NAN, f64::INFINITY] {
+        for scale in [0.0, -1.0, 1e-60, 1e-40, 1e60, f64::NAN, f64::INFINITY] {
             says(LossScale::default().init_scale(scale), "init_scale");
         }
-        for factor in [1.0, 0.5, f64::NAN, f64::INFINITY] {
+        for factor in [1.0, 1.0 + 1e-12, 0.5, f64::NAN, f64::INFINITY] {
             says(LossScale::default().growth_factor(factor), "growth_factor");
         }
-        for factor in [0.0, 1.0, -0.5, f64::NAN] {
+        for factor in [0.0, 1e-60, 1.0 - 1e-12, 1.0, -0.5, f64::NAN] {
             says(LossScale::default().backoff_factor(factor), "backoff_factor");
         }
         says(LossScale::default().growth_interval(0), "growth_interval");
         assert!(LossScaler::new(LossScale::default()).is_ok());
+    }
+
+    #[test]
+    fn a_scale_too_small_to_divide_by_overflows() {
+        let mut scaler = LossScaler::new(LossScale::default()).unwrap();
+        let state = |scale| Some(LossScaleState { scale, good_steps: 0 });
+        scaler.load(state(1e-40)).unwrap();
+        let mut gradients = [0.0, 0.0];
+        assert!(!scaler.unscale(&[0.0, 1e-40], &mut gradients));
+        assert!(scaler.end_step().overflowed);
+        for scale in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            assert!(scaler.load(state(scale)).is_err());
+        }
+        scaler.load(None).unwrap();
+        assert_eq!(scaler.end_step().scale, 65536.0);
     }
 
     #[test]

@@ -186,7 +186,9 @@ fn networks_compute_what_they_do_under_autocast() {
             case.name, case.loss
         );
         assert!((loss - case.loss).abs() < 2e-4 * case.loss, "{}", case.name);
-        assert!(of_mixed < 1e-3 && of_mixed < of_full, "{}: {of_mixed} {of_full}", case.name);
+        // Networks of matrices alone have the same bits, but for a rounding here and there.
+        let limit = if case.name.starts_with("mlp") { 1e-4 } else { 1e-3 };
+        assert!(of_mixed < limit && of_mixed < of_full, "{}: {of_mixed} {of_full}", case.name);
     }
 }
 

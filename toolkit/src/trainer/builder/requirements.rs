@@ -6,7 +6,7 @@ use crate::Error;
 use crate::data::{Array, DataError};
 use crate::metric::Metric;
 use crate::nn::loss::TargetKind;
-use crate::task::{Loss, Model};
+use crate::task::{Loss, LossScale, Model, Precision};
 
 impl TrainerBuilder {
     /// Whether settings make sense by themselves and for the data.
@@ -22,6 +22,13 @@ impl TrainerBuilder {
         }
         if self.accumulate == 0 {
             return wrong("accumulate", "0".to_owned(), "at least 1");
+        }
+        if self.precision == Precision::F32 && self.loss_scale != LossScale::default() {
+            return wrong(
+                "loss_scale",
+                "set".to_owned(),
+                "left out, or with `.precision(Precision::Mixed)`",
+            );
         }
         if !(learning_rate.is_finite() && learning_rate > 0.0) {
             return wrong("learning_rate", learning_rate.to_string(), "a positive number");

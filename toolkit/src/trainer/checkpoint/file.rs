@@ -15,7 +15,8 @@ use crate::random::Seed;
 use crate::task::{LossScaleState, TaskState};
 use crate::tensor_file::{Reader, Writer};
 
-const VERSION: u32 = 2;
+/// Version 2 has no scale of a loss, and other states of some callbacks.
+const VERSION: u32 = 3;
 /// The name of the hash in the metadata.
 const HASH: &str = "trainbook";
 const STATE: &str = "trainbook/state";

@@ -25,6 +25,10 @@ pub(super) const FINAL: &str = "final";
 /// The label of what is written when a fit is stopped before its end, as it was then.
 pub(super) const STOPPED: &str = "stopped";
 
+/// Callbacks that may be others where a state is taken back: what they do does not change what a fit
+/// comes to. The seed is compared by itself, and so is the precision, whose monitor only looks.
+pub(super) const FREE: [&str; 4] = ["Budget", "Checkpoint", "FixSeed", "LossScaleMonitor"];
+
 /// The state of a trainer, and of a fit in whose middle it was taken.
 #[derive(Debug)]
 pub(super) struct Checkpoint {
@@ -165,7 +169,7 @@ impl Trainer {
     fn put(&mut self, saved: &Checkpoint) -> Result<(), Error> {
         let Rest { learning_rate, counters, callbacks, .. } = &saved.rest;
         self.task.load_state(&saved.task)?;
-        self.stack.load(callbacks)?;
+        self.stack.load_but(callbacks, &FREE)?;
         (self.counters, self.learning_rate) = (*counters, *learning_rate);
         Ok(())
     }

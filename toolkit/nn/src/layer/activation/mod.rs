@@ -155,8 +155,9 @@ fn forward<A: Activation>(
     threads::each_share(x.numbers_mut(), |_, share| {
         share.iter_mut().for_each(|x| *x = activation.value(*x))
     });
-    pass.save(x.clone());
-    Ok(x)
+    let y = pass.rounded(x);
+    pass.save(y.clone());
+    Ok(y)
 }
 
 fn backward<A: Activation>(

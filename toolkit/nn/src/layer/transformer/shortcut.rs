@@ -94,7 +94,7 @@ impl Shortcut {
         for part in self.behind.clone().rev() {
             gradient = pass.part_backward(part, gradient)?;
         }
-        let beside = gradient.clone();
+        let beside = pass.copied(&gradient);
         for part in self.around.clone().rev() {
             gradient = pass.part_backward(part, gradient)?;
             if gradient.is_none() {
