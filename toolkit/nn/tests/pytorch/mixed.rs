@@ -212,7 +212,8 @@ fn every_layer_stays_near_and_most_give_f16() {
         near("output", &found.output, &case.output.data);
         if let Some(expected) = &case.grad_input {
             near("gradient in the input", &found.input_gradient, &expected.data);
-            let half = case.kind() == "Slice" || found.input_gradient.iter().all(is_half);
+            // What is given f32 has f32 gradients, if it does not round.
+            let half = NOT_HALF.contains(&case.kind()) || found.input_gradient.iter().all(is_half);
             assert!(half, "{} {}", case.kind(), case.name);
         }
         for slot in trial.planned.layout.trained() {
