@@ -34,8 +34,10 @@ struct Task {
 /// A task under a seed: its metric.
 type Run = fn(u64) -> Result<f64, Box<dyn Error>>;
 
-/// With the task that it is compared with, where that is not PyTorch's.
-const TASKS: [(&str, &str, Run, Option<(&str, Run)>); 10] = [
+/// Its name, its metric, and what it is compared with under which name, where that is not PyTorch.
+type Named = (&'static str, &'static str, Run, Option<(&'static str, Run)>);
+
+const TASKS: [Named; 10] = [
     ("digits-mlp", "test_accuracy", digits_mlp, None),
     ("digits-cnn", "test_accuracy", digits_cnn, None),
     ("mnist-cnn", "test_accuracy", mnist_cnn, None),
