@@ -175,18 +175,15 @@ impl Checkpoint {
         metric: Option<Metric>,
         counters: Counters,
     ) -> CheckpointRequest {
-        let Some(limit) = self.limit() else {
-            return CheckpointRequest { metric, ..CheckpointRequest::new(label) };
-        };
-        let key = CheckpointKey::new(label.clone(), counters);
-        let key = Some(key.earned_by(metric.as_ref()));
-        self.kept.push(Kept { value: metric.as_ref().map(|metric| metric.value), key });
-        let mut releases = Vec::new();
+        let mut request = CheckpointRequest { metric, ..CheckpointRequest::new(label) };
+        let Some(limit) = self.limit() else { return request };
+        let value = request.metric.as_ref().map(|metric| metric.value);
+        self.kept.push(Kept { value, key: Some(request.key(counters)) });
         while self.kept.len() as u64 > limit {
             let goes = self.kept.remove(self.next_to_go());
-            releases.extend(goes.key);
+            request.releases.extend(goes.key);
         }
-        CheckpointRequest { label, metric, releases }
+        request
     }
 
     /// Which of those that are kept is dispensed with first.

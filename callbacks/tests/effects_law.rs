@@ -200,6 +200,25 @@ impl Watch {
     }
 }
 
+/// What is there to look at, whether gradients may be changed or not.
+macro_rules! looked_at {
+    () => {
+        fn tensors(&self) -> &[TensorInfo] {
+            self.of.tensors()
+        }
+
+        fn global_norm(&self) -> Result<f64, CallbackError> {
+            self.deeds.reads(Resource::Gradients);
+            self.of.global_norm()
+        }
+
+        fn stats(&self) -> Result<Vec<TensorStats>, CallbackError> {
+            self.deeds.reads(Resource::Gradients);
+            self.of.stats()
+        }
+    };
+}
+
 /// Gradients to look at.
 struct Looked<'w, 'g> {
     of: &'w (dyn Gradients + 'g),
@@ -207,19 +226,7 @@ struct Looked<'w, 'g> {
 }
 
 impl Gradients for Looked<'_, '_> {
-    fn tensors(&self) -> &[TensorInfo] {
-        self.of.tensors()
-    }
-
-    fn global_norm(&self) -> Result<f64, CallbackError> {
-        self.deeds.reads(Resource::Gradients);
-        self.of.global_norm()
-    }
-
-    fn stats(&self) -> Result<Vec<TensorStats>, CallbackError> {
-        self.deeds.reads(Resource::Gradients);
-        self.of.stats()
-    }
+    looked_at!();
 
     fn scale(&mut self, _: f32) -> Result<(), CallbackError> {
         unreachable!("lent to look at")
@@ -241,19 +248,7 @@ struct Changed<'w, 'g> {
 }
 
 impl Gradients for Changed<'_, '_> {
-    fn tensors(&self) -> &[TensorInfo] {
-        self.of.tensors()
-    }
-
-    fn global_norm(&self) -> Result<f64, CallbackError> {
-        self.deeds.reads(Resource::Gradients);
-        self.of.global_norm()
-    }
-
-    fn stats(&self) -> Result<Vec<TensorStats>, CallbackError> {
-        self.deeds.reads(Resource::Gradients);
-        self.of.stats()
-    }
+    looked_at!();
 
     fn scale(&mut self, factor: f32) -> Result<(), CallbackError> {
         self.deeds.writes(Resource::Gradients);

@@ -292,3 +292,7 @@ pub fn on_fit_end<'f>(
         _ => Ok(Flow::Continue),
     })
 }
+
+#[cfg(test)]
+#[path = "closure_tests.rs"]
+mod tests;

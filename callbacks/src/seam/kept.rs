@@ -30,8 +30,8 @@ impl KeptCheckpoints {
         counters: Counters,
         object: ObjectId,
     ) {
+        let key = request.key(counters);
         let CheckpointRequest { label, metric, releases } = request;
-        let key = CheckpointKey::new(label.clone(), counters).earned_by(metric.as_ref());
         let CheckpointKey { step, epoch, .. } = key;
         let event = RunEvent::Checkpoint { label, step, epoch, object, metric };
         if run.event_on_disk(event).is_err() {
@@ -53,8 +53,7 @@ impl KeptCheckpoints {
 
     /// A checkpoint that was asked for could not be put: what it would have released stays.
     pub fn failed(&mut self, request: CheckpointRequest, counters: Counters) {
-        let key = CheckpointKey::new(request.label, counters);
-        let key = key.earned_by(request.metric.as_ref());
+        let key = request.key(counters);
         self.missed.entry(key).or_default().push_back(request.releases);
     }
 }

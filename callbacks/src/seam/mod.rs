@@ -2,6 +2,7 @@
 
 mod access;
 mod callback;
+mod checkpoint_request;
 mod closure;
 mod compose;
 mod direction;
@@ -11,6 +12,9 @@ mod failed_to;
 mod flow;
 mod gate;
 mod kept;
+#[cfg(test)]
+mod listener;
+mod log;
 pub mod moment;
 mod snapshot;
 mod stack;
@@ -18,6 +22,7 @@ mod state;
 
 pub use access::{Gradients, TensorInfo, TensorStats, Weights, sum_of_squares};
 pub use callback::{Callback, Reply};
+pub use checkpoint_request::{CheckpointKey, CheckpointRequest};
 pub use closure::{
     Closure, on_after_update, on_batch_start, on_change_gradients, on_epoch_end, on_epoch_start,
     on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients, on_setup, on_step_end,
@@ -30,11 +35,12 @@ pub use failed_to::FailedTo;
 pub use flow::{Flow, StopKind, StopReason};
 pub use gate::{After, Every, When, after, every, when};
 pub use kept::KeptCheckpoints;
+pub use log::MetricLog;
 pub use moment::{
-    AfterUpdate, BatchStart, CheckpointKey, CheckpointRequest, Counters, EpochEnd, EpochStart,
-    FitEnd, FitStart, GradientEdit, GradientView, Horizon, MetricLog, Moment, Resumed, Setup,
-    StepEnd, StepScale, ValidationEnd, ValidationStart,
+    AfterUpdate, BatchStart, Counters, EpochEnd, EpochStart, FitEnd, FitStart, GradientEdit,
+    GradientView, Horizon, Moment, Resumed, Setup, StepEnd, StepScale, ValidationEnd,
+    ValidationStart,
 };
 pub use snapshot::Snapshot;
-pub use stack::{NamedState, Plan, Stack};
+pub use stack::{NamedState, Plan, Stack, panic_message};
 pub use state::CallbackState;

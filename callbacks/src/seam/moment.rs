@@ -40,9 +40,12 @@
 use std::cell::RefCell;
 
 use serde::{Deserialize, Serialize};
-use trainbook_store::{Metric, Name, RunWriter};
+use trainbook_store::{Metric, RunWriter};
 
-use super::{CallbackError, Direction, EpochMetric, Gradients, Snapshot, StopReason, Weights};
+use super::{
+    CallbackError, CheckpointRequest, Direction, EpochMetric, Gradients, MetricLog, Snapshot,
+    StopReason, Weights,
+};
 
 /// One moment of the loop with its context.
 pub enum Moment<'m, 'c> {
@@ -162,47 +165,6 @@ impl Horizon {
         // A fit bounded by time may ask for any number of epochs.
         let updates = self.epochs.saturating_mul(self.updates_per_epoch);
         self.limit.map_or(updates, |limit| updates.min(limit))
-    }
-}
-
-/// Metrics logged by callbacks, and warnings; read by the recorder at the end of the step or epoch,
-/// then emptied.
-#[derive(Debug, Default)]
-pub struct MetricLog {
-    metrics: RefCell<Vec<Metric>>,
-    warnings: RefCell<Vec<String>>,
-}
-
-impl MetricLog {
-    /// Adds a value.
-    pub fn push(&self, name: impl Into<Name>, value: f64) {
-        self.metrics.borrow_mut().push(Metric { name: name.into(), value });
-    }
-
-    /// Everything logged so far.
-    pub fn read<R>(&self, look: impl FnOnce(&[Metric]) -> R) -> R {
-        look(&self.metrics.borrow())
-    }
-
-    /// Warns: shown where the fit's progress is, and recorded with the run.
-    pub fn warn(&self, text: impl Into<String>) {
-        self.warnings.borrow_mut().push(text.into());
-    }
-
-    /// Every warning so far.
-    pub fn read_warnings<R>(&self, look: impl FnOnce(&[String]) -> R) -> R {
-        look(&self.warnings.borrow())
-    }
-
-    /// Adds what another has logged.
-    pub fn extend(&self, metrics: impl IntoIterator<Item = Metric>) {
-        self.metrics.borrow_mut().extend(metrics);
-    }
-
-    /// Empties the log and keeps its memory.
-    pub fn clear(&self) {
-        self.metrics.borrow_mut().clear();
-        self.warnings.borrow_mut().clear();
     }
 }
 
@@ -415,57 +377,6 @@ impl<'a> StepEnd<'a> {
     /// Asks for a checkpoint.
     pub fn request_checkpoint(&self, request: CheckpointRequest) {
         self.requests.borrow_mut().push(request);
-    }
-}
-
-/// A checkpoint that a callback asks for; written after the moment, when every callback has seen
-/// it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct CheckpointRequest {
-    /// What it is called in the run, for example `best`.
-    pub label: String,
-    /// The metric that earned it.
-    pub metric: Option<Metric>,
-    /// Earlier checkpoints of this callback that the run no longer keeps once this one is on disk.
-    /// What the run has not written itself is passed over, above all what the run has written on
-    /// which it goes on.
-    pub releases: Vec<CheckpointKey>,
-}
-
-impl CheckpointRequest {
-    /// Under this label, without a metric, and releasing nothing.
-    pub fn new(label: impl Into<String>) -> Self {
-        Self { label: label.into(), ..Self::default() }
-    }
-}
-
-/// Which checkpoint of a run is meant. Two callbacks may ask for the same one; it is kept until both
-/// have released it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CheckpointKey {
-    /// What it is called in the run.
-    pub label: String,
-    /// Updates applied when it was taken, over the trainer's life.
-    pub step: u64,
-    /// Epochs finished when it was taken, over the trainer's life. Of one that is asked for at
-    /// [`EpochEnd`], the epoch that ends counts.
-    pub epoch: u64,
-    /// The metric that earned it, if it was one.
-    pub metric: Option<Name>,
-}
-
-impl CheckpointKey {
-    /// The one under this label that is taken when the counters are these.
-    pub fn new(label: impl Into<String>, counters: Counters) -> Self {
-        let (step, epoch) = (counters.updates_applied, counters.epoch);
-        Self { label: label.into(), step, epoch, metric: None }
-    }
-
-    /// The same, earned by this metric, if it was one.
-    #[must_use]
-    pub fn earned_by(mut self, metric: Option<&Metric>) -> Self {
-        self.metric = metric.map(|metric| metric.name.clone());
-        self
     }
 }
 

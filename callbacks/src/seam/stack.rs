@@ -275,13 +275,13 @@ pub(super) fn unwound<R>(
 ) -> Result<R, CallbackError> {
     // A callback that panicked may be half-way through a change of its own; no other can see that.
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
-        let (callback, message) = (String::new(), message(&*panic));
+        let (callback, message) = (String::new(), panic_message(&*panic));
         Err(CallbackError::Panicked { callback, moment: method, message })
     })
 }
 
 /// What was said with a panic.
-fn message(panic: &(dyn Any + Send)) -> String {
+pub fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")

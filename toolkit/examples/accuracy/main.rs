@@ -38,9 +38,9 @@ type Run = fn(u64) -> Result<f64, Box<dyn Error>>;
 type Named = (&'static str, &'static str, Run, Option<(&'static str, Run)>);
 
 const TASKS: [Named; 10] = [
-    ("digits-mlp", "test_accuracy", digits_mlp, None),
+    ("digits-mlp", "test_accuracy", |seed| digits_mlp(Precision::F32, seed), None),
     ("digits-cnn", "test_accuracy", digits_cnn, None),
-    ("mnist-cnn", "test_accuracy", mnist_cnn, None),
+    ("mnist-cnn", "test_accuracy", |seed| mnist_cnn(Precision::F32, seed), None),
     ("hamlet-lm", "val_loss", hamlet_lm, None),
     ("waves-cnn", "test_accuracy", waves_cnn, None),
     ("mpg-mlp", "test_rmse", mpg_mlp, None),
@@ -59,14 +59,14 @@ const TASKS: [Named; 10] = [
     (
         "digits-mlp-mixed",
         "test_accuracy",
-        |seed| digits_mlp_in(Precision::Mixed, seed),
-        Some(("f32", digits_mlp)),
+        |seed| digits_mlp(Precision::Mixed, seed),
+        Some(("f32", |seed| digits_mlp(Precision::F32, seed))),
     ),
     (
         "mnist-cnn-mixed",
         "test_accuracy",
-        |seed| mnist_cnn_in(Precision::Mixed, seed),
-        Some(("f32", mnist_cnn)),
+        |seed| mnist_cnn(Precision::Mixed, seed),
+        Some(("f32", |seed| mnist_cnn(Precision::F32, seed))),
     ),
 ];
 
@@ -138,11 +138,7 @@ fn digits(seed: u64) -> Result<Dataset, Box<dyn Error>> {
         .split(Split::stratified(0.8, 0.1, 0.1), Seed(seed))?)
 }
 
-fn digits_mlp(seed: u64) -> Result<f64, Box<dyn Error>> {
-    digits_mlp_in(Precision::F32, seed)
-}
-
-fn digits_mlp_in(precision: Precision, seed: u64) -> Result<f64, Box<dyn Error>> {
+fn digits_mlp(precision: Precision, seed: u64) -> Result<f64, Box<dyn Error>> {
     let net = Sequential::new().linear(128).relu().linear(64).relu().linear(10);
     accuracy(&digits(seed)?, net, seed, 30, 32, precision)
 }
@@ -165,11 +161,7 @@ fn mnist() -> Result<Dataset, Box<dyn Error>> {
         .normalize(Normalize::divide_by(255.0))?)
 }
 
-fn mnist_cnn(seed: u64) -> Result<f64, Box<dyn Error>> {
-    mnist_cnn_in(Precision::F32, seed)
-}
-
-fn mnist_cnn_in(precision: Precision, seed: u64) -> Result<f64, Box<dyn Error>> {
+fn mnist_cnn(precision: Precision, seed: u64) -> Result<f64, Box<dyn Error>> {
     let mnist = mnist()?.split(Split::stratified(0.8, 0.1, 0.1), Seed(seed))?;
     accuracy(&mnist, cnn(), seed, 10, 64, precision)
 }

@@ -5,12 +5,11 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::Error;
-use crate::data::{Batch, DataError};
 use crate::display::chart::{Axis, Chart, Panel, Style};
 use crate::display::table::{Align, Table};
 use crate::display::{self, Bundle};
 use crate::task::{LayerProbe, Probe, WeightProbe};
-use crate::trainer::{FeedStreams, Trainer};
+use crate::trainer::Trainer;
 
 /// What a network makes of one training batch, layer by layer, and what is wrong with it. Usually
 /// asked for before the first step.
@@ -109,14 +108,7 @@ impl Trainer {
     /// The network or its loss cannot be computed.
     pub fn init_report(&self) -> Result<InitReport, Error> {
         let before = self.state_hash()?;
-        let mut loader = self.feed.batches(&self.data, self.seed(), FeedStreams::TRAINING)?;
-        let mut batch = Batch::default();
-        loader.start(self.counters.epoch);
-        if !loader.next(&mut batch)? {
-            let reason = "the training part is empty".to_owned();
-            return Err(DataError::Refused { action: "look at", reason }.into());
-        }
-        let probe = Probe::of(&self.recipe, &self.task.state()?, &batch)?;
+        let probe = Probe::of(&self.recipe, &self.task.state()?, &self.first_batch()?)?;
         self.is_still(before, "look at the layers")?;
         Ok(InitReport::of(probe))
     }

@@ -28,8 +28,7 @@ impl Trainer {
     /// it did instead.
     pub fn find_lr(&self) -> Result<LrCurve, Error> {
         let before = self.state_hash()?;
-        let mut probe = self.recipe.task()?;
-        probe.load_state(&self.task.state()?)?;
+        let mut probe = self.copy()?;
 
         let (seed, streams) = (self.recipe.seed, FeedStreams::FINDER);
         let mut loader = self.feed.batches(&self.data, seed, streams)?;

@@ -5,7 +5,6 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::Error;
-use crate::data::Batch;
 use crate::display::table::{Align, Table};
 use crate::task::StepMemory;
 use crate::trainer::{FeedStreams, Trainer};
@@ -31,14 +30,8 @@ impl Trainer {
     /// The network or its data fail, or the network is on an accelerator, where nobody counts.
     pub fn memory(&self) -> Result<MemoryReport, Error> {
         let before = self.state_hash()?;
-        let mut copy = self.recipe.task()?;
-        copy.load_state(&self.task.state()?)?;
-        let (seed, streams) = (self.recipe.seed, FeedStreams::FINDER);
-        let mut loader = self.feed.batches(&self.data, seed, streams)?;
-        let mut batch = Batch::default();
-        loader.start(0);
-        loader.next(&mut batch)?;
-        self.feed.mix(&mut batch, seed, streams, 0);
+        let (mut copy, mut batch) = (self.copy()?, self.first_batch()?);
+        self.feed.mix(&mut batch, self.seed(), FeedStreams::TRAINING, self.counters.batches_seen);
         copy.forward_backward(&batch)?;
         let step = copy.memory().ok_or_else(|| Error::Diagnostic {
             diagnostic: "count memory",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use trainbook_store::{Name, RunEvent, TimedEvent, Update};
+use trainbook_store::{Name, RunEvent, Update};
 
 use super::axis::number;
 use super::run::heading;
@@ -23,9 +23,8 @@ pub fn update(update: &Update, only: &[String]) -> String {
             metrics.iter().map(|(name, value)| format!("{name} {}", number(*value))).collect();
         let _ = writeln!(lines, "step {step:>7}  {}", metrics.join("  "));
     }
-    let told = |event: &&TimedEvent| !matches!(event.event, RunEvent::Released { .. });
-    for event in update.events.iter().filter(told) {
-        let _ = writeln!(lines, "{}", self::event(&event.event).replace(char::is_control, " "));
+    for event in update.events.iter().filter_map(|event| self::event(&event.event)) {
+        let _ = writeln!(lines, "{}", event.replace(char::is_control, " "));
     }
     if !update.live {
         let _ = writeln!(lines, "{}", heading(&update.summary));
@@ -33,8 +32,9 @@ pub fn update(update: &Update, only: &[String]) -> String {
     lines
 }
 
-fn event(event: &RunEvent) -> String {
-    match event {
+/// What an event says; `None` where it only takes back another.
+fn event(event: &RunEvent) -> Option<String> {
+    Some(match event {
         RunEvent::Checkpoint { label, step, epoch, metric, .. } => {
             let metric =
                 metric.as_ref().map(|metric| format!(", {} {}", metric.name, number(metric.value)));
@@ -43,7 +43,7 @@ fn event(event: &RunEvent) -> String {
                 metric.unwrap_or_default()
             )
         }
-        RunEvent::Released { label, .. } => format!("a checkpoint `{label}` is kept no longer"),
+        RunEvent::Released { .. } => return None,
         RunEvent::Export { path, runtime, max_abs_diff, comparisons, second_opinion, .. } => {
             let runs =
                 if *comparisons > 0 { format!(" {comparisons} times") } else { String::new() };
@@ -64,7 +64,7 @@ fn event(event: &RunEvent) -> String {
         RunEvent::Note { text } => format!("note: {text}"),
         RunEvent::Warning { text } => format!("warning: {text}"),
         _ => "an event that this version does not know".to_owned(),
-    }
+    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use trainbook_callbacks::seam::panic_message;
 use trainbook_callbacks::{
     AfterUpdate, BatchStart, CheckpointRequest, EpochEnd, EpochStart, FitEnd, FitStart, Flow,
     GradientEdit, GradientView, Horizon, MetricLog, Moment, NamedState, Resumed, StepEnd, StopKind,
@@ -105,7 +106,7 @@ impl Trainer {
             last_attempt: limit.map(|steps| self.counters.updates_attempted + steps),
             epoch: None,
         };
-        let record = self.start_recording(length)?;
+        let record = self.start_recording(length, None)?;
         self.run(record, state, loader, None)
     }
 
@@ -416,11 +417,6 @@ fn updates(flow: &Flow) -> bool {
 
 /// Runs `f` and turns a panic into an error.
 pub(super) fn unwound<R>(f: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
-    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
-        let message = panic
-            .downcast_ref::<&str>()
-            .map(|s| (*s).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(Error::Panicked(message.unwrap_or_else(|| "no message".to_owned())))
-    })
+    catch_unwind(AssertUnwindSafe(f))
+        .unwrap_or_else(|panic| Err(Error::Panicked(panic_message(&*panic))))
 }

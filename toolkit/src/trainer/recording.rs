@@ -1,5 +1,7 @@
 //! A fit's run in the store: its beginning, its checkpoints, its end.
 
+use std::borrow::Cow;
+
 use trainbook_callbacks::{CheckpointRequest, StopKind, StopReason};
 use trainbook_store::{EndState, Environment, Parent, RunEnd, RunStart, RunWriter, Value};
 
@@ -43,21 +45,20 @@ impl Recording {
 }
 
 impl Trainer {
-    /// Begins a run, if there is a store.
-    pub(super) fn start_recording(&mut self, length: Length) -> Result<Option<Recording>, Error> {
+    /// Begins a run, if there is a store. `resumed` is the checkpoint from which the fit goes on, if
+    /// it does.
+    pub(super) fn start_recording(
+        &mut self,
+        length: Length,
+        resumed: Option<&[u8]>,
+    ) -> Result<Option<Recording>, Error> {
         let Some(store) = self.store.clone() else { return Ok(None) };
-        // Otherwise nobody could say where the fit began.
-        let begin = match &self.origin {
-            None => None,
-            Some(origin) => {
-                let kept = origin.checkpoint.and_then(|object| store.get_object(&object).ok());
-                let bytes = kept.map_or_else(|| self.taken(None)?.encode(), Ok)?;
-                let object = store.put_object(&bytes)?;
-                Some((bytes, object))
-            }
+        let begin = match resumed {
+            Some(bytes) => Some(Cow::Borrowed(bytes)),
+            None => self.begin_in(&store)?.map(Cow::Owned),
         };
-        if let (Some(origin), Some((_, object))) = (&mut self.origin, &begin) {
-            origin.checkpoint = Some(*object);
+        if let (Some(origin), Some(bytes)) = (&mut self.origin, &begin) {
+            origin.checkpoint = Some(store.put_object(bytes)?);
         }
         let mut params = self.params.clone();
         let (name, value) = match length {
@@ -88,11 +89,19 @@ impl Trainer {
             parent: origin.and_then(|origin| origin.parent.clone()),
             environment: Environment { features: features(), ..Environment::capture() },
         })?;
-        if let Some((bytes, _)) = begin {
+        if let Some(bytes) = begin {
             // Should somebody have collected it meanwhile. From now on the run refers to it.
             store.put_object(&bytes)?;
         }
         Ok(Some(Recording { writer, data: hash, recipe, checkpoints: None }))
+    }
+
+    /// The state in which the next fit begins, if it is not the seed's, without which nobody could say
+    /// where that was.
+    fn begin_in(&self, store: &trainbook_store::Store) -> Result<Option<Vec<u8>>, Error> {
+        let Some(origin) = &self.origin else { return Ok(None) };
+        let kept = origin.checkpoint.and_then(|object| store.get_object(&object).ok());
+        kept.map_or_else(|| self.taken(None)?.encode(), Ok).map(Some)
     }
 
     /// Writes the weights that the fit ends with, waits for all checkpoints, and ends the run.

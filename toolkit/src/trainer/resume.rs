@@ -120,11 +120,8 @@ impl Trainer {
             }
             let step = saved.rest.counters.batches_seen;
             let parent = run.map(|run| Parent { run, step, resumed: true });
-            // Put again, it stays, though the other run may release it at this moment.
-            let put = trainer.store.as_ref().map(|store| store.put_object(bytes)).transpose()?;
-            let checkpoint = put.or_else(|| Some(ObjectId::of(bytes)));
-            trainer.origin = Some(Origin { parent, checkpoint });
-            Ok((loader, trainer.start_recording(fit.length())?))
+            trainer.origin = Some(Origin { parent, checkpoint: Some(ObjectId::of(bytes)) });
+            Ok((loader, trainer.start_recording(fit.length(), Some(bytes))?))
         })?;
         self.run(record, fit, loader, Some(&saved.rest.callbacks))
     }

@@ -1,15 +1,11 @@
 //! What a step holds is known before training, and most activations need not be kept.
 
-use serde::{Deserialize, Serialize};
 use trainbook::history::Store;
-use trainbook::nn::dfdx::prelude::{TryMul, WithEmptyTape};
-use trainbook::nn::layer::{Fault, Layer, Misfit};
-use trainbook::nn::on_dfdx::{Backend, Flow as Values, Pass, Real};
-use trainbook::nn::{Plan, Sample};
+use trainbook::nn::layer::{LayerNorm, LearnedPositions, TransformerEncoderLayer};
 use trainbook::prelude::*;
 use trainbook::trainer::TrainerBuilder;
 
-use crate::support::{clouds, weight_bits};
+use crate::support::{Wave, clouds, weight_bits};
 
 const PARAMETERS: usize = 4 * 8 + 8 + 7 * (8 * 8 + 8) + 8 * 3 + 3;
 
@@ -70,31 +66,35 @@ fn activations_that_are_computed_again_need_less_and_change_nothing() {
     assert_eq!(weight_bits(&resumed), weight_bits(&whole));
 }
 
-/// x · sin x, without a form of its own on the processor.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Own;
-
-impl Layer for Own {
-    const KIND: &'static str = "Own";
-
-    fn plan(&self, _: &mut Plan<'_>, input: &Sample) -> Result<Sample, Misfit> {
-        Ok(input.clone())
-    }
-
-    fn forward<E: Real, D: Backend<E>>(
-        &self,
-        _: &mut Pass<'_, E, D>,
-        x: Values<E, D>,
-    ) -> Result<Values<E, D>, Fault> {
-        x.map(|x| Ok(x.with_empty_tape().try_sin()?.try_mul(x)?))
-    }
-}
-
 #[test]
 fn what_is_not_counted_is_named() {
-    let net = Sequential::new().linear(8).with(Own).linear(3);
+    let net = Sequential::new().linear(8).with(Wave).linear(3);
     let trainer = Trainer::classifier(&clouds(), net).seed(1).quiet().build().unwrap();
     let report = trainer.memory().unwrap();
-    assert_eq!(report.step.uncounted, ["Own 1"]);
-    assert!(report.to_string().contains("not counted: what Own 1 holds"), "{report}");
+    assert_eq!(report.step.uncounted, ["Wave 1"]);
+    assert!(report.to_string().contains("not counted: what Wave 1 holds"), "{report}");
+}
+
+/// The transformer of which the book tells.
+#[test]
+fn the_book_says_what_is_counted() {
+    let hamlet = concat!(env!("CARGO_MANIFEST_DIR"), "/../notebooks/data/hamlet.txt.gz");
+    let text = Dataset::text(hamlet).unwrap().characters(64, 1).unwrap();
+    let text = text.split(Split::in_order(0.9, 0.1, 0.0), Seed(1)).unwrap();
+    let characters = text.classes().unwrap();
+    let block = TransformerEncoderLayer::new(4, 256).norm_first().causal();
+    let net = Sequential::new()
+        .embedding(characters, 128)
+        .with(LearnedPositions::new(64))
+        .repeat(12, block)
+        .with(LayerNorm::new())
+        .linear(characters);
+    let trainer = || Trainer::classifier(&text, net.clone()).seed(1).batch_size(16).quiet();
+    let plain = trainer().build().unwrap().memory().unwrap();
+    let saving = trainer().checkpoint_activations().build().unwrap().memory().unwrap();
+    let book = include_str!("../../../book/src/precision.md");
+    let activations =
+        format!("its activations take {:.2} MB", saving.step.activations as f64 / 1e6);
+    assert!(book.contains(&format!("```text\n{plain}\n```")), "{plain}");
+    assert!(book.contains(&activations), "{activations}");
 }

@@ -5,14 +5,12 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 use trainbook::callbacks::{Effects, Flow as Wish, Resource};
 use trainbook::data::DataError;
-use trainbook::nn::layer::{AnyLayer, Kinds, Layer, Misfit};
-use trainbook::nn::on_dfdx::{Backend, Flow, Pass, Real};
-use trainbook::nn::{Plan, Sample, layer::Fault};
+use trainbook::nn::layer::{AnyLayer, Kinds};
 use trainbook::prelude::*;
 use trainbook::store::RunStart;
 use trainbook::trainer::{RunRecipe, TrainerBuilder};
 
-use crate::support::clouds;
+use crate::support::{Wave, clouds};
 
 fn digits() -> Dataset {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../notebooks/data/digits.csv.gz");
@@ -278,27 +276,6 @@ fn what_cannot_be_made_again_is_named() {
     let other = data.clone().split(Split::stratified(0.7, 0.2, 0.1), Seed(2)).unwrap();
     let error = stored.load_on(&other, &Kinds::standard()).err().unwrap().to_string();
     assert!(error.contains("is not what run"), "{error}");
-}
-
-/// x · sin(x): a layer of this program's own.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-struct Wave;
-
-impl Layer for Wave {
-    const KIND: &'static str = "Wave";
-
-    fn plan(&self, _: &mut Plan<'_>, input: &Sample) -> Result<Sample, Misfit> {
-        Ok(input.clone())
-    }
-
-    fn forward<E: Real, D: Backend<E>>(
-        &self,
-        _: &mut Pass<'_, E, D>,
-        x: Flow<E, D>,
-    ) -> Result<Flow<E, D>, Fault> {
-        use dfdx::prelude::*;
-        x.map(|x| Ok(x.with_empty_tape().try_sin()?.try_mul(x)?))
-    }
 }
 
 #[test]

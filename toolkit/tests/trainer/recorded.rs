@@ -310,3 +310,20 @@ fn many_epochs_leave_the_checkpoints_that_are_kept() {
     let error = stored.checkpoint("lst").unwrap_err().to_string();
     assert!(error.contains("none called `lst`; there are: best-epoch-"), "{error}");
 }
+
+#[test]
+fn of_two_checkpoints_at_once_the_best_is_written_first() {
+    // Each has the state of both: whoever goes on from one that says what is best finds it.
+    let (_folder, store) = store();
+    let (last, best) = (Checkpoint::last(), Checkpoint::best("val_loss"));
+    let mut trainer = builder(&clouds(), 1).with(last).with(best).store(&store).build().unwrap();
+    let run = trainer.fit(Epochs(1)).unwrap();
+    let events = record(&store, &run).events.into_iter();
+    let labels: Vec<String> = events
+        .filter_map(|event| match event.event {
+            RunEvent::Checkpoint { label, .. } => Some(label),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(labels, ["best", "last", "final"]);
+}

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use safetensors::SafeTensors;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use trainbook::callbacks::{Counters, Moment, Snapshot, TensorInfo};
 use trainbook::data::{Batch, Batches, Loader};
-use trainbook::nn::{Describe, Sample};
+use trainbook::nn::dfdx;
+use trainbook::nn::layer::{Fault, Layer, Misfit};
+use trainbook::nn::on_dfdx::{Backend, Flow as Values, Pass, Real};
+use trainbook::nn::{Describe, Plan, Sample};
 use trainbook::optim::Optimizer;
 use trainbook::prelude::*;
 use trainbook::random::Stream;
@@ -15,6 +18,27 @@ use trainbook::task::{Loss, LossScaleState, Recipe, Task, TaskState};
 use trainbook::trainer::TrainerBuilder;
 
 pub type Mlp = (Linear<4, 8>, ReLU, Linear<8, 3>);
+
+/// x · sin(x): a layer of this program's own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Wave;
+
+impl Layer for Wave {
+    const KIND: &'static str = "Wave";
+
+    fn plan(&self, _: &mut Plan<'_>, input: &Sample) -> Result<Sample, Misfit> {
+        Ok(input.clone())
+    }
+
+    fn forward<E: Real, D: Backend<E>>(
+        &self,
+        _: &mut Pass<'_, E, D>,
+        x: Values<E, D>,
+    ) -> Result<Values<E, D>, Fault> {
+        use dfdx::prelude::*;
+        x.map(|x| Ok(x.with_empty_tape().try_sin()?.try_mul(x)?))
+    }
+}
 
 /// Three overlapping clouds in four dimensions: 70 rows to train on, 20 to validate, 10 to test.
 pub fn clouds() -> Dataset {

@@ -8,9 +8,26 @@
 use std::mem::replace;
 use std::ops::Range;
 
-use super::{HostPass, HostTensor};
+use super::{HostLayer, HostPass, HostTensor};
 use crate::layer::Fault;
 use crate::plan::Node;
+
+/// A layer that is nothing but its parts, one behind the other.
+pub(crate) struct Chain;
+
+impl HostLayer for Chain {
+    fn forward(&self, pass: &mut HostPass<'_>, x: HostTensor) -> Result<HostTensor, Fault> {
+        pass.chain_forward(x)
+    }
+
+    fn backward(&self, pass: &mut HostPass<'_>, gradient: HostTensor) -> Result<HostTensor, Fault> {
+        pass.chain_backward(gradient)
+    }
+
+    fn is_chain(&self) -> bool {
+        true
+    }
+}
 
 /// Neighbours in a chain.
 struct Segment {
@@ -34,15 +51,12 @@ fn links(node: &Node) -> usize {
 }
 
 fn is_chain(node: &Node) -> bool {
-    node.layer.layer().host().is_some_and(super::HostLayer::is_chain)
+    node.layer.layer().host().is_some_and(HostLayer::is_chain)
 }
 
 impl HostPass<'_> {
-    /// Runs all of the layer's parts forward, one behind the other.
-    ///
-    /// # Errors
-    /// Those of the parts.
-    pub fn chain_forward(&mut self, mut x: HostTensor) -> Result<HostTensor, Fault> {
+    /// Runs all of the layer's parts forward.
+    fn chain_forward(&mut self, mut x: HostTensor) -> Result<HostTensor, Fault> {
         for segment in self.segments() {
             if !segment.recomputed {
                 for part in segment.parts {
@@ -63,10 +77,7 @@ impl HostPass<'_> {
     }
 
     /// Runs all of the layer's parts backward, the last first.
-    ///
-    /// # Errors
-    /// Those of the parts.
-    pub fn chain_backward(&mut self, mut gradient: HostTensor) -> Result<HostTensor, Fault> {
+    fn chain_backward(&mut self, mut gradient: HostTensor) -> Result<HostTensor, Fault> {
         for Segment { parts, recomputed } in self.segments().into_iter().rev() {
             if gradient.is_none() {
                 // Nothing in front of here is trained. What the rest has put aside goes with the

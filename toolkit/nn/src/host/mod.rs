@@ -22,7 +22,7 @@ mod tensor;
 pub(crate) mod threads;
 mod through_dfdx;
 
-pub(crate) use chain::stride;
+pub(crate) use chain::{Chain, stride};
 pub(crate) use convolution::{Convolution, bias_gradient, sum};
 pub use gemm::{Matrix, gemm};
 pub use pass::HostPass;
@@ -47,8 +47,9 @@ pub trait HostLayer {
     /// There was no forward before it.
     fn backward(&self, pass: &mut HostPass<'_>, gradient: HostTensor) -> Result<HostTensor, Fault>;
 
-    /// Whether it is nothing but its parts, one behind the other, and runs them by
-    /// [`HostPass::chain_forward`] and [`HostPass::chain_backward`].
+    /// Whether it is nothing but its parts, one behind the other, which then need not keep what they
+    /// put aside. A layer of one's own is not.
+    #[doc(hidden)]
     fn is_chain(&self) -> bool {
         false
     }

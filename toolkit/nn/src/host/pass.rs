@@ -76,12 +76,6 @@ impl Memory {
         }
     }
 
-    /// How many buffers there are for the next step.
-    #[cfg(test)]
-    pub fn kept(&self) -> usize {
-        self.kept.len()
-    }
-
     /// For how many numbers the system was asked that are still here, in use or for the next step.
     pub fn allocated(&self) -> usize {
         self.allocated
@@ -176,10 +170,10 @@ impl<'a> HostPass<'a> {
             self.aside.tokens = x.indices().cloned();
             self.tokens = x.indices().cloned();
         }
-        let how = node.layer.layer().autocast();
-        let x = if self.computes_in_half() { x.rounded(self.memory) } else { x };
+        let how = self.autocast();
+        let x = self.rounded(x);
         let was_half = x.is_half();
-        if self.mixed && how == Autocast::Full {
+        if how == Some(Autocast::Full) {
             // For the gradient in its input.
             self.save_other(was_half);
         }
@@ -188,9 +182,8 @@ impl<'a> HostPass<'a> {
             None => through_dfdx::forward(self, x),
         }
         .map_err(|fault| fault.at(node.layer.kind(), &node.path))?;
-        if self.computes_in_half() {
-            y = y.rounded(self.memory);
-        } else if how == Autocast::Unchanged && node.children.is_empty() {
+        y = self.rounded(y);
+        if how == Some(Autocast::Unchanged) && node.children.is_empty() {
             y.set_half(was_half);
         }
         if let Some(outputs) = &mut self.aside.outputs {
@@ -211,24 +204,26 @@ impl<'a> HostPass<'a> {
         }
         .map_err(|fault| fault.at(node.layer.kind(), &node.path))?;
         // A gradient has the type of what it is the gradient in.
-        let rounds = self.mixed
-            && match node.layer.layer().autocast() {
-                Autocast::Half | Autocast::FullInside => true,
-                Autocast::Full => self.saved_other()?,
-                Autocast::Unchanged => false,
-            };
+        let rounds = match self.autocast() {
+            Some(Autocast::Half | Autocast::FullInside) => true,
+            Some(Autocast::Full) => self.saved_other()?,
+            Some(Autocast::Unchanged) | None => false,
+        };
         Ok(if rounds { dx.rounded(self.memory) } else { dx })
     }
 
-    fn computes_in_half(&self) -> bool {
-        let how = self.node.layer.layer().autocast();
-        self.mixed && matches!(how, Autocast::Half | Autocast::FullInside)
+    /// What the layer computes in under mixed precision; `None` in f32.
+    fn autocast(&self) -> Option<Autocast> {
+        self.mixed.then(|| self.node.layer.layer().autocast())
     }
 
-    /// Under mixed precision, rounds an output to f16 that the layer will keep for the way back, if
-    /// it gives f16; otherwise leaves it as it is.
-    pub fn rounded(&mut self, output: HostTensor) -> HostTensor {
-        if self.computes_in_half() { output.rounded(self.memory) } else { output }
+    /// Under mixed precision, rounds what the layer takes or gives to f16, if it takes and gives
+    /// f16; otherwise leaves it as it is. A layer does so itself with what it keeps for the way back.
+    pub fn rounded(&mut self, tensor: HostTensor) -> HostTensor {
+        match self.autocast() {
+            Some(Autocast::Half | Autocast::FullInside) => tensor.rounded(self.memory),
+            Some(Autocast::Full | Autocast::Unchanged) | None => tensor,
+        }
     }
 
     /// The same numbers in other memory, to be changed beside the first ones.

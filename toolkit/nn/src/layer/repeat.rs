@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
 use super::{AnyLayer, Autocast, Fault, Layer, Misfit, Sequential};
-use crate::host::{HostLayer, HostPass, HostTensor};
+use crate::host::{Chain, HostLayer};
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
@@ -69,7 +69,7 @@ impl Layer for Repeat {
     }
 
     fn host(&self) -> Option<&dyn HostLayer> {
-        Some(self)
+        Some(&Chain)
     }
 
     fn autocast(&self) -> Autocast {
@@ -90,19 +90,5 @@ impl Layer for Repeat {
 
     fn text(&self) -> String {
         format!("{} × ({})", self.times, self.f)
-    }
-}
-
-impl HostLayer for Repeat {
-    fn forward(&self, pass: &mut HostPass<'_>, x: HostTensor) -> Result<HostTensor, Fault> {
-        pass.chain_forward(x)
-    }
-
-    fn backward(&self, pass: &mut HostPass<'_>, gradient: HostTensor) -> Result<HostTensor, Fault> {
-        pass.chain_backward(gradient)
-    }
-
-    fn is_chain(&self) -> bool {
-        true
     }
 }

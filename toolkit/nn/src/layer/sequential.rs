@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use trainbook_onnx::Value;
 
 use super::{AnyLayer, Autocast, Fault, Layer, Misfit};
-use crate::host::{HostLayer, HostPass, HostTensor};
+use crate::host::{Chain, HostLayer};
 use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
@@ -86,7 +86,7 @@ impl Layer for Sequential {
     }
 
     fn host(&self) -> Option<&dyn HostLayer> {
-        Some(self)
+        Some(&Chain)
     }
 
     fn autocast(&self) -> Autocast {
@@ -104,19 +104,5 @@ impl Layer for Sequential {
     fn text(&self) -> String {
         let layers: Vec<String> = self.layers.iter().map(ToString::to_string).collect();
         layers.join(" → ")
-    }
-}
-
-impl HostLayer for Sequential {
-    fn forward(&self, pass: &mut HostPass<'_>, x: HostTensor) -> Result<HostTensor, Fault> {
-        pass.chain_forward(x)
-    }
-
-    fn backward(&self, pass: &mut HostPass<'_>, gradient: HostTensor) -> Result<HostTensor, Fault> {
-        pass.chain_backward(gradient)
-    }
-
-    fn is_chain(&self) -> bool {
-        true
     }
 }

@@ -13,8 +13,8 @@ pub struct StepMemory {
     pub gradients: usize,
     /// The optimiser's moments.
     pub moments: usize,
-    /// Under mixed precision, the copy of the weights that is computed with, and the gradients of
-    /// the scaled loss; on the processor as f32.
+    /// Under mixed precision, the copy of the weights that is computed with, the gradients of the
+    /// scaled loss, and running statistics as they were; on the processor as f32.
     pub copies: usize,
     /// What layers keep for the way back, and what they need on their way: numbers, and not the
     /// places of maxima, which a maximum pool keeps beside them.

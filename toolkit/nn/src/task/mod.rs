@@ -9,6 +9,7 @@ mod batch_loss;
 mod cuda;
 mod device;
 mod memory;
+mod mixed;
 mod on_device;
 mod on_host;
 mod precision;

@@ -14,14 +14,11 @@ use trainbook_core::random::Seed;
 use trainbook_onnx::Graph;
 
 use super::batch_loss::Gathered;
-use super::precision::LossScaler;
-use super::{
-    BatchLoss, Loss, Model, Precision, Recipe, StepMemory, Task, TaskState, indices, memory,
-};
+use super::mixed::Mixed;
+use super::{BatchLoss, Loss, Model, Recipe, StepMemory, Task, TaskState, indices, memory};
 use crate::context::Context;
-use crate::host::{Aside, HostPass, HostTensor, Memory, half, stride};
+use crate::host::{Aside, HostPass, HostTensor, Memory, stride};
 use crate::optim::{Optimizer, Step, Treatment, treatments};
-use crate::parameters::Layout;
 use crate::plan::Planned;
 use crate::{Around, NnError};
 
@@ -47,58 +44,6 @@ pub struct OnHost {
     mixed: Option<Mixed>,
     /// How many layers are between two checkpoints, if activations are computed anew.
     checkpoints: Option<usize>,
-}
-
-/// What mixed precision needs beside weights and gradients.
-struct Mixed {
-    scaler: LossScaler,
-    /// The tensors as the network computes with them: f16 where their layers say so.
-    working: Vec<f32>,
-    /// The gradients of one batch's scaled loss, in the trained tensors.
-    scaled: Vec<f32>,
-    /// What is carried along and not trained, such as running means, as it was before the step.
-    statistics: Vec<f32>,
-}
-
-impl Mixed {
-    fn new(recipe: &Recipe, layout: &Layout) -> Result<Option<Self>, NnError> {
-        Ok(match recipe.precision {
-            Precision::F32 => None,
-            Precision::Mixed => Some(Self {
-                scaler: LossScaler::new(recipe.loss_scale)?,
-                working: vec![0.0; layout.len()],
-                scaled: vec![0.0; layout.trained_len()],
-                statistics: Vec::new(),
-            }),
-        })
-    }
-
-    /// Begins a batch with these weights and no gradients; it may be the first one of its step.
-    fn begin(&mut self, values: &[f32], layout: &Layout, first: bool) {
-        if first {
-            self.statistics.clear();
-            self.statistics.extend_from_slice(&values[layout.trained_len()..]);
-        }
-        self.working.copy_from_slice(values);
-        for slot in layout.slots().iter().filter(|slot| slot.half) {
-            half::round(&mut self.working[slot.range()]);
-        }
-        self.scaled.fill(0.0);
-    }
-
-    /// Adds the batch's gradients to those of the step.
-    fn gather(&mut self, layout: &Layout, treatments: &[Treatment], into: &mut [f32]) {
-        for (slot, treatment) in layout.trained().zip(treatments) {
-            if treatment.frozen {
-                continue;
-            }
-            let scaled = &mut self.scaled[slot.range()];
-            if slot.half {
-                half::round(scaled);
-            }
-            self.scaler.unscale(scaled, &mut into[slot.range()]);
-        }
-    }
 }
 
 /// A network that only computes. Cloning shares the values; training the original copies them
@@ -167,10 +112,7 @@ impl Task for OnHost {
         let is_mixed = self.mixed.is_some();
         let values = match &mut self.mixed {
             None => &**self.network.values,
-            Some(mixed) => {
-                mixed.begin(&self.network.values, layout, self.gathered.is_empty());
-                &mixed.working
-            }
+            Some(mixed) => mixed.begin(&self.network.values, layout, self.gathered.is_empty()),
         };
         let mut buffers = Vec::new();
         let mut aside = Aside::default();
@@ -200,11 +142,7 @@ impl Task for OnHost {
         }
         let (values, gradients) = match &mut self.mixed {
             None => (&**self.network.values, &mut self.gradients),
-            Some(mixed) => {
-                let scale = mixed.scaler.state.scale;
-                gradient.iter_mut().for_each(|g| *g *= scale);
-                (&*mixed.working, &mut mixed.scaled)
-            }
+            Some(mixed) => mixed.scaled(&mut gradient),
         };
         let mut gradient = HostTensor::new(outputs.shape.clone(), gradient);
         if outputs.is_half() {
@@ -273,12 +211,12 @@ impl Task for OnHost {
 
     fn end_scaling(&mut self) -> Option<StepScale> {
         let mixed = self.mixed.as_mut()?;
-        let step = mixed.scaler.end_step();
-        if step.overflowed && !mixed.statistics.is_empty() {
-            // They are lost with the step.
+        let step = mixed.end_step();
+        if step.overflowed {
+            // What is carried along is as it was before the step.
             let trained = self.network.planned.layout.trained_len();
             let values = Arc::make_mut(&mut self.network.values);
-            values[trained..].copy_from_slice(&mixed.statistics);
+            values[trained..].copy_from_slice(mixed.statistics());
         }
         Some(step)
     }
@@ -292,7 +230,7 @@ impl Task for OnHost {
             weights: self.network.values.len() * NUMBER,
             gradients: self.gradients.len() * NUMBER,
             moments: self.moments.iter().map(Vec::len).sum::<usize>() * NUMBER,
-            copies: mixed.map_or(0, |mixed| mixed.working.len() + mixed.scaled.len()) * NUMBER,
+            copies: mixed.map_or(0, Mixed::len) * NUMBER,
             activations: self.memory.allocated() * NUMBER,
             uncounted,
         })
@@ -301,7 +239,7 @@ impl Task for OnHost {
     fn clear_gradients(&mut self) -> Result<(), NnError> {
         self.norm.set(None);
         if let Some(mixed) = &mut self.mixed {
-            mixed.scaler.clear();
+            mixed.clear();
         }
         self.gathered = Gathered::default();
         self.gradients.fill(0.0);
@@ -324,7 +262,7 @@ impl Task for OnHost {
             weights: self.network.weights(),
             moments: self.moments.iter().map(cut).collect(),
             updates: self.updates,
-            loss_scale: self.mixed.as_ref().map(|mixed| mixed.scaler.state),
+            loss_scale: self.mixed.as_ref().map(Mixed::state),
         })
     }
 
@@ -340,7 +278,7 @@ impl Task for OnHost {
             ));
         }
         if let Some(mixed) = &mut self.mixed {
-            mixed.scaler.load(state.loss_scale)?;
+            mixed.load(state.loss_scale)?;
         }
         for (mine, saved) in self.moments.iter_mut().zip(&state.moments) {
             for (slot, saved) in self.network.planned.layout.trained().zip(saved) {
@@ -513,12 +451,12 @@ mod tests {
             weights: None,
             mixed: None,
         };
-        let mut kept = Vec::new();
+        let mut asked = Vec::new();
         for _ in 0..6 {
             task.forward_backward(&batch).unwrap();
             task.update(1e-3).unwrap();
-            kept.push(task.memory.kept());
+            asked.push(task.memory.allocated());
         }
-        assert!(kept[1..].iter().all(|later| *later == kept[1]), "{kept:?}");
+        assert!(asked[1..].iter().all(|later| *later == asked[1]), "{asked:?}");
     }
 }

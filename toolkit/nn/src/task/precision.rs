@@ -87,6 +87,10 @@ impl LossScale {
         self
     }
 
+    fn begin(self) -> LossScaleState {
+        LossScaleState { scale: self.init_scale as f32, good_steps: 0 }
+    }
+
     fn check(self) -> Result<(), NnError> {
         // As f32, in which the scale is.
         let [init, growth, backoff] =
@@ -147,13 +151,12 @@ pub(super) struct LossScaler {
 impl LossScaler {
     pub fn new(settings: LossScale) -> Result<Self, NnError> {
         settings.check()?;
-        let state = LossScaleState { scale: settings.init_scale as f32, good_steps: 0 };
-        Ok(Self { settings, state, overflowed: false })
+        Ok(Self { settings, state: settings.begin(), overflowed: false })
     }
 
-    /// Adds the gradients of a scaled loss to others, divided by the scale, and returns whether all
-    /// of them are finite.
-    pub fn unscale(&mut self, scaled: &[f32], into: &mut [f32]) -> bool {
+    /// Adds the gradients of a scaled loss to others, divided by the scale. If one is not finite the
+    /// step has overflowed.
+    pub fn unscale(&mut self, scaled: &[f32], into: &mut [f32]) {
         let inverse = f64::from(self.state.scale).recip() as f32;
         let mut finite = true;
         for (gradient, scaled) in into.iter_mut().zip(scaled) {
@@ -163,7 +166,6 @@ impl LossScaler {
             *gradient += unscaled;
         }
         self.overflowed |= !finite;
-        finite
     }
 
     /// Ends a step: says how it was, and moves on to the scale of the next one.
@@ -191,8 +193,7 @@ impl LossScaler {
     /// # Errors
     /// No scale is like that.
     pub fn load(&mut self, state: Option<LossScaleState>) -> Result<(), NnError> {
-        let fresh = LossScaleState { scale: self.settings.init_scale as f32, good_steps: 0 };
-        let state = state.unwrap_or(fresh);
+        let state = state.unwrap_or(self.settings.begin());
         if !(state.scale.is_finite() && state.scale > 0.0) {
             return Err(NnError::State(format!("its loss has the scale {}", state.scale)));
         }
@@ -235,7 +236,7 @@ mod tests {
         let state = |scale| Some(LossScaleState { scale, good_steps: 0 });
         scaler.load(state(1e-40)).unwrap();
         let mut gradients = [0.0, 0.0];
-        assert!(!scaler.unscale(&[0.0, 1e-40], &mut gradients));
+        scaler.unscale(&[0.0, 1e-40], &mut gradients);
         assert!(scaler.end_step().overflowed);
         for scale in [0.0, -1.0, f32::NAN, f32::INFINITY] {
             assert!(scaler.load(state(scale)).is_err());
