@@ -158,6 +158,13 @@ pub enum RunEvent {
         /// metrics, at its last step.
         metrics: Vec<Metric>,
     },
+    /// What callbacks took of the fit's time, at its end. Since format 3.
+    CallbackCosts {
+        /// What the fit took, in seconds, recording included.
+        seconds: f64,
+        /// Each callback at each moment at which it was called.
+        costs: Vec<CallbackCost>,
+    },
     /// A remark.
     Note {
         /// The remark.
@@ -168,6 +175,21 @@ pub enum RunEvent {
         /// What and why.
         text: String,
     },
+}
+
+/// What one callback took at one moment over a whole fit.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CallbackCost {
+    /// The callback.
+    pub callback: String,
+    /// The moment, for example "step_end".
+    pub moment: String,
+    /// How often it was called.
+    pub calls: u64,
+    /// Seconds that all calls took together; those of a step's moments were timed in some steps and
+    /// reckoned from them.
+    pub seconds: f64,
 }
 
 /// An event and when it was recorded.

@@ -77,8 +77,8 @@ pub use diff::{Difference, Divergence, Group, RunDiff};
 pub use environment::{Attachments, Environment, Gpu, cpu_model};
 pub use error::{Result, StoreError};
 pub use event::{
-    Counters, DataFingerprint, EndState, Metric, Parent, PlannedCallback, RunEnd, RunEvent,
-    RunStart, TimedEvent,
+    CallbackCost, Counters, DataFingerprint, EndState, Metric, Parent, PlannedCallback, RunEnd,
+    RunEvent, RunStart, TimedEvent,
 };
 pub use history::History;
 pub use jiff::Timestamp;

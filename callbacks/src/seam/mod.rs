@@ -5,6 +5,7 @@ mod callback;
 mod checkpoint_request;
 mod closure;
 mod compose;
+mod cost;
 mod direction;
 mod effects;
 mod error;

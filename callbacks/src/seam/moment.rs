@@ -78,23 +78,48 @@ pub enum Moment<'m, 'c> {
 }
 
 impl Moment<'_, '_> {
+    /// How many kinds there are.
+    pub(super) const COUNT: usize = 13;
+
+    /// Their names, by their numbers.
+    pub(super) const NAMES: [&'static str; Self::COUNT] = [
+        "setup",
+        "fit_start",
+        "epoch_start",
+        "batch_start",
+        "raw_gradients",
+        "change_gradients",
+        "final_gradients",
+        "after_update",
+        "step_end",
+        "validation_start",
+        "epoch_end",
+        "validation_end",
+        "fit_end",
+    ];
+
+    /// The number of its kind, in the order of the loop.
+    pub(super) fn number(&self) -> usize {
+        match self {
+            Self::Setup(_) => 0,
+            Self::FitStart(_) => 1,
+            Self::EpochStart(_) => 2,
+            Self::BatchStart(_) => 3,
+            Self::RawGradients(_) => 4,
+            Self::ChangeGradients(_) => 5,
+            Self::FinalGradients(_) => 6,
+            Self::AfterUpdate(_) => 7,
+            Self::StepEnd(_) => 8,
+            Self::ValidationStart(_) => 9,
+            Self::EpochEnd(_) => 10,
+            Self::ValidationEnd(_) => 11,
+            Self::FitEnd(_) => 12,
+        }
+    }
+
     /// The method of [`Callback`](super::Callback) that hears of it, for example "step_end".
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Setup(_) => "setup",
-            Self::FitStart(_) => "fit_start",
-            Self::EpochStart(_) => "epoch_start",
-            Self::BatchStart(_) => "batch_start",
-            Self::RawGradients(_) => "raw_gradients",
-            Self::ChangeGradients(_) => "change_gradients",
-            Self::FinalGradients(_) => "final_gradients",
-            Self::AfterUpdate(_) => "after_update",
-            Self::StepEnd(_) => "step_end",
-            Self::ValidationStart(_) => "validation_start",
-            Self::ValidationEnd(_) => "validation_end",
-            Self::EpochEnd(_) => "epoch_end",
-            Self::FitEnd(_) => "fit_end",
-        }
+        Self::NAMES[self.number()]
     }
 
     /// The counters at this moment; `None` before there are any.

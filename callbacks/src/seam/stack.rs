@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
-use trainbook_store::{Name, PlannedCallback};
+use trainbook_store::{CallbackCost, Name, PlannedCallback};
 
 use crate::RecordedCallback;
 
+use super::cost::{Costs, is_timed};
 use super::{Callback, CallbackError, CallbackState, Effects, Flow, Moment, Reply, Resource};
 
 /// Nothing, in MessagePack.
@@ -24,6 +25,7 @@ struct Entry {
     name: Cow<'static, str>,
     effects: Effects,
     callback: Box<dyn Callback>,
+    costs: Costs,
 }
 
 impl Entry {
@@ -44,7 +46,7 @@ impl Stack {
         let callback: Box<dyn Callback> = Box::new(callback);
         let (name, effects) = (callback.name(), callback.effects());
         let at = self.entries.partition_point(|e| e.effects.phase <= effects.phase);
-        self.entries.insert(at, Entry { name, effects, callback });
+        self.entries.insert(at, Entry { name, effects, callback, costs: Costs::default() });
     }
 
     /// Whether a callback of this name is in the stack.
@@ -137,11 +139,22 @@ impl Stack {
     /// The first callback's error or panic, under its name; the callbacks behind it have seen the
     /// moment all the same.
     pub fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
-        let what = moment.name();
+        let (what, number, timed) = (moment.name(), moment.number(), is_timed(moment));
         everyone(in_turn(&mut self.entries, moment), |entry| {
-            let Entry { name, callback, .. } = entry;
-            attribute(unwound(what, || callback.on(moment)), || name.to_string())
+            let Entry { name, callback, costs, .. } = entry;
+            let reply = costs.around(number, timed, || unwound(what, || callback.on(moment)));
+            attribute(reply, || name.to_string())
         })
+    }
+
+    /// What each callback has taken at each moment since [`clear_costs`](Self::clear_costs).
+    pub fn costs(&self) -> Vec<CallbackCost> {
+        self.entries.iter().flat_map(|entry| entry.costs.of(&entry.name)).collect()
+    }
+
+    /// Begins to count anew.
+    pub fn clear_costs(&mut self) {
+        self.entries.iter_mut().for_each(|entry| entry.costs.clear());
     }
 
     /// Every callback with its settings, in order, as a run records it.

@@ -28,7 +28,8 @@ pub(crate) struct FormatVersion(pub(crate) u32);
 impl FormatVersion {
     /// The newest version; older ones can be read.
     ///
-    /// 1: as described above. 2: the event `released`. Who reads only 1 would take such an event
-    /// for damage and hide what stands behind it; the version lets it ask for a newer trainbook.
-    pub(crate) const NEWEST: FormatVersion = FormatVersion(2);
+    /// 1: as described above. 2: the event `released`. 3: the event `callback_costs`. Who reads only
+    /// older ones would take such an event for damage and hide what stands behind it; the version
+    /// lets it ask for a newer trainbook.
+    pub(crate) const NEWEST: FormatVersion = FormatVersion(3);
 }

@@ -11,6 +11,7 @@ use super::bundle::illustrated;
 use super::chart::{Axis, Chart, Panel, Style};
 use super::svg::svg;
 use super::table::{Align, Table, escape};
+use super::update::shares;
 
 /// These come first in the table of metrics, in this order.
 const FIRST: [&str; 7] = [
@@ -114,6 +115,11 @@ fn details(record: &RunRecord, past: &Past) -> String {
     if more > 0 {
         lines.push(format!("and {}", counted(more as u64, "more warning")));
     }
+    let costs = record.events.iter().rev().find_map(|event| match &event.event {
+        RunEvent::CallbackCosts { seconds, costs } => shares(*seconds, costs),
+        _ => None,
+    });
+    lines.extend(costs);
     lines.extend(record.damage.iter().map(|what| format!("damaged: {what}")));
     lines.iter().map(|line| line.replace(char::is_control, " ")).collect::<Vec<_>>().join("\n")
 }

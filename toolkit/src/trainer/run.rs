@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use trainbook_callbacks::{StopKind, StopReason};
-use trainbook_store::{Metric, RunEvent, RunId, RunWriter, StoreError};
+use trainbook_store::{CallbackCost, Metric, RunEvent, RunId, RunWriter, StoreError};
 
 use super::evaluation::{Evaluation, Judged};
 use crate::Error;
@@ -28,6 +28,7 @@ pub struct Run {
     pub(super) epochs: u64,
     pub(super) seconds: f64,
     pub(super) history: Vec<EpochRow>,
+    pub(super) costs: Vec<CallbackCost>,
 }
 
 /// The numbers of one epoch.
@@ -77,6 +78,11 @@ impl Run {
     /// Seconds that the fit took, validation and recording included.
     pub fn seconds(&self) -> f64 {
         self.seconds
+    }
+
+    /// What each callback took at each moment of the fit.
+    pub fn callback_costs(&self) -> &[CallbackCost] {
+        &self.costs
     }
 
     /// One row per completed epoch.
