@@ -10,6 +10,7 @@
 
 mod building;
 mod chain;
+mod costs;
 mod determinism;
 mod early_stopping;
 mod export;
