@@ -252,7 +252,6 @@ fn what_stands_between_two_writers_does_not_hide_them() {
         all.push(first());
         all.extend(harmless());
         assert!(stack_of(std::mem::take(&mut all)).plan(&PRODUCED, true).is_ok());
-        all.extend(harmless());
         all.push(first());
         all.extend(harmless());
         all.push(last());

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::{CallbackError, TensorInfo, Weights, sum_of_squares};
+use crate::seam::sum_of_squares;
+use crate::{CallbackError, TensorInfo, Weights};
 
 /// The trained weights as they were before an update, tensor by tensor as the gradients have them.
 #[derive(Clone, Debug, Default)]
