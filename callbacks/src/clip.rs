@@ -149,7 +149,7 @@ impl Callback for Clip {
     fn effects(&self) -> Effects {
         Effects::in_phase(Phase::Change)
             .writes(Resource::Gradients)
-            .writes(Resource::Metric(CLIPPED))
+            .writes(Resource::StepMetric(CLIPPED))
             .writes(Resource::Metric(CLIPPED_SHARE))
     }
 

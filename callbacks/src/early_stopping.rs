@@ -14,7 +14,7 @@ use crate::{
 /// Stops the fit when a metric has not improved for some checks. A check is the end of an epoch.
 ///
 /// The rules are those of Lightning's `EarlyStopping`, in its order; `baseline`, `start_from` and
-/// `restore_best` follow Keras. At each check, with the metric's value `v` (signs for a metric that
+/// `restore_best` follow Keras, and `min_epochs` is that of Lightning's trainer. At each check, with the metric's value `v` (signs for a metric that
 /// is minimised):
 ///
 /// 1. `v` is NaN or infinite: stop, unless `check_finite(false)`.
@@ -23,6 +23,9 @@ use crate::{
 /// 4. `v + min_delta < best`: an improvement. `best` becomes `v`, and the wait begins anew (with a
 ///    baseline: only if `v + min_delta < baseline` too).
 /// 5. Else the wait grows by one, and at `patience` the fit stops.
+///
+/// With [`min_epochs`](Self::min_epochs) no stop counts before so many epochs are done; what the check
+/// behind them finds is judged anew.
 ///
 /// Unlike Lightning, a value that reaches the stopping threshold also becomes the best, so that
 /// `restore_best` keeps it. Unlike Keras, a NaN never becomes the best. A fit that follows on a
@@ -49,6 +52,13 @@ struct Rule {
     stopping_threshold: Option<f64>,
     divergence_threshold: Option<f64>,
     check_finite: bool,
+    // Records of older runs have none, and a run that does without looks as theirs do.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    min_epochs: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -77,6 +87,7 @@ impl EarlyStopping {
             stopping_threshold: None,
             divergence_threshold: None,
             check_finite: true,
+            min_epochs: 0,
         };
         Self { rule, restore_best: false, track: Track::default(), weights: None }
     }
@@ -114,6 +125,17 @@ impl EarlyStopping {
     #[must_use]
     pub fn start_from(mut self, epochs: u64) -> Self {
         self.rule.start_from = epochs;
+        self
+    }
+
+    /// Stops at no check before `epochs` epochs of the trainer's life are done, whatever it finds.
+    /// Unlike with [`start_from`](Self::start_from), they are looked at: the best of them is kept, and
+    /// they are waited through. A stop that did not count is forgotten; if there is still reason for
+    /// one when the epochs are done, it is the check at their end, or a later one, that stops.
+    /// Default: 0.
+    #[must_use]
+    pub fn min_epochs(mut self, epochs: u64) -> Self {
+        self.rule.min_epochs = epochs;
         self
     }
 
@@ -292,7 +314,11 @@ impl Callback for EarlyStopping {
             return Ok(Flow::Continue);
         }
         let value = self.rule.monitor.value(epoch)?;
-        let check = self.rule.check(&mut self.track, epoch.counters.epoch + 1, value);
+        let done = epoch.counters.epoch + 1;
+        let mut check = self.rule.check(&mut self.track, done, value);
+        if done < self.rule.min_epochs {
+            check.stop = None;
+        }
         if check.improved && self.restore_best {
             self.weights = Some(epoch.weights.snapshot()?);
         }

@@ -26,11 +26,14 @@ fn loss() -> EarlyStopping {
     EarlyStopping::on("val_loss")
 }
 
-#[test]
-fn tables() {
-    let nan = f64::NAN;
+/// The values of a metric, and how the fit with them ends.
+type Course = (&'static str, EarlyStopping, &'static [f64], &'static str);
+
+/// By hand, for every option.
+fn table() -> Vec<Course> {
+    const NAN: f64 = f64::NAN;
     #[rustfmt::skip]
-    let table: &[(&str, EarlyStopping, &[f64], &str)] = &[
+    let table: Vec<Course> = vec![
         ("default patience", loss(), &[3.0, 2.0, 2.0, 2.5, 2.0, 1.0], "val_loss has not improved for 3 checks; best 2.0000 in epoch 2"),
         ("patience 0 is 1", loss().patience(0), &[3.0, 3.0, 1.0], "val_loss has not improved for 1 check; best 3.0000 in epoch 1"),
         ("patience 1", loss().patience(1), &[3.0, 3.0, 1.0], "val_loss has not improved for 1 check; best 3.0000 in epoch 1"),
@@ -39,11 +42,11 @@ fn tables() {
         ("accuracy goes up", EarlyStopping::on("val_accuracy").patience(1), &[0.1, 0.2, 0.15, 0.9], "val_accuracy has not improved for 1 check; best 0.2000 in epoch 2"),
         ("unless told", EarlyStopping::on("val_accuracy").minimize().patience(1), &[0.2, 0.1, 0.2], "val_accuracy has not improved for 1 check; best 0.1000 in epoch 2"),
         ("loss told to go up", loss().maximize().patience(1), &[0.2, 0.3, 0.2], "val_loss has not improved for 1 check; best 0.3000 in epoch 2"),
-        ("NaN stops", loss(), &[3.0, nan, 1.0], "val_loss is NaN in epoch 2; best 3.0000 in epoch 1"),
-        ("NaN first", loss(), &[nan, 1.0], "val_loss is NaN in epoch 1; no check was finite before"),
-        ("NaN is waited for", loss().check_finite(false).patience(2), &[nan, 3.0, nan, nan, 1.0], "val_loss has not improved for 2 checks; best 3.0000 in epoch 2"),
+        ("NaN stops", loss(), &[3.0, NAN, 1.0], "val_loss is NaN in epoch 2; best 3.0000 in epoch 1"),
+        ("NaN first", loss(), &[NAN, 1.0], "val_loss is NaN in epoch 1; no check was finite before"),
+        ("NaN is waited for", loss().check_finite(false).patience(2), &[NAN, 3.0, NAN, NAN, 1.0], "val_loss has not improved for 2 checks; best 3.0000 in epoch 2"),
         ("infinity is never best", loss().check_finite(false), &[f64::NEG_INFINITY, 3.0, 2.0, 1.0], ""),
-        ("start later", loss().start_from(2).patience(1), &[0.0, nan, 3.0, 2.0, 2.5, 0.0], "val_loss has not improved for 1 check; best 2.0000 in epoch 4"),
+        ("start later", loss().start_from(2).patience(1), &[0.0, NAN, 3.0, 2.0, 2.5, 0.0], "val_loss has not improved for 1 check; best 2.0000 in epoch 4"),
         ("good enough", loss().stopping_threshold(0.5), &[3.0, 0.5, 0.4, 0.1], "val_loss is 0.4000 in epoch 3, better than 0.5000; best 0.4000 in epoch 3"),
         ("hopeless", loss().divergence_threshold(10.0), &[3.0, 10.0, 11.0, 1.0], "val_loss is 11.0000 in epoch 3, worse than 10.0000; best 3.0000 in epoch 1"),
         ("hopeless upwards", EarlyStopping::on("val_accuracy").divergence_threshold(0.1), &[0.5, 0.05], "val_accuracy is 0.0500 in epoch 2, worse than 0.1000; best 0.5000 in epoch 1"),
@@ -51,10 +54,115 @@ fn tables() {
         // without one stops.
         ("baseline never beaten", loss().baseline(1.0).patience(2), &[5.0, 4.0, 3.0, 3.5, 0.0], "val_loss has not beaten 1.0000 for 4 checks; best 3.0000 in epoch 3"),
         ("baseline beaten", loss().baseline(1.0).patience(2), &[5.0, 0.9, 1.0, 0.8, 1.0], ""),
+        ("baseline upwards", EarlyStopping::on("val_accuracy").baseline(0.9).patience(2), &[0.5, 0.6, 0.55], "val_accuracy has not beaten 0.9000 for 3 checks; best 0.6000 in epoch 2"),
+        ("baseline is beaten by min_delta too", loss().baseline(1.0).min_delta(0.5).patience(2), &[0.75, 0.75, 0.0], "val_loss has not beaten 1.0000 for 2 checks; best 0.7500 in epoch 1"),
+        ("a plateau", loss().patience(2), &[2.0, 2.0, 2.0, 0.0], "val_loss has not improved for 2 checks; best 2.0000 in epoch 1"),
+        ("a plateau above", EarlyStopping::on("val_accuracy").patience(2), &[0.5, 0.5, 0.5, 1.0], "val_accuracy has not improved for 2 checks; best 0.5000 in epoch 1"),
+        ("exactly min_delta is none", EarlyStopping::on("val_accuracy").min_delta(0.25).patience(2), &[0.5, 0.625, 0.75, 1.0], "val_accuracy has not improved for 2 checks; best 0.5000 in epoch 1"),
+        ("small steps add up", loss().patience(2).min_delta(0.5), &[3.0, 2.6, 2.2, 1.8, 1.5], ""),
+        ("NaN to the end", loss().check_finite(false).patience(2), &[NAN, NAN, NAN], "val_loss has not improved for 2 checks; no check was finite before"),
+        ("infinity stops", loss(), &[3.0, f64::INFINITY], "val_loss is inf in epoch 2; best 3.0000 in epoch 1"),
+        ("infinity is hopeless", loss().check_finite(false).divergence_threshold(10.0), &[1.0, f64::INFINITY], "val_loss is inf in epoch 2, worse than 10.0000; best 1.0000 in epoch 1"),
+        ("infinity is good enough", loss().check_finite(false).stopping_threshold(0.5), &[f64::NEG_INFINITY], "val_loss is -inf in epoch 1, better than 0.5000; no check was finite before"),
+        ("NaN is neither", loss().check_finite(false).stopping_threshold(0.5).divergence_threshold(10.0), &[NAN, 1.0, NAN], ""),
+        ("start after the end", loss().start_from(9).patience(1), &[NAN, 1.0, 2.0, 2.0], ""),
+        ("start at once", loss().start_from(1).patience(1), &[0.0, 2.0, 1.0, 1.0], "val_loss has not improved for 1 check; best 1.0000 in epoch 3"),
+        ("no stop before 4 epochs", loss().patience(2).min_epochs(4), &[1.0, 2.0, 2.0, 2.0, 0.0], "val_loss has not improved for 3 checks; best 1.0000 in epoch 1"),
+        ("a stop at 3 epochs", loss().patience(2).min_epochs(3), &[1.0, 2.0, 2.0, 2.0, 0.0], "val_loss has not improved for 2 checks; best 1.0000 in epoch 1"),
+        // Lightning remembered the stop, and died the moment that the epochs were over (#19966).
+        ("recovered in time", loss().patience(2).min_epochs(4), &[1.0, 2.0, 2.0, 0.5, 0.75, 0.75, 0.0], "val_loss has not improved for 2 checks; best 0.5000 in epoch 4"),
+        ("a NaN of before is forgotten", loss().min_epochs(3), &[NAN, 1.0, 2.0, 2.0], ""),
+        ("a NaN that stays is not", loss().min_epochs(3), &[1.0, NAN, NAN, 1.0], "val_loss is NaN in epoch 3; best 1.0000 in epoch 1"),
+        ("good enough too early", loss().stopping_threshold(0.5).min_epochs(3), &[0.25, 3.0, 3.0, 0.4, 0.0], "val_loss is 0.4000 in epoch 4, better than 0.5000; best 0.2500 in epoch 1"),
+        ("hopeless too early", loss().divergence_threshold(10.0).min_epochs(2), &[11.0, 3.0, 12.0, 0.0], "val_loss is 12.0000 in epoch 3, worse than 10.0000; best 3.0000 in epoch 2"),
+        ("later than looked at", loss().start_from(1).min_epochs(4).patience(1), &[0.0, 3.0, 3.0, 3.0, 0.0], "val_loss has not improved for 2 checks; best 3.0000 in epoch 2"),
     ];
-    for (name, callback, values, expected) in table {
-        assert_eq!(detail(&fit(callback.clone(), values)), *expected, "{name}");
+    table
+}
+
+#[test]
+fn tables() {
+    for (name, callback, values, expected) in table() {
+        let fake = fit(callback, values);
+        assert_eq!((detail(&fake), fake.seen.error.as_deref()), (expected, None), "{name}");
     }
+}
+
+/// What is waited for, and what is best, is not lost where a fit is interrupted.
+#[test]
+fn a_course_that_is_interrupted_anywhere_ends_as_it_would_have() {
+    let mut interrupted = 0;
+    for (name, callback, values, expected) in table() {
+        let callback = callback.restore_best();
+        let whole = fit(callback.clone(), values);
+        for done in 1..whole.counters.epoch {
+            let fresh = || {
+                let mut fake = Fake::with(callback.clone()).batches(1);
+                fake.metrics = Box::new(|epoch| {
+                    let value = values[epoch as usize];
+                    vec![("val_loss", value), ("val_accuracy", value)]
+                });
+                fake
+            };
+            let mut first = fresh();
+            first.fit_start(values.len() as u64).unwrap();
+            (0..done).for_each(|_| assert_eq!(first.epoch(), Ok(None), "{name}"));
+            let saved = first.stack.save().unwrap();
+            let mut second = fresh();
+            (second.counters, second.horizon) = (first.counters, first.horizon);
+            second.weights = first.weights.clone();
+            let mut end = second.resume(&saved);
+            for _ in done..values.len() as u64 {
+                if end == Ok(None) {
+                    end = second.epoch();
+                }
+            }
+            second.fit_end(end);
+            assert_eq!(detail(&second), expected, "{name} after {done} epochs");
+            assert_eq!(second.counters, whole.counters, "{name} after {done} epochs");
+            assert_eq!(second.weights, whole.weights, "{name} after {done} epochs");
+            interrupted += 1;
+        }
+    }
+    assert!(interrupted > 80, "only {interrupted} were interrupted");
+}
+
+#[test]
+fn the_best_of_the_epochs_that_cannot_stop_is_kept() {
+    let stopping = loss().patience(1).min_epochs(4).restore_best();
+    assert_eq!(fit(stopping, &[3.0, 1.0, 2.0, 2.0, 0.0]).weights.0, 2.0);
+}
+
+#[test]
+fn what_is_recorded_without_minimum_epochs_is_as_it_always_was() {
+    let json = |stopping: EarlyStopping| serde_json::to_value(stopping).unwrap();
+    let old = json(loss());
+    assert!(old.get("min_epochs").is_none(), "{old}");
+    let read: EarlyStopping = serde_json::from_value(old.clone()).unwrap();
+    assert_eq!((read.rule.min_epochs, json(read)), (0, old));
+    let new = json(loss().min_epochs(3));
+    assert_eq!(new["min_epochs"], 3);
+    let read: EarlyStopping = serde_json::from_value(new).unwrap();
+    assert_eq!(read.rule.min_epochs, 3);
+}
+
+#[test]
+fn a_metric_of_steps_is_refused_before_the_first_one() {
+    for metric in ["gradient_norm", "gradient_max/0.weight", "clipped", "loss_scale", "mine"] {
+        let mut stack = Stack::new();
+        stack.push(EarlyStopping::on(metric));
+        stack.push(crate::GradientMonitor::new());
+        stack.push(crate::LossScaleMonitor::new());
+        stack.push(crate::Clip::global_norm(1.0));
+        stack.push(crate::on_step_end(|_| Ok(Flow::Continue)).logs("mine"));
+        let error = stack.plan(&[], false).unwrap_err().to_string();
+        let begins = format!("plan the callbacks: EarlyStopping monitors {metric:?} at the end of");
+        assert!(error.starts_with(&begins), "{error}");
+    }
+    let mut stack = Stack::new();
+    stack.push(EarlyStopping::on("clipped_share"));
+    stack.push(crate::Clip::global_norm(1.0));
+    assert!(stack.plan(&[], false).is_ok());
 }
 
 /// Lightning 2.x, `EarlyStopping._evaluate_stopping_criteria`, with `min_delta` and the signs

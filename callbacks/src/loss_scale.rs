@@ -56,7 +56,7 @@ impl LossScaleMonitor {
 impl Callback for LossScaleMonitor {
     fn effects(&self) -> Effects {
         Effects::default()
-            .writes(Resource::Metric(LOSS_SCALE))
+            .writes(Resource::StepMetric(LOSS_SCALE))
             .writes(Resource::Metric(OVERFLOWED_STEPS))
     }
 

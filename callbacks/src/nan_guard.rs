@@ -173,8 +173,16 @@ mod tests {
         fake.fit(1);
         assert_eq!(fake.seen.applied, [true, false, false, true, false, false, false]);
         assert_eq!(fake.counters.batches_seen, 7);
-        assert_eq!(fake.seen.epoch_metric("skipped_updates"), [5.0]);
         assert!(fake.seen.reason.unwrap().detail.ends_with("at step 7 (samples 18, 19, 20)"));
+    }
+
+    #[test]
+    fn skipped_updates_are_counted_over_the_trainers_life() {
+        let mut fake = Fake::with(NanGuard::new().skip_up_to(2)).batches(4);
+        fake.gradients = Box::new(|step| if matches!(step, 2 | 4 | 9) { bad() } else { good() });
+        fake.fit(2);
+        fake.fit(1);
+        assert_eq!(fake.seen.epoch_metric("skipped_updates"), [2.0, 2.0, 3.0]);
     }
 
     #[test]

@@ -25,7 +25,9 @@ use trainbook_store::{RunStart, Store};
 enum Deed {
     Reads(Resource),
     Writes(Resource),
+    /// At the begin or the end of an epoch.
     Logs(String),
+    LogsInStep(String),
     /// Puts weights in place at the end of the fit.
     EndsWithWeights,
     /// Asks for a checkpoint, or writes into the run.
@@ -78,10 +80,11 @@ impl Callback for Watch {
     fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
         let log = log_of(moment);
         let logged = log.map_or(0, |log| log.read(<[_]>::len));
+        let deed = if moment.is_per_step() { Deed::LogsInStep } else { Deed::Logs };
         let reply = self.watched(moment);
         if let Some(log) = log {
             let new = |log: &[trainbook_store::Metric]| log[logged..].to_vec();
-            log.read(new).into_iter().for_each(|m| self.deeds.add(Deed::Logs(m.name.to_string())));
+            log.read(new).into_iter().for_each(|m| self.deeds.add(deed(m.name.to_string())));
         }
         if reply.as_ref().is_ok_and(|flow| *flow != Flow::Continue) {
             self.deeds.writes(Resource::Stop);
@@ -130,13 +133,15 @@ impl Watch {
                 reply
             }
             Moment::RawGradients(m) => {
-                let gradients = Looked { of: m.gradients, deeds };
-                callback
-                    .on(&mut Moment::RawGradients(&GradientView { gradients: &gradients, ..**m }))
+                let (gradients, weights) =
+                    (Looked { of: m.gradients, deeds }, Seen { of: m.weights, deeds });
+                let view = GradientView { gradients: &gradients, weights: &weights, ..**m };
+                callback.on(&mut Moment::RawGradients(&view))
             }
             Moment::FinalGradients(m) => {
-                let gradients = Looked { of: m.gradients, deeds };
-                let view = GradientView { gradients: &gradients, ..**m };
+                let (gradients, weights) =
+                    (Looked { of: m.gradients, deeds }, Seen { of: m.weights, deeds });
+                let view = GradientView { gradients: &gradients, weights: &weights, ..**m };
                 callback.on(&mut Moment::FinalGradients(&view))
             }
             Moment::ChangeGradients(m) => {
@@ -276,6 +281,10 @@ struct Seen<'w, 'g> {
 }
 
 impl Weights for Seen<'_, '_> {
+    fn tensor_infos(&self) -> &[TensorInfo] {
+        self.of.tensor_infos()
+    }
+
     fn snapshot(&self) -> Result<Snapshot, CallbackError> {
         self.deeds.reads(Resource::Weights);
         self.of.snapshot()
@@ -294,6 +303,10 @@ struct Replaced<'w, 'g> {
 }
 
 impl Weights for Replaced<'_, '_> {
+    fn tensor_infos(&self) -> &[TensorInfo] {
+        self.of.tensor_infos()
+    }
+
     fn snapshot(&self) -> Result<Snapshot, CallbackError> {
         self.deeds.reads(Resource::Weights);
         self.of.snapshot()
@@ -312,6 +325,10 @@ struct Last<'w, 'm, 'c> {
 }
 
 impl Weights for Last<'_, '_, '_> {
+    fn tensor_infos(&self) -> &[TensorInfo] {
+        unreachable!("the end of a fit does not lend the weights")
+    }
+
     fn snapshot(&self) -> Result<Snapshot, CallbackError> {
         unreachable!("the end of a fit does not lend the weights")
     }
@@ -408,7 +425,8 @@ fn differences(declared: &Effects, done: &[Deed]) -> Vec<String> {
         // Whoever writes a resource may read it.
         Deed::Reads(resource) => reads.contains(resource) || writes.contains(resource),
         Deed::Writes(resource) => writes.contains(resource),
-        Deed::Logs(name) => writes.iter().any(|resource| resource.produces(name)),
+        Deed::Logs(name) => writes.iter().any(|r| !r.is_of_steps() && r.produces(name)),
+        Deed::LogsInStep(name) => writes.iter().any(|r| r.is_of_steps() && r.produces(name)),
         Deed::EndsWithWeights => {
             writes.contains(&Resource::Weights) || writes.contains(&Resource::JudgedWeights)
         }
@@ -417,7 +435,8 @@ fn differences(declared: &Effects, done: &[Deed]) -> Vec<String> {
     let is_written = |resource: &&Resource| {
         done.iter().any(|deed| match deed {
             Deed::Writes(written) => written == *resource,
-            Deed::Logs(name) => resource.produces(name),
+            Deed::Logs(name) => !resource.is_of_steps() && resource.produces(name),
+            Deed::LogsInStep(name) => resource.is_of_steps() && resource.produces(name),
             Deed::EndsWithWeights => **resource == Resource::Weights,
             Deed::Reads(_) | Deed::UsesStore => false,
         })
@@ -448,6 +467,19 @@ fn altered(effects: &Effects) -> Vec<(String, Effects)> {
         let mut less = effects.clone();
         all.push((format!("without writing {}", less.writes.remove(at)), less));
     }
+    for at in 0..effects.writes.len() {
+        let mut other = effects.clone();
+        let moved = match &other.writes[at] {
+            Resource::Metric(name) => Resource::StepMetric(name.clone()),
+            Resource::StepMetric(name) => Resource::Metric(name.clone()),
+            Resource::MetricsUnder(name) => Resource::StepMetricsUnder(name.clone()),
+            Resource::StepMetricsUnder(name) => Resource::MetricsUnder(name.clone()),
+            _ => continue,
+        };
+        let how = format!("with {moved} in steps: {}", moved.is_of_steps());
+        other.writes[at] = moved;
+        all.push((how, other));
+    }
     let others = [
         Resource::Seed,
         Resource::LearningRate,
@@ -458,6 +490,7 @@ fn altered(effects: &Effects) -> Vec<(String, Effects)> {
         Resource::metric("val_loss"),
         Resource::metric("another"),
         Resource::metrics_under("gradient"),
+        Resource::step_metric("another"),
     ];
     for other in others {
         // The weights that are judged are also those that the fit ends with.

@@ -33,6 +33,11 @@ pub trait Gradients {
 
 /// The weights of the model, wherever they live.
 pub trait Weights {
+    /// The names and shapes of every tensor of the model, running statistics included, in the order of
+    /// [`snapshot`](Self::snapshot). Those of the trainable ones are the names that
+    /// [`Gradients::tensors`] has.
+    fn tensor_infos(&self) -> &[TensorInfo];
+
     /// A copy of every tensor of the model, running statistics included.
     fn snapshot(&self) -> Result<Snapshot, CallbackError>;
 
@@ -48,7 +53,7 @@ pub trait Weights {
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), CallbackError>;
 }
 
-/// The name and shape of one trainable tensor.
+/// The name and shape of one tensor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TensorInfo {
     /// Where it sits in the model, for example `0.weight`.

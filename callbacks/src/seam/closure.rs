@@ -30,8 +30,20 @@ use super::{
 pub struct Closure<'f> {
     name: Cow<'static, str>,
     effects: Effects,
+    /// Whether it is called in steps, where what it logs is gone when the epoch ends.
+    in_steps: bool,
     tell: Box<dyn FnMut(&mut Moment<'_, '_>) -> Reply + Send + 'f>,
 }
+
+/// The functions whose closures are called in steps.
+const IN_STEPS: [&str; 6] = [
+    "on_batch_start",
+    "on_raw_gradients",
+    "on_change_gradients",
+    "on_final_gradients",
+    "on_after_update",
+    "on_step_end",
+];
 
 impl<'f> Closure<'f> {
     fn new(
@@ -39,13 +51,17 @@ impl<'f> Closure<'f> {
         effects: Effects,
         tell: impl FnMut(&mut Moment<'_, '_>) -> Reply + Send + 'f,
     ) -> Self {
-        Self { name: name.into(), effects, tell: Box::new(tell) }
+        let in_steps = IN_STEPS.contains(&name);
+        Self { name: name.into(), effects, in_steps, tell: Box::new(tell) }
     }
 
-    /// Declares that it logs this metric, so that others may go by it.
+    /// Declares that it logs this metric: at the end of epochs, so that others may go by it, or in
+    /// steps, if that is where the closure is called.
     #[must_use]
     pub fn logs(self, metric: impl AsRef<str>) -> Self {
-        self.writes(Resource::metric(metric))
+        let resource =
+            if self.in_steps { Resource::step_metric(metric) } else { Resource::metric(metric) };
+        self.writes(resource)
     }
 
     /// Declares something that it reads.

@@ -50,5 +50,27 @@ fn closures_are_called_at_their_moment_and_declare_what_they_are_told_to() {
         .named("told");
     assert_eq!(told.name(), "told");
     let effects = Effects::in_phase(Phase::Show).reads(Resource::Weights);
-    assert_eq!(told.effects(), effects.writes(Resource::metric("gap")).writes(Resource::Stop));
+    assert_eq!(told.effects(), effects.writes(Resource::step_metric("gap")).writes(Resource::Stop));
+}
+
+#[test]
+fn what_a_closure_logs_is_of_steps_where_it_is_called_in_steps() {
+    let logs = |closure: Closure<'_>| closure.logs("x").effects().writes.pop();
+    macro_rules! of {
+        ($($make:ident),*) => {[$(logs(crate::$make(|_| Ok(Flow::Continue)))),*]};
+    }
+    let in_steps = of!(
+        on_batch_start,
+        on_raw_gradients,
+        on_change_gradients,
+        on_final_gradients,
+        on_after_update,
+        on_step_end
+    );
+    assert!(in_steps.iter().all(|r| *r == Some(Resource::step_metric("x"))), "{in_steps:?}");
+    let in_epochs = of!(on_epoch_start, on_epoch_end);
+    assert!(in_epochs.iter().all(|r| *r == Some(Resource::metric("x"))), "{in_epochs:?}");
+    // Whatever it is called.
+    let named = crate::on_step_end(|_| Ok(Flow::Continue)).named("on_epoch_end");
+    assert_eq!(logs(named), Some(Resource::step_metric("x")));
 }

@@ -16,7 +16,8 @@ pub struct Effects {
     pub phase: Phase,
     /// What it looks at and could not work without.
     pub reads: Vec<Resource>,
-    /// What it changes. [`Resource::Metric`] here means that it produces that metric.
+    /// What it changes. [`Resource::Metric`] here means that it produces that metric at the end of
+    /// epochs, [`Resource::StepMetric`] in steps.
     pub writes: Vec<Resource>,
     /// It cannot work in a run that has no store.
     pub needs_store: bool,
@@ -83,44 +84,81 @@ pub enum Resource {
     /// Whether the fit, the epoch and the step's update go on: every [`Flow`](super::Flow) but
     /// `Continue`. Any number of callbacks may write it.
     Stop,
-    /// A metric by name.
+    /// A metric of epochs by name: one that is there at [`EpochEnd`](super::Moment::EpochEnd), and
+    /// that callbacks may go by.
     Metric(Name),
-    /// Every metric whose name begins with this one and a slash: `gradient_max/0.weight` is one of
-    /// those under `gradient_max`. For names that are known only when the fit runs.
+    /// Every metric of epochs whose name begins with this one and a slash: `gradient_max/0.weight` is
+    /// one of those under `gradient_max`. For names that are known only when the fit runs.
     MetricsUnder(Name),
+    /// A metric that is logged in steps, and gone when the epoch ends.
+    StepMetric(Name),
+    /// Every metric of steps whose name begins with this one and a slash.
+    StepMetricsUnder(Name),
 }
 
 impl Resource {
-    /// A metric by name.
+    /// A metric of epochs by name.
     pub fn metric(name: impl AsRef<str>) -> Self {
         Self::Metric(Name::new(name))
     }
 
-    /// Every metric whose name begins with `prefix` and a slash.
+    /// Every metric of epochs whose name begins with `prefix` and a slash.
     pub fn metrics_under(prefix: impl AsRef<str>) -> Self {
         Self::MetricsUnder(Name::new(prefix))
     }
 
-    /// Whether who writes this produces the metric `name`.
+    /// A metric of steps by name.
+    pub fn step_metric(name: impl AsRef<str>) -> Self {
+        Self::StepMetric(Name::new(name))
+    }
+
+    /// Every metric of steps whose name begins with `prefix` and a slash.
+    pub fn step_metrics_under(prefix: impl AsRef<str>) -> Self {
+        Self::StepMetricsUnder(Name::new(prefix))
+    }
+
+    /// Whether who writes this produces the metric `name`, in steps or at the end of epochs.
     pub fn produces(&self, name: &str) -> bool {
         match self {
-            Self::Metric(metric) => metric == name,
-            Self::MetricsUnder(prefix) => {
+            Self::Metric(metric) | Self::StepMetric(metric) => metric == name,
+            Self::MetricsUnder(prefix) | Self::StepMetricsUnder(prefix) => {
                 name.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.starts_with('/'))
             }
             _ => false,
         }
     }
 
-    /// Whether two writers of these write the same thing.
+    /// Whether it is a metric, or are metrics, of steps.
+    pub fn is_of_steps(&self) -> bool {
+        matches!(self, Self::StepMetric(_) | Self::StepMetricsUnder(_))
+    }
+
+    /// The metric's name, or what all of their names begin with.
+    fn metric_name(&self) -> Option<&Name> {
+        match self {
+            Self::Metric(name)
+            | Self::MetricsUnder(name)
+            | Self::StepMetric(name)
+            | Self::StepMetricsUnder(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    fn is_prefix(&self) -> bool {
+        matches!(self, Self::MetricsUnder(_) | Self::StepMetricsUnder(_))
+    }
+
+    /// Whether two writers of these write the same thing. A metric's name is one, whether it is of
+    /// steps or of epochs: its points lie on one axis.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
-        let under = |outer: &Self, inner: &Self| match (outer, inner) {
-            (Self::MetricsUnder(_), Self::Metric(name) | Self::MetricsUnder(name)) => {
-                outer.produces(name)
+        match (self.metric_name(), other.metric_name()) {
+            (Some(mine), Some(others)) => {
+                (mine == others && self.is_prefix() == other.is_prefix())
+                    || (self.is_prefix() && self.produces(others))
+                    || (other.is_prefix() && other.produces(mine))
             }
-            _ => false,
-        };
-        self == other || under(self, other) || under(other, self)
+            _ => self == other,
+        }
     }
 
     pub(super) fn allows_many_writers(&self) -> bool {
@@ -137,8 +175,10 @@ impl std::fmt::Display for Resource {
             Self::Weights => f.write_str("weights"),
             Self::JudgedWeights => f.write_str("judged weights"),
             Self::Stop => f.write_str("stop"),
-            Self::Metric(name) => write!(f, "metric {name}"),
-            Self::MetricsUnder(prefix) => write!(f, "metrics {prefix}/…"),
+            Self::Metric(name) | Self::StepMetric(name) => write!(f, "metric {name}"),
+            Self::MetricsUnder(prefix) | Self::StepMetricsUnder(prefix) => {
+                write!(f, "metrics {prefix}/…")
+            }
         }
     }
 }

@@ -44,6 +44,20 @@ pub enum CallbackError {
         /// The nearest existing name, or all of them.
         hint: String,
     },
+    /// A callback goes by a metric that is there in steps only.
+    #[error(
+        "plan the callbacks: {callback} monitors {metric:?} at the end of epochs, and {producer} logs \
+         it in steps only; log its mean, or what counts of it, at the end of every epoch under a name \
+         of its own, by `on_epoch_end(…).logs(…)`, and monitor that"
+    )]
+    StepMetric {
+        /// The callback that reads it.
+        callback: String,
+        /// The metric.
+        metric: String,
+        /// The callback that logs it.
+        producer: String,
+    },
     /// A callback needs a store and there is none.
     #[error("plan the callbacks: {callback} needs a run store; add `.store(&store)`")]
     NeedsStore {

@@ -296,6 +296,8 @@ pub struct GradientView<'a> {
     pub samples: &'a [usize],
     /// The gradients.
     pub gradients: &'a dyn Gradients,
+    /// The weights before this step's update, to look at.
+    pub weights: &'a dyn Weights,
     /// Where to log.
     pub log: &'a MetricLog,
 }

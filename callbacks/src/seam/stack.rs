@@ -59,9 +59,10 @@ impl Stack {
         self.entries.iter().any(|e| e.effects.writes.contains(resource))
     }
 
-    /// Whether some callback produces this metric.
-    fn produces(&self, metric: &str) -> bool {
-        self.entries.iter().any(|e| e.effects.writes.iter().any(|r| r.produces(metric)))
+    /// Who produces this metric, in steps or at the end of epochs.
+    fn producer(&self, metric: &str, of_steps: bool) -> Option<&Entry> {
+        let produces = |r: &Resource| r.is_of_steps() == of_steps && r.produces(metric);
+        self.entries.iter().find(|e| e.effects.writes.iter().any(produces))
     }
 
     /// Checks the declared effects against each other and against what the trainer itself produces
@@ -69,8 +70,8 @@ impl Stack {
     ///
     /// # Errors
     /// Two writers of one resource; a metric that is read and that neither `produced` nor a
-    /// callback writes; a callback that needs a store when `has_store` is false. The message names
-    /// the callbacks.
+    /// callback writes, or one only in steps; a callback that needs a store when `has_store` is
+    /// false. The message names the callbacks.
     pub fn plan(&self, produced: &[Name], has_store: bool) -> Result<Plan, CallbackError> {
         for (i, entry) in self.entries.iter().enumerate() {
             for resource in entry.effects.writes.iter().filter(|r| !r.allows_many_writers()) {
@@ -90,8 +91,15 @@ impl Stack {
             for resource in &entry.effects.reads {
                 if let Resource::Metric(name) = resource
                     && !produced.contains(name)
-                    && !self.produces(name)
+                    && self.producer(name, false).is_none()
                 {
+                    if let Some(producer) = self.producer(name, true) {
+                        return Err(CallbackError::StepMetric {
+                            callback: entry.name.to_string(),
+                            metric: name.to_string(),
+                            producer: producer.name.to_string(),
+                        });
+                    }
                     return Err(CallbackError::UnknownMetric {
                         callback: entry.name.to_string(),
                         metric: name.to_string(),

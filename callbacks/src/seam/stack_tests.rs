@@ -211,6 +211,58 @@ fn metrics_whose_names_the_fit_brings_are_produced_under_their_prefix() {
 }
 
 #[test]
+fn a_metric_of_steps_is_none_to_go_by_at_the_end_of_epochs() {
+    let heard = Heard::default();
+    let with = |name, effects| listener(name, &heard).effects(effects);
+    let reads = |name| with("stopper", Effects::default().reads(Resource::metric(name)));
+    let writes = |resource| with("logger", Effects::default().writes(resource));
+    for (name, resource) in [
+        ("norm", Resource::step_metric("norm")),
+        ("norm/0.weight", Resource::step_metrics_under("norm")),
+    ] {
+        for members in [[reads(name), writes(resource.clone())], [writes(resource), reads(name)]] {
+            let error = stack_of(members).plan(&metrics(&["val_loss"]), false).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "plan the callbacks: stopper monitors {name:?} at the end of epochs, and logger \
+                     logs it in steps only; log its mean, or what counts of it, at the end of every \
+                     epoch under a name of its own, by `on_epoch_end(…).logs(…)`, and monitor that"
+                )
+            );
+        }
+    }
+    // It is never the one that was meant.
+    let error = stack_of([reads("nor"), writes(Resource::step_metric("norm"))]);
+    let error = error.plan(&metrics(&["val_loss"]), false).unwrap_err().to_string();
+    assert!(error.contains("which nothing produces; there are: val_loss;"), "{error}");
+    // One name has one writer all the same.
+    let pairs = [
+        (Resource::step_metric("x"), Resource::metric("x")),
+        (Resource::step_metric("x"), Resource::step_metric("x")),
+        (Resource::step_metrics_under("x"), Resource::metrics_under("x")),
+        (Resource::step_metrics_under("x"), Resource::metric("x/y")),
+        (Resource::metrics_under("x"), Resource::step_metric("x/y")),
+        (Resource::metrics_under("x"), Resource::step_metrics_under("x/y")),
+    ];
+    for (a, b) in pairs {
+        for members in [[writes(a.clone()), writes(b.clone())], [writes(b), writes(a)]] {
+            let error = stack_of(members).plan(&[], false).unwrap_err().to_string();
+            assert!(error.contains("logger and logger both write the metric"), "{error}");
+        }
+    }
+    assert!(
+        stack_of([writes(Resource::step_metric("x")), writes(Resource::step_metrics_under("x"))])
+            .plan(&[], false)
+            .is_ok()
+    );
+    // The trainer's is the trainer's.
+    let error = stack_of([writes(Resource::step_metric("val_loss"))]);
+    let error = error.plan(&metrics(&["val_loss"]), false).unwrap_err().to_string();
+    assert!(error.contains("the trainer and logger both write the metric val_loss"), "{error}");
+}
+
+#[test]
 fn a_panic_is_an_error_with_the_callback_and_the_moment() {
     let heard = Heard::default();
     let mut stack = Stack::new();

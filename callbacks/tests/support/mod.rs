@@ -4,6 +4,7 @@
 #![allow(dead_code, clippy::expect_used)] // each test file uses a part; a failing test may panic
 
 use std::cell::{Cell, RefCell};
+use std::sync::LazyLock;
 
 use trainbook_callbacks::{
     AfterUpdate, BatchStart, Callback, CallbackError, CheckpointRequest, Counters, Direction,
@@ -14,7 +15,16 @@ use trainbook_callbacks::{
 };
 use trainbook_store::{Metric, Name, RunWriter};
 
-/// Two tensors, `0.weight` with one element and `0.bias` with two.
+/// Names and shapes.
+pub fn tensors<const N: usize>(named: [(&str, &[usize]); N]) -> Vec<TensorInfo> {
+    let info = |(name, shape): (&str, &[usize])| TensorInfo {
+        name: name.to_owned(),
+        shape: shape.to_vec(),
+    };
+    named.map(info).into()
+}
+
+/// One row of numbers for each tensor.
 pub struct FakeGradients {
     infos: Vec<TensorInfo>,
     pub values: Vec<Vec<f32>>,
@@ -24,15 +34,9 @@ pub struct FakeGradients {
 }
 
 impl FakeGradients {
-    pub fn new(values: Vec<Vec<f32>>) -> Self {
-        let names = ["0.weight", "0.bias"];
-        let infos = names
-            .iter()
-            .zip(&values)
-            .map(|(n, v)| TensorInfo { name: (*n).to_owned(), shape: vec![v.len()] })
-            .collect();
+    pub fn of(tensors: &[TensorInfo], values: Vec<Vec<f32>>) -> Self {
         Self {
-            infos,
+            infos: tensors.to_vec(),
             values,
             norm: Cell::new(None),
             norm_calls: Cell::new(0),
@@ -89,6 +93,12 @@ impl Gradients for FakeGradients {
 pub struct FakeWeights(pub f32);
 
 impl Weights for FakeWeights {
+    fn tensor_infos(&self) -> &[TensorInfo] {
+        static INFOS: LazyLock<Vec<TensorInfo>> =
+            LazyLock::new(|| tensors([("0.weight", &[1, 1])]));
+        &INFOS
+    }
+
     fn snapshot(&self) -> Result<Snapshot, CallbackError> {
         Ok(Snapshot(vec![vec![self.0]]))
     }
@@ -152,7 +162,9 @@ pub struct Fake {
     pub seconds: Box<dyn Fn(u64) -> f64>,
     pub run: Option<RunWriter>,
     pub seen: Seen,
-    log: MetricLog,
+    /// The names and shapes of the gradients.
+    pub tensors: Vec<TensorInfo>,
+    accumulate: u64,
 }
 
 impl Fake {
@@ -181,7 +193,8 @@ impl Fake {
             seconds: Box::new(|_| 1.0),
             run: None,
             seen: Seen::default(),
-            log: MetricLog::default(),
+            tensors: tensors([("0.weight", &[1, 1]), ("0.bias", &[2])]),
+            accumulate: 1,
         }
     }
 
@@ -194,6 +207,13 @@ impl Fake {
     pub fn batches(mut self, batches_per_epoch: u64) -> Self {
         self.horizon.batches_per_epoch = batches_per_epoch;
         self.horizon.updates_per_epoch = batches_per_epoch;
+        self
+    }
+
+    /// So many batches for one update; the last one of an epoch takes what is left.
+    pub fn accumulate(mut self, batches: u64) -> Self {
+        self.accumulate = batches;
+        self.horizon.updates_per_epoch = self.horizon.batches_per_epoch.div_ceil(batches);
         self
     }
 
@@ -240,61 +260,86 @@ impl Fake {
         stopped(self.stack.on(&mut Moment::FitStart(&fit)))
     }
 
+    /// One epoch; a reason when the fit is to end. A stop inside the epoch ends it there, without
+    /// validation.
     pub fn epoch(&mut self) -> Result<Option<StopReason>, String> {
-        let mut end = {
-            let epoch =
-                EpochStart { counters: self.counters, horizon: self.horizon, log: &self.log };
-            stopped(self.stack.on(&mut Moment::EpochStart(&epoch)))?
-        };
-        for _ in 0..self.horizon.batches_per_epoch {
-            if end.is_none() {
-                end = self.step()?;
+        let log = MetricLog::default();
+        let start = EpochStart { counters: self.counters, horizon: self.horizon, log: &log };
+        if let Some(reason) = stopped(self.stack.on(&mut Moment::EpochStart(&start)))? {
+            return Ok(Some(reason));
+        }
+        let mut left = self.horizon.batches_per_epoch;
+        while left > 0 {
+            let flow = self.step(&mut left)?;
+            if let Flow::Stop(reason) = flow {
+                return Ok(Some(reason));
+            }
+            if flow.ends_epoch() {
+                break;
             }
         }
         let metrics: Vec<_> = (self.metrics)(self.counters.epoch)
             .into_iter()
             .map(|(name, value)| Metric { name: name.into(), value })
             .collect();
-        let mut start = ValidationStart { counters: self.counters, weights: &mut self.weights };
-        let before = self.stack.on(&mut Moment::ValidationStart(&mut start));
-        before.map_err(|e| e.to_string())?;
-        self.seen.judged.push(self.weights.0);
         let requests = RefCell::default();
+        let judged = self.judge(&metrics, &log, &requests);
+        let mut end = ValidationEnd { counters: self.counters, weights: &mut self.weights };
+        let after = self.stack.on(&mut Moment::ValidationEnd(&mut end));
+        let flow = judged?.or_stronger(after.map_err(|e| e.to_string())?);
+        self.counters.epoch += 1;
+        self.seen.epoch_logs.push(log.read(<[_]>::to_vec));
+        log.read_warnings(|warnings| self.seen.warnings.extend_from_slice(warnings));
+        self.seen.requests.push(requests.into_inner());
+        stopped(Ok(flow))
+    }
+
+    fn judge(
+        &mut self,
+        metrics: &[Metric],
+        log: &MetricLog,
+        requests: &RefCell<Vec<CheckpointRequest>>,
+    ) -> Result<Flow, String> {
+        let mut start = ValidationStart { counters: self.counters, weights: &mut self.weights };
+        let flow = self.stack.on(&mut Moment::ValidationStart(&mut start));
+        let flow = flow.map_err(|e| e.to_string())?;
+        self.seen.judged.push(self.weights.0);
         let seconds = (self.seconds)(self.counters.epoch);
-        let context = EpochEnd::new(
+        let end = EpochEnd::new(
             self.counters,
             self.horizon,
             seconds,
-            &metrics,
+            metrics,
             &self.weights,
-            &self.log,
-            &requests,
+            log,
+            requests,
         );
-        let at_end = self.stack.on(&mut Moment::EpochEnd(&context));
-        let mut end_of = ValidationEnd { counters: self.counters, weights: &mut self.weights };
-        let after = self.stack.on(&mut Moment::ValidationEnd(&mut end_of));
-        after.map_err(|e| e.to_string())?;
-        let at_end = stopped(at_end)?;
-        self.counters.epoch += 1;
-        self.seen.epoch_logs.push(self.log.read(<[_]>::to_vec));
-        self.log.read_warnings(|warnings| self.seen.warnings.extend_from_slice(warnings));
-        self.log.clear();
-        self.seen.requests.push(requests.into_inner());
-        Ok(end.or(at_end))
+        let wish = self.stack.on(&mut Moment::EpochEnd(&end));
+        Ok(flow.or_stronger(wish.map_err(|e| e.to_string())?))
     }
 
-    fn step(&mut self) -> Result<Option<StopReason>, String> {
-        let first = self.counters.batches_seen as usize * 3;
-        let samples = [first, first + 1, first + 2];
-        let mut batch =
-            BatchStart::new(self.counters, self.horizon, &samples, &self.log, self.learning_rate);
-        let mut flow =
-            self.stack.on(&mut Moment::BatchStart(&mut batch)).map_err(|e| e.to_string())?;
-        self.learning_rate = batch.learning_rate();
-
-        self.counters.batches_seen += 1;
+    /// One update, of as many batches as are gathered and still left in the epoch.
+    fn step(&mut self, left: &mut u64) -> Result<Flow, String> {
+        let log = MetricLog::default();
+        let (mut flow, mut samples) = (Flow::Continue, Vec::new());
+        for _ in 0..self.accumulate.min(*left) {
+            if flow != Flow::Continue {
+                break;
+            }
+            *left -= 1;
+            let first = self.counters.batches_seen as usize * 3;
+            let batch = [first, first + 1, first + 2];
+            samples.extend(batch);
+            let mut start =
+                BatchStart::new(self.counters, self.horizon, &batch, &log, self.learning_rate);
+            let wish = self.stack.on(&mut Moment::BatchStart(&mut start));
+            flow = flow.or_stronger(wish.map_err(|e| e.to_string())?);
+            self.learning_rate = start.learning_rate();
+            self.counters.batches_seen += 1;
+        }
         let (loss, counters) = ((self.loss)(self.counters.batches_seen), self.counters);
-        let mut gradients = FakeGradients::new((self.gradients)(counters.batches_seen));
+        let mut gradients =
+            FakeGradients::of(&self.tensors, (self.gradients)(counters.batches_seen));
         macro_rules! view {
             () => {
                 GradientView {
@@ -302,30 +347,36 @@ impl Fake {
                     loss,
                     samples: &samples,
                     gradients: &gradients,
-                    log: &self.log,
+                    weights: &self.weights,
+                    log: &log,
                 }
             };
         }
-        let skips = |flow: &Flow| matches!(flow, Flow::SkipUpdate | Flow::Stop(_));
-        let wish = self.stack.on(&mut Moment::RawGradients(&view!()));
-        flow = flow.or_stronger(wish.map_err(|e| e.to_string())?);
-        if !skips(&flow) {
-            let mut edit = GradientEdit { counters, gradients: &mut gradients, log: &self.log };
+        let scale = (self.scale)(counters.batches_seen);
+        let overflowed = scale.is_some_and(|scale| scale.overflowed);
+        if !(overflowed && loss.is_finite()) {
+            let wish = self.stack.on(&mut Moment::RawGradients(&view!()));
+            flow = flow.or_stronger(wish.map_err(|e| e.to_string())?);
+        }
+        if flow == Flow::Continue && !overflowed {
+            let mut edit = GradientEdit { counters, gradients: &mut gradients, log: &log };
             let wish = self.stack.on(&mut Moment::ChangeGradients(&mut edit));
             flow = flow.or_stronger(wish.map_err(|e| e.to_string())?);
             let wish = self.stack.on(&mut Moment::FinalGradients(&view!()));
             flow = flow.or_stronger(wish.map_err(|e| e.to_string())?);
         }
-        let applied = !skips(&flow);
+        // The strongest wish hides weaker ones, so only a step of which nobody wants anything else
+        // is an ordinary one.
+        let applied = flow == Flow::Continue && !overflowed;
         self.counters.updates_attempted += 1;
         self.counters.updates_applied += u64::from(applied);
-        self.weights.0 += if applied { 1.0 } else { 0.0 };
         if applied {
+            self.weights.0 += 1.0;
             let update = AfterUpdate {
                 counters: self.counters,
                 horizon: self.horizon,
                 weights: &self.weights,
-                log: &self.log,
+                log: &log,
             };
             let wish = self.stack.on(&mut Moment::AfterUpdate(&update));
             flow = flow.or_stronger(wish.map_err(|e| e.to_string())?);
@@ -338,22 +389,21 @@ impl Fake {
             self.learning_rate,
             applied,
             &samples,
-            &self.log,
+            &log,
             loss,
             &requests,
         )
-        .scaled((self.scale)(self.counters.batches_seen));
-        let wish = self.stack.on(&mut Moment::StepEnd(&step));
+        .scaled(scale);
+        let wish = self.stack.on(&mut Moment::StepEnd(&step)).map_err(|e| e.to_string());
         self.seen.step_requests.extend(requests.take());
         self.seen.learning_rates.push(self.learning_rate);
         self.seen.applied.push(applied);
         self.seen.norm_calls += gradients.norm_calls.get();
         self.seen.stats_calls += gradients.stats_calls.get();
         self.seen.gradients.push(gradients.values);
-        self.seen.step_logs.push(self.log.read(<[_]>::to_vec));
-        self.log.read_warnings(|warnings| self.seen.warnings.extend_from_slice(warnings));
-        self.log.clear();
-        stopped(wish.map(|wish| flow.or_stronger(wish)))
+        self.seen.step_logs.push(log.read(<[_]>::to_vec));
+        log.read_warnings(|warnings| self.seen.warnings.extend_from_slice(warnings));
+        Ok(flow.or_stronger(wish?))
     }
 
     pub fn fit_end(&mut self, end: Result<Option<StopReason>, String>) {

@@ -58,10 +58,17 @@ pub const CALLBACKS: &[(&str, Make)] = &[
     ("Clip percentile", || Box::new(Clip::percentile(60.0).history(6))),
     ("Clip value", || Box::new(Clip::value(2.0))),
     ("GradientMonitor", || Box::new(every(2, GradientMonitor::new()))),
+    ("GradientMonitor with options", || {
+        Box::new(every(2, GradientMonitor::new().after_clipping().ratios()))
+    }),
+    ("GradientMonitor ratios", || Box::new(GradientMonitor::new().ratios())),
     ("LossScaleMonitor", || Box::new(LossScaleMonitor::new())),
     ("NanGuard", || Box::new(NanGuard::new())),
     ("NanGuard skip", || Box::new(NanGuard::new().skip_up_to(3))),
     ("EarlyStopping", || Box::new(EarlyStopping::on("val_loss").patience(4))),
+    ("EarlyStopping min_epochs", || {
+        Box::new(EarlyStopping::on("val_loss").patience(1).min_epochs(5))
+    }),
     ("EarlyStopping restore", || {
         Box::new(EarlyStopping::on("val_loss").patience(4).restore_best())
     }),
@@ -150,7 +157,7 @@ pub const CALLBACKS: &[(&str, Make)] = &[
                 Ok(Flow::Continue)
             })
             .reads(Resource::Gradients)
-            .writes(Resource::metrics_under("largest")),
+            .writes(Resource::step_metrics_under("largest")),
         )
     }),
     ("on_after_update", || {
@@ -226,10 +233,11 @@ pub fn fake_of(callback: impl Callback + 'static) -> Fake {
     let mut fake = Fake::with(callback);
     fake.gradients = Box::new(|step| match step {
         // Two in a row around the end of the third epoch.
-        9 | 10 | 17 => vec![vec![f32::NAN], vec![1.0, 0.0]],
+        9 | 10 => vec![vec![f32::NAN], vec![1.0, 0.0]],
+        17 => vec![vec![f32::INFINITY], vec![1.0, 0.0]],
         _ => vec![vec![step as f32 % 5.0], vec![0.0, -1.0]],
     });
-    // An overflow in every fourth step.
+    // An overflow in every fourth step, where nobody is shown the gradients.
     fake.scale =
         Box::new(|step| Some(StepScale { scale: 0.75, overflowed: step.is_multiple_of(4) }));
     fake.metrics = Box::new(|epoch| {

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_callbacks::seam::panic_message;
 use trainbook_callbacks::{
     AfterUpdate, BatchStart, CheckpointRequest, EpochEnd, EpochStart, FitEnd, FitStart, Flow,
-    GradientEdit, GradientView, Horizon, MetricLog, Moment, NamedState, Resumed, StepEnd, StopKind,
-    StopReason, ValidationEnd, ValidationStart,
+    GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Resumed, StepEnd,
+    StopKind, StopReason, ValidationEnd, ValidationStart, Weights,
 };
 use trainbook_store::{CallbackCost, Metric, RunEvent, RunWriter};
 
@@ -369,13 +369,15 @@ impl Trainer {
         let overflowed = scale.is_some_and(|scale| scale.overflowed);
         // Of a finite loss they are no gradients, but a scale that was too large.
         if !(overflowed && loss.is_finite()) {
-            let view = GradientView { counters, loss, samples, gradients: &*self.task, log };
+            let (gradients, weights): (&dyn Gradients, &dyn Weights) = (&*self.task, &*self.task);
+            let view = GradientView { counters, loss, samples, gradients, weights, log };
             flow = flow.or_stronger(self.stack.on(&mut Moment::RawGradients(&view))?);
         }
         if updates(&flow) && !overflowed {
             let mut edit = GradientEdit { counters, gradients: &mut *self.task, log };
             flow = flow.or_stronger(self.stack.on(&mut Moment::ChangeGradients(&mut edit))?);
-            let view = GradientView { counters, loss, samples, gradients: &*self.task, log };
+            let (gradients, weights): (&dyn Gradients, &dyn Weights) = (&*self.task, &*self.task);
+            let view = GradientView { counters, loss, samples, gradients, weights, log };
             flow = flow.or_stronger(self.stack.on(&mut Moment::FinalGradients(&view))?);
         }
         self.counters.updates_attempted += 1;

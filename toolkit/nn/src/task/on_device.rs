@@ -311,6 +311,10 @@ impl<D: Backend<f32>> Gradients for OnDevice<D> {
 }
 
 impl<D: Backend<f32>> Weights for OnDevice<D> {
+    fn tensor_infos(&self) -> &[TensorInfo] {
+        &self.network.infos
+    }
+
     fn snapshot(&self) -> Result<Snapshot, CallbackError> {
         Ok(self.network.weights())
     }

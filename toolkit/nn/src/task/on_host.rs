@@ -335,6 +335,10 @@ impl Gradients for OnHost {
 }
 
 impl Weights for OnHost {
+    fn tensor_infos(&self) -> &[TensorInfo] {
+        &self.network.tensors
+    }
+
     fn snapshot(&self) -> Result<Snapshot, CallbackError> {
         Ok(self.network.weights())
     }

@@ -26,8 +26,9 @@ pub(super) const FINAL: &str = "final";
 pub(super) const STOPPED: &str = "stopped";
 
 /// Callbacks that may be others where a state is taken back: what they do does not change what a fit
-/// comes to. The seed is compared by itself, and so is the precision, whose monitor only looks.
-pub(super) const FREE: [&str; 4] = ["Budget", "Checkpoint", "FixSeed", "LossScaleMonitor"];
+/// comes to. The seed is compared by itself, and so is the precision; monitors only look.
+pub(super) const FREE: [&str; 5] =
+    ["Budget", "Checkpoint", "FixSeed", "GradientMonitor", "LossScaleMonitor"];
 
 /// The state of a trainer, and of a fit in whose middle it was taken.
 #[derive(Debug)]
