@@ -5,7 +5,7 @@ use trainbook_store::Name;
 
 use crate::{
     Callback, CallbackError, CallbackRecipe, CallbackState, Effects, EpochEnd, Flow, GradientView,
-    Phase, Reply, Resource, StopKind, StopReason, TensorInfo, TensorStats,
+    Gradients, NonFinite, Phase, Reply, Resource, StopKind, StopReason,
 };
 
 const SKIPPED_UPDATES: Name = Name::new_static("skipped_updates");
@@ -14,8 +14,10 @@ const SKIPPED_UPDATES: Name = Name::new_static("skipped_updates");
 const SAMPLES_NAMED: usize = 8;
 
 /// Stops the fit when a loss or a gradient is NaN or infinite, before the update that would carry
-/// it into the weights, and says where it is: the first tensor, how many, at which step (batch,
-/// counted from 1) and in which samples.
+/// it into the weights, and says where it begins: it computes the forward pass again and names the
+/// first layer that gives such a number, and for which samples; if there is none, the last tensor
+/// whose gradient has one, at which the backward pass met it first. And at which step (batch, counted
+/// from 1).
 ///
 /// A stop that is asked for before the update also skips this step's update, so the weights stay as
 /// they were after the last good step.
@@ -76,12 +78,14 @@ impl Callback for NanGuard {
         }
         // The next fit of this trainer may skip again.
         self.counts.in_a_row = 0;
-        let what = blame(step.loss, norm, step.gradients.tensors(), &step.gradients.stats()?);
-        let detail = format!(
-            "{what} at step {} (samples {})",
-            step.counters.batches_seen,
-            list(step.samples)
-        );
+        let replayed = step.replay.first_non_finite();
+        let what = blame(step.loss, norm, step.gradients, &replayed)?;
+        let at = step.counters.batches_seen;
+        let detail = match &replayed {
+            // The forward pass names the samples itself.
+            Ok(Some(_)) => format!("{what} at step {at}"),
+            _ => format!("{what} at step {at} (samples {})", list(step.samples)),
+        };
         Ok(Flow::Stop(StopReason::new(StopKind::NonFinite, detail)))
     }
 
@@ -102,20 +106,46 @@ impl Callback for NanGuard {
     }
 }
 
-/// What is not finite: the loss, the first such tensor, or both.
-fn blame(loss: f32, norm: f64, tensors: &[TensorInfo], stats: &[TensorStats]) -> String {
-    let tensor = tensors.iter().zip(stats).find(|(_, s)| s.nans + s.infs > 0).map(|(tensor, s)| {
-        let kinds = [(s.nans, "NaN"), (s.infs, "infinite")];
-        let counts: Vec<_> =
-            kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| format!("{n} {kind}")).collect();
-        format!("gradient of {} has {} of {}", tensor.name, counts.join(" and "), s.len)
+/// What is not finite, and where that begins.
+fn blame(
+    loss: f32,
+    norm: f64,
+    gradients: &dyn Gradients,
+    replayed: &Result<Option<NonFinite>, CallbackError>,
+) -> Result<String, CallbackError> {
+    if let Ok(Some(NonFinite { layer, samples, nans, infs })) = replayed {
+        let what = kinds(*nans, *infs);
+        let of = if samples.len() == 1 { "sample" } else { "samples" };
+        let loss =
+            if loss.is_finite() { String::new() } else { format!("; the loss is {loss}, then") };
+        return Ok(format!("forward, {layer} gives {what} for {of} {}{loss}", list(samples)));
+    }
+    let stats = gradients.stats()?;
+    let mut bad = gradients.tensors().iter().zip(&stats).filter(|(_, s)| s.nans + s.infs > 0);
+    // The backward pass goes from the last tensor to the first, and carries along what it meets.
+    let tensor = if loss.is_finite() { bad.next_back() } else { bad.next() };
+    let tensor = tensor.map(|(tensor, s)| {
+        format!("gradient of {} has {} of {}", tensor.name, kinds(s.nans, s.infs), s.len)
     });
-    match tensor {
-        Some(tensor) if loss.is_finite() => tensor,
+    let what = match tensor {
+        Some(tensor) if loss.is_finite() => format!("backward, {tensor}"),
         Some(tensor) => format!("loss is {loss} and {tensor}"),
         None if loss.is_finite() => format!("gradient norm is {norm}"),
         None => format!("loss is {loss}"),
-    }
+    };
+    Ok(match replayed {
+        Err(error) => format!("{what} (looking for the layer failed to {error})"),
+        _ if loss.is_finite() => what,
+        _ => format!("{what}, though every layer's output is finite, computed again in f32"),
+    })
+}
+
+/// "2 NaN and 1 infinite".
+fn kinds(nans: usize, infs: usize) -> String {
+    let kinds = [(nans, "NaN"), (infs, "infinite")];
+    let counts: Vec<_> =
+        kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| format!("{n} {kind}")).collect();
+    counts.join(" and ")
 }
 
 fn list(samples: &[usize]) -> String {
@@ -193,16 +223,50 @@ mod tests {
     }
 
     #[test]
-    fn blame_names_everything_known() {
-        let tensors = [TensorInfo { name: "2.weight".into(), shape: vec![3] }];
-        let stats = [TensorStats::of(&[f32::NAN, f32::INFINITY, 1.0])];
+    fn the_layer_and_the_sample_are_named_where_the_forward_pass_makes_it() {
+        let mut fake = Fake::with(NanGuard::new()).batches(5);
+        fake.loss = Box::new(|step| if step == 2 { f32::NAN } else { 1.0 });
+        fake.gradients = Box::new(|step| if step == 2 { bad() } else { good() });
+        fake.replay = Box::new(|step| {
+            assert_eq!(step, 2, "only a step that is bad is computed again");
+            let layer = "2 (Wave)".to_owned();
+            Ok(Some(NonFinite { layer, samples: vec![137], nans: 3, infs: 1 }))
+        });
+        fake.fit(1);
         assert_eq!(
-            blame(f32::INFINITY, f64::NAN, &tensors, &stats),
-            "loss is inf and gradient of 2.weight has 1 NaN and 1 infinite of 3"
+            fake.seen.reason.unwrap().detail,
+            "forward, 2 (Wave) gives 3 NaN and 1 infinite for sample 137; the loss is NaN, then at step 2"
+        );
+    }
+
+    #[test]
+    fn blame_names_everything_known() {
+        let told = |loss: f32, gradients: Vec<Vec<f32>>, replayed| {
+            let mut fake = Fake::with(NanGuard::new()).batches(1);
+            fake.loss = Box::new(move |_| loss);
+            fake.gradients = Box::new(move |_| gradients.clone());
+            fake.replay = Box::new(move |_| match replayed {
+                true => Ok(None),
+                false => Err(CallbackError::custom("find its memory")),
+            });
+            fake.fit(1);
+            fake.seen.reason.unwrap().detail
+        };
+        // Forward all is finite, so it begins with the last tensor, which backward comes first.
+        let both = || vec![vec![f32::INFINITY], vec![f32::NAN, 1.0]];
+        assert_eq!(
+            told(1.0, both(), true),
+            "backward, gradient of 0.bias has 1 NaN of 2 at step 1 (samples 0, 1, 2)"
         );
         assert_eq!(
-            blame(1.0, f64::INFINITY, &tensors, &[TensorStats::of(&[1.0])]),
-            "gradient norm is inf"
+            told(f32::INFINITY, both(), true),
+            "loss is inf and gradient of 0.weight has 1 infinite of 1, though every layer's output \
+             is finite, computed again in f32 at step 1 (samples 0, 1, 2)"
+        );
+        assert_eq!(
+            told(1.0, both(), false),
+            "backward, gradient of 0.bias has 1 NaN of 2 (looking for the layer failed to find its \
+             memory) at step 1 (samples 0, 1, 2)"
         );
         assert_eq!(list(&[1, 2, 3, 4, 5, 6, 7, 8, 9]), "1, 2, 3, 4, 5, 6, 7, 8, …");
     }

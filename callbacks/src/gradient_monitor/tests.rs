@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::GradientMonitor;
-use crate::fake::{Fake, FakeGradients, tensors};
+use crate::fake::{Fake, FakeGradients, FakeReplay, tensors};
 use crate::{
     AfterUpdate, Callback, CallbackError, CallbackRecipe, Clip, Counters, GradientView, MetricLog,
     Snapshot, Stack, TensorInfo, Weights, every, on_batch_start, on_final_gradients,
@@ -137,6 +137,7 @@ fn ratios_are_of_the_trained_tensors_whatever_stands_between_them() {
         samples: &[],
         gradients: &gradients,
         weights: &before,
+        replay: &FakeReplay { step: 0, replay: &|_| Ok(None) },
         log: &log,
     };
     let update = AfterUpdate { counters, horizon, weights: &after, log: &log };

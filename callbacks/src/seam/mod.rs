@@ -17,6 +17,7 @@ mod kept;
 mod listener;
 mod log;
 pub mod moment;
+mod replay;
 mod snapshot;
 mod stack;
 mod state;
@@ -42,6 +43,7 @@ pub use moment::{
     GradientView, Horizon, Moment, Resumed, Setup, StepEnd, StepScale, ValidationEnd,
     ValidationStart,
 };
+pub use replay::{NonFinite, Replay};
 pub use snapshot::Snapshot;
 pub use stack::{NamedState, Plan, Stack, panic_message};
 pub use state::CallbackState;

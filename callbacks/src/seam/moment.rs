@@ -43,8 +43,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_store::{Metric, RunWriter};
 
 use super::{
-    CallbackError, CheckpointRequest, Direction, EpochMetric, Gradients, MetricLog, Snapshot,
-    StopReason, Weights,
+    CallbackError, CheckpointRequest, Direction, EpochMetric, Gradients, MetricLog, Replay,
+    Snapshot, StopReason, Weights,
 };
 
 /// One moment of the loop with its context.
@@ -298,6 +298,8 @@ pub struct GradientView<'a> {
     pub gradients: &'a dyn Gradients,
     /// The weights before this step's update, to look at.
     pub weights: &'a dyn Weights,
+    /// The forward pass once more.
+    pub replay: &'a dyn Replay,
     /// Where to log.
     pub log: &'a MetricLog,
 }

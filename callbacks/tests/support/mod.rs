@@ -9,11 +9,23 @@ use std::sync::LazyLock;
 use trainbook_callbacks::{
     AfterUpdate, BatchStart, Callback, CallbackError, CheckpointRequest, Counters, Direction,
     EpochEnd, EpochMetric, EpochStart, FitEnd, FitStart, Flow, GradientEdit, GradientView,
-    Gradients, Horizon, MetricLog, Moment, NamedState, Resumed, Setup, Snapshot, Stack, StepEnd,
-    StepScale, StopKind, StopReason, TensorInfo, TensorStats, ValidationEnd, ValidationStart,
-    Weights,
+    Gradients, Horizon, MetricLog, Moment, NamedState, NonFinite, Replay, Resumed, Setup, Snapshot,
+    Stack, StepEnd, StepScale, StopKind, StopReason, TensorInfo, TensorStats, ValidationEnd,
+    ValidationStart, Weights,
 };
 use trainbook_store::{Metric, Name, RunWriter};
+
+/// A step that can be computed again.
+pub struct FakeReplay<'a> {
+    pub step: u64,
+    pub replay: &'a dyn Fn(u64) -> Result<Option<NonFinite>, CallbackError>,
+}
+
+impl Replay for FakeReplay<'_> {
+    fn first_non_finite(&self) -> Result<Option<NonFinite>, CallbackError> {
+        (self.replay)(self.step)
+    }
+}
 
 /// Names and shapes.
 pub fn tensors<const N: usize>(named: [(&str, &[usize]); N]) -> Vec<TensorInfo> {
@@ -154,6 +166,8 @@ pub struct Fake {
     pub gradients: Box<dyn Fn(u64) -> Vec<Vec<f32>>>,
     /// The scale of the loss by step, counted from 1; `None` in f32.
     pub scale: Box<dyn Fn(u64) -> Option<StepScale>>,
+    /// What a step's forward pass says of its layers, computed again.
+    pub replay: Box<dyn Fn(u64) -> Result<Option<NonFinite>, CallbackError>>,
     /// By epoch, counted from 0.
     pub metrics: Box<dyn Fn(u64) -> Vec<(&'static str, f64)>>,
     /// By the metric's name.
@@ -185,6 +199,7 @@ impl Fake {
             loss: Box::new(|_| 1.0),
             gradients: Box::new(|_| vec![vec![1.0], vec![1.0, 1.0]]),
             scale: Box::new(|_| None),
+            replay: Box::new(|_| Ok(None)),
             metrics: Box::new(|_| vec![("train_loss", 1.0)]),
             directions: Box::new(|name| {
                 let larger = name.contains("accuracy");
@@ -340,6 +355,7 @@ impl Fake {
         let (loss, counters) = ((self.loss)(self.counters.batches_seen), self.counters);
         let mut gradients =
             FakeGradients::of(&self.tensors, (self.gradients)(counters.batches_seen));
+        let replay = FakeReplay { step: counters.batches_seen, replay: &*self.replay };
         macro_rules! view {
             () => {
                 GradientView {
@@ -348,6 +364,7 @@ impl Fake {
                     samples: &samples,
                     gradients: &gradients,
                     weights: &self.weights,
+                    replay: &replay,
                     log: &log,
                 }
             };

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_callbacks::seam::panic_message;
 use trainbook_callbacks::{
     AfterUpdate, BatchStart, CheckpointRequest, EpochEnd, EpochStart, FitEnd, FitStart, Flow,
-    GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Resumed, StepEnd,
-    StopKind, StopReason, ValidationEnd, ValidationStart, Weights,
+    GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Resumed,
+    StepEnd, StopKind, StopReason, ValidationEnd, ValidationStart, Weights,
 };
 use trainbook_store::{CallbackCost, Metric, RunEvent, RunWriter};
 
@@ -21,6 +21,7 @@ use super::evaluation::Evaluation;
 use super::fit_state::{EpochState, FitState};
 use super::interrupt::Interrupt;
 use super::recording::Recording;
+use super::replay::StepReplay;
 use super::run::{EpochRow, Run};
 use crate::Error;
 use crate::data::{Batch, Batches, LoaderPosition, Part};
@@ -63,6 +64,8 @@ struct Progress {
     batch: Batch,
     /// The rows of this step's batches.
     samples: Vec<usize>,
+    /// Of several batches of a step the first whose loss is not finite.
+    suspect: Option<Batch>,
     history: Vec<EpochRow>,
     /// Metrics logged in the current step.
     step_log: MetricLog,
@@ -124,6 +127,7 @@ impl Trainer {
             state,
             batch: Batch::default(),
             samples: Vec::new(),
+            suspect: None,
             history: Vec::new(),
             step_log: MetricLog::default(),
             requests: RefCell::default(),
@@ -339,7 +343,8 @@ impl Trainer {
         loader: &mut dyn Batches,
         progress: &mut Progress,
     ) -> Result<Option<(BatchLoss, Flow)>, Error> {
-        let Progress { state, batch, samples, step_log: log, requests, .. } = progress;
+        let Progress { state, batch, samples, suspect, step_log: log, requests, .. } = progress;
+        *suspect = None;
         let horizon = state.horizon;
         let mut flow = Flow::Continue;
         let mut sum = MeanLoss::default();
@@ -355,7 +360,11 @@ impl Trainer {
                 BatchStart::new(self.counters, horizon, &batch.samples, log, self.learning_rate);
             flow = flow.or_stronger(self.stack.on(&mut Moment::BatchStart(&mut start))?);
             self.learning_rate = start.learning_rate();
-            sum.add(self.task.forward_backward(batch)?);
+            let loss = self.task.forward_backward(batch)?;
+            if !loss.mean.is_finite() && self.accumulate > 1 && suspect.is_none() {
+                *suspect = Some(batch.clone());
+            }
+            sum.add(loss);
             self.counters.batches_seen += 1;
         }
         if samples.is_empty() {
@@ -365,19 +374,24 @@ impl Trainer {
         let step = BatchLoss { mean: sum.mean() as f32, weight: sum.weight() };
         let (loss, samples) = (step.mean, samples.as_slice());
 
+        let again = suspect.as_ref().unwrap_or(batch);
         let scale = self.task.end_scaling();
         let overflowed = scale.is_some_and(|scale| scale.overflowed);
         // Of a finite loss they are no gradients, but a scale that was too large.
         if !(overflowed && loss.is_finite()) {
-            let (gradients, weights): (&dyn Gradients, &dyn Weights) = (&*self.task, &*self.task);
-            let view = GradientView { counters, loss, samples, gradients, weights, log };
+            let task = &*self.task;
+            let replay = &StepReplay { recipe: &self.recipe, task, batch: again };
+            let (gradients, weights): (&dyn Gradients, &dyn Weights) = (task, task);
+            let view = GradientView { counters, loss, samples, gradients, weights, replay, log };
             flow = flow.or_stronger(self.stack.on(&mut Moment::RawGradients(&view))?);
         }
         if updates(&flow) && !overflowed {
             let mut edit = GradientEdit { counters, gradients: &mut *self.task, log };
             flow = flow.or_stronger(self.stack.on(&mut Moment::ChangeGradients(&mut edit))?);
-            let (gradients, weights): (&dyn Gradients, &dyn Weights) = (&*self.task, &*self.task);
-            let view = GradientView { counters, loss, samples, gradients, weights, log };
+            let task = &*self.task;
+            let replay = &StepReplay { recipe: &self.recipe, task, batch: again };
+            let (gradients, weights): (&dyn Gradients, &dyn Weights) = (task, task);
+            let view = GradientView { counters, loss, samples, gradients, weights, replay, log };
             flow = flow.or_stronger(self.stack.on(&mut Moment::FinalGradients(&view))?);
         }
         self.counters.updates_attempted += 1;

@@ -18,6 +18,7 @@ mod predict;
 mod rebuild;
 mod record;
 mod recording;
+mod replay;
 mod report;
 mod resume;
 mod run;

@@ -21,6 +21,7 @@ mod interrupted;
 mod loop_order;
 mod memory;
 mod mixed;
+mod non_finite;
 mod optimizers;
 mod rebuilt;
 mod recorded;
