@@ -8,8 +8,10 @@
 )]
 #![allow(clippy::type_complexity, reason = "tables of cases are spelled out where they are used")]
 
+mod baselines;
 mod building;
 mod chain;
+mod dependencies;
 mod determinism;
 mod early_stopping;
 mod export;
@@ -21,9 +23,11 @@ mod loop_order;
 mod memory;
 mod mixed;
 mod optimizers;
+mod overfit;
 mod rebuilt;
 mod recorded;
 mod resume;
+mod sizes;
 mod steps;
 mod support;
 mod tables;
