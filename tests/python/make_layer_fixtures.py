@@ -806,6 +806,36 @@ def cross_entropies():
         )
 
 
+def focal(logits, classes, gamma, weight):
+    """Lin et al. 2017, written out: PyTorch has no loss of this name."""
+    log_p = functional.log_softmax(logits, -1).gather(-1, classes[:, None]).squeeze(-1)
+    factor = torch.ones_like(log_p) if weight is None else weight[classes]
+    return (-factor * (1 - log_p.exp()) ** gamma * log_p).mean()
+
+
+def focals():
+    for name, shape, gamma, weighted in [
+        ("rows", [7, 4], 2.0, False),
+        ("rows_weighted", [7, 4], 2.0, True),
+        ("positions_weighted", [3, 5, 4], 5.0, True),
+        ("one", [6, 3], 1.0, False),
+        ("half", [6, 3], 0.5, True),
+        ("not_focused", [6, 3], 0.0, False),
+        ("one_row", [1, 5], 2.0, False),
+    ]:
+        draw = Draw(f"Focal/{name}")
+        output = draw.normal(shape, 2.0)
+        classes = draw.integers(shape[:-1], shape[-1]).flatten()
+        weight = draw.uniform([shape[-1]], 0.2, 3.0) if weighted else None
+        yield loss_case(
+            name,
+            {"loss": "Focal", "gamma": gamma, "weight": listed(weight)},
+            output,
+            {"classes": classes.tolist()},
+            lambda x: focal(x.flatten(0, -2), classes, gamma, weight),
+        )
+
+
 def binary_cross_entropies():
     for name, shape, weighted, soft, scale in [
         ("rows", [6, 1], False, False, 2.0),
@@ -962,7 +992,7 @@ def main():
     assert BUILD.keys() == CASES.keys()
     for kind, cases in CASES.items():
         write(FIXTURES / "layers" / f"{kind}.json", [layer_case(kind, *case) for case in cases])
-    write(FIXTURES / "losses.json", [*cross_entropies(), *binary_cross_entropies(), *regressions()])
+    write(FIXTURES / "losses.json", [*cross_entropies(), *focals(), *binary_cross_entropies(), *regressions()])
     write(
         FIXTURES / "optimizers.json",
         [

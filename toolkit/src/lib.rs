@@ -24,6 +24,7 @@ pub mod checks;
 pub mod display;
 mod error;
 pub mod history;
+pub mod interval;
 pub mod onnx;
 pub mod prelude;
 mod tensor_file;

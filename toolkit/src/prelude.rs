@@ -14,7 +14,10 @@ pub use trainbook_nn::builders::*;
 pub use trainbook_store::RunId;
 
 pub use crate::Error;
-pub use crate::checks::{DevRun, InitReport, LrCurve, MemoryReport};
+pub use crate::checks::{
+    BaselineCheck, Baselines, BatchSizes, Dependencies, DevRun, InitReport, LossAtStart, LrCurve,
+    Margins, MemoryReport, OverfitCheck, OverfitReport, linear_scaling,
+};
 pub use crate::data::{
     Array, Augment, Categories, Column, ColumnType, CsvOptions, Dataset, Dates, KFold, LastBatch,
     Missing, Mix, Normalize, Part, Sampling, Split, TargetScaling, Targets, Unknown, WindowOptions,
@@ -24,8 +27,8 @@ pub use crate::history::Store;
 pub use crate::metric::{self, Metric};
 pub use crate::nn::layer::{self, Kinds, Sequential};
 pub use crate::nn::loss::{
-    BinaryCrossEntropy, CrossEntropy, Huber, Loss, MeanAbsoluteError, MeanSquaredError, PoissonNll,
-    TargetKind,
+    BinaryCrossEntropy, CrossEntropy, Focal, Huber, Loss, MeanAbsoluteError, MeanSquaredError,
+    PoissonNll, TargetKind,
 };
 pub use crate::nn::{Gain, Init, Network, Sample};
 pub use crate::onnx::{self, CheckReport, ExportReport, Verifier};

@@ -54,6 +54,9 @@ pub(super) fn of_dataset(data: &Dataset) -> Result<DataFingerprint, DataError> {
     if data.is_weighed() {
         hash.text("rows are weighed");
     }
+    if data.is_without_inputs() {
+        hash.text("without inputs");
+    }
     if let Some(tokens) = data.tokens() {
         hash.words(&tokens.tokens, |token| token.to_le_bytes());
         hash.rows(&tokens.starts);

@@ -66,9 +66,9 @@ impl DataRecipe {
         if let Some(scaling) = self.scale_targets {
             data = data.scale_targets(scaling)?;
         }
-        Ok(match self.first_rows {
-            Some(rows) => data.first_rows(rows),
-            None => data,
-        })
+        if let Some(rows) = self.first_rows {
+            data = data.first_rows(rows);
+        }
+        Ok(if self.without_inputs { data.without_inputs() } else { data })
     }
 }

@@ -37,6 +37,9 @@ pub struct DataRecipe {
     /// At most so many rows of each part, the first ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_rows: Option<usize>,
+    /// Whether a network sees nothing of the inputs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_inputs: bool,
 }
 
 impl DataRecipe {

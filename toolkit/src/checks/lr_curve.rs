@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use super::lr_finder::NAME;
 use crate::Error;
+use crate::data::Targets;
 use crate::display::chart::{Axis, Chart, Panel, Style};
 use crate::display::{self, Bundle};
 
@@ -12,6 +14,8 @@ pub struct LrCurve {
     points: Vec<LrPoint>,
     suggestions: LrSuggestions,
     diverged: bool,
+    /// What is odd about the targets, if something is.
+    remark: Option<String>,
     /// The exponential average, not yet corrected.
     #[serde(skip)]
     average: f64,
@@ -47,6 +51,10 @@ const BETA: f64 = 0.98;
 /// Losses whose mean says whether the search has diverged. The exponential average would say so a
 /// decade too late: by then a network of ReLUs may be dead and its loss flat again.
 const RECENT: usize = 5;
+/// The fall has begun where the loss stays below its first value by so much of the whole fall.
+const BEGUN: f64 = 0.05;
+/// Targets that are so many times larger or smaller than 1 are remarked on.
+const FAR: f64 = 30.0;
 /// The loss must fall to this share of where it began, or the curve says nothing.
 const CLEAR_FALL: f64 = 0.9;
 
@@ -67,10 +75,30 @@ impl LrCurve {
         !self.diverged
     }
 
-    /// Reads the finished curve.
-    pub(super) fn conclude(&mut self) -> Result<(), Error> {
-        let refuse =
-            |reason: String| Err(Error::Diagnostic { diagnostic: "find a learning rate", reason });
+    /// Remarks on targets whose size is far from 1, of which every reading suffers.
+    pub(super) fn remark_on(&mut self, targets: &Targets) {
+        let Targets::Values(values) = targets else { return };
+        let square = values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>();
+        let size = (square / values.len().max(1) as f64).sqrt();
+        if size > 0.0 && !(1.0 / FAR..=FAR).contains(&size) {
+            self.remark = Some(format!(
+                "the targets are of the size {size:.3e}, far from 1; scale them by \
+                 `.scale_targets(…)` and search again"
+            ));
+        }
+    }
+
+    /// The finished curve, read.
+    pub(super) fn concluded(mut self) -> Result<Self, Error> {
+        self.conclude()?;
+        Ok(self)
+    }
+
+    fn conclude(&mut self) -> Result<(), Error> {
+        let remark = self.remark.as_ref().map_or(String::new(), |remark| format!("; {remark}"));
+        let refuse = |reason: String| {
+            Err(Error::Diagnostic { diagnostic: NAME, reason: format!("{reason}{remark}") })
+        };
         let losses = centred(&self.points.iter().map(|p| p.loss).collect::<Vec<_>>());
         let Some(lowest) = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b]))
         else {
@@ -88,7 +116,10 @@ impl LrCurve {
             ));
         }
         let slope = |i: usize| losses[i + 1] - losses[i - 1];
-        let Some(steepest) = (1..lowest).min_by(|&a, &b| slope(a).total_cmp(&slope(b))) else {
+        // Before it falls for good it only wavers, which is steep too where losses are large.
+        let still_up = |loss: &f64| *loss > first - BEGUN * (first - losses[lowest]);
+        let begun = losses[..lowest].iter().rposition(still_up).unwrap_or(0).max(1);
+        let Some(steepest) = (begun..lowest).min_by(|&a, &b| slope(a).total_cmp(&slope(b))) else {
             return refuse("the loss only rose; begin with smaller weights".to_owned());
         };
         let fall = longest_fall(&losses[..=lowest]);
@@ -117,6 +148,11 @@ impl LrCurve {
         let mut all = [s.steepest, s.valley, s.minimum_tenth];
         all.sort_by(f64::total_cmp);
         all[1]
+    }
+
+    /// What is odd about the targets, if something is.
+    pub fn remark(&self) -> Option<&str> {
+        self.remark.as_deref()
     }
 
     /// Whether the search ended because the loss diverged, as it should.
@@ -155,7 +191,8 @@ impl std::fmt::Display for LrCurve {
             self.suggestion(),
             self.points.len(),
             if self.diverged { ", then the loss diverged" } else { "" }
-        )
+        )?;
+        self.remark.as_ref().map_or(Ok(()), |remark| write!(f, "\n{remark}"))
     }
 }
 
@@ -221,6 +258,38 @@ mod tests {
             assert!(curve.suggestions().steepest < curve.suggestions().minimum_tenth * 10.0);
             assert!(curve.diverged());
         }
+    }
+
+    #[test]
+    fn what_wavers_before_the_fall_is_not_its_steepest_part() {
+        // Losses in the tens of thousands, which waver more than they fall later on.
+        let mut curve = LrCurve::default();
+        for i in 0..200 {
+            let rate = 1e-7 * 1e8_f64.powf(f64::from(i) / 199.0);
+            let waver = if i < 40 { 3_000.0 * (f64::from(i) * 0.5).sin() } else { 0.0 };
+            let fall = 50_000.0 / (1.0 + (2.0 * (rate / 1e-2).log10()).exp());
+            if !curve.push(rate, 30_000.0 + fall + waver + 1e6 * rate.powi(2), 4.0) {
+                break;
+            }
+        }
+        curve.conclude().unwrap();
+        assert!(curve.suggestions().steepest > 1e-4, "{:?}", curve.suggestions());
+    }
+
+    #[test]
+    fn targets_far_from_1_are_remarked_on() {
+        let mut curve = curve(1e-3, 0.3, 0.0);
+        curve.remark_on(&Targets::Values(vec![500.0, 520.0]));
+        curve.conclude().unwrap();
+        assert!(curve.to_string().ends_with("scale them by `.scale_targets(…)` and search again"));
+        let mut small = LrCurve::default();
+        small.remark_on(&Targets::Values(vec![1.5, -0.2]));
+        small.remark_on(&Targets::Classes(vec![100]));
+        assert_eq!(small.remark(), None);
+        (0..100).for_each(|i| assert!(small.push(1e-7 * 1.2_f64.powi(i), 2.3, 4.0)));
+        small.remark_on(&Targets::Values(vec![1e-4]));
+        let error = small.conclude().unwrap_err().to_string();
+        assert!(error.contains("of the size 1.000e-4, far from 1"), "{error}");
     }
 
     #[test]

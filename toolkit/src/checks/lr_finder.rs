@@ -1,10 +1,13 @@
 //! The learning-rate finder: runs the trainer's network at an exponentially rising rate.
 
-use super::LrCurve;
+use super::{LrCurve, LrRange};
 use crate::Error;
 use crate::data::Batch;
-use crate::task::MeanLoss;
+use crate::random::Seed;
+use crate::task::{MeanLoss, Recipe, Task};
 use crate::trainer::{FeedStreams, Trainer};
+
+pub(super) const NAME: &str = "find a learning rate";
 
 /// The first learning rate tried.
 const LOWEST: f64 = 1e-7;
@@ -28,9 +31,41 @@ impl Trainer {
     /// it did instead.
     pub fn find_lr(&self) -> Result<LrCurve, Error> {
         let before = self.state_hash()?;
-        let mut probe = self.copy()?;
+        let curve = self.curve(self.copy()?, self.seed())?;
+        self.is_still(before, NAME)?;
+        curve.concluded()
+    }
 
-        let (seed, streams) = (self.recipe.seed, FeedStreams::FINDER);
+    /// The same from several seeds, the trainer's own and those that follow on it, which draw other
+    /// batches, and other weights too if the trainer has not trained yet: how far its suggestions are
+    /// apart says how much one of them is worth.
+    ///
+    /// # Errors
+    /// From no seed did the loss fall clearly.
+    pub fn find_lr_over(&self, seeds: u64) -> Result<LrRange, Error> {
+        let before = self.state_hash()?;
+        // Nobody has trained or loaded anything: its weights are the seed's.
+        let is_fresh = self.recipe.task()?.state()?.hash() == self.task.state()?.hash();
+        let mut curves = Vec::new();
+        let mut refused = Vec::new();
+        for number in 0..seeds.max(1) {
+            let seed = Seed(self.seed().0.wrapping_add(number));
+            let probe = match is_fresh {
+                true => Recipe { seed, ..self.recipe.clone() }.task()?,
+                false => self.copy()?,
+            };
+            match self.curve(probe, seed)?.concluded() {
+                Ok(curve) => curves.push((seed, curve)),
+                Err(error) => refused.push((seed, error)),
+            }
+        }
+        self.is_still(before, NAME)?;
+        LrRange::of(curves, refused)
+    }
+
+    /// The loss at each rate, not yet read.
+    fn curve(&self, mut probe: Box<dyn Task>, seed: Seed) -> Result<LrCurve, Error> {
+        let streams = FeedStreams::FINDER;
         let mut loader = self.feed.batches(&self.data, seed, streams)?;
         let mut batch = Batch::default();
         let mut curve = LrCurve::default();
@@ -45,6 +80,9 @@ impl Trainer {
                     loader.start(epoch);
                     loader.next(&mut batch)?;
                 }
+                if step == 0 && part == 0 {
+                    curve.remark_on(&batch.targets);
+                }
                 let number = step * self.accumulate + part;
                 self.feed.mix(&mut batch, seed, streams, number as u64);
                 sum.add(probe.forward_backward(&batch)?);
@@ -58,9 +96,6 @@ impl Trainer {
                 _ => probe.update(rate)?,
             }
         }
-
-        self.is_still(before, "find a learning rate")?;
-        curve.conclude()?;
         Ok(curve)
     }
 }

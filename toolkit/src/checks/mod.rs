@@ -4,19 +4,32 @@
 //! Each runs on a copy of the trainer's task, or brings the trainer back to where it was, and asserts
 //! by hash that the trainer has not changed.
 
+mod baselines;
+mod batch_size;
+mod dependencies;
 mod dev_run;
 mod init_report;
 mod lr_curve;
 mod lr_finder;
+mod lr_range;
 mod memory;
+mod overfit;
+mod start;
 
+pub use baselines::{Baseline, BaselineCheck, BaselineScore, Baselines, Margin, Margins};
+pub use batch_size::{BatchSize, BatchSizes, linear_scaling};
+pub use dependencies::{Dependencies, Leak};
 pub use dev_run::DevRun;
 pub use init_report::{InitReport, Spread, Verdict};
 pub use lr_curve::{LrCurve, LrPoint, LrSuggestions};
+pub use lr_range::LrRange;
 pub use memory::MemoryReport;
+pub use overfit::{Culprit, GradientFault, OverfitCheck, OverfitReport};
+pub use start::LossAtStart;
 
 use crate::Error;
-use crate::data::{Batch, DataError};
+use crate::data::{Batch, DataError, Part, Targets};
+use crate::random::Stream;
 use crate::task::Task;
 use crate::trainer::{FeedStreams, Trainer};
 
@@ -38,6 +51,28 @@ impl Trainer {
             return Err(DataError::Refused { action: "look at", reason }.into());
         }
         Ok(batch)
+    }
+
+    /// A few rows of the training part as one batch, drawn by this stream; of each class as many
+    /// where that is known.
+    fn few_rows(&self, rows: usize, stream: &'static str) -> Result<Batch, DataError> {
+        let mut order = self.data.counting(Part::Train).into_owned();
+        Stream::new(self.seed(), stream).at(0, 0).shuffle(&mut order);
+        if let (Some(Targets::Classes(classes)), 1) =
+            (self.data.targets(), self.data.targets_per_row())
+        {
+            // How many of its class stand in front of a row.
+            let mut seen = vec![0_usize; self.data.classes().unwrap_or(0)];
+            let mut turn = vec![0; self.data.len()];
+            for &row in &order {
+                let class = classes[row] as usize;
+                turn[row] = seen[class];
+                seen[class] += 1;
+            }
+            order.sort_by_key(|&row| turn[row]);
+        }
+        order.truncate(rows);
+        self.data.batch(&order)
     }
 
     /// Asserts that a diagnostic has left no trace: that the state hashes to what it did before.

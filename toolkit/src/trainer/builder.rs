@@ -190,6 +190,13 @@ impl TrainerBuilder {
         self
     }
 
+    /// Measures these and nothing else.
+    #[must_use]
+    pub(crate) fn measured_by(mut self, metrics: Vec<Metric>) -> Self {
+        self.metrics = Metrics::Only(metrics);
+        self
+    }
+
     /// How weights are updated. Default: [`AdamW`](crate::optim::AdamW).
     #[must_use]
     pub fn optimizer(mut self, optimizer: impl Into<Optimizer>) -> Self {

@@ -3,13 +3,13 @@
 use std::fmt;
 
 use serde::Serialize;
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::{Length, Run, TrainerBuilder};
 use crate::Error;
 use crate::data::{Dataset, KFold, Part};
 use crate::display::Bundle;
 use crate::display::table::{Align, Table};
+use crate::interval::MeanInterval;
 use crate::random::Seed;
 
 /// The runs of all folds, and what they come to together.
@@ -102,13 +102,9 @@ fn group_of(data: &Dataset, folds: &KFold, seed: Seed) -> String {
 impl FoldScore {
     /// `share` is that of the rows to be validated on among those to be trained on.
     fn of(name: String, folds: Vec<f64>, share: f64) -> Self {
-        let n = folds.len() as f64;
-        let mean = folds.iter().sum::<f64>() / n;
-        let squares = folds.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
-        let std = if n > 1.0 { (squares / (n - 1.0)).sqrt() } else { f64::NAN };
-        let quantile = StudentsT::new(0.0, 1.0, n - 1.0).map_or(f64::NAN, |t| t.inverse_cdf(0.975));
-        let half = quantile * std * (1.0 / n + share).sqrt();
-        Self { name, folds, mean, std, interval: (mean - half, mean + half) }
+        let interval = MeanInterval::sharing(&folds, share);
+        let MeanInterval { mean, std, .. } = interval;
+        Self { name, folds, mean, std, interval: interval.bounds() }
     }
 }
 
@@ -157,19 +153,5 @@ impl fmt::Display for CrossValidation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} folds", self.runs.len())?;
         f.write_str(&self.table().text())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn intervals_are_students_with_the_corrected_variance() {
-        let score = FoldScore::of("val_loss".into(), vec![0.9, 0.8, 1.0, 0.7, 0.85], 0.25);
-        // mean 0.85, s = 0.1118034; t(4, 0.975) = 2.7764451 (scipy.stats.t.ppf)
-        let half = 2.776_445_105_2 * 0.111_803_398_9 * (0.2_f64 + 0.25).sqrt();
-        assert!((score.mean - 0.85).abs() < 1e-12 && (score.std - 0.111_803_398_9).abs() < 1e-9);
-        assert!((score.interval.1 - 0.85 - half).abs() < 1e-8, "{:?}", score.interval);
     }
 }

@@ -7,10 +7,9 @@ use trainbook_store::Metric as Logged;
 
 use super::feed::counting;
 use crate::Error;
-use crate::data::Numbers;
-use crate::data::{Batch, Batches, Dataset, Loader, Part, Targets};
+use crate::data::{Array, Batch, Batches, Dataset, Loader, Numbers, Part, Targets};
 use crate::metric::{Metric, Tally};
-use crate::nn::HostTensor;
+use crate::nn::{HostTensor, NnError};
 use crate::task::{Loss, Model};
 
 /// How good a network is on one part of the data.
@@ -37,8 +36,22 @@ const ROWS_AT_ONCE: usize = 256;
 
 impl Evaluation {
     /// Of `model` on one part of `data`; `also` sees what is judged.
-    pub(super) fn of(
+    pub(crate) fn of(
         model: &dyn Model,
+        loss: &Loss,
+        metrics: &[Metric],
+        data: &Dataset,
+        part: Part,
+        also: impl FnMut(&Judged<'_>),
+    ) -> Result<Self, Error> {
+        let (predict, shape) = (|input: &Array| model.predict(input), model.output_shape());
+        Self::of_outputs(&predict, shape, loss, metrics, data, part, also)
+    }
+
+    /// Of whatever gives outputs of this shape for the rows of one part of `data`.
+    pub(crate) fn of_outputs(
+        predict: &dyn Fn(&Array) -> Result<Array, NnError>,
+        shape: &[usize],
         loss: &Loss,
         metrics: &[Metric],
         data: &Dataset,
@@ -46,11 +59,11 @@ impl Evaluation {
         mut also: impl FnMut(&Judged<'_>),
     ) -> Result<Self, Error> {
         let rows = counting(data, part, "evaluate on")?;
-        let width = model.output_shape().last().copied().unwrap_or(1);
+        let width = shape.last().copied().unwrap_or(1);
         let mut tallies: Vec<Box<dyn Tally>> =
             metrics.iter().map(|metric| metric.measure().begin(width)).collect();
         let mut judged = 0;
-        let mean = judge(model, loss, data, part, |batch| {
+        let mean = judge(predict, width.max(1), loss, data, part, |batch| {
             judged += batch.targets.len();
             tallies.iter_mut().for_each(|tally| {
                 tally.add(batch.outputs, batch.targets, batch.weights.as_deref())
@@ -103,7 +116,7 @@ fn find(metrics: &[Logged], name: &str) -> Option<f64> {
 }
 
 /// Outputs and targets of a batch without the positions that do not count, in the targets' own unit.
-pub(super) struct Judged<'a> {
+pub(crate) struct Judged<'a> {
     pub outputs: &'a [f32],
     pub targets: &'a Targets,
     /// How much each target counts; `None` where all count alike.
@@ -115,20 +128,20 @@ pub(super) struct Judged<'a> {
 /// Hands over what is judged of each batch of a part, in the order of the rows; gives the mean loss,
 /// summed in f64 and divided once, so that the size of the batches does not matter.
 fn judge(
-    model: &dyn Model,
+    predict: &dyn Fn(&Array) -> Result<Array, NnError>,
+    width: usize,
     loss: &Loss,
     data: &Dataset,
     part: Part,
     mut each: impl FnMut(Judged<'_>),
 ) -> Result<f64, Error> {
-    let width = model.output_shape().last().copied().unwrap_or(1).max(1);
     let objective = loss.objective();
     let mut loader = Loader::new(data, part, ROWS_AT_ONCE, None);
     let mut batch = Batch::default();
     let (mut sum, mut weight) = (0.0, 0.0);
     loader.start(0);
     while loader.next(&mut batch)? {
-        let outputs = model.predict(&batch.input)?;
+        let outputs = predict(&batch.input)?;
         let Numbers::F32(numbers) = outputs.numbers else { continue };
         let outputs = HostTensor::new(outputs.shape, numbers);
         let (of_batch, by) = loss.sum(&outputs, &batch)?;

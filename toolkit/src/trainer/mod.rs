@@ -58,7 +58,7 @@ use crate::task::{Recipe, Task};
 pub struct Trainer {
     pub(crate) data: Dataset,
     pub(crate) recipe: Recipe,
-    metrics: Vec<Metric>,
+    pub(crate) metrics: Vec<Metric>,
     pub(crate) task: Box<dyn Task>,
     pub(crate) stack: Stack,
     pub(crate) counters: Counters,
@@ -66,13 +66,13 @@ pub struct Trainer {
     pub(crate) accumulate: usize,
     learning_rate: f64,
     /// That which was asked for, whatever callbacks have made of it.
-    base_rate: f64,
+    pub(crate) base_rate: f64,
     plan: Plan,
-    epoch_metrics: Vec<EpochMetric>,
+    pub(crate) epoch_metrics: Vec<EpochMetric>,
     pub(crate) store: Option<Store>,
     name: Option<String>,
     model: String,
-    params: BTreeMap<Name, Value>,
+    pub(crate) params: BTreeMap<Name, Value>,
     tags: BTreeMap<Name, String>,
     /// The run whose state this is, if it is one's.
     origin: Option<Origin>,

@@ -18,11 +18,11 @@ use crate::task::{Loss, Model};
 /// further does not change it.
 #[derive(Clone)]
 pub struct Run {
-    pub(super) writer: Option<RunWriter>,
+    pub(crate) writer: Option<RunWriter>,
     pub(super) model: Arc<dyn Model>,
-    pub(super) data: Dataset,
-    pub(super) loss: Loss,
-    pub(super) metrics: Vec<Measured>,
+    pub(crate) data: Dataset,
+    pub(crate) loss: Loss,
+    pub(crate) metrics: Vec<Measured>,
     pub(super) seed: Seed,
     pub(super) reason: StopReason,
     pub(super) epochs: u64,

@@ -8,9 +8,11 @@
 )]
 #![allow(clippy::type_complexity, reason = "tables of cases are spelled out where they are used")]
 
+mod baselines;
 mod building;
 mod chain;
 mod costs;
+mod dependencies;
 mod determinism;
 mod early_stopping;
 mod export;
@@ -23,9 +25,11 @@ mod memory;
 mod mixed;
 mod non_finite;
 mod optimizers;
+mod overfit;
 mod rebuilt;
 mod recorded;
 mod resume;
+mod sizes;
 mod steps;
 mod support;
 mod tables;

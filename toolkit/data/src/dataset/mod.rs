@@ -1,7 +1,8 @@
 //! Features, targets, and which rows serve for what.
 //!
-//! `divide.rs` has its parts, `read.rs` its rows.
+//! `divide.rs` has its parts, `read.rs` its rows, `class_weights.rs` how much its classes should count.
 
+mod class_weights;
 mod divide;
 mod read;
 
@@ -43,6 +44,8 @@ pub struct Dataset {
     weighed: bool,
     /// At most so many rows of each part.
     limit: Option<usize>,
+    /// Whether a network sees nothing of the inputs.
+    blank: bool,
     normalization: Arc<Normalization>,
     scaling: Option<(TargetScaling, Arc<FittedScaling>)>,
     /// The hash of what stands in the source, with which every fingerprint begins.
@@ -75,6 +78,7 @@ impl Dataset {
             marks_given: false,
             weighed: false,
             limit: None,
+            blank: false,
             normalization: Arc::new(Normalization::identity(width)),
             scaling: None,
             source,
@@ -163,6 +167,21 @@ impl Dataset {
         self
     }
 
+    /// The same data of whose inputs a network sees nothing: normalised they are all 0, of indices
+    /// all the first. What it learns of them is what can be known without looking, which a network
+    /// that looks has to beat.
+    #[must_use]
+    pub fn without_inputs(mut self) -> Self {
+        self.blank = true;
+        self.fingerprint = Arc::default();
+        self
+    }
+
+    /// Whether a network sees nothing of the inputs ([`without_inputs`](Self::without_inputs)).
+    pub fn is_without_inputs(&self) -> bool {
+        self.blank
+    }
+
     /// The same data whose rows are images: channels × height × width numbers, in this order.
     ///
     /// # Errors
@@ -247,6 +266,7 @@ impl Dataset {
             split: self.split,
             parts: self.parts_given.then(|| GivenParts::of(&self.parts, self.len())),
             first_rows: self.limit,
+            without_inputs: self.blank,
         }
     }
 

@@ -6,7 +6,20 @@ use crate::{Array, Batch, DataError, Dataset, Numbers, Targets};
 
 /// Rows that are read at once where all are looked at; has no influence on any result.
 const ROWS_AT_ONCE: usize = 256;
+
 impl Dataset {
+    /// These rows as a batch, normalised, their targets scaled. Every row must be less than
+    /// [`len`](Self::len).
+    ///
+    /// # Errors
+    /// A row cannot be read.
+    pub fn batch(&self, rows: &[usize]) -> Result<Batch, DataError> {
+        let mut batch = Batch::default();
+        self.read(rows, &mut batch)?;
+        batch.samples = rows.to_vec();
+        Ok(batch)
+    }
+
     /// Fills a batch with these rows, normalised, their targets scaled.
     pub(crate) fn read(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
         self.read_raw(rows, batch)?;
@@ -17,6 +30,13 @@ impl Dataset {
             (self.target_scaling(), &mut batch.targets)
         {
             scaling.apply(values);
+        }
+        if self.is_without_inputs() {
+            match &mut batch.input.numbers {
+                Numbers::F32(numbers) => numbers.fill(0.0),
+                Numbers::I64(indices) => indices.fill(0),
+            }
+            return Ok(());
         }
         if self.normalization.is_identity() {
             return Ok(());

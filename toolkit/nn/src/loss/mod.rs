@@ -5,7 +5,7 @@
 //!
 //! | loss | outputs | targets |
 //! |---|---|---|
-//! | [`CrossEntropy`] | logits [N, C] or [N, T, C] | a class for each row or position |
+//! | [`CrossEntropy`], [`Focal`] | logits [N, C] or [N, T, C] | a class for each row or position |
 //! | [`BinaryCrossEntropy`] | logits [N, …] | 0 to 1 for each |
 //! | [`MeanSquaredError`], [`MeanAbsoluteError`], [`Huber`] | [N, …] | a value for each |
 //! | [`PoissonNll`] | logarithms of means [N, …] | a count for each |
@@ -15,6 +15,7 @@ mod closure;
 mod cross_entropy;
 mod custom;
 mod each_value;
+mod focal;
 mod huber;
 mod mean_absolute_error;
 mod mean_squared_error;
@@ -34,6 +35,7 @@ use trainbook_core::batch::{Batch, Mixed, Targets};
 pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use cross_entropy::CrossEntropy;
 pub use custom::Custom;
+pub use focal::Focal;
 pub use huber::Huber;
 pub use mean_absolute_error::MeanAbsoluteError;
 pub use mean_squared_error::MeanSquaredError;
@@ -57,6 +59,8 @@ use custom::through_host;
 pub enum Loss {
     /// How unlikely classes are, of which one holds.
     CrossEntropy(CrossEntropy),
+    /// The same, with less weight on what is right already.
+    Focal(Focal),
     /// How unlikely labels are, each for itself.
     BinaryCrossEntropy(BinaryCrossEntropy),
     /// The squared difference.
@@ -152,6 +156,7 @@ impl Loss {
     pub fn objective(&self) -> &dyn Objective {
         match self {
             Self::CrossEntropy(loss) => loss,
+            Self::Focal(loss) => loss,
             Self::BinaryCrossEntropy(loss) => loss,
             Self::MeanSquaredError(loss) => loss,
             Self::MeanAbsoluteError(loss) => loss,
@@ -252,6 +257,7 @@ impl Loss {
     ) -> Result<Taped<(), E, D>, NnError> {
         match self {
             Self::CrossEntropy(loss) => loss.on_dfdx(outputs, targets),
+            Self::Focal(loss) => loss.on_dfdx(outputs, targets),
             Self::BinaryCrossEntropy(loss) => loss.on_dfdx(outputs, targets),
             Self::MeanSquaredError(loss) => loss.on_dfdx(outputs, targets),
             Self::MeanAbsoluteError(loss) => loss.on_dfdx(outputs, targets),
@@ -304,6 +310,7 @@ macro_rules! into_loss {
 }
 into_loss!(
     CrossEntropy,
+    Focal,
     BinaryCrossEntropy,
     MeanSquaredError,
     MeanAbsoluteError,

@@ -15,6 +15,7 @@ mod on_host;
 mod precision;
 mod probe;
 mod threads;
+mod trace;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub use memory::StepMemory;
 pub use precision::{LossScale, LossScaleState, Precision};
 pub use probe::{LayerProbe, Probe, WeightProbe};
 pub use threads::{Movable, Shareable};
+pub use trace::{LayerOutput, NonFinite, Trace};
 
 use crate::optim::{Optimizer, ParameterGroup};
 use crate::plan::Planned;

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use trainbook_core::array::Numbers;
 use trainbook_core::batch::{Batch, Targets};
 
-use super::{Recipe, TaskState, indices};
+use super::trace::{Run, input_of};
+use super::{Recipe, TaskState};
 use crate::NnError;
 use crate::context::Context;
-use crate::host::{Aside, HostPass, HostTensor, Memory};
+use crate::host::{Aside, HostTensor};
 use crate::loss::{Loss, TargetKind};
 use crate::parameters::{Role, Slot};
-use crate::plan::{Node, Planned};
+use crate::plan::Node;
 use crate::sample::Kind;
 
 /// What a network makes of one batch, layer by layer: forward and backward in training, with
@@ -91,11 +91,6 @@ impl Probe {
         planned.layout.check(&state.weights)?;
         planned.check_input(&batch.input)?;
         let values = planned.layout.flat(&state.weights);
-        let shape = batch.input.shape.clone();
-        let x = match &batch.input.numbers {
-            Numbers::F32(numbers) => HostTensor::new(shape, numbers.clone()),
-            Numbers::I64(_) => HostTensor::of_indices(shape, indices(&batch.input)?),
-        };
         let context = Context {
             training: true,
             seed: recipe.seed,
@@ -103,7 +98,7 @@ impl Probe {
             samples: &batch.samples,
         };
         let mut run = Run { planned: &planned, values: &values, context, aside: Aside::watching() };
-        let outputs = run.forward(x)?;
+        let outputs = run.forward(input_of(batch)?)?;
         let mut gradient = vec![0.0; outputs.numbers().len()];
         let weight = recipe.loss.weight(batch);
         let loss = recipe.loss.of_batch(&outputs, batch, weight, &mut gradient, &mut Vec::new())?;
@@ -137,47 +132,6 @@ fn mean(values: &[f32], weights: Option<&[f32]>) -> f32 {
     let (sum, total) =
         each.fold((0.0, 0.0), |(sum, total), (w, x)| (sum + w * f64::from(*x), total + w));
     (sum / total) as f32
-}
-
-/// One way forward and one back.
-struct Run<'a> {
-    planned: &'a Planned,
-    values: &'a [f32],
-    context: Context<'a>,
-    aside: Aside,
-}
-
-impl Run<'_> {
-    fn pass(
-        &mut self,
-        gradients: &mut [f32],
-        run: impl FnOnce(&mut HostPass<'_>) -> Result<HostTensor, crate::layer::Fault>,
-    ) -> Result<HostTensor, NnError> {
-        // What running statistics would become goes with the buffers.
-        let (mut buffers, mut memory) = (Vec::new(), Memory::default());
-        let mut pass = HostPass::new(
-            &self.planned.root,
-            self.planned.layout.slots(),
-            self.values,
-            gradients,
-            &mut buffers,
-            self.context,
-            &mut self.aside,
-            &mut memory,
-            true,
-        );
-        run(&mut pass).map_err(NnError::from_fault)
-    }
-
-    fn forward(&mut self, x: HostTensor) -> Result<HostTensor, NnError> {
-        self.pass(&mut [], |pass| pass.forward(x))
-    }
-
-    fn backward(&mut self, gradient: HostTensor) -> Result<Vec<f32>, NnError> {
-        let mut gradients = vec![0.0; self.planned.layout.trained_len()];
-        self.pass(&mut gradients, |pass| pass.backward(gradient))?;
-        Ok(gradients)
-    }
 }
 
 /// All that is known after the way back.

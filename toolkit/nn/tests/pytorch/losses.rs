@@ -6,7 +6,7 @@ use dfdx::prelude::{Backward, Cpu, Tensor, TensorFromVec, Trace};
 use serde::Deserialize;
 use trainbook_core::batch::Targets;
 use trainbook_nn::loss::{
-    BinaryCrossEntropy, CrossEntropy, Huber, Loss, MeanSquaredError, Objective, TargetKind,
+    BinaryCrossEntropy, CrossEntropy, Focal, Huber, Loss, MeanSquaredError, Objective, TargetKind,
 };
 use trainbook_nn::on_dfdx::{Backend, Flow, Real};
 use trainbook_nn::{HostTensor, NnError};
@@ -93,7 +93,7 @@ where
 #[test]
 fn in_the_memory_of_the_processor() {
     let cases = cases();
-    assert_eq!(cases.len(), 59);
+    assert_eq!(cases.len(), 66);
     for case in &cases {
         let (outputs, targets) = (case.outputs(), case.targets());
         let mut gradient = vec![f32::NAN; outputs.numbers().len()];
@@ -205,6 +205,10 @@ fn targets_that_do_not_fit_are_refused() {
         refusal(plain.clone(), &[2, 4, 3], &classes(&[0, 1])),
         "compute the loss on the data: there are 2 classes for 8 positions of the network's output"
     );
+    assert_eq!(
+        refusal(Focal::default(), &[2, 3], &classes(&[1, 3])),
+        "compute the loss on the data: the targets have class 3, and the network has 3 outputs"
+    );
     // Only where it is said to be is a class ignored.
     let ignored = classes(&[CrossEntropy::IGNORED, 1]);
     assert!(refusal(plain, &[2, 3], &ignored).contains("4294967295"));
@@ -249,6 +253,16 @@ fn options_that_make_no_sense_are_refused() {
         refusal(weighted(&[1.0, -2.0, 1.0]), &[2, 3], &classes),
         "set weight to -2: it must be at least 0"
     );
+    let focal = Focal { gamma: -1.0, ..Focal::default() };
+    assert_eq!(
+        refusal(focal, &[2, 3], &classes),
+        "set gamma to -1: it must be a finite number, at least 0"
+    );
+    let weight = Some(vec![1.0, 2.0]);
+    assert_eq!(
+        refusal(Focal { weight, ..Focal::default() }, &[2, 3], &classes),
+        "set weight to 2 numbers: it must be 3 numbers, one for each class"
+    );
     let ignoring = CrossEntropy { ignore_index: Some(1 << 40), ..Default::default() };
     assert!(refusal(ignoring, &[2, 3], &classes).contains("ignore_index"));
     let labels = BinaryCrossEntropy { pos_weight: Some(vec![1.0]) };
@@ -284,6 +298,7 @@ fn nan_outputs_give_a_nan_loss() {
     let losses = [
         Loss::cross_entropy(),
         Loss::from(CrossEntropy { label_smoothing: 0.1, ..Default::default() }),
+        Loss::from(Focal::default()),
         Loss::binary_cross_entropy(),
         Loss::from(BinaryCrossEntropy { pos_weight: Some(vec![2.0, 2.0]) }),
         Loss::mean_squared_error(),
@@ -302,6 +317,22 @@ fn nan_outputs_give_a_nan_loss() {
         assert!(objective.sum(&outputs, &targets).unwrap().0.is_nan());
         let (value, _) = on_dfdx::<f32>(&loss, &[1, 2], &[f64::NAN, 1.0], &targets).unwrap();
         assert!(value.is_nan(), "{loss}");
+    }
+}
+
+#[test]
+fn what_is_certain_adds_nothing_to_the_focal_loss() {
+    // In f32 the probability is 1, and a power below 1 has no slope at 0.
+    for gamma in [0.0, 0.5, 1.0, 2.0] {
+        let loss = Loss::from(Focal { gamma, weight: None });
+        let targets = Targets::Classes(vec![0]);
+        let outputs = HostTensor::new(vec![1, 2], vec![300.0, -300.0]);
+        let mut gradient = [f32::NAN; 2];
+        let value = loss.objective().with_gradient(&outputs, &targets, &mut gradient).unwrap();
+        let (other, on_device) =
+            on_dfdx::<f32>(&loss, &[1, 2], &[300.0, -300.0], &targets).unwrap();
+        assert_eq!((value, other, gradient), (0.0, 0.0, [0.0; 2]), "{gamma}");
+        assert!(on_device.iter().all(|g| g.abs() < 1e-9), "{gamma}: {on_device:?}");
     }
 }
 

@@ -1,0 +1,153 @@
+//! What every layer gives for one batch.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use trainbook_core::array::Numbers;
+use trainbook_core::batch::Batch;
+
+use super::{Recipe, TaskState, indices};
+use crate::NnError;
+use crate::context::Context;
+use crate::host::{Aside, HostPass, HostTensor, Memory};
+use crate::plan::{Node, Planned};
+
+/// What every layer gives for one batch, with nothing changed. Computed in f32 in the processor's
+/// memory, whatever the device and the precision.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// In the order in which they are computed: a layer's parts before the layer.
+    pub layers: Vec<LayerOutput>,
+}
+
+/// What one layer gives.
+#[derive(Clone, Debug)]
+pub struct LayerOutput {
+    /// Where it is, for example "encoder.0.linear1"; empty for the network itself.
+    pub path: String,
+    /// What it is, for example "Linear".
+    pub kind: String,
+    /// Its output, the samples of the batch first.
+    pub output: HostTensor,
+}
+
+/// Where numbers that are not finite come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NonFinite {
+    /// The first layer that gives one, for example "2"; empty for the network itself.
+    pub path: String,
+    /// What it is, for example "Linear".
+    pub kind: String,
+    /// Which rows of the batch have one there.
+    pub rows: Vec<usize>,
+    /// How many NaN there are.
+    pub nans: usize,
+    /// How many infinities.
+    pub infs: usize,
+}
+
+impl Trace {
+    /// Of the recipe's network in this state, in training or in evaluation.
+    ///
+    /// # Errors
+    /// The batch or the state does not fit the network.
+    pub fn of(
+        recipe: &Recipe,
+        state: &TaskState,
+        batch: &Batch,
+        training: bool,
+    ) -> Result<Self, NnError> {
+        let planned = recipe.network.plan(&recipe.input)?;
+        planned.layout.check(&state.weights)?;
+        planned.check_input(&batch.input)?;
+        let values = planned.layout.flat(&state.weights);
+        let context =
+            Context { training, seed: recipe.seed, update: state.updates, samples: &batch.samples };
+        let mut run = Run { planned: &planned, values: &values, context, aside: Aside::watching() };
+        run.forward(input_of(batch)?)?;
+        let mut kinds = BTreeMap::new();
+        kinds_of(&planned.root, &mut kinds);
+        let outputs = run.aside.outputs().into_iter();
+        let layer = |(path, output): (String, HostTensor)| {
+            let kind = kinds.get(path.as_str()).copied().unwrap_or_default().to_owned();
+            LayerOutput { path, kind, output }
+        };
+        Ok(Self { layers: outputs.map(layer).collect() })
+    }
+
+    /// The first layer with an output that is not finite, and the rows that have one. `None` where
+    /// all are.
+    pub fn first_non_finite(&self) -> Option<NonFinite> {
+        self.layers.iter().find_map(|layer| {
+            let numbers = layer.output.numbers();
+            let width = numbers.len() / layer.output.batch().max(1);
+            let is_bad = |row: &usize| {
+                numbers[row * width..][..width].iter().any(|number| !number.is_finite())
+            };
+            let rows: Vec<usize> = (0..layer.output.batch()).filter(is_bad).collect();
+            let count = |is: fn(f32) -> bool| numbers.iter().filter(|number| is(**number)).count();
+            (!rows.is_empty()).then(|| NonFinite {
+                path: layer.path.clone(),
+                kind: layer.kind.clone(),
+                rows,
+                nans: count(f32::is_nan),
+                infs: count(f32::is_infinite),
+            })
+        })
+    }
+}
+
+fn kinds_of<'a>(node: &'a Node, into: &mut BTreeMap<&'a str, &'a str>) {
+    into.insert(&node.path, node.layer.kind());
+    node.children.iter().for_each(|child| kinds_of(child, into));
+}
+
+/// A batch's inputs as a network takes them.
+pub(super) fn input_of(batch: &Batch) -> Result<HostTensor, NnError> {
+    let shape = batch.input.shape.clone();
+    Ok(match &batch.input.numbers {
+        Numbers::F32(numbers) => HostTensor::new(shape, numbers.clone()),
+        Numbers::I64(_) => HostTensor::of_indices(shape, indices(&batch.input)?),
+    })
+}
+
+/// One way forward and one back, watched.
+pub(super) struct Run<'a> {
+    pub planned: &'a Planned,
+    pub values: &'a [f32],
+    pub context: Context<'a>,
+    pub aside: Aside,
+}
+
+impl Run<'_> {
+    fn pass(
+        &mut self,
+        gradients: &mut [f32],
+        run: impl FnOnce(&mut HostPass<'_>) -> Result<HostTensor, crate::layer::Fault>,
+    ) -> Result<HostTensor, NnError> {
+        // What running statistics would become goes with the buffers.
+        let (mut buffers, mut memory) = (Vec::new(), Memory::default());
+        let mut pass = HostPass::new(
+            &self.planned.root,
+            self.planned.layout.slots(),
+            self.values,
+            gradients,
+            &mut buffers,
+            self.context,
+            &mut self.aside,
+            &mut memory,
+            true,
+        );
+        run(&mut pass).map_err(NnError::from_fault)
+    }
+
+    pub fn forward(&mut self, x: HostTensor) -> Result<HostTensor, NnError> {
+        self.pass(&mut [], |pass| pass.forward(x))
+    }
+
+    pub fn backward(&mut self, gradient: HostTensor) -> Result<Vec<f32>, NnError> {
+        let mut gradients = vec![0.0; self.planned.layout.trained_len()];
+        self.pass(&mut gradients, |pass| pass.backward(gradient))?;
+        Ok(gradients)
+    }
+}

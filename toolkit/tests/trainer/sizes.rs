@@ -1,0 +1,62 @@
+//! Batch sizes that are tried, and the loss with which a network begins.
+
+use trainbook::nn::layer::AnyLayer;
+use trainbook::prelude::*;
+
+use crate::support::{builder, clouds};
+
+#[test]
+fn sizes_go_up_to_the_rows_there_are_and_leave_no_trace() {
+    let data = clouds();
+    let trainer = builder(&data, 1).build().unwrap();
+    let before = trainer.state_hash().unwrap();
+    let sizes = trainer.find_batch_size().unwrap();
+    assert_eq!(trainer.state_hash().unwrap(), before);
+    let rows: Vec<usize> = sizes.tried.iter().map(|size| size.rows).collect();
+    assert_eq!(rows, [8, 16, 32, 64, 70]);
+    assert_eq!((sizes.largest, sizes.own), (70, (16, 1e-3)));
+    assert_eq!(sizes.ended, "the training part has 70 rows");
+    let best = sizes.tried.iter().map(|size| size.rate()).fold(0.0, f64::max);
+    let fastest = sizes.tried.iter().find(|size| size.rows == sizes.fastest).unwrap();
+    assert!(fastest.rate() >= 0.95 * best && fastest.seconds > 0.0);
+    // What a step holds grows with its rows.
+    assert!(sizes.tried.is_sorted_by_key(|size| size.bytes), "{sizes}");
+    // The same as the report on memory, but for the batches read ahead.
+    let memory = trainer.memory().unwrap();
+    let of_16 = sizes.tried[1].bytes.unwrap();
+    assert_eq!(of_16, memory.step.total() + memory.batches);
+    let text = sizes.to_string();
+    assert!(text.contains("by the linear scaling rule the learning rate there is"), "{text}");
+}
+
+#[test]
+fn the_rule_is_linear() {
+    assert_eq!(linear_scaling(0.1, 256, 8192), 3.2);
+    assert_eq!(linear_scaling(1e-3, 32, 16), 5e-4);
+}
+
+#[test]
+fn the_loss_at_start_stands_beside_what_needs_no_look() {
+    let data = clouds();
+    let trainer = builder(&data, 1).build().unwrap();
+    let before = trainer.state_hash().unwrap();
+    let start = trainer.loss_at_start().unwrap();
+    assert_eq!(trainer.state_hash().unwrap(), before);
+    assert!((start.zeros - 3.0_f64.ln()).abs() < 1e-6, "{start}");
+    // The entropy of the classes in the training part.
+    let Targets::Classes(classes) = data.targets().unwrap() else { panic!("no classes") };
+    let train = data.part(Part::Train);
+    let share = |class: u32| {
+        let of = train.iter().filter(|row| classes[**row] == class).count();
+        of as f64 / train.len() as f64
+    };
+    let entropy: f64 = (0..3).map(|class| -share(class) * share(class).ln()).sum();
+    assert!((start.prior - entropy).abs() < 1e-6, "{start}");
+    assert!(start.is_sound(), "{start}");
+
+    let last = AnyLayer::new(layer::Linear::new(3)).init(Init::lecun_normal().gain(20.0));
+    let net = Sequential::new().linear(32).tanh().with(last);
+    let start = Trainer::classifier(&data, net).seed(1).quiet().build().unwrap();
+    let start = start.loss_at_start().unwrap();
+    assert!(!start.is_sound() && start.to_string().contains("too large"), "{start}");
+}
