@@ -212,11 +212,17 @@ class Charts {
   }
 }
 
+const final = new Set(); // addresses that were asked when the run was settled: nothing more comes
+
 /** The points of these metrics of a run, by metric. */
-async function points(id, metrics) {
+async function points({ id, state }, metrics) {
   if (!metrics.length) return {};
   const names = metrics.map((name) => `name=${encodeURIComponent(name)}`).join("&");
-  return (await get(`/api/run/${encodeURIComponent(id)}/metrics?points=${POINTS}&${names}`)).data.metrics;
+  const address = `/api/run/${encodeURIComponent(id)}/metrics?points=${POINTS}&${names}`;
+  if (final.has(address) && known.has(address)) return known.get(address).data.metrics;
+  const { data } = await get(address);
+  if (state !== "running") final.add(address);
+  return data.metrics;
 }
 
 const preferredFirst = (names) => {
@@ -400,15 +406,16 @@ let choicesShown = "";
 
 function showChoices() {
   const { names } = list.table;
-  const signature = JSON.stringify([names, list.metrics, list.columns]);
-  if (signature === choicesShown) return;
-  choicesShown = signature;
+  const signature = () => JSON.stringify([names, list.metrics, list.columns]);
+  if (signature() === choicesShown) return;
+  choicesShown = signature();
   const box = (label, chosen, change) =>
     el("label", {}, el("input", { type: "checkbox", checked: chosen, onchange: (event) => change(event.target.checked) }), label);
   const group = (title, boxes) => (boxes.length ? el("fieldset", {}, el("legend", {}, title), boxes) : null);
   const change = (what, key, redraw) => (isOn) => {
     list[what] = isOn ? [...(list[what] || []), key] : (list[what] || []).filter((other) => other !== key);
-    choicesShown = signature.slice(0, 0) + JSON.stringify([names, list.metrics, list.columns]);
+    // The boxes show it already; made anew, they would lose the focus.
+    choicesShown = signature();
     redraw();
   };
   const has = (what, key) => Boolean(list[what] && list[what].includes(key));
@@ -437,7 +444,7 @@ async function drawCurves() {
   const metrics = list.metrics || [];
   const curves = new Map();
   const runs = [...list.selected];
-  const answers = await Promise.allSettled(runs.map(([id, { row: run }]) => points(id, metrics.filter((name) => Object.hasOwn(run.metrics, name)))));
+  const answers = await Promise.allSettled(runs.map(([, { row: run }]) => points(run, metrics.filter((name) => Object.hasOwn(run.metrics, name)))));
   answers.forEach((answer, place) => {
     if (answer.status === "rejected") {
       // A run that was deleted has no curves any more.
@@ -549,7 +556,7 @@ async function refreshRun(id) {
     replaceDetail(key, built);
   }
   const metrics = preferredFirst(Object.keys(data.run.metrics)).slice(0, 24);
-  const curves = await points(data.run.id, metrics);
+  const curves = await points(data.run, metrics);
   if (route().key !== key) return;
   await detail.charts.show(new Map(metrics.filter((name) => Object.hasOwn(curves, name)).map((name) => [name, [{ name: data.run.name || data.run.id, index: 0, ...curves[name] }]])), options());
 }
@@ -585,7 +592,7 @@ async function refreshDiff(a, b) {
   }
   const names = runs.map((run) => Object.keys(run.data.run.metrics));
   const metrics = preferredFirst(new Set(names.flat())).slice(0, 12);
-  const answers = await Promise.all(runs.map((run, place) => points(run.data.run.id, metrics.filter((name) => names[place].includes(name)))));
+  const answers = await Promise.all(runs.map((run, place) => points(run.data.run, metrics.filter((name) => names[place].includes(name)))));
   if (route().key !== key) return;
   const lines = (metric) => answers.flatMap((curves, index) => (Object.hasOwn(curves, metric) ? [{ name: `${"ab"[index]}: ${runs[index].data.run.id}`, index, ...curves[metric] }] : []));
   await detail.charts.show(new Map(metrics.map((metric) => [metric, lines(metric)])), options());
