@@ -92,7 +92,10 @@ pub(super) fn answer(store: &Store, request: &Request) -> Result<Response, Failu
     let offset = count(request, "offset", 0)?;
     let limit = count(request, "limit", ROWS)?.min(MOST_ROWS);
     let (ordered, sorts_itself) = with_order(query, order)?;
-    let Answer { runs, remarks } = store.answer(&ordered)?;
+    let Answer { runs, remarks } = match &*ordered {
+        "" => store.answer_to(Query::all())?,
+        ordered => store.answer(ordered)?,
+    };
     let table = Table {
         store: store.path().display().to_string(),
         total: runs.len(),
@@ -107,14 +110,18 @@ pub(super) fn answer(store: &Store, request: &Request) -> Result<Response, Failu
 }
 
 /// The query with an order behind it, on a line of its own so that a mistake shows the person's line
-/// alone; and whether it had an order or a limit already, which stand.
+/// alone; and whether it had an order or a limit already, which stand. An empty query is every run,
+/// which is no text of the language.
 fn with_order(query: &str, order: &str) -> Result<(String, bool), Failure> {
-    query.parse::<Query>()?;
+    let query = if query.trim().is_empty() { "" } else { query };
+    if !query.is_empty() {
+        let _: Query = query.parse()?;
+    }
     if order.is_empty() {
         return Ok((query.to_owned(), false));
     }
     let order = format!("order by {order}");
-    order.parse::<Query>()?;
+    let _: Query = order.parse()?;
     let ordered = format!("{query}\n{order}");
     match ordered.parse::<Query>() {
         Ok(_) => Ok((ordered, false)),
@@ -194,7 +201,7 @@ mod tests {
     #[test]
     fn an_order_is_added_unless_the_query_has_its_own() {
         let with = |query, order| with_order(query, order).map_err(|_| ());
-        assert_eq!(with("", ""), Ok((String::new(), false)));
+        assert_eq!(with(" ", ""), Ok((String::new(), false)));
         assert_eq!(with("", "id desc"), Ok(("\norder by id desc".into(), false)));
         assert_eq!(with("seed = 1", "id"), Ok(("seed = 1\norder by id".into(), false)));
         for query in ["seed = 1 order by seed", "limit 3", "order by id limit 1"] {

@@ -72,7 +72,7 @@ impl Request {
 
     /// The first parameter of this name.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters(name).next()
+        self.query.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
     /// Every parameter of this name.

@@ -28,7 +28,7 @@ function el(tag, properties = {}, ...children) {
     else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element[name] = value;
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return element;
 }
 
@@ -50,7 +50,8 @@ async function get(address) {
   const isJson = (response.headers.get("Content-Type") || "").startsWith("application/json");
   const data = isJson ? await response.json() : null;
   if (!response.ok) {
-    if (data && data.error) throw data.error;
+    // What the server says finishes this sentence, as everywhere in trainbook.
+    if (data && data.error) throw { ...data.error, message: `failed to ${data.error.message}` };
     throw { message: (await response.text().catch(() => "")).trim() || response.statusText };
   }
   if (known.size > 400) known.clear();
@@ -157,7 +158,8 @@ async function draw(plot, metric, lines, { log, smooth }) {
     ];
   });
   const layout = {
-    margin: { l: 8, r: 8, t: 8, b: 8 }, showlegend: false, hovermode: "closest", uirevision: `${metric} ${log}`,
+    margin: { l: 8, r: 8, t: 8, b: 8 }, showlegend: false, hovermode: "closest",
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: of("--quiet"), activecolor: of("--text") }, uirevision: `${metric} ${log}`,
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: "system-ui, DejaVu Sans, sans-serif", size: 12, color: of("--text") },
     hoverlabel: { bgcolor: of("--raised"), bordercolor: of("--line"), font: { color: of("--text") }, namelength: -1 },
@@ -294,7 +296,7 @@ async function refreshList() {
   } catch (error) {
     if (mine !== asked) return;
     const isQuery = error.place !== undefined;
-    mistake.textContent = isQuery ? error.text : "";
+    mistake.textContent = isQuery ? `failed to ${error.text}` : "";
     mistake.hidden = !isQuery;
     at("query").setAttribute("aria-invalid", String(isQuery));
     at("list").classList.toggle("stale", true);
@@ -383,11 +385,15 @@ function row(run, place, columns) {
   const swatch = el("span", { class: "swatch" });
   if (chosen) swatch.style.backgroundColor = colour(chosen.index);
   const name = el("td", {}, el("a", { href: `#/run/${run.id}`, tabIndex: -1, class: "id" }, run.id));
-  if (run.name) name.append(el("div", { class: "text" }, run.name));
-  if (run.damage) name.append(el("div", { class: "bad text" }, `damaged: ${run.damage}`));
+  if (run.name) name.append(el("div", { class: "long", title: run.name }, run.name));
+  if (run.damage) name.append(el("div", { class: "bad long", title: run.damage }, `damaged: ${run.damage}`));
   const element = el("tr", { tabIndex: place === list.focus ? 0 : -1, "aria-selected": String(Boolean(chosen)), "data-id": run.id },
     el("td", { class: "pick" }, box, swatch), name,
-    columns.map((one) => el("td", { class: one.number ? "number" : "text" }, one.cell(run))));
+    columns.map((one) => {
+      const cell = one.cell(run);
+      const isLong = typeof cell === "string" && cell.length > 24;
+      return el("td", { class: one.number ? "number" : isLong ? "long" : "short", title: isLong ? cell : null }, cell);
+    }));
   element.addEventListener("focus", () => moveTo(place, false));
   return element;
 }
@@ -492,7 +498,10 @@ function facts(caption, pairs) {
 function flat(value) {
   if (value === null || value === undefined) return "";
   if (Array.isArray(value)) return value.map(flat).join(", ");
-  if (typeof value === "object") return Object.entries(value).map(([name, inner]) => `${name} ${flat(inner)}`).join(", ");
+  if (typeof value === "object") {
+    const held = Object.entries(value).filter(([, inner]) => inner !== null);
+    return held.map(([name, inner]) => `${name} ${flat(inner)}`).join(", ");
+  }
   return typeof value === "number" ? number(value) : String(value);
 }
 
