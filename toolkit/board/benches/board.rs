@@ -95,7 +95,10 @@ fn runs(c: &mut Criterion) {
     let mut group = c.benchmark_group("10,000 runs");
     group.sample_size(10);
     group.bench_function("first page of a board just started", |bencher| {
-        bencher.iter_with_setup(|| serve(&path), |address| fine(&get(address, "/api/runs?limit=100", None)));
+        bencher.iter_with_setup(
+            || serve(&path),
+            |address| fine(&get(address, "/api/runs?limit=100", None)),
+        );
     });
     let address = serve(&path);
     let page = get(address, "/api/runs?limit=100", None);
@@ -114,7 +117,8 @@ fn runs(c: &mut Criterion) {
     let query = format!("/api/runs?limit=100&{QUERY}");
     group.bench_function("query", |bencher| bencher.iter(|| fine(&get(address, &query, None))));
     group.bench_function("sorted by a metric", |bencher| {
-        bencher.iter(|| fine(&get(address, "/api/runs?limit=100&order=metrics.val_loss.min", None)));
+        bencher
+            .iter(|| fine(&get(address, "/api/runs?limit=100&order=metrics.val_loss.min", None)));
     });
     group.bench_function("a query with a mistake", |bencher| {
         bencher.iter(|| {
@@ -156,7 +160,8 @@ fn a_long_run(c: &mut Criterion) {
     });
     group.bench_function("its page of a board just started", |bencher| {
         let page = format!("/api/run/{id}");
-        bencher.iter_with_setup(|| serve(folder.path()), |address| fine(&get(address, &page, None)));
+        bencher
+            .iter_with_setup(|| serve(folder.path()), |address| fine(&get(address, &page, None)));
     });
     group.bench_function("its page", |bencher| {
         bencher.iter(|| fine(&get(address, &format!("/api/run/{id}"), None)));

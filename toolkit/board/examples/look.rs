@@ -12,11 +12,13 @@ use std::process::{Command, ExitCode};
 
 use trainbook_board::{Board, Options};
 use trainbook_store::{
-    DataFingerprint, EndState, Metric, PlannedCallback, RunEnd, RunEvent, RunStart, RunWriter, Store,
+    DataFingerprint, EndState, Metric, PlannedCallback, RunEnd, RunEvent, RunStart, RunWriter,
+    Store,
 };
 
 /// Would set the page's title and add an element if it became markup.
-const HOSTILE: &str = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>";
+const HOSTILE: &str =
+    "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>";
 
 fn main() -> ExitCode {
     let Some(folder) = std::env::args_os().nth(1) else {
@@ -34,26 +36,39 @@ fn main() -> ExitCode {
 
 fn look(pictures: &Path) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(pictures)?;
-    let folder = tempfile::tempdir()?;
-    let store = Store::open(folder.path())?;
+    let temporary = tempfile::tempdir()?;
+    let folder = temporary.path().join("digits/.trainbook");
+    let store = Store::open(&folder)?;
     let first = finished(&store, "baseline", 3e-3, 7)?;
     let second = finished(&store, "larger rate", 1e-2, 7)?;
     for seed in 1..9_u32 {
         finished(&store, &format!("sweep {seed}"), 1e-4 * f64::from(seed * seed), seed)?;
     }
-    damaged(&store, folder.path())?;
+    damaged(&store, &folder)?;
     let hostile = hostile(&store)?;
     let live = start(&store, "still training", 1e-3, 11)?;
     write(&live, 400, 1e-3, 11);
     live.flush()?;
 
-    let board = Board::bind(Store::open_existing(folder.path())?, &Options::default())?;
+    let board = Board::bind(Store::open_existing(&folder)?, &Options::default())?;
     let url = board.url();
     std::thread::spawn(move || board.serve());
     let views = [
-        ("list", String::new(), vec!["larger rate", "still training", "damaged", "val_accuracy max"]),
-        ("query", "#/?q=metrics.val_lsos.min%20%3C%200.2".to_owned(), vec!["did you mean", "^^^^"]),
-        ("run", format!("#/run/{first}"), vec!["Plan of callbacks", "GradientMonitor", "digits.csv.gz", "Recipe"]),
+        (
+            "list",
+            String::new(),
+            vec!["larger rate", "still training", "damaged", "val_accuracy max"],
+        ),
+        (
+            "query",
+            "#/?q=metrics.val_lsos.min%20%3C%200.2".to_owned(),
+            vec!["the nearest is", "^^^^"],
+        ),
+        (
+            "run",
+            format!("#/run/{first}"),
+            vec!["Plan of callbacks", "GradientMonitor", "digits.csv.gz", "Recipe"],
+        ),
         ("live", format!("#/run/{}", live.id()), vec!["running"]),
         ("hostile", format!("#/run/{hostile}"), vec!["onerror=", "warning"]),
         ("diff", format!("#/diff/{first}/{second}"), vec!["only params.lr differs"]),
@@ -67,15 +82,25 @@ fn look(pictures: &Path) -> Result<(), Box<dyn Error>> {
             let picture = pictures.join(format!("{name}-{kind}.png"));
             let settings = format!("--blink-settings=preferredColorScheme={scheme}");
             let shot = format!("--screenshot={}", picture.display());
-            browser(&[&settings, &format!("--window-size={size}"), &shot, &format!("{url}{route}")])?;
+            browser(&[
+                &settings,
+                &format!("--window-size={size}"),
+                &shot,
+                &format!("{url}{route}"),
+            ])?;
         }
         let (page, log) = browser(&["--dump-dom", &format!("{url}{route}")])?;
         let mut fault = |text: String| faults.push(format!("{name}: {text}"));
         // What the browser says of a missing run is told to the person, too.
         log.lines()
-            .filter(|line| line.contains("CONSOLE") && !(line.contains("404") || line.contains("400")))
+            .filter(|line| {
+                line.contains("CONSOLE") && !(line.contains("404") || line.contains("400"))
+            })
             .for_each(|line| fault(line.to_owned()));
-        expected.iter().filter(|text| !page.contains(**text)).for_each(|text| fault(format!("no {text:?}")));
+        expected
+            .iter()
+            .filter(|text| !page.contains(**text))
+            .for_each(|text| fault(format!("no {text:?}")));
         if page.contains("<title>broken") || page.contains("<img src=\"x\"") {
             fault("a name became markup".to_owned());
         }
@@ -125,7 +150,8 @@ fn start(store: &Store, name: &str, rate: f64, seed: u32) -> trainbook_store::Re
         .into(),
         tags: [("model".into(), "cnn".to_owned())].into(),
         seed: seed.into(),
-        model: "conv2d 16 3×3 – relu – max_pool2d 2 – flatten – linear 64 – relu – linear 10".to_owned(),
+        model: "conv2d 16 3×3 – relu – max_pool2d 2 – flatten – linear 64 – relu – linear 10"
+            .to_owned(),
         data: DataFingerprint { source: "digits.csv.gz".into(), rows: 1797, hash: "5f3c09".into() },
         plan: vec![
             callback("FixSeed", "setup", &[], &["seed"]),
@@ -133,7 +159,9 @@ fn start(store: &Store, name: &str, rate: f64, seed: u32) -> trainbook_store::Re
             callback("GradientMonitor", "inspect", &["gradients"], &[]),
             callback("EarlyStopping", "epoch end", &["val_loss"], &["stop"]),
         ],
-        recipe: Some(format!("{{\"network\":[{{\"conv2d\":16}},{{\"linear\":10}}],\"lr\":{rate}}}")),
+        recipe: Some(format!(
+            "{{\"network\":[{{\"conv2d\":16}},{{\"linear\":10}}],\"lr\":{rate}}}"
+        )),
         ..RunStart::default()
     })
 }
@@ -150,10 +178,15 @@ fn write(run: &RunWriter, steps: u32, rate: f64, seed: u32) {
         let fall = (-f64::from(step) / speed / 4.0).exp();
         let loss = 2.2 * fall + 0.08 + 0.25 * next() * (fall + 0.15);
         let schedule = rate * (std::f64::consts::PI * f64::from(step) / 800.0).sin().abs();
-        run.log(step.into(), &[Metric::new("loss", loss.abs()), Metric::new("learning_rate", schedule)]);
+        run.log(
+            step.into(),
+            &[Metric::new("loss", loss.abs()), Metric::new("learning_rate", schedule)],
+        );
         if step % 20 == 0 {
-            let (loss, accuracy) = (2.1 * fall + 0.12 + 0.02 * next(), 0.98 - 0.85 * fall + 0.01 * next());
-            let metrics = [("val_loss", loss), ("val_accuracy", accuracy), ("epoch", f64::from(step / 20))];
+            let (loss, accuracy) =
+                (2.1 * fall + 0.12 + 0.02 * next(), 0.98 - 0.85 * fall + 0.01 * next());
+            let metrics =
+                [("val_loss", loss), ("val_accuracy", accuracy), ("epoch", f64::from(step / 20))];
             run.log(step.into(), &metrics.map(|(name, value)| Metric::new(name, value)));
         }
     }
@@ -163,7 +196,13 @@ fn finished(store: &Store, name: &str, rate: f64, seed: u32) -> Result<String, B
     let run = start(store, name, rate, seed)?;
     write(&run, 800, rate, seed);
     let object = store.put_object(name.as_bytes())?;
-    run.event(RunEvent::Checkpoint { label: "best".into(), step: 760, epoch: 38, object, metric: None });
+    run.event(RunEvent::Checkpoint {
+        label: "best".into(),
+        step: 760,
+        epoch: 38,
+        object,
+        metric: None,
+    });
     run.event(RunEvent::Note { text: "evaluated on the test part".into() });
     run.finish(RunEnd::new(EndState::Finished, 800, 40))?;
     Ok(run.id().to_string())
@@ -172,6 +211,8 @@ fn finished(store: &Store, name: &str, rate: f64, seed: u32) -> Result<String, B
 fn damaged(store: &Store, folder: &Path) -> Result<(), Box<dyn Error>> {
     let run = start(store, "power cut", 2e-3, 5)?;
     write(&run, 300, 2e-3, 5);
+    run.flush()?;
+    run.log(301, &[Metric::new("loss", 0.5)]);
     run.flush()?;
     let journal = folder.join("runs").join(format!("{}.log", run.id()));
     drop(run);

@@ -58,9 +58,9 @@ impl Access {
     /// came with the token in its address.
     pub(crate) fn cookie_for(&self, request: &Request) -> Option<String> {
         let token = self.token()?;
-        request.parameter("token").map(|_| {
-            format!("{}={token}; Path=/; HttpOnly; SameSite=Strict", self.cookie)
-        })
+        request
+            .parameter("token")
+            .map(|_| format!("{}={token}; Path=/; HttpOnly; SameSite=Strict", self.cookie))
     }
 
     /// Whether `host` (with or without a port) is a name under which only this machine is meant. The
@@ -116,18 +116,27 @@ mod tests {
     #[test]
     fn only_names_of_this_machine_pass() {
         let local = access("127.0.0.1", "127.0.0.1:80");
-        for host in ["127.0.0.1:80", "localhost", "LOCALHOST:9", "[::1]:80", "localhost.:1", "::1"] {
+        for host in ["127.0.0.1:80", "localhost", "LOCALHOST:9", "[::1]:80", "localhost.:1", "::1"]
+        {
             assert!(local.names_this_machine(host), "{host}");
         }
-        for host in
-            ["evil.example", "localhost.evil.example:80", "127.0.0.1.evil.example", "", "192.0.2.1", "[::1"]
-        {
+        for host in [
+            "evil.example",
+            "localhost.evil.example:80",
+            "127.0.0.1.evil.example",
+            "",
+            "192.0.2.1",
+            "[::1",
+        ] {
             assert_eq!(local.names_this_machine(host), host == "[::1", "{host}");
         }
         let open = access("Box.lan", "192.0.2.1:80");
-        for (host, passes) in
-            [("box.lan:80", true), ("192.0.2.1:80", true), ("[2001:db8::1]:80", true), ("evil.example", false)]
-        {
+        for (host, passes) in [
+            ("box.lan:80", true),
+            ("192.0.2.1:80", true),
+            ("[2001:db8::1]:80", true),
+            ("evil.example", false),
+        ] {
             assert_eq!(open.names_this_machine(host), passes, "{host}");
         }
     }

@@ -52,8 +52,7 @@ impl Board {
     /// [`BoardError::NeedsToken`].
     pub fn bind(store: Store, options: &Options) -> Result<Board, BoardError> {
         let Options { host, port, token } = options;
-        let refused =
-            |source| BoardError::Listen { host: host.clone(), port: *port, source };
+        let refused = |source| BoardError::Listen { host: host.clone(), port: *port, source };
         let listener =
             TcpListener::bind((host.trim_matches(['[', ']']), *port)).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
@@ -105,8 +104,9 @@ impl Service {
             [file] => self.page.file(file, request),
             _ => None,
         };
-        let response = response
-            .unwrap_or_else(|| Response::plain(Status::NotFound, "there is nothing at this address"));
+        let response = response.unwrap_or_else(|| {
+            Response::plain(Status::NotFound, "there is nothing at this address")
+        });
         match self.access.cookie_for(request) {
             Some(cookie) => response.with("Set-Cookie", cookie),
             None => response,

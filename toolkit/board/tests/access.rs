@@ -53,7 +53,8 @@ fn the_token_opens_the_page_and_stays_as_a_cookie() {
     );
     assert!(!first.text().contains(&token));
     assert_eq!(board.get("/").status, 200);
-    let bearer = format!("GET /api/runs HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n");
+    let bearer =
+        format!("GET /api/runs HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n");
     assert_eq!(board.say(bearer.as_bytes()).status, 200);
     assert_eq!(board.get("/nothing").status, 404);
 }
@@ -65,7 +66,13 @@ fn another_name_is_refused_with_the_token_and_without() {
         let board = Served::with(Options { token, ..Options::default() });
         let query = board.token.as_ref().map_or(String::new(), |token| format!("?token={token}"));
         for target in TARGETS {
-            for host in ["Host: evil.example\r\n", "Host: evil.example:80\r\n", "Host: \r\n", "", "Host: 192.0.2.1\r\n"] {
+            for host in [
+                "Host: evil.example\r\n",
+                "Host: evil.example:80\r\n",
+                "Host: \r\n",
+                "",
+                "Host: 192.0.2.1\r\n",
+            ] {
                 let request = format!("GET {target}{query} HTTP/1.1\r\n{host}\r\n");
                 assert_eq!(board.say(request.as_bytes()).status, 421, "{target} {host}");
             }
@@ -220,7 +227,8 @@ fn a_board_for_other_machines_demands_the_token() {
     let no_host = bind("no host of this name", true).unwrap_err().to_string();
     assert!(no_host.starts_with("listen on no host of this name port 0: "), "{no_host}");
     let store = Store::open(folder.path()).unwrap();
-    let taken = Options { port: here.address().port(), host: here.address().ip().to_string(), token: true };
+    let taken =
+        Options { port: here.address().port(), host: here.address().ip().to_string(), token: true };
     assert!(matches!(Board::bind(store, &taken).unwrap_err(), BoardError::Listen { .. }));
 }
 

@@ -78,10 +78,14 @@ fn a_run_that_is_written_grows_from_look_to_look() {
     run.flush().unwrap();
     let page = format!("/api/run/{}", run.id());
     let curve = format!("{page}/metrics?name=loss");
-    let tags = || ["/api/runs", &page, &curve].map(|at| board.get(at).header("ETag").unwrap().to_owned());
+    let tags =
+        || ["/api/runs", &page, &curve].map(|at| board.get(at).header("ETag").unwrap().to_owned());
     let first = tags();
     assert_eq!(board.json(&page)["run"]["state"], "running");
-    assert_eq!(board.json(&curve)["metrics"]["loss"], json!({"total": 1, "steps": [1], "values": [2.0]}));
+    assert_eq!(
+        board.json(&curve)["metrics"]["loss"],
+        json!({"total": 1, "steps": [1], "values": [2.0]})
+    );
     for (at, tag) in ["/api/runs", &page, &curve].into_iter().zip(&first) {
         let same = board.get_with(at, &format!("If-None-Match: {tag}\r\n"));
         assert_eq!((same.status, same.body.len()), (304, 0), "{at}");
@@ -92,7 +96,8 @@ fn a_run_that_is_written_grows_from_look_to_look() {
     run.event(RunEvent::Note { text: "half".into() });
     run.flush().unwrap();
     let second = tags();
-    for (at, (old, new)) in ["/api/runs", &page, &curve].into_iter().zip(first.iter().zip(&second)) {
+    for (at, (old, new)) in ["/api/runs", &page, &curve].into_iter().zip(first.iter().zip(&second))
+    {
         assert_ne!(old, new, "{at}");
         assert_eq!(board.get_with(at, &format!("If-None-Match: {old}\r\n")).status, 200, "{at}");
     }
@@ -105,7 +110,10 @@ fn a_run_that_is_written_grows_from_look_to_look() {
     // The page may say so only when the writer is gone.
     drop(run);
     let ended = board.json(&page);
-    assert_eq!((&ended["run"]["state"], &ended["run"]["reason"]), (&json!("stopped"), &json!("by hand")));
+    assert_eq!(
+        (&ended["run"]["state"], &ended["run"]["reason"]),
+        (&json!("stopped"), &json!("by hand"))
+    );
 }
 
 #[test]
@@ -118,7 +126,11 @@ fn a_run_shows_all_that_its_record_holds() {
         tags: [("kind".into(), "tag".to_owned())].into(),
         seed: u64::MAX,
         model: "m".repeat(200),
-        plan: vec![PlannedCallback { name: "Clip".into(), writes: vec!["gradients".into()], ..Default::default() }],
+        plan: vec![PlannedCallback {
+            name: "Clip".into(),
+            writes: vec!["gradients".into()],
+            ..Default::default()
+        }],
         recipe: Some("{\"network\":[1]}".into()),
         parent: Some(Parent { run: first.parse().unwrap(), step: 1, resumed: true }),
         environment: Environment { git_diff: Some(diff), threads: 2, ..Environment::default() },
@@ -239,13 +251,19 @@ fn hostile_names_stay_text() {
     assert_eq!(answer.header("X-Content-Type-Options"), Some("nosniff"));
     let table = answer.json();
     let row = &table["runs"][0];
-    assert_eq!((&row["name"], &row["params"][NAME], &row["reason"]), (&json!(NAME), &json!(NAME), &json!(NAME)));
+    assert_eq!(
+        (&row["name"], &row["params"][NAME], &row["reason"]),
+        (&json!(NAME), &json!(NAME), &json!(NAME))
+    );
     assert_eq!(row["metrics"]["__proto__"]["last"], 2.0);
     let curve = board.json(&format!("/api/run/{id}/metrics?name={}&name=__proto__", encoded(NAME)));
     assert_eq!(curve["metrics"][NAME]["values"], json!([1.0]));
     let quoted = encoded(&format!("metrics.`{}`.last", NAME.replace('`', "``")));
     assert_eq!(board.json(&format!("/api/runs?order={quoted}"))["total"], 1);
-    assert_eq!(board.json(&format!("/api/run/{id}"))["events"][0]["event"]["warning"]["text"], NAME);
+    assert_eq!(
+        board.json(&format!("/api/run/{id}"))["events"][0]["event"]["warning"]["text"],
+        NAME
+    );
 }
 
 proptest! {

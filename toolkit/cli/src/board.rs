@@ -33,8 +33,9 @@ struct Opened {
 
 pub fn run(Arguments { port, host, no_token, shared }: Arguments) -> Result<(), Error> {
     let options = Options { host, port, token: !no_token };
-    let board = Board::bind(shared.open_store()?, &options).map_err(|error| {
-        Error::Diagnostic { diagnostic: "open the board", reason: error.to_string() }
+    let board = Board::bind(shared.open_store()?, &options).map_err(|error| Error::Diagnostic {
+        diagnostic: "open the board",
+        reason: error.to_string(),
     })?;
     output::print(shared.json, &Opened { url: board.url() }, |Opened { url }| {
         format!("{url}\nOpen it in a browser; Ctrl-C ends it.")

@@ -42,14 +42,20 @@ pub(super) fn answer(store: &Store, id: &str, request: &Request) -> Result<Respo
     }
     let points = match request.parameter("points") {
         None => POINTS,
-        Some(text) => text.parse().ok().filter(|points| (1..=MOST_POINTS).contains(points)).ok_or_else(
-            || Failure::bad_request(format!("read points {text:?}: it must be 1 to {MOST_POINTS}")),
-        )?,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|points| (1..=MOST_POINTS).contains(points))
+            .ok_or_else(|| {
+                Failure::bad_request(format!("read points {text:?}: it must be 1 to {MOST_POINTS}"))
+            })?,
     };
     let summary = store.summary(id)?;
     // Points are only ever added, so their number tells whether there are new ones.
-    let counts: Vec<_> =
-        names.iter().map(|name| (name, summary.metrics.get(*name).map(|whole| whole.count))).collect();
+    let counts: Vec<_> = names
+        .iter()
+        .map(|name| (name, summary.metrics.get(*name).map(|whole| whole.count)))
+        .collect();
     let tag = Tag::of(format!("{} {points} {counts:?}", summary.id).as_bytes());
     if tag.is_known(request) {
         return Ok(tag.not_modified());

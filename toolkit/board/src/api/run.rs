@@ -107,9 +107,9 @@ fn objects(record: &RunRecord) -> Vec<Object> {
         (notebook_file, "the notebook"),
         (notebook_cell, "the notebook's cell"),
     ];
-    let captured = captured.into_iter().filter_map(|(id, what)| {
-        Some(Object { id: (*id)?, what: what.to_owned(), text: true })
-    });
+    let captured = captured
+        .into_iter()
+        .filter_map(|(id, what)| Some(Object { id: (*id)?, what: what.to_owned(), text: true }));
     let kept = record.events.iter().filter_map(|event| match &event.event {
         RunEvent::Checkpoint { label, step, object, .. } => Some(Object {
             id: *object,

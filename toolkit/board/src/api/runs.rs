@@ -131,8 +131,9 @@ fn with_order(query: &str, order: &str) -> Result<(String, bool), Failure> {
 
 fn count(request: &Request, name: &str, otherwise: usize) -> Result<usize, Failure> {
     let Some(text) = request.parameter(name) else { return Ok(otherwise) };
-    text.parse()
-        .map_err(|_| Failure::bad_request(format!("read {name} {text:?}: it must be a whole number")))
+    text.parse().map_err(|_| {
+        Failure::bad_request(format!("read {name} {text:?}: it must be a whole number"))
+    })
 }
 
 impl Names {

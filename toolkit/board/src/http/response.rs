@@ -176,7 +176,11 @@ impl Tag {
 
     /// That the client has it.
     pub(crate) fn not_modified(self) -> Response {
-        self.on(Response { status: Status::NotModified, headers: Vec::new(), body: Body::Own(Vec::new()) })
+        self.on(Response {
+            status: Status::NotModified,
+            headers: Vec::new(),
+            body: Body::Own(Vec::new()),
+        })
     }
 
     /// On an answer.

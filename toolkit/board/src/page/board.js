@@ -75,8 +75,11 @@ function number(value) {
   return text.includes("e") ? text.replace(/\.?0+e/, "e") : text.replace(/\.?0+$/, "");
 }
 
+const counted = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
+
 function duration(seconds) {
   if (typeof seconds !== "number") return "";
+  if (seconds < 1e-3) return "< 1 ms";
   if (seconds < 60) return `${number(Number(seconds.toPrecision(3)))} s`;
   const whole = Math.round(seconds);
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
@@ -274,7 +277,8 @@ function chooseAtFirst({ names, runs }) {
   const metrics = preferredFirst(names.metrics);
   const results = metrics.filter((name) => name.startsWith("val_")).slice(0, 2);
   if (!results.length) results.push(...metrics.slice(0, 2));
-  const varied = names.params.filter((name) => new Set(runs.map((run) => run.params[name])).size > 1).slice(0, 3);
+  const values = (name) => runs.filter((run) => Object.hasOwn(run.params, name)).map((run) => run.params[name]);
+  const varied = names.params.filter((name) => new Set(values(name)).size > 1).slice(0, 3);
   list.columns = ["state", "started", "took", ...results.map((name) => `m ${name}`), ...varied.map((name) => `p ${name}`), "model"];
   list.metrics = metrics.filter((name) => PREFERRED.includes(name)).slice(0, MOST_CHARTS_AT_FIRST);
   if (!list.metrics.length) list.metrics = metrics.slice(0, 2);
@@ -338,9 +342,10 @@ function toggle(run) {
 
 function showTable() {
   const { table } = list;
-  at("store").textContent = table.store;
+  at("store").textContent = table.store.split(/[\\/]/).slice(-2).join("/");
+  at("store").title = table.store;
   const { total, offset, runs, remarks, index_problem: problem, sorts_itself: itself } = table;
-  at("count").textContent = `${total} ${total === 1 ? "run" : "runs"}${itself ? ", sorted as the query says" : ""}`;
+  at("count").textContent = `${counted(total, "run")}${itself ? ", sorted as the query says" : ""}`;
   const told = [...remarks];
   if (problem) told.push(`the index could not be used, so the journals were read: ${problem}`);
   at("remarks").replaceChildren(...told.map((text) => el("p", {}, text)));
@@ -522,7 +527,7 @@ function object(run, { id, what, text }) {
 function buildRun(page) {
   const { run, model, parent, plan, data, environment, recipe, events, event_count: count, objects, stopped_writer: stopped } = page;
   const state = el("p", { class: "lead" }, el("strong", { class: `state-${run.state}` }, run.state), run.reason ? `: ${run.reason}` : "",
-    ` · ${run.epochs} epochs, ${run.steps} steps · seed ${run.seed}${run.seconds === null ? "" : ` · ${duration(run.seconds)}`} · started ${moment(run.started_at)}`);
+    ` · ${counted(run.epochs, "epoch")}, ${counted(run.steps, "step")} · seed ${run.seed}${run.seconds === null ? "" : ` · ${duration(run.seconds)}`} · started ${moment(run.started_at)}`);
   const metrics = Object.entries(run.metrics);
   const open = detail.build?.querySelector("#recipe")?.open;
   const happened = events.map(({ at: time, event }) => {
@@ -572,7 +577,8 @@ async function refreshRun(id) {
 
 function buildDiff(diff) {
   const row = ({ path, a, b }) => [path, a ?? "–", b ?? "–"];
-  const groups = ["settings", "data", "code", "machine", "results", "circumstances"];
+  const causes = ["settings", "data", "code", "machine"];
+  const group = (name) => table(name[0].toUpperCase() + name.slice(1), ["field", "a", "b"], diff.differences.filter((one) => one.group === name).map(row));
   const legend = el("ul", { class: "legend" }, [diff.a, diff.b].map((id, index) => {
     const swatch = el("span", { class: "swatch" });
     swatch.style.backgroundColor = colour(index);
@@ -582,8 +588,10 @@ function buildDiff(diff) {
     el("h2", {}, "Two runs"), legend,
     el("p", { class: "lead" }, el("strong", {}, diff.sentence)),
     diff.not_known.length ? el("p", { class: "lead warn" }, `not known of either: ${diff.not_known.join(", ")}`) : null,
+    causes.map(group),
+    el("h3", {}, "Curves"),
     el("div", { class: "charts", id: "detail-charts" }),
-    groups.map((group) => table(group[0].toUpperCase() + group.slice(1), ["field", "a", "b"], diff.differences.filter((one) => one.group === group).map(row))),
+    ["results", "circumstances"].map(group),
     table("Where the metrics part", ["metric", "step", "a", "b"], diff.divergences.map(({ metric, step, a, b }) => [metric, number(step), a === null ? "–" : String(a), b === null ? "–" : String(b)]), ["", "n", "n", "n"]),
     diff.not_compared.length ? el("p", { class: "quiet" }, `Not compared, because they measure time: ${diff.not_compared.join(", ")}`) : null,
   );

@@ -28,11 +28,7 @@ impl Page {
         let plotly = plotly_js(&Plot::offline_js_sources()).ok_or(BoardError::Plotly)?;
         let plotly_name = format!("plotly-{}.js", &blake3::hash(plotly.as_bytes()).to_hex()[..16]);
         let html = HTML.replace(PLOTLY_PLACE, &plotly_name);
-        Ok(Page {
-            html: html.into_bytes().into(),
-            plotly: plotly.into_bytes().into(),
-            plotly_name,
-        })
+        Ok(Page { html: html.into_bytes().into(), plotly: plotly.into_bytes().into(), plotly_name })
     }
 
     /// The file of this name; the empty name is the page.
@@ -81,7 +77,8 @@ mod tests {
     /// work.
     #[test]
     fn the_page_has_no_markup_from_text_and_no_outside_source() {
-        for forbidden in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "DOMParser"]
+        for forbidden in
+            ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "DOMParser"]
         {
             assert!(!SCRIPT.contains(forbidden), "{forbidden}");
         }
