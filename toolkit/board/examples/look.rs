@@ -65,6 +65,12 @@ fn look(pictures: &Path) -> Result<(), Box<dyn Error>> {
             vec!["the nearest is", "^^^^"],
         ),
         (
+            "chosen",
+            "#/?q=state%20%3D%20%27finished%27%20and%20metrics.val_loss.min%20%3C%200.15"
+                .to_owned(),
+            vec!["larger rate", "baseline"],
+        ),
+        (
             "run",
             format!("#/run/{first}"),
             vec!["Plan of callbacks", "GradientMonitor", "digits.csv.gz", "Recipe"],

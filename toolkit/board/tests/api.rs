@@ -5,6 +5,7 @@ mod common;
 
 use common::{Served, encoded};
 use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use trainbook_store::{
     EndState, Environment, Metric, Parent, PlannedCallback, RunEnd, RunEvent, RunStart,
@@ -266,33 +267,32 @@ fn hostile_names_stay_text() {
     );
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
-
-    /// What a curve shows of many points: ends, extremes and order, and no more than was asked for.
-    #[test]
-    fn a_thinned_curve_keeps_every_spike(
-        count in 1..5_000_usize,
-        at_most in 5..2_000_usize,
-        spikes in prop::collection::vec((any::<prop::sample::Index>(), -1e6..1e6), 1..4),
-    ) {
-        let board = Served::new();
-        let mut values: Vec<f64> = (0..count).map(|step| (step as f64 * 0.01).sin()).collect();
-        for (place, value) in &spikes {
-            values[place.index(count)] = *value;
-        }
-        let id = board.finished(RunStart::default(), &values);
-        let document = board.json(&format!("/api/run/{id}/metrics?name=loss&points={at_most}"));
-        let curve = &document["metrics"]["loss"];
-        let steps: Vec<usize> = serde_json::from_value(curve["steps"].clone()).unwrap();
-        let shown: Vec<f64> = serde_json::from_value(curve["values"].clone()).unwrap();
-        prop_assert_eq!(&curve["total"], &json!(count));
-        prop_assert!(steps.len() == shown.len() && steps.len() <= at_most);
-        prop_assert!(steps.windows(2).all(|pair| pair[0] < pair[1]));
-        prop_assert!(steps.iter().zip(&shown).all(|(step, value)| values[step - 1] == *value));
-        prop_assert_eq!((steps.first(), steps.last()), (Some(&1), Some(&count)));
-        let least = |of: &[f64]| of.iter().copied().fold(f64::INFINITY, f64::min);
-        let greatest = |of: &[f64]| of.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        prop_assert_eq!((least(&shown), greatest(&shown)), (least(&values), greatest(&values)));
-    }
+/// What a curve shows of many points: ends, extremes and order, and no more than was asked for.
+#[test]
+fn a_thinned_curve_keeps_every_spike() {
+    let board = Served::new();
+    let spikes = prop::collection::vec((any::<prop::sample::Index>(), -1e6..1e6), 1..4);
+    let mut runner = TestRunner::new(Config { cases: 32, ..Config::default() });
+    let outcome =
+        runner.run(&(1..5_000_usize, 5..2_000_usize, spikes), |(count, at_most, spikes)| {
+            let mut values: Vec<f64> = (0..count).map(|step| (step as f64 * 0.01).sin()).collect();
+            for (place, value) in &spikes {
+                values[place.index(count)] = *value;
+            }
+            let id = board.finished(RunStart::default(), &values);
+            let document = board.json(&format!("/api/run/{id}/metrics?name=loss&points={at_most}"));
+            let curve = &document["metrics"]["loss"];
+            let steps: Vec<usize> = serde_json::from_value(curve["steps"].clone()).unwrap();
+            let shown: Vec<f64> = serde_json::from_value(curve["values"].clone()).unwrap();
+            prop_assert_eq!(&curve["total"], &json!(count));
+            prop_assert!(steps.len() == shown.len() && steps.len() <= at_most);
+            prop_assert!(steps.windows(2).all(|pair| pair[0] < pair[1]));
+            prop_assert!(steps.iter().zip(&shown).all(|(step, value)| values[step - 1] == *value));
+            prop_assert_eq!((steps.first(), steps.last()), (Some(&1), Some(&count)));
+            let least = |of: &[f64]| of.iter().copied().fold(f64::INFINITY, f64::min);
+            let greatest = |of: &[f64]| of.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            prop_assert_eq!((least(&shown), greatest(&shown)), (least(&values), greatest(&values)));
+            Ok(())
+        });
+    outcome.unwrap();
 }

@@ -655,10 +655,9 @@ async function refresh() {
     if (!isList) say(null);
   } catch (error) {
     if (!error.message) throw error;
-    say(error);
-    if (!isList && detail.shown !== now.key && route().key === now.key) {
-      at("detail-body").replaceChildren(el("p", { class: "bad" }, error.message));
-    }
+    const instead = !isList && detail.shown !== now.key && route().key === now.key;
+    if (instead) at("detail-body").replaceChildren(el("p", { class: "bad", role: "alert" }, error.message));
+    say(instead ? null : error);
   }
 }
 
