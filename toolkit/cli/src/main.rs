@@ -1,5 +1,6 @@
 //! The `trainbook` command.
 
+mod board;
 mod demo;
 mod onnx;
 mod ort;
@@ -37,6 +38,8 @@ enum Command {
         #[command(subcommand)]
         command: runs::Command,
     },
+    /// Look at recorded runs in a browser
+    Board(board::Arguments),
     /// Look after the store: delete runs by rules, free room, build the index anew
     Store {
         #[command(subcommand)]
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Runs { command } => runs::run(command),
+        Command::Board(arguments) => board::run(arguments),
         Command::Store { command } => store::run(command),
         Command::Onnx { command } => onnx::run(command),
         Command::Ort { command } => ort::run(command),

@@ -2,6 +2,7 @@
 //! returns and leaves behind.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod board;
 mod clean;
 mod demo;
 mod diff;

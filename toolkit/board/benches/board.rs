@@ -1,0 +1,174 @@
+//! How long the page waits: `cargo bench -p trainbook-board`. `book/src/board.md` says what is asked
+//! of it.
+//!
+//! Every answer is asked for over a socket, as a browser does. The store of 10,000 runs is made once
+//! and kept in the target folder.
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on should say where")]
+#![allow(missing_docs, reason = "criterion makes functions of its own")]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use trainbook_board::{Board, Options};
+use trainbook_store::{EndState, Metric, RunEnd, RunStart, Store};
+
+const RUNS: usize = 10_000;
+const POINTS: u64 = 1_000_000;
+
+/// `metrics.val_loss.min < 0.5 and params.lr between 1e-4 and 5e-3 and tags.model like 'mlp%'`.
+const QUERY: &str = "query=metrics.val_loss.min+%3C+0.5+and+params.lr+between+1e-4+and+5e-3\
+                     +and+tags.model+like+%27mlp%25%27&order=metrics.val_accuracy.max+desc";
+
+fn serve(store: &Path) -> SocketAddr {
+    let options = Options { token: false, ..Options::default() };
+    let board = Board::bind(Store::open_existing(store).unwrap(), &options).unwrap();
+    let address = board.address();
+    std::thread::spawn(move || board.serve());
+    address
+}
+
+fn get(address: SocketAddr, target: &str, tag: Option<&str>) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let tag = tag.map_or(String::new(), |tag| format!("If-None-Match: {tag}\r\n"));
+    write!(stream, "GET {target} HTTP/1.1\r\nHost: localhost\r\n{tag}\r\n").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    answer
+}
+
+fn fine(answer: &[u8]) {
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(answer));
+}
+
+/// A store of 10,000 runs with 15 parameters, 3 tags and 8 metrics each.
+fn many_runs() -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("board-ten-thousand-runs");
+    let count = |path: &Path| std::fs::read_dir(path.join("runs")).map_or(0, Iterator::count);
+    if count(&path) != RUNS {
+        let _ = std::fs::remove_dir_all(&path);
+        let store = Store::open(&path).unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let store = store.clone();
+                scope.spawn(move || {
+                    (thread..RUNS).step_by(8).for_each(|number| write_run(&store, number));
+                });
+            }
+        });
+        store.rebuild_index().unwrap();
+    }
+    path
+}
+
+fn write_run(store: &Store, number: usize) {
+    let spread = |range: usize| (number * 2_654_435_761 % range) as f64 / range as f64;
+    let mut params: std::collections::BTreeMap<_, _> = (0..14)
+        .map(|n| (format!("setting_{n}").into(), (number as f64 * f64::from(n)).into()))
+        .collect();
+    params.insert("lr".into(), (1e-5 * 1000_f64.powf(spread(1009))).into());
+    let model = if number.is_multiple_of(2) { "mlp" } else { "cnn" };
+    let tags = [("model", model), ("data", "digits"), ("who", "bench")];
+    let tags = tags.map(|(name, value)| (name.into(), value.to_owned())).into();
+    let start = RunStart { params, tags, model: model.into(), ..RunStart::default() };
+    let run = store.start_run(start).unwrap();
+    const NAMES: [&str; 8] = [
+        "loss",
+        "val_loss",
+        "val_accuracy",
+        "train_loss",
+        "learning_rate",
+        "gradient_norm",
+        "clipped",
+        "epoch",
+    ];
+    for step in 1..=10_u64 {
+        let metric = |(n, name): (usize, &&str)| Metric::new(*name, spread(997 + n) / step as f64);
+        run.log(step, &NAMES.iter().enumerate().map(metric).collect::<Vec<_>>());
+    }
+    run.finish(RunEnd::new(EndState::Finished, 10, 1)).unwrap();
+}
+
+fn runs(c: &mut Criterion) {
+    let path = many_runs();
+    let mut group = c.benchmark_group("10,000 runs");
+    group.sample_size(10);
+    group.bench_function("first page of a board just started", |bencher| {
+        bencher.iter_with_setup(
+            || serve(&path),
+            |address| fine(&get(address, "/api/runs?limit=100", None)),
+        );
+    });
+    let address = serve(&path);
+    let page = get(address, "/api/runs?limit=100", None);
+    fine(&page);
+    group.bench_function("first page", |bencher| {
+        bencher.iter(|| fine(&get(address, "/api/runs?limit=100", None)));
+    });
+    let page = String::from_utf8(page).unwrap();
+    let tag = page.lines().find_map(|line| line.strip_prefix("ETag: ")).unwrap();
+    group.bench_function("first page, nothing changed", |bencher| {
+        bencher.iter(|| {
+            let answer = get(address, "/api/runs?limit=100", Some(tag));
+            assert!(answer.starts_with(b"HTTP/1.1 304"));
+        });
+    });
+    let query = format!("/api/runs?limit=100&{QUERY}");
+    group.bench_function("query", |bencher| bencher.iter(|| fine(&get(address, &query, None))));
+    group.bench_function("sorted by a metric", |bencher| {
+        bencher
+            .iter(|| fine(&get(address, "/api/runs?limit=100&order=metrics.val_loss.min", None)));
+    });
+    group.bench_function("a query with a mistake", |bencher| {
+        bencher.iter(|| {
+            let answer = get(address, "/api/runs?query=metrics.val_lsos.min+%3C+1", None);
+            assert!(answer.starts_with(b"HTTP/1.1 400"));
+        });
+    });
+    let id = page.split("\"id\":\"").nth(1).unwrap()[..22].to_owned();
+    group.bench_function("one run", |bencher| {
+        bencher.iter(|| fine(&get(address, &format!("/api/run/{id}"), None)));
+    });
+    group.bench_function("one curve", |bencher| {
+        bencher.iter(|| fine(&get(address, &format!("/api/run/{id}/metrics?name=loss"), None)));
+    });
+    group.finish();
+}
+
+fn a_long_run(c: &mut Criterion) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let run = store.start_run(RunStart::default()).unwrap();
+    let mut noise = 1_u32;
+    for step in 0..POINTS {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let loss = 2.3 / (1.0 + step as f32 / 1e4) + noise as f32 / u32::MAX as f32 * 0.1;
+        run.log(step, &[Metric::new("loss", f64::from(loss))]);
+    }
+    run.flush().unwrap();
+    let address = serve(folder.path());
+    let id = run.id().to_string();
+    let curve = format!("/api/run/{id}/metrics?name=loss&points=2000");
+    let mut group = c.benchmark_group("a running run of a million points");
+    group.sample_size(20);
+    group.bench_function("its curve", |bencher| bencher.iter(|| fine(&get(address, &curve, None))));
+    let answer = String::from_utf8(get(address, &curve, None)).unwrap();
+    let tag = answer.lines().find_map(|line| line.strip_prefix("ETag: ")).unwrap();
+    group.bench_function("its curve, nothing changed", |bencher| {
+        bencher.iter(|| assert!(get(address, &curve, Some(tag)).starts_with(b"HTTP/1.1 304")));
+    });
+    group.bench_function("its page of a board just started", |bencher| {
+        let page = format!("/api/run/{id}");
+        bencher
+            .iter_with_setup(|| serve(folder.path()), |address| fine(&get(address, &page, None)));
+    });
+    group.bench_function("its page", |bencher| {
+        bencher.iter(|| fine(&get(address, &format!("/api/run/{id}"), None)));
+    });
+    group.finish();
+    run.finish(RunEnd::new(EndState::Finished, POINTS, 1)).unwrap();
+}
+
+criterion_group!(benches, runs, a_long_run);
+criterion_main!(benches);
