@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::launch::Running;
 use crate::seed::{self, Manifest, Seed, SeedState};
 use crate::spec::Spec;
-use crate::{Error, Folders, Library, Toolchain, evcxr, prelude, tree};
+use crate::{Error, Folders, Library, Toolchain, evcxr, pins, prelude, tree};
 
 /// How often is looked whether the library is compiled.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -184,6 +184,7 @@ fn compile(
         fs::remove_file(&left).map_err(Error::io("remove", &left))?;
     }
     fresh(&config)?;
+    pins::write(&planned.pins(), &work.join("Cargo.lock"))?;
     drop_incremental(&work)?;
     Seed::seal(&partial, manifest)?;
     fresh(&done)?;

@@ -34,7 +34,8 @@
 //! Below the user's cache folder (`$XDG_CACHE_HOME/trainbook`, `~/.cache/trainbook`):
 //!
 //! ```text
-//! seeds/<key>/           what was compiled ahead: seed.json, evcxr's working folder work/
+//! seeds/<key>/           what was compiled ahead: seed.json, evcxr's working folder work/, the
+//!                        versions of all packages in Cargo.lock and pins/
 //! seeds/current          the key of the one that new kernels begin with
 //! kernels/<id>/          one for each living kernel: work/, config/evcxr.toml, stop
 //! kernels/<id>.lock      held by the launcher as long as it lives
@@ -53,6 +54,7 @@ pub mod install;
 mod interrupt;
 pub mod launch;
 mod library;
+mod pins;
 mod prelude;
 mod process;
 mod seed;

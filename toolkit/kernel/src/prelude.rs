@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::seed::Seed;
 use crate::working::Working;
-use crate::{Error, STOP_FILE};
+use crate::{Error, STOP_FILE, pins};
 
 /// How cells and the library are compiled. In the environment, not in the prelude, so that it also
 /// holds where a folder has an evcxr.toml of its own.
@@ -64,7 +64,11 @@ pub fn kernel_environment(
 pub fn with_library(seed: &Seed, work: &Path, after: &str) -> Result<String, Error> {
     let lock = quoted(text(&seed.lock_file())?);
     let copy = quoted(text(&work.join("Cargo.lock"))?);
-    Ok(file(&format!("!cp {lock} {copy}\n:dep {}\n{after}\n", seed.dependency()?)))
+    let pins = match seed.pins().exists() {
+        true => format!(":dep {}\n", dependency(pins::NAME, &seed.pins(), &[])?),
+        false => String::new(),
+    };
+    Ok(file(&format!("!cp {lock} {copy}\n{pins}:dep {}\n{after}\n", seed.dependency()?)))
 }
 
 /// The evcxr.toml of a kernel for which nothing is compiled ahead.

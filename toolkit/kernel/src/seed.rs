@@ -181,6 +181,11 @@ impl Seed {
         self.folder.join("Cargo.lock")
     }
 
+    /// The crate that holds the versions, once it is written.
+    pub fn pins(&self) -> PathBuf {
+        self.folder.join("pins")
+    }
+
     /// What evcxr is told to depend on.
     ///
     /// # Errors
