@@ -5,9 +5,10 @@ use std::env;
 use std::process::Command;
 
 fn main() {
-    // Cargo itself runs this again for another compiler, target or profile.
+    // Cargo itself runs this again for another compiler, target or profile. Not for another path of
+    // the same compiler (`rerun-if-env-changed=RUSTC`): evcxr names it by one that depends on the
+    // notebook's folder, and all that is built on this crate was compiled again.
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-env-changed=RUSTC");
     let of = |name: &str| env::var(name).unwrap_or_default();
     let rustc = Command::new(of("RUSTC"))
         .arg("--version")

@@ -82,7 +82,9 @@ impl Trainer {
     /// Calling it again goes on from there, as a run of its own, which names this one as its parent.
     ///
     /// Ctrl-C stops the fit behind its step, and the program goes on with the run, which can be
-    /// [resumed](Self::resume); a second Ctrl-C ends the program.
+    /// [resumed](Self::resume); a second Ctrl-C ends the program. In a notebook of the kernel "Rust
+    /// (trainbook)", "interrupt" does the same, and variables live; in other programs, a line in the
+    /// file that `TRAINBOOK_STOP_FILE` names.
     ///
     /// # Errors
     /// A callback, the device or the store failed, or code called by the loop panicked. The run is

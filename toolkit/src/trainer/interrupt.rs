@@ -1,14 +1,30 @@
-//! Ctrl-C during a fit.
+//! Ctrl-C during a fit, and the stop file by which a notebook's kernel passes on an interrupt.
 //!
-//! The first one asks the fit to stop behind its step, so that nothing is lost; a second one, and
+//! The first Ctrl-C asks the fit to stop behind its step, so that nothing is lost; a second one, and
 //! one while no fit runs, ends the program as always.
+//!
+//! The stop file is named by `TRAINBOOK_STOP_FILE`. While fits run, this process holds its lock
+//! shared: by that others know. A file that is no longer empty asks them to stop, as Ctrl-C does.
+//! The first fit empties it, so that none hears what was meant for another. (The other side, and why
+//! it is so, is in the documentation of `trainbook-kernel`.)
 
+use std::cell::Cell;
+use std::env;
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::SIGINT;
 use signal_hook::flag::{register, register_conditional_default};
+
+/// The environment variable that names the stop file.
+const STOP_FILE: &str = "TRAINBOOK_STOP_FILE";
+
+/// The stop file is looked at at most this often.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What the handler of the signal, which is the whole process's, and the fits that run share.
 struct Shared {
@@ -32,8 +48,78 @@ impl Shared {
     }
 }
 
-/// A fit that Ctrl-C stops, as long as this lives.
-pub(super) struct Interrupt(Option<&'static Shared>);
+/// The stop file, which is the whole process's too.
+struct StopFile {
+    path: PathBuf,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    fits: usize,
+    /// Open and locked as long as fits run.
+    file: Option<Arc<File>>,
+}
+
+impl StopFile {
+    fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), held: Mutex::default() }
+    }
+
+    fn named() -> Option<&'static Self> {
+        static NAMED: OnceLock<Option<StopFile>> = OnceLock::new();
+        let named = || env::var_os(STOP_FILE).filter(|path| !path.is_empty()).map(StopFile::new);
+        NAMED.get_or_init(named).as_ref()
+    }
+
+    /// Says that a fit begins. The file, unless it cannot be opened: then nobody can ask, which is
+    /// told.
+    fn begin(&self) -> Option<Arc<File>> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.fits == 0 {
+            held.file = self
+                .open()
+                .inspect_err(|error| {
+                    let path = self.path.display();
+                    eprintln!(
+                        "warning: interrupts cannot stop the fit: failed to open {path}: {error}"
+                    );
+                })
+                .ok()
+                .map(Arc::new);
+        }
+        held.fits += 1;
+        held.file.clone()
+    }
+
+    fn open(&self) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        let file = options.create(true).truncate(false).write(true).open(&self.path)?;
+        // Whoever looks whether a fit runs has the lock for a moment only.
+        file.lock_shared()?;
+        file.set_len(0)?;
+        Ok(file)
+    }
+
+    /// Says that a fit has ended.
+    fn end(&self) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.fits = held.fits.saturating_sub(1);
+        if held.fits == 0 {
+            held.file = None;
+        }
+    }
+}
+
+/// A fit that Ctrl-C or the stop file stops, as long as this lives.
+pub(super) struct Interrupt {
+    shared: Option<&'static Shared>,
+    stop_file: Option<&'static StopFile>,
+    /// The stop file, open.
+    open: Option<Arc<File>>,
+    /// When that is looked at next.
+    next_look: Cell<Instant>,
+}
 
 impl Interrupt {
     /// Where the system allows no handler, Ctrl-C ends the program.
@@ -46,21 +132,95 @@ impl Interrupt {
             shared.asked.store(false, Ordering::SeqCst);
             shared.ends_program.store(false, Ordering::SeqCst);
         }
-        Self(shared)
+        Self::with(shared, StopFile::named())
+    }
+
+    fn with(shared: Option<&'static Shared>, stop_file: Option<&'static StopFile>) -> Self {
+        let open = stop_file.and_then(StopFile::begin);
+        Self { shared, stop_file, open, next_look: Cell::new(Instant::now()) }
     }
 
     /// Whether the fit is to stop.
     pub fn asked(&self) -> bool {
-        self.0.is_some_and(|shared| shared.asked.load(Ordering::Relaxed))
+        self.shared.is_some_and(|shared| shared.asked.load(Ordering::Relaxed))
+            || self.open.as_deref().is_some_and(|file| self.asked_by(file))
+    }
+
+    fn asked_by(&self, file: &File) -> bool {
+        let now = Instant::now();
+        if now < self.next_look.get() {
+            return false;
+        }
+        self.next_look.set(now + LOOK_EVERY);
+        file.metadata().is_ok_and(|metadata| metadata.len() > 0)
     }
 }
 
 impl Drop for Interrupt {
     fn drop(&mut self) {
-        if let Some(shared) = self.0
+        // Before others hear that no fit runs.
+        self.open = None;
+        if let Some(stop_file) = self.stop_file {
+            stop_file.end();
+        }
+        if let Some(shared) = self.shared
             && shared.fits.fetch_sub(1, Ordering::SeqCst) == 1
         {
             shared.ends_program.store(true, Ordering::SeqCst);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::TryLockError;
+
+    use super::*;
+
+    fn soon(interrupt: &Interrupt) -> bool {
+        let began = Instant::now();
+        while !interrupt.asked() {
+            if began.elapsed() > 4 * LOOK_EVERY {
+                return false;
+            }
+            std::thread::sleep(LOOK_EVERY / 10);
+        }
+        true
+    }
+
+    #[test]
+    fn a_line_in_the_stop_file_stops_the_fits_that_run_and_no_later_one() {
+        let path = env::temp_dir().join(format!("trainbook-stop-{}", std::process::id()));
+        let stop_file: &'static StopFile = Box::leak(Box::new(StopFile::new(&path)));
+        let is_free = || match File::open(&path).unwrap().try_lock() {
+            Ok(()) => true,
+            Err(TryLockError::WouldBlock) => false,
+            Err(TryLockError::Error(error)) => panic!("{error}"),
+        };
+        std::fs::write(&path, "for another\n").unwrap();
+        let first = Interrupt::with(None, Some(stop_file));
+        assert!(!soon(&first));
+        let second = Interrupt::with(None, Some(stop_file));
+        assert!(!is_free());
+
+        std::fs::write(&path, "stop\n").unwrap();
+        assert!(soon(&first));
+        assert!(soon(&second));
+        drop(first);
+        assert!(!is_free(), "the second still runs");
+        drop(second);
+        assert!(is_free());
+
+        let third = Interrupt::with(None, Some(stop_file));
+        assert!(!soon(&third));
+        drop(third);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_stop_file_that_cannot_be_opened_stops_nothing() {
+        let nowhere: &'static StopFile = Box::leak(Box::new(StopFile::new("/nowhere/at/all")));
+        let fit = Interrupt::with(None, Some(nowhere));
+        assert!(!fit.asked());
     }
 }

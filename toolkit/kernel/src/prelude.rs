@@ -1,0 +1,143 @@
+//! What evcxr is told before the first cell.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::seed::Seed;
+use crate::working::Working;
+use crate::{Error, STOP_FILE, pins};
+
+/// How cells and the library are compiled. In the environment, not in the prelude, so that it also
+/// holds where a folder has an evcxr.toml of its own.
+const BUILD: [(&str, &str); 4] = [
+    // The notebook loads the toolkit as a dynamic library and must find it at run time.
+    ("CARGO_PROFILE_DEV_RPATH", "true"),
+    // Cells do arithmetic, and a debug build of that is many times slower.
+    ("CARGO_PROFILE_DEV_OPT_LEVEL", "3"),
+    ("CARGO_PROFILE_DEV_DEBUG_ASSERTIONS", "false"),
+    ("CARGO_PROFILE_DEV_OVERFLOW_CHECKS", "false"),
+];
+
+/// What would make cargo compile otherwise than when the library was compiled ahead.
+pub const REMOVED: [&str; 8] = [
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_BUILD_TARGET",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_INCREMENTAL",
+    "CARGO_PROFILE_DEV_DEBUG",
+    "CARGO_PROFILE_DEV_INCREMENTAL",
+    "CARGO_PROFILE_DEV_STRIP",
+    "RUSTC",
+];
+
+/// evcxr's environment, beside what it inherits. With a toolchain named, it does not matter in which
+/// folder the notebook is.
+pub fn environment(
+    toolchain: Option<&str>,
+    work: &Path,
+    config: &Path,
+) -> Vec<(&'static str, OsString)> {
+    let mut all: Vec<_> = BUILD.iter().map(|(name, value)| (*name, value.into())).collect();
+    all.push(("EVCXR_TMPDIR", work.into()));
+    all.push(("EVCXR_CONFIG_DIR", config.into()));
+    all.extend(toolchain.map(|name| ("RUSTUP_TOOLCHAIN", name.into())));
+    all
+}
+
+/// The same for a kernel, whose fits can be asked to stop.
+pub fn kernel_environment(
+    toolchain: Option<&str>,
+    kernel: &Working,
+) -> Vec<(&'static str, OsString)> {
+    let mut all = environment(toolchain, &kernel.work(), &kernel.config());
+    all.push((STOP_FILE, kernel.stop_file().path().into()));
+    all
+}
+
+/// The evcxr.toml of a kernel that begins with this seed: the library is a dependency before the
+/// first cell, in the versions of its lock file.
+///
+/// evcxr empties the lock file when it starts, before it reads this.
+///
+/// # Errors
+/// [`Error::Unreadable`] if a path is no text.
+pub fn with_library(seed: &Seed, work: &Path, after: &str) -> Result<String, Error> {
+    let lock = quoted(text(&seed.lock_file())?);
+    let copy = quoted(text(&work.join("Cargo.lock"))?);
+    let pins = match seed.pins().exists() {
+        true => format!(":dep {}\n", dependency(pins::NAME, &seed.pins(), &[])?),
+        false => String::new(),
+    };
+    Ok(file(&format!("!cp {lock} {copy}\n{pins}:dep {}\n{after}\n", seed.dependency()?)))
+}
+
+/// The evcxr.toml of a kernel for which nothing is compiled ahead.
+pub fn plain() -> String {
+    file("")
+}
+
+/// The line behind `:dep` for a crate in a folder.
+///
+/// # Errors
+/// [`Error::Unreadable`] if the path is no text.
+pub fn dependency(name: &str, folder: &Path, features: &[String]) -> Result<String, Error> {
+    let path = string(text(folder)?);
+    Ok(match features {
+        [] => format!("{name} = {{ path = {path} }}"),
+        some => {
+            let some: Vec<_> = some.iter().map(|feature| string(feature)).collect();
+            format!("{name} = {{ path = {path}, features = [{}] }}", some.join(", "))
+        }
+    })
+}
+
+fn file(prelude: &str) -> String {
+    format!("[evcxr]\nprelude = {}\n", string(prelude))
+}
+
+/// A string of TOML, which reads those of JSON.
+fn string(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// A word of a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+fn text(path: &Path) -> Result<&str, Error> {
+    path.to_str().ok_or_else(|| Error::Unreadable {
+        path: path.to_owned(),
+        reason: "evcxr needs a path that is text in UTF-8".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_with_quotes_survive_the_shell_and_toml() {
+        assert_eq!(quoted("it's here"), r"'it'\''s here'");
+        let features = ["cuda".to_owned()];
+        assert_eq!(
+            dependency("x", Path::new("/a \"b\""), &features).unwrap(),
+            r#"x = { path = "/a \"b\"", features = ["cuda"] }"#
+        );
+        assert_eq!(file("!cp 'a'\n"), "[evcxr]\nprelude = \"!cp 'a'\\n\"\n");
+    }
+
+    #[test]
+    fn the_environment_decides_how_is_compiled_and_where() {
+        let all = environment(Some("1.95.0"), Path::new("/k/work"), Path::new("/k/config"));
+        for (name, value) in [
+            ("CARGO_PROFILE_DEV_OPT_LEVEL", "3"),
+            ("EVCXR_TMPDIR", "/k/work"),
+            ("EVCXR_CONFIG_DIR", "/k/config"),
+            ("RUSTUP_TOOLCHAIN", "1.95.0"),
+        ] {
+            assert!(all.iter().any(|(key, found)| *key == name && found == value), "{name}");
+        }
+        assert!(REMOVED.iter().all(|removed| all.iter().all(|(name, _)| name != removed)));
+    }
+}
