@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use trainbook_store::CallbackCost;
 
 use super::Moment;
+use super::moment::KINDS;
 
 /// A step of so many is timed.
 const EVERY: u64 = 16;
 
 /// What one callback has taken at each moment.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Costs([Cost; Moment::COUNT]);
+pub(super) struct Costs([Cost; KINDS]);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Cost {

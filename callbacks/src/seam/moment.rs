@@ -77,12 +77,12 @@ pub enum Moment<'m, 'c> {
     FitEnd(&'m mut FitEnd<'c>),
 }
 
-impl Moment<'_, '_> {
-    /// How many kinds there are.
-    pub(super) const COUNT: usize = 13;
+/// How many kinds of moments there are.
+pub(super) const KINDS: usize = 13;
 
+impl Moment<'_, '_> {
     /// Their names, by their numbers.
-    pub(super) const NAMES: [&'static str; Self::COUNT] = [
+    pub(super) const NAMES: [&'static str; KINDS] = [
         "setup",
         "fit_start",
         "epoch_start",
