@@ -2,6 +2,8 @@
 
 mod board;
 mod demo;
+mod doctor;
+mod kernel;
 mod onnx;
 mod ort;
 mod output;
@@ -24,7 +26,7 @@ use trainbook::store::{Store, StoreError};
 struct Cli {
     /// Before a command they mean what they mean behind it, where clap hands them on.
     #[command(flatten)]
-    _shared: Shared,
+    shared: Shared,
     #[command(subcommand)]
     command: Command,
 }
@@ -45,6 +47,13 @@ enum Command {
         #[command(subcommand)]
         command: store::Command,
     },
+    /// Install the Jupyter kernel in which notebooks train, or see which kernels there are
+    Kernel {
+        #[command(subcommand)]
+        command: kernel::Command,
+    },
+    /// Look for what is wrong with this machine, and say what mends it
+    Doctor(doctor::Arguments),
     /// Work with ONNX files
     Onnx {
         #[command(subcommand)]
@@ -96,16 +105,20 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage::report(&error),
     };
+    let json = cli.shared.json;
+    let done = |outcome: Result<(), Error>| outcome.map(|()| ExitCode::SUCCESS);
     let outcome = match cli.command {
-        Command::Demo(arguments) => demo::run(arguments),
-        Command::Runs { command } => runs::run(command),
-        Command::Board(arguments) => board::run(arguments),
-        Command::Store { command } => store::run(command),
-        Command::Onnx { command } => onnx::run(command),
-        Command::Ort { command } => ort::run(command),
+        Command::Demo(arguments) => done(demo::run(arguments)),
+        Command::Runs { command } => done(runs::run(command)),
+        Command::Board(arguments) => done(board::run(arguments)),
+        Command::Store { command } => done(store::run(command)),
+        Command::Kernel { command } => kernel::run(command, json),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Onnx { command } => done(onnx::run(command)),
+        Command::Ort { command } => done(ort::run(command)),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             output::error(&format!("failed to {error}"));
             ExitCode::FAILURE
