@@ -58,7 +58,7 @@ fn each_callback_is_counted_at_each_of_its_moments() {
     assert!(warning.ends_with("`every(n, …)` calls it less often"), "{warning}");
     let text = run.view().unwrap().text;
     assert!(text.contains("callbacks took ") && text.contains("of the time: Slow "), "{text}");
-    assert_eq!(stored.load_on(&data).unwrap().callback_costs(), costs);
+    assert_eq!(stored.load_on(&data, &Kinds::standard()).unwrap().callback_costs(), costs);
 
     // The next fit counts anew.
     let again = trainer.fit(Epochs(1)).unwrap();
