@@ -1,7 +1,7 @@
 //! Stacks of callbacks composed at random, in fits where anything may be answered at any moment,
 //! against a model of what is promised: who is told of what and when, and how the fit ends.
 
-#![allow(clippy::unwrap_used)] // clippy excuses only the test functions themselves
+#![allow(clippy::unwrap_used, clippy::panic)] // clippy excuses only the test functions themselves
 
 mod support;
 
