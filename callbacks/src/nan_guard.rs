@@ -216,6 +216,18 @@ mod tests {
     }
 
     #[test]
+    fn the_fit_behind_a_stop_may_skip_again() {
+        let mut fake = Fake::with(NanGuard::new().skip_up_to(1)).batches(4);
+        fake.gradients = Box::new(|step| if matches!(step, 1..=3) { bad() } else { good() });
+        fake.fit(1);
+        assert_eq!(fake.seen.reason.as_ref().unwrap().kind, StopKind::NonFinite);
+        assert_eq!(fake.counters.batches_seen, 2);
+        fake.fit(1);
+        assert_eq!(fake.seen.reason.as_ref().unwrap().kind, StopKind::Completed);
+        assert_eq!(fake.seen.applied, [false, false, false, true, true, true]);
+    }
+
+    #[test]
     fn only_the_skipping_guard_logs() {
         let mut fake = Fake::with(NanGuard::new()).batches(2);
         fake.fit(1);

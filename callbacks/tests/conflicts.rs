@@ -1,7 +1,7 @@
 //! Which callbacks go together, for every pair of those there are: two that write the same thing are
 //! refused before the first step, in whatever order they come and however they are wrapped.
 
-#![allow(clippy::unwrap_used)] // clippy excuses only the test functions themselves
+#![allow(clippy::unwrap_used, clippy::panic)] // clippy excuses only the test functions themselves
 
 #[path = "support/shipped.rs"]
 mod shipped;

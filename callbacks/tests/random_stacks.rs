@@ -1,7 +1,7 @@
 //! Stacks of callbacks composed at random, in fits where anything may be answered at any moment,
 //! against a model of what is promised: who is told of what and when, and how the fit ends.
 
-#![allow(clippy::unwrap_used)] // clippy excuses only the test functions themselves
+#![allow(clippy::unwrap_used, clippy::panic)] // clippy excuses only the test functions themselves
 
 mod support;
 
@@ -58,6 +58,8 @@ struct Answer {
     moment: &'static str,
     nth: u64,
     what: What,
+    /// Given at the moment at which others answer too.
+    in_crowd: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -361,8 +363,8 @@ fn answers() -> impl Strategy<Value = Vec<Answer>> {
         1 => Just(What::Fail),
         1 => Just(What::Panic),
     ];
-    let answer = (prop::sample::select(&MOMENTS[..]), 0_u64..8, what)
-        .prop_map(|(moment, nth, what)| Answer { moment, nth, what });
+    let answer = (prop::sample::select(&MOMENTS[..]), 0_u64..8, what, prop::bool::weighted(0.3))
+        .prop_map(|(moment, nth, what, in_crowd)| Answer { moment, nth, what, in_crowd });
     prop::collection::vec(answer, 0..4)
 }
 
@@ -395,17 +397,20 @@ fn trees() -> impl Strategy<Value = Vec<Tree>> {
     prop::collection::vec(tree, 0..6)
 }
 
-/// Gives every leaf a name of its own.
-fn named(tree: &mut Tree, next: &mut usize) {
+/// Gives every leaf a name of its own, and brings those together that answer at one moment.
+fn settle(tree: &mut Tree, next: &mut usize, crowd: (&'static str, u64)) {
     match tree {
         Tree::Leaf(leaf) => {
             leaf.name = format!("c{next}");
             *next += 1;
+            for answer in leaf.answers.iter_mut().filter(|answer| answer.in_crowd) {
+                (answer.moment, answer.nth) = crowd;
+            }
         }
         Tree::Nothing => {}
-        Tree::Something(of) | Tree::Boxed(of) => named(of, next),
-        Tree::Every(_, of) | Tree::After(_, of) | Tree::When(_, of) => named(of, next),
-        Tree::All(of) => of.iter_mut().for_each(|tree| named(tree, next)),
+        Tree::Something(of) | Tree::Boxed(of) => settle(of, next, crowd),
+        Tree::Every(_, of) | Tree::After(_, of) | Tree::When(_, of) => settle(of, next, crowd),
+        Tree::All(of) => of.iter_mut().for_each(|tree| settle(tree, next, crowd)),
     }
 }
 
@@ -413,10 +418,11 @@ fn plans() -> impl Strategy<Value = Plan> {
     let fits = prop::collection::vec(0_u64..4, 1..3);
     let overflows = prop::option::weighted(0.3, 2_u64..5);
     let size = (1_u64..6, 1_u64..4);
-    (trees(), 0_usize..7, fits, size, overflows, any::<bool>()).prop_map(
-        |(mut trees, at, fits, (batches, accumulate), overflows, loss_is_nan)| {
+    let crowd = (prop::sample::select(&MOMENTS[1..]), 0_u64..4);
+    (trees(), 0_usize..7, fits, size, crowd, overflows, any::<bool>()).prop_map(
+        |(mut trees, at, fits, (batches, accumulate), crowd, overflows, loss_is_nan)| {
             let mut next = 0;
-            trees.iter_mut().for_each(|tree| named(tree, &mut next));
+            trees.iter_mut().for_each(|tree| settle(tree, &mut next, crowd));
             // One that only listens, and hears everything.
             let probe = Leaf { name: "probe".to_owned(), phase: Phase::Guard, answers: Vec::new() };
             trees.insert(at.min(trees.len()), Tree::Leaf(probe));

@@ -117,7 +117,7 @@ impl Track {
         let seen = std::mem::take(&mut self.epoch);
         let mut warnings = Vec::new();
         let zero = (0..seen.tensors.len()).filter(|at| !seen.moved[*at]);
-        let zero = self.new(Verdict::Zero, zero);
+        let zero = self.unsaid(Verdict::Zero, zero);
         if !zero.is_empty() {
             warnings.push(format!(
                 "the gradient of {} was zero in {}: dead units, or cut off from the loss",
@@ -150,7 +150,7 @@ impl Track {
         } else {
             return None;
         };
-        if self.new(verdict, [first].into_iter()).is_empty() {
+        if self.unsaid(verdict, std::iter::once(first)).is_empty() {
             return None;
         }
         let norm = |at: usize| short(seen.ends.median(|row| row[at]).unwrap_or(f64::NAN));
@@ -183,7 +183,7 @@ impl Track {
         ];
         let mut warnings = Vec::new();
         for (verdict, tensors, size, limit, rate) in kinds {
-            let new = self.new(verdict, tensors.into_iter());
+            let new = self.unsaid(verdict, tensors.into_iter());
             if !new.is_empty() {
                 let named = |at: usize| {
                     let ratio = medians.iter().find(|(of, _)| *of == at).map(|(_, ratio)| *ratio);
@@ -201,7 +201,7 @@ impl Track {
     }
 
     /// Those of which it has not been said, which it now is.
-    fn new(&mut self, verdict: Verdict, tensors: impl Iterator<Item = usize>) -> Vec<usize> {
+    fn unsaid(&mut self, verdict: Verdict, tensors: impl Iterator<Item = usize>) -> Vec<usize> {
         tensors.filter(|at| self.said.insert((verdict, *at))).collect()
     }
 }
