@@ -116,7 +116,9 @@ pub fn install(
         Some(evcxr) => evcxr.clone(),
         None => match evcxr::find(folders) {
             Ok(evcxr) => evcxr,
-            Err(_) => evcxr::install(folders, &mut |line| progress(Progress::Evcxr(line)))?,
+            Err(_) => {
+                evcxr::install(folders, &toolchain, &mut |line| progress(Progress::Evcxr(line)))?
+            }
         },
     };
     let manifest = Manifest::of(&library, &toolchain, &install.features)?;
