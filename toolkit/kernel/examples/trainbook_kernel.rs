@@ -105,12 +105,7 @@ fn install_with(folders: Folders, mut options: &[&str]) -> Result<u8, Error> {
         Progress::Compiling { number, name } => eprintln!("compiling {number}: {name}"),
         Progress::Sealing => eprintln!("putting it in place"),
     })?;
-    match installed.compiled {
-        Some(time) => println!("compiled the notebook library in {} s", time.as_secs()),
-        None => println!("the notebook library is compiled"),
-    }
-    println!("wrote {}", installed.spec.display());
-    println!("next: jupyter lab, and there “{}”", spec::DISPLAY_NAME);
+    println!("{installed}");
     Ok(0)
 }
 

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::{Error, Folders};
+use crate::{Error, Folders, Toolchain};
 
 /// The version that this toolkit was tested with, and no other is used.
 pub const VERSION: &str = "0.22.0";
@@ -78,7 +78,11 @@ pub fn version(program: &Path) -> Option<String> {
 ///
 /// # Errors
 /// [`Error::Program`] if cargo fails or is not there.
-pub fn install(folders: &Folders, progress: &mut dyn FnMut(&str)) -> Result<PathBuf, Error> {
+pub fn install(
+    folders: &Folders,
+    toolchain: &Toolchain,
+    progress: &mut dyn FnMut(&str),
+) -> Result<PathBuf, Error> {
     let program = own(folders);
     if program.is_file() {
         return Ok(program);
@@ -94,7 +98,8 @@ pub fn install(folders: &Folders, progress: &mut dyn FnMut(&str)) -> Result<Path
         .arg(&partial)
         .env("CARGO_TARGET_DIR", &target)
         // The folder's own settings are for its own crates.
-        .current_dir(folders.cache());
+        .current_dir(folders.cache())
+        .envs(toolchain.name.iter().map(|name| ("RUSTUP_TOOLCHAIN", name)));
     follow(&mut install, progress)?;
     let _ = fs::remove_dir_all(&root);
     fs::rename(&partial, &root).map_err(Error::io("rename", &partial))?;

@@ -1,6 +1,8 @@
 //! `trainbook kernel install`: everything that a notebook needs, once.
 
 use std::collections::VecDeque;
+use std::env;
+use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufRead, BufReader};
 use std::net::TcpListener;
@@ -12,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::launch::Running;
 use crate::seed::{self, Manifest, Seed, SeedState};
-use crate::spec::Spec;
+use crate::spec::{DISPLAY_NAME, Spec};
 use crate::{Error, Folders, Library, Toolchain, evcxr, pins, prelude, tree};
 
 /// How often is looked whether the library is compiled.
@@ -66,7 +68,30 @@ pub struct Installed {
     pub seed: Seed,
     /// How long the library took to compile, unless it was there.
     pub compiled: Option<Duration>,
+    /// Whether JupyterLab is on the `PATH`.
+    pub jupyter: bool,
 }
+
+impl fmt::Display for Installed {
+    /// What was done and what to type next.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.compiled {
+            Some(time) => writeln!(f, "compiled the notebook library in {} s", time.as_secs())?,
+            None => writeln!(f, "the notebook library was compiled before")?,
+        }
+        writeln!(f, "Jupyter knows the kernel by {}", self.spec.display())?;
+        writeln!(f, "next:")?;
+        if !self.jupyter {
+            writeln!(f, "  python3 -m venv jupyter && jupyter/bin/pip install jupyterlab")?;
+        }
+        let program = if self.jupyter { "jupyter-lab" } else { "jupyter/bin/jupyter-lab" };
+        writeln!(f, "  {program}")?;
+        write!(f, "and there, with the kernel “{DISPLAY_NAME}”: {FIRST_LINE}")
+    }
+}
+
+/// What every notebook begins with.
+pub const FIRST_LINE: &str = "use trainbook_notebook::prelude::*;";
 
 /// Installs Rust's sources, evcxr and the kernel's spec and compiles the notebook library, each
 /// unless it is there. From nothing this takes 15 to 25 minutes on two cores.
@@ -91,7 +116,9 @@ pub fn install(
         Some(evcxr) => evcxr.clone(),
         None => match evcxr::find(folders) {
             Ok(evcxr) => evcxr,
-            Err(_) => evcxr::install(folders, &mut |line| progress(Progress::Evcxr(line)))?,
+            Err(_) => {
+                evcxr::install(folders, &toolchain, &mut |line| progress(Progress::Evcxr(line)))?
+            }
         },
     };
     let manifest = Manifest::of(&library, &toolchain, &install.features)?;
@@ -107,7 +134,9 @@ pub fn install(
         }
     };
     let spec = Spec::of(&install.program)?.install(folders)?;
-    Ok(Installed { spec, evcxr, seed, compiled })
+    let path = env::var_os("PATH").unwrap_or_default();
+    let jupyter = env::split_paths(&path).any(|folder| folder.join("jupyter-lab").is_file());
+    Ok(Installed { spec, evcxr, seed, compiled, jupyter })
 }
 
 fn lock(folders: &Folders, progress: &mut dyn FnMut(Progress<'_>)) -> Result<File, Error> {
@@ -160,10 +189,8 @@ fn compile(
     let ready = partial.join("ready");
     let connection = partial.join("connection.json");
     write(&connection, &connection_file().map_err(Error::io("find free ports for", &connection))?)?;
-    let marker = format!(
-        "use trainbook_notebook::prelude::*;\nlet _ = std::fs::write({:?}, \"\");",
-        ready.to_string_lossy()
-    );
+    let marker =
+        format!("{FIRST_LINE}\nlet _ = std::fs::write({:?}, \"\");", ready.to_string_lossy());
     write(&config.join("evcxr.toml"), &prelude::with_library(&planned, &work, &marker)?)?;
     let mut command = Command::new(evcxr);
     command

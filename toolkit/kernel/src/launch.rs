@@ -14,7 +14,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::interrupt::{Interrupts, Meaning, TWICE_WITHIN};
-use crate::process::{self, Ended};
+use crate::process::{self, Doing, Kernel};
 use crate::seed::SeedState;
 use crate::working::{self, Working};
 use crate::{Error, Folders, StopFile, evcxr, prelude};
@@ -41,7 +41,7 @@ pub struct Launch {
 }
 
 /// Runs a kernel until it ends or is ended, and leaves nothing behind. `say` gets lines for whoever
-/// reads the kernel's log. Returns evcxr's exit code, or 128 and the number of the signal.
+/// reads the kernel's log; on Linux what an interrupt meant is shown below the cell, too. Returns evcxr's exit code, or 128 and the number of the signal.
 ///
 /// The notebook's folder is the current one. Signals mean:
 ///
@@ -201,10 +201,18 @@ fn watch(
             if let Some(problem) = problem {
                 say(&problem);
             }
-            say(match meaning {
+            let kernel = Kernel::of(evcxr.group);
+            let text = match meaning {
                 Meaning::Asked => ASKED,
-                Meaning::End => told(process::end_cell(evcxr.group)),
-            });
+                Meaning::End => ended(&kernel.doing),
+            };
+            say(text);
+            if meaning == Meaning::Asked || kernel.doing == Doing::Cell {
+                kernel.tell(text);
+            }
+            if meaning == Meaning::End {
+                kernel.end();
+            }
         }
     }
 }
@@ -212,14 +220,14 @@ fn watch(
 const ASKED: &str = "interrupted: the fit stops behind its step and keeps the model; a second interrupt within 5 s ends it at once, and all variables with it";
 const _: () = assert!(TWICE_WITHIN.as_secs() == 5, "as the message says");
 
-fn told(ended: Ended) -> &'static str {
-    match ended {
-        Ended::Build => "interrupted while a cell was compiled: it does not run; variables live",
-        Ended::Runtime => {
-            "interrupted: the process that held the variables was ended, and the next cell starts without them; what was recorded is in the store (`trainer.resume_last()` goes on from it)"
+fn ended(doing: &Doing) -> &'static str {
+    match doing {
+        Doing::Build(_) => "interrupted while a cell was compiled: it does not run; variables live",
+        Doing::Cell => {
+            "interrupted: the process that held the variables is ended, and the next cell starts without them; what was recorded is in the store (`trainer.resume_last()` goes on from it)"
         }
-        Ended::Idle => "interrupted while no cell ran: nothing was done",
-        Ended::Nothing => "interrupted while evcxr was starting: nothing was done",
+        Doing::Idle => "interrupted while no cell ran: nothing was done",
+        Doing::Nothing => "interrupted while evcxr was starting: nothing was done",
     }
 }
 

@@ -63,7 +63,8 @@ fn changed(folder: &Path, inside_src: bool, newest: &mut SystemTime) -> Result<(
         let (path, name) = (entry.path(), entry.file_name());
         let metadata = entry.metadata().map_err(Error::io("look at", &path))?;
         if metadata.is_dir() {
-            let other = ["target", "tests", "benches", "examples", "notebooks", "book", "cli"];
+            let other =
+                ["target", "tests", "benches", "examples", "notebooks", "book", "cli", "kernel"];
             let hidden = name.as_encoded_bytes().starts_with(b".");
             let passed = !inside_src && other.iter().any(|other| name == OsStr::new(other));
             if !hidden && !passed {

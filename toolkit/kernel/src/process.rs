@@ -1,41 +1,79 @@
 //! The processes below evcxr.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// The environment variable that evcxr gives to the process that has the cells' variables.
 const RUNTIME: &str = "EVCXR_IS_RUNTIME";
 
-/// What became of an attempt to end what runs in a kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// A cell was being compiled, and no longer is. Variables live.
-    Build,
-    /// The process with the variables was killed; evcxr starts another.
-    Runtime,
-    /// No cell runs, so nothing was done.
+/// What a kernel does at a moment.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// It compiles a cell, with these processes.
+    Build(Vec<i32>),
+    /// A cell runs.
+    Cell,
+    /// No cell runs.
     Idle,
-    /// There is no such process yet, or none any more.
+    /// evcxr is starting, or starting its runtime anew.
     Nothing,
 }
 
-/// Ends what the evcxr of this process id does, so that it stays alive: a build, or else the process
-/// with the variables, as evcxr does when Jupyter asks it to.
-pub fn end_cell(evcxr: Pid) -> Ended {
-    let table = table();
-    let (runtime, builds): (Vec<_>, Vec<_>) =
-        children(&table, evcxr.as_raw_pid()).partition(|pid| is_runtime(*pid));
-    if !builds.is_empty() {
-        for pid in builds.into_iter().flat_map(|pid| with_descendants(&table, pid)) {
-            signal(pid, Signal::INT);
-        }
-        return Ended::Build;
+/// A kernel's processes at a moment.
+#[derive(Debug)]
+pub struct Kernel {
+    /// What it does.
+    pub doing: Doing,
+    /// The process with the variables.
+    runtime: Option<i32>,
+}
+
+impl Kernel {
+    /// Looks at the evcxr of this process id.
+    pub fn of(evcxr: Pid) -> Self {
+        let table = table();
+        let (runtime, builds): (Vec<_>, Vec<_>) =
+            children(&table, evcxr.as_raw_pid()).partition(|pid| is_runtime(*pid));
+        let runtime = runtime.first().copied();
+        let doing = match runtime {
+            _ if !builds.is_empty() => {
+                let all = builds.into_iter().flat_map(|pid| with_descendants(&table, pid));
+                Doing::Build(all.collect())
+            }
+            None => Doing::Nothing,
+            Some(pid) if waits_for_a_cell(pid) => Doing::Idle,
+            Some(_) => Doing::Cell,
+        };
+        Self { doing, runtime }
     }
-    match runtime.first() {
-        None => Ended::Nothing,
-        Some(pid) if waits_for_a_cell(*pid) => Ended::Idle,
-        Some(pid) => {
-            signal(*pid, Signal::KILL);
-            Ended::Runtime
+
+    /// Writes a line to the runtime's standard error, which evcxr shows below the cell. Where that
+    /// cannot be done, or not at once, it is not.
+    pub fn tell(&self, text: &str) {
+        let Some(pid) = self.runtime else { return };
+        let file = OpenOptions::new()
+            .append(true)
+            // A pipe that nobody reads must not hold up this process.
+            .custom_flags(OFlags::NONBLOCK.bits() as i32)
+            .open(format!("/proc/{pid}/fd/2"));
+        if let Ok(mut file) = file {
+            let _ = file.write_all(format!("{text}\n").as_bytes());
+        }
+    }
+
+    /// Ends what it does so that evcxr stays alive: the build, after which variables live, or else
+    /// the process with the variables, as evcxr does when Jupyter asks it to.
+    pub fn end(self) {
+        match (self.doing, self.runtime) {
+            (Doing::Build(processes), _) => {
+                processes.into_iter().for_each(|pid| signal(pid, Signal::INT))
+            }
+            (Doing::Cell, Some(pid)) => signal(pid, Signal::KILL),
+            (Doing::Idle | Doing::Nothing | Doing::Cell, _) => {}
         }
     }
 }
@@ -127,6 +165,7 @@ fn waits_for_a_cell(pid: i32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
     use std::process::{Child, Command, Stdio};
     use std::thread::sleep;
     use std::time::Duration;
@@ -140,7 +179,7 @@ mod tests {
 
     fn child(script: &str, runtime: bool) -> Child {
         let mut command = Command::new("sh");
-        command.args(["-c", script]).stdin(Stdio::piped());
+        command.args(["-c", script]).stdin(Stdio::piped()).stderr(Stdio::piped());
         if runtime {
             command.env(RUNTIME, "1");
         }
@@ -158,24 +197,34 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_build_goes_first_then_a_busy_runtime_and_an_idle_one_is_left_alone() {
-        // Its own thread's children only would not do: the table is of processes.
-        assert_eq!(end_cell(own()), Ended::Nothing);
+        assert_eq!(Kernel::of(own()).doing, Doing::Nothing);
 
         let mut idle = child("read line", true);
         let mut build = child("sleep 60", false);
         sleep(Duration::from_millis(300));
-        assert_eq!(end_cell(own()), Ended::Build);
+        let kernel = Kernel::of(own());
+        assert!(matches!(kernel.doing, Doing::Build(_)));
+        kernel.end();
         assert!(!build.wait().unwrap().success());
         if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
-            assert_eq!(end_cell(own()), Ended::Idle);
+            let kernel = Kernel::of(own());
+            assert_eq!(kernel.doing, Doing::Idle);
+            kernel.end();
         }
         assert!(idle.try_wait().unwrap().is_none());
         drop(idle.stdin.take());
         idle.wait().unwrap();
 
         let mut busy = child("while :; do :; done", true);
+        let mut errors = BufReader::new(busy.stderr.take().unwrap());
         sleep(Duration::from_millis(300));
-        assert_eq!(end_cell(own()), Ended::Runtime);
+        let kernel = Kernel::of(own());
+        assert_eq!(kernel.doing, Doing::Cell);
+        kernel.tell("what it means");
+        kernel.end();
         assert!(!busy.wait().unwrap().success());
+        let mut told = String::new();
+        errors.read_line(&mut told).unwrap();
+        assert_eq!(told, "what it means\n");
     }
 }

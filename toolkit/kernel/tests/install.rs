@@ -97,6 +97,11 @@ fn an_installation_compiles_once_and_again_what_has_changed() {
     assert!(installed.compiled.is_some());
     assert_eq!(compiled.len(), 2);
     assert!(compiled[0].starts_with("1 trainbook v0.1.0"), "{compiled:?}");
+    let mut shown = installed.clone();
+    (shown.jupyter, shown.compiled) = (false, None);
+    assert!(shown.to_string().contains("jupyter/bin/pip install jupyterlab"), "{shown}");
+    shown.jupyter = true;
+    assert!(shown.to_string().contains("next:\n  jupyter-lab\n"), "{shown}");
     assert_eq!(spec::read(&installed.spec).unwrap().argv[0], "/opt/trainbook");
 
     // What evcxr was told.

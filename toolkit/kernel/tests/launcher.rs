@@ -34,7 +34,7 @@ env | grep -E '^(EVCXR_|TRAINBOOK_STOP_FILE|CARGO_PROFILE_DEV)' >> "$RECORD"
 mkfifo "$RECORD.fifo"
 exec 3<> "$RECORD.fifo"
 while [ ! -e "$RECORD.exit" ]; do
-    EVCXR_IS_RUNTIME=1 sh -c "$RUNTIME" <&3 3<&- &
+    EVCXR_IS_RUNTIME=1 sh -c "$RUNTIME" <&3 3<&- 2>> "$RECORD.told" &
     runtime=$!
     echo "runtime $runtime" >> "$RECORD"
     # A trap ends a `wait`.
@@ -315,11 +315,14 @@ fn an_interrupt_asks_the_fit_and_a_second_soon_after_ends_the_runtime() {
     assert!(!kernel.record().contains("INT"), "evcxr hears nothing of it");
 
     kernel.signal("INT");
-    kernel.hears("the process that held the variables was ended");
+    kernel.hears("the process that held the variables is ended");
     until("the runtime's end", || !lives(runtime));
     // evcxr lives and starts another.
     until("another runtime", || kernel.runtime() != runtime);
     drop(fit);
+    let told = fs::read_to_string(root.join("kernel.told")).unwrap();
+    assert_eq!(told.lines().count(), 2, "{told}");
+    assert!(told.contains("keeps the model") && told.contains("is ended"), "{told}");
     kernel.signal("TERM");
     kernel.end();
     nothing_is_left(&kernel, &root);
@@ -332,7 +335,7 @@ fn without_a_fit_an_interrupt_ends_a_busy_cell_at_once_and_spares_an_idle_one() 
     let mut kernel = Kernel::start(&root, "busy", BUSY);
     let runtime = kernel.runtime();
     kernel.signal("INT");
-    kernel.hears("the process that held the variables was ended");
+    kernel.hears("the process that held the variables is ended");
     until("the runtime's end", || !lives(runtime));
     kernel.signal("TERM");
     kernel.end();
