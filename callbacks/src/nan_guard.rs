@@ -116,8 +116,7 @@ fn blame(
     if let Ok(Some(NonFinite { layer, samples, nans, infs })) = replayed {
         let what = kinds(*nans, *infs);
         let of = if samples.len() == 1 { "sample" } else { "samples" };
-        let loss =
-            if loss.is_finite() { String::new() } else { format!("; the loss is {loss}, then") };
+        let loss = if loss.is_finite() { String::new() } else { format!("; the loss is {loss}") };
         return Ok(format!("forward, {layer} gives {what} for {of} {}{loss}", list(samples)));
     }
     let stats = gradients.stats()?;
@@ -136,7 +135,7 @@ fn blame(
     Ok(match replayed {
         Err(error) => format!("{what} (looking for the layer failed to {error})"),
         _ if loss.is_finite() => what,
-        _ => format!("{what}, though every layer's output is finite, computed again in f32"),
+        _ => format!("{what}, though every layer's output is finite, computed again in f32,"),
     })
 }
 
@@ -178,7 +177,8 @@ mod tests {
         assert_eq!(reason.kind, StopKind::NonFinite);
         assert_eq!(
             reason.to_string(),
-            "non_finite (NanGuard): gradient of 0.bias has 2 NaN of 2 at step 3 (samples 6, 7, 8)"
+            "non_finite (NanGuard): backward, gradient of 0.bias has 2 NaN of 2 at step 3 (samples \
+             6, 7, 8)"
         );
         assert_eq!(fake.seen.applied, [true, true, false]);
         assert_eq!((fake.seen.norm_calls, fake.seen.stats_calls), (3, 1));
@@ -190,7 +190,11 @@ mod tests {
         let mut fake = Fake::with(NanGuard::new()).batches(5);
         fake.loss = Box::new(|step| if step == 2 { f32::NAN } else { 1.0 });
         fake.fit(1);
-        assert_eq!(fake.seen.reason.unwrap().detail, "loss is NaN at step 2 (samples 3, 4, 5)");
+        assert_eq!(
+            fake.seen.reason.unwrap().detail,
+            "loss is NaN, though every layer's output is finite, computed again in f32, at step 2 \
+             (samples 3, 4, 5)"
+        );
         assert_eq!(fake.seen.applied, [true, false]);
     }
 
@@ -247,7 +251,7 @@ mod tests {
         fake.fit(1);
         assert_eq!(
             fake.seen.reason.unwrap().detail,
-            "forward, 2 (Wave) gives 3 NaN and 1 infinite for sample 137; the loss is NaN, then at step 2"
+            "forward, 2 (Wave) gives 3 NaN and 1 infinite for sample 137; the loss is NaN at step 2"
         );
     }
 
@@ -273,7 +277,7 @@ mod tests {
         assert_eq!(
             told(f32::INFINITY, both(), true),
             "loss is inf and gradient of 0.weight has 1 infinite of 1, though every layer's output \
-             is finite, computed again in f32 at step 1 (samples 0, 1, 2)"
+             is finite, computed again in f32, at step 1 (samples 0, 1, 2)"
         );
         assert_eq!(
             told(1.0, both(), false),

@@ -1,17 +1,16 @@
 //! How long callbacks take.
 //!
 //! The moments of a step come too often to be timed each time: reading the clock would cost more
-//! than many a callback does. They are timed in every sixteenth step, and the others are taken to
-//! have cost as much; all other moments are timed each time.
+//! than many a callback does. The first of sixteen is timed, and the others are taken to have cost as
+//! much; all other moments are timed each time.
 
 use std::time::{Duration, Instant};
 
 use trainbook_store::CallbackCost;
 
-use super::Moment;
-use super::moment::KINDS;
+use super::moment::{KINDS, Moment};
 
-/// A step of so many is timed.
+/// A call of so many is timed, if it belongs to a step.
 const EVERY: u64 = 16;
 
 /// What one callback has taken at each moment.
@@ -25,18 +24,12 @@ struct Cost {
     spent: Duration,
 }
 
-/// Whether a moment is timed.
-pub(super) fn is_timed(moment: &Moment<'_, '_>) -> bool {
-    !moment.is_per_step()
-        || moment.counters().is_none_or(|at| at.updates_attempted.is_multiple_of(EVERY))
-}
-
 impl Costs {
     /// Calls a callback at a moment of this number, with the clock in hand if it is timed.
-    pub fn around<R>(&mut self, moment: usize, timed: bool, call: impl FnOnce() -> R) -> R {
+    pub fn around<R>(&mut self, moment: usize, per_step: bool, call: impl FnOnce() -> R) -> R {
         let cost = &mut self.0[moment];
         cost.calls += 1;
-        if !timed {
+        if per_step && cost.calls % EVERY != 1 {
             return call();
         }
         let started = Instant::now();
@@ -70,17 +63,23 @@ mod tests {
     #[test]
     fn what_is_not_timed_is_taken_to_cost_as_much() {
         let mut costs = Costs::default();
-        for step in 0..8 {
-            costs.around(3, step % 4 == 0, || std::thread::sleep(Duration::from_millis(2)));
+        let slow = || std::thread::sleep(Duration::from_millis(2));
+        // Of these the first and the seventeenth are timed.
+        for call in 0..20 {
+            costs.around(3, true, || {
+                if call % EVERY == 0 {
+                    slow()
+                }
+            });
         }
-        costs.around(5, false, || ());
+        (0..3).for_each(|_| costs.around(10, false, slow));
         let all: Vec<CallbackCost> = costs.of("Slow").collect();
-        // Of the second moment nothing is known.
-        let [one] = &all[..] else { panic!("{all:?}") };
-        assert_eq!((one.callback.as_str(), one.moment.as_str()), ("Slow", Moment::NAMES[3]));
-        assert_eq!(one.calls, 8);
-        // Eight times two milliseconds at least, of which two were seen.
-        assert!(one.seconds >= 0.016, "{one:?}");
+        let [of_steps, of_epochs] = &all[..] else { panic!("{all:?}") };
+        assert_eq!((of_steps.callback.as_str(), of_steps.moment.as_str()), ("Slow", "batch_start"));
+        assert_eq!((of_steps.calls, of_epochs.calls), (20, 3));
+        assert_eq!(of_epochs.moment, "epoch_end");
+        assert!(of_steps.seconds >= 0.040, "{of_steps:?}");
+        assert!((0.006..0.040).contains(&of_epochs.seconds), "{of_epochs:?}");
         costs.clear();
         assert_eq!(costs.of("Slow").count(), 0);
     }

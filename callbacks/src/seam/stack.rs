@@ -9,7 +9,7 @@ use trainbook_store::{CallbackCost, Name, PlannedCallback};
 
 use crate::RecordedCallback;
 
-use super::cost::{Costs, is_timed};
+use super::cost::Costs;
 use super::{Callback, CallbackError, CallbackState, Effects, Flow, Moment, Reply, Resource};
 
 /// Nothing, in MessagePack.
@@ -147,10 +147,10 @@ impl Stack {
     /// The first callback's error or panic, under its name; the callbacks behind it have seen the
     /// moment all the same.
     pub fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
-        let (what, number, timed) = (moment.name(), moment.number(), is_timed(moment));
+        let (what, number, per_step) = (moment.name(), moment.number(), moment.is_per_step());
         everyone(in_turn(&mut self.entries, moment), |entry| {
             let Entry { name, callback, costs, .. } = entry;
-            let reply = costs.around(number, timed, || unwound(what, || callback.on(moment)));
+            let reply = costs.around(number, per_step, || unwound(what, || callback.on(moment)));
             attribute(reply, || name.to_string())
         })
     }

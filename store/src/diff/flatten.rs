@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::difference::Group;
 use super::run_diff::RunDiff;
-use crate::event::{Parent, PlannedCallback};
+use crate::event::{Parent, PlannedCallback, RunEvent};
 use crate::record::RunRecord;
 use crate::summary::{Aggregate, RunSummary};
 use crate::value::Value;
@@ -27,7 +27,13 @@ pub(super) fn fields(record: &RunRecord) -> Fields {
     plan_fields(plan, &mut fields);
     nest(&mut fields, &|_| Group::Data, "data", data);
     nest(&mut fields, &group_of, "environment", environment);
-    for (place, event) in events.iter().enumerate() {
+    // Times are never the same, and say nothing of what came out.
+    let (costs, events): (Vec<_>, Vec<_>) =
+        events.iter().partition(|event| matches!(event.event, RunEvent::CallbackCosts { .. }));
+    for event in costs {
+        nest(&mut fields, &|_| Group::Circumstances, "costs", &event.event);
+    }
+    for (place, event) in events.into_iter().enumerate() {
         put(
             &mut fields,
             Group::Circumstances,

@@ -1,6 +1,7 @@
 use super::*;
 use crate::event::{
-    DataFingerprint, EndState, Metric, PlannedCallback, RunEnd, RunEvent, RunStart, TimedEvent,
+    CallbackCost, DataFingerprint, EndState, Metric, PlannedCallback, RunEnd, RunEvent, RunStart,
+    TimedEvent,
 };
 use crate::record::RunRecord;
 use crate::value::Value;
@@ -244,6 +245,21 @@ fn an_exported_file_is_judged_by_its_graph() {
     assert!(RunDiff::between(&exported("a", "g"), &exported("b", "g")).is_same());
     let diff = RunDiff::between(&exported("a", "g"), &exported("b", "h"));
     assert_eq!(paths(&diff.results), ["events.1.export.graph_sha256"]);
+}
+
+#[test]
+fn what_callbacks_took_is_a_circumstance() {
+    let took = |seconds: f64| {
+        let mut record = record(start(), &[0.5]);
+        let event = RunEvent::CallbackCosts { seconds, costs: vec![CallbackCost::default()] };
+        record.events.insert(0, TimedEvent { at: record.summary.started_at, event });
+        record
+    };
+    let diff = RunDiff::between(&took(1.0), &took(2.0));
+    assert!(diff.is_same(), "{diff}");
+    assert!(paths(&diff.circumstances).contains(&"costs.callback_costs.seconds"));
+    // Nor do the places of other events move for runs that did not tell it.
+    assert!(RunDiff::between(&took(1.0), &record(start(), &[0.5])).is_same());
 }
 
 #[test]

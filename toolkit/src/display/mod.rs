@@ -21,6 +21,7 @@ mod axis;
 mod bundle;
 mod cell;
 pub mod chart;
+pub(crate) mod costs;
 mod history;
 mod interactive;
 mod run;

@@ -9,9 +9,9 @@ use super::Bundle;
 use super::axis::number;
 use super::bundle::illustrated;
 use super::chart::{Axis, Chart, Panel, Style};
+use super::costs;
 use super::svg::svg;
 use super::table::{Align, Table, escape};
-use super::update::shares;
 
 /// These come first in the table of metrics, in this order.
 const FIRST: [&str; 7] = [
@@ -116,10 +116,13 @@ fn details(record: &RunRecord, past: &Past) -> String {
         lines.push(format!("and {}", counted(more as u64, "more warning")));
     }
     let costs = record.events.iter().rev().find_map(|event| match &event.event {
-        RunEvent::CallbackCosts { seconds, costs } => shares(*seconds, costs),
+        RunEvent::CallbackCosts { seconds, costs } => Some((*seconds, costs)),
         _ => None,
     });
-    lines.extend(costs);
+    if let Some((seconds, of)) = costs {
+        lines.extend(costs::shares(seconds, of));
+        lines.extend(costs::warnings(seconds, of).iter().map(|text| format!("warning: {text}")));
+    }
     lines.extend(record.damage.iter().map(|what| format!("damaged: {what}")));
     lines.iter().map(|line| line.replace(char::is_control, " ")).collect::<Vec<_>>().join("\n")
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use trainbook_store::{CallbackCost, Name, RunEvent, Update};
+use trainbook_store::{Name, RunEvent, Update};
 
 use super::axis::number;
+use super::costs::shares;
 use super::run::heading;
 
 /// One line for each step with the metrics named in `only`, or all of them if it names none; then
@@ -68,53 +69,12 @@ fn event(event: &RunEvent) -> Option<String> {
     })
 }
 
-/// "callbacks took 1.3 % of the time: Recorder 0.8 %, Clip 0.5 %", without those below a thousandth;
-/// `None` if none is left.
-pub(super) fn shares(seconds: f64, costs: &[CallbackCost]) -> Option<String> {
-    let mut of: Vec<(&str, f64)> = Vec::new();
-    for cost in costs {
-        match of.iter_mut().find(|(name, _)| *name == cost.callback) {
-            Some((_, sum)) => *sum += cost.seconds,
-            None => of.push((&cost.callback, cost.seconds)),
-        }
-    }
-    let share = |of: f64| 100.0 * of / seconds.max(f64::MIN_POSITIVE);
-    let all: f64 = of.iter().map(|(_, seconds)| seconds).sum();
-    of.retain(|(_, seconds)| share(*seconds) >= 0.1);
-    of.sort_by(|(_, a), (_, b)| b.total_cmp(a));
-    let each: Vec<String> =
-        of.iter().map(|(name, seconds)| format!("{name} {:.1} %", share(*seconds))).collect();
-    (!each.is_empty())
-        .then(|| format!("callbacks took {:.1} % of the time: {}", share(all), each.join(", ")))
-}
-
 #[cfg(test)]
 mod tests {
     use trainbook_store::{RunState, TimedEvent, Timestamp};
 
     use super::super::run::tests::record;
     use super::*;
-
-    #[test]
-    fn what_callbacks_took_is_told_by_callback() {
-        let cost = |callback: &str, moment: &str, seconds: f64| CallbackCost {
-            callback: callback.into(),
-            moment: moment.into(),
-            calls: 10,
-            seconds,
-        };
-        let costs = [
-            cost("Clip", "change_gradients", 0.1),
-            cost("Recorder", "step_end", 0.2),
-            cost("Recorder", "epoch_end", 0.1),
-            cost("FixSeed", "fit_start", 1e-6),
-        ];
-        assert_eq!(
-            shares(10.0, &costs).unwrap(),
-            "callbacks took 4.0 % of the time: Recorder 3.0 %, Clip 1.0 %"
-        );
-        assert_eq!(shares(10.0, &costs[3..]), None);
-    }
 
     #[test]
     fn steps_events_and_the_end_are_a_line_each() {

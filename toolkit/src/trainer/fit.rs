@@ -1,7 +1,6 @@
 //! The loop. It is drawn in `trainbook_callbacks::seam::moment`; this is that drawing in Rust.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -12,7 +11,7 @@ use trainbook_callbacks::{
     GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Resumed,
     StepEnd, StopKind, StopReason, ValidationEnd, ValidationStart, Weights,
 };
-use trainbook_store::{CallbackCost, Metric, RunEvent, RunWriter};
+use trainbook_store::{Metric, RunEvent};
 
 use super::FeedStreams;
 use super::Trainer;
@@ -155,7 +154,7 @@ impl Trainer {
         let writer = progress.record.as_ref().map(|record| record.writer.clone());
         let costs = self.stack.costs();
         if let Some(writer) = &writer {
-            record_costs(writer, seconds, &costs);
+            writer.event(RunEvent::CallbackCosts { seconds, costs: costs.clone() });
         }
         if let Some(record) = progress.record.take() {
             outcome = self.finish_recording(record, outcome, epochs);
@@ -430,38 +429,6 @@ impl Trainer {
             FitEnd::new(self.counters, outcome.as_ref().ok(), error.as_deref(), &mut *self.task);
         self.stack.on(&mut Moment::FitEnd(&mut end))?;
         Ok(())
-    }
-}
-
-/// A callback that takes a larger share of a fit is warned of, in fits that last so many seconds.
-const DEAR: f64 = 0.05;
-const LONG: f64 = 1.0;
-
-/// Records what callbacks took, and a warning for each that took much.
-fn record_costs(writer: &RunWriter, seconds: f64, costs: &[CallbackCost]) {
-    writer.event(RunEvent::CallbackCosts { seconds, costs: costs.to_vec() });
-    if seconds < LONG {
-        return;
-    }
-    let mut dearest: BTreeMap<&str, (f64, &CallbackCost)> = BTreeMap::new();
-    for cost in costs {
-        let (sum, most) = dearest.entry(&cost.callback).or_insert((0.0, cost));
-        *sum += cost.seconds;
-        if cost.seconds > most.seconds {
-            *most = cost;
-        }
-    }
-    for (callback, (sum, most)) in dearest.iter().filter(|(_, (sum, _))| *sum > DEAR * seconds) {
-        writer.event(RunEvent::Warning {
-            text: format!(
-                "{callback} took {:.1} % of the fit's {seconds:.1} s, most of it in {} ({} calls of \
-                 {:.1} µs); `every(n, …)` calls it less often",
-                100.0 * sum / seconds,
-                most.moment,
-                most.calls,
-                1e6 * most.seconds / most.calls as f64
-            ),
-        });
     }
 }
 

@@ -171,7 +171,8 @@ impl std::fmt::Display for Run {
         for metric in self.history.last().iter().flat_map(|row| &row.metrics) {
             write!(f, ", {} {:.4}", metric.name, metric.value)?;
         }
-        Ok(())
+        let warnings = display::costs::warnings(self.seconds, &self.costs);
+        warnings.iter().try_for_each(|warning| write!(f, "\nwarning: {warning}"))
     }
 }
 

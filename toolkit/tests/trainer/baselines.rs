@@ -145,13 +145,16 @@ fn texts_and_series_have_theirs_and_what_has_none_says_so() {
     assert!(all.left_out.is_empty());
 
     let series: Vec<f32> = (0..40 * 12).map(|i| (i as f32 * 0.3).sin()).collect();
-    let values = Targets::Values(series.iter().map(|x| x + 1.0).collect());
-    let data = Dataset::from_rows("series", 12, series, values).unwrap().series(2, 6).unwrap();
+    let shift = series.iter().map(|x| x + 1.0).collect();
+    let (input, targets) = (Array::f32([40, 2, 6], series), Array::f32([40, 12], shift));
+    let data = Dataset::from_arrays("series", input, targets).unwrap();
     let data = data.split(Split::random(0.7, 0.3, 0.0), Seed(1)).unwrap();
-    let net = Sequential::new().conv1d(2, 3);
+    let net = Sequential::new().with(layer::Conv1d::new(2, 3).padding(1));
     let trainer = Trainer::regressor(&data, net).seed(1).quiet().build().unwrap();
     let all = trainer.baselines(BaselineCheck::over(Epochs(2)).seeds(1)).unwrap();
     assert!(all.get("constant").is_some() && all.get("zero_input").is_some(), "{all}");
+    assert_eq!(all.left_out.len(), 2);
+    assert!(all.to_string().contains("without linear: from samples of shape [2, 6]"), "{all}");
     let unsplit = Dataset::from_rows("few", 1, vec![1.0; 4], Targets::Values(vec![1.0; 4]));
     let trainer = Trainer::regressor(&unsplit.unwrap(), Sequential::new().linear(1)).quiet();
     let error = trainer.build().unwrap().baselines(Epochs(1)).unwrap_err().to_string();

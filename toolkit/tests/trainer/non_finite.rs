@@ -35,14 +35,17 @@ impl Layer for Fragile {
 }
 
 /// 160 rows in batches of 32 as they come, of which number 137 is all 0: it is in batch 5.
-fn builder(net: Sequential) -> TrainerBuilder {
+fn data() -> Dataset {
     let row = |row: usize| {
         let x = if row == 137 { 0.0 } else { 1.0 + (row as f32 * 0.3).sin().abs() };
         [x, x]
     };
     let classes = Targets::Classes((0..160).map(|row| row % 2).collect());
-    let data = Dataset::from_rows("one is 0", 2, (0..160).flat_map(row).collect(), classes);
-    Trainer::classifier(&data.unwrap(), net).seed(3).batch_size(32).quiet().with(NanGuard::new())
+    Dataset::from_rows("one is 0", 2, (0..160).flat_map(row).collect(), classes).unwrap()
+}
+
+fn builder(data: &Dataset, net: Sequential) -> TrainerBuilder {
+    Trainer::classifier(data, net).seed(3).batch_size(32).quiet().with(NanGuard::new())
 }
 
 /// Two layers that keep 0 at 0, and the one that cannot bear it.
@@ -52,14 +55,14 @@ fn net() -> Sequential {
 
 #[test]
 fn a_planted_nan_is_named_by_layer_step_and_sample() {
-    let mut trainer = builder(net()).build().unwrap();
+    let mut trainer = builder(&data(), net()).build().unwrap();
     let weights = trainer.checkpoint().unwrap();
     let run = trainer.fit(Epochs(1)).unwrap();
     let reason = run.stopped_because().to_string();
     let step = trainer.counters().batches_seen;
     let expected = format!(
-        "non_finite (NanGuard): forward, 2 (Fragile) gives 2 NaN for sample 137; the loss is NaN, \
-         then at step {step}"
+        "non_finite (NanGuard): forward, 2 (Fragile) gives 2 NaN for sample 137; the loss is NaN at \
+         step {step}"
     );
     assert_eq!(reason, expected);
     // The weights are those in front of the step, and so the step can be repeated.
@@ -73,8 +76,9 @@ fn a_planted_nan_is_named_by_layer_step_and_sample() {
 fn of_several_batches_of_a_step_the_right_one_is_looked_at() {
     // All five batches are one step, and the row is in any of them.
     for seed in 0..4 {
-        let mut trainer = builder(net()).accumulate(5).build().unwrap();
-        let _ = seed;
+        let net = net();
+        let builder = Trainer::classifier(&data(), net).seed(seed).batch_size(32).quiet();
+        let mut trainer = builder.with(NanGuard::new()).accumulate(5).build().unwrap();
         let reason = trainer.fit(Epochs(1)).unwrap().stopped_because().to_string();
         assert!(reason.contains("2 (Fragile) gives 2 NaN for sample 137"), "{reason}");
     }
@@ -84,7 +88,7 @@ fn of_several_batches_of_a_step_the_right_one_is_looked_at() {
 fn a_nan_of_the_backward_pass_is_named_by_its_tensor() {
     // The root has no slope at 0, and the rectifier in front of it hands on 0 · ∞.
     let net = Sequential::new().linear(4).relu().sqrt().linear(2);
-    let mut trainer = builder(net).build().unwrap();
+    let mut trainer = builder(&data(), net).build().unwrap();
     let reason = trainer.fit(Epochs(1)).unwrap().stopped_because().to_string();
     assert!(reason.starts_with("non_finite (NanGuard): backward, gradient of 0."), "{reason}");
 }
@@ -96,7 +100,8 @@ fn what_changes_rows_at_random_is_named_too() {
             row[0] = f32::INFINITY;
         }
     });
-    let mut trainer = builder(Sequential::new().linear(2)).augment(augment).build().unwrap();
+    let (data, net) = (data().series(1, 2).unwrap(), Sequential::new().flatten().linear(2));
+    let mut trainer = builder(&data, net).augment(augment).build().unwrap();
     let reason = trainer.fit(Epochs(1)).unwrap().stopped_because().to_string();
     assert!(reason.contains("forward, the input gives 1 infinite for sample 137"), "{reason}");
 }

@@ -209,6 +209,9 @@ fn what_is_done_with_a_run_is_recorded_with_it() {
                 trainer.load_checkpoint(&store.get_object(&object).unwrap()).unwrap();
                 checkpoints += 1;
             }
+            RunEvent::CallbackCosts { seconds, costs } => {
+                assert_eq!((seconds, &costs[..]), (run.seconds(), run.callback_costs()));
+            }
             other => panic!("{other:?}"),
         }
     }
