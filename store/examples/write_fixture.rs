@@ -1,12 +1,12 @@
 //! Writes the store that the tests read for ever:
 //! `cargo run -p trainbook-store --example write_fixture FOLDER`.
 //!
-//! `tests/fixtures/v1` and `v2` were written by this program when formats 1 and 2 were new. They are
+//! `tests/fixtures/v1` to `v3` were written by this program when formats 1 to 3 were new. They are
 //! not to be written again: a later version of the format gets a folder of its own.
 
 use trainbook_store::{
-    DataFingerprint, EndState, Environment, Metric, PlannedCallback, Result, RunEnd, RunEvent,
-    RunStart, Store, Value,
+    CallbackCost, DataFingerprint, EndState, Environment, Metric, PlannedCallback, Result, RunEnd,
+    RunEvent, RunStart, Store, Value,
 };
 
 fn main() -> Result<()> {
@@ -31,6 +31,14 @@ fn main() -> Result<()> {
     run.release(label(), former);
     run.event(RunEvent::Warning { text: "a gradient was infinite".into() });
     run.event(RunEvent::Note { text: "fixture".into() });
+    let cost = |moment: &str, calls, seconds| CallbackCost {
+        callback: "Clip".into(),
+        moment: moment.into(),
+        calls,
+        seconds,
+    };
+    let costs = vec![cost("change_gradients", 20, 0.25), cost("epoch_end", 2, 0.125)];
+    run.event(RunEvent::CallbackCosts { seconds: 10.0, costs });
     run.finish(RunEnd::new(EndState::Stopped { reason: "patience is over".into() }, 20, 2))?;
     run.event(RunEvent::Evaluation {
         part: "test".into(),

@@ -191,7 +191,7 @@ fn a_place_that_cannot_be_a_store_is_one_clear_line() {
     std::fs::write(&file, "x").unwrap();
     let newer = folder.path().join("newer");
     Store::open(&newer).unwrap();
-    std::fs::write(newer.join("format"), "3\n").unwrap();
+    std::fs::write(newer.join("format"), "4\n").unwrap();
     let odd = folder.path().join("odd");
     Store::open(&odd).unwrap();
     std::fs::write(odd.join("format"), "zwei").unwrap();
@@ -242,6 +242,17 @@ fn a_store_of_format_2_still_reads() {
         unreachable!("{:?}", record.events[1])
     };
     assert_eq!((label.as_str(), *step), ("last", 20));
+}
+
+#[test]
+fn a_store_of_format_3_still_reads() {
+    let record = reads_the_fixture("v3", 7);
+    let RunEvent::CallbackCosts { seconds, costs } = &record.events[4].event else {
+        unreachable!("{:?}", record.events[4])
+    };
+    let told: Vec<_> = costs.iter().map(|c| (&c.moment[..], c.calls, c.seconds)).collect();
+    assert_eq!(*seconds, 10.0);
+    assert_eq!(told, [("change_gradients", 20, 0.25), ("epoch_end", 2, 0.125)]);
 }
 
 fn reads_the_fixture(version: &str, events: usize) -> RunRecord {

@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn the_header_is_as_documented() {
         let (bytes, chain) = header();
-        assert_eq!(&bytes[..12], b"trnbook\n\x02\0\0\0");
+        assert_eq!(&bytes[..12], b"trnbook\n\x03\0\0\0");
         assert_eq!(read_header(&bytes), Ok(chain));
         for at in 0..HEADER {
             let mut flipped = bytes;
@@ -108,10 +108,10 @@ mod tests {
             assert_eq!(read_header(&bytes[..at]), Err(FrameError::Short), "{at} bytes");
         }
         let mut newer = bytes;
-        newer[8] = 3;
+        newer[8] = 4;
         let check = crc32c::crc32c(&newer[..12]);
         newer[12..].copy_from_slice(&check.to_le_bytes());
-        assert_eq!(read_header(&newer), Err(FrameError::Newer(3)));
+        assert_eq!(read_header(&newer), Err(FrameError::Newer(4)));
     }
 
     #[test]
