@@ -27,6 +27,8 @@ pub use memory::MemoryReport;
 pub use overfit::{Culprit, GradientFault, OverfitCheck, OverfitReport};
 pub use start::LossAtStart;
 
+use trainbook_store::Value;
+
 use crate::Error;
 use crate::data::{Batch, DataError, Part, Targets};
 use crate::random::Stream;
@@ -73,6 +75,11 @@ impl Trainer {
         }
         order.truncate(rows);
         self.data.batch(&order)
+    }
+
+    /// The trainer's learning rate, or the highest of its schedule, which has said so.
+    fn highest_rate(&self) -> f64 {
+        self.params.get("lr").and_then(Value::as_f64).unwrap_or(self.base_rate)
     }
 
     /// Asserts that a diagnostic has left no trace: that the state hashes to what it did before.
