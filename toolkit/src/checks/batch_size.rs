@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::heed;
 use crate::Error;
 use crate::data::{Batch, Part};
 use crate::display::chart::{Axis, Chart, Panel, Style};
@@ -96,7 +97,7 @@ impl Trainer {
                 );
             }
             let batch = self.data.batch(&rows[..size])?;
-            interrupt.check(NAME)?;
+            heed(&interrupt, NAME)?;
             match self.copy().and_then(|copy| time(copy, &batch, rate)) {
                 Ok((seconds, bytes)) => tried.push(BatchSize { rows: size, seconds, bytes }),
                 Err(error) if tried.is_empty() => return Err(error),

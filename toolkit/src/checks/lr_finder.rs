@@ -1,6 +1,6 @@
 //! The learning-rate finder: runs the trainer's network at an exponentially rising rate.
 
-use super::{LrCurve, LrRange};
+use super::{LrCurve, LrRange, heed};
 use crate::Error;
 use crate::data::Batch;
 use crate::random::Seed;
@@ -77,7 +77,7 @@ impl Trainer {
         let interrupt = Interrupt::new();
         loader.start(epoch);
         for step in 0..STEPS {
-            interrupt.check(NAME)?;
+            heed(&interrupt, NAME)?;
             let rate = LOWEST * (HIGHEST / LOWEST).powf(step as f64 / (STEPS - 1) as f64);
             let mut sum = MeanLoss::default();
             for part in 0..self.accumulate {

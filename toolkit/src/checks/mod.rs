@@ -33,7 +33,7 @@ use crate::Error;
 use crate::data::{Batch, DataError, Part, Targets};
 use crate::random::Stream;
 use crate::task::Task;
-use crate::trainer::{FeedStreams, Trainer};
+use crate::trainer::{FeedStreams, Interrupt, Trainer};
 
 impl Trainer {
     /// The task as it is, to be trained apart.
@@ -90,4 +90,13 @@ impl Trainer {
         let reason = "the trainer changed meanwhile, which must not happen; please report it";
         Err(Error::Diagnostic { diagnostic, reason: reason.to_owned() })
     }
+}
+
+/// Ends a diagnostic if somebody asks for it.
+fn heed(interrupt: &Interrupt, diagnostic: &'static str) -> Result<(), Error> {
+    if !interrupt.asked() {
+        return Ok(());
+    }
+    let reason = "it was interrupted; the trainer is as before".to_owned();
+    Err(Error::Diagnostic { diagnostic, reason })
 }

@@ -20,8 +20,6 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::SIGINT;
 use signal_hook::flag::{register, register_conditional_default};
 
-use crate::Error;
-
 /// The environment variable that names the stop file.
 const STOP_FILE: &str = "TRAINBOOK_STOP_FILE";
 
@@ -146,18 +144,6 @@ impl Interrupt {
     pub fn asked(&self) -> bool {
         self.shared.is_some_and(|shared| shared.asked.load(Ordering::Relaxed))
             || self.open.as_deref().is_some_and(|file| self.asked_by(file))
-    }
-
-    /// Ends a diagnostic in which nothing is recorded.
-    ///
-    /// # Errors
-    /// It is to stop.
-    pub fn check(&self, diagnostic: &'static str) -> Result<(), Error> {
-        let reason = || "it was interrupted; the trainer is as before".to_owned();
-        match self.asked() {
-            true => Err(Error::Diagnostic { diagnostic, reason: reason() }),
-            false => Ok(()),
-        }
     }
 
     fn asked_by(&self, file: &File) -> bool {

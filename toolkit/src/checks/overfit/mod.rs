@@ -10,6 +10,7 @@ use std::fmt;
 use serde::Serialize;
 use trainbook_callbacks::Snapshot;
 
+use super::heed;
 use crate::Error;
 use crate::data::{Batch, Numbers};
 use crate::display::chart::{Axis, Chart, Panel, Style};
@@ -210,7 +211,7 @@ impl Bench<'_> {
             if !trained.is_finite() {
                 break;
             }
-            interrupt.check(NAME)?;
+            heed(&interrupt, NAME)?;
             match task.end_scaling() {
                 Some(scale) if scale.overflowed => task.clear_gradients()?,
                 _ => task.update(learning_rate)?,
