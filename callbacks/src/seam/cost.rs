@@ -1,8 +1,10 @@
 //! How long callbacks take.
 //!
 //! The moments of a step come too often to be timed each time: reading the clock would cost more
-//! than many a callback does. The first of sixteen is timed, and the others are taken to have cost as
-//! much; all other moments are timed each time.
+//! than many a callback does. One of sixteen is timed, and the others are taken to have cost as much;
+//! all other moments are timed each time. Which calls are timed follows from their number by the golden
+//! ratio, so that what happens every so many steps is met as often as it happens. The first call, in
+//! which much is done once, is not among them, but the second is, so that short fits are known too.
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +12,12 @@ use trainbook_store::CallbackCost;
 
 use super::moment::{KINDS, Moment};
 
-/// A call of so many is timed, if it belongs to a step.
-const EVERY: u64 = 16;
+/// Whether a call of this number, from 1, is timed if it belongs to a step.
+fn is_timed(call: u64) -> bool {
+    /// 2⁶⁴ divided by the golden ratio.
+    const STRIDE: u64 = 0x9E37_79B9_7F4A_7C15;
+    call == 2 || call.wrapping_mul(STRIDE) >> 60 == 0
+}
 
 /// What one callback has taken at each moment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,7 +35,7 @@ impl Costs {
     pub fn around<R>(&mut self, moment: usize, per_step: bool, call: impl FnOnce() -> R) -> R {
         let cost = &mut self.0[moment];
         cost.calls += 1;
-        if per_step && cost.calls % EVERY != 1 {
+        if per_step && !is_timed(cost.calls) {
             return call();
         }
         let started = Instant::now();
@@ -64,23 +70,30 @@ mod tests {
     fn what_is_not_timed_is_taken_to_cost_as_much() {
         let mut costs = Costs::default();
         let slow = || std::thread::sleep(Duration::from_millis(2));
-        // Of these the first and the seventeenth are timed.
-        for call in 0..20 {
-            costs.around(3, true, || {
-                if call % EVERY == 0 {
-                    slow()
-                }
-            });
-        }
+        (0..20).for_each(|_| costs.around(3, true, slow));
         (0..3).for_each(|_| costs.around(10, false, slow));
         let all: Vec<CallbackCost> = costs.of("Slow").collect();
         let [of_steps, of_epochs] = &all[..] else { panic!("{all:?}") };
         assert_eq!((of_steps.callback.as_str(), of_steps.moment.as_str()), ("Slow", "batch_start"));
         assert_eq!((of_steps.calls, of_epochs.calls), (20, 3));
         assert_eq!(of_epochs.moment, "epoch_end");
-        assert!(of_steps.seconds >= 0.040, "{of_steps:?}");
-        assert!((0.006..0.040).contains(&of_epochs.seconds), "{of_epochs:?}");
+        assert!(of_steps.seconds >= 0.040 && of_epochs.seconds >= 0.006, "{all:?}");
         costs.clear();
         assert_eq!(costs.of("Slow").count(), 0);
+    }
+
+    #[test]
+    fn what_happens_every_so_many_steps_is_met_as_often() {
+        let timed = |calls: &mut dyn Iterator<Item = u64>| calls.filter(|c| is_timed(*c)).count();
+        let of_all = timed(&mut (1..=16_000)) as f64 / 16_000.0;
+        assert!((of_all * 16.0 - 1.0).abs() < 0.02, "{of_all}");
+        for every in [2, 3, 10, 16, 32, 64, 100] {
+            for phase in [1, 2, 5] {
+                let mut calls = (0..1_000).map(|n| phase + n * every);
+                let share = timed(&mut calls) as f64 / 1_000.0;
+                assert!((share * 16.0 - 1.0).abs() < 0.25, "every {every} from {phase}: {share}");
+            }
+        }
+        assert!(!is_timed(1) && is_timed(2));
     }
 }

@@ -60,7 +60,7 @@ impl Probe for Here<'_> {
         match store.index_problem() {
             None => StoreHealth::Healthy { path, runs: runs.len() },
             // So an index says that another process has it.
-            Some(reason) if reason.contains("process") => {
+            Some(reason) if reason.contains("process") || reason.contains("lock") => {
                 StoreHealth::Locked { path, holder: reason }
             }
             Some(reason) => StoreHealth::BadIndex { path, reason },

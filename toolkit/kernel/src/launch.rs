@@ -22,8 +22,12 @@ use crate::{Error, Folders, StopFile, evcxr, prelude};
 /// How often is looked whether the one who started the kernel still lives.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// How long a fit has to end behind its step when the kernel ends. With [`PATIENCE`] it is less than
+/// Jupyter has.
+const STEP: Duration = Duration::from_secs(1);
+
 /// How long evcxr has to end by itself.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What ends evcxr when the launcher is killed: it reads until nobody writes any more.
 const GUARD: &str =
@@ -49,8 +53,9 @@ pub struct Launch {
 ///   live. A second one within five seconds, or one while no fit runs, ends what runs: the
 ///   compilation of a cell (variables live), or else the process that holds the variables, which
 ///   evcxr starts anew. While no cell runs it does nothing.
-/// - SIGTERM, SIGHUP, the end of the process that has started this one: evcxr is ended, after two
-///   seconds by force.
+/// - SIGTERM, SIGHUP, the end of the process that has started this one: a fit that runs has a second
+///   to stop behind its step; then evcxr is ended, after another second by force. (Jupyter interrupts
+///   a kernel before it ends it.)
 ///
 /// If this process is killed, evcxr is too, and the next kernel removes the folder.
 ///
@@ -186,6 +191,7 @@ fn watch(
             return Ok(code(evcxr.end()?));
         }
         if matches!(signal, Some(SIGTERM | SIGHUP)) || getppid() != parent {
+            let_fit_end(stop);
             return Ok(code(evcxr.end()?));
         }
         if signal == Some(SIGINT) {
@@ -214,6 +220,15 @@ fn watch(
                 kernel.end();
             }
         }
+    }
+}
+
+/// Asks a fit that runs to stop, so that it ends as interrupted and not as crashed, and gives it a
+/// moment.
+fn let_fit_end(stop: &StopFile) {
+    let began = Instant::now();
+    while stop.ask().unwrap_or(false) && began.elapsed() < STEP {
+        thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::heed;
 use crate::Error;
 use crate::data::{Batch, Part};
 use crate::display::chart::{Axis, Chart, Panel, Style};
@@ -12,7 +13,7 @@ use crate::display::table::{Align, Table};
 use crate::display::{self, Bundle};
 use crate::random::Stream;
 use crate::task::Task;
-use crate::trainer::Trainer;
+use crate::trainer::{Interrupt, Trainer};
 
 const NAME: &str = "find a batch size";
 /// Each size is timed for so long, but by no fewer steps than [`FEWEST`].
@@ -20,6 +21,8 @@ const TIMED: Duration = Duration::from_millis(300);
 const FEWEST: usize = 5;
 /// A size counts as fastest where it handles so large a share of the most rows a second.
 const ENOUGH: f64 = 0.95;
+/// A doubling that multiplies the rows a second by less wins nothing.
+const FLAT: f64 = 1.05;
 /// The share of the free memory that a step may take.
 const SHARE: f64 = 0.5;
 
@@ -34,7 +37,7 @@ pub struct BatchSizes {
     pub largest: usize,
     /// Why no larger one was tried.
     pub ended: String,
-    /// The trainer's own batch size and learning rate.
+    /// The trainer's own rows of an update, and its learning rate or the highest of its schedule.
     pub own: (usize, f64),
 }
 
@@ -57,8 +60,10 @@ impl BatchSize {
 }
 
 impl Trainer {
-    /// Times steps of 8, 16, 32, … rows on a copy, up to the rows of the training part or half of
-    /// the memory that is free, and says which size handles most rows a second. The rows are read
+    /// Times steps of 8, 16, 32, … rows on a copy, until two doublings win less than 5 % each, and at
+    /// most up to the rows of the training part or, in the processor's memory, half of what is free,
+    /// and says which size handles most rows a second. Each size takes a third of a second, or six
+    /// steps where they are longer; Ctrl-C ends it. The rows are read
     /// before, so that reading and augmentation are not in the times. They are measured: another
     /// program that is running shows in them.
     ///
@@ -74,11 +79,11 @@ impl Trainer {
         let mut rows = self.data.counting(Part::Train).into_owned();
         Stream::new(self.seed(), "find_batch_size").at(0, 0).shuffle(&mut rows);
         let most = rows.len();
+        let (rate, interrupt) = (self.highest_rate(), Interrupt::new());
         let free = free_memory();
         let mut tried: Vec<BatchSize> = Vec::new();
         let mut size = 8.min(most);
         let ended = loop {
-            let batch = self.data.batch(&rows[..size])?;
             // The larger ones cost about as much more.
             let expected = tried.last().and_then(|last| Some(last.bytes? * size / last.rows));
             if let (Some(expected), Some(free)) = (expected, free)
@@ -91,10 +96,18 @@ impl Trainer {
                     free as f64 / 1e9
                 );
             }
-            match self.copy().and_then(|copy| time(copy, &batch, self.base_rate)) {
+            let batch = self.data.batch(&rows[..size])?;
+            heed(&interrupt, NAME)?;
+            match self.copy().and_then(|copy| time(copy, &batch, rate)) {
                 Ok((seconds, bytes)) => tried.push(BatchSize { rows: size, seconds, bytes }),
                 Err(error) if tried.is_empty() => return Err(error),
                 Err(error) => break format!("with {size} rows it failed to {error}"),
+            }
+            if let [.., third, second, last] = &tried[..]
+                && last.rate() < FLAT * second.rate()
+                && second.rate() < FLAT * third.rate()
+            {
+                break "the last two doublings won less than 5 % each".to_owned();
             }
             if size == most {
                 break format!("the training part has {most} rows");
@@ -106,7 +119,7 @@ impl Trainer {
         let fastest = tried.iter().find(|size| size.rate() >= ENOUGH * best);
         let fastest = fastest.map_or(0, |size| size.rows);
         let largest = tried.last().map_or(0, |size| size.rows);
-        let own = (self.feed.batch_size, self.base_rate);
+        let own = (self.feed.batch_size * self.accumulate, rate);
         Ok(BatchSizes { tried, fastest, largest, ended, own })
     }
 }

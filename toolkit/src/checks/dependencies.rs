@@ -69,12 +69,16 @@ impl Trainer {
             by_design: Vec::new(),
             deaf: Vec::new(),
         };
+        let categories = self.data.category_features();
+        let categories: Vec<usize> = categories.iter().map(|(feature, _)| *feature).collect();
+        let mut looked = 0;
         for training in [false, true] {
             let trace = |batch: &Batch| Trace::of(&self.recipe, &state, batch, training);
             let plain = trace(&batch)?.layers;
             let mut leak = None;
             for row in 0..batch.len() {
-                let Some(other) = with_another(&batch, row) else { continue };
+                let Some(other) = with_another(&batch, row, &categories) else { continue };
+                looked += 1;
                 let changed = trace(&other)?.layers;
                 let pairs = || plain.iter().zip(&changed);
                 if leak.is_none() {
@@ -99,17 +103,29 @@ impl Trainer {
             }
         }
         self.is_still(before, NAME)?;
+        if looked == 0 {
+            let reason = "the rows that were drawn are all the same".to_owned();
+            return Err(Error::Diagnostic { diagnostic: NAME, reason });
+        }
         Ok(found)
     }
 }
 
-/// The batch with other inputs in one row; `None` where there are none that differ.
-fn with_another(batch: &Batch, row: usize) -> Option<Batch> {
+/// The batch with other inputs in one row; `None` where there are none that differ. Numbers of
+/// categories are taken from another row.
+fn with_another(batch: &Batch, row: usize, categories: &[usize]) -> Option<Batch> {
     let width = batch.input.len() / batch.len().max(1);
     let mut other = batch.clone();
     match &mut other.input.numbers {
         Numbers::F32(numbers) => {
-            numbers[row * width..][..width].iter_mut().for_each(|x| *x = 0.75 - *x);
+            for feature in 0..width {
+                let own = numbers[row * width + feature];
+                let column = numbers.iter().skip(feature).step_by(width);
+                numbers[row * width + feature] = match categories.contains(&feature) {
+                    true => column.copied().find(|other| *other != own).unwrap_or(own),
+                    false => own + 1.0,
+                };
+            }
         }
         // Indices have to be such as there are.
         Numbers::I64(indices) => {

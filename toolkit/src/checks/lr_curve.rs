@@ -68,11 +68,23 @@ impl LrCurve {
             let recent = self.points.iter().rev().take(RECENT).map(|p| p.loss);
             let recent = recent.sum::<f64>() / self.points.len().min(RECENT) as f64;
             self.best = if self.points.len() == 1 { recent } else { self.best.min(recent) };
-            self.diverged = recent > diverged * self.best;
+            self.diverged = recent - self.best > (diverged - 1.0) * self.size();
         } else {
             self.diverged = true;
         }
         !self.diverged
+    }
+
+    /// By what the search measures how far a loss has gone above the least one: that itself, as fastai
+    /// does, or a tenth of the fall so far where that is more; of losses below 0, which have no such
+    /// measure, the fall so far.
+    fn size(&self) -> f64 {
+        let first = self.points.first().map_or(0.0, |point| point.loss);
+        let fall = (first - self.best).abs();
+        match self.best > 0.0 {
+            true => self.best.max(0.1 * fall),
+            false => fall.max(0.3 * first.abs()).max(1e-3),
+        }
     }
 
     /// Remarks on targets whose size is far from 1, of which every reading suffers.
@@ -108,7 +120,7 @@ impl LrCurve {
             );
         };
         let first = losses[0];
-        if losses[lowest] > CLEAR_FALL * first {
+        if first - losses[lowest] < (1.0 - CLEAR_FALL) * first.abs() {
             return refuse(format!(
                 "the loss fell from {first:.4} to no less than {:.4} at any rate, too little to tell rates apart; check the data and \
                  whether the network can overfit a few rows",
@@ -274,6 +286,26 @@ mod tests {
         }
         curve.conclude().unwrap();
         assert!(curve.suggestions().steepest > 1e-4, "{:?}", curve.suggestions());
+    }
+
+    #[test]
+    fn losses_below_0_are_read_as_others_are() {
+        // From 1 through 0 to −12, as those of counts fall, and from −12 on.
+        for (high, low) in [(1.0, -12.0), (-12.0, -14.0)] {
+            let mut curve = LrCurve::default();
+            for i in 0..200 {
+                let rate = 1e-7 * 1e8_f64.powf(f64::from(i) / 199.0);
+                let fall = (high - low) / (1.0 + (-3.0 * (rate / 1e-3).log10()).exp());
+                let noise = 0.05 * f64::from(i % 3 - 1);
+                if !curve.push(rate, high - fall + noise + (rate / 0.3).powi(4), 4.0) {
+                    break;
+                }
+            }
+            curve.conclude().unwrap();
+            assert!(curve.diverged(), "{high}");
+            let off = (curve.suggestions().steepest / 1e-3).log10().abs();
+            assert!(off < 0.5, "{high}: {:?}", curve.suggestions());
+        }
     }
 
     #[test]

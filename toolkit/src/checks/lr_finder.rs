@@ -1,11 +1,11 @@
 //! The learning-rate finder: runs the trainer's network at an exponentially rising rate.
 
-use super::{LrCurve, LrRange};
+use super::{LrCurve, LrRange, heed};
 use crate::Error;
 use crate::data::Batch;
 use crate::random::Seed;
 use crate::task::{MeanLoss, Recipe, Task};
-use crate::trainer::{FeedStreams, Trainer};
+use crate::trainer::{FeedStreams, Interrupt, Trainer};
 
 pub(super) const NAME: &str = "find a learning rate";
 
@@ -43,12 +43,16 @@ impl Trainer {
     /// # Errors
     /// From no seed did the loss fall clearly.
     pub fn find_lr_over(&self, seeds: u64) -> Result<LrRange, Error> {
+        if seeds == 0 {
+            let (value, expected) = ("0".to_owned(), "at least 1".to_owned());
+            return Err(Error::Setting { setting: "seeds", value, expected });
+        }
         let before = self.state_hash()?;
         // Nobody has trained or loaded anything: its weights are the seed's.
         let is_fresh = self.recipe.task()?.state()?.hash() == self.task.state()?.hash();
         let mut curves = Vec::new();
         let mut refused = Vec::new();
-        for number in 0..seeds.max(1) {
+        for number in 0..seeds {
             let seed = Seed(self.seed().0.wrapping_add(number));
             let probe = match is_fresh {
                 true => Recipe { seed, ..self.recipe.clone() }.task()?,
@@ -70,8 +74,10 @@ impl Trainer {
         let mut batch = Batch::default();
         let mut curve = LrCurve::default();
         let mut epoch = 0;
+        let interrupt = Interrupt::new();
         loader.start(epoch);
         for step in 0..STEPS {
+            heed(&interrupt, NAME)?;
             let rate = LOWEST * (HIGHEST / LOWEST).powf(step as f64 / (STEPS - 1) as f64);
             let mut sum = MeanLoss::default();
             for part in 0..self.accumulate {

@@ -27,11 +27,13 @@ pub use memory::MemoryReport;
 pub use overfit::{Culprit, GradientFault, OverfitCheck, OverfitReport};
 pub use start::LossAtStart;
 
+use trainbook_store::Value;
+
 use crate::Error;
 use crate::data::{Batch, DataError, Part, Targets};
 use crate::random::Stream;
 use crate::task::Task;
-use crate::trainer::{FeedStreams, Trainer};
+use crate::trainer::{FeedStreams, Interrupt, Trainer};
 
 impl Trainer {
     /// The task as it is, to be trained apart.
@@ -75,6 +77,11 @@ impl Trainer {
         self.data.batch(&order)
     }
 
+    /// The trainer's learning rate, or the highest of its schedule, which has said so.
+    fn highest_rate(&self) -> f64 {
+        self.params.get("lr").and_then(Value::as_f64).unwrap_or(self.base_rate)
+    }
+
     /// Asserts that a diagnostic has left no trace: that the state hashes to what it did before.
     fn is_still(&self, before: blake3::Hash, diagnostic: &'static str) -> Result<(), Error> {
         if self.state_hash()? == before {
@@ -83,4 +90,13 @@ impl Trainer {
         let reason = "the trainer changed meanwhile, which must not happen; please report it";
         Err(Error::Diagnostic { diagnostic, reason: reason.to_owned() })
     }
+}
+
+/// Ends a diagnostic if somebody asks for it.
+fn heed(interrupt: &Interrupt, diagnostic: &'static str) -> Result<(), Error> {
+    if !interrupt.asked() {
+        return Ok(());
+    }
+    let reason = "it was interrupted; the trainer is as before".to_owned();
+    Err(Error::Diagnostic { diagnostic, reason })
 }

@@ -7,6 +7,15 @@ use trainbook_store::CallbackCost;
 /// A callback that takes a larger share of a fit is warned of, in fits that last so many seconds.
 const DEAR: f64 = 0.05;
 const LONG: f64 = 1.0;
+/// The moments that `every` passes on less often.
+const STEP: [&str; 6] = [
+    "batch_start",
+    "raw_gradients",
+    "change_gradients",
+    "final_gradients",
+    "after_update",
+    "step_end",
+];
 /// A smaller share is not worth a word.
 const NAMED: f64 = 1e-3;
 
@@ -45,9 +54,10 @@ pub(crate) fn warnings(seconds: f64, costs: &[CallbackCost]) -> Vec<String> {
     let all = by_callback(costs).into_iter();
     let dear = all.filter(|(sum, _)| seconds >= LONG && *sum > DEAR * seconds);
     dear.map(|(sum, most)| {
+        let of_step = STEP.contains(&most.moment.as_str());
+        let cure = if of_step { "; if it only watches, `every(n, …)` calls it less often" } else { "" };
         format!(
-            "{} took {:.1} % of the fit's {seconds:.1} s, most of it in {} ({} calls of {:.1} µs); \
-             `every(n, …)` calls it less often",
+            "{} took {:.1} % of the fit's {seconds:.1} s, most of it in {} ({} calls of {:.1} µs){cure}",
             most.callback,
             100.0 * sum / seconds,
             most.moment,
@@ -92,9 +102,11 @@ mod tests {
             warnings(2.0, &costs),
             [
                 "Slow took 6.0 % of the fit's 2.0 s, most of it in step_end (10 calls of 10000.0 µs); \
-              `every(n, …)` calls it less often"
+                 if it only watches, `every(n, …)` calls it less often"
             ]
         );
+        let warning = warnings(2.0, &[cost("Table", "epoch_end", 0.2)]);
+        assert!(warning[0].ends_with("in epoch_end (10 calls of 20000.0 µs)"), "{warning:?}");
         // Of a short fit nothing is said, nor of what takes a twentieth.
         assert!(warnings(0.9, &costs).is_empty());
         assert!(warnings(2.4, &costs[1..]).is_empty());

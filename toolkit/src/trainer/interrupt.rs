@@ -112,7 +112,7 @@ impl StopFile {
 }
 
 /// A fit that Ctrl-C or the stop file stops, as long as this lives.
-pub(super) struct Interrupt {
+pub(crate) struct Interrupt {
     shared: Option<&'static Shared>,
     stop_file: Option<&'static StopFile>,
     /// The stop file, open.

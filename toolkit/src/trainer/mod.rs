@@ -37,6 +37,7 @@ pub use export::Export;
 pub use feed::Feed;
 pub(crate) use feed::FeedStreams;
 pub use fit::{Epochs, Length, Steps};
+pub(crate) use interrupt::Interrupt;
 pub use record::{Begins, RunRecipe};
 pub use report::{EvaluationReport, WorstRow};
 pub use run::{EpochRow, Run};

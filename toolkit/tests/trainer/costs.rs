@@ -48,7 +48,10 @@ fn each_callback_is_counted_at_each_of_its_moments() {
     let text = run.to_string();
     let warning = text.split_once("warning: ").unwrap().1;
     assert!(warning.starts_with("Slow took ") && warning.contains("most of it in step_end"));
-    assert!(warning.ends_with("`every(n, …)` calls it less often"), "{warning}");
+    assert!(
+        warning.ends_with("if it only watches, `every(n, …)` calls it less often"),
+        "{warning}"
+    );
     let text = run.view().unwrap().text;
     assert!(text.contains("callbacks took ") && text.contains("of the time: Slow "), "{text}");
     assert!(text.contains("warning: Slow took "), "{text}");

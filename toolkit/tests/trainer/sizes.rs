@@ -13,9 +13,13 @@ fn sizes_go_up_to_the_rows_there_are_and_leave_no_trace() {
     let sizes = trainer.find_batch_size().unwrap();
     assert_eq!(trainer.state_hash().unwrap(), before);
     let rows: Vec<usize> = sizes.tried.iter().map(|size| size.rows).collect();
-    assert_eq!(rows, [8, 16, 32, 64, 70]);
-    assert_eq!((sizes.largest, sizes.own), (70, (16, 1e-3)));
-    assert_eq!(sizes.ended, "the training part has 70 rows");
+    assert_eq!(rows, [8, 16, 32, 64, 70][..rows.len()]);
+    assert!(rows.len() >= 3, "{sizes}");
+    assert_eq!((sizes.largest, sizes.own), (rows[rows.len() - 1], (16, 1e-3)));
+    let why = if rows.len() == 5 { "the training part has 70 rows" } else { "won less than 5 %" };
+    assert!(sizes.ended.contains(why), "{sizes}");
+    let with = builder(&data, 1).accumulate(2).with(LrSchedule::one_cycle(0.02));
+    assert_eq!(with.build().unwrap().find_batch_size().unwrap().own, (32, 0.02));
     let best = sizes.tried.iter().map(|size| size.rate()).fold(0.0, f64::max);
     let fastest = sizes.tried.iter().find(|size| size.rows == sizes.fastest).unwrap();
     assert!(fastest.rate() >= 0.95 * best && fastest.seconds > 0.0);
@@ -59,4 +63,16 @@ fn the_loss_at_start_stands_beside_what_needs_no_look() {
     let start = Trainer::classifier(&data, net).seed(1).quiet().build().unwrap();
     let start = start.loss_at_start().unwrap();
     assert!(!start.is_sound() && start.to_string().contains("too large"), "{start}");
+
+    let values = Targets::Values((0..40).map(|i| 5_000.0 + (i as f32).sin()).collect());
+    let far = Dataset::from_rows("far", 1, (0..40).map(|i| (i as f32).cos()).collect(), values);
+    let trainer = Trainer::regressor(&far.unwrap(), Sequential::new().linear(1)).seed(1).quiet();
+    let start = trainer.build().unwrap().loss_at_start().unwrap();
+    assert!(!start.is_sound() && start.to_string().contains("are not scaled"), "{start}");
+
+    let mut trainer = builder(&data, 1).learning_rate(0.02).build().unwrap();
+    trainer.fit(Epochs(30)).unwrap();
+    let start = trainer.loss_at_start().unwrap();
+    assert!(start.is_sound() && start.is_trained(), "{start}");
+    assert!(start.to_string().ends_with("the network has learned from these rows"), "{start}");
 }

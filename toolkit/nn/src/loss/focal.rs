@@ -14,7 +14,7 @@ use crate::on_dfdx::{Backend, Flow, Real, Taped};
 /// `reduction="mean"` is that one). Outputs are [N, C], a class for each row, or [N, T, C] (or of
 /// higher rank), a class for each of the N·T positions. Where γ is 0 and there are no weights it is
 /// [`CrossEntropy`](super::CrossEntropy); unlike there, weights do not change by what the mean
-/// divides.
+/// divides, and every position counts: none is ignored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Focal {

@@ -234,6 +234,20 @@ impl Loss {
         }
     }
 
+    /// The mean loss of a batch, whose rows may count by weights, and its gradient in the outputs, which
+    /// has as many numbers and is written whole.
+    ///
+    /// # Errors
+    /// Those of [`Objective::with_gradient`].
+    pub fn with_gradient(
+        &self,
+        outputs: &HostTensor,
+        batch: &Batch,
+        gradient: &mut [f32],
+    ) -> Result<f64, NnError> {
+        self.of_batch(outputs, batch, self.weight(batch), gradient, &mut Vec::new())
+    }
+
     /// The loss of a batch of rows as they are, not yet divided: the sum and the weight by which the
     /// mean divides it, where rows may count by weights.
     ///

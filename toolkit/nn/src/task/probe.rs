@@ -24,8 +24,8 @@ pub struct Probe {
     /// The batch's mean loss.
     pub loss: f64,
     /// The loss of outputs that know nothing: for classes all logits 0, which is ln C for C classes
-    /// under cross-entropy; for values the mean of the batch's targets, which is their variance
-    /// under the mean squared error.
+    /// under cross-entropy; for values the mean of the batch's targets, column by column, which is
+    /// their variance under the mean squared error; its logarithm or logit where outputs are such.
     pub baseline: f64,
     /// Whether the targets are classes; otherwise they are values.
     pub classes: bool,
@@ -115,23 +115,43 @@ impl Probe {
 
 /// The loss of outputs that know nothing.
 fn baseline(loss: &Loss, outputs: &HostTensor, batch: &Batch) -> Result<f64, NnError> {
-    let constant = match (loss.objective().takes(), &batch.targets) {
-        (TargetKind::Values, Targets::Values(values)) => mean(values, batch.weights.as_deref()),
-        _ => 0.0,
+    let len = outputs.numbers().len();
+    let same = match (loss.objective().takes(), &batch.targets) {
+        (TargetKind::Values, Targets::Values(values)) => {
+            let width = (len / outputs.batch().max(1)).max(1);
+            let columns: Vec<f32> = (0..width)
+                .map(|column| {
+                    let values = values.iter().skip(column).step_by(width).copied();
+                    constant(loss, mean(values, batch.weights.as_deref()))
+                })
+                .collect();
+            columns.into_iter().cycle().take(len).collect()
+        }
+        _ => vec![0.0; len],
     };
-    let same = vec![constant; outputs.numbers().len()];
     let (sum, by) = loss.sum(&HostTensor::new(outputs.shape.clone(), same), batch)?;
     Ok(sum / by)
 }
 
-/// The mean of rows of values, which may count by weights.
-fn mean(values: &[f32], weights: Option<&[f32]>) -> f32 {
-    let Some(weights) = weights else { return moments(values).0 as f32 };
-    let per_row = (values.len() / weights.len().max(1)).max(1);
-    let each = values.iter().enumerate().map(|(at, x)| (f64::from(weights[at / per_row]), x));
-    let (sum, total) =
-        each.fold((0.0, 0.0), |(sum, total), (w, x)| (sum + w * f64::from(*x), total + w));
-    (sum / total) as f32
+/// The output that says of a value no more than its mean.
+fn constant(loss: &Loss, mean: f64) -> f32 {
+    (match loss {
+        Loss::PoissonNll(_) => mean.max(1e-6).ln(),
+        Loss::BinaryCrossEntropy(_) => {
+            let share = mean.clamp(1e-6, 1.0 - 1e-6);
+            (share / (1.0 - share)).ln()
+        }
+        _ => mean,
+    }) as f32
+}
+
+/// The mean of one value of each row, which may count by weights.
+fn mean(values: impl Iterator<Item = f32>, weights: Option<&[f32]>) -> f64 {
+    let weight = |at: usize| weights.map_or(1.0, |weights| f64::from(weights[at]));
+    let (sum, total) = values.enumerate().fold((0.0, 0.0), |(sum, total), (at, value)| {
+        (sum + weight(at) * f64::from(value), total + weight(at))
+    });
+    sum / total
 }
 
 /// All that is known after the way back.

@@ -34,8 +34,8 @@ pub struct Margin {
 }
 
 impl Run {
-    /// By how much this run's network beats the baselines that its store holds of the same data, on
-    /// the validation part. Empty where there are none.
+    /// By how much this run's network beats the baselines that its store holds of the same data and
+    /// loss, of the newest call that made some, on the validation part. Empty where there are none.
     ///
     /// # Errors
     /// The run was not recorded, so that there is no store to look in; there is no validation part.
@@ -51,7 +51,7 @@ impl Run {
             let known = self.metrics.iter().find(named);
             known.map_or(Direction::Minimize, |metric| metric.measure().direction())
         };
-        Baselines::stored(writer.store(), &self.data, direction)?.against(self)
+        Baselines::stored(writer.store(), &self.data, &self.loss, direction)?.against(self)
     }
 }
 
@@ -146,7 +146,7 @@ impl fmt::Display for Margins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
             return f.write_str(
-                "there are no baselines of this data in the store; `trainer.baselines(…)` trains \
+                "there are no baselines of this data and loss in the store; `trainer.baselines(…)` trains \
                  them",
             );
         }

@@ -19,14 +19,18 @@ use crate::data::{Dataset, Part};
 use crate::display::Bundle;
 use crate::display::table::{Align, Table};
 use crate::interval::MeanInterval;
+use crate::task::Loss;
 use crate::trainer::{Epochs, Evaluation, Length, Steps, Trainer};
 
 pub use margin::{Margin, Margins};
 
 const NAME: &str = "train baselines";
-/// The tag that names what a run is the baseline of, and the one that says which it is.
+/// The tags of a baseline's run: the data and the loss that it is the baseline of, which it is, and
+/// what is the same for all of one call.
 const OF: &str = "baseline_of";
+const LOSS: &str = "baseline_loss";
 const WHICH: &str = "baseline";
+const CALL: &str = "baseline_call";
 /// The highest rate of the one-cycle schedule by which the simple networks are trained, by AdamW.
 const RATE: f64 = 3e-3;
 
@@ -97,19 +101,21 @@ pub struct BaselineScore {
 
 impl Trainer {
     /// Trains what is simpler than this network on the same data, from several seeds each, and
-    /// judges it on the validation part. With a store each is a run with the tags `baseline` (which)
-    /// and `baseline_of` (the fingerprint of the data); [`Run::against_baselines`] compares a run
-    /// with them, in this program or another.
+    /// judges it on the validation part. With a store each is a run with the tags `baseline` (which),
+    /// `baseline_of` (the fingerprint of the data), `baseline_loss` and `baseline_call`;
+    /// [`Run::against_baselines`] compares a run of the same data and loss with those of the newest
+    /// call, in this program or another.
     ///
     /// - `constant`: the best that can be said without looking: the classes' shares in the training
     ///   part, of values their mean (their median under the mean absolute error). It is not trained.
-    /// - `zero_input`: this network, optimiser and learning rate on inputs that are all 0. A network
-    ///   that does no better makes nothing of its inputs.
+    /// - `zero_input`: this network, from its seed's weights and trained as this trainer trains it, on
+    ///   inputs that are all 0. A network that does no better makes nothing of its inputs.
     /// - `linear`: logistic or linear regression; of indices, one weight for each index and output.
     /// - `mlp`: one hidden layer of 64 ReLUs in front of the same.
     ///
-    /// The last two are trained by AdamW at a one-cycle rate up to 3e-3. The trainer is unchanged,
-    /// which is asserted by hash.
+    /// All are trained at a one-cycle rate: the last two by AdamW up to 3e-3, the trainer's network by
+    /// its optimiser up to its learning rate or the highest of its schedule. Callbacks, augmentation and
+    /// mixing take no part. The trainer is unchanged, which is asserted by hash.
     ///
     /// [`Run::against_baselines`]: crate::trainer::Run::against_baselines
     ///
@@ -127,9 +133,9 @@ impl Trainer {
             return refuse("from no seed there is nothing to train");
         }
         let before = self.state_hash()?;
-        let of = self.data.fingerprint()?.hash;
+        let tags = self.baseline_tags()?;
         let mut scores: Vec<(String, Vec<Vec<Logged>>)> = Vec::new();
-        scores.push(("constant".to_owned(), vec![self.constant(&of)?]));
+        scores.push(("constant".to_owned(), vec![self.constant(&tags)?]));
         let mut left_out = Vec::new();
         for simple in simple::all(self) {
             let network = match simple.network {
@@ -147,11 +153,21 @@ impl Trainer {
                     .batch_size(self.feed.batch_size)
                     .seed(self.seed().0.wrapping_add(number))
                     .name(format!("baseline {}", simple.name))
+                    .device(self.recipe.device)
+                    .accumulate(self.accumulate)
                     .tag(WHICH, simple.name)
-                    .tag(OF, &of)
                     .quiet();
+                for (tag, value) in &tags {
+                    builder = builder.tag(*tag, value);
+                }
                 builder = match simple.is_own {
-                    true => builder.optimizer(self.recipe.optimizer).learning_rate(self.base_rate),
+                    true => builder
+                        .optimizer(self.recipe.optimizer)
+                        .parameter_groups(self.recipe.groups.clone())
+                        .init(self.recipe.init)
+                        .precision(self.recipe.precision)
+                        .loss_scale(self.recipe.loss_scale)
+                        .with(LrSchedule::one_cycle(self.highest_rate())),
                     false => builder.with(LrSchedule::one_cycle(RATE)),
                 };
                 if let Some(store) = &self.store {
@@ -171,8 +187,17 @@ impl Trainer {
         Ok(Baselines { all: scores.into_iter().map(of).collect(), left_out })
     }
 
+    /// What the runs of one call have in common.
+    fn baseline_tags(&self) -> Result<[(&'static str, String); 3], Error> {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let key = format!("{:?} {}", now.unwrap_or_default(), std::process::id());
+        let call = blake3::hash(key.as_bytes()).to_hex()[..12].to_owned();
+        let (of, loss) = (self.data.fingerprint()?.hash, self.recipe.loss.to_string());
+        Ok([(OF, of), (LOSS, loss), (CALL, call)])
+    }
+
     /// What the best constant comes to, recorded as a run if there is a store.
-    fn constant(&self, of: &str) -> Result<Vec<Logged>, Error> {
+    fn constant(&self, tags: &[(&'static str, String)]) -> Result<Vec<Logged>, Error> {
         let shape = &self.task.model().planned().root.output.shape;
         let constant = blind::constant(&self.data, &self.recipe.loss, shape)?;
         let scores = Evaluation::of_outputs(
@@ -186,11 +211,12 @@ impl Trainer {
         )?
         .logged();
         if let Some(store) = &self.store {
-            let tags = [(WHICH, "constant"), (OF, of)];
+            let tags = tags.iter().map(|(tag, value)| (*tag, value.clone()));
+            let tags = tags.chain([(WHICH, "constant".to_owned())]);
             let run = store.start_run(RunStart {
                 name: Some("baseline constant".to_owned()),
                 params: [("loss".into(), Value::from(self.recipe.loss.name()))].into(),
-                tags: tags.map(|(tag, value)| (Name::from(tag), value.to_owned())).into(),
+                tags: tags.map(|(tag, value)| (Name::from(tag), value)).collect(),
                 seed: self.seed().0,
                 model: "a constant".to_owned(),
                 data: self.data.fingerprint()?,
@@ -225,21 +251,27 @@ impl Baseline {
 }
 
 impl Baselines {
-    /// Those that a store holds of this data, the newest of each seed.
+    /// Those that a store holds of this data and loss, of the newest call of
+    /// [`Trainer::baselines`].
     ///
     /// # Errors
     /// Those of the store.
     pub fn stored(
         store: &Store,
         data: &Dataset,
+        loss: &Loss,
         direction: impl Fn(&str) -> Direction,
     ) -> Result<Self, Error> {
         let of = data.fingerprint()?.hash;
+        let loss = loss.to_string();
         let is_one = |run: &RunSummary| {
-            run.tags.get(OF).is_some_and(|tag| *tag == of) && run.tags.contains_key(WHICH)
+            let has = |tag: &str, value: &String| run.tags.get(tag) == Some(value);
+            has(OF, &of) && has(LOSS, &loss) && run.tags.contains_key(WHICH)
         };
         // Newest first.
-        let runs: Vec<RunSummary> = store.runs()?.into_iter().filter(is_one).collect();
+        let mut runs: Vec<RunSummary> = store.runs()?.into_iter().filter(is_one).collect();
+        let call = runs.first().and_then(|run| run.tags.get(CALL).cloned());
+        runs.retain(|run| run.tags.get(CALL) == call.as_ref());
         let mut all: Vec<(String, Vec<(u64, Vec<Logged>)>)> = Vec::new();
         for run in &runs {
             let mut scores: Vec<Logged> = run

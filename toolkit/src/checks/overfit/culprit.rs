@@ -162,7 +162,7 @@ impl Bench<'_> {
         let loss = &self.trainer.recipe.loss;
         let groups = groups_of(&self.batch);
         if let Some(rows) = contradiction(&self.batch, &groups) {
-            let reach = least(loss, &self.shape, &self.batch.targets, Shared(groups.clone()))?;
+            let reach = least(loss, &self.shape, &self.batch, Shared(groups.clone()))?;
             if reach.least > self.target {
                 let copies = groups.iter().enumerate().filter(|(row, group)| row != *group).count();
                 found.push(Culprit::Contradiction { rows, copies, least: reach.least });
@@ -170,7 +170,7 @@ impl Bench<'_> {
         }
         let last = last(&self.trainer.task.model().planned().root);
         if let Some((low, high)) = range(last.layer.kind()) {
-            let reach = least(loss, &self.shape, &self.batch.targets, Between(low, high))?;
+            let reach = least(loss, &self.shape, &self.batch, Between(low, high))?;
             if reach.least > self.target {
                 let twice = matches!(
                     (loss.name(), last.layer.kind()),
@@ -216,7 +216,9 @@ impl Bench<'_> {
             }
         }
         let fresh = Recipe { init: crate::nn::Init::default(), ..recipe.clone() };
-        if let Some(steps) = passes(&fresh, true, rate)? {
+        // Where they are those already, that has been tried.
+        let differs = fresh.task()?.state()?.weights != self.weights;
+        if differs && let Some(steps) = passes(&fresh, true, rate)? {
             let verdicts = before.verdicts().to_vec();
             return Ok(Some(Culprit::Weights { verdicts, steps }));
         }
@@ -369,7 +371,7 @@ impl fmt::Display for Culprit {
                     true => {
                         "the loss takes logits and does itself what this layer does: leave it out"
                     }
-                    false => "leave it out, or scale the targets",
+                    false => "leave it out, or bring the targets into that range",
                 })
             }
             Self::RateIsZero => f.write_str("the learning rate is 0"),
