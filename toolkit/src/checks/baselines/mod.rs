@@ -272,7 +272,7 @@ impl Baselines {
         let mut runs: Vec<RunSummary> = store.runs()?.into_iter().filter(is_one).collect();
         let call = runs.first().and_then(|run| run.tags.get(CALL).cloned());
         runs.retain(|run| run.tags.get(CALL) == call.as_ref());
-        let mut all: Vec<(String, Vec<(u64, Vec<Logged>)>)> = Vec::new();
+        let mut all: Vec<(String, Vec<Vec<Logged>>)> = Vec::new();
         for run in &runs {
             let mut scores: Vec<Logged> = run
                 .metrics
@@ -287,20 +287,14 @@ impl Baselines {
                 continue;
             }
             let which = &run.tags[WHICH];
-            let at = all.iter().position(|(name, _)| name == which);
-            let at = at.unwrap_or_else(|| {
-                all.push((which.clone(), Vec::new()));
-                all.len() - 1
-            });
-            if all[at].1.iter().all(|(seed, _)| *seed != run.seed) {
-                all[at].1.push((run.seed, scores));
+            match all.iter_mut().find(|(name, _)| name == which) {
+                Some((_, seeds)) => seeds.push(scores),
+                None => all.push((which.clone(), vec![scores])),
             }
         }
         let order = |name: &str| simple::NAMES.iter().position(|known| *known == name);
         all.sort_by_key(|(name, _)| order(name));
-        let scores = |seeds: Vec<(u64, Vec<Logged>)>| seeds.into_iter().map(|(_, s)| s).collect();
-        let all =
-            all.into_iter().map(|(name, seeds)| Baseline::of(name, scores(seeds), &direction));
+        let all = all.into_iter().map(|(name, seeds)| Baseline::of(name, seeds, &direction));
         Ok(Self { all: all.collect(), left_out: Vec::new() })
     }
 

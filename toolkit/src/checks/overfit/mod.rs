@@ -133,8 +133,8 @@ impl Trainer {
             batch,
         };
         // Losses of one's own may have no minimum, or no meaning of "knows nothing".
-        let is_flat = !(bench.probe.baseline - bench.free.least > 1e-6 * bench.free.least.abs());
-        if is_flat && bench.free.fault.is_none() && bench.probe.baseline.is_finite() {
+        let is_flat = bench.probe.baseline - bench.free.least <= 1e-6 * bench.free.least.abs();
+        if is_flat && bench.free.fault.is_none() {
             let reason =
                 "the targets of the rows are all the same, or the loss does not depend on \
                           the outputs, so there is nothing to learn; take more rows"

@@ -106,7 +106,7 @@ pub(super) fn least(
     // Not all the same, and away from kinks.
     let spread = |at: usize| (begin + scale * (0.37 * (at as f64 * 2.399).sin())) as f32;
     let mut outputs: Vec<f32> = (0..len).map(spread).collect();
-    let fault = fault(&outputs, scale, &mean, &gradient)?;
+    let fault = fault(&outputs, scale, mean, gradient)?;
 
     let (mut first, mut second) = (vec![0.0_f64; len], vec![0.0_f64; len]);
     allowed.bring(&mut outputs, shape[0]);
