@@ -21,7 +21,7 @@ fn builder(data: &Dataset) -> TrainerBuilder {
 /// 100 rows of two features, of which the first says the class but for the last of ten; three
 /// quarters are of class 0.
 fn uneven() -> Dataset {
-    let class = |row: usize| u32::from(row % 4 == 0);
+    let class = |row: usize| u32::from(row.is_multiple_of(4));
     let feature = |row: usize| {
         let sign = if class(row) == 1 { 1.0 } else { -1.0 };
         [sign, (row as f32 * 1.7).sin()]
