@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_callbacks::seam::panic_message;
 use trainbook_callbacks::{
     AfterUpdate, BatchStart, CheckpointRequest, EpochEnd, EpochStart, FitEnd, FitStart, Flow,
-    GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Resumed, StepEnd,
-    StopKind, StopReason, ValidationEnd, ValidationStart, Weights,
+    GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Resumed,
+    StepEnd, StopKind, StopReason, ValidationEnd, ValidationStart, Weights,
 };
 use trainbook_store::Metric;
 
