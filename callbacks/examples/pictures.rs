@@ -4,7 +4,7 @@
 //! `cargo run -p trainbook-callbacks --example pictures` writes `book/src/images/callbacks/*.svg`.
 
 #[path = "../tests/support/mod.rs"]
-pub mod support;
+pub(crate) mod support;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -150,10 +150,11 @@ fn draw_chart(chart: &Chart, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Drawn
     let (mut low, mut high) = range(&mut points().map(|p| p.1));
     if chart.rows.is_empty() {
         low = low.min(0.0);
-        high += 0.08 * (high - low);
+        high += if chart.events.is_empty() { 0.08 } else { 0.15 } * (high - low);
     } else {
         (low, high) = (-0.6, chart.rows.len() as f64 - 0.4);
     }
+    let (width, height) = area.dim_in_pixel();
     let longest = chart.rows.iter().map(|row| row.chars().count() as i32).max();
     let legend = if named.is_empty() { 4 } else { 18 };
     let mut context = ChartBuilder::on(area)
@@ -169,8 +170,8 @@ fn draw_chart(chart: &Chart, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Drawn
         .light_line_style(TRANSPARENT)
         .bold_line_style(GRID)
         .axis_style(GREY)
-        .x_labels((area.dim_in_pixel().0 / 70) as usize)
-        .y_labels(if chart.rows.is_empty() { 5 } else { 0 })
+        .x_labels((width / 75) as usize)
+        .y_labels(if chart.rows.is_empty() { (height / 35) as usize } else { 0 })
         .label_style(font(11, &TEXT))
         .axis_desc_style(font(11, &TEXT))
         .x_desc(chart.x)
@@ -190,7 +191,7 @@ fn draw_chart(chart: &Chart, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Drawn
         let side = if late { HPos::Right } else { HPos::Left };
         let style = font(11, &TEXT).pos(Pos::new(side, VPos::Top));
         let beside = 0.008 * (x_high - x_low) * if late { -1.0 } else { 1.0 };
-        context.draw_series([Text::new(what.as_str(), (at + beside, high), style)])?;
+        context.draw_series([Text::new(what.clone(), (at + beside, high), style)])?;
     }
     for Series { colour, mark, points, .. } in &chart.series {
         match mark {
@@ -303,7 +304,7 @@ fn lr_schedule_options() -> Drawn<String> {
             "StableDecay",
             ("StableDecay::at(1e-3)", LrSchedule::of(StableDecay::at(1e-3))),
             (
-                ".decay_share(0.5).decay(Decay::OneMinusSqrt)",
+                ".decay_share(0.5).decay(OneMinusSqrt)",
                 LrSchedule::of(StableDecay::at(1e-3).decay_share(0.5).decay(Decay::OneMinusSqrt)),
             ),
         ),
@@ -324,7 +325,7 @@ fn reduce_on_plateau() -> Drawn<String> {
         let falls = [1.0, 0.8, 0.65, 0.55, 0.5, 0.47, 0.45];
         // Flat from the seventh epoch on, and once more better in the fifteenth.
         let at = (epoch as usize).min(6);
-        falls[at] - if epoch >= 14 { 0.1 } else { 0.0 } + 0.004 * noise(epoch).abs()
+        falls[at] - if epoch >= 14 { 0.1 } else { 0.0 }
     };
     fake.metrics = Box::new(move |epoch| vec![("val_loss", metric(epoch))]);
     fake.learning_rate = 1e-3;

@@ -35,7 +35,7 @@ fn book() -> PathBuf {
 }
 
 fn read(path: &str) -> String {
-    fs::read_to_string(book().join(path)).unwrap_or_else(|e| panic!("book/src/{path}: {e}"))
+    fs::read_to_string(book().join(path)).unwrap()
 }
 
 fn page(name: &str) -> String {
@@ -121,7 +121,7 @@ fn the_tables_of_effects_are_those_of_the_code() {
             continue; // theirs are the callback's
         }
         let facts: BTreeMap<&str, &str> =
-            rows(&text, "\n| | |\n").iter().map(|row| (row[0], row[1])).collect();
+            rows(&text, "\n| | |").iter().map(|row| (row[0], row[1])).collect();
         let fact = |what: &str| *facts.get(what).unwrap_or_else(|| panic!("{name}: no {what}"));
         assert!(fact("phase").starts_with(&phase), "{name}: {phase}, not {}", fact("phase"));
 
@@ -191,11 +191,11 @@ fn along(curve: impl Into<Curve>) -> String {
 }
 
 fn int(text: &str) -> u64 {
-    text.parse().unwrap_or_else(|e| panic!("{text:?}: {e}"))
+    text.parse().unwrap()
 }
 
 fn num(text: &str) -> f64 {
-    text.parse().unwrap_or_else(|e| panic!("{text:?}: {e}"))
+    text.parse().unwrap()
 }
 
 type Seen = fn() -> String;
@@ -244,6 +244,25 @@ const STABLE: Seen = || along(StableDecay::at(1.0));
 
 /// What an option that is left out is called, by the page.
 const ABSENT: [&str; 4] = ["none", "no", "by the metric", "as many as up"];
+
+/// Those that are.
+const OPTIONAL: [&str; 15] = [
+    "three_phase",
+    "down",
+    "minimize",
+    "maximize",
+    "after_clipping",
+    "ratios",
+    "restore_best",
+    "baseline",
+    "stopping_threshold",
+    "divergence_threshold",
+    "keep",
+    "or_steps",
+    "or_epochs",
+    "or_wall_time",
+    "or_stop_file",
+];
 
 #[rustfmt::skip]
 const SETTINGS: &[Setting] = &[
@@ -351,6 +370,8 @@ fn the_defaults_are_those_of_the_code() {
     for (page_name, option, plain, set, other) in SETTINGS {
         let shown = options(&page(page_name));
         let default = &shown[*option];
+        let absent = ABSENT.contains(&default.as_str());
+        assert_eq!(absent, OPTIONAL.contains(option), "{page_name}.md: {option} {default}");
         let seen = |value: &str| if ABSENT.contains(&value) { plain() } else { set(value) };
         assert!(
             seen(default) == plain(),
@@ -366,6 +387,8 @@ fn the_defaults_are_those_of_the_code() {
             assert!(known || clock || *page_name == "closures", "{page_name}.md: {option}");
         }
     }
+    let up = || Cyclic::between(0.1, 1.0).up(5);
+    assert!(along(up()) == along(up().down(5)) && along(up()) != along(up().down(6)));
     let closure = on_step_end(|_| Ok(Flow::Continue));
     assert_eq!((closure.name(), closure.effects()), ("on_step_end".into(), Effects::default()));
 }
@@ -396,9 +419,14 @@ fn the_pictures_are_those_that_are_drawn_now() {
 #[test]
 fn what_the_pages_quote_is_what_is_said() {
     assert_eq!(block(&page("progress"), "progress"), pictures::progress());
-    let warned = block(&page("gradient-monitor"), "gradient_warning");
+}
+
+#[test]
+fn the_warning_that_a_page_quotes_is_the_one_that_is_given() {
+    let text = page("gradient-monitor");
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(words(warned), words(&pictures::gradient_warning()));
+    let warned = words(&pictures::gradient_warning());
+    assert_eq!(words(block(&text, "gradient_warning")).join(" "), warned.join(" "));
 }
 
 /// Gradients of norm 1, and of norm 9 in three steps; the first of them is among the first ten.
