@@ -46,7 +46,8 @@ pub fn folder() -> PathBuf {
 /// Every picture, by its name.
 pub fn all() -> Drawn<Vec<(&'static str, String)>> {
     Ok(vec![
-        ("lr-schedule", lr_schedule()?),
+        ("lr-schedule", lr_schedule(0)?),
+        ("lr-schedule-more", lr_schedule(6)?),
         ("lr-schedule-options", lr_schedule_options()?),
         ("reduce-on-plateau", reduce_on_plateau()?),
         ("nan-guard", nan_guard()?),
@@ -254,7 +255,8 @@ fn preview(schedule: &LrSchedule) -> Points {
     rates.into_iter().map(|(step, rate)| (step as f64, rate)).collect()
 }
 
-fn lr_schedule() -> Drawn<String> {
+/// Six of the curves, from this one on.
+fn lr_schedule(first: usize) -> Drawn<String> {
     let curves = [
         ("constant(1e-3)", LrSchedule::constant(1e-3)),
         ("linear(1e-3)", LrSchedule::linear(1e-3)),
@@ -274,7 +276,7 @@ fn lr_schedule() -> Drawn<String> {
         series: vec![Series::line("", BLUE, preview(&schedule))],
         ..Chart::default()
     });
-    draw(&charts, 3, 140)
+    draw(&charts[first..first + 6], 3, 140)
 }
 
 fn lr_schedule_options() -> Drawn<String> {
