@@ -96,7 +96,8 @@ fn quadratic(seed: u64) -> Result<TrainerBuilder, Box<dyn Error>> {
     let data = Dataset::from_rows("a quadratic", 16, features, Targets::Values(values))?
         .split(Split::random(0.8, 0.2, 0.0), Seed(seed))?;
     let net = Sequential::new().linear(1);
-    Ok(Trainer::regressor(&data, net).optimizer(Sgd::default()).seed(seed).quiet())
+    let plain = Sgd { momentum: 0.0, ..Sgd::default() };
+    Ok(Trainer::regressor(&data, net).optimizer(plain).seed(seed).quiet())
 }
 
 fn digits_mlp(seed: u64) -> Result<TrainerBuilder, Box<dyn Error>> {

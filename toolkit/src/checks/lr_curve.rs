@@ -119,7 +119,7 @@ impl LrCurve {
                     .to_owned(),
             );
         };
-        let first = losses[0];
+        let first = beginning(&losses);
         if first - losses[lowest] < (1.0 - CLEAR_FALL) * first.abs() {
             return refuse(format!(
                 "the loss fell from {first:.4} to no less than {:.4} at any rate, too little to tell rates apart; check the data and \
@@ -222,6 +222,13 @@ fn centred(values: &[f64]) -> Vec<f64> {
     (0..values.len()).map(at).collect()
 }
 
+/// Where the curve begins: the median of its first tenth, of which no single batch decides.
+fn beginning(losses: &[f64]) -> f64 {
+    let mut first = losses[..(losses.len() / 10).max(1)].to_vec();
+    first.sort_by(f64::total_cmp);
+    first[first.len() / 2]
+}
+
 /// The indices of the longest decreasing subsequence, which need not be contiguous; of equally long
 /// ones, the one that ends first.
 fn longest_fall(values: &[f64]) -> Vec<usize> {
@@ -279,6 +286,8 @@ mod tests {
         for i in 0..200 {
             let rate = 1e-7 * 1e8_f64.powf(f64::from(i) / 199.0);
             let waver = if i < 40 { 3_000.0 * (f64::from(i) * 0.5).sin() } else { 0.0 };
+            // The very first batch is worse than any other.
+            let waver = if i == 0 { 20_000.0 } else { waver };
             let fall = 50_000.0 / (1.0 + (2.0 * (rate / 1e-2).log10()).exp());
             if !curve.push(rate, 30_000.0 + fall + waver + 1e6 * rate.powi(2), 4.0) {
                 break;
