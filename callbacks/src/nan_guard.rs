@@ -16,8 +16,8 @@ const SAMPLES_NAMED: usize = 8;
 /// Stops the fit when a loss or a gradient is NaN or infinite, before the update that would carry
 /// it into the weights, and says where it begins: it computes the forward pass again and names the
 /// first layer that gives such a number, and for which samples; if there is none, the last tensor
-/// whose gradient has one, at which the backward pass met it first. And at which step (batch, counted
-/// from 1).
+/// whose gradient has one, at which the backward pass met it first. And at which step (the number of its
+/// last batch, from 1).
 ///
 /// A stop that is asked for before the update also skips this step's update, so the weights stay as
 /// they were after the last good step.

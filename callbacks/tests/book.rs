@@ -7,7 +7,7 @@
 #[path = "../examples/own_callback.rs"]
 mod own_callback;
 #[allow(dead_code)]
-#[path = "../examples/pictures.rs"]
+#[path = "../examples/pictures/main.rs"]
 mod pictures;
 #[path = "support/shipped.rs"]
 mod shipped;

@@ -251,7 +251,8 @@ fn what_stands_between_two_writers_does_not_hide_them() {
         let mut all = harmless();
         all.push(first());
         all.extend(harmless());
-        assert!(stack_of(std::mem::take(&mut all)).plan(&PRODUCED, true).is_ok());
+        assert!(stack_of(all).plan(&PRODUCED, true).is_ok());
+        let mut all = harmless();
         all.push(first());
         all.extend(harmless());
         all.push(last());

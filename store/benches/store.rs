@@ -6,13 +6,14 @@
 #![allow(missing_docs, reason = "criterion makes functions of its own")]
 
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use trainbook_store::{EndState, Metric, RunEnd, RunStart, RunWriter, Store};
 
-const RUNS: usize = 10_000;
+mod many_runs;
+
+use many_runs::{RUNS, many_runs};
 
 const QUERY: &str = "metrics.val_loss.min < 0.5 and params.lr between 1e-4 and 5e-3 and tags.model like 'mlp%' \
                      order by metrics.val_accuracy.max desc limit 10";
@@ -68,62 +69,6 @@ fn logging(c: &mut Criterion) {
         });
     });
     group.finish();
-}
-
-/// A store of 10,000 runs with 15 parameters, 3 tags and 8 metrics each.
-fn many_runs() -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ten-thousand-runs");
-    let count = |path: &Path| std::fs::read_dir(path.join("runs")).map_or(0, Iterator::count);
-    if count(&path) != RUNS {
-        let _ = std::fs::remove_dir_all(&path);
-        let store = Store::open(&path).unwrap();
-        std::thread::scope(|scope| {
-            for thread in 0..8 {
-                let store = store.clone();
-                scope.spawn(move || {
-                    (thread..RUNS).step_by(8).for_each(|number| write(&store, number))
-                });
-            }
-        });
-        store.rebuild_index().unwrap();
-    }
-    path
-}
-
-fn write(store: &Store, number: usize) {
-    let spread = |range: usize| (number * 2_654_435_761 % range) as f64 / range as f64;
-    let mut params: std::collections::BTreeMap<_, _> = (0..14)
-        .map(|n| (format!("setting_{n}").into(), (number as f64 * f64::from(n)).into()))
-        .collect();
-    params.insert("lr".into(), (1e-5 * 1000_f64.powf(spread(1009))).into());
-    let model = if number.is_multiple_of(2) { "mlp" } else { "cnn" };
-    let tags = [("model", model), ("data", "digits"), ("who", "bench")];
-    let tags = tags.map(|(name, value)| (name.into(), value.to_owned())).into();
-    let run = store
-        .start_run(RunStart { params, tags, model: model.into(), ..RunStart::default() })
-        .unwrap();
-    let names = [
-        "loss",
-        "val_loss",
-        "val_accuracy",
-        "train_loss",
-        "learning_rate",
-        "gradient_norm",
-        "clipped",
-        "epoch",
-    ];
-    for step in 1..=10_u64 {
-        let value = |n: usize| spread(997 + n) / step as f64;
-        run.log(
-            step,
-            &names
-                .iter()
-                .enumerate()
-                .map(|(n, name)| Metric::new(*name, value(n)))
-                .collect::<Vec<_>>(),
-        );
-    }
-    run.finish(RunEnd::new(EndState::Finished, 10, 1)).unwrap();
 }
 
 fn reading(c: &mut Criterion) {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::error::Result as StoreResult;
 use crate::fold::Fold;
-use crate::index::{Index, IndexError, Session, Settled};
+use crate::index::{Index, IndexProblem, Session, Settled};
 use crate::journal::reader::{self, Position};
 use crate::journals::Journals;
 use crate::open_end::OpenEnd;
@@ -38,7 +38,7 @@ struct State {
     listing: Option<Listing>,
     /// Why the journals had to be read without the index, the last time that something had to be
     /// read.
-    without_index: Option<String>,
+    without_index: Option<IndexProblem>,
 }
 
 /// The summaries of all runs, newest first.
@@ -104,7 +104,7 @@ impl Known {
             // One pass over everything in the index, or a look at each.
             let all = (unknown.len() * 8 > ids.len()).then_some(&*ids);
             let found = index.with(patience, |session| look_up(session, journals, &unknown, all));
-            state.without_index = found.as_ref().err().map(ToString::to_string);
+            state.without_index = found.as_ref().err().cloned();
             let found = found.unwrap_or_else(|_| {
                 unknown
                     .iter()
@@ -157,7 +157,7 @@ impl Known {
     }
 
     /// Why the last reading went without the index; `None` if it did not.
-    pub(crate) fn without_index(&self) -> Option<String> {
+    pub(crate) fn without_index(&self) -> Option<IndexProblem> {
         self.lock().without_index.clone()
     }
 
@@ -225,7 +225,7 @@ fn look_up(
     journals: &Journals,
     unknown: &[&RunId],
     all: Option<&[RunId]>,
-) -> Result<Vec<(RunId, Remembered)>, IndexError> {
+) -> Result<Vec<(RunId, Remembered)>, IndexProblem> {
     let mut settled = all.map(|_| session.all_settled()).transpose()?;
     let mut changed = match all {
         Some(all) => session.keep_only(&all.iter().map(RunId::as_str).collect())?,
@@ -272,7 +272,7 @@ pub(crate) fn look_up_all(
     session: &Session,
     journals: &Journals,
     ids: &[RunId],
-) -> Result<usize, IndexError> {
+) -> Result<usize, IndexProblem> {
     Ok(look_up(session, journals, &ids.iter().collect::<Vec<_>>(), Some(ids))?.len())
 }
 

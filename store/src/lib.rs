@@ -81,6 +81,7 @@ pub use event::{
     RunEvent, RunStart, TimedEvent,
 };
 pub use history::History;
+pub use index::IndexProblem;
 pub use jiff::Timestamp;
 pub use name::Name;
 pub use object_id::{BadObjectId, ObjectId};

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::{Result, StoreError};
 use crate::fold::{Fold, Series};
 use crate::index::block::{self, Block};
-use crate::index::{Blocks, IndexError, Sealed, Session};
+use crate::index::{Blocks, IndexProblem, Sealed, Session};
 use crate::journal::reader::{self, Part, Position};
 use crate::run_id::RunId;
 
@@ -55,7 +55,7 @@ impl OpenEnd {
         session: &Session,
         id: &RunId,
         path: &Path,
-    ) -> Result<Result<Option<OpenEnd>>, IndexError> {
+    ) -> Result<Result<Option<OpenEnd>>, IndexProblem> {
         let sealed = session.sealed(id)?;
         let position = sealed.as_ref().map(|sealed| sealed.position).unwrap_or_default();
         let mut open = match OpenEnd::read(id, path, sealed) {
@@ -74,12 +74,12 @@ impl OpenEnd {
         Ok(open)
     }
 
-    fn seal(&mut self, session: &Session, id: &RunId) -> Result<(), IndexError> {
+    fn seal(&mut self, session: &Session, id: &RunId) -> Result<(), IndexProblem> {
         let mut sealed = Vec::new();
         for (metric, points) in std::mem::take(&mut self.points).into_map() {
             let count = self.blocks.entry(metric.clone()).or_default();
             for points in points.chunks(block::POINTS) {
-                let block = Block::seal(points).map_err(IndexError::Unavailable)?;
+                let block = Block::seal(points).map_err(IndexProblem::Unavailable)?;
                 sealed.push((metric.clone(), *count, block));
                 *count += 1;
             }

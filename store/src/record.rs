@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::claims::Claims;
 use crate::environment::{self, Environment};
 use crate::error::{Result, StoreError};
-use crate::event::{DataFingerprint, Entry, PlannedCallback, RunEvent, RunStart, TimedEvent};
+use crate::event::{
+    CallbackCost, DataFingerprint, Entry, PlannedCallback, RunEvent, RunStart, TimedEvent,
+};
 use crate::fold::{Fold, Series};
 use crate::journal::reader::{self, Part};
 use crate::lock::is_stopped;
@@ -39,6 +41,15 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// What its callbacks took of its fit's time: the fit's seconds, and each callback at each of its
+    /// moments. `None` before its end, and of runs from before format 3.
+    pub fn callback_costs(&self) -> Option<(f64, &[CallbackCost])> {
+        self.events.iter().rev().find_map(|event| match &event.event {
+            RunEvent::CallbackCosts { seconds, costs } => Some((*seconds, &costs[..])),
+            _ => None,
+        })
+    }
+
     /// The process that records the run, if the run is [running](RunState::Running) and that
     /// process was stopped by a signal, as Ctrl-Z does: such a run goes on when the process is
     /// continued, and until then records nothing. `None` for a process of another machine, and

@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 
 use crate::error::{Result, StoreError};
 use crate::history::History;
-use crate::index::Index;
+use crate::index::{Index, IndexProblem};
 use crate::journal::FormatVersion;
 use crate::journals::Journals;
 use crate::known::{self, Known, Summaries};
@@ -151,7 +151,7 @@ impl Store {
     /// Why the index could not be used the last time that it was needed, for example because
     /// another process holds it; then the journals were read instead, which gives the same answer
     /// later. `None` when it could be used.
-    pub fn index_problem(&self) -> Option<String> {
+    pub fn index_problem(&self) -> Option<IndexProblem> {
         self.inner.known.without_index()
     }
 

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use common::other::{Other, say, task};
 use common::{finished, new_store, start};
-use trainbook_store::{EndState, Environment, Metric, RunEnd, RunEvent, RunStart, RunState, Store};
+use trainbook_store::{
+    EndState, Environment, IndexProblem, Metric, RunEnd, RunEvent, RunStart, RunState, Store,
+};
 
 /// How long the writers of the crowd write and its readers ask, in seconds.
 const CROWD: u64 = 20;
@@ -151,6 +153,8 @@ fn a_query_does_not_wait_for_a_process_that_holds_the_index() {
     assert_eq!(store.query("metrics.loss.min < 1 order by metrics.loss.min").unwrap().len(), 2);
     let holder = format!("process {}", other.id());
     let problem = store.index_problem().unwrap();
+    assert!(matches!(problem, IndexProblem::Unavailable(_)), "{problem:?}");
+    let problem = problem.to_string();
     assert!(problem.starts_with(&holder), "{problem}");
     signal("-STOP", other.id());
     let refused = store.rebuild_index().unwrap_err().to_string();

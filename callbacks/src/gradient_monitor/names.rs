@@ -4,9 +4,11 @@ use trainbook_store::Name;
 
 use crate::{Effects, MetricLog, Resource, TensorInfo, TensorStats};
 
-/// The prefixes of one set of numbers. Each tensor's stand behind a slash.
-pub(super) struct Prefixes {
-    pub norm: Name,
+/// The names of one set of numbers: those over all tensors, or of one tensor, whose name stands behind
+/// a slash.
+#[derive(Clone, Debug)]
+pub(super) struct Numbers {
+    norm: Name,
     max: Name,
     zero_share: Name,
     nans: Name,
@@ -14,7 +16,7 @@ pub(super) struct Prefixes {
 }
 
 /// As the backward pass left them.
-pub(super) const RAW: Prefixes = Prefixes {
+pub(super) const RAW: Numbers = Numbers {
     norm: Name::new_static("gradient_norm"),
     max: Name::new_static("gradient_max"),
     zero_share: Name::new_static("gradient_zero_share"),
@@ -23,7 +25,7 @@ pub(super) const RAW: Prefixes = Prefixes {
 };
 
 /// As the optimiser sees them.
-pub(super) const FINAL: Prefixes = Prefixes {
+pub(super) const FINAL: Numbers = Numbers {
     norm: Name::new_static("final_gradient_norm"),
     max: Name::new_static("final_gradient_max"),
     zero_share: Name::new_static("final_gradient_zero_share"),
@@ -33,7 +35,15 @@ pub(super) const FINAL: Prefixes = Prefixes {
 
 pub(super) const UPDATE_RATIO: Name = Name::new_static("update_ratio");
 
-impl Prefixes {
+impl Numbers {
+    /// Those of one tensor.
+    fn of(&self, tensor: &TensorInfo) -> Self {
+        let Self { norm, max, zero_share, nans, infs } = self;
+        let [norm, max, zero_share, nans, infs] =
+            [norm, max, zero_share, nans, infs].map(|prefix| under(prefix, tensor));
+        Self { norm, max, zero_share, nans, infs }
+    }
+
     /// Effects that declare them too.
     pub fn declare(self, effects: Effects) -> Effects {
         let under = [self.norm.clone(), self.max, self.zero_share, self.nans, self.infs];
@@ -44,20 +54,10 @@ impl Prefixes {
     }
 }
 
-/// The names of one tensor's metrics.
-#[derive(Clone, Debug)]
-struct OfTensor {
-    norm: Name,
-    max: Name,
-    zero_share: Name,
-    nans: Name,
-    infs: Name,
-}
-
 /// The names of every tensor's metrics, made at the first step: formatting them at every step would
 /// cost more than the numbers.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Names(Vec<OfTensor>);
+pub(super) struct Names(Vec<Numbers>);
 
 /// This tensor's metric under the prefix.
 pub(super) fn under(prefix: &Name, tensor: &TensorInfo) -> Name {
@@ -68,20 +68,13 @@ impl Names {
     /// Logs the norm over all tensors and the numbers of each.
     pub fn log(
         &mut self,
-        prefixes: &Prefixes,
+        prefixes: &Numbers,
         tensors: &[TensorInfo],
         stats: &[TensorStats],
         log: &MetricLog,
     ) {
         if self.0.is_empty() {
-            let named = |tensor| OfTensor {
-                norm: under(&prefixes.norm, tensor),
-                max: under(&prefixes.max, tensor),
-                zero_share: under(&prefixes.zero_share, tensor),
-                nans: under(&prefixes.nans, tensor),
-                infs: under(&prefixes.infs, tensor),
-            };
-            self.0 = tensors.iter().map(named).collect();
+            self.0 = tensors.iter().map(|tensor| prefixes.of(tensor)).collect();
         }
         let square: f64 = stats.iter().map(|stats| stats.norm.powi(2)).sum();
         log.push(prefixes.norm.clone(), square.sqrt());

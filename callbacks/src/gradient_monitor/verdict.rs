@@ -178,8 +178,8 @@ impl Track {
         let small = those(&|ratio| at_full_rate && ratio < SMALL_UPDATE);
         let large = those(&|ratio| ratio > LARGE_UPDATE);
         let kinds = [
-            (Verdict::SmallUpdate, small, "small", "below 1e-5", "low"),
-            (Verdict::LargeUpdate, large, "large", "above 0.1", "high"),
+            (Verdict::SmallUpdate, small, "small", format!("below {SMALL_UPDATE:e}"), "low"),
+            (Verdict::LargeUpdate, large, "large", format!("above {LARGE_UPDATE}"), "high"),
         ];
         let mut warnings = Vec::new();
         for (verdict, tensors, size, limit, rate) in kinds {

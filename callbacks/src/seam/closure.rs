@@ -35,23 +35,14 @@ pub struct Closure<'f> {
     tell: Box<dyn FnMut(&mut Moment<'_, '_>) -> Reply + Send + 'f>,
 }
 
-/// The functions whose closures are called in steps.
-const IN_STEPS: [&str; 6] = [
-    "on_batch_start",
-    "on_raw_gradients",
-    "on_change_gradients",
-    "on_final_gradients",
-    "on_after_update",
-    "on_step_end",
-];
-
 impl<'f> Closure<'f> {
     fn new(
         name: &'static str,
         effects: Effects,
         tell: impl FnMut(&mut Moment<'_, '_>) -> Reply + Send + 'f,
     ) -> Self {
-        let in_steps = IN_STEPS.contains(&name);
+        // It is called what the function is, `on_` and the moment.
+        let in_steps = name.strip_prefix("on_").is_some_and(Moment::is_name_of_step);
         Self { name: name.into(), effects, in_steps, tell: Box::new(tell) }
     }
 

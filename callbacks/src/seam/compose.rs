@@ -7,7 +7,7 @@ use trainbook_store::Value;
 
 use crate::CallbackRecipe;
 
-use super::stack::{attribute, everyone, in_turn, unwound};
+use super::stack::{attribute, everyone, unwound};
 use super::{Callback, CallbackError, CallbackState, Effects, Flow, Moment, Reply};
 
 impl<C: Callback> Callback for Option<C> {
@@ -117,7 +117,7 @@ impl<C: Callback> Callback for Vec<C> {
     fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
         // Under the member's name: the stack knows only the whole vector's.
         let what = moment.name();
-        everyone(in_turn(self, moment), |callback| {
+        everyone(self, moment, |callback, moment| {
             let answer = unwound(what, || callback.on(moment));
             attribute(answer, || callback.name().into_owned())
         })

@@ -30,6 +30,13 @@ struct Cost {
     spent: Duration,
 }
 
+impl Cost {
+    /// What all calls took, reckoned from those that were timed, of which there is one.
+    fn seconds(&self) -> f64 {
+        self.spent.as_secs_f64() * self.calls as f64 / self.timed as f64
+    }
+}
+
 impl Costs {
     /// Calls a callback at a moment of this number, with the clock in hand if it is timed.
     pub fn around<R>(&mut self, moment: usize, per_step: bool, call: impl FnOnce() -> R) -> R {
@@ -57,7 +64,7 @@ impl Costs {
             callback: callback.to_owned(),
             moment: moment.to_owned(),
             calls: cost.calls,
-            seconds: cost.spent.as_secs_f64() * cost.calls as f64 / cost.timed as f64,
+            seconds: cost.seconds(),
         })
     }
 }
@@ -65,6 +72,12 @@ impl Costs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_calls_cost_what_those_did_that_were_timed() {
+        let cost = Cost { calls: 20, timed: 2, spent: Duration::from_millis(4) };
+        assert!((cost.seconds() - 0.040).abs() < 1e-12, "{}", cost.seconds());
+    }
 
     #[test]
     fn what_is_not_timed_is_taken_to_cost_as_much() {

@@ -38,6 +38,7 @@
 //! the ways it offers.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use trainbook_store::{Metric, RunWriter};
@@ -80,6 +81,9 @@ pub enum Moment<'m, 'c> {
 /// How many kinds of moments there are.
 pub(super) const KINDS: usize = 13;
 
+/// The numbers of those that belong to a step.
+const OF_STEP: Range<usize> = 3..9;
+
 impl Moment<'_, '_> {
     /// Their names, by their numbers.
     pub(super) const NAMES: [&'static str; KINDS] = [
@@ -97,6 +101,11 @@ impl Moment<'_, '_> {
         "validation_end",
         "fit_end",
     ];
+
+    /// Whether moments of this name belong to a step.
+    pub fn is_name_of_step(name: &str) -> bool {
+        Self::NAMES[OF_STEP].contains(&name)
+    }
 
     /// The number of its kind, in the order of the loop.
     pub(super) fn number(&self) -> usize {
@@ -142,15 +151,7 @@ impl Moment<'_, '_> {
 
     /// Whether this moment belongs to a step.
     pub fn is_per_step(&self) -> bool {
-        matches!(
-            self,
-            Self::BatchStart(_)
-                | Self::RawGradients(_)
-                | Self::ChangeGradients(_)
-                | Self::FinalGradients(_)
-                | Self::AfterUpdate(_)
-                | Self::StepEnd(_)
-        )
+        OF_STEP.contains(&self.number())
     }
 }
 

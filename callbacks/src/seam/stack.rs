@@ -148,7 +148,7 @@ impl Stack {
     /// moment all the same.
     pub fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
         let (what, number, per_step) = (moment.name(), moment.number(), moment.is_per_step());
-        everyone(in_turn(&mut self.entries, moment), |entry| {
+        everyone(&mut self.entries, moment, |entry, moment| {
             let Entry { name, callback, costs, .. } = entry;
             let reply = costs.around(number, per_step, || unwound(what, || callback.on(moment)));
             attribute(reply, || name.to_string())
@@ -258,33 +258,29 @@ impl Stack {
     }
 }
 
-/// The members in the order in which they are told of a moment: where things are put back, the last
-/// that has put something in their place comes first.
-pub(super) fn in_turn<'m, T>(
-    members: &'m mut [T],
-    moment: &Moment<'_, '_>,
-) -> Box<dyn Iterator<Item = &'m mut T> + 'm> {
-    match moment {
-        Moment::ValidationEnd(_) => Box::new(members.iter_mut().rev()),
-        _ => Box::new(members.iter_mut()),
-    }
-}
-
-/// Tells all members, whatever becomes of those before; then the strongest wish or the first error
-/// counts.
-pub(super) fn everyone<'m, T: 'm>(
-    members: impl IntoIterator<Item = &'m mut T>,
-    mut tell: impl FnMut(&mut T) -> Reply,
+/// Tells all members of a moment, whatever becomes of those before; then the strongest wish or the
+/// first error counts. Where things are put back, the last that has put something in their place
+/// comes first.
+pub(super) fn everyone<T>(
+    members: &mut [T],
+    moment: &mut Moment<'_, '_>,
+    mut tell: impl FnMut(&mut T, &mut Moment<'_, '_>) -> Reply,
 ) -> Reply {
+    let backwards = matches!(moment, Moment::ValidationEnd(_));
     let mut flow = Flow::Continue;
     let mut error = None;
-    for member in members {
-        match tell(member) {
-            Ok(wish) => flow = flow.or_stronger(wish),
-            Err(e) => {
-                error.get_or_insert(e);
-            }
+    let hear = |member: &mut T| match tell(member, moment) {
+        // Nearly always, in every step.
+        Ok(Flow::Continue) => {}
+        Ok(wish) => flow = std::mem::take(&mut flow).or_stronger(wish),
+        Err(e) => {
+            error.get_or_insert(e);
         }
+    };
+    if backwards {
+        members.iter_mut().rev().for_each(hear);
+    } else {
+        members.iter_mut().for_each(hear);
     }
     error.map_or(Ok(flow), Err)
 }
@@ -320,6 +316,7 @@ fn declaring(metric: &str) -> String {
 /// Puts a callback's name into a stop or an error that has none yet.
 pub(super) fn attribute(reply: Reply, name: impl FnOnce() -> String) -> Reply {
     match reply {
+        Ok(Flow::Continue) => Ok(Flow::Continue),
         Ok(Flow::Stop(mut reason)) if reason.by.is_empty() => {
             reason.by = name();
             Ok(Flow::Stop(reason))

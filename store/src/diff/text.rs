@@ -45,7 +45,7 @@ impl fmt::Display for RunDiff {
 
 impl RunDiff {
     /// What the diff comes to.
-    pub(super) fn sentence(&self) -> String {
+    pub fn sentence(&self) -> String {
         let invoked: Vec<&str> = ["environment.command_line", "environment.notebook_cell"]
             .into_iter()
             .filter(|path| self.circumstances.iter().any(|difference| difference.path == *path))

@@ -41,17 +41,17 @@ const VERSION: u8 = 3;
 const CACHE: u64 = 64 << 20;
 
 /// Why the index could not answer.
-#[derive(Debug)]
-pub(crate) enum IndexError {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IndexProblem {
     /// Another process holds it, or the file system refuses.
     Unavailable(String),
     /// It holds something that was not written by this crate, or sled fails on it.
     Damaged(String),
 }
 
-impl fmt::Display for IndexError {
+impl fmt::Display for IndexProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (IndexError::Unavailable(why) | IndexError::Damaged(why)) = self;
+        let (IndexProblem::Unavailable(why) | IndexProblem::Damaged(why)) = self;
         f.write_str(why)
     }
 }
@@ -94,11 +94,11 @@ impl Index {
     pub(crate) fn with<T>(
         &self,
         patience: Duration,
-        mut work: impl FnMut(&Session) -> Result<T, IndexError>,
-    ) -> Result<T, IndexError> {
+        mut work: impl FnMut(&Session) -> Result<T, IndexProblem>,
+    ) -> Result<T, IndexProblem> {
         let _lock = self.lock(patience)?;
         match self.session(patience, &mut work) {
-            Err(IndexError::Damaged(_)) => {
+            Err(IndexProblem::Damaged(_)) => {
                 let name =
                     format!("index.damaged-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S%.6f"));
                 std::fs::rename(&self.folder, self.folder.with_file_name(name))
@@ -113,8 +113,8 @@ impl Index {
     pub(crate) fn anew<T>(
         &self,
         patience: Duration,
-        mut work: impl FnMut(&Session) -> Result<T, IndexError>,
-    ) -> Result<T, IndexError> {
+        mut work: impl FnMut(&Session) -> Result<T, IndexProblem>,
+    ) -> Result<T, IndexProblem> {
         let _lock = self.lock(patience)?;
         let removed = if self.folder.is_file() {
             std::fs::remove_file(&self.folder)
@@ -127,26 +127,26 @@ impl Index {
         }
     }
 
-    fn lock(&self, patience: Duration) -> Result<LockFile, IndexError> {
+    fn lock(&self, patience: Duration) -> Result<LockFile, IndexProblem> {
         LockFile::exclusive(&self.lock_file, patience)
-            .map_err(|error| IndexError::Unavailable(error.to_string()))
+            .map_err(|error| IndexProblem::Unavailable(error.to_string()))
     }
 
     fn session<T>(
         &self,
         patience: Duration,
-        work: &mut impl FnMut(&Session) -> Result<T, IndexError>,
-    ) -> Result<T, IndexError> {
+        work: &mut impl FnMut(&Session) -> Result<T, IndexProblem>,
+    ) -> Result<T, IndexProblem> {
         // sled panics on some kinds of damage. Nothing that was in use during the panic is looked
         // at afterwards.
         catch_unwind(AssertUnwindSafe(|| {
             let config =
                 sled::Config::new().path(&self.folder).cache_capacity(CACHE).flush_every_ms(None);
             // After sled was closed, its threads may hold its own lock for a moment longer.
-            let db = retry(patience, || config.open().map_err(IndexError::from))?;
+            let db = retry(patience, || config.open().map_err(IndexProblem::from))?;
             work(&Session { db })
         }))
-        .unwrap_or_else(|_| Err(IndexError::Damaged("sled panicked".to_owned())))
+        .unwrap_or_else(|_| Err(IndexProblem::Damaged("sled panicked".to_owned())))
     }
 }
 
@@ -157,7 +157,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// The summaries of all settled runs.
-    pub(crate) fn all_settled(&self) -> Result<HashMap<RunId, Settled>, IndexError> {
+    pub(crate) fn all_settled(&self) -> Result<HashMap<RunId, Settled>, IndexProblem> {
         let values = self.db.scan_prefix("r/").values().collect::<Result<Vec<_>, _>>()?;
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let share = values.len().div_ceil(threads).max(1);
@@ -165,7 +165,7 @@ impl Session {
         std::thread::scope(|scope| {
             let decode_all = |values: &[sled::IVec]| {
                 let settled = values.iter().map(|value| decode(value));
-                settled.collect::<Result<Vec<Settled>, IndexError>>()
+                settled.collect::<Result<Vec<Settled>, IndexProblem>>()
             };
             let threads: Vec<_> = values
                 .chunks(share)
@@ -175,7 +175,7 @@ impl Session {
             for thread in threads {
                 let decoded = thread
                     .join()
-                    .unwrap_or_else(|_| Err(IndexError::Damaged("a value".to_owned())))?;
+                    .unwrap_or_else(|_| Err(IndexProblem::Damaged("a value".to_owned())))?;
                 all.extend(
                     decoded.into_iter().map(|settled| (settled.summary.id.clone(), settled)),
                 );
@@ -185,18 +185,18 @@ impl Session {
     }
 
     /// The summary of a run, if it is settled.
-    pub(crate) fn settled(&self, run: &RunId) -> Result<Option<Settled>, IndexError> {
+    pub(crate) fn settled(&self, run: &RunId) -> Result<Option<Settled>, IndexProblem> {
         self.db.get(format!("r/{run}"))?.map(|value| decode(&value)).transpose()
     }
 
     /// Keeps the summary of a settled run.
-    pub(crate) fn put_settled(&self, settled: &Settled) -> Result<(), IndexError> {
+    pub(crate) fn put_settled(&self, settled: &Settled) -> Result<(), IndexProblem> {
         self.db.insert(format!("r/{}", settled.summary.id), encode(settled)?)?;
         Ok(())
     }
 
     /// How far the run's journal is sealed.
-    pub(crate) fn sealed(&self, run: &RunId) -> Result<Option<Sealed>, IndexError> {
+    pub(crate) fn sealed(&self, run: &RunId) -> Result<Option<Sealed>, IndexProblem> {
         self.db.get(format!("s/{run}"))?.map(|value| decode(&value)).transpose()
     }
 
@@ -207,7 +207,7 @@ impl Session {
         run: &RunId,
         sealed: &Sealed,
         blocks: &[(Name, u32, Block)],
-    ) -> Result<(), IndexError> {
+    ) -> Result<(), IndexProblem> {
         let mut batch = sled::Batch::default();
         for (metric, number, block) in blocks {
             batch.insert(block_key(run, metric, *number), encode(block)?);
@@ -223,20 +223,20 @@ impl Session {
         run: &RunId,
         metric: &str,
         count: u32,
-    ) -> Result<Vec<(u64, f64)>, IndexError> {
+    ) -> Result<Vec<(u64, f64)>, IndexProblem> {
         let mut points = Vec::new();
         for number in 0..count {
             let value = self.db.get(block_key(run, metric, number))?;
             let value = value.ok_or_else(|| {
-                IndexError::Damaged(format!("block {number} of {metric} is missing"))
+                IndexProblem::Damaged(format!("block {number} of {metric} is missing"))
             })?;
-            decode::<Block>(&value)?.unseal(&mut points).map_err(IndexError::Damaged)?;
+            decode::<Block>(&value)?.unseal(&mut points).map_err(IndexProblem::Damaged)?;
         }
         Ok(points)
     }
 
     /// Drops what is known of a run.
-    pub(crate) fn forget(&self, run: &str) -> Result<(), IndexError> {
+    pub(crate) fn forget(&self, run: &str) -> Result<(), IndexProblem> {
         let mut batch = sled::Batch::default();
         for key in self.db.scan_prefix(format!("b/{run}/")).keys() {
             batch.remove(key?);
@@ -248,13 +248,13 @@ impl Session {
     }
 
     /// Drops every run but these. Returns whether there was one.
-    pub(crate) fn keep_only(&self, runs: &HashSet<&str>) -> Result<bool, IndexError> {
+    pub(crate) fn keep_only(&self, runs: &HashSet<&str>) -> Result<bool, IndexProblem> {
         let mut gone = HashSet::new();
         for prefix in ["r/", "s/"] {
             for key in self.db.scan_prefix(prefix).keys() {
                 let key = key?;
                 let run = std::str::from_utf8(&key[2..])
-                    .map_err(|error| IndexError::Damaged(error.to_string()))?;
+                    .map_err(|error| IndexProblem::Damaged(error.to_string()))?;
                 if !runs.contains(run) {
                     gone.insert(run.to_owned());
                 }
@@ -267,7 +267,7 @@ impl Session {
     }
 
     /// Returns once everything is on disk.
-    pub(crate) fn flush(&self) -> Result<(), IndexError> {
+    pub(crate) fn flush(&self) -> Result<(), IndexProblem> {
         self.db.flush()?;
         Ok(())
     }
@@ -278,8 +278,9 @@ fn block_key(run: &RunId, metric: &str, number: u32) -> Vec<u8> {
 }
 
 /// sled checks its pages; the checksum here also catches a value that sled puts together wrongly.
-fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, IndexError> {
-    let unencodable = |error: rmp_serde::encode::Error| IndexError::Unavailable(error.to_string());
+fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, IndexProblem> {
+    let unencodable =
+        |error: rmp_serde::encode::Error| IndexProblem::Unavailable(error.to_string());
     let mut bytes = vec![0; 4];
     bytes.push(VERSION);
     // Without names: the version says what the values are, and there may be ten thousand of them to
@@ -290,8 +291,8 @@ fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, IndexError> {
     Ok(bytes)
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, IndexError> {
-    let damaged = |why: &str| IndexError::Damaged(why.to_owned());
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, IndexProblem> {
+    let damaged = |why: &str| IndexProblem::Damaged(why.to_owned());
     let (check, rest) =
         bytes.split_first_chunk::<4>().ok_or_else(|| damaged("a value is too short"))?;
     if crc32c::crc32c(rest) != u32::from_le_bytes(*check) {
@@ -299,21 +300,21 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, IndexError> {
     }
     match rest.split_first() {
         Some((&VERSION, payload)) => {
-            rmp_serde::from_slice(payload).map_err(|error| IndexError::Damaged(error.to_string()))
+            rmp_serde::from_slice(payload).map_err(|error| IndexProblem::Damaged(error.to_string()))
         }
         _ => Err(damaged("a value has another version")),
     }
 }
 
-/// Repeats what fails with [`IndexError::Unavailable`] until it works or `patience` is over.
+/// Repeats what fails with [`IndexProblem::Unavailable`] until it works or `patience` is over.
 fn retry<T>(
     patience: Duration,
-    mut attempt: impl FnMut() -> Result<T, IndexError>,
-) -> Result<T, IndexError> {
+    mut attempt: impl FnMut() -> Result<T, IndexProblem>,
+) -> Result<T, IndexProblem> {
     let started = Instant::now();
     loop {
         match attempt() {
-            Err(IndexError::Unavailable(_)) if started.elapsed() < patience => {
+            Err(IndexProblem::Unavailable(_)) if started.elapsed() < patience => {
                 std::thread::sleep(Duration::from_millis(5));
             }
             answer => return answer,
@@ -321,12 +322,12 @@ fn retry<T>(
     }
 }
 
-fn unavailable(error: io::Error) -> IndexError {
-    IndexError::Unavailable(error.to_string())
+fn unavailable(error: io::Error) -> IndexProblem {
+    IndexProblem::Unavailable(error.to_string())
 }
 
-impl From<sled::Error> for IndexError {
-    fn from(error: sled::Error) -> IndexError {
+impl From<sled::Error> for IndexProblem {
+    fn from(error: sled::Error) -> IndexProblem {
         use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull, WouldBlock};
         match &error {
             sled::Error::Io(io)
@@ -335,13 +336,13 @@ impl From<sled::Error> for IndexError {
                     PermissionDenied | ReadOnlyFilesystem | StorageFull | WouldBlock
                 ) =>
             {
-                IndexError::Unavailable(error.to_string())
+                IndexProblem::Unavailable(error.to_string())
             }
             // sled wraps the answer of the lock into an error of kind "other".
             sled::Error::Io(io) if io.to_string().contains("could not acquire lock") => {
-                IndexError::Unavailable(error.to_string())
+                IndexProblem::Unavailable(error.to_string())
             }
-            _ => IndexError::Damaged(error.to_string()),
+            _ => IndexProblem::Damaged(error.to_string()),
         }
     }
 }

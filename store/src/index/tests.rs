@@ -130,7 +130,9 @@ fn sealed_points_come_back_in_order_and_a_missing_block_is_damage() {
             assert_eq!(points("lr", 0)?, []);
             for (metric, count) in [("lr", 2), ("los", 1)] {
                 let missing = points(metric, count).unwrap_err();
-                assert!(matches!(&missing, IndexError::Damaged(why) if why.contains("is missing")));
+                assert!(
+                    matches!(&missing, IndexProblem::Damaged(why) if why.contains("is missing"))
+                );
             }
             Ok(())
         })
@@ -186,7 +188,7 @@ fn anew_begins_with_nothing_or_not_at_all() {
     let fixed = Index { folder: folder.path().join("index").join("."), ..index };
     put(&fixed, &[1, 2]);
     let answer = fixed.anew(AT_ONCE, |_| Ok(()));
-    assert!(matches!(answer, Err(IndexError::Unavailable(_))), "{answer:?}");
+    assert!(matches!(answer, Err(IndexProblem::Unavailable(_))), "{answer:?}");
 }
 
 #[test]
@@ -247,7 +249,7 @@ fn who_holds_the_index_is_waited_for() {
     let held = index.lock(AT_ONCE).unwrap();
     let started = Instant::now();
     let answer = index.with(Duration::from_millis(50), |_| Ok(()));
-    assert!(matches!(answer, Err(IndexError::Unavailable(_))), "{answer:?}");
+    assert!(matches!(answer, Err(IndexProblem::Unavailable(_))), "{answer:?}");
     assert!(started.elapsed() >= Duration::from_millis(50));
     assert!(index.anew(AT_ONCE, |_| Ok(())).is_err());
     drop(held);
@@ -256,7 +258,7 @@ fn who_holds_the_index_is_waited_for() {
 
 #[test]
 fn only_what_may_pass_is_tried_again() {
-    let attempts = |patience: Duration, good_at: u32, error: fn(String) -> IndexError| {
+    let attempts = |patience: Duration, good_at: u32, error: fn(String) -> IndexProblem| {
         let mut attempts = 0;
         let answer = retry(patience, || {
             attempts += 1;
@@ -264,10 +266,10 @@ fn only_what_may_pass_is_tried_again() {
         });
         (attempts, answer.is_ok())
     };
-    assert_eq!(attempts(SOON, 3, IndexError::Unavailable), (3, true));
-    assert_eq!(attempts(SOON, 3, IndexError::Damaged), (1, false));
-    assert_eq!(attempts(AT_ONCE, 3, IndexError::Unavailable), (1, false));
-    let (many, found) = attempts(Duration::from_millis(60), u32::MAX, IndexError::Unavailable);
+    assert_eq!(attempts(SOON, 3, IndexProblem::Unavailable), (3, true));
+    assert_eq!(attempts(SOON, 3, IndexProblem::Damaged), (1, false));
+    assert_eq!(attempts(AT_ONCE, 3, IndexProblem::Unavailable), (1, false));
+    let (many, found) = attempts(Duration::from_millis(60), u32::MAX, IndexProblem::Unavailable);
     assert!((2..=13).contains(&many) && !found, "{many} attempts");
 }
 
@@ -275,15 +277,15 @@ fn only_what_may_pass_is_tried_again() {
 #[test]
 fn errors_of_the_file_system_are_told_from_damage() {
     use io::ErrorKind::{NotADirectory, Other, PermissionDenied, ReadOnlyFilesystem, StorageFull};
-    let of = |kind, text: &str| IndexError::from(sled::Error::Io(io::Error::new(kind, text)));
+    let of = |kind, text: &str| IndexProblem::from(sled::Error::Io(io::Error::new(kind, text)));
     for kind in [PermissionDenied, ReadOnlyFilesystem, StorageFull, io::ErrorKind::WouldBlock] {
-        assert!(matches!(of(kind, "x"), IndexError::Unavailable(why) if why.contains('x')));
+        assert!(matches!(of(kind, "x"), IndexProblem::Unavailable(why) if why.contains('x')));
     }
     let lock = of(Other, "could not acquire lock on \"db\"");
-    assert!(matches!(lock, IndexError::Unavailable(why) if why.contains("could not acquire")));
+    assert!(matches!(lock, IndexProblem::Unavailable(why) if why.contains("could not acquire")));
     for kind in [NotADirectory, Other] {
-        assert!(matches!(of(kind, "y"), IndexError::Damaged(why) if why.contains('y')));
+        assert!(matches!(of(kind, "y"), IndexProblem::Damaged(why) if why.contains('y')));
     }
     let corrupt = sled::Error::Corruption { at: None, bt: () };
-    assert!(matches!(IndexError::from(corrupt), IndexError::Damaged(_)));
+    assert!(matches!(IndexProblem::from(corrupt), IndexProblem::Damaged(_)));
 }

@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: what the trainer's step costs over a hand-written loop, what an export
-//! costs, and what the store costs.
+//! costs, and what the store, the calling of callbacks and the board cost.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::shell;
 
 /// Criterion's groups that are shown, and what each measures.
-const GROUPS: [(&str, &str); 7] = [
+const GROUPS: [(&str, &str); 10] = [
     ("step/", "an epoch of steps"),
     ("export/", "to a file with its name"),
     ("log/", "what the training thread pays"),
@@ -17,6 +17,9 @@ const GROUPS: [(&str, &str); 7] = [
     ("history/", "from a store that was just opened"),
     ("query/", "of summaries in memory"),
     ("10,000 runs/", "in a store of 10,000 runs"),
+    ("a step's moments/", "through a stack of callbacks"),
+    ("board of 10,000 runs/", "asked over a socket"),
+    ("board of a million points/", "asked over a socket"),
 ];
 
 /// Runs the benchmarks and prints criterion's medians, then the ratio of trainer and hand-written
@@ -32,7 +35,9 @@ pub fn run() -> Result<()> {
         bail!("the benchmark should print one ratio, but printed {}", kept.len());
     };
     shell::run(shell::cargo().args(["bench", "--package", "trainbook", "--bench", "export"]))?;
-    shell::run(shell::cargo().args(["bench", "--package", "trainbook-store", "--benches"]))?;
+    for package in ["trainbook-store", "trainbook-callbacks", "trainbook-board"] {
+        shell::run(shell::cargo().args(["bench", "--package", package, "--benches"]))?;
+    }
     let folder = shell::target_folder()?.join("criterion");
     let mut medians = Vec::new();
     collect(&folder, &mut medians)?;

@@ -68,6 +68,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn users_get_the_kernel_that_is_tested() {
+        let launcher = include_str!("../../../toolkit/kernel/src/evcxr.rs");
+        let constant = |name: &str, value: &str| format!("pub const {name}: &str = {value:?};");
+        assert!(launcher.contains(&constant("PROGRAM", EVCXR.name)));
+        assert!(launcher.contains(&constant("VERSION", EVCXR.version)));
+    }
+
+    #[test]
     fn a_kernelspec_of_another_place_or_a_torn_one_is_written_anew() {
         let spec = r#"{"argv": ["/a/evcxr_jupyter", "--control_file", "{connection_file}"]}"#;
         assert!(names(spec, Path::new("/a/evcxr_jupyter")));

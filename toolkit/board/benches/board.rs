@@ -1,20 +1,23 @@
 //! How long the page waits: `cargo bench -p trainbook-board`. `book/src/board.md` says what is asked
 //! of it.
 //!
-//! Every answer is asked for over a socket, as a browser does. The store of 10,000 runs is made once
-//! and kept in the target folder.
+//! Every answer is asked for over a socket, as a browser does.
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on should say where")]
 #![allow(missing_docs, reason = "criterion makes functions of its own")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use trainbook_board::{Board, Options};
 use trainbook_store::{EndState, Metric, RunEnd, RunStart, Store};
 
-const RUNS: usize = 10_000;
+#[path = "../../../store/benches/many_runs/mod.rs"]
+mod many_runs;
+
+use many_runs::many_runs;
+
 const POINTS: u64 = 1_000_000;
 
 /// `metrics.val_loss.min < 0.5 and params.lr between 1e-4 and 5e-3 and tags.model like 'mlp%'`.
@@ -42,57 +45,9 @@ fn fine(answer: &[u8]) {
     assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(answer));
 }
 
-/// A store of 10,000 runs with 15 parameters, 3 tags and 8 metrics each.
-fn many_runs() -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("board-ten-thousand-runs");
-    let count = |path: &Path| std::fs::read_dir(path.join("runs")).map_or(0, Iterator::count);
-    if count(&path) != RUNS {
-        let _ = std::fs::remove_dir_all(&path);
-        let store = Store::open(&path).unwrap();
-        std::thread::scope(|scope| {
-            for thread in 0..8 {
-                let store = store.clone();
-                scope.spawn(move || {
-                    (thread..RUNS).step_by(8).for_each(|number| write_run(&store, number));
-                });
-            }
-        });
-        store.rebuild_index().unwrap();
-    }
-    path
-}
-
-fn write_run(store: &Store, number: usize) {
-    let spread = |range: usize| (number * 2_654_435_761 % range) as f64 / range as f64;
-    let mut params: std::collections::BTreeMap<_, _> = (0..14)
-        .map(|n| (format!("setting_{n}").into(), (number as f64 * f64::from(n)).into()))
-        .collect();
-    params.insert("lr".into(), (1e-5 * 1000_f64.powf(spread(1009))).into());
-    let model = if number.is_multiple_of(2) { "mlp" } else { "cnn" };
-    let tags = [("model", model), ("data", "digits"), ("who", "bench")];
-    let tags = tags.map(|(name, value)| (name.into(), value.to_owned())).into();
-    let start = RunStart { params, tags, model: model.into(), ..RunStart::default() };
-    let run = store.start_run(start).unwrap();
-    const NAMES: [&str; 8] = [
-        "loss",
-        "val_loss",
-        "val_accuracy",
-        "train_loss",
-        "learning_rate",
-        "gradient_norm",
-        "clipped",
-        "epoch",
-    ];
-    for step in 1..=10_u64 {
-        let metric = |(n, name): (usize, &&str)| Metric::new(*name, spread(997 + n) / step as f64);
-        run.log(step, &NAMES.iter().enumerate().map(metric).collect::<Vec<_>>());
-    }
-    run.finish(RunEnd::new(EndState::Finished, 10, 1)).unwrap();
-}
-
 fn runs(c: &mut Criterion) {
     let path = many_runs();
-    let mut group = c.benchmark_group("10,000 runs");
+    let mut group = c.benchmark_group("board of 10,000 runs");
     group.sample_size(10);
     group.bench_function("first page of a board just started", |bencher| {
         bencher.iter_with_setup(
@@ -150,7 +105,7 @@ fn a_long_run(c: &mut Criterion) {
     let address = serve(folder.path());
     let id = run.id().to_string();
     let curve = format!("/api/run/{id}/metrics?name=loss&points=2000");
-    let mut group = c.benchmark_group("a running run of a million points");
+    let mut group = c.benchmark_group("board of a million points");
     group.sample_size(20);
     group.bench_function("its curve", |bencher| bencher.iter(|| fine(&get(address, &curve, None))));
     let answer = String::from_utf8(get(address, &curve, None)).unwrap();

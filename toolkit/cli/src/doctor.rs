@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use trainbook::Error;
 use trainbook::onnx;
-use trainbook::store::{Store, StoreError};
+use trainbook::store::{IndexProblem, Store, StoreError};
 use trainbook_kernel::Folders;
 use trainbook_kernel::doctor::{Machine, Probe, StoreHealth, examine};
 
@@ -59,11 +59,10 @@ impl Probe for Here<'_> {
         }
         match store.index_problem() {
             None => StoreHealth::Healthy { path, runs: runs.len() },
-            // So an index says that another process has it.
-            Some(reason) if reason.contains("process") || reason.contains("lock") => {
-                StoreHealth::Locked { path, holder: reason }
+            Some(IndexProblem::Unavailable(reason)) => {
+                StoreHealth::IndexUnavailable { path, reason }
             }
-            Some(reason) => StoreHealth::BadIndex { path, reason },
+            Some(IndexProblem::Damaged(reason)) => StoreHealth::BadIndex { path, reason },
         }
     }
 }

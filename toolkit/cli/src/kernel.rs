@@ -9,12 +9,10 @@ use serde::Serialize;
 use trainbook::Error;
 use trainbook_kernel::install::{self, Install, Progress};
 use trainbook_kernel::launch::{self, Launch};
-use trainbook_kernel::{Error as KernelError, Folders, spec};
+use trainbook_kernel::{Error as KernelError, Folders, evcxr, spec};
 
 use crate::output;
 
-/// Names evcxr_jupyter in place of the one that would be found.
-const EVCXR: &str = "TRAINBOOK_EVCXR";
 /// Where this program was built, with the toolkit's sources around it.
 const BUILT_IN: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -59,17 +57,18 @@ pub fn run(command: Command, json: bool) -> Result<ExitCode, Error> {
                 .map_err(|source| Error::Write { path: "kernel.json".into(), source })?;
             let sources = sources.unwrap_or_else(of_this_program);
             let wanted = Install { folders, sources, features, program, evcxr, force };
+            let mut tell = |progress: Progress<'_>| output::note(&progress.to_string());
             let done = install::install(&wanted, &mut tell).map_err(failed)?;
+            let text = done.to_string();
             let done = Installed {
                 spec: done.spec,
                 evcxr: done.evcxr,
                 compiled_seconds: done.compiled.map(|time| time.as_secs_f64()),
-                next: format!("jupyter lab, and there “{}”", spec::DISPLAY_NAME),
             };
-            output::print(json, &done, Installed::text)?;
+            output::print(json, &done, |_| text)?;
         }
         Command::Run { connection_file } => {
-            let evcxr = env::var_os(EVCXR).map(PathBuf::from);
+            let evcxr = env::var_os(evcxr::VARIABLE).map(PathBuf::from);
             let launch = Launch { connection_file, evcxr, folders };
             let code = launch::run(&launch, &mut |line| eprintln!("{line}")).map_err(failed)?;
             return Ok(ExitCode::from(code));
@@ -109,17 +108,6 @@ fn of_this_program() -> PathBuf {
     if built_in.is_dir() { built_in.to_owned() } else { PathBuf::from(".") }
 }
 
-fn tell(progress: Progress<'_>) {
-    let line = match progress {
-        Progress::Waiting => "waiting for another installation to end".to_owned(),
-        Progress::Sources => "installing the sources of Rust's standard library".to_owned(),
-        Progress::Evcxr(line) => format!("evcxr: {line}"),
-        Progress::Compiling { number, name } => format!("compiling {number}: {name}"),
-        Progress::Sealing => "putting it in place".to_owned(),
-    };
-    output::note(&line);
-}
-
 pub fn failed(error: KernelError) -> Error {
     Error::Diagnostic { diagnostic: "look after the kernel", reason: error.to_string() }
 }
@@ -129,17 +117,6 @@ struct Installed {
     spec: PathBuf,
     evcxr: PathBuf,
     compiled_seconds: Option<f64>,
-    next: String,
-}
-
-impl Installed {
-    fn text(&self) -> String {
-        let compiled = match self.compiled_seconds {
-            Some(seconds) => format!("compiled the notebook library in {seconds:.0} s"),
-            None => "the notebook library is compiled".to_owned(),
-        };
-        format!("{compiled}\nwrote {}\nnext: {}", self.spec.display(), self.next)
-    }
 }
 
 #[derive(Serialize)]

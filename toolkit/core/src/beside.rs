@@ -1,7 +1,9 @@
-//! Files that get their name when they are whole.
+//! Files and folders that get their name when they are whole.
 
-use std::io;
+use std::ffi::OsString;
+use std::io::Write;
 use std::path::Path;
+use std::{fs, io};
 
 use tempfile::NamedTempFile;
 
@@ -21,9 +23,54 @@ pub fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder_of(path))
 }
 
+/// Writes a file that is there as a whole, and on the disk, or not at all.
+///
+/// # Errors
+/// The system does not allow it; whatever had the name is as before.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = temporary_beside(path)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Gives a folder this name. One that has it goes aside first, and away when the other is in its
+/// place.
+///
+/// # Errors
+/// The system does not allow it; whatever had the name has it still.
+pub fn take_name(folder: &Path, path: &Path) -> io::Result<()> {
+    if !path.exists() {
+        return fs::rename(folder, path);
+    }
+    let mut aside = OsString::from(folder);
+    aside.push(".old");
+    fs::rename(path, &aside)?;
+    if let Err(error) = fs::rename(folder, path) {
+        fs::rename(&aside, path)?;
+        return Err(error);
+    }
+    fs::remove_dir_all(&aside)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_takes_the_place_of_another_or_leaves_it() {
+        let root = tempfile::tempdir().unwrap();
+        let [old, new] = ["old", "new"].map(|name| root.path().join(name));
+        fs::create_dir(&old).unwrap();
+        assert!(take_name(&new, &old).is_err());
+        assert!(old.is_dir(), "what had the name has it still");
+        fs::create_dir(&new).unwrap();
+        write_whole(&new.join("file"), b"new").unwrap();
+        take_name(&new, &old).unwrap();
+        assert_eq!(fs::read(old.join("file")).unwrap(), b"new");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1, "nothing is left aside");
+    }
 
     #[test]
     fn a_bare_name_is_in_the_current_folder() {

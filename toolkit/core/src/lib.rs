@@ -4,12 +4,13 @@
 //! |---|---|
 //! | [`array`] | numbers with a shape: what goes into a network and comes out |
 //! | [`batch`] | what one training step sees: data makes it, a network takes it |
-//! | [`beside`] | files that get their name when they are whole |
+//! | [`beside`] | files and folders that get their name when they are whole |
 //! | [`bundle`] | what a notebook or a terminal shows of a value |
 //! | [`nearest`] | the name that somebody may have meant |
 //! | [`quantile`] | quantiles, as numpy's |
 //! | [`random`] | the keyed streams from which all randomness comes |
 //! | [`text_table`] | a table as aligned text and as HTML |
+//! | [`user_cache`] | where a user keeps what all projects share |
 
 pub mod array;
 pub mod batch;
@@ -19,3 +20,4 @@ pub mod nearest;
 pub mod quantile;
 pub mod random;
 pub mod text_table;
+pub mod user_cache;

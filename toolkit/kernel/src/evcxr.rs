@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -14,6 +14,9 @@ pub const VERSION: &str = "0.22.0";
 
 /// Its crate, and the program in it.
 pub const PROGRAM: &str = "evcxr_jupyter";
+
+/// The environment variable that names one in place of that which would be found.
+pub const VARIABLE: &str = "TRAINBOOK_EVCXR";
 
 /// The one that [`install`] builds.
 pub fn own(folders: &Folders) -> PathBuf {
@@ -73,6 +76,23 @@ pub fn version(program: &Path) -> Option<String> {
     Some(name.split(' ').next()?.to_owned())
 }
 
+/// A program that was named, unless cargo has noted that it is of another version.
+///
+/// # Errors
+/// [`Error::Program`].
+pub(crate) fn of_this_version(program: &Path) -> Result<PathBuf, Error> {
+    let wrong = |reason: String| Error::Program { program: program.display().to_string(), reason };
+    if !program.is_file() {
+        return Err(wrong("it is not there".to_owned()));
+    }
+    match version(program) {
+        Some(version) if version != VERSION => {
+            Err(wrong(format!("it is of version {version}; {VERSION} is needed")))
+        }
+        _ => Ok(program.to_owned()),
+    }
+}
+
 /// Builds the program into the cache: 6 to 10 minutes on two cores. `progress` gets every line that
 /// cargo prints. A build that was broken off goes on where it was.
 ///
@@ -107,6 +127,12 @@ pub fn install(
     Ok(program)
 }
 
+/// The lines that a program prints, whatever bytes they are of.
+pub(crate) fn lines(from: impl Read) -> impl Iterator<Item = String> {
+    let lines = BufReader::new(from).split(b'\n').map_while(Result::ok);
+    lines.map(|line| String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned())
+}
+
 fn follow(command: &mut Command, progress: &mut dyn FnMut(&str)) -> Result<(), Error> {
     let program = format!("{} install", command.get_program().to_string_lossy());
     let failed = |reason: String| Error::Program { program: program.clone(), reason };
@@ -118,9 +144,9 @@ fn follow(command: &mut Command, progress: &mut dyn FnMut(&str)) -> Result<(), E
         .map_err(|error| failed(error.to_string()))?;
     let mut last = String::new();
     if let Some(errors) = child.stderr.take() {
-        for line in BufReader::new(errors).lines().map_while(Result::ok) {
+        for line in lines(errors) {
             progress(line.trim());
-            if line.starts_with("error") || last.is_empty() || !last.starts_with("error") {
+            if line.starts_with("error") || !last.starts_with("error") {
                 last = line;
             }
         }

@@ -4,6 +4,8 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use trainbook_core::user_cache::user_cache;
+
 use crate::Error;
 
 /// The folders that the kernel lives in; none need exist.
@@ -33,8 +35,7 @@ impl Folders {
         };
         let home = |usual: &str| Some(folder("HOME")?.join(usual));
         let mac = cfg!(target_os = "macos");
-        let cache = folder("XDG_CACHE_HOME")
-            .or_else(|| home(if mac { "Library/Caches" } else { ".cache" }))
+        let cache = user_cache(variables)
             .ok_or(Error::NoFolder { what: "the cache", variable: "XDG_CACHE_HOME" })?;
         let jupyter = folder("JUPYTER_DATA_DIR")
             .or_else(|| match mac {
@@ -44,7 +45,7 @@ impl Folders {
                     .map(|data| data.join("jupyter")),
             })
             .ok_or(Error::NoFolder { what: "Jupyter's kernels", variable: "JUPYTER_DATA_DIR" })?;
-        Ok(Self { cache: cache.join("trainbook"), jupyter })
+        Ok(Self { cache, jupyter })
     }
 
     /// These two.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::env;
 use std::fmt;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,6 +12,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use trainbook_core::beside;
+
+use crate::evcxr::lines;
 use crate::launch::Running;
 use crate::seed::{self, Manifest, Seed, SeedState};
 use crate::spec::{DISPLAY_NAME, Spec};
@@ -72,6 +75,19 @@ pub struct Installed {
     pub jupyter: bool,
 }
 
+impl fmt::Display for Progress<'_> {
+    /// For whoever waits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Waiting => f.write_str("waiting for another installation to end"),
+            Self::Sources => f.write_str("installing the sources of Rust's standard library"),
+            Self::Evcxr(line) => write!(f, "evcxr: {line}"),
+            Self::Compiling { number, name } => write!(f, "compiling {number}: {name}"),
+            Self::Sealing => f.write_str("putting it in place"),
+        }
+    }
+}
+
 impl fmt::Display for Installed {
     /// What was done and what to type next.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,7 +129,7 @@ pub fn install(
         toolchain.install_sources()?;
     }
     let evcxr = match &install.evcxr {
-        Some(evcxr) => evcxr.clone(),
+        Some(evcxr) => evcxr::of_this_version(evcxr)?,
         None => match evcxr::find(folders) {
             Ok(evcxr) => evcxr,
             Err(_) => {
@@ -133,7 +149,8 @@ pub fn install(
             (seed, Some(began.elapsed()))
         }
     };
-    let spec = Spec::of(&install.program)?.install(folders)?;
+    let named = install.evcxr.as_deref();
+    let spec = Spec::of(&install.program, named)?.install(folders)?;
     let path = env::var_os("PATH").unwrap_or_default();
     let jupyter = env::split_paths(&path).any(|folder| folder.join("jupyter-lab").is_file());
     Ok(Installed { spec, evcxr, seed, compiled, jupyter })
@@ -214,8 +231,7 @@ fn compile(
     pins::write(&planned.pins(), &work.join("Cargo.lock"))?;
     drop_incremental(&work)?;
     Seed::seal(&partial, manifest)?;
-    fresh(&done)?;
-    fs::rename(&partial, &done).map_err(Error::io("rename", &partial))?;
+    beside::take_name(&partial, &done).map_err(Error::io("rename", &partial))?;
     Seed::read(&done)
 }
 
@@ -277,7 +293,7 @@ impl Running {
         let (sender, receiver) = channel();
         if let Some(errors) = self.take_errors() {
             thread::spawn(move || {
-                for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                for line in lines(errors) {
                     if sender.send(line).is_err() {
                         break;
                     }

@@ -11,6 +11,11 @@ use crate::Error;
 pub const NAME: &str = "trainbook-notebook";
 const FOLDER: &str = "toolkit/notebook";
 
+/// The crate's folder in the toolkit's.
+pub fn folder(root: &Path) -> PathBuf {
+    root.join(FOLDER)
+}
+
 /// The notebook library's sources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Library {
@@ -37,11 +42,6 @@ impl Library {
     /// The toolkit's folder, with Cargo.lock.
     pub fn root(&self) -> &Path {
         &self.root
-    }
-
-    /// The crate's folder.
-    pub fn folder(&self) -> PathBuf {
-        self.root.join(FOLDER)
     }
 
     /// When a file was last changed that decides what the library is.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use trainbook_core::beside;
 
 use crate::library::{self, Library};
 use crate::tree::{self, Size};
@@ -191,7 +192,7 @@ impl Seed {
     /// # Errors
     /// [`Error::Unreadable`] if the sources' path is no text.
     pub fn dependency(&self) -> Result<String, Error> {
-        let library = self.manifest.sources.join("toolkit/notebook");
+        let library = library::folder(&self.manifest.sources);
         prelude::dependency(library::NAME, &library, &self.manifest.features)
     }
 
@@ -260,15 +261,7 @@ pub fn make_current(folders: &Folders, seed: &Seed) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Io`].
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        std::io::Write::write_all(&mut file, bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(Error::io("write", path))
+    beside::write_whole(path, bytes).map_err(Error::io("write", path))
 }
 
 fn nanoseconds(time: SystemTime) -> u64 {

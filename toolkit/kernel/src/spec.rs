@@ -1,10 +1,12 @@
 //! What Jupyter is told of kernels.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::evcxr::VARIABLE;
 use crate::seed::write_whole;
 use crate::{Error, Folders};
 
@@ -15,7 +17,7 @@ pub const NAME: &str = "trainbook";
 pub const DISPLAY_NAME: &str = "Rust (trainbook)";
 
 /// The argument that Jupyter replaces by the path of the connection file.
-const CONNECTION_FILE: &str = "{connection_file}";
+pub(crate) const CONNECTION_FILE: &str = "{connection_file}";
 
 /// The parts of a `kernel.json` that matter here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,9 @@ pub struct Spec {
     /// control channel.
     #[serde(default = "by_signal")]
     pub interrupt_mode: String,
+    /// Environment variables that Jupyter gives the program.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
 }
 
 fn by_signal() -> String {
@@ -48,17 +53,20 @@ pub struct Known {
 }
 
 impl Spec {
-    /// The spec whose kernels are run by `program kernel run`.
+    /// The spec whose kernels are run by `program kernel run`, with this evcxr if one is named.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] if its path is no text.
-    pub fn of(program: &Path) -> Result<Self, Error> {
-        let Some(text) = program.to_str() else {
-            let reason = "Jupyter needs a path that is text in UTF-8".to_owned();
-            return Err(Error::Unreadable { path: program.to_owned(), reason });
+    /// [`Error::Unreadable`] if a path is no text.
+    pub fn of(program: &Path, evcxr: Option<&Path>) -> Result<Self, Error> {
+        let text = |path: &Path| {
+            let reason = || "Jupyter needs a path that is text in UTF-8".to_owned();
+            let text = path.to_str().map(str::to_owned);
+            text.ok_or_else(|| Error::Unreadable { path: path.to_owned(), reason: reason() })
         };
+        let named = evcxr.map(|evcxr| Ok((VARIABLE.to_owned(), text(evcxr)?)));
         Ok(Self {
-            argv: [text, "kernel", "run", CONNECTION_FILE].map(str::to_owned).to_vec(),
+            env: named.into_iter().collect::<Result<_, Error>>()?,
+            argv: [&text(program)?, "kernel", "run", CONNECTION_FILE].map(str::to_owned).to_vec(),
             display_name: DISPLAY_NAME.to_owned(),
             language: "rust".to_owned(),
             interrupt_mode: by_signal(),
@@ -140,7 +148,7 @@ mod tests {
         let folders = Folders::new(root.path().join("cache"), root.path().join("jupyter"));
         assert!(list(&folders).unwrap().is_empty());
         assert!(!remove(&folders).unwrap());
-        let spec = Spec::of(Path::new("/usr/bin/trainbook")).unwrap();
+        let spec = Spec::of(Path::new("/usr/bin/trainbook"), None).unwrap();
         let path = spec.install(&folders).unwrap();
         assert_eq!(spec.argv[1..], ["kernel", "run", "{connection_file}"]);
         assert_eq!(read(&path), Ok(spec));
@@ -148,7 +156,7 @@ mod tests {
         let other = folders.specs().join("other");
         fs::create_dir_all(&other).unwrap();
         fs::write(other.join("kernel.json"), "{\"argv\": [").unwrap();
-        let moved = Spec::of(Path::new("/opt/trainbook")).unwrap();
+        let moved = Spec::of(Path::new("/opt/trainbook"), None).unwrap();
         moved.install(&folders).unwrap();
         let known = list(&folders).unwrap();
         assert_eq!(

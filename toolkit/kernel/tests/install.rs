@@ -102,7 +102,13 @@ fn an_installation_compiles_once_and_again_what_has_changed() {
     assert!(shown.to_string().contains("jupyter/bin/pip install jupyterlab"), "{shown}");
     shown.jupyter = true;
     assert!(shown.to_string().contains("next:\n  jupyter-lab\n"), "{shown}");
-    assert_eq!(spec::read(&installed.spec).unwrap().argv[0], "/opt/trainbook");
+    let spec = spec::read(&installed.spec).unwrap();
+    assert_eq!(spec.argv[0], "/opt/trainbook");
+    // Kernels use the evcxr that was named.
+    assert_eq!(
+        spec.env["TRAINBOOK_EVCXR"],
+        machine.wanted.evcxr.clone().unwrap().to_str().unwrap()
+    );
 
     // What evcxr was told.
     let toml = machine.seen("toml.seen");

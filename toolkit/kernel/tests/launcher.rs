@@ -47,7 +47,6 @@ const BUSY: &str = "while [ ! -e \"$RECORD.exit\" ]; do sleep 0.01; done";
 
 /// No test of its own: the process that the others start.
 #[test]
-#[ignore = "played by the other tests"]
 fn play() {
     let Some(root) = env::var_os(PLAY).map(PathBuf::from) else { return };
     let launch = Launch {
@@ -88,7 +87,7 @@ impl Kernel {
         fs::create_dir_all(&notebooks).unwrap();
         let record = root.join(name);
         let mut launcher = Command::new(env::current_exe().unwrap())
-            .args(["play", "--exact", "--ignored", "--nocapture"])
+            .args(["play", "--exact", "--nocapture"])
             .env(PLAY, root)
             .env("RECORD", &record)
             .env("RUNTIME", runtime)
@@ -280,7 +279,7 @@ fn the_death_of_who_started_the_launcher_ends_the_kernel() {
     first.end();
     let record = root.join("record");
     let mut jupyter = Command::new("sh")
-        .args(["-c", "\"$0\" play --exact --ignored --nocapture >/dev/null 2>&1 & read -r line"])
+        .args(["-c", "\"$0\" play --exact --nocapture >/dev/null 2>&1 & read -r line"])
         .arg(env::current_exe().unwrap())
         .env(PLAY, &root)
         .env("RECORD", &record)

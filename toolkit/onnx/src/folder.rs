@@ -8,14 +8,13 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 
 use prost::Message as _;
 use tempfile::NamedTempFile;
-use trainbook_core::beside::folder_of;
+use trainbook_core::beside::{folder_of, take_name};
 
 use super::array::{Array, Wire};
 use super::encode::{self, sha256};
@@ -73,20 +72,6 @@ pub(super) fn write(
         fs::remove_dir_all(&folder)?;
     }
     moved
-}
-
-fn take_name(folder: &Path, path: &Path) -> io::Result<()> {
-    if !path.exists() {
-        return fs::rename(folder, path);
-    }
-    let mut aside = OsString::from(folder);
-    aside.push(".old");
-    fs::rename(path, &aside)?;
-    if let Err(error) = fs::rename(folder, path) {
-        fs::rename(&aside, path)?;
-        return Err(error);
-    }
-    fs::remove_dir_all(&aside)
 }
 
 fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use trainbook_core::quantile::quantile;
 
 use super::heed;
 use crate::Error;
@@ -156,7 +157,7 @@ fn time(
     }
     times.sort_by(f64::total_cmp);
     let bytes = task.memory().map(|memory| memory.total() + batch.bytes());
-    Ok((times[times.len() / 2], bytes))
+    Ok((quantile(&times, 0.5).unwrap_or(f64::NAN), bytes))
 }
 
 /// Bytes of memory that the system can still give; `None` where it does not say.

@@ -1,6 +1,7 @@
 //! Reading a curve of loss over learning rate. Pure functions; the finder fills the curve.
 
 use serde::Serialize;
+use trainbook_core::quantile::quantile;
 
 use super::lr_finder::NAME;
 use crate::Error;
@@ -226,7 +227,7 @@ fn centred(values: &[f64]) -> Vec<f64> {
 fn beginning(losses: &[f64]) -> f64 {
     let mut first = losses[..(losses.len() / 10).max(1)].to_vec();
     first.sort_by(f64::total_cmp);
-    first[first.len() / 2]
+    quantile(&first, 0.5).unwrap_or(f64::NAN)
 }
 
 /// The indices of the longest decreasing subsequence, which need not be contiguous; of equally long

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use trainbook_core::quantile::quantile;
 
 use super::LrCurve;
 use super::lr_finder::NAME;
@@ -50,9 +51,8 @@ impl LrRange {
     /// The suggested learning rate: the median of the curves' suggestions, of an even number of them
     /// the geometric mean of the middle two.
     pub fn suggestion(&self) -> f64 {
-        let all = self.sorted();
-        let (low, high) = (all[(all.len() - 1) / 2], all[all.len() / 2]);
-        (low * high).sqrt()
+        let logarithms: Vec<f64> = self.sorted().iter().map(|rate| rate.ln()).collect();
+        quantile(&logarithms, 0.5).unwrap_or(f64::NAN).exp()
     }
 
     /// The least and the largest of the curves' suggestions.

@@ -2,20 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use trainbook_callbacks::Moment;
 use trainbook_store::CallbackCost;
 
 /// A callback that takes a larger share of a fit is warned of, in fits that last so many seconds.
 const DEAR: f64 = 0.05;
 const LONG: f64 = 1.0;
-/// The moments that `every` passes on less often.
-const STEP: [&str; 6] = [
-    "batch_start",
-    "raw_gradients",
-    "change_gradients",
-    "final_gradients",
-    "after_update",
-    "step_end",
-];
 /// A smaller share is not worth a word.
 const NAMED: f64 = 1e-3;
 
@@ -54,7 +46,8 @@ pub(crate) fn warnings(seconds: f64, costs: &[CallbackCost]) -> Vec<String> {
     let all = by_callback(costs).into_iter();
     let dear = all.filter(|(sum, _)| seconds >= LONG && *sum > DEAR * seconds);
     dear.map(|(sum, most)| {
-        let of_step = STEP.contains(&most.moment.as_str());
+        // Only these `every` passes on less often.
+        let of_step = Moment::is_name_of_step(&most.moment);
         let cure = if of_step { "; if it only watches, `every(n, …)` calls it less often" } else { "" };
         format!(
             "{} took {:.1} % of the fit's {seconds:.1} s, most of it in {} ({} calls of {:.1} µs){cure}",

@@ -115,11 +115,7 @@ fn details(record: &RunRecord, past: &Past) -> String {
     if more > 0 {
         lines.push(format!("and {}", counted(more as u64, "more warning")));
     }
-    let costs = record.events.iter().rev().find_map(|event| match &event.event {
-        RunEvent::CallbackCosts { seconds, costs } => Some((*seconds, costs)),
-        _ => None,
-    });
-    if let Some((seconds, of)) = costs {
+    if let Some((seconds, of)) = record.callback_costs() {
         lines.extend(costs::shares(seconds, of));
         lines.extend(costs::warnings(seconds, of).iter().map(|text| format!("warning: {text}")));
     }

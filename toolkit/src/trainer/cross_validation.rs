@@ -91,12 +91,17 @@ pub fn cross_validate(
     Ok(CrossValidation { runs, scores: scores.collect() })
 }
 
-/// A name for these folds and this moment.
-fn group_of(data: &Dataset, folds: &KFold, seed: Seed) -> String {
+/// A name for what is done now, in this process: runs that belong together share it as a tag.
+pub(crate) fn name_of_now(what: &str) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let now = now.map_or(0, |now| now.as_nanos());
-    let key = format!("{} {folds:?} {seed:?} {now} {}", data.source(), std::process::id());
+    let key = format!("{what} {now} {}", std::process::id());
     blake3::hash(key.as_bytes()).to_hex()[..12].to_owned()
+}
+
+/// A name for these folds and this moment.
+fn group_of(data: &Dataset, folds: &KFold, seed: Seed) -> String {
+    name_of_now(&format!("{} {folds:?} {seed:?}", data.source()))
 }
 
 impl FoldScore {

@@ -10,7 +10,7 @@
 
 use std::cell::Cell;
 use std::env;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -22,6 +22,9 @@ use signal_hook::flag::{register, register_conditional_default};
 
 /// The environment variable that names the stop file.
 const STOP_FILE: &str = "TRAINBOOK_STOP_FILE";
+
+/// How long another may have the stop file's lock.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The stop file is looked at at most this often.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -95,8 +98,16 @@ impl StopFile {
     fn open(&self) -> io::Result<File> {
         let mut options = OpenOptions::new();
         let file = options.create(true).truncate(false).write(true).open(&self.path)?;
-        // Whoever looks whether a fit runs has the lock for a moment only.
-        file.lock_shared()?;
+        // Whoever looks whether a fit runs has the lock for a moment only; if it hangs, a fit does not.
+        let began = Instant::now();
+        while let Err(error) = file.try_lock_shared() {
+            match error {
+                TryLockError::WouldBlock if began.elapsed() < PATIENCE => {
+                    std::thread::sleep(PATIENCE / 100);
+                }
+                error => return Err(error.into()),
+            }
+        }
         file.set_len(0)?;
         Ok(file)
     }
@@ -173,8 +184,6 @@ impl Drop for Interrupt {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::TryLockError;
-
     use super::*;
 
     fn soon(interrupt: &Interrupt) -> bool {
@@ -214,6 +223,17 @@ mod tests {
         let third = Interrupt::with(None, Some(stop_file));
         assert!(!soon(&third));
         drop(third);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn who_holds_the_lock_for_ever_holds_up_no_fit() {
+        let path = env::temp_dir().join(format!("trainbook-held-{}", std::process::id()));
+        let holder = File::create(&path).unwrap();
+        holder.lock().unwrap();
+        let stop_file: &'static StopFile = Box::leak(Box::new(StopFile::new(&path)));
+        let fit = Interrupt::with(None, Some(stop_file));
+        assert!(fit.open.is_none() && !fit.asked());
         std::fs::remove_file(path).unwrap();
     }
 

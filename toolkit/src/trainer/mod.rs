@@ -31,6 +31,7 @@ use trainbook_callbacks::{Counters, EpochMetric, Plan, Stack};
 use trainbook_store::{Name, Store, Value};
 
 pub use builder::TrainerBuilder;
+pub(crate) use cross_validation::name_of_now;
 pub use cross_validation::{CrossValidation, FoldScore, cross_validate};
 pub use evaluation::Evaluation;
 pub use export::Export;
@@ -39,6 +40,7 @@ pub(crate) use feed::FeedStreams;
 pub use fit::{Epochs, Length, Steps};
 pub(crate) use interrupt::Interrupt;
 pub use record::{Begins, RunRecipe};
+pub(crate) use recording::environment;
 pub use report::{EvaluationReport, WorstRow};
 pub use run::{EpochRow, Run};
 pub use weights::WeightsReport;

@@ -1,7 +1,7 @@
 //! A stored run, made again without the program that made it.
 
 use trainbook_callbacks::{CallbackRecipe, RecordedCallback, StopKind, StopReason};
-use trainbook_store::{CallbackCost, Metric, Parent, RunEvent, RunState, StoreError, TimedEvent};
+use trainbook_store::{Metric, Parent, RunState, StoreError};
 
 use super::builder::BeginAt;
 use super::checkpoint::{Checkpoint, FINAL};
@@ -83,17 +83,8 @@ impl StoredRun {
             reason: StopReason::new(kind, why),
             epochs: summary.epochs,
             seconds: summary.seconds.unwrap_or_default(),
-            costs: self.callback_costs(),
+            costs: self.callback_costs().map_or_else(Vec::new, |(_, costs)| costs.to_vec()),
         })
-    }
-
-    /// What callbacks took, if the run has said so.
-    fn callback_costs(&self) -> Vec<CallbackCost> {
-        let of = |event: &TimedEvent| match &event.event {
-            RunEvent::CallbackCosts { costs, .. } => Some(costs.clone()),
-            _ => None,
-        };
-        self.events.iter().rev().find_map(of).unwrap_or_default()
     }
 
     /// A trainer with the run's network, data, settings and callbacks, whose first fit repeats the

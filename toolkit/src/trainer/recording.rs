@@ -87,7 +87,7 @@ impl Trainer {
             plan: self.plan.callbacks().to_vec(),
             recipe: recipe.clone(),
             parent: origin.and_then(|origin| origin.parent.clone()),
-            environment: Environment { features: features(), ..Environment::capture() },
+            environment: environment(),
         })?;
         if let Some(bytes) = begin {
             // Should somebody have collected it meanwhile. From now on the run refers to it.
@@ -183,7 +183,12 @@ fn end_state(outcome: &Result<StopReason, Error>) -> EndState {
     }
 }
 
-/// The optional parts that this library was built with, for a run's record.
+/// The circumstances of a run, for its record.
+pub(crate) fn environment() -> Environment {
+    Environment { features: features(), ..Environment::capture() }
+}
+
+/// The optional parts that this library was built with.
 fn features() -> Vec<String> {
     [("ci-check", cfg!(feature = "ci-check")), ("cuda", cfg!(feature = "cuda"))]
         .into_iter()

@@ -4,7 +4,7 @@ use trainbook_callbacks::{CallbackError, NonFinite, Replay};
 
 use crate::Error;
 use crate::data::Batch;
-use crate::task::{Recipe, Task, Trace};
+use crate::task::{NonFinite as Found, Recipe, Task, Trace};
 
 /// A step that can be computed again, before its update.
 pub(super) struct StepReplay<'a> {
@@ -16,7 +16,7 @@ pub(super) struct StepReplay<'a> {
 
 impl Replay for StepReplay<'_> {
     fn first_non_finite(&self) -> Result<Option<NonFinite>, CallbackError> {
-        let found = |found: trainbook_nn::task::NonFinite| NonFinite {
+        let found = |found: Found| NonFinite {
             layer: match found.path.as_str() {
                 "" => found.kind,
                 path => format!("{path} ({})", found.kind),
@@ -25,30 +25,13 @@ impl Replay for StepReplay<'_> {
             nans: found.nans,
             infs: found.infs,
         };
-        if let Some(input) = self.of_input() {
-            return Ok(Some(input));
+        // Data are finite, but what changes them at random is anybody's.
+        let (numbers, rows) = (self.batch.input.floats(), self.batch.len());
+        if let Some(input) = Found::among(numbers, rows, "", "the input") {
+            return Ok(Some(found(input)));
         }
         let state = self.task.state().map_err(Error::from)?;
         let trace = Trace::of(self.recipe, &state, self.batch, true).map_err(Error::from)?;
         Ok(trace.first_non_finite().map(found))
-    }
-}
-
-impl StepReplay<'_> {
-    /// What is not finite in the batch itself: data are, but what changes them at random is anybody's.
-    fn of_input(&self) -> Option<NonFinite> {
-        let numbers = self.batch.input.floats();
-        let width = (numbers.len() / self.batch.len().max(1)).max(1);
-        let is_bad = |row: &[f32]| row.iter().any(|number| !number.is_finite());
-        let rows = numbers.chunks_exact(width).zip(&self.batch.samples);
-        let samples: Vec<usize> =
-            rows.filter(|(row, _)| is_bad(row)).map(|(_, sample)| *sample).collect();
-        let count = |is: fn(f32) -> bool| numbers.iter().filter(|number| is(**number)).count();
-        (!samples.is_empty()).then(|| NonFinite {
-            layer: "the input".to_owned(),
-            samples,
-            nans: count(f32::is_nan),
-            infs: count(f32::is_infinite),
-        })
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use trainbook::history::Store;
 use trainbook::prelude::*;
-use trainbook::store::{CallbackCost, RunEvent};
+use trainbook::store::CallbackCost;
 
 use crate::support::{BATCHES, builder, clouds};
 
@@ -40,11 +40,7 @@ fn each_callback_is_counted_at_each_of_its_moments() {
     assert_eq!(of(costs, "Recorder", "fit_start").calls, 1);
 
     let stored = store.run(run.id().unwrap().as_str()).unwrap();
-    let recorded = stored.events.iter().find_map(|event| match &event.event {
-        RunEvent::CallbackCosts { seconds, costs } => Some((*seconds, costs.clone())),
-        _ => None,
-    });
-    assert_eq!(recorded.unwrap(), (run.seconds(), costs.to_vec()));
+    assert_eq!(stored.callback_costs().unwrap(), (run.seconds(), costs));
     let text = run.to_string();
     let warning = text.split_once("warning: ").unwrap().1;
     assert!(warning.starts_with("Slow took ") && warning.contains("most of it in step_end"));

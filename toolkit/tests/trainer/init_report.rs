@@ -1,45 +1,13 @@
 //! The report on a network before its first step: numbers against another way to them, verdicts on
 //! networks made to deserve them, and no trace.
 
-use serde::{Deserialize, Serialize};
 use trainbook::callbacks::Gradients;
 use trainbook::checks::Verdict;
 use trainbook::data::Batch;
-use trainbook::nn::dfdx::prelude::{Axes2, HasShape, PermuteTo, TryMatMul};
-use trainbook::nn::layer::{AnyLayer, Fault, Layer, Misfit};
-use trainbook::nn::on_dfdx::{Backend, Flow, Pass, Real};
-use trainbook::nn::{Begin, Plan, Role};
+use trainbook::nn::layer::AnyLayer;
 use trainbook::prelude::*;
 
-use super::support::{batches, builder, clouds, task, weight_bits};
-
-/// A linear layer without a bias whose weights all begin with one value.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Constant {
-    out: usize,
-    value: f32,
-}
-
-impl Layer for Constant {
-    const KIND: &'static str = "Constant";
-
-    fn plan(&self, plan: &mut Plan<'_>, input: &Sample) -> Result<Sample, Misfit> {
-        let [features] = input.dims("[features]")?;
-        plan.parameter("weight", [self.out, features], Role::Weight, Begin::Constant(self.value));
-        Ok(Sample::numbers([self.out]))
-    }
-
-    fn forward<E: Real, D: Backend<E>>(
-        &self,
-        pass: &mut Pass<'_, E, D>,
-        x: Flow<E, D>,
-    ) -> Result<Flow<E, D>, Fault> {
-        let x = x.rows()?;
-        let features = x.shape().1;
-        let weight = pass.parameter(0, (self.out, features))?;
-        Flow::of(x.try_matmul(weight.try_permute::<_, Axes2<1, 0>>()?)?)
-    }
-}
+use super::support::{Constant, batches, builder, clouds, task, weight_bits};
 
 fn report(net: impl Into<Network>) -> InitReport {
     let data = clouds();

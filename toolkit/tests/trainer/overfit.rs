@@ -1,16 +1,13 @@
 //! Learning a few rows by heart: sound set-ups pass, broken ones fail with what breaks them named.
 
-use serde::{Deserialize, Serialize};
 use trainbook::checks::{Culprit, GradientFault, Verdict};
-use trainbook::nn::dfdx::prelude::{Axes2, HasShape, PermuteTo, TryMatMul};
-use trainbook::nn::layer::{AnyLayer, Fault, Layer, Misfit};
+use trainbook::nn::layer::AnyLayer;
 use trainbook::nn::loss::Objective;
-use trainbook::nn::on_dfdx::{Backend, Flow as Values, Pass, Real};
-use trainbook::nn::{Begin, HostTensor, NnError, Plan, Role};
+use trainbook::nn::{HostTensor, NnError};
 use trainbook::prelude::*;
 use trainbook::trainer::TrainerBuilder;
 
-use crate::support::{clouds, weight_bits};
+use crate::support::{Constant, clouds, weight_bits};
 
 /// Classes of clouds that lie apart from each other, as images, series or plain rows.
 fn mlp() -> Sequential {
@@ -82,34 +79,6 @@ fn sound_setups_pass() {
         assert!(report.culprits.is_empty() && report.loss <= report.target, "{name}: {report}");
         assert!(report.least < report.target && report.target < report.baseline, "{report:?}");
         assert!(report.to_string().starts_with("passed: 10 rows are known by heart after "));
-    }
-}
-
-/// A linear layer without a bias whose weights all begin with one value.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Same {
-    out: usize,
-    value: f32,
-}
-
-impl Layer for Same {
-    const KIND: &'static str = "Same";
-
-    fn plan(&self, plan: &mut Plan<'_>, input: &Sample) -> Result<Sample, Misfit> {
-        let [features] = input.dims("[features]")?;
-        plan.parameter("weight", [self.out, features], Role::Weight, Begin::Constant(self.value));
-        Ok(Sample::numbers([self.out]))
-    }
-
-    fn forward<E: Real, D: Backend<E>>(
-        &self,
-        pass: &mut Pass<'_, E, D>,
-        x: Values<E, D>,
-    ) -> Result<Values<E, D>, Fault> {
-        let x = x.rows()?;
-        let features = x.shape().1;
-        let weight = pass.parameter(0, (self.out, features))?;
-        Values::of(x.try_matmul(weight.try_permute::<_, Axes2<1, 0>>()?)?)
     }
 }
 
@@ -242,9 +211,9 @@ fn broken_setups_fail_with_the_right_culprit_first() {
             "weights of 0",
             classifier(
                 Sequential::new()
-                    .with(Same { out: 8, value: 0.0 })
+                    .with(Constant { out: 8, value: 0.0 })
                     .relu()
-                    .with(Same { out: 3, value: 0.0 }),
+                    .with(Constant { out: 3, value: 0.0 }),
             ),
             |c| matches!(c, Culprit::Before(Verdict::ZeroWeights { .. })),
             "is 0 throughout",
@@ -255,7 +224,7 @@ fn broken_setups_fail_with_the_right_culprit_first() {
                 Sequential::new()
                     .linear(8)
                     .relu()
-                    .with(Same { out: 8, value: -1.0 })
+                    .with(Constant { out: 8, value: -1.0 })
                     .relu()
                     .linear(3),
             ),

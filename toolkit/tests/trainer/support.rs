@@ -9,7 +9,7 @@ use trainbook::data::{Batch, Batches, Loader};
 use trainbook::nn::dfdx;
 use trainbook::nn::layer::{Fault, Layer, Misfit};
 use trainbook::nn::on_dfdx::{Backend, Flow as Values, Pass, Real};
-use trainbook::nn::{Describe, Plan, Sample};
+use trainbook::nn::{Begin, Describe, Plan, Role, Sample};
 use trainbook::optim::Optimizer;
 use trainbook::prelude::*;
 use trainbook::random::Stream;
@@ -37,6 +37,35 @@ impl Layer for Wave {
     ) -> Result<Values<E, D>, Fault> {
         use dfdx::prelude::*;
         x.map(|x| Ok(x.with_empty_tape().try_sin()?.try_mul(x)?))
+    }
+}
+
+/// A linear layer without a bias whose weights all begin with one value.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Constant {
+    pub out: usize,
+    pub value: f32,
+}
+
+impl Layer for Constant {
+    const KIND: &'static str = "Constant";
+
+    fn plan(&self, plan: &mut Plan<'_>, input: &Sample) -> Result<Sample, Misfit> {
+        let [features] = input.dims("[features]")?;
+        plan.parameter("weight", [self.out, features], Role::Weight, Begin::Constant(self.value));
+        Ok(Sample::numbers([self.out]))
+    }
+
+    fn forward<E: Real, D: Backend<E>>(
+        &self,
+        pass: &mut Pass<'_, E, D>,
+        x: Values<E, D>,
+    ) -> Result<Values<E, D>, Fault> {
+        use dfdx::prelude::{Axes2, HasShape, PermuteTo, TryMatMul};
+        let x = x.rows()?;
+        let features = x.shape().1;
+        let weight = pass.parameter(0, (self.out, features))?;
+        Values::of(x.try_matmul(weight.try_permute::<_, Axes2<1, 0>>()?)?)
     }
 }
 

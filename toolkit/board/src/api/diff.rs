@@ -44,7 +44,7 @@ pub(super) fn answer(
     request: &Request,
 ) -> Result<Response, Failure> {
     let diff = store.diff(a, b)?;
-    let sentence = sentence(&diff);
+    let sentence = diff.sentence();
     let RunDiff { a, b, causes, results, circumstances, divergences, not_known, not_compared } =
         diff;
     let differences = causes.into_iter().chain(results).chain(circumstances);
@@ -58,11 +58,6 @@ pub(super) fn answer(
         not_compared,
     };
     Ok(Response::json(Status::Ok, &comparison).unless_known(request))
-}
-
-/// Of the diff as text, the sentence behind the names of the runs and before the tables.
-fn sentence(diff: &RunDiff) -> String {
-    diff.to_string().split("\n\n").nth(1).unwrap_or_default().trim().to_owned()
 }
 
 impl Row {

@@ -102,7 +102,7 @@ pub(super) fn answer(store: &Store, request: &Request) -> Result<Response, Failu
         offset,
         sorts_itself,
         remarks,
-        index_problem: store.index_problem(),
+        index_problem: store.index_problem().map(|problem| problem.to_string()),
         names: Names::of(&runs),
         runs: runs.iter().skip(offset).take(limit).map(Row::of).collect(),
     };

@@ -2,8 +2,7 @@
 
 use crate::{Batch, DataError, Dataset, Part, Targets};
 
-/// Rows that are read at once; has no influence on any result.
-const ROWS_AT_ONCE: usize = 256;
+use super::read::ROWS_AT_ONCE;
 
 impl Dataset {
     /// A weight for each class with which all classes count alike in the training part: `n / (C n_c)`
@@ -19,14 +18,22 @@ impl Dataset {
             return refuse("targets are values, not classes".to_owned());
         };
         let mut counts = vec![0.0_f64; classes];
-        let mut batch = Batch::default();
+        let (mut batch, mut found) = (Batch::default(), Targets::default());
         for rows in self.counting(Part::Train).chunks(ROWS_AT_ONCE) {
-            self.read(rows, &mut batch)?;
-            let Targets::Classes(found) = &batch.targets else { continue };
+            match self.targets() {
+                Some(all) => found.gather(all, rows, self.targets_per_row()),
+                // Those of a text, for example, come with their inputs.
+                None => {
+                    self.read_raw(rows, &mut batch)?;
+                    std::mem::swap(&mut found, &mut batch.targets);
+                }
+            }
+            let Targets::Classes(found) = &found else { continue };
             let per_row = (found.len() / rows.len()).max(1);
+            let weights = self.marks().weights.as_ref().filter(|_| self.is_weighed());
             for (at, class) in found.iter().enumerate() {
-                let weight = batch.weights.as_ref().map_or(1.0, |all| f64::from(all[at / per_row]));
-                counts[*class as usize] += weight;
+                let row = rows[at / per_row];
+                counts[*class as usize] += weights.map_or(1.0, |all| f64::from(all[row]));
             }
         }
         if let Some(class) = counts.iter().position(|count| *count == 0.0) {
@@ -42,7 +49,7 @@ impl Dataset {
 mod tests {
     use trainbook_core::random::Seed;
 
-    use crate::{Dataset, Split, Targets};
+    use crate::{Array, Dataset, Split, Targets};
 
     #[test]
     fn classes_count_alike() {
@@ -64,6 +71,22 @@ mod tests {
         assert_eq!(weighed.class_weights().unwrap(), [60.0 / 90.0, 1.0, 2.0]);
         let weighed = weighed.weigh_rows().unwrap().class_weights().unwrap();
         assert_eq!(weighed, [80.0 / 90.0, 80.0 / 60.0, 80.0 / 90.0]);
+
+        // Of several targets each counts by its row's weight; those of a text are read.
+        let input = Array::f32([3, 1], vec![0.0, 1.0, 2.0]);
+        let pairs = Array::i64([3, 2], vec![0, 0, 0, 1, 1, 1]);
+        let pairs = Dataset::from_arrays("pairs", input, pairs).unwrap();
+        assert_eq!(pairs.class_weights().unwrap(), [1.0, 1.0]);
+        let pairs = pairs.weights(vec![1.0, 1.0, 3.0]).unwrap().weigh_rows().unwrap();
+        assert_eq!(pairs.class_weights().unwrap(), [10.0 / 6.0, 10.0 / 14.0]);
+        let text = Dataset::text_of("a text", "abab").characters(1, 1).unwrap();
+        // What follows is b, a, b.
+        assert_eq!(text.class_weights().unwrap(), [1.5, 0.75]);
+        // A class that counts for nothing has no weight that makes up for it.
+        let none = classes.iter().map(|class| if *class == 2 { 0.0 } else { 1.0 }).collect();
+        let none = make(classes.clone()).weights(none).unwrap().weigh_rows().unwrap();
+        let error = none.class_weights().unwrap_err().to_string();
+        assert!(error.ends_with("class \"2\" has no row in the training part"), "{error}");
 
         let values = Targets::Values(vec![1.0, 2.0]);
         let values = Dataset::from_rows("values", 1, vec![1.0, 2.0], values).unwrap();

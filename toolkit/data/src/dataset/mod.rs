@@ -178,7 +178,7 @@ impl Dataset {
     }
 
     /// Whether a network sees nothing of the inputs ([`without_inputs`](Self::without_inputs)).
-    pub fn is_without_inputs(&self) -> bool {
+    pub(crate) fn is_without_inputs(&self) -> bool {
         self.blank
     }
 

@@ -5,7 +5,7 @@ use std::num::NonZero;
 use crate::{Array, Batch, DataError, Dataset, Numbers, Targets};
 
 /// Rows that are read at once where all are looked at; has no influence on any result.
-const ROWS_AT_ONCE: usize = 256;
+pub(super) const ROWS_AT_ONCE: usize = 256;
 
 impl Dataset {
     /// These rows as a batch, normalised, their targets scaled. Every row must be less than

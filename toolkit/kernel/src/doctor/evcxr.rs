@@ -1,11 +1,27 @@
 //! The program that runs cells.
 
+use std::path::PathBuf;
+
 use super::{Finding, Machine};
-use crate::evcxr;
+use crate::{evcxr, spec};
 
 const CHECK: &str = "evcxr";
 
 pub(super) fn check(machine: &Machine<'_>) -> Vec<Finding> {
+    // As kernels are told: by the spec, or by who starts them.
+    let of_spec = || {
+        let spec = spec::read(&spec::path(&machine.folders)).ok()?;
+        spec.env.get(evcxr::VARIABLE).map(PathBuf::from)
+    };
+    let named = machine.probe.variable(evcxr::VARIABLE).map(PathBuf::from).or_else(of_spec);
+    if let Some(named) = named {
+        return match evcxr::of_this_version(&named) {
+            Ok(program) => Finding::ok(CHECK, format!("{}, which was named", program.display())),
+            Err(error) => {
+                Finding::broken(CHECK, format!("failed to {error}"), "trainbook kernel install")
+            }
+        };
+    }
     let own = evcxr::own(&machine.folders);
     let found = evcxr::find_by(&machine.folders, &|name| machine.probe.variable(name));
     match found {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Finding, Machine};
-use crate::spec::{self, DISPLAY_NAME};
+use crate::spec::{self, CONNECTION_FILE, DISPLAY_NAME};
 
 const CHECK: &str = "kernel spec";
 const INSTALL: &str = "trainbook kernel install";
@@ -27,7 +27,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Vec<Finding> {
         let program = program.display();
         return broken(format!("{} names {program}, which is not there", path.display()));
     }
-    if spec.argv[1..] != ["kernel", "run", "{connection_file}"] {
+    if spec.argv[1..] != ["kernel", "run", CONNECTION_FILE] {
         return broken(format!("{} does not call `kernel run`", path.display()));
     }
     if spec.interrupt_mode != "signal" {

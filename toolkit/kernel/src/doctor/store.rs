@@ -18,12 +18,12 @@ pub enum StoreHealth {
         /// How many runs it has.
         runs: usize,
     },
-    /// Another process has had the index's lock for long.
-    Locked {
+    /// The index cannot be used now: another process has had it for long, or it may not be opened.
+    IndexUnavailable {
         /// Where it is.
         path: PathBuf,
-        /// Who has it, such as `process 4711`.
-        holder: String,
+        /// Why, such as `process 4711 holds it`.
+        reason: String,
     },
     /// The index is damaged; what it has is in the journals too.
     BadIndex {
@@ -54,13 +54,13 @@ pub(super) fn check(machine: &Machine<'_>) -> Vec<Finding> {
         StoreHealth::Healthy { path, runs } => {
             Finding::ok(CHECK, format!("{} with {runs} runs", path.display()))
         }
-        StoreHealth::Locked { path, holder } => Finding::note(
+        StoreHealth::IndexUnavailable { path, reason } => Finding::note(
             CHECK,
             format!(
-                "{}: {holder} has the index, and answers come from the journals",
+                "{}: the index cannot be used, and answers come from the journals: {reason}",
                 path.display()
             ),
-            format!("wait for {holder}, or end it"),
+            "wait for the process that has it or end it, or see to the right to write there",
         ),
         StoreHealth::BadIndex { path, reason } => Finding::broken(
             CHECK,

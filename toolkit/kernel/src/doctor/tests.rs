@@ -32,7 +32,7 @@ impl Planted {
         program::tests::planted(own.parent().unwrap().parent().unwrap(), program::VERSION);
         let command = root.path().join("trainbook");
         fs::write(&command, "").unwrap();
-        spec::Spec::of(&command).unwrap().install(&folders).unwrap();
+        spec::Spec::of(&command, None).unwrap().install(&folders).unwrap();
         let path = root.path().join(".trainbook");
         Self {
             folders,
@@ -132,6 +132,27 @@ fn a_spec_that_is_gone_torn_or_names_a_program_that_is_gone() {
 }
 
 #[test]
+fn an_evcxr_that_the_spec_names_is_the_one_that_counts() {
+    let planted = Planted::healthy();
+    let (command, named) = (planted.root.path().join("trainbook"), planted.root.path().join("own"));
+    let spec = spec::Spec::of(&command, Some(&named)).unwrap();
+    spec.install(&planted.folders).unwrap();
+    assert!(planted.only(Level::Broken).0.contains("own: it is not there"));
+    fs::write(&named, "").unwrap();
+    let report = planted.report();
+    assert!(!report.is_broken() && report.to_string().contains("own, which was named"), "{report}");
+}
+
+#[test]
+fn another_compiler_under_the_same_name() {
+    let mut planted = Planted::healthy();
+    planted.toolchain.version = planted.toolchain.version.replace("2026-04-01", "2026-05-01");
+    let (found, fix) = planted.only(Level::Broken);
+    assert!(found.contains("is another compiler than"), "{found}");
+    assert_eq!(fix, "trainbook kernel install");
+}
+
+#[test]
 fn an_evcxr_of_another_version_or_none() {
     let planted = Planted::healthy();
     let own = program::own(&planted.folders);
@@ -212,8 +233,9 @@ fn a_store_that_is_locked_damaged_or_unreadable() {
     let runs = vec![("20260101-000000".to_owned(), "cut at byte 12".to_owned())];
     planted.store = StoreHealth::Damaged { path: path.clone(), runs };
     assert!(planted.only(Level::Broken).0.contains("20260101-000000 (cut at byte 12)"));
-    planted.store = StoreHealth::Locked { path, holder: "process 7".to_owned() };
-    assert!(planted.only(Level::Note).1.contains("process 7"));
+    let reason = "process 7 holds it".to_owned();
+    planted.store = StoreHealth::IndexUnavailable { path, reason };
+    assert!(planted.only(Level::Note).0.contains("process 7 holds it"));
     planted.store = StoreHealth::None;
     assert!(!planted.report().is_broken());
 }

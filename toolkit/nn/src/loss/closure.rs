@@ -43,16 +43,10 @@ where
             }
             TargetKind::Classes => {
                 let width = outputs.last().max(1);
-                let classes = misfit::classes(&self.name, targets, len / width)?;
+                let classes = misfit::classes(&self.name, targets, len / width, width, None)?;
                 let mut hot = vec![0.0; len];
-                for (row, &class) in hot.chunks_exact_mut(width).zip(classes) {
-                    let Some(at) = row.get_mut(class as usize) else {
-                        return Err(misfit::misfit(format!(
-                            "the targets have class {class}, and the network has {width} outputs"
-                        )));
-                    };
-                    *at = 1.0;
-                }
+                let rows = hot.chunks_exact_mut(width).zip(classes);
+                rows.for_each(|(row, &class)| row[class as usize] = 1.0);
                 Ok(([len / width, width], hot))
             }
         }

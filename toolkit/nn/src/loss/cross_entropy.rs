@@ -73,15 +73,7 @@ impl CrossEntropy {
         width: usize,
     ) -> Result<&'a [u32], NnError> {
         self.check_options(width)?;
-        let classes = misfit::classes(self.name(), targets, positions)?;
-        let ignored = self.ignored();
-        let wrong = |class: &&u32| **class as usize >= width && Some(**class) != ignored;
-        match classes.iter().find(wrong) {
-            None => Ok(classes),
-            Some(class) => Err(misfit::misfit(format!(
-                "the targets have class {class}, and the network has {width} outputs"
-            ))),
-        }
+        misfit::classes(self.name(), targets, positions, width, self.ignored())
     }
 
     /// By what the mean divides.

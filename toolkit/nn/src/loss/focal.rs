@@ -59,13 +59,7 @@ impl Focal {
         width: usize,
     ) -> Result<&'a [u32], NnError> {
         self.check_options(width)?;
-        let classes = misfit::classes(self.name(), targets, positions)?;
-        match classes.iter().find(|class| **class as usize >= width) {
-            None => Ok(classes),
-            Some(class) => Err(misfit::misfit(format!(
-                "the targets have class {class}, and the network has {width} outputs"
-            ))),
-        }
+        misfit::classes(self.name(), targets, positions, width, None)
     }
 
     /// What one position contributes to the sum; if asked for, with its gradient.

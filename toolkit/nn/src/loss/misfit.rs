@@ -5,14 +5,25 @@ use trainbook_core::batch::Targets;
 use super::TargetKind;
 use crate::NnError;
 
-/// The targets, if they are classes and as many as there are positions.
+/// The targets, if they are classes, as many as there are positions, and each one that the network has
+/// an output for, of which there are `width`, or the one that does not count.
 pub(super) fn classes<'a>(
     loss: &str,
     targets: &'a Targets,
     positions: usize,
+    width: usize,
+    ignored: Option<u32>,
 ) -> Result<&'a [u32], NnError> {
+    let wrong = |class: &&u32| **class as usize >= width && Some(**class) != ignored;
     match targets {
-        Targets::Classes(classes) if classes.len() == positions => Ok(classes),
+        Targets::Classes(classes) if classes.len() == positions => {
+            match classes.iter().find(wrong) {
+                None => Ok(classes),
+                Some(class) => Err(misfit(format!(
+                    "the targets have class {class}, and the network has {width} outputs"
+                ))),
+            }
+        }
         Targets::Classes(classes) => Err(misfit(format!(
             "there are {} classes for {positions} positions of the network's output",
             classes.len()

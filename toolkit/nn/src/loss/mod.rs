@@ -142,6 +142,24 @@ impl Loss {
         Self::custom(Arc::new(closure::Closure::new(name, takes, loss)))
     }
 
+    /// The output that is best for a value of which nothing is known but its mean: that itself, where
+    /// outputs are logits its logit (under the weight of label number `label`), where they are
+    /// logarithms its logarithm. Of losses for which another is best, such as the absolute difference,
+    /// the mean all the same.
+    pub fn output_of_mean(&self, mean: f64, label: usize) -> f64 {
+        // A share or a mean of 0 has no logarithm.
+        const LEAST: f64 = 1e-6;
+        match self {
+            Self::PoissonNll(_) => mean.max(LEAST).ln(),
+            Self::BinaryCrossEntropy(loss) => {
+                let share = mean.clamp(LEAST, 1.0 - LEAST);
+                let weight = loss.pos_weight.as_ref().and_then(|weights| weights.get(label));
+                (weight.map_or(1.0, |weight| f64::from(*weight)) * share / (1.0 - share)).ln()
+            }
+            _ => mean,
+        }
+    }
+
     /// Whether it was read and this program lacks it.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Custom(custom) if custom.is_missing())

@@ -122,7 +122,10 @@ fn baseline(loss: &Loss, outputs: &HostTensor, batch: &Batch) -> Result<f64, NnE
             let columns: Vec<f32> = (0..width)
                 .map(|column| {
                     let values = values.iter().skip(column).step_by(width).copied();
-                    constant(loss, mean(values, batch.weights.as_deref()))
+                    loss.output_of_mean(
+                        mean(values, batch.weights.as_deref()),
+                        column % outputs.last().max(1),
+                    ) as f32
                 })
                 .collect();
             columns.into_iter().cycle().take(len).collect()
@@ -131,18 +134,6 @@ fn baseline(loss: &Loss, outputs: &HostTensor, batch: &Batch) -> Result<f64, NnE
     };
     let (sum, by) = loss.sum(&HostTensor::new(outputs.shape.clone(), same), batch)?;
     Ok(sum / by)
-}
-
-/// The output that says of a value no more than its mean.
-fn constant(loss: &Loss, mean: f64) -> f32 {
-    (match loss {
-        Loss::PoissonNll(_) => mean.max(1e-6).ln(),
-        Loss::BinaryCrossEntropy(_) => {
-            let share = mean.clamp(1e-6, 1.0 - 1e-6);
-            (share / (1.0 - share)).ln()
-        }
-        _ => mean,
-    }) as f32
 }
 
 /// The mean of one value of each row, which may count by weights.

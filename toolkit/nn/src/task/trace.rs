@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use trainbook_core::array::Numbers;
 use trainbook_core::batch::Batch;
 
@@ -32,7 +31,7 @@ pub struct LayerOutput {
 }
 
 /// Where numbers that are not finite come from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NonFinite {
     /// The first layer that gives one, for example "2"; empty for the network itself.
     pub path: String,
@@ -78,21 +77,26 @@ impl Trace {
     /// The first layer with an output that is not finite, and the rows that have one. `None` where
     /// all are.
     pub fn first_non_finite(&self) -> Option<NonFinite> {
-        self.layers.iter().find_map(|layer| {
-            let numbers = layer.output.numbers();
-            let width = numbers.len() / layer.output.batch().max(1);
-            let is_bad = |row: &usize| {
-                numbers[row * width..][..width].iter().any(|number| !number.is_finite())
-            };
-            let rows: Vec<usize> = (0..layer.output.batch()).filter(is_bad).collect();
-            let count = |is: fn(f32) -> bool| numbers.iter().filter(|number| is(**number)).count();
-            (!rows.is_empty()).then(|| NonFinite {
-                path: layer.path.clone(),
-                kind: layer.kind.clone(),
-                rows,
-                nans: count(f32::is_nan),
-                infs: count(f32::is_infinite),
-            })
+        self.layers.iter().find_map(|LayerOutput { path, kind, output }| {
+            NonFinite::among(output.numbers(), output.batch(), path, kind)
+        })
+    }
+}
+
+impl NonFinite {
+    /// Of the numbers of so many rows, which this layer gives; `None` where all are finite.
+    pub fn among(numbers: &[f32], rows: usize, path: &str, kind: &str) -> Option<Self> {
+        let width = (numbers.len() / rows.max(1)).max(1);
+        let is_bad = |row: &[f32]| row.iter().any(|number| !number.is_finite());
+        let bad = numbers.chunks_exact(width).enumerate().filter(|(_, row)| is_bad(row));
+        let rows: Vec<usize> = bad.map(|(row, _)| row).collect();
+        let count = |is: fn(f32) -> bool| numbers.iter().filter(|number| is(**number)).count();
+        (!rows.is_empty()).then(|| Self {
+            path: path.to_owned(),
+            kind: kind.to_owned(),
+            rows,
+            nans: count(f32::is_nan),
+            infs: count(f32::is_infinite),
         })
     }
 }

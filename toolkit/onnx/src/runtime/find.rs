@@ -1,11 +1,11 @@
 //! Where ONNX Runtime's library is looked for, and in which order.
 
 use std::env;
-use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use trainbook_core::user_cache::user_cache;
 
 use super::inputs::Inputs;
 use super::{library, python};
@@ -192,14 +192,6 @@ fn in_user_cache(inputs: &Inputs<'_>) -> Result<PathBuf, String> {
             refused => refused.join(", "),
         }
     })
-}
-
-/// The folder of all projects of a user, whether it exists or not.
-pub fn user_cache(variables: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let folder = |name: &str| variables(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let usual = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
-    let caches = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(usual)));
-    Some(caches?.join("trainbook"))
 }
 
 fn system() -> Result<PathBuf, String> {

@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 use std::{env, fmt, fs, io};
 
 use serde::Serialize;
+use trainbook_core::user_cache::user_cache;
 
-use super::find::user_cache;
 use super::pinned::Pinned;
 use crate::Error;
 use crate::encode;

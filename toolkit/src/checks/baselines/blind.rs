@@ -47,6 +47,7 @@ pub(crate) fn constant(data: &Dataset, loss: &Loss, shape: &[usize]) -> Result<V
             }
         }
     }
+    let last = shape.last().copied().unwrap_or(1).max(1);
     if data.classes().is_some() {
         let all = counts.iter().sum::<f64>();
         // A class that is not there gets less than a row's share, not nothing at all.
@@ -59,15 +60,8 @@ pub(crate) fn constant(data: &Dataset, loss: &Loss, shape: &[usize]) -> Result<V
         sum / column.iter().map(|(_, weight)| weight).sum::<f64>()
     };
     let of = |(at, column): (usize, Vec<(f32, f64)>)| match loss {
-        Loss::BinaryCrossEntropy(loss) => {
-            let share = mean(&column).clamp(1e-6, 1.0 - 1e-6);
-            let positive = loss.pos_weight.as_ref().and_then(|weights| weights.get(at));
-            let positive = positive.map_or(1.0, |weight| f64::from(*weight));
-            (positive * share / (1.0 - share)).ln()
-        }
-        Loss::PoissonNll(_) => mean(&column).max(1e-6).ln(),
         Loss::MeanAbsoluteError(_) => median(column),
-        _ => mean(&column),
+        loss => loss.output_of_mean(mean(&column), at % last),
     };
     Ok(columns.into_iter().enumerate().map(|column| of(column) as f32).collect())
 }

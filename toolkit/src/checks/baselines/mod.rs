@@ -11,7 +11,7 @@ use std::fmt;
 use serde::Serialize;
 use trainbook_callbacks::{Direction, LrSchedule};
 use trainbook_store::{
-    Environment, Metric as Logged, Name, RunEnd, RunEvent, RunStart, RunSummary, Store, Value,
+    EndState, Metric as Logged, Name, RunEnd, RunEvent, RunStart, RunSummary, Store, Value,
 };
 
 use crate::Error;
@@ -20,7 +20,7 @@ use crate::display::Bundle;
 use crate::display::table::{Align, Table};
 use crate::interval::MeanInterval;
 use crate::task::Loss;
-use crate::trainer::{Epochs, Evaluation, Length, Steps, Trainer};
+use crate::trainer::{Epochs, Evaluation, Length, Steps, Trainer, environment, name_of_now};
 
 pub use margin::{Margin, Margins};
 
@@ -134,8 +134,7 @@ impl Trainer {
         }
         let before = self.state_hash()?;
         let tags = self.baseline_tags()?;
-        let mut scores: Vec<(String, Vec<Vec<Logged>>)> = Vec::new();
-        scores.push(("constant".to_owned(), vec![self.constant(&tags)?]));
+        let mut scores = vec![("constant".to_owned(), vec![self.constant(&tags)?])];
         let mut left_out = Vec::new();
         for simple in simple::all(self) {
             let network = match simple.network {
@@ -189,9 +188,7 @@ impl Trainer {
 
     /// What the runs of one call have in common.
     fn baseline_tags(&self) -> Result<[(&'static str, String); 3], Error> {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let key = format!("{:?} {}", now.unwrap_or_default(), std::process::id());
-        let call = blake3::hash(key.as_bytes()).to_hex()[..12].to_owned();
+        let call = name_of_now(NAME);
         let (of, loss) = (self.data.fingerprint()?.hash, self.recipe.loss.to_string());
         Ok([(OF, of), (LOSS, loss), (CALL, call)])
     }
@@ -220,12 +217,12 @@ impl Trainer {
                 seed: self.seed().0,
                 model: "a constant".to_owned(),
                 data: self.data.fingerprint()?,
-                environment: Environment::capture(),
+                environment: environment(),
                 ..RunStart::default()
             })?;
             let part = Part::Validation.to_string();
             run.event(RunEvent::Evaluation { part, metrics: scores.clone() });
-            run.finish(RunEnd::new(trainbook_store::EndState::Finished, 0, 0))?;
+            run.finish(RunEnd::new(EndState::Finished, 0, 0))?;
         }
         Ok(scores)
     }
