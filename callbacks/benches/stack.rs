@@ -38,8 +38,9 @@ fn step(stack: &mut Stack, counters: Counters, gradients: &mut FakeGradients, lo
         limit: None,
     };
     let (samples, weights, requests) = ([0; 32], FakeWeights(0.0), RefCell::default());
-    let replay = FakeReplay { step: 0, replay: &|_| Ok(None) };
-    let mut start = BatchStart::new(counters, horizon, &samples, log, 1e-3);
+    let replay = FakeReplay { step: 0, replay: &|_| Ok(None), activity: &|_| Vec::new() };
+    let mut settings = 1e-3.into();
+    let mut start = BatchStart::new(counters, horizon, &samples, log, &mut settings);
     black_box(stack.on(&mut Moment::BatchStart(&mut start)).unwrap());
     macro_rules! view {
         () => {

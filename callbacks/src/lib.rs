@@ -13,6 +13,7 @@
 pub mod schedule;
 pub mod seam;
 
+mod activation_monitor;
 mod budget;
 mod checkpoint;
 mod clip;
@@ -38,6 +39,7 @@ extern crate self as trainbook_callbacks;
 #[path = "../tests/support/mod.rs"]
 mod fake;
 
+pub use activation_monitor::ActivationMonitor;
 pub use budget::Budget;
 pub use checkpoint::Checkpoint;
 pub use clip::Clip;
@@ -54,12 +56,13 @@ pub use seed::FixSeed;
 pub use weight_average::WeightAverage;
 
 pub use seam::{
-    AfterUpdate, BatchStart, Callback, CallbackError, CallbackState, CheckpointKey,
+    Activity, AfterUpdate, BatchStart, Callback, CallbackError, CallbackState, CheckpointKey,
     CheckpointRequest, Closure, Counters, Direction, Effects, EpochEnd, EpochMetric, EpochStart,
     FailedTo, FitEnd, FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon, MetricLog,
     Moment, NamedState, NonFinite, Phase, Plan, Replay, Reply, Resource, Resumed, Setup, Snapshot,
-    Stack, StepEnd, StepScale, StopKind, StopReason, TensorInfo, TensorStats, ValidationEnd,
-    ValidationStart, Weights, after, every, on_after_update, on_batch_start, on_change_gradients,
-    on_epoch_end, on_epoch_start, on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients,
-    on_setup, on_step_end, on_validation_end, on_validation_start, when,
+    Stack, StepEnd, StepScale, StopKind, StopReason, TensorInfo, TensorStats, UpdateSettings,
+    ValidationEnd, ValidationStart, Weights, after, every, on_after_update, on_batch_start,
+    on_change_gradients, on_epoch_end, on_epoch_start, on_final_gradients, on_fit_end,
+    on_fit_start, on_raw_gradients, on_setup, on_step_end, on_validation_end, on_validation_start,
+    when,
 };

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Budget, Callback, Checkpoint, Clip, EarlyStopping, FixSeed, GradientMonitor, LrSchedule,
-    NanGuard, ReduceOnPlateau, WeightAverage, after, every,
+    ActivationMonitor, Budget, Callback, Checkpoint, Clip, EarlyStopping, FixSeed, GradientMonitor,
+    LrSchedule, NanGuard, ReduceOnPlateau, WeightAverage, after, every,
 };
 
 /// One of this library's callbacks with its settings and without its state: what
@@ -14,6 +14,8 @@ use crate::{
 #[serde(tag = "callback")]
 #[non_exhaustive]
 pub enum CallbackRecipe {
+    /// How activations stand.
+    ActivationMonitor(ActivationMonitor),
     /// Limits on steps, epochs and time.
     Budget(Budget),
     /// Limited gradients.
@@ -59,6 +61,7 @@ impl CallbackRecipe {
     /// Makes the callback, as it was before its first fit.
     pub fn make(self) -> Box<dyn Callback> {
         match self {
+            Self::ActivationMonitor(callback) => Box::new(callback),
             Self::Budget(callback) => Box::new(callback),
             Self::Clip(callback) => Box::new(callback),
             Self::Checkpoint(callback) => Box::new(callback),

@@ -159,7 +159,9 @@ fn the_tables_of_effects_are_those_of_the_code() {
         assert_eq!(fact("state").starts_with("none"), stateless, "{name}: state");
         assert_eq!(fact("recorded").starts_with("yes"), make().recipe().is_some(), "{name}");
         let params = make().params();
-        assert_eq!(facts.contains_key("found by"), !params.is_empty(), "{name}: found by");
+        let mut on_page = CALLBACKS.iter().filter(|(other, _)| page_of(other) == page_name);
+        let any = on_page.any(|(_, make)| !make().params().is_empty());
+        assert_eq!(facts.contains_key("found by"), any, "{name}: found by");
         for (param, _) in params {
             let param = format!("`params.{param}`");
             assert!(fact("found by").contains(&param), "{name}: {param}");
@@ -239,6 +241,7 @@ const BEST: Seen = || recipe(best());
 const BUDGET: Seen = || recipe(Budget::default());
 const COSINE: Seen = || rates(&LrSchedule::cosine(1.0));
 const ONE_CYCLE: Seen = || along(OneCycle::to(1.0));
+const PLAIN: Seen = || recipe(LrSchedule::of(OneCycle::to(1.0)));
 const CYCLIC: Seen = || along(Cyclic::between(0.1, 1.0));
 const STABLE: Seen = || along(StableDecay::at(1.0));
 
@@ -246,8 +249,10 @@ const STABLE: Seen = || along(StableDecay::at(1.0));
 const ABSENT: [&str; 4] = ["none", "no", "by the metric", "as many as up"];
 
 /// Those that are.
-const OPTIONAL: [&str; 15] = [
+const OPTIONAL: [&str; 17] = [
     "three_phase",
+    "cycle_momentum",
+    "for_group",
     "down",
     "minimize",
     "maximize",
@@ -273,6 +278,8 @@ const SETTINGS: &[Setting] = &[
     ("lr-schedule", "final_div_factor", ONE_CYCLE, |v| along(OneCycle::to(1.0).final_div_factor(num(v))), "1000"),
     ("lr-schedule", "anneal", ONE_CYCLE, |v| along(OneCycle::to(1.0).anneal(anneal(v))), "Linear"),
     ("lr-schedule", "three_phase", ONE_CYCLE, |_| along(OneCycle::to(1.0).three_phase()), "yes"),
+    ("lr-schedule", "cycle_momentum", PLAIN, |_| recipe(LrSchedule::of(OneCycle::to(1.0).cycle_momentum(0.8, 0.9))), "yes"),
+    ("lr-schedule", "for_group", PLAIN, |_| recipe(LrSchedule::of(OneCycle::to(1.0)).for_group("encoder")), "yes"),
     ("lr-schedule", "up", CYCLIC, |v| along(Cyclic::between(0.1, 1.0).up(int(v))), "2001"),
     ("lr-schedule", "down", CYCLIC, |v| along(Cyclic::between(0.1, 1.0).down(int(v))), "1999"),
     ("lr-schedule", "mode", CYCLIC, |v| along(Cyclic::between(0.1, 1.0).mode(mode(v))), "Triangular2"),
@@ -329,6 +336,7 @@ const SOURCES: &[(&str, &[&str])] = &[
     ("nan-guard", &[include_str!("../src/nan_guard.rs")]),
     ("clip", &[include_str!("../src/clip.rs")]),
     ("gradient-monitor", &[include_str!("../src/gradient_monitor/mod.rs")]),
+    ("activation-monitor", &[include_str!("../src/activation_monitor.rs")]),
     ("loss-scale-monitor", &[include_str!("../src/loss_scale.rs")]),
     ("weight-average", &[include_str!("../src/weight_average.rs")]),
     ("early-stopping", &[include_str!("../src/early_stopping.rs")]),
@@ -423,10 +431,15 @@ fn what_the_pages_quote_is_what_is_said() {
 
 #[test]
 fn the_warning_that_a_page_quotes_is_the_one_that_is_given() {
-    let text = page("gradient-monitor");
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    let warned = words(&pictures::gradient_warning());
-    assert_eq!(words(block(&text, "gradient_warning")).join(" "), warned.join(" "));
+    for (name, quote, warning) in [
+        ("gradient-monitor", "gradient_warning", pictures::gradient_warning()),
+        ("activation-monitor", "activation_warning", pictures::activation_warning()),
+    ] {
+        assert!(!warning.is_empty(), "{name}");
+        let quoted = words(block(&page(name), quote));
+        assert_eq!(quoted.join(" "), words(&warning).join(" "));
+    }
 }
 
 /// Gradients of norm 1, and of norm 9 in three steps; the first of them is among the first ten.

@@ -22,7 +22,18 @@ const PRODUCED: [Name; 2] = [Name::new_static("train_loss"), Name::new_static("v
 /// hand, so that no pair is accepted because somebody forgot to declare something.
 const WRITERS: &[(&str, &[&str])] = &[
     ("seed", &["FixSeed", "on_setup"]),
-    ("learning rate", &["LrSchedule", "ReduceOnPlateau", "on_batch_start"]),
+    (
+        "learning rate",
+        &["LrSchedule", "ReduceOnPlateau", "on_batch_start", "-LrSchedule for a group"],
+    ),
+    ("learning rate of encoder", &["LrSchedule for a group"]),
+    ("metric learning_rate/encoder", &["LrSchedule for a group"]),
+    ("momentum", &["LrSchedule one_cycle with momentum", "LrSchedule cyclic with momentum"]),
+    ("metric momentum", &["LrSchedule one_cycle with momentum", "LrSchedule cyclic with momentum"]),
+    ("metrics activation_mean/…", &["ActivationMonitor"]),
+    ("metrics activation_std/…", &["ActivationMonitor"]),
+    ("metrics flat_share/…", &["ActivationMonitor"]),
+    ("metrics dead_units/…", &["ActivationMonitor"]),
     (
         "gradients",
         &[

@@ -125,10 +125,19 @@ impl Watch {
             }
             Moment::FitStart(_) | Moment::EpochStart(_) => callback.on(moment),
             Moment::BatchStart(m) => {
-                let before = m.learning_rate();
+                let before = m.settings().clone();
                 let reply = callback.on(&mut Moment::BatchStart(m));
-                if m.learning_rate().to_bits() != before.to_bits() {
+                let after = m.settings();
+                if after.learning_rate.to_bits() != before.learning_rate.to_bits() {
                     deeds.writes(Resource::LearningRate);
+                }
+                if after.momentum != before.momentum {
+                    deeds.writes(Resource::Momentum);
+                }
+                for (group, rate) in &after.group_rates {
+                    if !before.group_rates.contains(&(group.clone(), *rate)) {
+                        deeds.writes(Resource::GroupLearningRate(group.clone()));
+                    }
                 }
                 reply
             }

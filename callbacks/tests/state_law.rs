@@ -49,7 +49,7 @@ fn a_loaded_callback_goes_on_where_the_saved_one_was() {
             assert_eq!(second.stack.save().unwrap(), saved, "{name} after {done} epochs");
 
             (second.counters, second.horizon) = (first.counters, first.horizon);
-            (second.weights, second.learning_rate) = (first.weights.clone(), first.learning_rate);
+            (second.weights, second.settings) = (first.weights.clone(), first.settings.clone());
             second.resume(&saved).unwrap();
             let (mut kept, mut loaded) = (rest(&mut first, done), rest(&mut second, done));
             // It is a run of its own, which releases nothing that the first one has kept.

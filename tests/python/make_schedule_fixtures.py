@@ -1,5 +1,5 @@
-"""Writes callbacks/tests/fixtures/schedules.json: the learning rates that PyTorch's schedulers give, step by step, and those of ReduceLROnPlateau after each
-epoch of made-up metrics.
+"""Writes callbacks/tests/fixtures/schedules.json: the learning rates that PyTorch's schedulers give, step by step, with the momenta where these are
+cycled too, and the rates of ReduceLROnPlateau after each epoch of made-up metrics.
 
 Run by hand when a schedule is added:
 
@@ -152,6 +152,34 @@ CURVES = {
 }
 
 
+def momenta(scheduler, steps):
+    """The momentum of each step, and no step behind the last, which is an error for one cycle."""
+    group = scheduler.optimizer.param_groups[0]
+    seen = []
+    for step in range(steps):
+        seen.append(float(group["momentum"]))
+        scheduler.optimizer.step()
+        if step + 1 < steps:
+            scheduler.step()
+    return seen
+
+
+def cycled(case):
+    """A case with the momenta of its schedule."""
+    opt = optimizer(case["max_lr"])
+    steps = case["epochs"] * case["batches_per_epoch"] - case["warmup"]
+    between = {"cycle_momentum": True, "base_momentum": case["base_momentum"], "max_momentum": case["max_momentum"]}
+    if case["schedule"] == "cyclic":
+        options = {"mode": case["mode"], "gamma": case.get("gamma", 1.0), "step_size_down": case.get("down")}
+        scheduler = lr_scheduler.CyclicLR(opt, case["base_lr"], case["max_lr"], step_size_up=case["up"], **options, **between)
+    else:
+        names = ["pct_start", "div_factor", "final_div_factor", "three_phase"]
+        options = {name: case[name] for name in names}
+        options["anneal_strategy"] = {"cosine": "cos", "linear": "linear"}[case["anneal"]]
+        scheduler = lr_scheduler.OneCycleLR(opt, max_lr=case["max_lr"], total_steps=steps, **options, **between)
+    return {**case, "momenta": momenta(scheduler, steps)}
+
+
 def rates(case):
     rest = CURVES[case["schedule"]](case["epochs"] * case["batches_per_epoch"] - case["warmup"], case)
     return (warmup(case["warmup"], rest[0]) if case["warmup"] else []) + rest
@@ -184,7 +212,10 @@ def schedules():
         cases.append({"schedule": "inverse_sqrt", "d_model": 64, "rise": 5, **where})
         cases.append({"schedule": "warmup_stable_decay", "max_lr": 0.1, "min_lr": 0.0, "decay_share": 0.2, "decay": "linear", **where})
         cases.append({"schedule": "warmup_stable_decay", "max_lr": 0.1, "min_lr": 1e-3, "decay_share": 0.7, "decay": "one_minus_sqrt", **where})
-    return [{**case, "rates": rates(case)} for case in cases]
+    cases = [{**case, "rates": rates(case)} for case in cases]
+    between = {"base_momentum": 0.8, "max_momentum": 0.93}
+    again = [{**case, **between} for case in cases if case["schedule"] in ("one_cycle_options", "cyclic")]
+    return cases + [cycled(case) for case in again]
 
 
 def plateau(case):

@@ -14,9 +14,9 @@ use chart::{BLUE, Chart, Drawn, GREEN, GREY, ORANGE, Points, Series, draw};
 use support::{Fake, tensors};
 use trainbook_callbacks::schedule::{Anneal, Cyclic, Decay, Mode, OneCycle, StableDecay};
 use trainbook_callbacks::{
-    Budget, Callback, Checkpoint, Clip, EarlyStopping, Flow, GradientMonitor, Horizon,
-    LossScaleMonitor, LrSchedule, NanGuard, Progress, Recorder, ReduceOnPlateau, Stack, StepScale,
-    WeightAverage, after, every, on_step_end, when,
+    ActivationMonitor, Activity, Budget, Callback, Checkpoint, Clip, EarlyStopping, Flow,
+    GradientMonitor, Horizon, LossScaleMonitor, LrSchedule, NanGuard, Progress, Recorder,
+    ReduceOnPlateau, Stack, StepScale, WeightAverage, after, every, on_step_end, when,
 };
 use trainbook_store::{RunStart, Store};
 
@@ -44,6 +44,7 @@ pub fn all() -> Drawn<Vec<(&'static str, String)>> {
         ("nan-guard", nan_guard()?),
         ("clip", clip()?),
         ("gradient-monitor", gradient_monitor()?),
+        ("activation-monitor", activation_monitor()?),
         ("loss-scale-monitor", loss_scale_monitor()?),
         ("weight-average", weight_average()?),
         ("early-stopping", early_stopping()?),
@@ -158,7 +159,7 @@ fn reduce_on_plateau() -> Drawn<String> {
         falls[at] - if epoch >= 14 { 0.1 } else { 0.0 }
     };
     fake.metrics = Box::new(move |epoch| vec![("val_loss", metric(epoch))]);
-    fake.learning_rate = 1e-3;
+    fake.settings.learning_rate = 1e-3;
     fake.fit(24);
     let rates = fake.seen.learning_rates.iter().enumerate();
     let charts = [
@@ -290,6 +291,52 @@ fn gradient_monitor() -> Drawn<String> {
 /// What the monitor of `gradient_monitor` warns of.
 pub fn gradient_warning() -> String {
     vanishing().seen.warnings.concat()
+}
+
+/// A ReLU of 64 units, some of which die on the way, over ten epochs of 20 steps: each lives in some
+/// steps, until its time has come.
+fn dying() -> Fake {
+    let mut fake = Fake::with(every(2, ActivationMonitor::new())).batches(20);
+    fake.activity = Box::new(|step| {
+        let silent = (0..64).map(|unit| {
+            let end = 220.0 + 200.0 * noise(unit);
+            step as f64 > end || noise(64 * step + unit) > -0.2
+        });
+        let silent: Vec<bool> = silent.collect();
+        let flat = silent.iter().filter(|silent| **silent).count() as f64 / 64.0;
+        let (layer, kind) = ("1".to_owned(), "Relu".to_owned());
+        vec![Activity { layer, kind, mean: 1.0 - flat, std: 0.5, flat, silent }]
+    });
+    fake.fit(10);
+    fake
+}
+
+fn activation_monitor() -> Drawn<String> {
+    let fake = dying();
+    let flat = fake.seen.step_metric("flat_share/1").into_iter().enumerate();
+    let dead = fake.seen.epoch_metric("dead_units/1");
+    let series = vec![
+        Series::line(
+            "flat_share/1",
+            GREY,
+            flat.map(|(at, share)| (2.0 * at as f64 + 1.0, share)).collect(),
+        ),
+        Series::dots(
+            "dead_units/1",
+            ORANGE,
+            dead.into_iter()
+                .zip(1..)
+                .map(|(share, epoch)| (20.0 * f64::from(epoch), share))
+                .collect(),
+        ),
+    ];
+    let title = "a ReLU whose units die".to_owned();
+    draw(&[Chart { title, x: "step", series, ..Chart::default() }], 1, 240)
+}
+
+/// What the monitor of `activation_monitor` warns of.
+pub fn activation_warning() -> String {
+    dying().seen.warnings.concat()
 }
 
 fn loss_scale_monitor() -> Drawn<String> {

@@ -111,7 +111,7 @@ impl Callback for GradientMonitor {
     fn raw_gradients(&mut self, step: &GradientView<'_>) -> Reply {
         let (tensors, stats) = (step.gradients.tensors(), step.gradients.stats()?);
         self.raw.log(&RAW, tensors, &stats, step.log);
-        self.track.epoch.gradients(tensors, &stats);
+        self.track.gradients(tensors, &stats);
         Ok(Flow::Continue)
     }
 
@@ -121,7 +121,7 @@ impl Callback for GradientMonitor {
             self.last.log(&FINAL, tensors, &step.gradients.stats()?, step.log);
         }
         if self.ratios {
-            if self.ratio_names.is_empty() {
+            if self.ratio_names.len() != tensors.len() {
                 self.ratio_names =
                     tensors.iter().map(|tensor| names::under(&UPDATE_RATIO, tensor)).collect();
             }

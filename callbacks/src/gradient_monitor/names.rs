@@ -54,8 +54,8 @@ impl Numbers {
     }
 }
 
-/// The names of every tensor's metrics, made at the first step: formatting them at every step would
-/// cost more than the numbers.
+/// The names of every tensor's metrics, made at the first step and where tensors are thawed:
+/// formatting them at every step would cost more than the numbers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names(Vec<Numbers>);
 
@@ -73,7 +73,7 @@ impl Names {
         stats: &[TensorStats],
         log: &MetricLog,
     ) {
-        if self.0.is_empty() {
+        if self.0.len() != tensors.len() {
             self.0 = tensors.iter().map(|tensor| prefixes.of(tensor)).collect();
         }
         let square: f64 = stats.iter().map(|stats| stats.norm.powi(2)).sum();

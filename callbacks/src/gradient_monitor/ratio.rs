@@ -29,7 +29,7 @@ impl Before {
         weights: &dyn Weights,
         trained: &[TensorInfo],
     ) -> Result<(), CallbackError> {
-        if self.places.is_empty() {
+        if self.places.is_empty() || self.tensors.len() != trained.len() {
             let known: HashMap<&str, usize> =
                 trained.iter().enumerate().map(|(at, tensor)| (tensor.name.as_str(), at)).collect();
             let infos = weights.tensor_infos();

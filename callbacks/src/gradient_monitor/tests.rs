@@ -137,7 +137,7 @@ fn ratios_are_of_the_trained_tensors_whatever_stands_between_them() {
         samples: &[],
         gradients: &gradients,
         weights: &before,
-        replay: &FakeReplay { step: 0, replay: &|_| Ok(None) },
+        replay: &FakeReplay { step: 0, replay: &|_| Ok(None), activity: &|_| Vec::new() },
         log: &log,
     };
     let update = AfterUpdate { counters, horizon, weights: &after, log: &log };

@@ -41,6 +41,9 @@ pub(super) struct Track {
     rate: f64,
     /// Of which tensors.
     said: BTreeSet<(Verdict, usize)>,
+    /// How many tensors there are. Older checkpoints do not say.
+    #[serde(default)]
+    tensors: usize,
 }
 
 /// The steps that were looked at in an epoch.
@@ -66,7 +69,7 @@ fn is_weight(tensor: &TensorInfo) -> bool {
 
 impl Epoch {
     /// The raw gradients of one step.
-    pub fn gradients(&mut self, tensors: &[TensorInfo], stats: &[TensorStats]) {
+    fn gradients(&mut self, tensors: &[TensorInfo], stats: &[TensorStats]) {
         if self.tensors.is_empty() {
             self.tensors = tensors.to_vec();
             self.moved = vec![false; tensors.len()];
@@ -106,6 +109,19 @@ impl Epoch {
 }
 
 impl Track {
+    /// The raw gradients of one step. Where tensors are thawed, everything begins anew: numbers of
+    /// tensors are others then.
+    pub fn gradients(&mut self, tensors: &[TensorInfo], stats: &[TensorStats]) {
+        if self.tensors != tensors.len() {
+            if self.tensors != 0 {
+                self.epoch = Epoch::default();
+                self.said.clear();
+            }
+            self.tensors = tensors.len();
+        }
+        self.epoch.gradients(tensors, stats);
+    }
+
     /// A step had this learning rate.
     pub fn rate(&mut self, rate: f64) {
         self.rate = self.rate.max(rate);

@@ -26,6 +26,12 @@ pub(super) trait Shape {
     /// The rate at `at`, whose step is before its total.
     fn rate_at(&self, at: &Place) -> f64;
 
+    /// The momentum at `at`, for a curve that cycles it. Default: it is the optimiser's.
+    fn momentum_at(&self, at: &Place) -> Option<f64> {
+        let _ = at;
+        None
+    }
+
     /// Whether it goes down to [`Place::min_lr`]. Default: no.
     fn has_min_lr(&self) -> bool {
         false
@@ -54,6 +60,21 @@ impl Place {
     /// The share of the updates before this one, in [0, 1).
     pub fn part(&self) -> f64 {
         self.step as f64 / self.total as f64
+    }
+}
+
+/// The range of a momentum that goes down where the rate goes up, and up again with it going down.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct MomentumRange {
+    pub base: f64,
+    pub max: f64,
+}
+
+impl MomentumRange {
+    pub fn check(self) -> Result<(), CallbackError> {
+        let Self { base, max } = self;
+        check((0.0..1.0).contains(&max), "max_momentum", max, "at least 0 and below 1")?;
+        check((0.0..=max).contains(&base), "base_momentum", base, "between 0 and max_momentum")
     }
 }
 

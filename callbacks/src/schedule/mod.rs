@@ -7,8 +7,10 @@ mod curve;
 mod curves;
 mod plateau;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
-use trainbook_store::Value;
+use trainbook_store::{Name, Value};
 
 use crate::{
     BatchStart, Callback, CallbackError, CallbackRecipe, Effects, Flow, Horizon, Phase, Reply,
@@ -23,14 +25,19 @@ pub use curves::{
 };
 pub use plateau::{ReduceOnPlateau, ThresholdMode};
 
+const MOMENTUM: Name = Name::new_static("momentum");
+
 /// Sets the learning rate of every step.
 ///
 /// A schedule follows the number of updates *applied* since the fit began and ends with the fit; a
 /// skipped update does not move it. It has no state: the same counters give the same rate. A fit
 /// that goes beyond its horizon stays at the last rate.
 ///
-/// Only the learning rate is scheduled. PyTorch's `OneCycleLR` also cycles the momentum; here
-/// momentum stays as the optimiser has it.
+/// The momentum stays as the optimiser has it, unless
+/// [`OneCycle::cycle_momentum`] or [`Cyclic::cycle_momentum`] asks for it to be cycled too; PyTorch's
+/// `OneCycleLR` and `CyclicLR` do that by default.
+///
+/// A schedule [for one group](Self::for_group) of parameters stands beside the one for all others.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LrSchedule {
     curve: Curve,
@@ -38,6 +45,8 @@ pub struct LrSchedule {
     min_lr: Option<f64>,
     #[serde(default)]
     warmup: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<Name>,
 }
 
 impl LrSchedule {
@@ -132,7 +141,7 @@ impl LrSchedule {
 
     /// Along a curve with options, such as [`OneCycle`], [`Cyclic`] or [`StableDecay`].
     pub fn of(curve: impl Into<Curve>) -> Self {
-        Self { curve: curve.into(), min_lr: None, warmup: 0 }
+        Self { curve: curve.into(), min_lr: None, warmup: 0, group: None }
     }
 
     /// Where the schedule ends, from 0 to its `max_lr`; for [`cosine`](Self::cosine) (also each
@@ -154,22 +163,59 @@ impl LrSchedule {
         self
     }
 
+    /// For the parameter group that has this pattern, in place of the rate that all others have; the
+    /// group's factor still counts. Any number of groups may have schedules of their own. The trainer
+    /// refuses the name of a group that it has not. Logs the rate in steps, as
+    /// `learning_rate/<pattern>`. Default: for all tensors.
+    ///
+    /// ```
+    /// use trainbook_callbacks::LrSchedule;
+    ///
+    /// let body = LrSchedule::cosine(1e-4).warmup(500).for_group("encoder");
+    /// let rest = LrSchedule::cosine(1e-3);
+    /// ```
+    #[must_use]
+    pub fn for_group(mut self, pattern: impl AsRef<str>) -> Self {
+        self.group = Some(Name::new(pattern));
+        self
+    }
+
     /// The learning rate of the update with this number, counted from 0 in the fit, in a fit with
     /// this horizon. Pure: no trainer is needed.
     pub fn rate_at(&self, step: u64, horizon: Horizon) -> f64 {
-        let total = horizon.updates().saturating_sub(self.warmup).max(1);
-        let at = |step: u64| {
-            self.curve.shape().rate_at(&Place {
-                step: step.min(total - 1),
-                total,
-                steps_per_epoch: horizon.updates_per_epoch.max(1),
-                min_lr: self.min_lr.unwrap_or(0.0),
-            })
-        };
-        match step.checked_sub(self.warmup) {
-            Some(step) => at(step),
-            None => at(0) * (step + 1) as f64 / (self.warmup as f64 + 1.0),
+        let rate = self.curve.shape().rate_at(&self.place(step, horizon));
+        if step < self.warmup {
+            rate * (step + 1) as f64 / (self.warmup as f64 + 1.0)
+        } else {
+            rate
         }
+    }
+
+    /// The momentum of the same update, if the curve cycles it; in a warmup, its first. Pure.
+    pub fn momentum_at(&self, step: u64, horizon: Horizon) -> Option<f64> {
+        self.curve.shape().momentum_at(&self.place(step, horizon))
+    }
+
+    /// Where on the curve an update is; at its begin in a warmup.
+    fn place(&self, step: u64, horizon: Horizon) -> Place {
+        let total = horizon.updates().saturating_sub(self.warmup).max(1);
+        Place {
+            step: step.saturating_sub(self.warmup).min(total - 1),
+            total,
+            steps_per_epoch: horizon.updates_per_epoch.max(1),
+            min_lr: self.min_lr.unwrap_or(0.0),
+        }
+    }
+
+    /// Whether the curve cycles the momentum.
+    fn has_momentum(&self) -> bool {
+        let place = Place { step: 0, total: 1, steps_per_epoch: 1, min_lr: 0.0 };
+        self.curve.shape().momentum_at(&place).is_some()
+    }
+
+    /// Under what the rate of a group is logged.
+    fn rate_name(group: &Name) -> Name {
+        Name::from(format!("learning_rate/{group}"))
     }
 
     /// The schedule before it is used, as (update from 0, learning rate) for a plot: every update
@@ -192,11 +238,32 @@ impl LrSchedule {
 }
 
 impl Callback for LrSchedule {
+    fn name(&self) -> Cow<'static, str> {
+        match &self.group {
+            Some(group) => format!("LrSchedule for {group}").into(),
+            None => "LrSchedule".into(),
+        }
+    }
+
     fn effects(&self) -> Effects {
-        Effects::in_phase(Phase::Schedule).writes(Resource::LearningRate)
+        let effects = Effects::in_phase(Phase::Schedule);
+        let effects = match &self.group {
+            None => effects.writes(Resource::LearningRate),
+            Some(group) => effects
+                .writes(Resource::GroupLearningRate(group.clone()))
+                .writes(Resource::StepMetric(Self::rate_name(group))),
+        };
+        if self.has_momentum() {
+            effects.writes(Resource::Momentum).writes(Resource::StepMetric(MOMENTUM))
+        } else {
+            effects
+        }
     }
 
     fn params(&self) -> Vec<(&'static str, Value)> {
+        if self.group.is_some() {
+            return Vec::new(); // a run is found by the schedule of all others
+        }
         let shape = self.curve.shape();
         vec![
             ("schedule", shape.name().into()),
@@ -212,6 +279,10 @@ impl Callback for LrSchedule {
     fn setup(&mut self, _: &mut Setup) -> Result<(), CallbackError> {
         let shape = self.curve.shape();
         shape.check()?;
+        if self.group.is_some() && self.has_momentum() {
+            let expected = "left out in a schedule for a group: there is one momentum for all";
+            return check(false, "cycle_momentum", "set", expected);
+        }
         match self.min_lr {
             Some(min) if shape.has_min_lr() => {
                 check((0.0..=shape.lr()).contains(&min), "min_lr", min, "between 0 and max_lr")
@@ -223,8 +294,26 @@ impl Callback for LrSchedule {
 
     fn batch_start(&mut self, batch: &mut BatchStart<'_>) -> Reply {
         let step = batch.counters.updates_applied.saturating_sub(batch.horizon.first_update);
-        batch.set_learning_rate(self.rate_at(step, batch.horizon));
+        let rate = self.rate_at(step, batch.horizon);
+        match &self.group {
+            None => batch.set_learning_rate(rate),
+            Some(group) => {
+                batch.set_group_rate(group, rate);
+                log_once(batch, Self::rate_name(group), rate);
+            }
+        }
+        if let Some(momentum) = self.momentum_at(step, batch.horizon) {
+            batch.set_momentum(momentum);
+            log_once(batch, MOMENTUM, momentum);
+        }
         Ok(Flow::Continue)
+    }
+}
+
+/// Logs a value that is the same before every batch of a step.
+fn log_once(batch: &BatchStart<'_>, name: Name, value: f64) {
+    if !batch.log.read(|logged| logged.iter().any(|metric| metric.name == name)) {
+        batch.log.push(name, value);
     }
 }
 

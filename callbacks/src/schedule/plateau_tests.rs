@@ -15,7 +15,7 @@ fn watch() -> ReduceOnPlateau {
 fn fit(plateau: ReduceOnPlateau, lr: f64, values: Vec<f64>) -> Fake {
     let epochs = values.len() as u64 + 1;
     let mut fake = Fake::with(plateau).batches(1);
-    fake.learning_rate = lr;
+    fake.settings.learning_rate = lr;
     fake.metrics = Box::new(move |epoch| {
         vec![("val_loss", values.get(epoch as usize).copied().unwrap_or_default())]
     });
@@ -110,7 +110,7 @@ fn the_rate_stays_down_in_every_step_and_in_a_fit_that_follows() {
 fn a_warmup_is_that_of_schedules_and_rises_to_what_plateaus_leave() {
     let rates = |callback: Box<dyn Callback>, values: fn(u64) -> f64| {
         let mut fake = Fake::with(callback).batches(2);
-        fake.learning_rate = 0.5;
+        fake.settings.learning_rate = 0.5;
         fake.metrics = Box::new(move |epoch| vec![("val_loss", values(epoch))]);
         fake.fit(2);
         fake.fit(2); // the rise goes on, from the rate that the first fit ended with

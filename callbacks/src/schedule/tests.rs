@@ -21,6 +21,7 @@ fn schedule(case: &Value) -> LrSchedule {
     let number = |key: &str| case[key].as_f64().unwrap();
     let whole = |key: &str| case[key].as_u64().unwrap();
     let max_lr = || number("max_lr");
+    let momenta = (case["base_momentum"].as_f64(), case["max_momentum"].as_f64());
     let schedule = match case["schedule"].as_str().unwrap() {
         "one_cycle" => LrSchedule::one_cycle(max_lr()),
         "one_cycle_options" => {
@@ -33,6 +34,9 @@ fn schedule(case: &Value) -> LrSchedule {
             }
             if case["three_phase"] == true {
                 curve = curve.three_phase();
+            }
+            if let (Some(base), Some(max)) = momenta {
+                curve = curve.cycle_momentum(base, max);
             }
             LrSchedule::of(curve)
         }
@@ -50,7 +54,10 @@ fn schedule(case: &Value) -> LrSchedule {
         "polynomial" => LrSchedule::polynomial(max_lr(), number("power")),
         "cyclic" => {
             let curve = Cyclic::between(number("base_lr"), max_lr()).up(whole("up"));
-            let curve = case["down"].as_u64().into_iter().fold(curve, Cyclic::down);
+            let mut curve = case["down"].as_u64().into_iter().fold(curve, Cyclic::down);
+            if let (Some(base), Some(max)) = momenta {
+                curve = curve.cycle_momentum(base, max);
+            }
             LrSchedule::of(curve.mode(match case["mode"].as_str().unwrap() {
                 "triangular" => Mode::Triangular,
                 "triangular2" => Mode::Triangular2,
@@ -131,6 +138,75 @@ fn rates_are_those_of_pytorch() {
             );
         }
     }
+}
+
+#[test]
+fn momenta_are_those_of_pytorch() {
+    let fixture: Value =
+        serde_json::from_str(include_str!("../../tests/fixtures/schedules.json")).unwrap();
+    let mut cases = 0;
+    for case in fixture["cases"].as_array().unwrap() {
+        let schedule = schedule(case);
+        let whole = |key: &str| case[key].as_u64().unwrap();
+        let horizon = horizon(whole("epochs"), whole("batches_per_epoch"));
+        let Some(momenta) = case["momenta"].as_array() else {
+            assert_eq!(schedule.momentum_at(3, horizon), None);
+            continue;
+        };
+        cases += 1;
+        let warmup = whole("warmup");
+        assert_eq!(momenta.len() as u64 + warmup, horizon.updates());
+        for step in 0..warmup {
+            assert_eq!(schedule.momentum_at(step, horizon), momenta[0].as_f64());
+        }
+        for (step, expected) in momenta.iter().enumerate() {
+            let ours = schedule.momentum_at(warmup + step as u64, horizon).unwrap();
+            let expected = expected.as_f64().unwrap();
+            assert!(
+                ((ours - expected) / expected).abs() <= 1e-12,
+                "{schedule:?} at {step}: {ours} is not {expected}"
+            );
+        }
+    }
+    assert_eq!(cases, 14);
+}
+
+#[test]
+fn a_schedule_of_a_group_and_momentum_stand_beside_that_of_all_others() {
+    let curve = Cyclic::between(0.1, 0.2).up(2).cycle_momentum(0.8, 0.9);
+    let mut fake = Fake::with(vec![
+        Box::new(LrSchedule::of(curve)) as Box<dyn crate::Callback>,
+        Box::new(LrSchedule::linear(1.0).for_group("encoder")),
+        Box::new(LrSchedule::constant(0.5).for_group("*.bias")),
+    ]);
+    fake.fit(1);
+    let updates = fake.horizon.updates();
+    for (step, settings) in fake.seen.settings.iter().enumerate() {
+        let height = [0.0, 0.5, 1.0, 0.5][step % 4];
+        assert!((settings.learning_rate - 0.1 - 0.1 * height).abs() < 1e-15);
+        assert!((settings.momentum.unwrap() - 0.9 + 0.1 * height).abs() < 1e-15);
+        let line = 1.0 - step as f64 / updates as f64;
+        assert!((settings.rate_of(Some("encoder")) - line).abs() < 1e-15);
+        assert_eq!(settings.rate_of(Some("*.bias")), 0.5);
+        assert_eq!(settings.rate_of(Some("head")), settings.learning_rate);
+        let logged = |name: &str| {
+            let log = &fake.seen.step_logs[step];
+            log.iter().filter(|m| m.name == name).map(|m| m.value).collect::<Vec<_>>()
+        };
+        assert_eq!(logged("momentum"), [settings.momentum.unwrap()]);
+        assert_eq!(logged("learning_rate/encoder"), [settings.rate_of(Some("encoder"))]);
+    }
+    assert_eq!(fake.seen.settings.len() as u64, updates);
+}
+
+#[test]
+fn momentum_is_of_all_tensors_and_below_1() {
+    let one_cycle = |base, max| LrSchedule::of(OneCycle::to(0.1).cycle_momentum(base, max));
+    assert!(setup_error(one_cycle(0.8, 0.9).for_group("a")).contains("one momentum for all"));
+    assert!(setup_error(one_cycle(0.8, 1.0)).contains("max_momentum"));
+    assert!(setup_error(one_cycle(0.9, 0.8)).contains("base_momentum"));
+    let cyclic = Cyclic::between(0.1, 0.2).cycle_momentum(-0.1, 0.9);
+    assert!(setup_error(LrSchedule::of(cyclic)).contains("base_momentum"));
 }
 
 #[test]

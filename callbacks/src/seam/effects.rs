@@ -73,6 +73,10 @@ pub enum Resource {
     Seed,
     /// The learning rate of the coming step.
     LearningRate,
+    /// The learning rate of the coming step for the parameter group that has this pattern.
+    GroupLearningRate(Name),
+    /// The momentum of the coming step.
+    Momentum,
     /// The gradients between backward pass and update.
     Gradients,
     /// The weights: who reads them copies those that are trained or judged, who writes them decides
@@ -171,6 +175,8 @@ impl std::fmt::Display for Resource {
         match self {
             Self::Seed => f.write_str("seed"),
             Self::LearningRate => f.write_str("learning rate"),
+            Self::GroupLearningRate(group) => write!(f, "learning rate of {group}"),
+            Self::Momentum => f.write_str("momentum"),
             Self::Gradients => f.write_str("gradients"),
             Self::Weights => f.write_str("weights"),
             Self::JudgedWeights => f.write_str("judged weights"),

@@ -81,7 +81,8 @@ fn several_batches_of_one_step_are_not_parted() {
     let horizon = Fake::new(Stack::new()).horizon;
     for (batches_seen, updates_attempted) in [(0, 0), (1, 0), (2, 1)] {
         let counters = crate::Counters { batches_seen, updates_attempted, ..Default::default() };
-        let mut batch = crate::BatchStart::new(counters, horizon, &[], &log, 1.0);
+        let mut settings = 1.0.into();
+        let mut batch = crate::BatchStart::new(counters, horizon, &[], &log, &mut settings);
         gated.on(&mut Moment::BatchStart(&mut batch)).unwrap();
     }
     assert_eq!(lines(&heard), ["batch_start 1", "batch_start 2"]);

@@ -21,6 +21,7 @@ mod replay;
 mod snapshot;
 mod stack;
 mod state;
+mod update_settings;
 
 pub use access::{Gradients, TensorInfo, TensorStats, Weights, sum_of_squares};
 pub use callback::{Callback, Reply};
@@ -43,7 +44,8 @@ pub use moment::{
     GradientView, Horizon, Moment, Resumed, Setup, StepEnd, StepScale, ValidationEnd,
     ValidationStart,
 };
-pub use replay::{NonFinite, Replay};
+pub use replay::{Activity, NonFinite, Replay};
 pub use snapshot::Snapshot;
 pub use stack::{NamedState, Plan, Stack, panic_message};
 pub use state::CallbackState;
+pub use update_settings::UpdateSettings;

@@ -10,7 +10,7 @@
 //!     ▸ EpochStart
 //!     for each step:
 //!       for its batches of the shuffled training part (one; or several, whose gradients are gathered):
-//!         ▸ BatchStart               may set the learning rate
+//!         ▸ BatchStart               may set the learning rate and the momentum
 //!         rows are mixed, if asked for; forward, loss, backward
 //!       ▸ RawGradients               look, may skip the update; left out where the scaled loss of
 //!                                    mixed precision overflowed, which skips the update too
@@ -41,11 +41,11 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use trainbook_store::{Metric, RunWriter};
+use trainbook_store::{Metric, Name, RunWriter};
 
 use super::{
     CallbackError, CheckpointRequest, Direction, EpochMetric, Gradients, MetricLog, Replay,
-    Snapshot, StopReason, Weights,
+    Snapshot, StopReason, UpdateSettings, Weights,
 };
 
 /// One moment of the loop with its context.
@@ -261,29 +261,45 @@ pub struct BatchStart<'a> {
     pub samples: &'a [usize],
     /// Where to log.
     pub log: &'a MetricLog,
-    learning_rate: f64,
+    settings: &'a mut UpdateSettings,
 }
 
 impl<'a> BatchStart<'a> {
-    /// The context at the given learning rate.
+    /// The context before a step that is made by these settings.
     pub fn new(
         counters: Counters,
         horizon: Horizon,
         samples: &'a [usize],
         log: &'a MetricLog,
-        learning_rate: f64,
+        settings: &'a mut UpdateSettings,
     ) -> Self {
-        Self { counters, horizon, samples, log, learning_rate }
+        Self { counters, horizon, samples, log, settings }
+    }
+
+    /// How this step's update will be made.
+    pub fn settings(&self) -> &UpdateSettings {
+        self.settings
     }
 
     /// The learning rate that this step will use.
     pub fn learning_rate(&self) -> f64 {
-        self.learning_rate
+        self.settings.learning_rate
     }
 
     /// Sets the learning rate of this step. It stays until somebody sets another.
     pub fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.learning_rate = learning_rate;
+        self.settings.learning_rate = learning_rate;
+    }
+
+    /// Sets the learning rate of a parameter group, which is known by its pattern, in place of that
+    /// of the step; the group's factor still counts. It stays until somebody sets another.
+    pub fn set_group_rate(&mut self, group: &Name, learning_rate: f64) {
+        self.settings.set_group_rate(group, learning_rate);
+    }
+
+    /// Sets the optimiser's momentum: μ, or β₁. It stays until somebody sets another.
+    pub fn set_momentum(&mut self, momentum: f64) {
+        self.settings.momentum = Some(momentum);
     }
 }
 

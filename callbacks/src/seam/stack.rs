@@ -59,6 +59,15 @@ impl Stack {
         self.entries.iter().any(|e| e.effects.writes.contains(resource))
     }
 
+    /// The patterns of the parameter groups that have a learning rate of their own.
+    pub fn scheduled_groups(&self) -> impl Iterator<Item = &Name> {
+        let written = self.entries.iter().flat_map(|e| &e.effects.writes);
+        written.filter_map(|resource| match resource {
+            Resource::GroupLearningRate(group) => Some(group),
+            _ => None,
+        })
+    }
+
     /// Who produces this metric, in steps or at the end of epochs.
     fn producer(&self, metric: &str, of_steps: bool) -> Option<&Entry> {
         let produces = |r: &Resource| r.is_of_steps() == of_steps && r.produces(metric);
@@ -171,6 +180,8 @@ impl Stack {
             matches!(
                 resource,
                 Resource::LearningRate
+                    | Resource::GroupLearningRate(_)
+                    | Resource::Momentum
                     | Resource::Gradients
                     | Resource::Weights
                     | Resource::JudgedWeights

@@ -7,11 +7,11 @@ use std::cell::{Cell, RefCell};
 use std::sync::LazyLock;
 
 use trainbook_callbacks::{
-    AfterUpdate, BatchStart, Callback, CallbackError, CheckpointRequest, Counters, Direction,
-    EpochEnd, EpochMetric, EpochStart, FitEnd, FitStart, Flow, GradientEdit, GradientView,
-    Gradients, Horizon, MetricLog, Moment, NamedState, NonFinite, Replay, Resumed, Setup, Snapshot,
-    Stack, StepEnd, StepScale, StopKind, StopReason, TensorInfo, TensorStats, ValidationEnd,
-    ValidationStart, Weights,
+    Activity, AfterUpdate, BatchStart, Callback, CallbackError, CheckpointRequest, Counters,
+    Direction, EpochEnd, EpochMetric, EpochStart, FitEnd, FitStart, Flow, GradientEdit,
+    GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, NonFinite, Replay, Resumed,
+    Setup, Snapshot, Stack, StepEnd, StepScale, StopKind, StopReason, TensorInfo, TensorStats,
+    UpdateSettings, ValidationEnd, ValidationStart, Weights,
 };
 use trainbook_store::{Metric, Name, RunWriter};
 
@@ -19,11 +19,16 @@ use trainbook_store::{Metric, Name, RunWriter};
 pub struct FakeReplay<'a> {
     pub step: u64,
     pub replay: &'a dyn Fn(u64) -> Result<Option<NonFinite>, CallbackError>,
+    pub activity: &'a dyn Fn(u64) -> Vec<Activity>,
 }
 
 impl Replay for FakeReplay<'_> {
     fn first_non_finite(&self) -> Result<Option<NonFinite>, CallbackError> {
         (self.replay)(self.step)
+    }
+
+    fn activity(&self) -> Result<Vec<Activity>, CallbackError> {
+        Ok((self.activity)(self.step))
     }
 }
 
@@ -125,6 +130,7 @@ impl Weights for FakeWeights {
 #[derive(Debug, Default, PartialEq)]
 pub struct Seen {
     pub learning_rates: Vec<f64>,
+    pub settings: Vec<UpdateSettings>,
     pub applied: Vec<bool>,
     /// As the optimiser would have got them.
     pub gradients: Vec<Vec<Vec<f32>>>,
@@ -159,7 +165,7 @@ pub struct Fake {
     pub counters: Counters,
     pub horizon: Horizon,
     pub weights: FakeWeights,
-    pub learning_rate: f64,
+    pub settings: UpdateSettings,
     /// By step, counted from 1.
     pub loss: Box<dyn Fn(u64) -> f32>,
     /// By step, counted from 1.
@@ -168,6 +174,8 @@ pub struct Fake {
     pub scale: Box<dyn Fn(u64) -> Option<StepScale>>,
     /// What a step's forward pass says of its layers, computed again.
     pub replay: Box<dyn Fn(u64) -> Result<Option<NonFinite>, CallbackError>>,
+    /// What activations give in a step.
+    pub activity: Box<dyn Fn(u64) -> Vec<Activity>>,
     /// By epoch, counted from 0.
     pub metrics: Box<dyn Fn(u64) -> Vec<(&'static str, f64)>>,
     /// By the metric's name.
@@ -195,11 +203,12 @@ impl Fake {
                 limit: None,
             },
             weights: FakeWeights(0.0),
-            learning_rate: 1.0,
+            settings: 1.0.into(),
             loss: Box::new(|_| 1.0),
             gradients: Box::new(|_| vec![vec![1.0], vec![1.0, 1.0]]),
             scale: Box::new(|_| None),
             replay: Box::new(|_| Ok(None)),
+            activity: Box::new(|_| Vec::new()),
             metrics: Box::new(|_| vec![("train_loss", 1.0)]),
             directions: Box::new(|name| {
                 let larger = name.contains("accuracy");
@@ -346,16 +355,19 @@ impl Fake {
             let batch = [first, first + 1, first + 2];
             samples.extend(batch);
             let mut start =
-                BatchStart::new(self.counters, self.horizon, &batch, &log, self.learning_rate);
+                BatchStart::new(self.counters, self.horizon, &batch, &log, &mut self.settings);
             let wish = self.stack.on(&mut Moment::BatchStart(&mut start));
             flow = flow.or_stronger(wish.map_err(|e| e.to_string())?);
-            self.learning_rate = start.learning_rate();
             self.counters.batches_seen += 1;
         }
         let (loss, counters) = ((self.loss)(self.counters.batches_seen), self.counters);
         let mut gradients =
             FakeGradients::of(&self.tensors, (self.gradients)(counters.batches_seen));
-        let replay = FakeReplay { step: counters.batches_seen, replay: &*self.replay };
+        let replay = FakeReplay {
+            step: counters.batches_seen,
+            replay: &*self.replay,
+            activity: &*self.activity,
+        };
         macro_rules! view {
             () => {
                 GradientView {
@@ -403,7 +415,7 @@ impl Fake {
         let step = StepEnd::new(
             self.counters,
             self.horizon,
-            self.learning_rate,
+            self.settings.learning_rate,
             applied,
             &samples,
             &log,
@@ -413,7 +425,8 @@ impl Fake {
         .scaled(scale);
         let wish = self.stack.on(&mut Moment::StepEnd(&step)).map_err(|e| e.to_string());
         self.seen.step_requests.extend(requests.take());
-        self.seen.learning_rates.push(self.learning_rate);
+        self.seen.learning_rates.push(self.settings.learning_rate);
+        self.seen.settings.push(self.settings.clone());
         self.seen.applied.push(applied);
         self.seen.norm_calls += gradients.norm_calls.get();
         self.seen.stats_calls += gradients.stats_calls.get();

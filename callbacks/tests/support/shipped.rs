@@ -6,9 +6,9 @@ use trainbook_callbacks::schedule::{
     Anneal, Cyclic, Decay, Mode, OneCycle, StableDecay, ThresholdMode,
 };
 use trainbook_callbacks::{
-    Budget, Callback, Checkpoint, Clip, EarlyStopping, FixSeed, Flow, GradientMonitor,
-    LossScaleMonitor, LrSchedule, NanGuard, Progress, Recorder, ReduceOnPlateau, Resource,
-    Snapshot, StepScale, WeightAverage, after, every, on_after_update, on_batch_start,
+    ActivationMonitor, Activity, Budget, Callback, Checkpoint, Clip, EarlyStopping, FixSeed, Flow,
+    GradientMonitor, LossScaleMonitor, LrSchedule, NanGuard, Progress, Recorder, ReduceOnPlateau,
+    Resource, Snapshot, StepScale, WeightAverage, after, every, on_after_update, on_batch_start,
     on_change_gradients, on_epoch_end, on_epoch_start, on_final_gradients, on_fit_end,
     on_fit_start, on_raw_gradients, on_setup, on_step_end, on_validation_end, on_validation_start,
     when,
@@ -39,6 +39,13 @@ pub const CALLBACKS: &[(&str, Make)] = &[
         let curve = Cyclic::between(0.01, 0.1).up(3).down(5).mode(Mode::ExpRange { gamma: 0.9 });
         Box::new(LrSchedule::of(curve))
     }),
+    ("LrSchedule one_cycle with momentum", || {
+        Box::new(LrSchedule::of(OneCycle::to(0.1).cycle_momentum(0.85, 0.95)).warmup(2))
+    }),
+    ("LrSchedule cyclic with momentum", || {
+        Box::new(LrSchedule::of(Cyclic::between(0.01, 0.1).up(3).cycle_momentum(0.8, 0.9)))
+    }),
+    ("LrSchedule for a group", || Box::new(LrSchedule::cosine(0.1).for_group("encoder"))),
     ("LrSchedule inverse_sqrt", || Box::new(LrSchedule::inverse_sqrt(0.1, 4))),
     ("LrSchedule warmup_stable_decay", || Box::new(LrSchedule::warmup_stable_decay(0.1, 4))),
     ("LrSchedule stable_decay with options", || {
@@ -57,6 +64,7 @@ pub const CALLBACKS: &[(&str, Make)] = &[
     ("Clip global_norm", || Box::new(Clip::global_norm(2.0))),
     ("Clip percentile", || Box::new(Clip::percentile(60.0).history(6))),
     ("Clip value", || Box::new(Clip::value(2.0))),
+    ("ActivationMonitor", || Box::new(every(2, ActivationMonitor::new()))),
     ("GradientMonitor", || Box::new(every(2, GradientMonitor::new()))),
     ("GradientMonitor with options", || {
         Box::new(every(2, GradientMonitor::new().after_clipping().ratios()))
@@ -236,6 +244,11 @@ pub fn fake_of(callback: impl Callback + 'static) -> Fake {
         9 | 10 => vec![vec![f32::NAN], vec![1.0, 0.0]],
         17 => vec![vec![f32::INFINITY], vec![1.0, 0.0]],
         _ => vec![vec![step as f32 % 5.0], vec![0.0, -1.0]],
+    });
+    fake.activity = Box::new(|step| {
+        let (kind, flat) = ("Relu".to_owned(), 0.5);
+        let silent = vec![step % 3 != 0, true];
+        vec![Activity { layer: "1".to_owned(), kind, mean: 0.25, std: 1.0, flat, silent }]
     });
     // An overflow in every fourth step, where nobody is shown the gradients.
     fake.scale =

@@ -85,7 +85,7 @@ fn no_bit_depends_on_them() {
                 let losses = [&mut plain, &mut saving].map(|task| {
                     let loss = task.forward_backward(&batch).unwrap().mean;
                     task.end_scaling();
-                    task.update(0.05).unwrap();
+                    task.update(&0.05.into()).unwrap();
                     loss.to_bits()
                 });
                 assert_eq!(losses[0], losses[1], "{name}, step {step}");
@@ -104,7 +104,7 @@ fn they_hold_less_and_not_more_with_time() {
             let mut held = Vec::new();
             for _ in 0..6 {
                 task.forward_backward(&batch).unwrap();
-                task.update(0.05).unwrap();
+                task.update(&0.05.into()).unwrap();
                 held.push(task.memory().unwrap().activations);
             }
             let what = format!("{name}, {checkpoint_activations}: {held:?}");

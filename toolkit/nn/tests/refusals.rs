@@ -185,7 +185,7 @@ fn no_layers() {
     let x = Array::f32([1, 2], vec![1.0, 2.0]);
     assert_eq!(task.model().predict(&x).unwrap(), x);
     task.forward_backward(&batch(x, Targets::Classes(vec![0]))).unwrap();
-    task.update(0.1).unwrap();
+    task.update(&0.1.into()).unwrap();
 }
 
 /// Splitmix64.

@@ -4,14 +4,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says so")]
 
 use dfdx::tensor_ops::MeanTo;
-use trainbook_callbacks::Snapshot;
+use trainbook_callbacks::{Snapshot, UpdateSettings};
 use trainbook_core::array::Array;
 use trainbook_core::batch::{Batch, Mixed, Targets};
 use trainbook_core::random::{Seed, Stream};
 use trainbook_nn::layer::{LayerNorm, Sequential};
 use trainbook_nn::loss::{BinaryCrossEntropy, CrossEntropy, Loss, TargetKind};
-use trainbook_nn::optim::{Adam, AdamW, Optimizer, ParameterGroup, Sgd};
-use trainbook_nn::task::{BatchLoss, Recipe, Task};
+use trainbook_nn::optim::{
+    Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, ParameterGroup, RAdam, RMSprop, Sgd, Step,
+};
+use trainbook_nn::task::{BatchLoss, Recipe, Task, TaskState, Trace};
 use trainbook_nn::{Network, Sample};
 
 const FEATURES: usize = 4;
@@ -198,7 +200,7 @@ fn a_weight_is_how_often_a_row_is_there() {
 fn moved(task: &mut dyn Task) -> Vec<Vec<f32>> {
     let before = task.model().weights();
     task.forward_backward(&rows(0..6, false)).unwrap();
-    task.update(0.01).unwrap();
+    task.update(&0.01.into()).unwrap();
     let Snapshot(after) = task.model().weights();
     let pairs = after.iter().zip(&before.0);
     pairs.map(|(a, b)| a.iter().zip(b).map(|(a, b)| a - b).collect()).collect()
@@ -256,6 +258,165 @@ fn a_task_with_groups_goes_on_from_its_state() {
     }
 }
 
+/// What an optimiser by itself, from its first update on, does to a tensor with these gradients.
+fn alone(
+    optimizer: &Optimizer,
+    weights: &[f32],
+    gradients: &[Vec<f32>],
+    step: impl Fn(u64) -> Step,
+) -> Vec<f32> {
+    let (rule, mut weights) = (optimizer.rule(), weights.to_vec());
+    let mut moments: Vec<Vec<f32>> =
+        (0..rule.moments()).map(|number| vec![rule.begin(number); weights.len()]).collect();
+    for (update, gradient) in (1..).zip(gradients) {
+        let mut lent: Vec<&mut [f32]> = moments.iter_mut().map(Vec::as_mut_slice).collect();
+        rule.step(step(update)).apply(&mut weights, gradient, &mut lent);
+    }
+    weights
+}
+
+#[test]
+fn a_group_that_thaws_is_trained_from_there_on_as_from_the_beginning() {
+    const THAWS: u64 = 3;
+    let optimizers: [Optimizer; 4] = [
+        Adam::default().into(),
+        AdamW { weight_decay: 0.0, ..AdamW::default() }.into(),
+        NAdam::default().into(),
+        Sgd { dampening: 0.5, ..Sgd::default() }.into(),
+    ];
+    for optimizer in optimizers {
+        let groups = || vec![ParameterGroup::new("1").frozen_until(THAWS)];
+        let recipe = recipe(Loss::cross_entropy(), optimizer, groups());
+        for (number, mut task) in both(&recipe).into_iter().enumerate() {
+            let begin = task.model().weights();
+            let mut of_weight = Vec::new();
+            for update in 0..7 {
+                if update == 5 {
+                    // Another that takes the state over has thawed too.
+                    let mut next = both(&recipe).into_iter().nth(number).unwrap();
+                    next.load_state(&task.state().unwrap()).unwrap();
+                    task = next;
+                }
+                let tensors = trainbook_callbacks::Gradients::tensors(&*task);
+                let names: Vec<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+                let frozen = update < THAWS;
+                assert_eq!(names.contains(&"1.weight"), !frozen, "{names:?} at {update}");
+                let now = task.model().weights();
+                assert_eq!(now.0[2] == begin.0[2], update <= THAWS, "{update}");
+                task.forward_backward(&rows(0..6, false)).unwrap();
+                let shown = gradients(&mut *task);
+                assert_eq!(shown.len(), if frozen { 4 } else { 6 });
+                if !frozen {
+                    of_weight.push(shown[2].clone());
+                }
+                task.update(&0.01.into()).unwrap();
+            }
+            let step = |update| Step { rate: 0.01, update, momentum: None, decay: 0.0 };
+            let expected = alone(&optimizer, &begin.0[2], &of_weight, step);
+            near(&[task.model().weights().0[2].clone()], &[expected]);
+        }
+    }
+}
+
+#[test]
+fn a_step_has_the_momentum_and_the_rates_that_it_is_given() {
+    let optimizers: [Optimizer; 6] = [
+        Adam::default().into(),
+        AdamW { weight_decay: 0.0, ..AdamW::default() }.into(),
+        RAdam::default().into(),
+        Lion::default().into(),
+        RMSprop { momentum: 0.5, ..RMSprop::default() }.into(),
+        Sgd { nesterov: true, ..Sgd::default() }.into(),
+    ];
+    let momentum = |update: u64| 0.5 + 0.05 * update as f64;
+    for optimizer in optimizers {
+        assert!(optimizer.momentum().is_some());
+        let groups = vec![ParameterGroup::new("1").rate(2.0), ParameterGroup::new("4")];
+        for mut task in both(&recipe(Loss::cross_entropy(), optimizer, groups)) {
+            let begin = task.model().weights();
+            let mut seen: [Vec<Vec<f32>>; 6] = Default::default();
+            for update in 1..=5 {
+                task.forward_backward(&rows(0..6, false)).unwrap();
+                let gradients = gradients(&mut *task);
+                seen.iter_mut().zip(gradients).for_each(|(seen, new)| seen.push(new));
+                let settings = UpdateSettings {
+                    learning_rate: 0.01,
+                    momentum: Some(momentum(update)),
+                    group_rates: vec![("1".into(), 0.003), ("no such group".into(), 1.0)],
+                };
+                task.update(&settings).unwrap();
+            }
+            let rates = [0.01, 0.01, 0.006, 0.006, 0.01, 0.01];
+            for (at, rate) in rates.into_iter().enumerate() {
+                let step =
+                    |update| Step { rate, update, momentum: Some(momentum(update)), decay: 0.0 };
+                let expected = alone(&optimizer, &begin.0[at], &seen[at], step);
+                near(&[task.model().weights().0[at].clone()], &[expected]);
+                let own = |update| Step { rate, update, momentum: None, decay: 0.0 };
+                let other = alone(&optimizer, &begin.0[at], &seen[at], own);
+                // Where gradients are alike, Lion's sign may be the same with any momentum.
+                if !matches!(optimizer, Optimizer::Lion(_)) {
+                    assert_ne!(task.model().weights().0[at], other, "{optimizer:?}");
+                }
+            }
+        }
+    }
+    let gradients = [vec![1.0], vec![-0.5]];
+    let lion = |momentum| {
+        let step = |update| Step { rate: 0.1, update, momentum, decay: 0.0 };
+        alone(&Lion::default().into(), &[1.0], &gradients, step)
+    };
+    near(&[lion(None), lion(Some(0.99))], &[vec![1.0], vec![0.8]]);
+    for without in [NAdam::default().into(), Adagrad::default().into(), RMSprop::default().into()] {
+        assert_eq!(Optimizer::momentum(&without), None);
+    }
+}
+
+#[test]
+fn activations_are_seen_where_they_are_flat() {
+    let net = Sequential::new().linear(3).relu().linear(2).tanh().linear(2).sigmoid().linear(2);
+    let recipe = Recipe::new(
+        Network::from(net.leaky_relu()),
+        Sample::numbers([FEATURES]),
+        Loss::cross_entropy(),
+    );
+    let mut state = recipe.task().unwrap().state().unwrap();
+    // What is behind a weight of 0 is what the bias says, for every row.
+    let put = |state: &mut TaskState, tensor: usize, values: &[f32]| {
+        state.weights.0[tensor].fill(0.0);
+        state.weights.0[tensor + 1].copy_from_slice(values);
+    };
+    put(&mut state, 0, &[-1.0, 0.0, 2.0]);
+    put(&mut state, 2, &[3.0, 1.0]);
+    put(&mut state, 4, &[-5.0, 0.0]);
+    let batch = rows(0..5, false);
+    let trace = Trace::of(&recipe, &state, &batch, true).unwrap();
+    let seen = trace.activities();
+    let kinds: Vec<(&str, &str)> =
+        seen.iter().map(|layer| (layer.path.as_str(), layer.kind.as_str())).collect();
+    assert_eq!(kinds, [("1", "Relu"), ("3", "Tanh"), ("5", "Sigmoid")]);
+    assert_eq!(seen[0].silent, [true, true, false]);
+    assert!((seen[0].flat - 2.0 / 3.0).abs() < 1e-12 && (seen[0].mean - 2.0 / 3.0).abs() < 1e-7);
+    assert!((seen[0].std - 8.0_f64.sqrt() / 3.0).abs() < 1e-7, "{}", seen[0].std);
+    assert_eq!((&*seen[1].silent, seen[1].flat), (&[true, false][..], 0.5));
+    assert_eq!((&*seen[2].silent, seen[2].flat), (&[true, false][..], 0.5));
+
+    // A unit lives if it does for one row; of an image, if its channel does for one pixel.
+    let net = Sequential::new().conv2d(2, 1).relu().flatten().linear(2);
+    let recipe = Recipe::new(Network::from(net), Sample::numbers([1, 2, 2]), Loss::cross_entropy());
+    let mut state = recipe.task().unwrap().state().unwrap();
+    state.weights.0[0].copy_from_slice(&[1.0, 1.0]);
+    state.weights.0[1].copy_from_slice(&[0.0, -2.0]);
+    let mut pixels = vec![-1.0; 8];
+    pixels[6] = 1.5;
+    let batch = Batch { input: Array::f32([2, 1, 2, 2], pixels), ..rows(0..2, false) };
+    let [seen] = &Trace::of(&recipe, &state, &batch, true).unwrap().activities()[..] else {
+        panic!("one activation")
+    };
+    assert_eq!(seen.silent, [false, true]);
+    assert!((seen.flat - 15.0 / 16.0).abs() < 1e-12);
+}
+
 #[test]
 fn groups_that_make_no_sense_are_refused() {
     let refused = |groups: Vec<ParameterGroup>| {
@@ -270,7 +431,11 @@ fn groups_that_make_no_sense_are_refused() {
     assert!(refused(vec![ParameterGroup::new("*").frozen()]).contains("left to be trained"));
     assert!(refused(vec![ParameterGroup::new("0").rate(f64::NAN)]).contains("at least 0"));
     assert!(refused(vec![ParameterGroup::new("0").weight_decay(-1.0)]).contains("at least 0"));
-    let group = ParameterGroup::new("*.bias").rate(0.5).weight_decay(0.1);
+    let both = ParameterGroup::new("0").frozen().frozen_until(3);
+    assert!(refused(vec![both]).contains("one of both"));
+    let all = ParameterGroup::new("*").frozen_until(3);
+    assert!(refused(vec![all]).contains("from the first update on"));
+    let group = ParameterGroup::new("*.bias").rate(0.5).weight_decay(0.1).frozen_until(4);
     let json = serde_json::to_string(&group).unwrap();
     assert_eq!(serde_json::from_str::<ParameterGroup>(&json).unwrap(), group);
     let short: ParameterGroup = serde_json::from_str(r#"{"tensors": "0"}"#).unwrap();

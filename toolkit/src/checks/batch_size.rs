@@ -144,7 +144,7 @@ fn time(
         task.forward_backward(batch)?;
         match task.end_scaling() {
             Some(scale) if scale.overflowed => task.clear_gradients()?,
-            _ => task.update(learning_rate)?,
+            _ => task.update(&learning_rate.into())?,
         }
         Ok(started.elapsed().as_secs_f64())
     };

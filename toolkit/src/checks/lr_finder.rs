@@ -99,7 +99,7 @@ impl Trainer {
             }
             match probe.end_scaling() {
                 Some(scale) if scale.overflowed => probe.clear_gradients()?,
-                _ => probe.update(rate)?,
+                _ => probe.update(&rate.into())?,
             }
         }
         Ok(curve)

@@ -438,7 +438,7 @@ impl TrainerBuilder {
             counters: Counters::default(),
             feed: self.feed,
             accumulate: self.accumulate,
-            learning_rate,
+            settings: learning_rate.into(),
             base_rate: learning_rate,
             plan,
             epoch_metrics,

@@ -358,9 +358,8 @@ impl Trainer {
             let number = self.counters.batches_seen;
             self.feed.mix(batch, self.recipe.seed, FeedStreams::TRAINING, number);
             let mut start =
-                BatchStart::new(self.counters, horizon, &batch.samples, log, self.learning_rate);
+                BatchStart::new(self.counters, horizon, &batch.samples, log, &mut self.settings);
             flow = flow.or_stronger(self.stack.on(&mut Moment::BatchStart(&mut start))?);
-            self.learning_rate = start.learning_rate();
             let loss = self.task.forward_backward(batch)?;
             if !loss.mean.is_finite() && self.accumulate > 1 && suspect.is_none() {
                 *suspect = Some(batch.clone());
@@ -398,7 +397,7 @@ impl Trainer {
         self.counters.updates_attempted += 1;
         let applied = updates(&flow) && !overflowed;
         if applied {
-            self.task.update(self.learning_rate)?;
+            self.task.update(&self.settings)?;
             self.counters.updates_applied += 1;
             let (counters, weights) = (self.counters, &*self.task);
             let update = AfterUpdate { counters, horizon, weights, log };
@@ -410,7 +409,7 @@ impl Trainer {
         let end = StepEnd::new(
             self.counters,
             horizon,
-            self.learning_rate,
+            self.settings.learning_rate,
             applied,
             samples,
             log,

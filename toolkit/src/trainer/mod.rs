@@ -27,7 +27,7 @@ mod writing;
 
 use std::collections::BTreeMap;
 
-use trainbook_callbacks::{Counters, EpochMetric, Plan, Stack};
+use trainbook_callbacks::{Counters, EpochMetric, Plan, Stack, UpdateSettings};
 use trainbook_store::{Name, Store, Value};
 
 pub use builder::TrainerBuilder;
@@ -67,7 +67,8 @@ pub struct Trainer {
     pub(crate) counters: Counters,
     pub(crate) feed: Feed,
     pub(crate) accumulate: usize,
-    learning_rate: f64,
+    /// How updates are made.
+    settings: UpdateSettings,
     /// That which was asked for, whatever callbacks have made of it.
     pub(crate) base_rate: f64,
     plan: Plan,
@@ -110,19 +111,26 @@ impl Trainer {
     }
 
     /// A hash over everything that decides how training goes on: weights, moments, counters,
-    /// learning rate, and the state of every callback.
+    /// learning rates and momentum, and the state of every callback.
     pub fn state_hash(&self) -> Result<blake3::Hash, Error> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(self.task.state()?.hash().as_bytes());
         let c = self.counters;
+        let UpdateSettings { learning_rate, momentum, group_rates } = &self.settings;
         for count in [
             c.epoch,
             c.batches_seen,
             c.updates_attempted,
             c.updates_applied,
-            self.learning_rate.to_bits(),
+            learning_rate.to_bits(),
         ] {
             hasher.update(&count.to_le_bytes());
+        }
+        for (name, value) in momentum.iter().map(|value| ("momentum", value)) {
+            hasher.update(name.as_bytes()).update(&value.to_bits().to_le_bytes());
+        }
+        for (group, rate) in group_rates {
+            hasher.update(group.as_bytes()).update(&rate.to_bits().to_le_bytes());
         }
         for saved in self.stack.save()? {
             hasher.update(saved.name.as_bytes()).update(saved.state.as_bytes());

@@ -1,10 +1,10 @@
 //! A step's forward pass, once more, with an eye on every layer.
 
-use trainbook_callbacks::{CallbackError, NonFinite, Replay};
+use trainbook_callbacks::{Activity, CallbackError, NonFinite, Replay};
 
 use crate::Error;
 use crate::data::Batch;
-use crate::task::{NonFinite as Found, Recipe, Task, Trace};
+use crate::task::{Activity as Seen, NonFinite as Found, Recipe, Task, Trace};
 
 /// A step that can be computed again, before its update.
 pub(super) struct StepReplay<'a> {
@@ -12,6 +12,13 @@ pub(super) struct StepReplay<'a> {
     pub task: &'a dyn Task,
     /// The step's batch; of several the first whose loss was not finite, or the last.
     pub batch: &'a Batch,
+}
+
+impl StepReplay<'_> {
+    fn trace(&self) -> Result<Trace, CallbackError> {
+        let state = self.task.state().map_err(Error::from)?;
+        Ok(Trace::of(self.recipe, &state, self.batch, true).map_err(Error::from)?)
+    }
 }
 
 impl Replay for StepReplay<'_> {
@@ -30,8 +37,20 @@ impl Replay for StepReplay<'_> {
         if let Some(input) = Found::among(numbers, rows, "", "the input") {
             return Ok(Some(found(input)));
         }
-        let state = self.task.state().map_err(Error::from)?;
-        let trace = Trace::of(self.recipe, &state, self.batch, true).map_err(Error::from)?;
-        Ok(trace.first_non_finite().map(found))
+        Ok(self.trace()?.first_non_finite().map(found))
+    }
+
+    fn activity(&self) -> Result<Vec<Activity>, CallbackError> {
+        let activities = self.trace()?.activities().into_iter();
+        let activity = |Seen { path, kind, mean, std, flat, silent }: Seen| Activity {
+            // Of a network that is one layer.
+            layer: if path.is_empty() { kind.clone() } else { path },
+            kind,
+            mean,
+            std,
+            flat,
+            silent,
+        };
+        Ok(activities.map(activity).collect())
     }
 }

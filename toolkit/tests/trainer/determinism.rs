@@ -140,8 +140,8 @@ fn both_engines_train_alike() {
             assert!((a - b).abs() < 1e-4 * (1.0 + b.abs()), "loss {a} and {b}");
             let (a, b) = (host.global_norm().unwrap(), dfdx.global_norm().unwrap());
             assert!((a - b).abs() < 1e-3 * (1.0 + b.abs()), "norm {a} and {b}");
-            host.update(1e-2).unwrap();
-            dfdx.update(1e-2).unwrap();
+            host.update(&1e-2.into()).unwrap();
+            dfdx.update(&1e-2.into()).unwrap();
         }
     }
     let input = &batches(&data, 4, 9)[0].input;

@@ -152,7 +152,7 @@ fn every_change_shows_in_the_norm() {
     note(&mut *task);
     task.forward_backward(&batches[0]).unwrap();
     note(&mut *task);
-    task.update(1e-3).unwrap();
+    task.update(&1e-3.into()).unwrap();
     note(&mut *task);
     task.forward_backward(&batches[0]).unwrap();
     note(&mut *task);
@@ -219,4 +219,59 @@ fn stats_are_of_each_tensor() {
     let last = task.stats().unwrap()[3];
     assert_eq!((last.nans, last.infs, last.max_abs), (1, 1, f32::INFINITY));
     assert!(last.norm.is_nan());
+}
+
+#[test]
+fn the_activation_monitor_sees_what_the_step_computes() {
+    use std::sync::{Arc, Mutex};
+    use trainbook::callbacks::Moment;
+
+    let data = clouds();
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    // Mean, deviation and share of zeros of the hidden layer, computed by hand.
+    let by_hand = Arc::new(Mutex::new(Vec::<[f64; 3]>::new()));
+    let (write, rows) = (Arc::clone(&by_hand), data.clone());
+    let look = crate::support::probe(move |moment| {
+        if let Moment::RawGradients(step) = moment {
+            let Snapshot(tensors) = step.weights.snapshot()?;
+            let batch = rows.batch(step.samples).unwrap();
+            let hidden = batch.input.floats().chunks(4).flat_map(|row| {
+                tensors[0].chunks(4).zip(&tensors[1]).map(move |(weights, bias)| {
+                    let sum: f32 = weights.iter().zip(row).map(|(w, x)| w * x).sum();
+                    f64::from((sum + bias).max(0.0))
+                })
+            });
+            let hidden: Vec<f64> = hidden.collect();
+            let share = |of: &dyn Fn(f64) -> f64| {
+                hidden.iter().map(|h| of(*h)).sum::<f64>() / hidden.len() as f64
+            };
+            let mean = share(&|h| h);
+            let std = share(&|h| (h - mean).powi(2)).sqrt();
+            write.lock().unwrap().push([mean, std, share(&|h| f64::from(u8::from(h == 0.0)))]);
+        }
+        Ok(Flow::Continue)
+    });
+    let net = Sequential::new().linear(8).relu().linear(3);
+    let mut trainer = Trainer::classifier(&data, net)
+        .seed(1)
+        .batch_size(16)
+        .quiet()
+        .store(&store)
+        .with(ActivationMonitor::new())
+        .with(look)
+        .build()
+        .unwrap();
+    let run = trainer.fit(Epochs(2)).unwrap();
+    let series = store.run(&run.id().unwrap().to_string()).unwrap().series.clone();
+    let names = ["activation_mean/1", "activation_std/1", "flat_share/1"];
+    let by_hand = by_hand.lock().unwrap();
+    assert_eq!(by_hand.len(), 10);
+    for (at, name) in names.into_iter().enumerate() {
+        assert_eq!(series[name].len(), by_hand.len());
+        for ((_, seen), expected) in series[name].iter().zip(by_hand.iter()) {
+            assert!((seen - expected[at]).abs() < 1e-6, "{name}: {seen}, not {}", expected[at]);
+        }
+    }
+    assert_eq!(series["dead_units/1"].len(), 2);
 }

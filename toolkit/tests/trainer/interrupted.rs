@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
+use trainbook::callbacks::schedule::OneCycle;
 use trainbook::callbacks::{CallbackError, CallbackState, EpochStart, FitStart, StepEnd};
 use trainbook::history::Store;
 use trainbook::nn::layer::Kinds;
@@ -58,7 +59,8 @@ impl Callback for RunningMean {
 }
 
 /// With a bit of everything: dropout and batch normalisation, augmentation, an average of the
-/// weights, two batches an update of which an epoch has five, one-cycle, early stopping.
+/// weights, two batches an update of which an epoch has five, one-cycle with momentum, a group that
+/// thaws in the middle and has a schedule of its own, early stopping.
 fn everything(data: &Dataset) -> TrainerBuilder {
     let net = Sequential::new().flatten().linear(12).batch_norm().relu().dropout(0.3).linear(3);
     Trainer::classifier(data, net)
@@ -67,7 +69,9 @@ fn everything(data: &Dataset) -> TrainerBuilder {
         .quiet()
         .accumulate(2)
         .augment(Augment::series().jitter(0.1))
-        .with(LrSchedule::one_cycle(0.02))
+        .parameter_groups([ParameterGroup::new("1").frozen_until(25).rate(0.5)])
+        .with(LrSchedule::of(OneCycle::to(0.02).cycle_momentum(0.85, 0.95)))
+        .with(LrSchedule::linear(0.02).for_group("1"))
         .with(Clip::global_norm(0.5))
         .with(every(2, GradientMonitor::new()))
         .with(WeightAverage::ema(0.9))

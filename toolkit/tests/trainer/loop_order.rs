@@ -358,7 +358,7 @@ fn a_skipped_update_changes_neither_weights_nor_moments() {
         twin.load_state(&before).unwrap();
         for batch in batches(&data, 1, 2) {
             twin.forward_backward(&batch).unwrap();
-            twin.update(1e-3).unwrap();
+            twin.update(&1e-3.into()).unwrap();
         }
         assert_eq!(task_state(&trainer).hash(), twin.state().unwrap().hash(), "at {moment}");
     }
@@ -401,7 +401,7 @@ fn a_rate_set_before_a_batch_is_the_rate_of_its_update() {
     let seen = (0..2).flat_map(|epoch| batches(&data, 1, epoch));
     for (batch, rate) in seen.zip(expected) {
         twin.forward_backward(&batch).unwrap();
-        twin.update(rate).unwrap();
+        twin.update(&rate.into()).unwrap();
     }
     let by_hand: Vec<u32> =
         twin.model().weights().0.iter().flatten().map(|w| w.to_bits()).collect();

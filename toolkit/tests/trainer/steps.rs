@@ -3,8 +3,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use trainbook::callbacks::schedule::OneCycle;
 use trainbook::callbacks::{Direction, Moment};
 use trainbook::data::DataError;
+use trainbook::optim::Optimizer;
 use trainbook::prelude::*;
 use trainbook::trainer::TrainerBuilder;
 
@@ -145,6 +147,45 @@ fn groups_reach_the_trainer_and_its_record() {
         .err()
         .unwrap();
     assert!(error.to_string().contains("the nearest is \"0.weight\""), "{error}");
+}
+
+#[test]
+fn schedules_reach_the_groups_and_the_optimizer() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let one_cycle = || OneCycle::to(1e-2).cycle_momentum(0.5, 0.95);
+    let build = |optimizer: Optimizer, curve: OneCycle, group: Option<LrSchedule>| {
+        let groups = [ParameterGroup::new("0"), ParameterGroup::new("*.bias")];
+        let builder = builder(&clouds(), 1).store(&store).optimizer(optimizer);
+        let builder = builder.parameter_groups(groups).with(LrSchedule::of(curve));
+        group.into_iter().fold(builder, TrainerBuilder::with).build()
+    };
+    let train = |curve, group| {
+        let mut trainer = build(AdamW::default().into(), curve, group).unwrap();
+        let run = trainer.fit(Epochs(2)).unwrap();
+        (weight_bits(&run), store.run(&run.id().unwrap().to_string()).unwrap().series.clone())
+    };
+    let body = || LrSchedule::constant(1e-4).for_group("0");
+    let (plain, _) = train(OneCycle::to(1e-2), None);
+    let (cycled, record) = train(one_cycle(), None);
+    let (grouped, both) = train(one_cycle(), Some(body()));
+    assert!(plain != cycled && cycled != grouped);
+    let momenta: Vec<f64> = record["momentum"].iter().map(|(_, value)| *value).collect();
+    assert!((momenta[0] - 0.95).abs() < 1e-12, "{momenta:?}");
+    assert!(momenta.iter().copied().fold(1.0, f64::min) < 0.6, "{momenta:?}");
+    let rates: Vec<f64> = both["learning_rate/0"].iter().map(|(_, value)| *value).collect();
+    assert!(rates.len() == momenta.len() && rates.iter().all(|rate| *rate == 1e-4), "{rates:?}");
+
+    let refused = |optimizer: Optimizer, curve, group| {
+        build(optimizer, curve, group).err().unwrap().to_string()
+    };
+    let error = refused(Adagrad::default().into(), one_cycle(), None);
+    assert!(error.contains("adagrad") && error.contains("cycle_momentum"), "{error}");
+    let other = LrSchedule::constant(1e-4).for_group("2");
+    let error = refused(AdamW::default().into(), one_cycle(), Some(other));
+    assert!(error.contains("\"2\"") && error.contains("0, *.bias"), "{error}");
+    let twice = build(AdamW::default().into(), one_cycle(), Some(LrSchedule::constant(1e-3)));
+    assert!(twice.err().unwrap().to_string().contains("LrSchedule"));
 }
 
 /// Rows of 3 features with two values, their sum and their product.

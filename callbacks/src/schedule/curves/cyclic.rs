@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::line;
 use crate::CallbackError;
-use crate::schedule::curve::{Curve, Place, Shape, check, positive};
+use crate::schedule::curve::{Curve, MomentumRange, Place, Shape, check, positive};
 
 /// The options of [`LrSchedule::cyclic`](crate::LrSchedule::cyclic), those of
 /// `torch.optim.lr_scheduler.CyclicLR`.
@@ -14,6 +14,8 @@ pub struct Cyclic {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     down: Option<u64>,
     mode: Mode,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    momentum: Option<MomentumRange>,
 }
 
 /// How the height of the peaks over the base changes.
@@ -35,7 +37,7 @@ pub enum Mode {
 impl Cyclic {
     /// From `base_lr` up to `max_lr` in 2,000 updates and down again in as many, over and over.
     pub fn between(base_lr: f64, max_lr: f64) -> Self {
-        Self { base_lr, max_lr, up: 2000, down: None, mode: Mode::default() }
+        Self { base_lr, max_lr, up: 2000, down: None, mode: Mode::default(), momentum: None }
     }
 
     /// Updates from the base to the peak. Default: 2,000.
@@ -57,6 +59,30 @@ impl Cyclic {
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
+    }
+
+    /// Takes the momentum from `max` to `base` and back, against the rate, as
+    /// [`OneCycle::cycle_momentum`](super::OneCycle::cycle_momentum). PyTorch does so unless it is told
+    /// not to, between 0.8 and 0.9. Default here: the optimiser's momentum stays.
+    #[must_use]
+    pub fn cycle_momentum(mut self, base: f64, max: f64) -> Self {
+        self.momentum = Some(MomentumRange { base, max });
+        self
+    }
+
+    /// How far over the base it is, as a share of the first peak.
+    fn height(&self, at: &Place) -> f64 {
+        let (up, down) = (self.up.max(1), self.down.unwrap_or(self.up).max(1));
+        let length = up.saturating_add(down);
+        let (cycle, step) = (at.step / length, at.step % length);
+        let height =
+            if step <= up { step as f64 / up as f64 } else { (length - step) as f64 / down as f64 };
+        let scale = match self.mode {
+            Mode::Triangular => 1.0,
+            Mode::Triangular2 => 0.5_f64.powf(cycle as f64),
+            Mode::ExpRange { gamma } => gamma.powf(at.step as f64),
+        };
+        height * scale
     }
 }
 
@@ -84,23 +110,18 @@ impl Shape for Cyclic {
         check(down > 0, "down", down, "at least 1")?;
         match self.mode {
             Mode::ExpRange { gamma } => {
-                check(gamma > 0.0 && gamma <= 1.0, "gamma", gamma, "above 0 and at most 1")
+                check(gamma > 0.0 && gamma <= 1.0, "gamma", gamma, "above 0 and at most 1")?;
             }
-            Mode::Triangular | Mode::Triangular2 => Ok(()),
+            Mode::Triangular | Mode::Triangular2 => {}
         }
+        self.momentum.map_or(Ok(()), MomentumRange::check)
     }
 
     fn rate_at(&self, at: &Place) -> f64 {
-        let (up, down) = (self.up.max(1), self.down.unwrap_or(self.up).max(1));
-        let length = up.saturating_add(down);
-        let (cycle, step) = (at.step / length, at.step % length);
-        let height =
-            if step <= up { step as f64 / up as f64 } else { (length - step) as f64 / down as f64 };
-        let scale = match self.mode {
-            Mode::Triangular => 1.0,
-            Mode::Triangular2 => 0.5_f64.powf(cycle as f64),
-            Mode::ExpRange { gamma } => gamma.powf(at.step as f64),
-        };
-        line(self.base_lr, self.max_lr, height * scale)
+        line(self.base_lr, self.max_lr, self.height(at))
+    }
+
+    fn momentum_at(&self, at: &Place) -> Option<f64> {
+        self.momentum.map(|MomentumRange { base, max }| line(max, base, self.height(at)))
     }
 }

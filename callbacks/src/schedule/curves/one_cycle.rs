@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{half_cosine, line};
 use crate::CallbackError;
-use crate::schedule::curve::{Curve, Place, Shape, check, positive};
+use crate::schedule::curve::{Curve, MomentumRange, Place, Shape, check, positive};
 
 /// The options of [`LrSchedule::one_cycle`](crate::LrSchedule::one_cycle), named and set as in
 /// `torch.optim.lr_scheduler.OneCycleLR`.
@@ -27,6 +27,8 @@ pub struct OneCycle {
     anneal: Option<Anneal>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     three_phase: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    momentum: Option<MomentumRange>,
 }
 
 /// The way from one rate to the next.
@@ -50,6 +52,7 @@ impl OneCycle {
             final_div_factor: None,
             anneal: None,
             three_phase: false,
+            momentum: None,
         }
     }
 
@@ -89,6 +92,39 @@ impl OneCycle {
         self
     }
 
+    /// Takes the momentum from `max` down to `base` while the rate goes up, and back to `max` while it
+    /// goes down, along the same curve. It is μ of SGD and RMSprop, and β₁ of Adam, AdamW, RAdam and
+    /// Lion; other optimisers are refused. PyTorch does so unless it is told not to, between 0.85 and
+    /// 0.95. Default here: the optimiser's momentum stays, so that a schedule changes the rate alone.
+    #[must_use]
+    pub fn cycle_momentum(mut self, base: f64, max: f64) -> Self {
+        self.momentum = Some(MomentumRange { base, max });
+        self
+    }
+
+    /// What is `start` at first, `peak` at the peak, `start` again at the end of the second phase of
+    /// three, and `last` at the end.
+    ///
+    /// The peak is at step `pct_start total − 1`, which need not be whole, and may be before 0.
+    fn at(&self, at: &Place, start: f64, peak: f64, last: f64) -> f64 {
+        let (step, total) = (at.step as f64, at.total as f64);
+        let (top, end) = (self.share() * total - 1.0, total - 1.0);
+        let back = 2.0 * self.share() * total - 2.0;
+        // From a step to a step, from a value to a value.
+        let (from, to, first, goal) = match step {
+            _ if step <= top => (0.0, top, start, peak),
+            _ if !self.three_phase => (top, end, peak, last),
+            _ if step <= back => (top, back, peak, start),
+            _ => (back, end, start, last),
+        };
+        // PyTorch divides by zero where a phase has no length; here it is at its end.
+        let part = if to > from { (step - from) / (to - from) } else { 1.0 };
+        match self.anneal.unwrap_or_default() {
+            Anneal::Cosine => half_cosine(first, goal, part),
+            Anneal::Linear => line(first, goal, part),
+        }
+    }
+
     fn share(&self) -> f64 {
         self.pct_start.unwrap_or(0.3)
     }
@@ -119,28 +155,17 @@ impl Shape for OneCycle {
             check((0.0..=1.0).contains(&share), "pct_start", share, "between 0 and 1")?;
         }
         positive("div_factor", self.div_factor.unwrap_or(1.0))?;
-        positive("final_div_factor", self.final_div_factor.unwrap_or(1.0))
+        positive("final_div_factor", self.final_div_factor.unwrap_or(1.0))?;
+        self.momentum.map_or(Ok(()), MomentumRange::check)
     }
 
-    /// The peak is at step `pct_start total − 1`, which need not be whole, and may be before 0.
     fn rate_at(&self, at: &Place) -> f64 {
         let first = self.max_lr / self.div_factor.unwrap_or(25.0);
         let last = first / self.final_div_factor.unwrap_or(1e4);
-        let (step, total) = (at.step as f64, at.total as f64);
-        let (peak, end) = (self.share() * total - 1.0, total - 1.0);
-        let back = 2.0 * self.share() * total - 2.0;
-        // From a step to a step, from a rate to a rate.
-        let (from, to, start, goal) = match step {
-            _ if step <= peak => (0.0, peak, first, self.max_lr),
-            _ if !self.three_phase => (peak, end, self.max_lr, last),
-            _ if step <= back => (peak, back, self.max_lr, first),
-            _ => (back, end, first, last),
-        };
-        // PyTorch divides by zero where a phase has no length; here it is at its end.
-        let part = if to > from { (step - from) / (to - from) } else { 1.0 };
-        match self.anneal.unwrap_or_default() {
-            Anneal::Cosine => half_cosine(start, goal, part),
-            Anneal::Linear => line(start, goal, part),
-        }
+        self.at(at, first, self.max_lr, last)
+    }
+
+    fn momentum_at(&self, at: &Place) -> Option<f64> {
+        self.momentum.map(|MomentumRange { base, max }| self.at(at, max, base, max))
     }
 }

@@ -158,7 +158,7 @@ impl Model {
 /// Those of the task.
 pub fn step(task: &mut dyn Task, batch: &Batch) -> Result<f32, NnError> {
     let loss = task.forward_backward(batch)?;
-    task.update(1e-3)?;
+    task.update(&1e-3.into())?;
     Ok(loss.mean)
 }
 

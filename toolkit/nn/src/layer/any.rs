@@ -52,6 +52,7 @@ pub(crate) trait DynLayer: Debug + Send + Sync {
     ) -> Result<Flow<f32, Cuda>, Fault>;
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault>;
     fn gain(&self) -> Option<f64>;
+    fn flat(&self) -> Option<fn(f32) -> bool>;
     fn note(&self) -> String;
     fn text(&self) -> String;
 }
@@ -113,6 +114,10 @@ impl<L: Layer> DynLayer for L {
 
     fn gain(&self) -> Option<f64> {
         Layer::gain(self)
+    }
+
+    fn flat(&self) -> Option<fn(f32) -> bool> {
+        Layer::flat(self)
     }
 
     fn note(&self) -> String {
@@ -193,6 +198,10 @@ impl DynLayer for Missing {
     }
 
     fn gain(&self) -> Option<f64> {
+        None
+    }
+
+    fn flat(&self) -> Option<fn(f32) -> bool> {
         None
     }
 

@@ -94,7 +94,7 @@ mod tests {
             };
             let mut task = recipe.task().unwrap();
             let first = task.forward_backward(&batch).unwrap().mean;
-            task.update(0.01).unwrap();
+            task.update(&0.01.into()).unwrap();
             assert!(task.forward_backward(&batch).unwrap().mean < first);
         }
     }

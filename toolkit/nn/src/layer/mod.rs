@@ -147,6 +147,12 @@ pub trait Layer: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 's
         None
     }
 
+    /// For an activation that is flat somewhere: whether it is where it gives this output, so that less
+    /// than 6 % of its largest slope is left. `None` for all others.
+    fn flat(&self) -> Option<fn(f32) -> bool> {
+        None
+    }
+
     /// What the summary's table shows beside its kind, for example "16, 3×3, stride 2".
     fn note(&self) -> String {
         String::new()

@@ -63,6 +63,10 @@ impl Rule for Adam {
         })
     }
 
+    fn momentum(&self) -> Option<f64> {
+        Some(self.betas[0])
+    }
+
     fn weight_decay(&self) -> f64 {
         self.weight_decay
     }
@@ -78,6 +82,10 @@ impl Rule for AdamW {
             shrink: (step.rate * step.decay) as f32,
             ..AdamUpdate::new(self.betas, self.eps, step)
         })
+    }
+
+    fn momentum(&self) -> Option<f64> {
+        Some(self.betas[0])
     }
 
     fn weight_decay(&self) -> f64 {
@@ -103,6 +111,7 @@ struct AdamUpdate {
 impl AdamUpdate {
     /// Bias corrections in f64: in f32, 1 − β₂ᵗ has lost half its digits at the first updates.
     fn new([beta1, beta2]: [f64; 2], eps: f64, step: Step) -> Self {
+        let beta1 = step.momentum.unwrap_or(beta1);
         let t = i32::try_from(step.update).unwrap_or(i32::MAX);
         Self {
             fresh: [(1.0 - beta1) as f32, (1.0 - beta2) as f32],

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Rule;
+use trainbook_callbacks::UpdateSettings;
+
+use super::{Rule, Step};
 use crate::NnError;
 use crate::parameters::{Layout, Slot};
 
@@ -33,6 +35,11 @@ pub struct ParameterGroup {
     /// not.
     #[serde(default)]
     pub frozen: bool,
+    /// As `frozen`, until the trainer has applied so many updates; from then on they are trained, with
+    /// the optimiser's moments at their beginning, as in PyTorch a parameter that is handed to the
+    /// optimiser then. Default: not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen_until: Option<u64>,
 }
 
 fn one() -> f64 {
@@ -42,7 +49,13 @@ fn one() -> f64 {
 impl ParameterGroup {
     /// The tensors that a pattern fits, trained as all others until an option is set.
     pub fn new(tensors: impl Into<String>) -> Self {
-        Self { tensors: tensors.into(), rate: 1.0, weight_decay: None, frozen: false }
+        Self {
+            tensors: tensors.into(),
+            rate: 1.0,
+            weight_decay: None,
+            frozen: false,
+            frozen_until: None,
+        }
     }
 
     /// The same with a factor on the learning rate; 0 stops it, and decay with it.
@@ -63,6 +76,13 @@ impl ParameterGroup {
     #[must_use]
     pub fn frozen(mut self) -> Self {
         self.frozen = true;
+        self
+    }
+
+    /// The same, not trained before the trainer has applied this many updates, over all its fits.
+    #[must_use]
+    pub fn frozen_until(mut self, update: u64) -> Self {
+        self.frozen_until = Some(update);
         self
     }
 
@@ -96,8 +116,28 @@ pub(crate) struct Treatment {
     pub rate: f64,
     /// The strength of weight decay.
     pub decay: f64,
-    /// Whether it keeps its values.
-    pub frozen: bool,
+    /// How many updates are applied before it is one of those that are; `u64::MAX` for never.
+    pub thaws: u64,
+    /// The number of its group, if it is in one.
+    pub group: Option<usize>,
+}
+
+impl Treatment {
+    /// Whether it keeps its values in the update behind so many.
+    pub fn is_frozen(&self, updates: u64) -> bool {
+        updates < self.thaws
+    }
+
+    /// How it is updated, as number `update` of all.
+    pub fn step(&self, settings: &UpdateSettings, groups: &[ParameterGroup], update: u64) -> Step {
+        let group = self.group.map(|number| groups[number].tensors.as_str());
+        Step {
+            rate: settings.rate_of(group) * self.rate,
+            update: update - self.thaws.min(update),
+            momentum: settings.momentum,
+            decay: self.decay,
+        }
+    }
 }
 
 /// How each trained tensor of the layout is treated, in their order.
@@ -116,6 +156,13 @@ pub(crate) fn treatments(
         };
         if !(group.rate.is_finite() && group.rate >= 0.0) {
             return wrong("the rate of a parameter group", group.rate);
+        }
+        if let (true, Some(update)) = (group.frozen, group.frozen_until) {
+            return Err(NnError::Setting {
+                setting: "a parameter group",
+                value: format!("frozen, and frozen until update {update}"),
+                expected: "one of both".to_owned(),
+            });
         }
         if let Some(decay) = group.weight_decay.filter(|d| !(d.is_finite() && *d >= 0.0)) {
             return wrong("the weight decay of a parameter group", decay);
@@ -139,21 +186,26 @@ pub(crate) fn treatments(
     }
     let of = |slot: &Slot| {
         let default = if slot.decays() { rule.weight_decay() } else { 0.0 };
-        match groups.iter().find(|group| group.has(slot)) {
-            None => Treatment { rate: 1.0, decay: default, frozen: false },
-            Some(group) => Treatment {
-                rate: group.rate,
-                decay: group.weight_decay.unwrap_or(default),
-                frozen: group.frozen,
-            },
+        match groups.iter().position(|group| group.has(slot)) {
+            None => Treatment { rate: 1.0, decay: default, thaws: 0, group: None },
+            Some(number) => {
+                let group = &groups[number];
+                Treatment {
+                    rate: group.rate,
+                    decay: group.weight_decay.unwrap_or(default),
+                    thaws: if group.frozen { u64::MAX } else { group.frozen_until.unwrap_or(0) },
+                    group: Some(number),
+                }
+            }
         }
     };
     let all: Vec<Treatment> = layout.trained().map(of).collect();
-    if !all.is_empty() && all.iter().all(|treatment| treatment.frozen) {
+    if !all.is_empty() && all.iter().all(|treatment| treatment.is_frozen(0)) {
         return Err(NnError::Setting {
             setting: "parameter groups",
             value: "frozen, all of them".to_owned(),
-            expected: "such that something is left to be trained".to_owned(),
+            expected: "such that something is left to be trained from the first update on"
+                .to_owned(),
         });
     }
     Ok(all)

@@ -31,11 +31,16 @@ impl Rule for Lion {
 
     fn step(&self, step: Step) -> Box<dyn Update> {
         let [beta1, beta2] = self.betas;
+        let beta1 = step.momentum.unwrap_or(beta1);
         Box::new(LionUpdate {
             rate: step.rate as f32,
             fresh: [(1.0 - beta1) as f32, (1.0 - beta2) as f32],
             shrink: (step.rate * step.decay) as f32,
         })
+    }
+
+    fn momentum(&self) -> Option<f64> {
+        Some(self.betas[0])
     }
 
     fn weight_decay(&self) -> f64 {

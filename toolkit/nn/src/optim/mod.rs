@@ -93,6 +93,13 @@ impl Optimizer {
         }
     }
 
+    /// The momentum that a schedule may cycle: μ of SGD and RMSprop, β₁ of Adam, AdamW, RAdam and Lion;
+    /// `None` for NAdam, whose momentum follows a course of its own, for Adagrad, and for RMSprop
+    /// without momentum.
+    pub fn momentum(&self) -> Option<f64> {
+        self.rule().momentum()
+    }
+
     /// The strength of weight decay.
     pub fn weight_decay(&self) -> f64 {
         self.rule().weight_decay()

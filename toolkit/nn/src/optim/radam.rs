@@ -35,6 +35,7 @@ impl Rule for RAdam {
 
     fn step(&self, step: Step) -> Box<dyn Update> {
         let [beta1, beta2] = self.betas;
+        let beta1 = step.momentum.unwrap_or(beta1);
         let t = i32::try_from(step.update).unwrap_or(i32::MAX);
         let correction = 1.0 - beta2.powi(t);
         let longest = 2.0 / (1.0 - beta2) - 1.0;
@@ -55,6 +56,10 @@ impl Rule for RAdam {
             l2: if decoupled { 0.0 } else { step.decay as f32 },
             shrink: if decoupled { (step.rate * step.decay) as f32 } else { 0.0 },
         })
+    }
+
+    fn momentum(&self) -> Option<f64> {
+        Some(self.betas[0])
     }
 
     fn weight_decay(&self) -> f64 {

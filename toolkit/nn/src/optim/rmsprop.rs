@@ -40,10 +40,15 @@ impl Rule for RMSprop {
             keep: self.alpha as f32,
             fresh: (1.0 - self.alpha) as f32,
             eps: self.eps as f32,
-            momentum: (self.momentum != 0.0).then_some(self.momentum as f32),
+            momentum: self.momentum().map(|own| step.momentum.unwrap_or(own) as f32),
             centered: self.centered,
             l2: step.decay as f32,
         })
+    }
+
+    /// None without, because then there is no moment for it.
+    fn momentum(&self) -> Option<f64> {
+        (self.momentum != 0.0).then_some(self.momentum)
     }
 
     fn weight_decay(&self) -> f64 {

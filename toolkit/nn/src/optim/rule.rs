@@ -19,6 +19,12 @@ pub trait Rule: Sync {
     /// What has to be computed once for each step.
     fn step(&self, step: Step) -> Box<dyn Update>;
 
+    /// The momentum that [`Step::momentum`] may replace; `None` for a rule without one, or with one
+    /// that follows a course of its own. Default: `None`.
+    fn momentum(&self) -> Option<f64> {
+        None
+    }
+
     /// The strength of weight decay, for tensors that decay.
     fn weight_decay(&self) -> f64;
 
@@ -33,8 +39,10 @@ pub trait Rule: Sync {
 pub struct Step {
     /// The learning rate.
     pub rate: f64,
-    /// The number of the update, from 1.
+    /// The number of these weights' update, from 1.
     pub update: u64,
+    /// In place of the rule's momentum, where it has [one](Rule::momentum).
+    pub momentum: Option<f64>,
     /// The strength of weight decay for these weights; 0 for those that do not decay.
     pub decay: f64,
 }

@@ -34,11 +34,15 @@ impl Rule for Sgd {
         let dampening = if step.update <= 1 { 0.0 } else { self.dampening };
         Box::new(SgdUpdate {
             rate: step.rate as f32,
-            momentum: self.momentum as f32,
+            momentum: step.momentum.unwrap_or(self.momentum) as f32,
             fresh: (1.0 - dampening) as f32,
             nesterov: self.nesterov,
             decay: step.decay as f32,
         })
+    }
+
+    fn momentum(&self) -> Option<f64> {
+        Some(self.momentum)
     }
 
     fn weight_decay(&self) -> f64 {

@@ -8,14 +8,13 @@ use dfdx::prelude::{HasShape, Shape, Storage, Tensor};
 use dfdx::tensor_ops::{AdamConfig, SgdConfig};
 use trainbook_callbacks::TensorInfo;
 
-use super::{Optimizer, Step, Treatment, apply};
+use super::{Optimizer, Step, apply};
 use crate::NnError;
 use crate::on_dfdx::{Backend, Buffer};
 
 /// The moments of every trained tensor, allocated at its first update.
 pub(crate) struct OptimizerState<D: Backend<f32>> {
     optimizer: Optimizer,
-    learning_rate: f64,
     updates: u64,
     /// One list per kind of moment, one buffer per trained tensor.
     moments: Vec<Vec<Buffer<f32, D>>>,
@@ -25,7 +24,6 @@ impl<D: Backend<f32>> OptimizerState<D> {
     pub fn new(optimizer: &Optimizer) -> Self {
         Self {
             optimizer: *optimizer,
-            learning_rate: 0.0,
             updates: 0,
             moments: (0..optimizer.rule().moments()).map(|_| Vec::new()).collect(),
         }
@@ -36,17 +34,18 @@ impl<D: Backend<f32>> OptimizerState<D> {
         self.updates
     }
 
-    /// Begins an update of all tensors at one learning rate.
-    pub fn begin_step(&mut self, learning_rate: f64) {
-        self.learning_rate = learning_rate;
+    /// Begins an update of all tensors; gives its number.
+    pub fn begin_step(&mut self) -> u64 {
         self.updates += 1;
+        self.updates
     }
 
-    /// Updates tensor number `index` as it is treated; called once for each, in order.
+    /// Updates tensor number `index`, or only sees to its moments where it is frozen; called once for
+    /// each, in order.
     pub fn step<S: Shape>(
         &mut self,
         index: usize,
-        treatment: Treatment,
+        step: Option<Step>,
         tensor: &mut Tensor<S, f32, D>,
         gradient: &Buffer<f32, D>,
     ) -> Result<(), NnError> {
@@ -64,15 +63,13 @@ impl<D: Backend<f32>> OptimizerState<D> {
                 moments.push(moment);
             }
         }
-        if treatment.frozen {
-            return Ok(());
-        }
-        let decay = treatment.decay;
-        let lr = self.learning_rate * treatment.rate;
-        let t = i32::try_from(self.updates).unwrap_or(i32::MAX);
+        let Some(step) = step else { return Ok(()) };
+        let Step { rate: lr, update, momentum, decay } = step;
+        let t = i32::try_from(update).unwrap_or(i32::MAX);
+        let betas = |[beta1, beta2]: [f64; 2]| [momentum.unwrap_or(beta1), beta2];
         match (&self.optimizer, self.moments.as_mut_slice()) {
             (Optimizer::Sgd(o), [velocity]) if o.dampening == 0.0 => {
-                let momentum = match (o.momentum, o.nesterov) {
+                let momentum = match (momentum.unwrap_or(o.momentum), o.nesterov) {
                     (0.0, _) => None,
                     (m, false) => Some(Momentum::Classic(m)),
                     (m, true) => Some(Momentum::Nesterov(m)),
@@ -84,20 +81,17 @@ impl<D: Backend<f32>> OptimizerState<D> {
             }
             (Optimizer::Adam(o), [m, v]) => {
                 let weight_decay = (decay != 0.0).then_some(WeightDecay::L2(decay));
-                AdamConfig { lr, betas: o.betas, eps: o.eps, weight_decay }
+                AdamConfig { lr, betas: betas(o.betas), eps: o.eps, weight_decay }
                     .try_update(t, tensor, &mut m[index], &mut v[index], gradient)
                     .map_err(fail)
             }
             (Optimizer::AdamW(o), [m, v]) => {
                 let weight_decay = (decay != 0.0).then_some(WeightDecay::Decoupled(decay));
-                AdamConfig { lr, betas: o.betas, eps: o.eps, weight_decay }
+                AdamConfig { lr, betas: betas(o.betas), eps: o.eps, weight_decay }
                     .try_update(t, tensor, &mut m[index], &mut v[index], gradient)
                     .map_err(fail)
             }
-            _ => {
-                let step = Step { rate: lr, update: self.updates, decay };
-                self.step_on_host(index, step, tensor, gradient)
-            }
+            _ => self.step_on_host(index, step, tensor, gradient),
         }
     }
 
@@ -213,13 +207,13 @@ mod tests {
             let mut buffer = device.try_alloc_len(4).unwrap();
             <Cpu as Backend<f32>>::change(&mut buffer, |into| into.copy_from_slice(&gradient))
                 .unwrap();
-            state.begin_step(0.01);
+            assert_eq!(state.begin_step(), update);
             let decay = if decays { rule.weight_decay() } else { 0.0 };
-            let treatment = Treatment { rate: 1.0, decay, frozen: false };
-            state.step(0, treatment, &mut tensor, &buffer).unwrap();
+            let momentum = rule.momentum().map(|own| own - 0.01 * update as f64);
+            let step = Step { rate: 0.01, update, momentum, decay };
+            state.step(0, Some(step), &mut tensor, &buffer).unwrap();
 
             let mut lent: Vec<&mut [f32]> = moments.iter_mut().map(Vec::as_mut_slice).collect();
-            let step = Step { rate: 0.01, update, decay };
             rule.step(step).apply(&mut weights, &gradient, &mut lent);
             for (a, b) in tensor.as_vec().iter().zip(&weights) {
                 assert!((a - b).abs() < 2e-6, "{optimizer:?} at update {update}: {a}, {b}");

@@ -6,8 +6,7 @@ use super::Recipe;
 use super::precision::{LossScaleState, LossScaler, Precision};
 use crate::NnError;
 use crate::host::half;
-use crate::optim::Treatment;
-use crate::parameters::Layout;
+use crate::parameters::{Layout, Slot};
 
 /// What mixed precision needs beside weights and gradients.
 pub struct Mixed {
@@ -56,10 +55,9 @@ impl Mixed {
         (&self.working, &mut self.scaled)
     }
 
-    /// Adds the batch's gradients to those of the step.
-    pub fn gather(&mut self, layout: &Layout, treatments: &[Treatment], into: &mut [f32]) {
-        let trained = layout.trained().zip(treatments);
-        for (slot, _) in trained.filter(|(_, treatment)| !treatment.frozen) {
+    /// Adds the batch's gradients of these tensors to those of the step.
+    pub fn gather<'s>(&mut self, trained: impl Iterator<Item = &'s Slot>, into: &mut [f32]) {
+        for slot in trained {
             let scaled = &mut self.scaled[slot.range()];
             if slot.half {
                 half::round(scaled);

@@ -20,7 +20,7 @@ mod trace;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use trainbook_callbacks::{Gradients, Snapshot, StepScale, TensorInfo, Weights};
+use trainbook_callbacks::{Gradients, Snapshot, StepScale, TensorInfo, UpdateSettings, Weights};
 use trainbook_core::array::Array;
 use trainbook_core::batch::Batch;
 use trainbook_core::random::Seed;
@@ -33,7 +33,7 @@ pub use memory::StepMemory;
 pub use precision::{LossScale, LossScaleState, Precision};
 pub use probe::{LayerProbe, Probe, WeightProbe};
 pub use threads::{Movable, Shareable};
-pub use trace::{LayerOutput, NonFinite, Trace};
+pub use trace::{Activity, LayerOutput, NonFinite, Trace};
 
 use crate::optim::{Optimizer, ParameterGroup};
 use crate::plan::Planned;
@@ -59,8 +59,8 @@ pub trait Task: Gradients + Weights + Movable {
         None
     }
 
-    /// Applies the gradients at this learning rate, then clears them.
-    fn update(&mut self, learning_rate: f64) -> Result<(), NnError>;
+    /// Applies the gradients by these settings, then clears them.
+    fn update(&mut self, settings: &UpdateSettings) -> Result<(), NnError>;
 
     /// Clears the gradients of a step that is skipped.
     fn clear_gradients(&mut self) -> Result<(), NnError>;

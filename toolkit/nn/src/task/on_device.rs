@@ -6,7 +6,9 @@ use std::sync::Arc;
 use dfdx::optim::UnusedTensors;
 use dfdx::prelude::{Backward, Gradients as DfdxGradients, HasShape, Tensor, TryMul};
 use trainbook_callbacks::seam::sum_of_squares;
-use trainbook_callbacks::{CallbackError, Gradients, Snapshot, TensorInfo, TensorStats, Weights};
+use trainbook_callbacks::{
+    CallbackError, Gradients, Snapshot, TensorInfo, TensorStats, UpdateSettings, Weights,
+};
 use trainbook_core::array::{Array, Numbers};
 use trainbook_core::batch::Batch;
 use trainbook_core::random::Seed;
@@ -16,7 +18,7 @@ use super::batch_loss::Gathered;
 use super::{BatchLoss, Loss, Model, Precision, Recipe, Task, TaskState, indices};
 use crate::context::Context;
 use crate::on_dfdx::{Backend, Flow, Pass, Tensors};
-use crate::optim::{OptimizerState, Treatment, treatments};
+use crate::optim::{OptimizerState, ParameterGroup, Treatment, treatments};
 use crate::parameters::Slot;
 use crate::plan::Planned;
 use crate::{Around, NnError};
@@ -27,6 +29,7 @@ pub struct OnDevice<D: Backend<f32>> {
     loss: Loss,
     optimizer: OptimizerState<D>,
     seed: Seed,
+    groups: Vec<ParameterGroup>,
     /// How each tensor with gradients is treated.
     treatments: Vec<Treatment>,
     /// The tensors with gradients, in the order of their slots.
@@ -79,11 +82,9 @@ impl<D: Backend<f32>> OnDevice<D> {
             loss: recipe.loss.clone(),
             optimizer: OptimizerState::<D>::new(&recipe.optimizer),
             seed: recipe.seed,
-            trained: (all.iter().zip(&treatments))
-                .filter(|(_, treatment)| !treatment.frozen)
-                .map(|(info, _)| info.clone())
-                .collect(),
+            trained: trained(&all, &treatments, 0),
             all,
+            groups: recipe.groups.clone(),
             treatments,
             gathered: Gathered::default(),
             gradients: RefCell::new(None),
@@ -112,6 +113,13 @@ impl<D: Backend<f32>> OnDevice<D> {
         Ok(gradients)
     }
 
+    /// Has what is trained by now among the trained.
+    fn see_thaws(&mut self) {
+        if self.treatments.iter().any(|treatment| (1..u64::MAX).contains(&treatment.thaws)) {
+            self.trained = trained(&self.all, &self.treatments, self.optimizer.updates());
+        }
+    }
+
     fn with_gradients<R>(
         &self,
         look: impl FnOnce(&mut DfdxGradients<f32, D>) -> Result<R, NnError>,
@@ -126,7 +134,7 @@ impl<D: Backend<f32>> OnDevice<D> {
     fn look_at_each(&self, mut look: impl FnMut(&[f32])) -> Result<(), NnError> {
         self.with_gradients(|gradients| {
             for ((_, tensor), treatment) in self.network.trained().zip(&self.treatments) {
-                if treatment.frozen {
+                if treatment.is_frozen(self.optimizer.updates()) {
                     continue;
                 }
                 let buffer = gradients
@@ -145,7 +153,8 @@ impl<D: Backend<f32>> OnDevice<D> {
         self.norm.set(None);
         self.with_gradients(|gradients| {
             let tensors = self.network.trained().zip(&self.treatments);
-            let tensors = tensors.filter(|(_, treatment)| !treatment.frozen);
+            let updates = self.optimizer.updates();
+            let tensors = tensors.filter(|(_, treatment)| !treatment.is_frozen(updates));
             for (((_, tensor), _), info) in tensors.zip(&self.trained) {
                 let buffer = gradients
                     .get_or_alloc_mut(tensor)
@@ -156,6 +165,14 @@ impl<D: Backend<f32>> OnDevice<D> {
         })
         .map_err(|e| access("gradients", &e))
     }
+}
+
+/// The tensors that are not frozen behind so many updates.
+fn trained(all: &[TensorInfo], treatments: &[Treatment], updates: u64) -> Vec<TensorInfo> {
+    let all = all.iter().zip(treatments);
+    all.filter(|(_, treatment)| !treatment.is_frozen(updates))
+        .map(|(info, _)| info.clone())
+        .collect()
 }
 
 fn tensor<D: Backend<f32>>(
@@ -209,8 +226,8 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
         Ok(BatchLoss { mean, weight })
     }
 
-    fn update(&mut self, learning_rate: f64) -> Result<(), NnError> {
-        self.optimizer.begin_step(learning_rate);
+    fn update(&mut self, settings: &UpdateSettings) -> Result<(), NnError> {
+        let update = self.optimizer.begin_step();
         if self.gradients.get_mut().is_none() {
             *self.gradients.get_mut() = Some(Self::allocate(&self.network)?);
         }
@@ -222,9 +239,13 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
                 let gradient = gradients
                     .get_or_alloc_mut(&*tensor)
                     .map_err(|e| NnError::device("allocate a gradient", &e))?;
-                self.optimizer.step(at, self.treatments[at], tensor, gradient)?;
+                let treatment = &self.treatments[at];
+                let step = (!treatment.is_frozen(update - 1))
+                    .then(|| treatment.step(settings, &self.groups, update));
+                self.optimizer.step(at, step, tensor, gradient)?;
             }
         }
+        self.see_thaws();
         self.clear_gradients()
     }
 
@@ -266,6 +287,7 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
         self.network.check(&state.weights)?;
         self.optimizer.load(&state.moments, state.updates, &self.all, &self.network.device)?;
         self.network.restore(&state.weights);
+        self.see_thaws();
         self.clear_gradients()
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use trainbook_callbacks::seam::sum_of_squares;
 use trainbook_callbacks::{
-    CallbackError, Gradients, Snapshot, StepScale, TensorInfo, TensorStats, Weights,
+    CallbackError, Gradients, Snapshot, StepScale, TensorInfo, TensorStats, UpdateSettings, Weights,
 };
 use trainbook_core::array::{Array, Numbers};
 use trainbook_core::batch::Batch;
@@ -18,7 +18,8 @@ use super::mixed::Mixed;
 use super::{BatchLoss, Loss, Model, Recipe, StepMemory, Task, TaskState, indices, memory};
 use crate::context::Context;
 use crate::host::{Aside, HostPass, HostTensor, Memory, stride};
-use crate::optim::{Optimizer, Step, Treatment, treatments};
+use crate::optim::{Optimizer, ParameterGroup, Treatment, treatments};
+use crate::parameters::Layout;
 use crate::plan::Planned;
 use crate::{Around, NnError};
 
@@ -33,6 +34,7 @@ pub struct OnHost {
     /// One list per kind of moment, as long as the gradients.
     moments: Vec<Vec<f32>>,
     updates: u64,
+    groups: Vec<ParameterGroup>,
     /// How each tensor with gradients is treated.
     treatments: Vec<Treatment>,
     /// The tensors that are not frozen, in the order of the gradients.
@@ -72,10 +74,8 @@ impl OnHost {
                 .map(|number| vec![rule.begin(number); trained_len])
                 .collect(),
             updates: 0,
-            trained: (layout.trained().zip(&treatments))
-                .filter(|(_, treatment)| !treatment.frozen)
-                .map(|(slot, _)| slot.info())
-                .collect(),
+            trained: trained(layout, &treatments, 0),
+            groups: recipe.groups.clone(),
             treatments,
             gathered: Gathered::default(),
             norm: Cell::new(None),
@@ -90,11 +90,27 @@ impl OnHost {
         })
     }
 
+    /// Has what is trained by now among the trained.
+    fn see_thaws(&mut self) {
+        if self.treatments.iter().any(|treatment| (1..u64::MAX).contains(&treatment.thaws)) {
+            self.trained = trained(&self.network.planned.layout, &self.treatments, self.updates);
+        }
+    }
+
     /// The place of each tensor that is not frozen.
     fn places(&self) -> impl Iterator<Item = Range<usize>> {
         let slots = self.network.planned.layout.trained().zip(&self.treatments);
-        slots.filter(|(_, treatment)| !treatment.frozen).map(|(slot, _)| slot.range())
+        slots
+            .filter(|(_, treatment)| !treatment.is_frozen(self.updates))
+            .map(|(slot, _)| slot.range())
     }
+}
+
+/// The tensors that are not frozen behind so many updates.
+fn trained(layout: &Layout, treatments: &[Treatment], updates: u64) -> Vec<TensorInfo> {
+    let slots = layout.trained().zip(treatments);
+    let slots = slots.filter(|(_, treatment)| !treatment.is_frozen(updates));
+    slots.map(|(slot, _)| slot.info()).collect()
 }
 
 impl Task for OnHost {
@@ -167,12 +183,15 @@ impl Task for OnHost {
         self.memory.give(dx);
         aside.give_back(&mut self.memory);
         if let Some(mixed) = &mut self.mixed {
-            mixed.gather(layout, &self.treatments, &mut self.gradients);
+            let thawed = |treatment: &Treatment| !treatment.is_frozen(self.updates);
+            let slots = layout.trained().zip(&self.treatments);
+            let slots = slots.filter(|(_, treatment)| thawed(treatment)).map(|(slot, _)| slot);
+            mixed.gather(slots, &mut self.gradients);
             // In front of what is trained an overflow may go unseen.
             buffers.retain(|(_, new)| new.iter().all(|value| value.is_finite()));
         }
         for (slot, treatment) in layout.trained().zip(&self.treatments) {
-            if treatment.frozen {
+            if treatment.is_frozen(self.updates) {
                 self.gradients[slot.range()].fill(0.0);
             }
         }
@@ -185,18 +204,14 @@ impl Task for OnHost {
         Ok(BatchLoss { mean: mean as f32, weight })
     }
 
-    fn update(&mut self, learning_rate: f64) -> Result<(), NnError> {
-        self.updates += 1;
+    fn update(&mut self, settings: &UpdateSettings) -> Result<(), NnError> {
         let values = Arc::make_mut(&mut self.network.values);
         for (slot, treatment) in self.network.planned.layout.trained().zip(&self.treatments) {
-            if treatment.frozen {
+            if treatment.is_frozen(self.updates) {
                 continue;
             }
-            let step = self.optimizer.rule().step(Step {
-                rate: learning_rate * treatment.rate,
-                update: self.updates,
-                decay: treatment.decay,
-            });
+            let step = treatment.step(settings, &self.groups, self.updates + 1);
+            let step = self.optimizer.rule().step(step);
             let mut moments: Vec<&mut [f32]> =
                 self.moments.iter_mut().map(|m| &mut m[slot.range()]).collect();
             crate::optim::apply(
@@ -206,6 +221,8 @@ impl Task for OnHost {
                 &mut moments,
             );
         }
+        self.updates += 1;
+        self.see_thaws();
         self.clear_gradients()
     }
 
@@ -287,6 +304,7 @@ impl Task for OnHost {
         }
         self.updates = state.updates;
         self.network.restore(&state.weights);
+        self.see_thaws();
         self.clear_gradients()
     }
 }
@@ -458,7 +476,7 @@ mod tests {
         let mut asked = Vec::new();
         for _ in 0..6 {
             task.forward_backward(&batch).unwrap();
-            task.update(1e-3).unwrap();
+            task.update(&1e-3.into()).unwrap();
             asked.push(task.memory.allocated());
         }
         assert!(asked[1..].iter().all(|later| *later == asked[1]), "{asked:?}");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use trainbook_core::batch::{Batch, Targets};
 
-use super::trace::{Run, input_of};
+use super::trace::{Run, input_of, moments, silent};
 use super::{Recipe, TaskState};
 use crate::NnError;
 use crate::context::Context;
@@ -197,26 +197,10 @@ impl Look<'_> {
     }
 }
 
-/// Mean and standard deviation, 0 of nothing.
-fn moments(values: &[f32]) -> (f64, f64) {
-    let count = values.len().max(1) as f64;
-    let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
-    let square: f64 = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum();
-    (mean, (square / count).sqrt())
-}
-
 /// The share of units that are 0 in every row.
 fn dead(output: &HostTensor) -> f64 {
-    let rows = output.batch();
-    let numbers = output.numbers();
-    let width = numbers.len() / rows.max(1);
-    let unit = if output.shape.len() == 4 { output.shape[2] * output.shape[3] } else { 1 };
-    let units = width / unit.max(1);
-    let is_dead = |&number: &usize| {
-        let mut of_rows = (0..rows).map(|row| &numbers[row * width + number * unit..][..unit]);
-        of_rows.all(|values| values.iter().all(|v| *v == 0.0))
-    };
-    (0..units).filter(is_dead).count() as f64 / units.max(1) as f64
+    let silent = silent(output, |y| y == 0.0);
+    silent.iter().filter(|silent| **silent).count() as f64 / silent.len().max(1) as f64
 }
 
 /// The first two units that are alike, and how many are like one in front of them.

@@ -28,6 +28,62 @@ pub struct LayerOutput {
     pub kind: String,
     /// Its output, the samples of the batch first.
     pub output: HostTensor,
+    /// For an activation, where it is flat; see [`Layer::flat`](crate::layer::Layer::flat).
+    pub flat: Option<fn(f32) -> bool>,
+}
+
+/// What an activation gives for one batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Activity {
+    /// Where it is.
+    pub path: String,
+    /// What it is.
+    pub kind: String,
+    /// The mean of its output.
+    pub mean: f64,
+    /// The standard deviation of its output.
+    pub std: f64,
+    /// The share of elements where it is flat.
+    pub flat: f64,
+    /// For each unit, whether it is flat for every sample. A unit is an element of a sample, or a
+    /// channel where a sample is [channels, height, width].
+    pub silent: Vec<bool>,
+}
+
+impl Activity {
+    fn of(LayerOutput { path, kind, output, .. }: &LayerOutput, is_flat: fn(f32) -> bool) -> Self {
+        let numbers = output.numbers();
+        let (mean, std) = moments(numbers);
+        let flat = numbers.iter().filter(|y| is_flat(**y)).count() as f64;
+        Self {
+            path: path.clone(),
+            kind: kind.clone(),
+            mean,
+            std,
+            flat: flat / numbers.len().max(1) as f64,
+            silent: silent(output, is_flat),
+        }
+    }
+}
+
+/// Mean and standard deviation, 0 of nothing.
+pub(super) fn moments(values: &[f32]) -> (f64, f64) {
+    let count = values.len().max(1) as f64;
+    let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
+    let square: f64 = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum();
+    (mean, (square / count).sqrt())
+}
+
+/// For each unit, whether all that it gives is such.
+pub(super) fn silent(output: &HostTensor, is_flat: impl Fn(f32) -> bool) -> Vec<bool> {
+    let rows = output.batch();
+    let numbers = output.numbers();
+    let width = numbers.len() / rows.max(1);
+    let unit = if output.shape.len() == 4 { output.shape[2] * output.shape[3] } else { 1 }.max(1);
+    let of_row = |row: usize, number: usize| &numbers[row * width + number * unit..][..unit];
+    (0..width / unit)
+        .map(|number| (0..rows).all(|row| of_row(row, number).iter().all(|y| is_flat(*y))))
+        .collect()
 }
 
 /// Where numbers that are not finite come from.
@@ -68,16 +124,22 @@ impl Trace {
         kinds_of(&planned.root, &mut kinds);
         let outputs = run.aside.outputs().into_iter();
         let layer = |(path, output): (String, HostTensor)| {
-            let kind = kinds.get(path.as_str()).copied().unwrap_or_default().to_owned();
-            LayerOutput { path, kind, output }
+            let (kind, flat) = kinds.get(path.as_str()).copied().unwrap_or_default();
+            LayerOutput { path, kind: kind.to_owned(), output, flat }
         };
         Ok(Self { layers: outputs.map(layer).collect() })
+    }
+
+    /// What each activation gives that is flat somewhere.
+    pub fn activities(&self) -> Vec<Activity> {
+        let flat = self.layers.iter().filter_map(|layer| Some((layer, layer.flat?)));
+        flat.map(|(layer, is_flat)| Activity::of(layer, is_flat)).collect()
     }
 
     /// The first layer with an output that is not finite, and the rows that have one. `None` where
     /// all are.
     pub fn first_non_finite(&self) -> Option<NonFinite> {
-        self.layers.iter().find_map(|LayerOutput { path, kind, output }| {
+        self.layers.iter().find_map(|LayerOutput { path, kind, output, .. }| {
             NonFinite::among(output.numbers(), output.batch(), path, kind)
         })
     }
@@ -101,8 +163,11 @@ impl NonFinite {
     }
 }
 
-fn kinds_of<'a>(node: &'a Node, into: &mut BTreeMap<&'a str, &'a str>) {
-    into.insert(&node.path, node.layer.kind());
+/// What a layer is, and where it is flat.
+type Kind<'a> = (&'a str, Option<fn(f32) -> bool>);
+
+fn kinds_of<'a>(node: &'a Node, into: &mut BTreeMap<&'a str, Kind<'a>>) {
+    into.insert(&node.path, (node.layer.kind(), node.layer.layer().flat()));
     node.children.iter().for_each(|child| kinds_of(child, into));
 }
 

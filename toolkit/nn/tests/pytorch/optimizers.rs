@@ -61,7 +61,7 @@ impl Training {
         for (part, (gradient, decay)) in
             [(weight, rule.weight_decay()), (bias, 0.0)].into_iter().enumerate()
         {
-            let step = Step { rate: case.learning_rate, update, decay };
+            let step = Step { rate: case.learning_rate, update, momentum: None, decay };
             let mut moments: Vec<&mut [f32]> =
                 self.moments[part].iter_mut().map(Vec::as_mut_slice).collect();
             rule.step(step).apply(&mut self.values[part], gradient, &mut moments);
@@ -152,7 +152,11 @@ fn path(optimizer: impl Into<Optimizer>, rate: f64, decay: f64, gradients: &[f32
     let mut path = Vec::new();
     for (update, gradient) in (1..).zip(gradients) {
         let mut lent: Vec<&mut [f32]> = moments.iter_mut().map(Vec::as_mut_slice).collect();
-        rule.step(Step { rate, update, decay }).apply(&mut weight, &[*gradient], &mut lent);
+        rule.step(Step { rate, update, momentum: None, decay }).apply(
+            &mut weight,
+            &[*gradient],
+            &mut lent,
+        );
         path.push(f64::from(weight[0]));
     }
     path

@@ -196,7 +196,7 @@ fn the_row_of_padding_begins_at_0_and_stays_there() {
                 assert_eq!(row.iter().all(|v| *v == 0.0), index == NOTHING, "{index}");
             }
             task.forward_backward(&batch).unwrap();
-            task.update(0.1).unwrap();
+            task.update(&0.1.into()).unwrap();
         }
     }
 }

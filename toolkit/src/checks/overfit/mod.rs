@@ -214,7 +214,7 @@ impl Bench<'_> {
             heed(&interrupt, NAME)?;
             match task.end_scaling() {
                 Some(scale) if scale.overflowed => task.clear_gradients()?,
-                _ => task.update(learning_rate)?,
+                _ => task.update(&learning_rate.into())?,
             }
             if (step + 1) % LOOK == 0 || step + 1 == self.steps {
                 loss = self.judge(task.model())?;

@@ -1,5 +1,7 @@
 //! What must fit what before a trainer is built.
 
+use trainbook_callbacks::Resource;
+
 use super::super::causality;
 use super::TrainerBuilder;
 use crate::Error;
@@ -29,6 +31,24 @@ impl TrainerBuilder {
                 "set".to_owned(),
                 "left out, or with `.precision(Precision::Mixed)`",
             );
+        }
+        if self.stack.writes(&Resource::Momentum) && self.optimizer.momentum().is_none() {
+            return wrong(
+                "cycle_momentum",
+                format!("set, with {}", self.optimizer.name()),
+                "left out, or with sgd, adam, adamw, radam, lion, or rmsprop with momentum",
+            );
+        }
+        for group in self.stack.scheduled_groups() {
+            if !self.groups.iter().any(|known| known.tensors == *group) {
+                let known: Vec<&str> = self.groups.iter().map(|g| g.tensors.as_str()).collect();
+                let expected = match known.as_slice() {
+                    [] => "the pattern of a parameter group; `.parameter_groups(…)` makes them"
+                        .to_owned(),
+                    known => format!("one of the parameter groups' patterns: {}", known.join(", ")),
+                };
+                return wrong("for_group", format!("{group:?}"), &expected);
+            }
         }
         if !(learning_rate.is_finite() && learning_rate > 0.0) {
             return wrong("learning_rate", learning_rate.to_string(), "a positive number");

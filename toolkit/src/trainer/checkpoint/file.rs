@@ -162,7 +162,8 @@ fn first_version(bytes: &[u8]) -> Option<Result<Checkpoint, String>> {
         let [epoch, batches_seen, updates_attempted, updates_applied] = counters;
         let counters = Counters { epoch, batches_seen, updates_attempted, updates_applied };
         let (fit, data, recipe) = (None, None, None);
-        let rest = Rest { model, seed, learning_rate, counters, callbacks, fit, data, recipe };
+        let settings = learning_rate.into();
+        let rest = Rest { model, seed, settings, counters, callbacks, fit, data, recipe };
         Checkpoint { tensors: None, task, rest }
     }))
 }

@@ -8,7 +8,7 @@ mod writer;
 
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::seam::NamedState;
-use trainbook_callbacks::{Counters, TensorInfo};
+use trainbook_callbacks::{Counters, TensorInfo, UpdateSettings};
 use trainbook_store::{ObjectId, Parent};
 
 pub(super) use writer::CheckpointWriter;
@@ -27,8 +27,8 @@ pub(super) const STOPPED: &str = "stopped";
 
 /// Callbacks that may be others where a state is taken back: what they do does not change what a fit
 /// comes to. The seed is compared by itself, and so is the precision; monitors only look.
-pub(super) const FREE: [&str; 5] =
-    ["Budget", "Checkpoint", "FixSeed", "GradientMonitor", "LossScaleMonitor"];
+pub(super) const FREE: [&str; 6] =
+    ["ActivationMonitor", "Budget", "Checkpoint", "FixSeed", "GradientMonitor", "LossScaleMonitor"];
 
 /// The state of a trainer, and of a fit in whose middle it was taken.
 #[derive(Debug)]
@@ -46,7 +46,8 @@ pub(super) struct Rest {
     /// The network, as text.
     pub model: String,
     pub seed: Seed,
-    pub learning_rate: f64,
+    #[serde(flatten)]
+    pub settings: UpdateSettings,
     pub counters: Counters,
     pub callbacks: Vec<NamedState>,
     /// The fit that was under way; `None` between two.
@@ -91,7 +92,7 @@ impl Trainer {
             rest: Rest {
                 model: self.model.clone(),
                 seed: self.recipe.seed,
-                learning_rate: self.learning_rate,
+                settings: self.settings.clone(),
                 counters: self.counters,
                 callbacks: self.stack.save()?,
                 fit,
@@ -168,10 +169,10 @@ impl Trainer {
 
     /// The same of a state that is known to be this trainer's.
     fn put(&mut self, saved: &Checkpoint) -> Result<(), Error> {
-        let Rest { learning_rate, counters, callbacks, .. } = &saved.rest;
+        let Rest { settings, counters, callbacks, .. } = &saved.rest;
         self.task.load_state(&saved.task)?;
         self.stack.load_but(callbacks, &FREE)?;
-        (self.counters, self.learning_rate) = (*counters, *learning_rate);
+        (self.counters, self.settings) = (*counters, settings.clone());
         Ok(())
     }
 }

@@ -65,6 +65,11 @@ pub trait Activation: Clone + Debug + Serialize + DeserializeOwned + Send + Sync
         Autocast::Half
     }
 
+    /// Where it is flat, if anywhere; see [`Layer::flat`].
+    fn flat(&self) -> Option<fn(f32) -> bool> {
+        None
+    }
+
     /// By what the deviation of the weights in front of it is multiplied; see [`Layer::gain`].
     fn gain(&self) -> f64 {
         1.0
@@ -110,6 +115,10 @@ macro_rules! activations {
 
             fn gain(&self) -> Option<f64> {
                 Some(Activation::gain(self))
+            }
+
+            fn flat(&self) -> Option<fn(f32) -> bool> {
+                Activation::flat(self)
             }
 
             fn note(&self) -> String {

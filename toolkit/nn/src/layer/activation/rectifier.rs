@@ -24,6 +24,10 @@ impl Activation for Relu {
         std::f64::consts::SQRT_2
     }
 
+    fn flat(&self) -> Option<fn(f32) -> bool> {
+        Some(|y| y == 0.0)
+    }
+
     fn value(&self, x: f32) -> f32 {
         x.max(0.0)
     }
