@@ -24,7 +24,7 @@ pub use crate::data::{
     Words,
 };
 pub use crate::history::Store;
-pub use crate::metric::{self, Metric};
+pub use crate::metric::{self, Criterion, DecisionThreshold, Metric, Temperature};
 pub use crate::nn::layer::{self, Kinds, Sequential};
 pub use crate::nn::loss::{
     BinaryCrossEntropy, CrossEntropy, Focal, Huber, Loss, MeanAbsoluteError, MeanSquaredError,

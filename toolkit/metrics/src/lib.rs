@@ -43,7 +43,8 @@
 //!
 //! [`Average`] says how the numbers of several classes become one. What a metric is made of, to be
 //! shown: [`ConfusionMatrix`], [`ClassificationReport`], [`ReliabilityBins`]. How far it would
-//! differ on other rows: [`Bootstrap`].
+//! differ on other rows: [`Bootstrap`]. What is found on rows that were not trained on, to be used on
+//! others: [`DecisionThreshold`] and [`Temperature`].
 
 mod amount;
 mod average;
@@ -55,6 +56,7 @@ mod closure;
 mod confusion_matrix;
 mod counting;
 mod custom;
+mod decision_threshold;
 mod error;
 mod hits;
 mod labels;
@@ -64,6 +66,7 @@ mod probability;
 mod ranking;
 mod reliability_bins;
 mod rows;
+mod temperature;
 mod values;
 
 pub use average::Average;
@@ -75,6 +78,7 @@ pub use classes::{
 pub use classification_report::{ClassScores, ClassificationReport};
 pub use confusion_matrix::ConfusionMatrix;
 pub use custom::Custom;
+pub use decision_threshold::{Criterion, DecisionThreshold, Decisions};
 pub use error::MetricError;
 pub use labels::{
     LabelAccuracy, LabelAveragePrecision, LabelF1, LabelPrecision, LabelRecall, LabelRocAuc,
@@ -83,6 +87,7 @@ pub use measure::{Measure, Tally, largest};
 pub use metric::Metric;
 pub use probability::probability;
 pub use reliability_bins::{ReliabilityBin, ReliabilityBins};
+pub use temperature::Temperature;
 pub use values::{
     ExplainedVariance, MaxError, MeanAbsolute, MeanAbsolutePercentage, MeanSquared, MedianAbsolute,
     Pinball, R2, RootMeanSquare,

@@ -26,6 +26,7 @@ use crate::onnx::{
 #[derive(Clone, Debug, Default)]
 pub struct Export {
     head: Head,
+    temperature: Option<f64>,
     labels: Option<Vec<String>>,
     normalized_input: bool,
     folder: bool,
@@ -44,6 +45,14 @@ impl Export {
     #[must_use]
     pub fn softmax(mut self) -> Self {
         self.head.softmax = true;
+        self
+    }
+
+    /// Divides the logits by this number, that of [`Run::temperature`] for example, in front of a head
+    /// and of the second output. For classifiers, and networks of labels.
+    #[must_use]
+    pub fn temperature(mut self, temperature: f64) -> Self {
+        self.temperature = Some(temperature);
         self
     }
 
@@ -103,10 +112,13 @@ impl Run {
     fn graph_of(&self, export: &Export) -> Result<Graph, Error> {
         let normalization = self.data.normalization();
         let wanted = !export.normalized_input && !normalization.is_identity();
+        let outputs = self.model.output_shape().iter().product();
+        let divided = export.temperature.map(|t| (vec![0.0; outputs], vec![t as f32; outputs]));
         let around = Around {
             normalization: wanted.then_some((&*normalization.offset, &*normalization.scale)),
             unscaling: (self.data.target_scaling())
-                .map(|scaling| (&*scaling.offset, &*scaling.scale)),
+                .map(|scaling| (&*scaling.offset, &*scaling.scale))
+                .or(divided.as_ref().map(|(offset, scale)| (&**offset, &**scale))),
         };
         let output = if self.data.classes().is_some() { "logits" } else { "values" };
         Ok(self.model.graph(output, around)?.with_head(export.head)?)
@@ -141,6 +153,19 @@ impl Run {
             );
             return Err(Error::Setting { setting: "the head", value, expected });
         }
+        if let Some(temperature) = export.temperature {
+            let wrong = |value: String, expected: &str| {
+                let expected = expected.to_owned();
+                Err(Error::Setting { setting: "the temperature", value, expected })
+            };
+            if self.data.classes().is_none() && !self.loss.is_of_labels() {
+                let expected = "left out, because the targets are values, not classes or labels";
+                return wrong(temperature.to_string(), expected);
+            }
+            if !(temperature.is_finite() && temperature as f32 > 0.0) {
+                return wrong(temperature.to_string(), "a finite number above 0");
+            }
+        }
         let graph = self.graph_of(&export)?;
         let train = self.data.part(Part::Train);
         let samples = self.data.raw(&train[..train.len().min(33)])?.numbers;
@@ -157,11 +182,14 @@ impl Run {
         };
         let forward = |inputs: &[Array]| {
             let Some(input) = inputs.first() else { return Ok(Vec::new()) };
-            let logits = if export.normalized_input {
+            let mut logits = if export.normalized_input {
                 self.predict_on_normalized(input)
             } else {
                 self.predict_on(input)
             }?;
+            if let (Some(by), Numbers::F32(logits)) = (export.temperature, &mut logits.numbers) {
+                logits.iter_mut().for_each(|logit| *logit /= by as f32);
+            }
             let width = logits.shape.last().copied().unwrap_or(1);
             Ok(export.head.apply(logits.floats().to_vec(), width))
         };
@@ -204,6 +232,9 @@ impl Run {
                 "normalization",
                 json!({"in_graph": in_graph, "offset": offset, "scale": scale}).to_string(),
             );
+        }
+        if let Some(temperature) = export.temperature {
+            put("temperature", temperature.to_string());
         }
         if let Some(encoding) = self.data.encoding().filter(|encoding| !encoding.is_plain()) {
             put("encoding", json!(encoding).to_string());

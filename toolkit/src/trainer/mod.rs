@@ -8,6 +8,7 @@ mod builder;
 mod causality;
 mod checkpoint;
 mod cross_validation;
+mod decisions;
 mod evaluation;
 mod export;
 mod feed;

@@ -105,16 +105,16 @@ impl Run {
 
 /// All outputs and targets of a part, with the row and place of each.
 #[derive(Default)]
-struct All {
-    outputs: Vec<f32>,
-    targets: Targets,
+pub(super) struct All {
+    pub outputs: Vec<f32>,
+    pub targets: Targets,
     /// `None` where all count alike.
-    weights: Option<Vec<f32>>,
+    pub weights: Option<Vec<f32>>,
     places: Vec<(usize, usize)>,
 }
 
 impl All {
-    fn add(&mut self, judged: &Judged<'_>) {
+    pub fn add(&mut self, judged: &Judged<'_>) {
         self.outputs.extend_from_slice(judged.outputs);
         self.places.extend_from_slice(&judged.places);
         if let Some(weights) = &judged.weights {

@@ -265,6 +265,19 @@ fn heads_and_folders_are_as_asked() {
     assert!(error.contains("something else under that name"), "{error}");
     assert!(other.join("precious.txt").exists());
 
+    // Logits divided by a temperature, proved as the rest is.
+    let cooled = folder.path().join("cooled.onnx");
+    let temperature = run.temperature().unwrap();
+    run.export_with(&cooled, Export::new().temperature(temperature.value)).unwrap();
+    let answers = Session::open(&cooled, None).unwrap().predict(&features, rows.len()).unwrap();
+    let expected = temperature.apply(&logits);
+    assert!(answers.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5 * (1.0 + b.abs())));
+    assert!(answers.iter().zip(&logits).any(|(a, b)| (a - b).abs() > 1e-2));
+    for wrong in [0.0, -1.0, f64::NAN, 1e-60] {
+        let error = run.export_with(&cooled, Export::new().temperature(wrong)).unwrap_err();
+        assert!(error.to_string().contains("a finite number above 0"), "{error}");
+    }
+
     let raw = folder.path().join("raw.onnx");
     run.export_with(&raw, Export::new().normalized_input()).unwrap();
     let mut normalized = features.clone();
@@ -287,7 +300,12 @@ fn a_regression_has_neither_head_nor_labels() {
         .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("line.onnx");
-    for export in [Export::new().softmax(), Export::new().class(), Export::new().labels(["a"])] {
+    for export in [
+        Export::new().softmax(),
+        Export::new().class(),
+        Export::new().labels(["a"]),
+        Export::new().temperature(2.0),
+    ] {
         assert!(matches!(run.export_with(&path, export), Err(Error::Setting { .. })));
     }
     run.export(&path).unwrap();

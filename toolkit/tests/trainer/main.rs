@@ -12,6 +12,7 @@ mod baselines;
 mod building;
 mod chain;
 mod costs;
+mod decisions;
 mod dependencies;
 mod determinism;
 mod early_stopping;

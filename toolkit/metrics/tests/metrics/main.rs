@@ -4,6 +4,7 @@
 
 mod batches;
 mod bootstrap;
+mod decisions;
 mod fixture;
 mod own;
 mod refused;
