@@ -15,8 +15,8 @@ pub use trainbook_store::RunId;
 
 pub use crate::Error;
 pub use crate::checks::{
-    BaselineCheck, Baselines, BatchSizes, Dependencies, DevRun, InitReport, LossAtStart, LrCurve,
-    Margins, MemoryReport, OverfitCheck, OverfitReport, linear_scaling,
+    BaselineCheck, Baselines, BatchSizes, Dependencies, DevRun, GradientNoise, InitReport,
+    LossAtStart, LrCurve, Margins, MemoryReport, OverfitCheck, OverfitReport, linear_scaling,
 };
 pub use crate::data::{
     Array, Augment, Categories, Column, ColumnType, CsvOptions, Dataset, Dates, KFold, LastBatch,

@@ -8,6 +8,7 @@ mod baselines;
 mod batch_size;
 mod dependencies;
 mod dev_run;
+mod gradient_noise;
 mod init_report;
 mod lr_curve;
 mod lr_finder;
@@ -20,6 +21,7 @@ pub use baselines::{Baseline, BaselineCheck, BaselineScore, Baselines, Margin, M
 pub use batch_size::{BatchSize, BatchSizes, linear_scaling};
 pub use dependencies::{Dependencies, Leak};
 pub use dev_run::DevRun;
+pub use gradient_noise::GradientNoise;
 pub use init_report::{InitReport, Spread, Verdict};
 pub use lr_curve::{LrCurve, LrPoint, LrSuggestions};
 pub use lr_range::LrRange;

@@ -275,3 +275,55 @@ fn the_activation_monitor_sees_what_the_step_computes() {
     }
     assert_eq!(series["dead_units/1"].len(), 2);
 }
+
+#[test]
+fn the_noise_scale_is_that_of_the_gradients_of_single_rows() {
+    // Values behind a line, with noise: every row's gradient is known.
+    let mut draws = Stream::new(Seed(0), "line").at(0, 0);
+    let features: Vec<f32> = (0..4096).map(|_| draws.normal() as f32).collect();
+    let values = features.iter().map(|x| 0.3 * x + draws.normal() as f32).collect();
+    let data = Dataset::from_rows("line", 1, features, Targets::Values(values)).unwrap();
+    let data = data.split(Split::random(1.0, 0.0, 0.0), Seed(1)).unwrap();
+    let build = |batch| {
+        let net = Sequential::new().linear(1);
+        Trainer::regressor(&data, net).seed(1).batch_size(batch).quiet().build().unwrap()
+    };
+    let trainer = build(32);
+    let before = trainer.state_hash().unwrap();
+    let found = trainer.gradient_noise().unwrap();
+    assert_eq!(trainer.state_hash().unwrap(), before);
+    assert_eq!(found.batches, (64, 32));
+
+    // 2 (w x + b − y) x, and without x for the bias.
+    let weights = trainer.predict(&[0.0, 1.0], 2).unwrap();
+    let (b, w) = (f64::from(weights[0]), f64::from(weights[1] - weights[0]));
+    let rows = data.batch(data.part(Part::Train)).unwrap();
+    let Targets::Values(targets) = &rows.targets else { panic!("values") };
+    let gradients: Vec<[f64; 2]> = (rows.input.floats().iter().zip(targets))
+        .map(|(x, y)| {
+            let (x, y) = (f64::from(*x), f64::from(*y));
+            let off = 2.0 * (w * x + b - y);
+            [off * x, off]
+        })
+        .collect();
+    let mean = |of: &dyn Fn(&[f64; 2]) -> f64| {
+        gradients.iter().map(of).sum::<f64>() / gradients.len() as f64
+    };
+    let centre = [mean(&|g| g[0]), mean(&|g| g[1])];
+    let noise = mean(&|g| (g[0] - centre[0]).powi(2) + (g[1] - centre[1]).powi(2));
+    let scale = noise / (centre[0].powi(2) + centre[1].powi(2));
+    let (low, high) = found.interval;
+    assert!(low < scale && scale < high, "{found}, and it is {scale}");
+    assert!(high < 3.0 * low, "{found}");
+    assert!((found.noise / noise - 1.0).abs() < 0.25, "{found:?}, {noise}");
+    // It does not depend on how many rows a batch has.
+    let other = build(8).gradient_noise().unwrap();
+    assert!(other.interval.0 < scale && scale < other.interval.1, "{other}, and it is {scale}");
+
+    let text = |trainer: &Trainer| trainer.gradient_noise().unwrap().to_string();
+    let one = build(2).gradient_noise().unwrap();
+    assert!(one.own == 2, "{one}");
+    assert!(text(&build(512)).contains("updates of 512 rows are"), "{}", text(&build(512)));
+    let error = build(1000).gradient_noise().unwrap_err().to_string();
+    assert!(error.contains("4 whole batches of 1000 rows; it takes 8"), "{error}");
+}
