@@ -11,6 +11,7 @@ use crate::setting::require;
 use crate::{
     Callback, CallbackError, CallbackRecipe, CallbackState, CheckpointKey, CheckpointRequest,
     Counters, Direction, Effects, EpochEnd, FitStart, Flow, Phase, Reply, Setup, StepEnd,
+    Validated,
 };
 
 const NAME: &str = "Checkpoint";
@@ -287,6 +288,23 @@ impl Callback for Checkpoint {
             };
         if is_due {
             step.request_checkpoint(self.take(Self::step_label(counters), None, counters));
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// Of the best alone: all others go by steps, epochs or time.
+    fn validated(&mut self, validated: &Validated<'_>) -> Reply {
+        let counters = validated.counters;
+        if let When::Best(Monitor { metric, mode, .. }) = &self.when
+            && let Some(value) = validated.metric(metric)
+            && self.is_among_the_best(value, *mode)
+        {
+            let metric = Some(Metric { name: metric.clone(), value });
+            let label = match self.limit() {
+                Some(1) => "best".to_owned(),
+                _ => format!("best-{}", Self::step_label(counters)),
+            };
+            validated.request_checkpoint(self.take(label, metric, counters));
         }
         Ok(Flow::Continue)
     }

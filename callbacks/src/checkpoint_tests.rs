@@ -40,6 +40,32 @@ fn the_best_is_kept_when_it_is_strictly_better() {
 }
 
 #[test]
+fn the_best_may_be_in_the_middle_of_an_epoch() {
+    let fit = |checkpoint: Checkpoint| {
+        let mut fake = Fake::with(checkpoint).batches(3);
+        fake.validate_every = Some(1);
+        let losses = [3.0, 2.0, 0.0, 2.5, 1.0, 0.0];
+        fake.validations = Box::new(move |batch| vec![("val_loss", losses[batch as usize - 1])]);
+        fake.metrics = Box::new(|epoch| vec![("val_loss", [1.5, 0.5][epoch as usize])]);
+        fake.fit(2);
+        let labels = |requests: &[CheckpointRequest]| -> Vec<String> {
+            let value = |r: &CheckpointRequest| r.metric.as_ref().map_or(f64::NAN, |m| m.value);
+            requests.iter().map(|r| format!("{} {}", r.label, value(r))).collect()
+        };
+        let released: usize = fake.seen.step_requests.iter().map(|r| r.releases.len()).sum();
+        (labels(&fake.seen.step_requests), labels(&fake.seen.requests.concat()), released)
+    };
+    let (steps, epochs, _) = fit(Checkpoint::best("val_loss"));
+    assert_eq!(steps, ["best 3", "best 2", "best 1"]);
+    assert_eq!(epochs, ["best 1.5", "best 0.5"]);
+    let (steps, epochs, released) = fit(Checkpoint::best("val_loss").keep(2));
+    assert_eq!(steps, ["best-step-000001 3", "best-step-000002 2", "best-step-000005 1"]);
+    assert_eq!(epochs, ["best-epoch-0001 1.5", "best-epoch-0002 0.5"]);
+    assert_eq!(released, 1);
+    assert!(fit(Checkpoint::last()).0.is_empty());
+}
+
+#[test]
 fn the_rhythm_is_kept() {
     assert_eq!(labels(Checkpoint::last(), &[1.0, 2.0]), ["last", "last"]);
     assert_eq!(

@@ -8,10 +8,13 @@ use crate::number::short;
 use crate::setting::require;
 use crate::{
     Callback, CallbackError, CallbackRecipe, CallbackState, Direction, Effects, EpochEnd, FitEnd,
-    FitStart, Flow, Phase, Reply, Resource, Setup, Snapshot, StopKind, StopReason,
+    FitStart, Flow, Phase, Reply, Resource, Setup, Snapshot, StopKind, StopReason, Validated,
+    Weights,
 };
 
-/// Stops the fit when a metric has not improved for some checks. A check is the end of an epoch.
+/// Stops the fit when a metric has not improved for some checks. A check is the end of an epoch, and
+/// where the trainer is asked to validate every so many steps, every validation that measures the
+/// metric; patience counts those then.
 ///
 /// The rules are those of Lightning's `EarlyStopping`, in its order; `baseline`, `start_from` and
 /// `restore_best` follow Keras, and `min_epochs` is that of Lightning's trainer. At each check, with the metric's value `v` (signs for a metric that
@@ -70,7 +73,7 @@ struct Track {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Best {
     value: f64,
-    /// Epochs finished when it was reached.
+    /// In which epoch it was reached, counted from 1.
     epoch: u64,
 }
 
@@ -186,7 +189,7 @@ struct Check {
 }
 
 impl Rule {
-    /// One check, after `epoch` finished epochs; `track` goes from one check to the next.
+    /// One check, in the epoch of this number, counted from 1; `track` goes from one check to the next.
     fn check(&self, track: &mut Track, epoch: u64, value: f64) -> Check {
         let improved =
             self.monitor.mode.improves(value, track.best.map(|b| b.value), self.min_delta);
@@ -244,6 +247,25 @@ impl Rule {
         }
         check.improved = improved;
         check
+    }
+}
+
+impl EarlyStopping {
+    /// A check in the epoch of this number, counted from 0, behind so many whole ones.
+    fn check(&mut self, epoch: u64, done: u64, value: f64, weights: &dyn Weights) -> Reply {
+        if epoch < self.rule.start_from {
+            return Ok(Flow::Continue);
+        }
+        let mut check = self.rule.check(&mut self.track, epoch + 1, value);
+        if done < self.rule.min_epochs {
+            check.stop = None;
+        }
+        if check.improved && self.restore_best {
+            self.weights = Some(weights.snapshot()?);
+        }
+        Ok(check.stop.map_or(Flow::Continue, |why| {
+            Flow::Stop(StopReason::new(StopKind::EarlyStopping, why))
+        }))
     }
 }
 
@@ -309,22 +331,20 @@ impl Callback for EarlyStopping {
         Ok(Flow::Continue)
     }
 
+    fn validated(&mut self, validated: &Validated<'_>) -> Reply {
+        let epoch = validated.counters.epoch;
+        match validated.metric(&self.rule.monitor.metric) {
+            Some(value) => self.check(epoch, epoch, value, validated.weights),
+            None => Ok(Flow::Continue), // one of whole epochs
+        }
+    }
+
     fn epoch_end(&mut self, epoch: &EpochEnd<'_>) -> Reply {
         if epoch.counters.epoch < self.rule.start_from {
             return Ok(Flow::Continue);
         }
         let value = self.rule.monitor.value(epoch)?;
-        let done = epoch.counters.epoch + 1;
-        let mut check = self.rule.check(&mut self.track, done, value);
-        if done < self.rule.min_epochs {
-            check.stop = None;
-        }
-        if check.improved && self.restore_best {
-            self.weights = Some(epoch.weights.snapshot()?);
-        }
-        Ok(check.stop.map_or(Flow::Continue, |why| {
-            Flow::Stop(StopReason::new(StopKind::EarlyStopping, why))
-        }))
+        self.check(epoch.counters.epoch, epoch.counters.epoch + 1, value, epoch.weights)
     }
 
     fn fit_end(&mut self, fit: &mut FitEnd<'_>) -> Result<(), CallbackError> {

@@ -88,6 +88,69 @@ fn tables() {
     }
 }
 
+/// The same courses in the middle of one epoch.
+#[test]
+fn every_validation_is_a_check() {
+    let without_epochs = |text: &str| {
+        let mut words: Vec<&str> = text.split_inclusive(' ').collect();
+        words.retain(|word| !word.trim_end_matches([' ', ',', ';']).chars().all(char::is_numeric));
+        words.concat().replace("in epoch", "")
+    };
+    let mut courses = 0;
+    for (name, callback, values, expected) in table() {
+        if callback.rule.start_from + callback.rule.min_epochs > 0 {
+            continue; // these are counted in epochs
+        }
+        let checks = fit(callback.clone(), values).counters.batches_seen;
+        let of = values.to_vec();
+        let mut fake = Fake::with(callback.restore_best()).batches(values.len() as u64 + 1);
+        fake.validate_every = Some(1);
+        fake.validations = Box::new(move |batches| {
+            let value = of[batches as usize - 1];
+            vec![("val_loss", value), ("val_accuracy", value)]
+        });
+        // The last of an epoch is its end, of which nothing is to come here.
+        fake.metrics = Box::new(|_| vec![("val_loss", 1e9), ("val_accuracy", -1e9)]);
+        fake.fit(1);
+        let reason = fake.seen.reason.as_ref().unwrap();
+        if expected.is_empty() {
+            assert_eq!(fake.counters.epoch, 1, "{name}: {reason:?}");
+        } else {
+            assert_eq!(without_epochs(&reason.detail), without_epochs(expected), "{name}");
+            assert_eq!(fake.counters.batches_seen, checks, "{name}");
+            // One batch a check, so that the weights say which it was.
+            let best = expected.rsplit("in epoch ").next().unwrap().parse::<f32>();
+            assert_eq!(fake.weights.0, best.unwrap_or(checks as f32), "{name}");
+        }
+        courses += 1;
+    }
+    assert!(courses > 25, "{courses}");
+}
+
+#[test]
+fn epochs_that_cannot_stop_cannot_in_their_middle() {
+    let fit = |stopping: EarlyStopping| {
+        let mut fake = Fake::with(stopping).batches(4);
+        fake.validate_every = Some(2);
+        fake.validations = Box::new(|_| vec![("val_loss", 2.0)]);
+        fake.metrics = Box::new(|_| vec![("val_loss", 2.0)]);
+        fake.fit(5);
+        (fake.counters.epoch, fake.counters.batches_seen)
+    };
+    // The middle of an epoch is no end of one: the third epoch is done when its end is checked.
+    assert_eq!(fit(loss().patience(1)), (1, 4));
+    assert_eq!(fit(loss().patience(1).min_epochs(3)), (3, 12));
+    assert_eq!(fit(loss().patience(2)), (1, 6));
+    assert_eq!(fit(loss().patience(1).start_from(2)), (3, 12));
+    // What only whole epochs have is looked at there.
+    let mut fake = Fake::with(EarlyStopping::on("train_loss").patience(1)).batches(4);
+    fake.validate_every = Some(1);
+    fake.validations = Box::new(|_| vec![("val_loss", 2.0)]);
+    fake.metrics = Box::new(|_| vec![("train_loss", 2.0)]);
+    fake.fit(5);
+    assert_eq!(fake.counters.epoch, 2);
+}
+
 /// What is waited for, and what is best, is not lost where a fit is interrupted.
 #[test]
 fn a_course_that_is_interrupted_anywhere_ends_as_it_would_have() {

@@ -61,8 +61,8 @@ pub use seam::{
     FailedTo, FitEnd, FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon, MetricLog,
     Moment, NamedState, NonFinite, Phase, Plan, Replay, Reply, Resource, Resumed, Setup, Snapshot,
     Stack, StepEnd, StepScale, StopKind, StopReason, TensorInfo, TensorStats, UpdateSettings,
-    ValidationEnd, ValidationStart, Weights, after, every, on_after_update, on_batch_start,
-    on_change_gradients, on_epoch_end, on_epoch_start, on_final_gradients, on_fit_end,
-    on_fit_start, on_raw_gradients, on_setup, on_step_end, on_validation_end, on_validation_start,
-    when,
+    Validated, ValidationEnd, ValidationStart, Weights, after, every, on_after_update,
+    on_batch_start, on_change_gradients, on_epoch_end, on_epoch_start, on_final_gradients,
+    on_fit_end, on_fit_start, on_raw_gradients, on_setup, on_step_end, on_validated,
+    on_validation_end, on_validation_start, when,
 };

@@ -4,7 +4,7 @@ use trainbook_store::{Metric, Name, RunEvent, RunWriter};
 
 use crate::{
     Callback, CallbackError, Effects, EpochEnd, FitEnd, FitStart, Flow, MetricLog, Phase, Reply,
-    StepEnd,
+    StepEnd, Validated,
 };
 
 const LOSS: Name = Name::new_static("loss");
@@ -16,9 +16,10 @@ const EPOCH: Name = Name::new_static("epoch");
 /// - At every step: `loss`, `learning_rate`, and what callbacks logged.
 /// - At the end of every epoch: the trainer's metrics, what callbacks logged, and `epoch`, the
 ///   number of epochs finished.
-/// - At both: warnings.
+/// - At every validation in the middle of an epoch: its metrics, and what callbacks logged.
+/// - At all of them: warnings.
 ///
-/// Both stand under the number of batches seen so far, so that one axis serves all curves.
+/// All stand under the number of batches seen so far, so that one axis serves all curves.
 #[derive(Default)]
 pub struct Recorder {
     run: Option<RunWriter>,
@@ -61,6 +62,13 @@ impl Callback for Recorder {
             Metric { name: LEARNING_RATE, value: step.learning_rate },
         ];
         self.record(step.counters.batches_seen, |row| row.extend(own), step.log);
+        Ok(Flow::Continue)
+    }
+
+    fn validated(&mut self, validated: &Validated<'_>) -> Reply {
+        let metrics = validated.metrics;
+        let fill = |row: &mut Vec<Metric>| row.extend_from_slice(metrics);
+        self.record(validated.counters.batches_seen, fill, validated.log);
         Ok(Flow::Continue)
     }
 

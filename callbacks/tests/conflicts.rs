@@ -69,6 +69,7 @@ const WRITERS: &[(&str, &[&str])] = &[
     ("metrics largest/…", &["on_final_gradients"]),
     ("metric sum", &["on_after_update"]),
     ("metric gap", &["on_epoch_end"]),
+    ("metric twice", &["on_validated"]),
 ];
 
 /// Whether this one of [`CALLBACKS`] is in the table's line.

@@ -16,7 +16,7 @@ use support::Fake;
 use trainbook_callbacks::{
     AfterUpdate, Callback, CallbackError, CallbackState, Effects, EpochEnd, FitEnd, Flow,
     GradientEdit, GradientView, Gradients, MetricLog, Moment, Reply, Resource, Setup, Snapshot,
-    StepEnd, TensorInfo, TensorStats, ValidationEnd, ValidationStart, Weights,
+    StepEnd, TensorInfo, TensorStats, Validated, ValidationEnd, ValidationStart, Weights,
 };
 use trainbook_store::{RunStart, Store};
 
@@ -80,7 +80,7 @@ impl Callback for Watch {
     fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
         let log = log_of(moment);
         let logged = log.map_or(0, |log| log.read(<[_]>::len));
-        let deed = if moment.is_per_step() { Deed::LogsInStep } else { Deed::Logs };
+        let deed = if Moment::logs_in_steps(moment.name()) { Deed::LogsInStep } else { Deed::Logs };
         let reply = self.watched(moment);
         if let Some(log) = log {
             let new = |log: &[trainbook_store::Metric]| log[logged..].to_vec();
@@ -101,6 +101,7 @@ fn log_of<'c>(moment: &Moment<'_, 'c>) -> Option<&'c MetricLog> {
         Moment::ChangeGradients(m) => Some(m.log),
         Moment::AfterUpdate(m) => Some(m.log),
         Moment::StepEnd(m) => Some(m.log),
+        Moment::Validated(m) => Some(m.log),
         Moment::EpochEnd(m) => Some(m.log),
         Moment::Setup(_)
         | Moment::FitStart(_)
@@ -190,6 +191,18 @@ impl Watch {
                 let mut weights = Replaced { of: &mut *m.weights, deeds, writes: None };
                 let mut end = ValidationEnd { counters, weights: &mut weights };
                 callback.on(&mut Moment::ValidationEnd(&mut end))
+            }
+            Moment::Validated(m) => {
+                let weights = Seen { of: m.weights, deeds };
+                let (counters, horizon) = (m.counters, m.horizon);
+                let validated =
+                    Validated::new(counters, horizon, m.metrics, &weights, m.log, &requests);
+                let reply = callback.on(&mut Moment::Validated(&validated));
+                for request in requests.take() {
+                    deeds.add(Deed::UsesStore);
+                    m.request_checkpoint(request);
+                }
+                reply
             }
             Moment::EpochEnd(m) => {
                 let weights = Seen { of: m.weights, deeds };

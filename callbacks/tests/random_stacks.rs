@@ -16,7 +16,7 @@ use trainbook_callbacks::{
     StepScale, StopKind, StopReason, after, every, when,
 };
 
-const MOMENTS: [&str; 13] = [
+const MOMENTS: [&str; 14] = [
     "setup",
     "fit_start",
     "epoch_start",
@@ -27,6 +27,7 @@ const MOMENTS: [&str; 13] = [
     "after_update",
     "step_end",
     "validation_start",
+    "validated",
     "epoch_end",
     "validation_end",
     "fit_end",
@@ -78,6 +79,7 @@ struct Plan {
     fits: Vec<u64>,
     batches: u64,
     accumulate: u64,
+    validate_every: Option<u64>,
     /// The scaled loss overflows in steps whose last batch is divisible by this.
     overflows: Option<u64>,
     loss_is_nan: bool,
@@ -214,6 +216,7 @@ struct Model {
     begun: Counters,
     batches: u64,
     accumulate: u64,
+    validate_every: Option<u64>,
     overflows: Option<u64>,
     loss_is_nan: bool,
 }
@@ -225,9 +228,19 @@ impl Model {
         ordered.sort_by_key(|tree| phase(tree));
         let mut callbacks = Vec::new();
         ordered.into_iter().for_each(|tree| list(tree, &[], &mut callbacks));
-        let Plan { batches, accumulate, overflows, loss_is_nan, .. } = *plan;
+        let Plan { batches, accumulate, validate_every, overflows, loss_is_nan, .. } = *plan;
         let (told, counters, begun) = (Vec::new(), Counters::default(), Counters::default());
-        Self { callbacks, told, counters, begun, batches, accumulate, overflows, loss_is_nan }
+        Self {
+            callbacks,
+            told,
+            counters,
+            begun,
+            batches,
+            accumulate,
+            validate_every,
+            overflows,
+            loss_is_nan,
+        }
     }
 
     /// Everyone is told; then the first failure counts, or all wishes together.
@@ -306,7 +319,12 @@ impl Model {
         }
         let mut left = self.batches;
         while left > 0 {
-            let wishes = self.step(&mut left)?;
+            let mut wishes = self.step(&mut left)?;
+            let due = |n: u64| self.counters.updates_attempted.is_multiple_of(n);
+            let goes_on = left > 0 && !wishes.end_epoch && wishes.stop.is_none();
+            if goes_on && self.validate_every.is_some_and(due) {
+                wishes.and(self.judge("validated")?);
+            }
             if wishes.stop.is_some() {
                 return Ok(wishes.reason());
             }
@@ -314,16 +332,22 @@ impl Model {
                 break;
             }
         }
+        let wishes = self.judge("epoch_end")?;
+        self.counters.epoch += 1;
+        Ok(wishes.reason())
+    }
+
+    /// A validation, in whose middle is this moment.
+    fn judge(&mut self, middle: &'static str) -> Result<Wishes, String> {
         self.begun = self.counters;
         let judged = self.tell("validation_start").and_then(|mut wishes| {
-            wishes.and(self.tell("epoch_end")?);
+            wishes.and(self.tell(middle)?);
             Ok(wishes)
         });
         let after = self.tell("validation_end");
         let mut wishes = judged?;
         wishes.and(after?);
-        self.counters.epoch += 1;
-        Ok(wishes.reason())
+        Ok(wishes)
     }
 
     fn step(&mut self, left: &mut u64) -> Result<Wishes, String> {
@@ -417,16 +441,24 @@ fn settle(tree: &mut Tree, next: &mut usize, crowd: (&'static str, u64)) {
 fn plans() -> impl Strategy<Value = Plan> {
     let fits = prop::collection::vec(0_u64..4, 1..3);
     let overflows = prop::option::weighted(0.3, 2_u64..5);
-    let size = (1_u64..6, 1_u64..4);
+    let size = (1_u64..6, 1_u64..4, prop::option::weighted(0.4, 1_u64..5));
     let crowd = (prop::sample::select(&MOMENTS[1..]), 0_u64..4);
     (trees(), 0_usize..7, fits, size, crowd, overflows, any::<bool>()).prop_map(
-        |(mut trees, at, fits, (batches, accumulate), crowd, overflows, loss_is_nan)| {
+        |(
+            mut trees,
+            at,
+            fits,
+            (batches, accumulate, validate_every),
+            crowd,
+            overflows,
+            loss_is_nan,
+        )| {
             let mut next = 0;
             trees.iter_mut().for_each(|tree| settle(tree, &mut next, crowd));
             // One that only listens, and hears everything.
             let probe = Leaf { name: "probe".to_owned(), phase: Phase::Guard, answers: Vec::new() };
             trees.insert(at.min(trees.len()), Tree::Leaf(probe));
-            Plan { trees, fits, batches, accumulate, overflows, loss_is_nan }
+            Plan { trees, fits, batches, accumulate, validate_every, overflows, loss_is_nan }
         },
     )
 }
@@ -461,11 +493,14 @@ fn laws(told: &[(&'static str, Counters)], fits: usize, failed: bool) {
                 open = (*what == "fit_start").then_some(*what);
             }
             (Some("fit_start"), "validation_start") => open = Some("validation_start"),
-            (Some("validation_start"), "epoch_end") => {}
+            (Some("validation_start"), "epoch_end" | "validated") => {}
             (Some("validation_start"), "validation_end") => open = Some("fit_start"),
             (None, "setup") => {}
             (Some("fit_start"), other) => {
-                assert!(!["epoch_end", "validation_end", "setup"].contains(&other), "{other}");
+                assert!(
+                    !["epoch_end", "validated", "validation_end", "setup"].contains(&other),
+                    "{other}"
+                );
             }
             other => panic!("{other:?} is out of place"),
         }
@@ -494,6 +529,7 @@ proptest! {
             Some(StepScale { scale: 8.0, overflowed: batch.is_multiple_of(overflowed) })
         });
         fake.loss = Box::new(move |_| if loss_is_nan { f32::NAN } else { 1.0 });
+        fake.validate_every = plan.validate_every;
         let mut model = Model::of(&plan);
         let heard = || std::mem::take(&mut *told.lock().unwrap());
 

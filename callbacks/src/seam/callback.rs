@@ -8,7 +8,7 @@ use crate::CallbackRecipe;
 
 use super::{
     AfterUpdate, BatchStart, CallbackError, CallbackState, Effects, EpochEnd, EpochStart, FitEnd,
-    FitStart, Flow, GradientEdit, GradientView, Moment, Setup, StepEnd, ValidationEnd,
+    FitStart, Flow, GradientEdit, GradientView, Moment, Setup, StepEnd, Validated, ValidationEnd,
     ValidationStart,
 };
 
@@ -113,13 +113,20 @@ pub trait Callback: Send {
         Ok(Flow::Continue)
     }
 
-    /// After the last batch of an epoch, before its weights are judged. May put others in their
-    /// place, and must then put them back at [`validation_end`](Self::validation_end).
+    /// Before weights are judged: after the last batch of an epoch, and in the middle of one if the
+    /// trainer was asked to validate there. May put others in their place, and must then put them back
+    /// at [`validation_end`](Self::validation_end).
     fn validation_start(&mut self, _validation: &mut ValidationStart<'_>) -> Reply {
         Ok(Flow::Continue)
     }
 
-    /// When the weights of an epoch have been judged, also if a callback has failed meanwhile.
+    /// After a validation in the middle of an epoch, with its metrics. At the end of an epoch
+    /// [`epoch_end`](Self::epoch_end) is called in its place.
+    fn validated(&mut self, _validated: &Validated<'_>) -> Reply {
+        Ok(Flow::Continue)
+    }
+
+    /// When weights have been judged, also if a callback has failed meanwhile.
     fn validation_end(&mut self, _validation: &mut ValidationEnd<'_>) -> Reply {
         Ok(Flow::Continue)
     }
@@ -161,6 +168,7 @@ pub trait Callback: Send {
             Moment::AfterUpdate(m) => self.after_update(m),
             Moment::StepEnd(m) => self.step_end(m),
             Moment::ValidationStart(m) => self.validation_start(m),
+            Moment::Validated(m) => self.validated(m),
             Moment::ValidationEnd(m) => self.validation_end(m),
             Moment::EpochEnd(m) => self.epoch_end(m),
             Moment::FitEnd(m) => self.fit_end(m).map(|()| Flow::Continue),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{
     AfterUpdate, BatchStart, Callback, CallbackError, Effects, EpochEnd, EpochStart, FitEnd,
     FitStart, Flow, GradientEdit, GradientView, Moment, Phase, Reply, Resource, Setup, StepEnd,
-    ValidationEnd, ValidationStart,
+    Validated, ValidationEnd, ValidationStart,
 };
 
 /// A closure that is called at one moment; made by [`on_step_end`], [`on_epoch_end`] and the others.
@@ -42,7 +42,7 @@ impl<'f> Closure<'f> {
         tell: impl FnMut(&mut Moment<'_, '_>) -> Reply + Send + 'f,
     ) -> Self {
         // It is called what the function is, `on_` and the moment.
-        let in_steps = name.strip_prefix("on_").is_some_and(Moment::is_name_of_step);
+        let in_steps = name.strip_prefix("on_").is_some_and(Moment::logs_in_steps);
         Self { name: name.into(), effects, in_steps, tell: Box::new(tell) }
     }
 
@@ -221,7 +221,7 @@ closures! {
     /// ```
     on_step_end: StepEnd(&StepEnd<'_>), Effects::default();
 
-    /// A closure called after the last batch of an epoch, before its weights are judged. What it puts in
+    /// A closure called before weights are judged, at the end of an epoch or in its middle. What it puts in
     /// their place has to be put back at the end, so for that write a struct with both moments.
     ///
     /// ```
@@ -235,6 +235,19 @@ closures! {
     /// .reads(Resource::Weights);
     /// ```
     on_validation_start: ValidationStart(&mut ValidationStart<'_>), Effects::default();
+
+    /// A closure called after every validation in the middle of an epoch, with its metrics; the trainer
+    /// validates there if it is asked to. What it logs is of steps.
+    ///
+    /// ```
+    /// use trainbook_callbacks::{Flow, on_validated};
+    ///
+    /// let told = on_validated(|validated| {
+    ///     println!("{}: {:?}", validated.counters.batches_seen, validated.metric("val_loss"));
+    ///     Ok(Flow::Continue)
+    /// });
+    /// ```
+    on_validated: Validated(&Validated<'_>), Effects::default();
 
     /// A closure called at the end of every epoch, with its metrics.
     ///
@@ -250,7 +263,7 @@ closures! {
     /// ```
     on_epoch_end: EpochEnd(&EpochEnd<'_>), Effects::default();
 
-    /// A closure called when the weights of an epoch have been judged.
+    /// A closure called when weights have been judged.
     ///
     /// ```
     /// use trainbook_callbacks::{Flow, on_validation_end};

@@ -21,6 +21,7 @@ fn closures_are_called_at_their_moment_and_declare_what_they_are_told_to() {
     let mut stack = Stack::new();
     push!(stack,
         on_fit_end => Ok(()), on_validation_end => Ok(Flow::Continue),
+        on_validated => Ok(Flow::Continue),
         on_epoch_end => Ok(Flow::Continue), on_validation_start => Ok(Flow::Continue),
         on_step_end => Ok(Flow::Continue), on_after_update => Ok(Flow::Continue),
         on_final_gradients => Ok(Flow::Continue), on_change_gradients => Ok(Flow::Continue),
@@ -29,13 +30,16 @@ fn closures_are_called_at_their_moment_and_declare_what_they_are_told_to() {
         on_setup => Ok(()));
     tell(&mut stack).unwrap();
     let plan = stack.plan(&[], false).unwrap();
-    let mut fake = Fake::new(stack).batches(1);
+    let mut fake = Fake::new(stack).batches(2);
+    fake.validate_every = Some(1);
     fake.fit(1);
     #[rustfmt::skip]
     assert_eq!(lines(&heard), [
         "on_setup", "on_fit_start", "on_epoch_start", "on_batch_start", "on_raw_gradients",
         "on_change_gradients", "on_final_gradients", "on_after_update", "on_step_end",
-        "on_validation_start", "on_epoch_end", "on_validation_end", "on_fit_end",
+        "on_validation_start", "on_validated", "on_validation_end", "on_batch_start",
+        "on_raw_gradients", "on_change_gradients", "on_final_gradients", "on_after_update",
+        "on_step_end", "on_validation_start", "on_epoch_end", "on_validation_end", "on_fit_end",
     ]);
     let declared: Vec<_> = plan.callbacks().iter().filter(|c| !c.writes.is_empty()).collect();
     let declared: Vec<_> =

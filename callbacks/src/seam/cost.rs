@@ -84,7 +84,7 @@ mod tests {
         let mut costs = Costs::default();
         let slow = || std::thread::sleep(Duration::from_millis(2));
         (0..20).for_each(|_| costs.around(3, true, slow));
-        (0..3).for_each(|_| costs.around(10, false, slow));
+        (0..3).for_each(|_| costs.around(11, false, slow));
         let all: Vec<CallbackCost> = costs.of("Slow").collect();
         let [of_steps, of_epochs] = &all[..] else { panic!("{all:?}") };
         assert_eq!((of_steps.callback.as_str(), of_steps.moment.as_str()), ("Slow", "batch_start"));

@@ -120,7 +120,7 @@ impl<C: Callback> Callback for After<C> {
 ///
 /// - all moments of a step, at its first batch,
 /// - `EpochStart`,
-/// - `ValidationStart`, `EpochEnd` and `ValidationEnd` together, at the first of them.
+/// - `ValidationStart`, `Validated` or `EpochEnd`, and `ValidationEnd` together, at the first of them.
 ///
 /// Of `Setup`, `FitStart` and `FitEnd` the callback is always told. `holds` must go by the counters
 /// alone: then a fit that is resumed asks it the same and hears the same. A run records the callback

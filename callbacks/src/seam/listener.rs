@@ -41,6 +41,7 @@ impl Callback for Listener {
             Moment::AfterUpdate(m) => format!("update {}", m.counters.batches_seen),
             Moment::StepEnd(m) => format!("step_end {}", m.counters.batches_seen),
             Moment::ValidationStart(_) => "validation_start".to_owned(),
+            Moment::Validated(_) => "validated".to_owned(),
             Moment::ValidationEnd(_) => "validation_end".to_owned(),
             Moment::EpochEnd(_) => "epoch_end".to_owned(),
             Moment::FitEnd(_) => "fit_end".to_owned(),

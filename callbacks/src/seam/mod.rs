@@ -29,7 +29,7 @@ pub use checkpoint_request::{CheckpointKey, CheckpointRequest};
 pub use closure::{
     Closure, on_after_update, on_batch_start, on_change_gradients, on_epoch_end, on_epoch_start,
     on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients, on_setup, on_step_end,
-    on_validation_end, on_validation_start,
+    on_validated, on_validation_end, on_validation_start,
 };
 pub use direction::{Direction, EpochMetric};
 pub use effects::{Effects, Phase, Resource};
@@ -41,7 +41,7 @@ pub use kept::KeptCheckpoints;
 pub use log::MetricLog;
 pub use moment::{
     AfterUpdate, BatchStart, Counters, EpochEnd, EpochStart, FitEnd, FitStart, GradientEdit,
-    GradientView, Horizon, Moment, Resumed, Setup, StepEnd, StepScale, ValidationEnd,
+    GradientView, Horizon, Moment, Resumed, Setup, StepEnd, StepScale, Validated, ValidationEnd,
     ValidationStart,
 };
 pub use replay::{Activity, NonFinite, Replay};

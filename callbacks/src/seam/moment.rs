@@ -21,6 +21,8 @@
 //!         optimiser update
 //!         ▸ AfterUpdate              look at the weights
 //!       ▸ StepEnd                    look, may ask for a checkpoint
+//!       behind every so many steps, if asked for, but for the epoch's last:
+//!         ▸ ValidationStart, evaluation of the validation part, ▸ Validated, ▸ ValidationEnd, as below
 //!       requested checkpoints are written
 //!     ▸ ValidationStart              may put other weights in place, to be judged
 //!     evaluate the validation part
@@ -68,9 +70,11 @@ pub enum Moment<'m, 'c> {
     AfterUpdate(&'m AfterUpdate<'c>),
     /// After the step, its update applied or not.
     StepEnd(&'m StepEnd<'c>),
-    /// Before the weights of an epoch are judged.
+    /// Before weights are judged.
     ValidationStart(&'m mut ValidationStart<'c>),
-    /// When they have been.
+    /// After a validation in the middle of an epoch.
+    Validated(&'m Validated<'c>),
+    /// When they have been judged.
     ValidationEnd(&'m mut ValidationEnd<'c>),
     /// After an epoch and its validation.
     EpochEnd(&'m EpochEnd<'c>),
@@ -79,7 +83,7 @@ pub enum Moment<'m, 'c> {
 }
 
 /// How many kinds of moments there are.
-pub(super) const KINDS: usize = 13;
+pub(super) const KINDS: usize = 14;
 
 /// The numbers of those that belong to a step.
 const OF_STEP: Range<usize> = 3..9;
@@ -97,6 +101,7 @@ impl Moment<'_, '_> {
         "after_update",
         "step_end",
         "validation_start",
+        "validated",
         "epoch_end",
         "validation_end",
         "fit_end",
@@ -105,6 +110,11 @@ impl Moment<'_, '_> {
     /// Whether moments of this name belong to a step.
     pub fn is_name_of_step(name: &str) -> bool {
         Self::NAMES[OF_STEP].contains(&name)
+    }
+
+    /// Whether what is logged at moments of this name is of steps; otherwise it is of epochs.
+    pub fn logs_in_steps(name: &str) -> bool {
+        Self::is_name_of_step(name) || name == "validated"
     }
 
     /// The number of its kind, in the order of the loop.
@@ -120,9 +130,10 @@ impl Moment<'_, '_> {
             Self::AfterUpdate(_) => 7,
             Self::StepEnd(_) => 8,
             Self::ValidationStart(_) => 9,
-            Self::EpochEnd(_) => 10,
-            Self::ValidationEnd(_) => 11,
-            Self::FitEnd(_) => 12,
+            Self::Validated(_) => 10,
+            Self::EpochEnd(_) => 11,
+            Self::ValidationEnd(_) => 12,
+            Self::FitEnd(_) => 13,
         }
     }
 
@@ -143,6 +154,7 @@ impl Moment<'_, '_> {
             Self::AfterUpdate(m) => Some(m.counters),
             Self::StepEnd(m) => Some(m.counters),
             Self::ValidationStart(m) => Some(m.counters),
+            Self::Validated(m) => Some(m.counters),
             Self::ValidationEnd(m) => Some(m.counters),
             Self::EpochEnd(m) => Some(m.counters),
             Self::FitEnd(m) => Some(m.counters),
@@ -343,17 +355,61 @@ pub struct AfterUpdate<'a> {
     pub log: &'a MetricLog,
 }
 
-/// Before the weights of an epoch are judged, whether there is a validation part or not.
+/// Before weights are judged: at the end of an epoch, whether there is a validation part or not, and in
+/// the middle of one if that is asked for.
 pub struct ValidationStart<'a> {
     /// Where the fit is; `epoch` is still this one's number.
     pub counters: Counters,
     /// The weights. What is put in their place here is judged, shown at
-    /// [`EpochEnd`](Moment::EpochEnd), and must be put back at
+    /// [`EpochEnd`](Moment::EpochEnd) or [`Validated`](Moment::Validated), and must be put back at
     /// [`ValidationEnd`](Moment::ValidationEnd).
     pub weights: &'a mut dyn Weights,
 }
 
-/// When the weights of an epoch have been judged.
+/// After a validation in the middle of an epoch. At the end of one there is
+/// [`EpochEnd`](Moment::EpochEnd) in its place.
+pub struct Validated<'a> {
+    /// Where the fit is; `epoch` is this one's number.
+    pub counters: Counters,
+    /// How far it is meant to go.
+    pub horizon: Horizon,
+    /// What the trainer measured on the validation part: `val_loss` and its metrics, such as
+    /// `val_accuracy`. What is of whole epochs, such as `train_loss`, is not there.
+    pub metrics: &'a [Metric],
+    /// The weights that were judged, to copy.
+    pub weights: &'a dyn Weights,
+    /// Where to log, in steps.
+    pub log: &'a MetricLog,
+    requests: &'a RefCell<Vec<CheckpointRequest>>,
+}
+
+impl<'a> Validated<'a> {
+    /// The context of a validation; checkpoint requests are collected in `requests`.
+    pub fn new(
+        counters: Counters,
+        horizon: Horizon,
+        metrics: &'a [Metric],
+        weights: &'a dyn Weights,
+        log: &'a MetricLog,
+        requests: &'a RefCell<Vec<CheckpointRequest>>,
+    ) -> Self {
+        Self { counters, horizon, metrics, weights, log, requests }
+    }
+
+    /// A metric of this validation by name: the trainer's, or one logged by a callback before.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let find =
+            |metrics: &[Metric]| metrics.iter().rev().find(|m| m.name == name).map(|m| m.value);
+        find(self.metrics).or_else(|| self.log.read(find))
+    }
+
+    /// Asks for a checkpoint.
+    pub fn request_checkpoint(&self, request: CheckpointRequest) {
+        self.requests.borrow_mut().push(request);
+    }
+}
+
+/// When weights have been judged.
 pub struct ValidationEnd<'a> {
     /// Where the fit is; `epoch` is still this one's number.
     pub counters: Counters,

@@ -11,7 +11,7 @@ use trainbook_callbacks::{
     Direction, EpochEnd, EpochMetric, EpochStart, FitEnd, FitStart, Flow, GradientEdit,
     GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, NonFinite, Replay, Resumed,
     Setup, Snapshot, Stack, StepEnd, StepScale, StopKind, StopReason, TensorInfo, TensorStats,
-    UpdateSettings, ValidationEnd, ValidationStart, Weights,
+    UpdateSettings, Validated, ValidationEnd, ValidationStart, Weights,
 };
 use trainbook_store::{Metric, Name, RunWriter};
 
@@ -174,6 +174,10 @@ pub struct Fake {
     pub scale: Box<dyn Fn(u64) -> Option<StepScale>>,
     /// What a step's forward pass says of its layers, computed again.
     pub replay: Box<dyn Fn(u64) -> Result<Option<NonFinite>, CallbackError>>,
+    /// Behind every so many steps the fake validates.
+    pub validate_every: Option<u64>,
+    /// What is measured there, by the batches seen.
+    pub validations: Box<dyn Fn(u64) -> Vec<(&'static str, f64)>>,
     /// What activations give in a step.
     pub activity: Box<dyn Fn(u64) -> Vec<Activity>>,
     /// By epoch, counted from 0.
@@ -208,6 +212,8 @@ impl Fake {
             gradients: Box::new(|_| vec![vec![1.0], vec![1.0, 1.0]]),
             scale: Box::new(|_| None),
             replay: Box::new(|_| Ok(None)),
+            validate_every: None,
+            validations: Box::new(|_| Vec::new()),
             activity: Box::new(|_| Vec::new()),
             metrics: Box::new(|_| vec![("train_loss", 1.0)]),
             directions: Box::new(|name| {
@@ -294,7 +300,12 @@ impl Fake {
         }
         let mut left = self.horizon.batches_per_epoch;
         while left > 0 {
-            let flow = self.step(&mut left)?;
+            let mut flow = self.step(&mut left)?;
+            let due = |n: u64| self.counters.updates_attempted.is_multiple_of(n);
+            let goes_on = left > 0 && !flow.ends_epoch() && !matches!(flow, Flow::Stop(_));
+            if goes_on && self.validate_every.is_some_and(due) {
+                flow = flow.or_stronger(self.validate()?);
+            }
             if let Flow::Stop(reason) = flow {
                 return Ok(Some(reason));
             }
@@ -340,6 +351,29 @@ impl Fake {
         );
         let wish = self.stack.on(&mut Moment::EpochEnd(&end));
         Ok(flow.or_stronger(wish.map_err(|e| e.to_string())?))
+    }
+
+    /// A validation in the middle of an epoch.
+    fn validate(&mut self) -> Result<Flow, String> {
+        let metrics: Vec<_> = (self.validations)(self.counters.batches_seen)
+            .into_iter()
+            .map(|(name, value)| Metric { name: name.into(), value })
+            .collect();
+        let (log, requests) = (MetricLog::default(), RefCell::default());
+        let (counters, horizon) = (self.counters, self.horizon);
+        let mut start = ValidationStart { counters, weights: &mut self.weights };
+        let judged = self.stack.on(&mut Moment::ValidationStart(&mut start)).and_then(|flow| {
+            let validated =
+                Validated::new(counters, horizon, &metrics, &self.weights, &log, &requests);
+            Ok(flow.or_stronger(self.stack.on(&mut Moment::Validated(&validated))?))
+        });
+        let mut end = ValidationEnd { counters, weights: &mut self.weights };
+        let after = self.stack.on(&mut Moment::ValidationEnd(&mut end));
+        let flow = judged.map_err(|e| e.to_string())?;
+        self.seen.step_logs.push(log.read(<[_]>::to_vec));
+        log.read_warnings(|warnings| self.seen.warnings.extend_from_slice(warnings));
+        self.seen.step_requests.extend(requests.take());
+        Ok(flow.or_stronger(after.map_err(|e| e.to_string())?))
     }
 
     /// One update, of as many batches as are gathered and still left in the epoch.

@@ -10,8 +10,8 @@ use trainbook_callbacks::{
     GradientMonitor, LossScaleMonitor, LrSchedule, NanGuard, Progress, Recorder, ReduceOnPlateau,
     Resource, Snapshot, StepScale, WeightAverage, after, every, on_after_update, on_batch_start,
     on_change_gradients, on_epoch_end, on_epoch_start, on_final_gradients, on_fit_end,
-    on_fit_start, on_raw_gradients, on_setup, on_step_end, on_validation_end, on_validation_start,
-    when,
+    on_fit_start, on_raw_gradients, on_setup, on_step_end, on_validated, on_validation_end,
+    on_validation_start, when,
 };
 
 use crate::support::Fake;
@@ -198,6 +198,16 @@ pub const CALLBACKS: &[(&str, Make)] = &[
             .reads(Resource::Weights),
         )
     }),
+    ("on_validated", || {
+        Box::new(
+            on_validated(|validated| {
+                let loss = validated.metric("val_loss").ok_or("no such metric")?;
+                validated.log.push("twice", 2.0 * loss);
+                Ok(Flow::Continue)
+            })
+            .logs("twice"),
+        )
+    }),
     ("on_validation_end", || {
         Box::new(
             on_validation_end(|validation| {
@@ -253,6 +263,8 @@ pub fn fake_of(callback: impl Callback + 'static) -> Fake {
     // An overflow in every fourth step, where nobody is shown the gradients.
     fake.scale =
         Box::new(|step| Some(StepScale { scale: 0.75, overflowed: step.is_multiple_of(4) }));
+    fake.validate_every = Some(2);
+    fake.validations = Box::new(|batches| vec![("val_loss", 3.0 - 0.05 * batches as f64)]);
     fake.metrics = Box::new(|epoch| {
         vec![
             ("train_loss", 1.0),

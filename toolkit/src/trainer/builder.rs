@@ -36,6 +36,7 @@ pub struct TrainerBuilder {
     groups: Vec<ParameterGroup>,
     feed: Feed,
     accumulate: usize,
+    validate_every: Option<u64>,
     device: Device,
     precision: Precision,
     loss_scale: LossScale,
@@ -128,6 +129,7 @@ impl RunRecipe {
             .loss_scale(self.loss_scale)
             .init(self.init);
         builder.checkpoint_activations = self.checkpoint_activations;
+        builder.validate_every = self.validate_every;
         builder
     }
 }
@@ -144,6 +146,7 @@ impl TrainerBuilder {
             groups: Vec::new(),
             feed: Feed::default(),
             accumulate: 1,
+            validate_every: None,
             device: Device::default(),
             precision: Precision::default(),
             loss_scale: LossScale::default(),
@@ -226,6 +229,19 @@ impl TrainerBuilder {
     #[must_use]
     pub fn accumulate(mut self, batches: usize) -> Self {
         self.accumulate = batches;
+        self
+    }
+
+    /// Judges the validation part also in the middle of an epoch, behind every so many steps of the
+    /// trainer's life, of which skipped ones count; behind the last step of an epoch there is its own
+    /// validation. Then [`EarlyStopping`](trainbook_callbacks::EarlyStopping) and
+    /// [`Checkpoint::best`](trainbook_callbacks::Checkpoint::best) look there too, the curves have a
+    /// point more, and [`Callback::validated`](trainbook_callbacks::Callback::validated) is called. Default: at the end of epochs alone.
+    ///
+    /// Refused without a validation part.
+    #[must_use]
+    pub fn validate_every(mut self, steps: super::Steps) -> Self {
+        self.validate_every = Some(steps.0);
         self
     }
 
@@ -426,7 +442,7 @@ impl TrainerBuilder {
         let names: Vec<Name> = epoch_metrics.iter().map(|metric| metric.name.clone()).collect();
         let plan = self.stack.plan(&names, self.store.is_some())?;
         let mut params = record::params(&recipe, learning_rate, self.feed.batch_size);
-        params.extend(record::steps(self.accumulate, &self.feed));
+        params.extend(record::steps(self.accumulate, self.validate_every, &self.feed));
         params.extend(record::size(task.model().planned()));
         params.extend(self.params);
         let mut trainer = Trainer {
@@ -438,6 +454,7 @@ impl TrainerBuilder {
             counters: Counters::default(),
             feed: self.feed,
             accumulate: self.accumulate,
+            validate_every: self.validate_every,
             settings: learning_rate.into(),
             base_rate: learning_rate,
             plan,

@@ -7,9 +7,9 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::seam::panic_message;
 use trainbook_callbacks::{
-    AfterUpdate, BatchStart, CheckpointRequest, EpochEnd, EpochStart, FitEnd, FitStart, Flow,
-    GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Resumed,
-    StepEnd, StopKind, StopReason, ValidationEnd, ValidationStart, Weights,
+    AfterUpdate, BatchStart, CheckpointRequest, EpochEnd, EpochMetric, EpochStart, FitEnd,
+    FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState,
+    Resumed, StepEnd, StopKind, StopReason, Validated, ValidationEnd, ValidationStart, Weights,
 };
 use trainbook_store::{Metric, RunEvent};
 
@@ -252,14 +252,23 @@ impl Trainer {
         };
         let first_batch = self.counters.batches_seen - at.batches;
         while !at.over && !self.reached(progress) {
-            let Some((loss, mut flow)) = self.step(loader, progress)? else { break };
-            if progress.interrupt.asked() {
-                let reason = StopReason::new(StopKind::Interrupted, "");
-                flow = flow.or_stronger(Flow::Stop(reason));
+            let mut flow = Flow::Continue;
+            // Else a stop has left that undone which comes behind the step.
+            if !at.due {
+                let Some((loss, of_step)) = self.step(loader, progress)? else { break };
+                flow = of_step;
+                if progress.interrupt.asked() {
+                    let reason = StopReason::new(StopKind::Interrupted, "");
+                    flow = flow.or_stronger(Flow::Stop(reason));
+                }
+                at.loss.add(loss);
+                at.batches = self.counters.batches_seen - first_batch;
+                at.over = flow.ends_epoch();
+                at.due = self.validates_behind(&at, progress);
             }
-            at.loss.add(loss);
-            at.batches = self.counters.batches_seen - first_batch;
-            at.over = flow.ends_epoch();
+            if at.due && !matches!(flow, Flow::Stop(_)) {
+                flow = flow.or_stronger(self.validate(&mut at, progress)?);
+            }
             let requests = progress.requests.take();
             if !requests.is_empty() || matches!(flow, Flow::Stop(_)) {
                 progress.state.epoch = Some(at.now(&log));
@@ -272,28 +281,22 @@ impl Trainer {
             }
             progress.state.epoch = None;
         }
-        let judged = unwound(|| {
-            let (counters, weights) = (self.counters, &mut *self.task);
-            let mut start = ValidationStart { counters, weights };
-            let flow = self.stack.on(&mut Moment::ValidationStart(&mut start))?;
-            let metrics = self.epoch_values(at.loss.mean())?;
-            let requests = RefCell::default();
+        let requests = RefCell::default();
+        let (metrics, flow) = self.judged(|trainer| {
+            let metrics = trainer.epoch_values(at.loss.mean())?;
             let end = EpochEnd::new(
-                self.counters,
+                trainer.counters,
                 horizon,
                 started.elapsed().as_secs_f64(),
                 &metrics,
-                &*self.task,
+                &*trainer.task,
                 &log,
                 &requests,
             );
-            let flow = flow.or_stronger(self.stack.on(&mut Moment::EpochEnd(&end))?);
-            Ok((metrics, requests.into_inner(), flow))
-        });
-        let mut end = ValidationEnd { counters: self.counters, weights: &mut *self.task };
-        let after = self.stack.on(&mut Moment::ValidationEnd(&mut end));
-        let (metrics, requests, flow) = judged?;
-        let flow = flow.or_stronger(after?);
+            let flow = trainer.stack.on(&mut Moment::EpochEnd(&end))?;
+            Ok((metrics, flow))
+        })?;
+        let requests = requests.into_inner();
         progress.history.push(EpochRow {
             epoch: self.counters.epoch,
             step: self.counters.batches_seen,
@@ -313,6 +316,47 @@ impl Trainer {
         })
     }
 
+    /// Whether the step that has been calls for a validation in the middle of the epoch.
+    fn validates_behind(&self, at: &EpochState, progress: &Progress) -> bool {
+        let due = |n: u64| self.counters.updates_attempted.is_multiple_of(n);
+        let is_last = at.batches >= progress.state.horizon.batches_per_epoch;
+        self.validate_every.is_some_and(due) && !(is_last || at.over || self.reached(progress))
+    }
+
+    /// A validation in the middle of an epoch, which it may end.
+    fn validate(&mut self, at: &mut EpochState, progress: &Progress) -> Result<Flow, Error> {
+        let (log, horizon) = (MetricLog::default(), progress.state.horizon);
+        let ((), flow) = self.judged(|trainer| {
+            let names = trainer.epoch_metrics.iter().skip(1); // the first is of the training part
+            let metrics = named(names, trainer.validation_values()?);
+            let (counters, weights) = (trainer.counters, &*trainer.task);
+            let requests = &progress.requests;
+            let moment = Validated::new(counters, horizon, &metrics, weights, &log, requests);
+            Ok(((), trainer.stack.on(&mut Moment::Validated(&moment))?))
+        })?;
+        (at.due, at.over) = (false, flow.ends_epoch());
+        Ok(flow)
+    }
+
+    /// Does this with the weights that are to be judged in place, and has those that are trained put
+    /// back, whatever comes of it.
+    fn judged<R>(
+        &mut self,
+        look: impl FnOnce(&mut Self) -> Result<(R, Flow), Error>,
+    ) -> Result<(R, Flow), Error> {
+        let judged = unwound(|| {
+            let (counters, weights) = (self.counters, &mut *self.task);
+            let mut start = ValidationStart { counters, weights };
+            let flow = self.stack.on(&mut Moment::ValidationStart(&mut start))?;
+            let (found, later) = look(self)?;
+            Ok((found, flow.or_stronger(later)))
+        });
+        let mut end = ValidationEnd { counters: self.counters, weights: &mut *self.task };
+        let after = self.stack.on(&mut Moment::ValidationEnd(&mut end));
+        let (found, flow) = judged?;
+        Ok((found, flow.or_stronger(after?)))
+    }
+
     /// Has a checkpoint of the fit as it now is written, if there is a store.
     fn write_checkpoint(
         &self,
@@ -328,14 +372,18 @@ impl Trainer {
     fn epoch_values(&self, train_loss: f64) -> Result<Vec<Metric>, Error> {
         let mut values = vec![train_loss];
         if !self.data.part(Part::Validation).is_empty() {
-            let (model, loss) = (self.task.model(), &self.recipe.loss);
-            let validation =
-                Evaluation::of(model, loss, &self.metrics, &self.data, Part::Validation, |_| {})?;
-            values.push(validation.loss);
-            values.extend(validation.metrics.iter().map(|metric| metric.value));
+            values.extend(self.validation_values()?);
         }
-        let named = self.epoch_metrics.iter().zip(values);
-        Ok(named.map(|(metric, value)| Metric { name: metric.name.clone(), value }).collect())
+        Ok(named(self.epoch_metrics.iter(), values))
+    }
+
+    /// Loss and metrics of the validation part.
+    fn validation_values(&self) -> Result<Vec<f64>, Error> {
+        let (model, loss) = (self.task.model(), &self.recipe.loss);
+        let validation =
+            Evaluation::of(model, loss, &self.metrics, &self.data, Part::Validation, |_| {})?;
+        let metrics = validation.metrics.iter().map(|metric| metric.value);
+        Ok(std::iter::once(validation.loss).chain(metrics).collect())
     }
 
     /// One update, of one batch or as many as are gathered; `None` at the end of the epoch.
@@ -429,6 +477,12 @@ impl Trainer {
         self.stack.on(&mut Moment::FitEnd(&mut end))?;
         Ok(())
     }
+}
+
+/// Values under the names of these metrics.
+fn named<'m>(metrics: impl Iterator<Item = &'m EpochMetric>, values: Vec<f64>) -> Vec<Metric> {
+    let name = |(metric, value): (&EpochMetric, f64)| Metric { name: metric.name.clone(), value };
+    metrics.zip(values).map(name).collect()
 }
 
 /// Whether the wishes made before the update leave it to be applied. The strongest wish hides

@@ -26,6 +26,9 @@ pub(super) struct EpochState {
     pub batches: u64,
     /// Whether a callback has ended it, so that only its validation is left.
     pub over: bool,
+    /// Whether the step that was the last calls for a validation, which a stop has left undone.
+    #[serde(default)]
+    pub due: bool,
     pub loss: MeanLoss,
     /// What callbacks have logged for its end.
     pub log: Vec<Metric>,

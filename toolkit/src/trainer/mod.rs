@@ -68,6 +68,8 @@ pub struct Trainer {
     pub(crate) counters: Counters,
     pub(crate) feed: Feed,
     pub(crate) accumulate: usize,
+    /// Behind how many steps it validates in the middle of an epoch.
+    validate_every: Option<u64>,
     /// How updates are made.
     settings: UpdateSettings,
     /// That which was asked for, whatever callbacks have made of it.

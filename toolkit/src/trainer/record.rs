@@ -57,6 +57,9 @@ pub struct RunRecipe {
     /// Batches whose gradients are gathered for one update.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub accumulate: usize,
+    /// Behind how many steps it validates in the middle of an epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validate_every: Option<u64>,
     /// How long it was to train.
     pub length: Length,
     /// How the data were made.
@@ -157,11 +160,18 @@ pub(super) fn params(
 }
 
 /// How a step is made of batches and these of rows, as parameters: only what is not as always.
-pub(super) fn steps(accumulate: usize, feed: &Feed) -> Vec<(Name, Value)> {
+pub(super) fn steps(
+    accumulate: usize,
+    validate_every: Option<u64>,
+    feed: &Feed,
+) -> Vec<(Name, Value)> {
     let mut params = Vec::new();
     let mut put = |name: &'static str, value: Value| params.push((Name::new_static(name), value));
     if accumulate > 1 {
         put("accumulate", Value::from(accumulate as u64));
+    }
+    if let Some(steps) = validate_every {
+        put("validate_every", steps.into());
     }
     match feed.mix {
         Some(Mix::Mixup { alpha }) => put("mixup", alpha.into()),

@@ -166,6 +166,7 @@ impl Trainer {
             learning_rate,
             feed: self.feed.clone(),
             accumulate,
+            validate_every: self.validate_every,
             length,
             data,
             callbacks: Some(callbacks),

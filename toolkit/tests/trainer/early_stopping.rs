@@ -66,3 +66,65 @@ fn without_restore_the_last_epoch_remains() {
     // two different kinds of "best" are two different stops
     assert_ne!(run.epochs(), fit(EarlyStopping::on("val_loss").patience(6)).epochs());
 }
+
+#[test]
+fn validations_in_the_middle_of_epochs_are_looked_at_and_change_nothing() {
+    let data = clouds();
+    let folder = tempfile::tempdir().unwrap();
+    let store = trainbook::history::Store::open(folder.path()).unwrap();
+    let build = |steps: Option<Steps>| {
+        let builder = builder(&data, 1).with(LrSchedule::constant(0.01)).store(&store);
+        let builder = builder.with(WeightAverage::ema(0.9));
+        steps.into_iter().fold(builder, trainbook::trainer::TrainerBuilder::validate_every)
+    };
+    let fit = |steps| {
+        let mut trainer = build(steps).with(Checkpoint::best("val_loss")).build().unwrap();
+        let run = trainer.fit(Epochs(6)).unwrap();
+        let series = store.run(&run.id().unwrap().to_string()).unwrap().series.clone();
+        (run.model().weights(), series["val_loss"].clone())
+    };
+    let (plain, at_ends) = fit(None);
+    // Five steps an epoch: behind every second step of the fit, and at the ends of epochs.
+    let (often, all) = fit(Some(Steps(2)));
+    assert_eq!(plain, often);
+    let steps = |points: &[(u64, f64)]| points.iter().map(|(step, _)| *step).collect::<Vec<_>>();
+    assert_eq!(steps(&at_ends), [5, 10, 15, 20, 25, 30]);
+    #[rustfmt::skip]
+    assert_eq!(
+        steps(&all),
+        [2, 4, 5, 6, 8, 10, 12, 14, 15, 16, 18, 20, 22, 24, 25, 26, 28, 30]
+    );
+    let ends: Vec<_> = all.iter().filter(|(step, _)| step % 5 == 0).copied().collect();
+    assert_eq!(ends, at_ends);
+
+    // Stopped in the middle of an epoch, with the weights that were best there.
+    let snapshots = Arc::new(Mutex::new(Vec::new()));
+    let taken = snapshots.clone();
+    let mut trainer = builder(&data, 1)
+        .learning_rate(0.05)
+        .validate_every(Steps(1))
+        .with(EarlyStopping::on("val_loss").patience(3).restore_best())
+        .with(on_validated(move |validated| {
+            let loss = validated.metric("val_loss").failed_to("find the loss")?;
+            taken.lock().unwrap().push((loss, validated.weights.snapshot()?));
+            Ok(Flow::Continue)
+        }))
+        .build()
+        .unwrap();
+    let run = trainer.fit(Epochs(100)).unwrap();
+    let reason = run.stopped_because();
+    assert_eq!(reason.kind, StopKind::EarlyStopping);
+    let best = run.evaluate(Part::Validation).unwrap().loss;
+    let snapshots = snapshots.lock().unwrap();
+    let found = snapshots.iter().find(|(loss, _)| *loss == best);
+    let of_epochs = run.history().iter().any(|row| row.metrics.iter().any(|m| m.value == best));
+    assert!(of_epochs || found.is_some_and(|(_, weights)| *weights == run.model().weights()));
+    assert!(snapshots.iter().all(|(loss, _)| *loss >= best));
+
+    let refused =
+        |builder: trainbook::trainer::TrainerBuilder| builder.build().err().unwrap().to_string();
+    assert!(refused(build(Some(Steps(0)))).contains("at least 1 step"));
+    let without = data.split(Split::random(0.9, 0.0, 0.1), Seed(1)).unwrap();
+    let error = refused(builder(&without, 1).validate_every(Steps(2)));
+    assert!(error.contains("with a validation part"), "{error}");
+}

@@ -60,7 +60,8 @@ impl Callback for RunningMean {
 
 /// With a bit of everything: dropout and batch normalisation, augmentation, an average of the
 /// weights, two batches an update of which an epoch has five, one-cycle with momentum, a group that
-/// thaws in the middle and has a schedule of its own, early stopping.
+/// thaws in the middle and has a schedule of its own, validation in the middle of epochs, early
+/// stopping.
 fn everything(data: &Dataset) -> TrainerBuilder {
     let net = Sequential::new().flatten().linear(12).batch_norm().relu().dropout(0.3).linear(3);
     Trainer::classifier(data, net)
@@ -68,6 +69,7 @@ fn everything(data: &Dataset) -> TrainerBuilder {
         .batch_size(16)
         .quiet()
         .accumulate(2)
+        .validate_every(Steps(2))
         .augment(Augment::series().jitter(0.1))
         .parameter_groups([ParameterGroup::new("1").frozen_until(25).rate(0.5)])
         .with(LrSchedule::of(OneCycle::to(0.02).cycle_momentum(0.85, 0.95)))

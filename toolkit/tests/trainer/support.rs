@@ -153,6 +153,7 @@ pub fn name(moment: &Moment<'_, '_>) -> &'static str {
         Moment::AfterUpdate(_) => "AfterUpdate",
         Moment::StepEnd(_) => "StepEnd",
         Moment::ValidationStart(_) => "ValidationStart",
+        Moment::Validated(_) => "Validated",
         Moment::ValidationEnd(_) => "ValidationEnd",
         Moment::EpochEnd(_) => "EpochEnd",
         Moment::FitEnd(_) => "FitEnd",

@@ -5,7 +5,7 @@ use trainbook_callbacks::Resource;
 use super::super::causality;
 use super::TrainerBuilder;
 use crate::Error;
-use crate::data::{Array, DataError};
+use crate::data::{Array, DataError, Part};
 use crate::metric::Metric;
 use crate::nn::loss::TargetKind;
 use crate::task::{Loss, LossScale, Model, Precision};
@@ -24,6 +24,15 @@ impl TrainerBuilder {
         }
         if self.accumulate == 0 {
             return wrong("accumulate", "0".to_owned(), "at least 1");
+        }
+        if self.validate_every == Some(0) {
+            return wrong("validate_every", "0 steps".to_owned(), "at least 1 step");
+        }
+        if let Some(steps) = self.validate_every
+            && self.data.part(Part::Validation).is_empty()
+        {
+            let expected = "left out, or with a validation part; `.split(…)` makes one";
+            return wrong("validate_every", format!("{steps} steps"), expected);
         }
         if self.precision == Precision::F32 && self.loss_scale != LossScale::default() {
             return wrong(
