@@ -40,8 +40,10 @@
 //! Start reading in `store.rs`; a run begins in `start.rs`. The file format is in `journal/mod.rs`
 //! and `event.rs`, the queue in `recorder.rs`.
 
+mod amount;
 mod claims;
 mod cleanup;
+mod compare;
 mod diff;
 mod environment;
 mod error;
@@ -60,6 +62,7 @@ mod object_id;
 mod objects;
 mod open_end;
 mod past;
+mod pull;
 pub mod query;
 mod record;
 mod recorder;
@@ -68,11 +71,13 @@ mod start;
 mod store;
 mod summary;
 mod tail;
+mod text;
 mod value;
 
 pub use cleanup::{
     Collected, CollectionPlan, Deleted, DeletionPlan, Garbage, GarbageKind, PlannedRun, Retention,
 };
+pub use compare::{ComparedField, ComparedMetric, ComparedRun, Comparison};
 pub use diff::{Difference, Divergence, Group, RunDiff};
 pub use environment::{Attachments, Environment, Gpu, cpu_model};
 pub use error::{Result, StoreError};
@@ -86,6 +91,7 @@ pub use jiff::Timestamp;
 pub use name::Name;
 pub use object_id::{BadObjectId, ObjectId};
 pub use past::Past;
+pub use pull::{LeftObject, LeftOut, MissingParent, Pulled, Wanted};
 pub use query::QueryError;
 pub use record::RunRecord;
 pub use recorder::RunWriter;

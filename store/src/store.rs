@@ -329,7 +329,17 @@ impl Store {
     /// list.
     pub(crate) fn settle(&self, run: &RunId) {
         let Inner { known, journals, index, .. } = &*self.inner;
-        known.settle(run, journals, index);
+        known.settle(&[run], journals, index, Duration::ZERO);
+    }
+
+    /// Puts runs into the index that came with all their records, `changed` of them in place of an
+    /// earlier state.
+    pub(crate) fn settle_all(&self, runs: &[&RunId], changed: &[RunId]) {
+        let Inner { known, journals, index, .. } = &*self.inner;
+        changed.iter().for_each(|id| known.forget(id));
+        if !runs.is_empty() {
+            known.settle(runs, journals, index, PATIENCE);
+        }
     }
 
     /// The journals of all runs.
