@@ -154,7 +154,9 @@ fn several_metrics(c: &mut Criterion) {
     let curves = format!("{page}/metrics?points=500&name={}", METRICS.join("&name="));
     let mut group = c.benchmark_group("board of 100,000 steps of eight metrics");
     group.sample_size(20);
-    group.bench_function("all curves", |bencher| bencher.iter(|| fine(&get(address, &curves, None))));
+    group.bench_function("all curves", |bencher| {
+        bencher.iter(|| fine(&get(address, &curves, None)))
+    });
     // A diff is looked at every two seconds.
     let diff = format!("/api/diff/{}/{}", run.id(), other.id());
     let answer = String::from_utf8(get(address, &diff, None)).unwrap();
