@@ -73,6 +73,7 @@ mod summary;
 mod tail;
 mod text;
 mod value;
+mod watched;
 
 pub use cleanup::{
     Collected, CollectionPlan, Deleted, DeletionPlan, Garbage, GarbageKind, PlannedRun, Retention,
@@ -101,3 +102,4 @@ pub use store::Store;
 pub use summary::{Aggregate, RunState, RunSummary};
 pub use tail::{Tail, Update};
 pub use value::Value;
+pub use watched::Watched;

@@ -65,10 +65,10 @@ impl Watched {
         let part = reader::read_from(&self.path, self.position)
             .map_err(StoreError::io("read", &self.path))?;
         let Some(Part { entries, end, live, damage, .. }) = part else { return Ok(false) };
-        let grew = end != self.position;
-        let before = (!grew).then(|| self.record().summary.clone());
+        let before = (self.record().summary.state.clone(), self.record().damage.clone());
         self.growing.extend(entries, live, damage, self.with_points);
-        self.position = end;
-        Ok(before.is_none_or(|before| format!("{before:?}") != format!("{:?}", self.record().summary)))
+        let grew = end != std::mem::replace(&mut self.position, end);
+        let RunRecord { summary, damage, .. } = self.record();
+        Ok(grew || before.0 != summary.state || before.1 != *damage)
     }
 }

@@ -67,7 +67,7 @@ impl Diffs {
         request: &Request,
     ) -> Result<Response, Failure> {
         let [a, b] = [watch.moment(store, a)?, watch.moment(store, b)?];
-        let tag = Tag::of(format!("{a:?} {b:?}").as_bytes());
+        let tag = Tag::of(format!("{} {} {} {}", a.id, a.seen, b.id, b.seen).as_bytes());
         if tag.is_known(request) {
             return Ok(tag.not_modified());
         }

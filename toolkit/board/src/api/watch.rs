@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use trainbook_store::{Result, RunId, RunRecord, RunState, Store, Watched};
+use trainbook_store::{Result, RunId, RunRecord, Store, Watched};
 
 /// How many runs are kept; of more, all are let go and those still looked at read anew.
 const MOST: usize = 16;
@@ -22,8 +22,8 @@ pub(super) struct Watch {
 #[derive(Debug)]
 pub(super) struct Moment {
     pub(super) id: RunId,
-    #[expect(dead_code, reason = "shown by `Debug`, of which the tag of an answer is made")]
-    seen: (u64, RunState, Option<String>),
+    /// These, as text.
+    pub(super) seen: String,
 }
 
 impl Watch {
@@ -36,7 +36,7 @@ impl Watch {
     pub(super) fn moment(&self, store: &Store, id: &str) -> Result<Moment> {
         self.look(store, id, |run| {
             let RunRecord { summary, damage, .. } = run.record();
-            let seen = (run.length(), summary.state.clone(), damage.clone());
+            let seen = format!("{} {:?} {damage:?}", run.length(), summary.state);
             Moment { id: run.id().clone(), seen }
         })
     }
