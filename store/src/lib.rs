@@ -67,6 +67,7 @@ pub mod query;
 mod record;
 mod recorder;
 mod run_id;
+mod shown;
 mod start;
 mod store;
 mod summary;

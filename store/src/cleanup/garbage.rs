@@ -112,7 +112,7 @@ impl GarbageKind {
     const ALL: [GarbageKind; 3] =
         [GarbageKind::Object, GarbageKind::TemporaryFile, GarbageKind::DamagedIndex];
 
-    fn noun(self) -> &'static str {
+    pub(crate) fn noun(self) -> &'static str {
         match self {
             GarbageKind::Object => "object",
             GarbageKind::TemporaryFile => "temporary file",

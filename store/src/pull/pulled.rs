@@ -7,7 +7,6 @@ use serde::Serialize;
 use crate::amount::{count, size};
 use crate::object_id::ObjectId;
 use crate::run_id::RunId;
-use crate::text::line;
 
 /// What a [pull](crate::Store::pull) came to. As text, a line with the counts and one for each thing
 /// that was left out.
@@ -79,17 +78,8 @@ impl fmt::Display for Pulled {
         if !self.grown.is_empty() {
             write!(f, "; {} had grown", self.grown.len())?;
         }
-        for LeftOut { run, why } in &self.left_out {
-            write!(f, "\nleft out {run}: {}", line(why))?;
-        }
-        for LeftObject { object, run, what, why } in &self.left_objects {
-            let object = object.to_string();
-            let short = object.get(..12).unwrap_or_default();
-            write!(f, "\nleft out {} of {run} (object {short}…): {}", line(what), line(why))?;
-        }
-        for MissingParent { run, parent } in &self.missing_parents {
-            write!(f, "\n{run} went on with {parent}, which is in neither store or was left out")?;
-        }
-        Ok(())
+        self.left_out.iter().try_for_each(|left| write!(f, "\n{left}"))?;
+        self.left_objects.iter().try_for_each(|left| write!(f, "\n{left}"))?;
+        self.missing_parents.iter().try_for_each(|missing| write!(f, "\n{missing}"))
     }
 }
