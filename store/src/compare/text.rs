@@ -101,7 +101,7 @@ impl Comparison {
             .iter()
             .enumerate()
             .filter(move |(place, (_, part))| !metric.is_same(*part) || (!all_have && *place == 0));
-        shown.map(|(_, (name, part))| {
+        shown.map(move |(_, (name, part))| {
             let values: BTreeMap<RunId, f64> =
                 metric.values.iter().map(|(id, whole)| (id.clone(), part(whole))).collect();
             let exact = hides_a_difference(&values);
