@@ -409,6 +409,11 @@ impl Store {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn inner_index(&self) -> &Index {
+        &self.inner.index
+    }
+
     /// The journals of all runs.
     pub(crate) fn journals(&self) -> &Journals {
         &self.inner.journals
