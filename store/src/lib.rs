@@ -12,7 +12,9 @@
 //! [`log`](RunWriter::log) puts points into a queue, and a thread of the run writes them to the
 //! journal, so that training waits for nothing and no full disk breaks it. Whoever reads — another
 //! notebook, a script, the command line — reads journals, which needs no lock: [`Store::runs`]
-//! lists, [`Store::query`] selects, [`Store::run`] shows one run whole.
+//! lists, [`Store::query`] selects, [`Store::run`] shows one run whole, [`Store::watch`] follows
+//! one, [`Store::compare`] lays several side by side. [`Store::pull`] takes the runs of another
+//! store, from another machine for example.
 //!
 //! Whether a run is alive is never guessed. Its writer holds a lock on the journal; when the lock
 //! is free and the journal has no end record, the run [crashed](RunState::Crashed). What

@@ -79,7 +79,7 @@ metrics, those that differ most first
   loss min       0.4       0.2                       1.0
   accuracy last  absent    absent                    0.123457
 
-the same in all: 13 fields, 1 metric
+the same in all: 16 fields, 1 metric
 not compared, because they measure time: epoch_seconds
 ";
     assert_eq!(comparison.to_string(), named(expected, &comparison));
@@ -125,9 +125,9 @@ fn the_metrics_that_differ_most_come_first() {
     assert!(comparison.fields.is_empty() && comparison.same_metrics == 1);
     let text = comparison.to_string();
     // The peak's end is left out, and what the rounding would hide is not rounded.
-    assert!(text.contains("  peak max       2.0               4.0\n"), "{text}");
+    assert!(text.contains("  peak max       2.0             4.0\n"), "{text}");
     assert!(!text.contains("peak last"), "{text}");
-    assert!(text.contains("  hidden last    1.000000000001    1.000000000003\n"), "{text}");
+    assert!(text.contains("  hidden last    1.000000000001  1.000000000003\n"), "{text}");
     let only = comparison.clone().only(&["peak", "not at all"]).unwrap();
     assert_eq!((only.metrics.len(), only.same_metrics), (1, 1));
     let error = comparison.clone().only(&["peek"]).unwrap_err().to_string();
@@ -169,7 +169,7 @@ fn one_run_is_not_compared() {
     let other = finished(&store, begin(0.1), &[1.0]);
     let same = store.compare([&id, &other]).unwrap();
     assert!(same.fields.is_empty() && same.metrics.is_empty());
-    assert!(same.to_string().contains("\n\nthe same in all: 13 fields, 2 metrics\n"), "{same}");
+    assert!(same.to_string().contains("\n\nthe same in all: 19 fields, 2 metrics\n"), "{same}");
 }
 
 /// What follows from another difference is no difference of its own.
