@@ -169,6 +169,34 @@ pub enum StoreError {
         /// What is wrong with its journal.
         why: String,
     },
+    /// Two stores hold runs of the same id that are not the same run.
+    #[error(
+        "pull run {id}: this store holds another run of that id; delete the one that is not wanted, here or there"
+    )]
+    OtherRun {
+        /// The run.
+        id: RunId,
+    },
+    /// A store was to be pulled into itself.
+    #[error("pull from the store {path}: it is this very store; name the folder of another")]
+    PullFromItself {
+        /// The folder that was named.
+        path: PathBuf,
+    },
+    /// A single run cannot be compared.
+    #[error("compare runs: {found} of them {}, and it takes two", if *found == 1 { "was given" } else { "were given" })]
+    TooFewRuns {
+        /// How many different runs were given.
+        found: usize,
+    },
+    /// None of several runs has a metric of this name.
+    #[error("find metric {metric:?} in any of the runs: {}", match nearest { Some(near) => format!("the nearest is {near}"), None => "they have no metrics".to_owned() })]
+    UnknownMetricOfAll {
+        /// What was asked for.
+        metric: String,
+        /// The name that resembles it most; `None` if no run has a metric.
+        nearest: Option<String>,
+    },
     /// A run could not be recorded in full. What could be recorded is there.
     #[error("record run {id} in full: {problem}")]
     Recording {

@@ -43,11 +43,7 @@ impl Series {
 
     /// Adds the next point of a metric.
     pub(crate) fn push(&mut self, metric: &Name, step: u64, value: f64) {
-        // Most points are not the first, and only the first needs the name.
-        match self.0.get_mut(metric) {
-            Some(points) => points.push((step, value)),
-            None => drop(self.0.insert(metric.clone(), vec![(step, value)])),
-        }
+        push(&mut self.0, metric, step, value);
     }
 
     /// Takes the points of one metric out.
@@ -57,6 +53,20 @@ impl Series {
 
     pub(crate) fn into_map(self) -> BTreeMap<Name, Vec<(u64, f64)>> {
         self.0
+    }
+}
+
+/// Adds the next point of a metric.
+pub(crate) fn push(
+    series: &mut BTreeMap<Name, Vec<(u64, f64)>>,
+    metric: &Name,
+    step: u64,
+    value: f64,
+) {
+    // Most points are not the first, and only the first needs the name.
+    match series.get_mut(metric) {
+        Some(points) => points.push((step, value)),
+        None => drop(series.insert(metric.clone(), vec![(step, value)])),
     }
 }
 

@@ -118,9 +118,7 @@ impl Known {
                 }
             }
         }
-        // Ids tell seconds apart; several runs may start in one.
-        summaries
-            .sort_unstable_by(|a, b| b.started_at.cmp(&a.started_at).then_with(|| b.id.cmp(&a.id)));
+        sort(&mut summaries);
         let summaries = Arc::new(summaries);
         // A run that is not remembered, or says nothing yet, has to be looked up again.
         state.listing = (state.runs.len() == ids.len()).then(|| {
@@ -161,10 +159,23 @@ impl Known {
         self.lock().without_index.clone()
     }
 
-    /// Puts a run whose writer is gone into the index, if nobody else holds that. Whoever asks next
-    /// would do it otherwise.
-    pub(crate) fn settle(&self, id: &RunId, journals: &Journals, index: &Index) {
-        let _ = index.with(Duration::ZERO, |session| look_up(session, journals, &[id], None));
+    /// Puts runs whose writers are gone into the index, if nobody else holds that for longer than
+    /// `patience`. Whoever asks next would do it otherwise.
+    pub(crate) fn settle(
+        &self,
+        ids: &[&RunId],
+        journals: &Journals,
+        index: &Index,
+        patience: Duration,
+    ) {
+        let _ = index.with(patience, |session| look_up(session, journals, ids, None));
+    }
+
+    /// Forgets what was read of a run.
+    pub(crate) fn forget(&self, id: &RunId) {
+        let mut state = self.lock();
+        state.runs.remove(id);
+        state.listing = None;
     }
 
     /// Forgets everything.
@@ -265,6 +276,20 @@ fn look_up(
         session.flush()?;
     }
     Ok(found)
+}
+
+/// The summaries of all runs from their journals alone, newest first; nothing is written.
+pub(crate) fn read_all(journals: &Journals, ids: &[RunId]) -> Vec<Arc<RunSummary>> {
+    let read = ids.iter().filter_map(|id| Remembered::read(id, journals));
+    let mut summaries: Vec<_> = read.map(|remembered| remembered.summary).collect();
+    sort(&mut summaries);
+    summaries
+}
+
+/// Newest first. Ids tell seconds apart; several runs may start in one.
+fn sort(summaries: &mut [Arc<RunSummary>]) {
+    summaries
+        .sort_unstable_by(|a, b| b.started_at.cmp(&a.started_at).then_with(|| b.id.cmp(&a.id)));
 }
 
 /// Puts everything about all journals into the index. Returns how many of them can be shown.

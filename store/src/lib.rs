@@ -12,7 +12,9 @@
 //! [`log`](RunWriter::log) puts points into a queue, and a thread of the run writes them to the
 //! journal, so that training waits for nothing and no full disk breaks it. Whoever reads — another
 //! notebook, a script, the command line — reads journals, which needs no lock: [`Store::runs`]
-//! lists, [`Store::query`] selects, [`Store::run`] shows one run whole.
+//! lists, [`Store::query`] selects, [`Store::run`] shows one run whole, [`Store::watch`] follows
+//! one, [`Store::compare`] lays several side by side. [`Store::pull`] takes the runs of another
+//! store, from another machine for example.
 //!
 //! Whether a run is alive is never guessed. Its writer holds a lock on the journal; when the lock
 //! is free and the journal has no end record, the run [crashed](RunState::Crashed). What
@@ -40,8 +42,10 @@
 //! Start reading in `store.rs`; a run begins in `start.rs`. The file format is in `journal/mod.rs`
 //! and `event.rs`, the queue in `recorder.rs`.
 
+mod amount;
 mod claims;
 mod cleanup;
+mod compare;
 mod diff;
 mod environment;
 mod error;
@@ -60,19 +64,24 @@ mod object_id;
 mod objects;
 mod open_end;
 mod past;
+mod pull;
 pub mod query;
 mod record;
 mod recorder;
 mod run_id;
+mod shown;
 mod start;
 mod store;
 mod summary;
 mod tail;
+mod text;
 mod value;
+mod watched;
 
 pub use cleanup::{
     Collected, CollectionPlan, Deleted, DeletionPlan, Garbage, GarbageKind, PlannedRun, Retention,
 };
+pub use compare::{ComparedField, ComparedMetric, ComparedRun, Comparison};
 pub use diff::{Difference, Divergence, Group, RunDiff};
 pub use environment::{Attachments, Environment, Gpu, cpu_model};
 pub use error::{Result, StoreError};
@@ -86,6 +95,7 @@ pub use jiff::Timestamp;
 pub use name::Name;
 pub use object_id::{BadObjectId, ObjectId};
 pub use past::Past;
+pub use pull::{LeftObject, LeftOut, MissingParent, Pulled, Wanted};
 pub use query::QueryError;
 pub use record::RunRecord;
 pub use recorder::RunWriter;
@@ -95,3 +105,4 @@ pub use store::Store;
 pub use summary::{Aggregate, RunState, RunSummary};
 pub use tail::{Tail, Update};
 pub use value::Value;
+pub use watched::Watched;

@@ -15,6 +15,11 @@ impl ObjectId {
     pub fn of(bytes: &[u8]) -> ObjectId {
         ObjectId(blake3::hash(bytes))
     }
+
+    /// The id of the bytes that have this hash.
+    pub(crate) fn new(hash: blake3::Hash) -> ObjectId {
+        ObjectId(hash)
+    }
 }
 
 impl fmt::Display for ObjectId {

@@ -9,8 +9,8 @@
 //! `<store>/objects.lock` together with others for the instants in which a file gets its name or a
 //! new time; whoever deletes holds it alone.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -22,6 +22,22 @@ use crate::object_id::ObjectId;
 
 /// How long to wait for the lock on objects.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How much of an object is in memory while it is copied, in bytes.
+const PIECE: usize = 1 << 20;
+
+/// What became of an object that was to be copied from another folder.
+#[derive(Debug)]
+pub(crate) enum Copied {
+    /// It was here, whole.
+    WasHere,
+    /// It is here now; so many bytes.
+    Now(u64),
+    /// The other folder has none.
+    Missing,
+    /// The other folder's cannot be had.
+    Unusable(String),
+}
 
 /// The folder of objects.
 #[derive(Debug)]
@@ -44,18 +60,78 @@ impl Objects {
         if self.renew(&path)? && self.get(&id).is_ok() {
             return Ok(id);
         }
+        self.make_folder_of(&path)?;
+        self.give_name(temporary(&path, bytes)?, &path)?;
+        Ok(id)
+    }
+
+    /// Copies an object that another folder has, piece by piece and checked on the way: what has
+    /// another hash than its name never gets that name here. On return it is on disk, and young as
+    /// after [`put`](Objects::put). Nothing is written to the other folder, and no lock is taken
+    /// there: an object never changes.
+    ///
+    /// The error is of this folder alone.
+    pub(crate) fn copy(&self, id: &ObjectId, from: &Objects) -> Result<Copied> {
+        let path = self.path(id);
+        let is_whole = || File::open(&path).and_then(|mut file| hash(&mut file));
+        if self.renew(&path)? && is_whole().is_ok_and(|found| found == *id) {
+            return Ok(Copied::WasHere);
+        }
+        let mut source = match open_file(&from.path(id)) {
+            Ok(source) => source,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Copied::Missing),
+            Err(error) => return Ok(Copied::Unusable(error.to_string())),
+        };
+        self.make_folder_of(&path)?;
+        let mut file = new_temporary(&path)?;
+        let (mut hasher, mut piece) = (blake3::Hasher::new(), vec![0; PIECE]);
+        let mut bytes = 0;
+        loop {
+            let length = match source.read(&mut piece) {
+                Ok(0) => break,
+                Ok(length) => length,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Ok(Copied::Unusable(error.to_string())),
+            };
+            hasher.update(&piece[..length]);
+            file.write_all(&piece[..length]).map_err(StoreError::io("write", &path))?;
+            bytes += length as u64;
+        }
+        let found = ObjectId::new(hasher.finalize());
+        if found != *id {
+            let why = format!("it was changed after it was written (its hash is now {found})");
+            return Ok(Copied::Unusable(why));
+        }
+        file.as_file().sync_all().map_err(StoreError::io("sync", &path))?;
+        self.give_name(file, &path)?;
+        Ok(Copied::Now(bytes))
+    }
+
+    /// Whether there is an object of this name, whatever is in it.
+    pub(crate) fn has(&self, id: &ObjectId) -> bool {
+        self.path(id).is_file()
+    }
+
+    /// Makes an object young, as putting it would. `false` if there is none, or none that this user
+    /// may touch.
+    pub(crate) fn keep(&self, id: &ObjectId) -> Result<bool> {
+        self.renew(&self.path(id))
+    }
+
+    fn make_folder_of(&self, path: &Path) -> Result<()> {
         let folder = path.parent().unwrap_or(&self.folder);
         std::fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
-        sync_folder(&self.folder)?;
-        let file = temporary(&path, bytes)?;
+        sync_folder(&self.folder)
+    }
+
+    fn give_name(&self, file: NamedTempFile, path: &Path) -> Result<()> {
         let lock = self.lock_shared()?;
         // It was written at about this time, so where a file system refuses to be told, little is
         // lost.
         let _ = file.as_file().set_modified(SystemTime::now());
-        persist(file, &path)?;
+        persist(file, path)?;
         drop(lock);
-        sync_folder(folder)?;
-        Ok(id)
+        sync_folder(path.parent().unwrap_or(&self.folder))
     }
 
     /// Sets the object's time to now. `false` if there is none, or none that this user may touch.
@@ -120,11 +196,43 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
 
+/// As [`write_atomically`], if there is no file of that name. Whether there was none.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<bool> {
+    match temporary(path, bytes)?.persist_noclobber(path) {
+        Ok(_) => sync_folder(path.parent().unwrap_or(Path::new("."))).map(|()| true),
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(StoreError::io("rename a file to", path)(error.error)),
+    }
+}
+
+/// Opens a file, and nothing that only looks like one: a pipe would have the reader wait for ever.
+pub(crate) fn open_file(path: &Path) -> std::io::Result<File> {
+    if std::fs::metadata(path)?.is_file() {
+        File::open(path)
+    } else {
+        Err(std::io::Error::other("it is no file"))
+    }
+}
+
+fn hash(file: &mut File) -> std::io::Result<ObjectId> {
+    let mut hasher = blake3::Hasher::new();
+    std::io::copy(file, &mut hasher)?;
+    Ok(ObjectId::new(hasher.finalize()))
+}
+
 /// What the names of temporary files begin with.
 pub(crate) const TEMPORARY: &str = ".tmp";
 
 /// The bytes on disk in a file beside `path`, which goes away if it does not get that name.
 fn temporary(path: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
+    let mut file = new_temporary(path)?;
+    file.write_all(bytes).map_err(StoreError::io("write", path))?;
+    file.as_file().sync_all().map_err(StoreError::io("sync", path))?;
+    Ok(file)
+}
+
+/// An empty file beside `path`, which goes away if it does not get that name.
+fn new_temporary(path: &Path) -> Result<NamedTempFile> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY);
@@ -135,10 +243,7 @@ fn temporary(path: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    let mut file = builder.tempfile_in(folder).map_err(StoreError::io("write to", folder))?;
-    file.write_all(bytes).map_err(StoreError::io("write", path))?;
-    file.as_file().sync_all().map_err(StoreError::io("sync", path))?;
-    Ok(file)
+    builder.tempfile_in(folder).map_err(StoreError::io("write to", folder))
 }
 
 fn persist(file: NamedTempFile, path: &Path) -> Result<()> {

@@ -11,7 +11,7 @@ use crate::error::{Result, StoreError};
 use crate::event::{
     CallbackCost, DataFingerprint, Entry, PlannedCallback, RunEvent, RunStart, TimedEvent,
 };
-use crate::fold::{Fold, Series};
+use crate::fold::{self, Fold};
 use crate::journal::reader::{self, Part};
 use crate::lock::is_stopped;
 use crate::name::Name;
@@ -40,6 +40,13 @@ pub struct RunRecord {
     pub damage: Option<String>,
 }
 
+/// The id, so that a run can be named by its record.
+impl AsRef<str> for RunRecord {
+    fn as_ref(&self) -> &str {
+        self.summary.id.as_str()
+    }
+}
+
 impl RunRecord {
     /// What its callbacks took of its fit's time: the fit's seconds, and each callback at each of its
     /// moments. `None` before its end, and of runs from before format 3.
@@ -62,34 +69,96 @@ impl RunRecord {
     }
 }
 
-/// Reads the run `id` from its journal. `None` when its first record is still being written.
-pub(crate) fn load(id: &RunId, path: &Path) -> Result<Option<RunRecord>> {
-    let Some(Part { entries, live, damage, .. }) =
-        reader::read(path).map_err(StoreError::io("read", path))?
-    else {
-        return Ok(None);
-    };
-    let mut entries = entries.into_iter();
-    let (mut fold, start) = Fold::begin(id, path, entries.next(), damage.as_deref())?;
-    let (mut series, mut events, mut claims) = (Series::new(), Vec::new(), Claims::default());
-    for entry in entries {
-        fold.apply(&entry, |name, step, value| series.push(name, step, value));
-        if let Entry::Event(event) = entry {
-            let taken_back = claims.note(&event.event, events.len());
-            if let Some(checkpoint) = taken_back.and_then(|place| events.get_mut(place)) {
-                *checkpoint = None;
-            }
-            events.push(Some(event).filter(|event| !is_release(&event.event)));
-        }
-    }
-    let events = events.into_iter().flatten().collect();
-    let RunStart { plan, recipe, environment, data, .. } = start;
-    let (summary, series) = (fold.summary(live, damage.clone()), series.into_map());
-    Ok(Some(RunRecord { summary, plan, recipe, environment, data, series, events, damage }))
+/// A record that grows as its journal does.
+#[derive(Debug)]
+pub(crate) struct Growing {
+    fold: Fold,
+    claims: Claims,
+    /// How many events there were, those among them that are not listed.
+    noted: usize,
+    /// Of each event that is listed, how many there were before it.
+    places: Vec<usize>,
+    record: RunRecord,
 }
 
-fn is_release(event: &RunEvent) -> bool {
-    matches!(event, RunEvent::Released { .. })
+impl Growing {
+    /// Begins with the first record of the journal at `path`; `damage` says why there is none, if
+    /// there is none.
+    pub(crate) fn begin(
+        id: &RunId,
+        path: &Path,
+        first: Option<Entry>,
+        damage: Option<&str>,
+    ) -> Result<Growing> {
+        let (fold, start) = Fold::begin(id, path, first, damage)?;
+        let RunStart { plan, recipe, environment, data, .. } = start;
+        let (series, events) = (BTreeMap::new(), Vec::new());
+        let summary = fold.summary(true, None);
+        let record =
+            RunRecord { summary, plan, recipe, environment, data, series, events, damage: None };
+        Ok(Growing { fold, claims: Claims::default(), noted: 0, places: Vec::new(), record })
+    }
+
+    /// Adds what came next. The points only if they are wanted.
+    pub(crate) fn extend(
+        &mut self,
+        entries: impl IntoIterator<Item = Entry>,
+        live: bool,
+        damage: Option<String>,
+        with_points: bool,
+    ) {
+        for entry in entries {
+            let series = &mut self.record.series;
+            self.fold.apply(&entry, |name, step, value| {
+                if with_points {
+                    fold::push(series, name, step, value);
+                }
+            });
+            if let Entry::Event(event) = entry {
+                self.add_event(event);
+            }
+        }
+        self.record.summary = self.fold.summary(live, damage.clone());
+        self.record.damage = damage;
+    }
+
+    fn add_event(&mut self, event: TimedEvent) {
+        let taken_back = self.claims.note(&event.event, self.noted);
+        if let Some(place) = taken_back
+            && let Ok(at) = self.places.binary_search(&place)
+        {
+            self.places.remove(at);
+            self.record.events.remove(at);
+        }
+        if !matches!(event.event, RunEvent::Released { .. }) {
+            self.places.push(self.noted);
+            self.record.events.push(event);
+        }
+        self.noted += 1;
+    }
+
+    pub(crate) fn record(&self) -> &RunRecord {
+        &self.record
+    }
+
+    pub(crate) fn into_record(self) -> RunRecord {
+        self.record
+    }
+}
+
+/// Reads the run `id` from its journal. `None` when its first record is still being written.
+pub(crate) fn load(id: &RunId, path: &Path) -> Result<Option<RunRecord>> {
+    let part = reader::read(path).map_err(StoreError::io("read", path))?;
+    part.map(|part| of(id, path, part)).transpose()
+}
+
+/// The run `id`, of whose journal at `path` this is the whole.
+pub(crate) fn of(id: &RunId, path: &Path, part: Part) -> Result<RunRecord> {
+    let Part { entries, live, damage, .. } = part;
+    let mut entries = entries.into_iter();
+    let mut growing = Growing::begin(id, path, entries.next(), damage.as_deref())?;
+    growing.extend(entries, live, damage, true);
+    Ok(growing.into_record())
 }
 
 /// What a list shows of a run whose journal says nothing: that it is there, and why nothing is

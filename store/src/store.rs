@@ -1,5 +1,6 @@
 //! The store: a folder of runs.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use crate::index::{Index, IndexProblem};
 use crate::journal::FormatVersion;
 use crate::journals::Journals;
 use crate::known::{self, Known, Summaries};
+use crate::name::Name;
 use crate::nearest::nearest;
 use crate::object_id::ObjectId;
 use crate::objects::{Objects, write_atomically};
@@ -165,8 +167,35 @@ impl Store {
         Ok(History::of(self.series(&self.find(run)?, metric)?, at_most))
     }
 
-    /// All points of a metric. Those of a long journal come from the index, if it is to be had.
+    /// As [`history`](Store::history) for several metrics, for which the run is read once.
+    ///
+    /// # Errors
+    /// As [`history`](Store::history), for the first metric that the run does not have.
+    pub fn histories<M: AsRef<str>>(
+        &self,
+        run: &str,
+        metrics: &[M],
+        at_most: usize,
+    ) -> Result<BTreeMap<Name, History>> {
+        let metrics: BTreeSet<&str> = metrics.iter().map(AsRef::as_ref).collect();
+        self.each_series(&self.find(run)?, &metrics, |points| History::of(points, at_most))
+    }
+
+    /// All points of a metric.
     fn series(&self, id: &RunId, metric: &str) -> Result<Vec<(u64, f64)>> {
+        let mut series = self.each_series(id, &BTreeSet::from([metric]), |points| points)?;
+        // There is one for each metric that was asked for.
+        Ok(series.pop_first().map(|(_, points)| points).unwrap_or_default())
+    }
+
+    /// What becomes of all points of each of these metrics. Those of a long journal come from the
+    /// index, if it is to be had.
+    fn each_series<T>(
+        &self,
+        id: &RunId,
+        metrics: &BTreeSet<&str>,
+        finish: impl Fn(Vec<(u64, f64)>) -> T,
+    ) -> Result<BTreeMap<Name, T>> {
         let path = &self.inner.journals.path(id);
         if path.metadata().is_ok_and(|metadata| metadata.len() > UNSEALED) {
             let sealed = self.inner.index.with(PATIENCE, |session| {
@@ -176,22 +205,35 @@ impl Store {
                 if open.sealed {
                     session.flush()?;
                 }
-                let rest = open.points.remove(metric);
-                let Some(count) = open.blocks.get(metric) else { return Ok(rest) };
-                let mut points = session.points(id, metric, *count)?;
-                points.extend(rest.into_iter().flatten());
-                Ok(Some(points))
+                let mut found = BTreeMap::new();
+                for metric in metrics {
+                    let rest = open.points.remove(metric);
+                    let count = open.blocks.get(*metric);
+                    if rest.is_none() && count.is_none() {
+                        return Ok(None);
+                    }
+                    let mut points = match count {
+                        Some(count) => session.points(id, metric, *count)?,
+                        None => Vec::new(),
+                    };
+                    points.extend(rest.into_iter().flatten());
+                    found.insert(Name::from(*metric), finish(points));
+                }
+                Ok(Some(found))
             });
-            if let Ok(Some(points)) = sealed {
-                return Ok(points);
+            if let Ok(Some(found)) = sealed {
+                return Ok(found);
             }
         }
         let record = record::load(id, path)?.ok_or_else(|| just_starting(path))?;
         let mut series = record.series;
-        series.remove(metric).ok_or_else(|| {
+        if let Some(metric) = metrics.iter().find(|metric| !series.contains_key(**metric)) {
             let nearest = nearest(metric, series.keys().map(SmolStr::as_str)).map(str::to_owned);
-            StoreError::UnknownMetric { run: id.clone(), metric: metric.to_owned(), nearest }
-        })
+            let metric = (*metric).to_owned();
+            return Err(StoreError::UnknownMetric { run: id.clone(), metric, nearest });
+        }
+        let asked_for = metrics.iter().filter_map(|metric| series.remove_entry(*metric));
+        Ok(asked_for.map(|(name, points)| (name, finish(points))).collect())
     }
 
     /// Follows a run from its start, while it is being written and until it is settled; see
@@ -277,10 +319,35 @@ impl Store {
         self.answered(&text, &query)
     }
 
-    fn answered(&self, text: &str, query: &query::Parsed) -> Result<Answer> {
+    /// As [`answer_to`](Store::answer_to), with the summaries that this store holds in memory, and
+    /// no copies of them: for whoever shows a few of many.
+    ///
+    /// # Errors
+    /// As [`select`](Store::select).
+    pub fn shared_answer_to(&self, query: impl Into<Query>) -> Result<Answer<Arc<RunSummary>>> {
+        let (text, query) = query.into().into_parts()?;
+        self.shared(&text, &query)
+    }
+
+    /// As [`answer`](Store::answer), with the summaries that this store holds in memory, and no
+    /// copies of them.
+    ///
+    /// # Errors
+    /// As [`query`](Store::query).
+    pub fn shared_answer(&self, text: &str) -> Result<Answer<Arc<RunSummary>>> {
+        let query = query::parse(text)?;
+        self.shared(text, &query)
+    }
+
+    fn shared(&self, text: &str, query: &query::Parsed) -> Result<Answer<Arc<RunSummary>>> {
         let runs = self.summaries()?;
         let remarks = query::remarks(text, query, &runs, self)?;
-        Ok(Answer { runs: self.selected(text, query, &runs)?, remarks })
+        Ok(Answer { runs: query::select(text, query, &runs, self)?, remarks })
+    }
+
+    fn answered(&self, text: &str, query: &query::Parsed) -> Result<Answer> {
+        let Answer { runs, remarks } = self.shared(text, query)?;
+        Ok(Answer { runs: runs.into_iter().map(Arc::unwrap_or_clone).collect(), remarks })
     }
 
     fn selected(
@@ -329,7 +396,22 @@ impl Store {
     /// list.
     pub(crate) fn settle(&self, run: &RunId) {
         let Inner { known, journals, index, .. } = &*self.inner;
-        known.settle(run, journals, index);
+        known.settle(&[run], journals, index, Duration::ZERO);
+    }
+
+    /// Puts runs into the index that came with all their records, `changed` of them in place of an
+    /// earlier state.
+    pub(crate) fn settle_all(&self, runs: &[&RunId], changed: &[RunId]) {
+        let Inner { known, journals, index, .. } = &*self.inner;
+        changed.iter().for_each(|id| known.forget(id));
+        if !runs.is_empty() {
+            known.settle(runs, journals, index, PATIENCE);
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn inner_index(&self) -> &Index {
+        &self.inner.index
     }
 
     /// The journals of all runs.
@@ -350,6 +432,6 @@ impl Histories for Store {
     }
 }
 
-fn just_starting(path: &Path) -> StoreError {
+pub(crate) fn just_starting(path: &Path) -> StoreError {
     StoreError::UnreadableRun { path: path.to_owned(), why: "the run is just starting".to_owned() }
 }

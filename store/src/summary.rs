@@ -46,6 +46,13 @@ pub struct RunSummary {
     pub damage: Option<String>,
 }
 
+/// The id, so that a run can be named by its summary.
+impl AsRef<str> for RunSummary {
+    fn as_ref(&self) -> &str {
+        self.id.as_str()
+    }
+}
+
 /// What has become of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::size::{count, size};
+use crate::amount::{count, size};
 use crate::error::{Result, StoreError};
 use crate::journal::reader;
 use crate::objects::sync_folder;
@@ -15,6 +15,7 @@ use crate::record;
 use crate::run_id::RunId;
 use crate::store::Store;
 use crate::summary::RunSummary;
+use crate::text::short;
 
 /// Which runs are to be deleted, and why. Nothing is deleted before
 /// [`carry_out`](DeletionPlan::carry_out).
@@ -198,9 +199,7 @@ impl fmt::Display for DeletionPlan {
 
 /// A name or a model that fits into a column.
 fn shown(name: Option<&str>, model: &str) -> String {
-    let text: String =
-        name.unwrap_or(model).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().count() <= 32 { text } else { text.chars().take(31).chain(['…']).collect() }
+    short(name.unwrap_or(model), 32)
 }
 
 impl fmt::Display for Deleted {

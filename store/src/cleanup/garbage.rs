@@ -33,7 +33,7 @@ use serde::Serialize;
 
 use super::deletion::is_in_use;
 use super::references::{Released, references, system_time};
-use super::size::{count, size};
+use crate::amount::{count, size};
 use crate::error::{Result, StoreError};
 use crate::fold::Fold;
 use crate::journal::reader::{self, Part};
@@ -43,7 +43,7 @@ use crate::run_id::RunId;
 use crate::store::Store;
 
 /// How much older an object must be than everything that could need it.
-const MARGIN: Duration = Duration::from_secs(60);
+pub(crate) const MARGIN: Duration = Duration::from_secs(60);
 
 /// How old a temporary file must be for its writer to be dead. A living one changes it every
 /// moment.
@@ -102,7 +102,7 @@ pub struct Garbage {
 pub enum GarbageKind {
     /// An object to which no run refers.
     Object,
-    /// What a process left that was killed while it wrote an object.
+    /// What a process left that was killed while it wrote an object or pulled a run.
     TemporaryFile,
     /// A damaged index that was set aside.
     DamagedIndex,
@@ -112,7 +112,7 @@ impl GarbageKind {
     const ALL: [GarbageKind; 3] =
         [GarbageKind::Object, GarbageKind::TemporaryFile, GarbageKind::DamagedIndex];
 
-    fn noun(self) -> &'static str {
+    pub(crate) fn noun(self) -> &'static str {
         match self {
             GarbageKind::Object => "object",
             GarbageKind::TemporaryFile => "temporary file",
@@ -234,8 +234,11 @@ impl CollectionPlan {
         Ok(())
     }
 
+    /// The store's folder and that of the journals.
     fn look_at_store(&mut self) -> Result<()> {
-        for path in list(self.store.path())? {
+        let mut paths = list(self.store.path())?;
+        paths.extend(list(self.store.journals().folder())?);
+        for path in paths {
             let Ok(metadata) = path.symlink_metadata() else { continue };
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let modified = metadata.modified().map_err(StoreError::io("read", &path))?;

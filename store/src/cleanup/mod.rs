@@ -7,10 +7,10 @@
 
 mod deletion;
 mod garbage;
-mod references;
+pub(crate) mod references;
 mod retention;
-mod size;
 
 pub use deletion::{Deleted, DeletionPlan, PlannedRun};
+pub(crate) use garbage::MARGIN;
 pub use garbage::{Collected, CollectionPlan, Garbage, GarbageKind};
 pub use retention::Retention;

@@ -16,7 +16,7 @@ const DIGITS: usize = 64;
 
 /// The objects that checkpoints of a journal referred to and that it has released since, with the
 /// time of the last release of each.
-pub(super) type Released = HashMap<ObjectId, SystemTime>;
+pub(crate) type Released = HashMap<ObjectId, SystemTime>;
 
 /// An [`Entry`](crate::event::Entry) of which only an event is read.
 #[derive(Deserialize)]
@@ -32,7 +32,7 @@ struct Record {
 /// So no field can be forgotten, not even one that only a later version of this crate knows. That a
 /// text which merely looks like an id (the hash of a data set) counts too keeps at worst a file
 /// that has that very hash. What is not a whole record counts as it stands.
-pub(super) fn references(journal: &[u8], found: &mut HashSet<ObjectId>) -> Released {
+pub(crate) fn references(journal: &[u8], found: &mut HashSet<ObjectId>) -> Released {
     let (mut claims, mut released) = (Claims::default(), Released::new());
     let mut records = Vec::new();
     let mut rest = journal;

@@ -68,25 +68,34 @@ impl Store {
 
 /// Some differences follow from others and would make two causes of one.
 fn drop_echoes(differences: &mut Vec<Difference>, a: &RunRecord, b: &RunRecord) {
-    // That a callback is there at all is told by the list of their names.
-    differences.retain(|difference| {
-        !difference.path.starts_with("plan.") || (difference.a.is_some() && difference.b.is_some())
-    });
     let same_data = a.data.hash == b.data.hash && !a.data.hash.is_empty();
-    let diff_told = differences.iter().any(|difference| {
-        matches!(difference.path.as_str(), "environment.git_diff" | "environment.unknown.git_diff")
-    });
-    for difference in differences.iter_mut() {
-        match difference.path.as_str() {
-            // The same samples from another place.
-            "data.source" if same_data => difference.group = Group::Circumstances,
-            // Only of runs that did not record how the files differ does it say anything.
-            "environment.git_dirty" if diff_told => difference.group = Group::Circumstances,
-            _ => {}
+    let diff_told = differences.iter().any(|difference| DIFF.contains(&difference.path.as_str()));
+    differences.retain_mut(|difference| {
+        let in_all = difference.a.is_some() && difference.b.is_some();
+        if !is_echo(&difference.path, in_all, same_data, diff_told) {
+            return true;
         }
-    }
+        difference.group = Group::Circumstances;
+        !difference.path.starts_with("plan.")
+    });
     differences.sort_by(|a, b| a.group.cmp(&b.group).then_with(|| a.path.cmp(&b.path)));
 }
+
+/// Whether a difference in this field follows from another one. `same_data` if all runs saw the same
+/// samples, `diff_told` if their changes to the code differ.
+pub(crate) fn is_echo(path: &str, in_all: bool, same_data: bool, diff_told: bool) -> bool {
+    match path {
+        // The same samples from another place.
+        "data.source" => same_data,
+        // Only of runs that did not record how the files differ does it say anything.
+        "environment.git_dirty" => diff_told,
+        // That a callback is there at all is told by the list of their names.
+        path => path.starts_with("plan.") && !in_all,
+    }
+}
+
+/// The fields that tell how the files differ from the commit.
+pub(crate) const DIFF: [&str; 2] = ["environment.git_diff", "environment.unknown.git_diff"];
 
 fn points<'a>(record: &'a RunRecord, metric: &str) -> &'a [(u64, f64)] {
     record.series.get(metric).map_or(&[], Vec::as_slice)
@@ -100,7 +109,7 @@ fn not_known(a: &RunRecord, b: &RunRecord) -> Vec<String> {
     of_code.map(|field| format!("environment.{field}")).collect()
 }
 
-fn equal(a: Option<&Value>, b: Option<&Value>) -> bool {
+pub(crate) fn equal(a: Option<&Value>, b: Option<&Value>) -> bool {
     match (a, b) {
         (Some(Value::Float(a)), Some(Value::Float(b))) => same_bits(*a, *b),
         (a, b) => a == b,

@@ -13,12 +13,12 @@ use crate::summary::{Aggregate, RunSummary};
 use crate::value::Value;
 
 /// The values of a record by their places.
-pub(super) type Fields = BTreeMap<(Group, String), Value>;
+pub(crate) type Fields = BTreeMap<(Group, String), Value>;
 
 /// Everything that a record holds but the points of its metrics.
 ///
 /// The patterns name every field, so that a new one does not compile until it has its place here.
-pub(super) fn fields(record: &RunRecord) -> Fields {
+pub(crate) fn fields(record: &RunRecord) -> Fields {
     let mut fields = Fields::new();
     let RunRecord { summary, plan, recipe, environment, data, series: _, events, damage: _ } =
         record;

@@ -9,9 +9,9 @@
 //! new field of [`Environment`](crate::Environment) belongs to the machine until `flatten.rs` says
 //! otherwise.
 
-mod between;
+pub(crate) mod between;
 mod difference;
-mod flatten;
+pub(crate) mod flatten;
 mod run_diff;
 mod series;
 mod text;

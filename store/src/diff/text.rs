@@ -5,6 +5,7 @@ use std::fmt;
 use super::difference::{Difference, Group};
 use super::run_diff::RunDiff;
 use super::series::Divergence;
+use crate::text::{columns, short};
 use crate::value::Value;
 
 /// How many characters of a value are shown.
@@ -84,7 +85,7 @@ impl RunDiff {
 }
 
 impl Group {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Group::Settings => "settings",
             Group::Data => "data",
@@ -106,7 +107,7 @@ fn table(f: &mut fmt::Formatter<'_>, differences: &[&Difference]) -> fmt::Result
         let Some(first) = group.first() else { continue };
         writeln!(f, "\n{}", first.group.name())?;
         let value = |value: &Option<Value>| {
-            value.as_ref().map_or("absent".to_owned(), |value| short(&value.to_string()))
+            value.as_ref().map_or("absent".to_owned(), |value| short(&value.to_string(), WIDEST))
         };
         let rows: Vec<_> = group
             .iter()
@@ -125,25 +126,4 @@ fn row(divergence: &Divergence) -> [String; 3] {
         value(divergence.a),
         value(divergence.b),
     ]
-}
-
-fn columns(f: &mut fmt::Formatter<'_>, rows: &[[String; 3]]) -> fmt::Result {
-    let width = |column: usize| {
-        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
-    };
-    let (first, second) = (width(0), width(1));
-    for [path, a, b] in rows {
-        writeln!(f, "  {path:<first$}  {a:<second$}  {b}")?;
-    }
-    Ok(())
-}
-
-/// One line, of at most [`WIDEST`] characters.
-fn short(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if line.chars().count() <= WIDEST {
-        line
-    } else {
-        line.chars().take(WIDEST - 1).chain(['…']).collect()
-    }
 }

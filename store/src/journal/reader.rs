@@ -33,6 +33,19 @@ pub(crate) struct Part {
     pub(crate) damage: Option<String>,
 }
 
+#[cfg(test)]
+thread_local! {
+    static OPENS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// What `ask` gives, and how often this thread opened a journal for it.
+#[cfg(test)]
+pub(crate) fn count_opens<T>(ask: impl FnOnce() -> T) -> (T, usize) {
+    let before = OPENS.with(std::cell::Cell::get);
+    let answer = ask();
+    (answer, OPENS.with(std::cell::Cell::get) - before)
+}
+
 /// Reads a journal. `None` when its writer has not written the first record yet.
 pub(crate) fn read(path: &Path) -> io::Result<Option<Part>> {
     read_from(path, Position::default())
@@ -41,6 +54,8 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<Part>> {
 /// Reads what is behind a position that an earlier reading gave. A file that has become shorter
 /// than that is an error of the kind `InvalidData`: it is not the journal that it was.
 pub(crate) fn read_from(path: &Path, from: Position) -> io::Result<Option<Part>> {
+    #[cfg(test)]
+    OPENS.with(|opens| opens.set(opens.get() + 1));
     let mut file = File::open(path)?;
     // The order of these three steps is what makes the answer true. The writer locks the empty file
     // before it writes, so once there are bytes a free lock means that the writer is gone, and what

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Index, Known, REMEMBERED, look_up, look_up_all};
 use crate::index::tests::copy_of;
+use crate::journal::reader::count_opens;
 use crate::journals::Journals;
 use crate::{EndState, Metric, RunEnd, RunStart, Store};
 
@@ -164,4 +165,110 @@ fn the_index_forgets_what_is_gone() {
     let left = journals.list().unwrap();
     assert_eq!(Known::default().summaries(left, &journals, &index, patience).len(), 2);
     assert_eq!(index.with(patience, runs).unwrap(), 2);
+}
+
+/// A store with so many finished runs, every one of which is in the index.
+fn settled(runs: usize) -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    for _ in 0..runs {
+        let run = store.start_run(RunStart::default()).unwrap();
+        run.log(1, &[Metric::new("loss", 1.0)]);
+        run.finish(RunEnd::new(EndState::Finished, 1, 1)).unwrap();
+    }
+    // A writer that finds the index in use leaves its run to whoever asks next.
+    store.runs().unwrap();
+    (folder, store)
+}
+
+/// As another process that has read nothing yet.
+fn fresh(store: &Store) -> Store {
+    Store::open_existing(store.path()).unwrap()
+}
+
+/// Asks in every way that the index answers, and expects that not one journal is opened.
+fn opens_nothing(store: &Store, runs: usize) {
+    let (list, opens) = count_opens(|| fresh(store).runs().unwrap());
+    assert_eq!((list.len(), opens), (runs, 0), "a list");
+    assert!(list.iter().all(|run| run.damage.is_none() && run.metrics["loss"].count == 1));
+    for run in &list {
+        let (one, opens) = count_opens(|| fresh(store).summary(run.id.as_str()).unwrap());
+        assert_eq!((&one, opens), (run, 0), "one run");
+    }
+    let query = || fresh(store).query("metrics.loss.min = 1 and state = 'finished'").unwrap();
+    let (found, opens) = count_opens(query);
+    assert_eq!((found.len(), opens), (runs, 0), "a query");
+}
+
+/// The answers would be the same without an index, so the journals that are opened are counted.
+#[test]
+fn a_settled_run_is_answered_without_opening_its_journal() {
+    let (_folder, store) = settled(5);
+    opens_nothing(&store, 5);
+    // Of one more, that one is opened, and once; by whoever asks first.
+    let id = store.start_run(RunStart::default()).unwrap().id().clone();
+    let forget = |session: &crate::index::Session| session.forget(id.as_str());
+    store.inner_index().with(Duration::from_secs(5), forget).unwrap();
+    for opens in [1, 0] {
+        let (list, opened) = count_opens(|| fresh(&store).runs().unwrap());
+        assert_eq!((list.len(), opened), (6, opens));
+    }
+}
+
+#[test]
+fn a_rebuilt_index_answers_without_opening_a_journal() {
+    let (_folder, store) = settled(5);
+    // All are opened once, although all were known; and a second time.
+    for _ in 0..2 {
+        let (runs, opens) = count_opens(|| fresh(&store).rebuild_index().unwrap());
+        assert_eq!((runs, opens), (5, 5));
+        opens_nothing(&store, 5);
+    }
+    // Whether there was an index or not, or something else.
+    let index = store.path().join("index");
+    std::fs::remove_dir_all(&index).unwrap();
+    std::fs::write(&index, "a file").unwrap();
+    let (runs, opens) = count_opens(|| fresh(&store).rebuild_index().unwrap());
+    assert_eq!((runs, opens), (5, 5));
+    opens_nothing(&store, 5);
+}
+
+#[test]
+fn an_index_that_was_damaged_answers_without_opening_a_journal() {
+    let (_folder, store) = settled(5);
+    for entry in std::fs::read_dir(store.path().join("index")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            let bytes = std::fs::read(&path).unwrap();
+            std::fs::write(&path, bytes.iter().map(|byte| byte ^ 0x5a).collect::<Vec<_>>())
+                .unwrap();
+        }
+    }
+    let (list, opens) = count_opens(|| fresh(&store).runs().unwrap());
+    assert_eq!((list.len(), opens), (5, 5), "it was set aside");
+    opens_nothing(&store, 5);
+}
+
+/// Of a long journal only the end behind what is sealed is read: so it is opened, and little comes.
+#[test]
+fn a_sealed_journal_is_read_from_its_seal() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let run = store.start_run(RunStart::default()).unwrap();
+    for step in 0..250_000 {
+        run.log(step, &[Metric::new("loss", (step as f64).sqrt().sin())]);
+        if step % 50_000 == 0 {
+            run.flush().unwrap();
+        }
+    }
+    run.flush().unwrap();
+    let id = run.id().as_str();
+    let read = |store: &Store| store.history(id, "loss", usize::MAX).unwrap().total;
+    assert_eq!(count_opens(|| read(&fresh(&store))), (250_000, 1));
+    let sealed = store.inner_index().with(Duration::from_secs(5), |session| {
+        Ok(session.sealed(run.id())?.map(|sealed| (sealed.position.offset, sealed.blocks["loss"])))
+    });
+    let (offset, blocks) = sealed.unwrap().unwrap();
+    assert!(offset > 2 << 20 && blocks >= 4, "{offset} bytes in {blocks} blocks");
+    assert_eq!(count_opens(|| read(&fresh(&store))), (250_000, 1));
 }

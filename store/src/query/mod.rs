@@ -116,11 +116,11 @@ pub(crate) use eval::select;
 pub(crate) use parse::parse;
 pub(crate) use remarks::remarks;
 
-/// What a query gives.
+/// What a query gives: summaries, or what else stands for a run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct Answer<R = RunSummary> {
     /// The runs that fit, in the order that was asked for, else newest first.
-    pub runs: Vec<RunSummary>,
+    pub runs: Vec<R>,
     /// What was passed over without being wrong, a sentence each: runs for which the condition is
     /// unknown because they hold a parameter as text that the query compares with a number, or the
     /// other way round. Empty where nothing was.

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use trainbook_board::{Board, Options};
-use trainbook_store::{EndState, Metric, RunEnd, RunStart, Store};
+use trainbook_store::{EndState, Metric, RunEnd, RunEvent, RunStart, RunWriter, Store};
 
 #[path = "../../../store/benches/many_runs/mod.rs"]
 mod many_runs;
@@ -125,5 +125,57 @@ fn a_long_run(c: &mut Criterion) {
     run.finish(RunEnd::new(EndState::Finished, POINTS, 1)).unwrap();
 }
 
-criterion_group!(benches, runs, a_long_run);
+/// A run of 100,000 steps and eight metrics that goes on.
+fn eight_metrics(store: &Store, seed: u32) -> RunWriter {
+    let run = store.start_run(RunStart { seed: seed.into(), ..RunStart::default() }).unwrap();
+    let mut noise = seed;
+    for step in 0..100_000 {
+        let metrics = METRICS.map(|name| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            Metric::new(name, f64::from(noise as f32 / u32::MAX as f32))
+        });
+        run.log(step, &metrics);
+        if step % 5_000 == 0 {
+            run.flush().unwrap();
+        }
+    }
+    run.flush().unwrap();
+    run
+}
+
+const METRICS: [&str; 8] = ["m0", "m1", "m2", "m3", "m4", "m5", "m6", "m7"];
+
+fn several_metrics(c: &mut Criterion) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let [run, other] = [1, 2].map(|seed| eight_metrics(&store, seed));
+    let address = serve(folder.path());
+    let page = format!("/api/run/{}", run.id());
+    let curves = format!("{page}/metrics?points=500&name={}", METRICS.join("&name="));
+    let mut group = c.benchmark_group("board of 100,000 steps of eight metrics");
+    group.sample_size(20);
+    group.bench_function("all curves", |bencher| {
+        bencher.iter(|| fine(&get(address, &curves, None)))
+    });
+    // A diff is looked at every two seconds.
+    let diff = format!("/api/diff/{}/{}", run.id(), other.id());
+    let answer = String::from_utf8(get(address, &diff, None)).unwrap();
+    let tag = answer.lines().find_map(|line| line.strip_prefix("ETag: ")).unwrap();
+    group.bench_function("a diff, nothing changed", |bencher| {
+        bencher.iter(|| assert!(get(address, &diff, Some(tag)).starts_with(b"HTTP/1.1 304")));
+    });
+    let happens = || {
+        run.event(RunEvent::Note { text: "something".into() });
+        run.flush().unwrap();
+    };
+    group.bench_function("a diff after an event", |bencher| {
+        bencher.iter_with_setup(happens, |()| fine(&get(address, &diff, None)));
+    });
+    group.bench_function("a page after an event", |bencher| {
+        bencher.iter_with_setup(happens, |()| fine(&get(address, &page, None)));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, runs, a_long_run, several_metrics);
 criterion_main!(benches);

@@ -189,6 +189,56 @@ fn two_runs_are_compared() {
     board.refused(&format!("/api/diff/{a}/nobody"), 404);
 }
 
+/// What is kept of growing runs between two looks is as good as their journals.
+#[test]
+fn a_comparison_of_runs_that_grow_grows_with_them() {
+    let board = Served::new();
+    let [a, b] = ["a", "b"].map(|name| board.start(named(name)));
+    let both = |value: f64| {
+        for run in [&a, &b] {
+            run.log(1, &[Metric::new("loss", value)]);
+            run.flush().unwrap();
+        }
+    };
+    both(1.0);
+    let diff = format!("/api/diff/{}/{}", a.id(), b.id());
+    let looked = || {
+        let answer = board.get(&diff);
+        let tag = answer.header("ETag").unwrap().to_owned();
+        let same = board.get_with(&diff, &format!("If-None-Match: {tag}\r\n"));
+        assert_eq!((answer.status, same.status, same.body.len()), (200, 304, 0));
+        let found = answer.json();
+        let told = board.store.diff(a.id().as_str(), b.id().as_str()).unwrap();
+        assert_eq!(found["sentence"], told.sentence());
+        let count = told.causes.len() + told.results.len() + told.circumstances.len();
+        assert_eq!(found["differences"].as_array().unwrap().len(), count);
+        (tag, found["divergences"].clone())
+    };
+    let (first, divergences) = looked();
+    assert_eq!(divergences, json!([]));
+    both(2.0);
+    b.log(2, &[Metric::new("loss", 0.5)]);
+    b.flush().unwrap();
+    let (second, divergences) = looked();
+    assert_ne!(first, second);
+    assert_eq!(divergences, json!([{"metric": "loss", "step": 2, "a": null, "b": 0.5}]));
+    // An event changes no number of the summary.
+    a.event(RunEvent::Note { text: "half".into() });
+    a.flush().unwrap();
+    let (third, _) = looked();
+    assert_ne!(second, third);
+    // Nor does the end of a writer change the journal.
+    let (id, other) = (a.id().to_string(), b.id().to_string());
+    drop((a, b)); // their writers
+    let answer = board.get_with(&diff, &format!("If-None-Match: {third}\r\n"));
+    assert_eq!(answer.status, 200);
+    let told = board.store.diff(&id, &other).unwrap();
+    assert_eq!(answer.json()["sentence"], told.sentence());
+    // The other way round it is another answer.
+    let turned = board.json(&format!("/api/diff/{other}/{id}"));
+    assert_eq!((&turned["a"], &turned["divergences"][0]["a"]), (&json!(other), &json!(0.5)));
+}
+
 #[test]
 fn damage_is_shown_on_its_run_alone() {
     let board = Served::new();

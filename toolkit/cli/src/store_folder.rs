@@ -16,6 +16,12 @@ pub fn resolve(named: Option<PathBuf>) -> PathBuf {
     })
 }
 
+/// The store that a folder is, or the one in it.
+pub fn within(folder: PathBuf) -> PathBuf {
+    let inside = folder.join(NAME);
+    if !folder.join("format").exists() && inside.join("format").exists() { inside } else { folder }
+}
+
 fn nearest(here: &Path) -> PathBuf {
     let above = |marker: &str| here.ancestors().find(|folder| folder.join(marker).exists());
     above(NAME).or_else(|| above(".git")).unwrap_or(here).join(NAME)
@@ -35,5 +41,17 @@ mod tests {
         assert_eq!(nearest(&deep), root.path().join(NAME));
         std::fs::create_dir(root.path().join("a").join(NAME)).unwrap();
         assert_eq!(nearest(&deep), root.path().join("a").join(NAME));
+    }
+
+    #[test]
+    fn a_folder_with_a_store_in_it_names_that() {
+        let root = tempfile::tempdir().unwrap();
+        let (outer, inner) = (root.path().to_owned(), root.path().join(NAME));
+        assert_eq!(within(outer.clone()), outer);
+        std::fs::create_dir(&inner).unwrap();
+        std::fs::write(inner.join("format"), "3").unwrap();
+        assert_eq!((within(outer.clone()), within(inner.clone())), (inner.clone(), inner));
+        std::fs::write(outer.join("format"), "3").unwrap();
+        assert_eq!(within(outer.clone()), outer);
     }
 }

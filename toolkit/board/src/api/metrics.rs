@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use trainbook_store::{History, Store};
+use trainbook_store::{History, Name, Store};
 
 use super::failure::Failure;
 use crate::http::{Request, Response, Status, Tag};
@@ -18,8 +18,8 @@ const MOST_POINTS: usize = 2_000;
 const MOST_METRICS: usize = 64;
 
 #[derive(Debug, Serialize)]
-struct Curves<'a> {
-    metrics: BTreeMap<&'a str, Curve>,
+struct Curves {
+    metrics: BTreeMap<Name, Curve>,
 }
 
 /// A metric, thinned so that peaks and NaN stay; see [`History`].
@@ -60,10 +60,8 @@ pub(super) fn answer(store: &Store, id: &str, request: &Request) -> Result<Respo
     if tag.is_known(request) {
         return Ok(tag.not_modified());
     }
-    let metrics = names
-        .into_iter()
-        .map(|name| Ok((name, Curve::of(store.history(summary.id.as_str(), name, points)?))))
-        .collect::<Result<_, Failure>>()?;
+    let histories = store.histories(summary.id.as_str(), &names, points)?;
+    let metrics = histories.into_iter().map(|(name, history)| (name, Curve::of(history))).collect();
     Ok(tag.on(Response::json(Status::Ok, &Curves { metrics })))
 }
 

@@ -25,6 +25,7 @@ mod watch;
 use trainbook_store::Store;
 
 use crate::http::{Request, Response};
+use diff::Diffs;
 use failure::Failure;
 use watch::Watch;
 
@@ -33,11 +34,12 @@ use watch::Watch;
 pub(crate) struct Api {
     store: Store,
     watch: Watch,
+    diffs: Diffs,
 }
 
 impl Api {
     pub(crate) fn new(store: Store) -> Api {
-        Api { store, watch: Watch::default() }
+        Api { store, watch: Watch::default(), diffs: Diffs::default() }
     }
 
     /// The answer to a request for `path` below `/api/`; `None` if there is nothing there.
@@ -47,7 +49,7 @@ impl Api {
             ["run", id] => run::answer(&self.store, &self.watch, id, request),
             ["run", id, "metrics"] => metrics::answer(&self.store, id, request),
             ["run", id, "object", object] => object::answer(&self.store, &self.watch, id, object),
-            ["diff", a, b] => diff::answer(&self.store, a, b, request),
+            ["diff", a, b] => self.diffs.answer(&self.store, &self.watch, a, b, request),
             _ => return None,
         };
         Some(answer.unwrap_or_else(Failure::into_response))

@@ -1,6 +1,7 @@
 //! The table of runs.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde::Serialize;
 use trainbook_store::query::{Answer, Query};
@@ -93,8 +94,8 @@ pub(super) fn answer(store: &Store, request: &Request) -> Result<Response, Failu
     let limit = count(request, "limit", ROWS)?.min(MOST_ROWS);
     let (ordered, sorts_itself) = with_order(query, order)?;
     let Answer { runs, remarks } = match &*ordered {
-        "" => store.answer_to(Query::all())?,
-        ordered => store.answer(ordered)?,
+        "" => store.shared_answer_to(Query::all())?,
+        ordered => store.shared_answer(ordered)?,
     };
     let table = Table {
         store: store.path().display().to_string(),
@@ -104,7 +105,7 @@ pub(super) fn answer(store: &Store, request: &Request) -> Result<Response, Failu
         remarks,
         index_problem: store.index_problem().map(|problem| problem.to_string()),
         names: Names::of(&runs),
-        runs: runs.iter().skip(offset).take(limit).map(Row::of).collect(),
+        runs: runs.iter().skip(offset).take(limit).map(|run| Row::of(run)).collect(),
     };
     Ok(Response::json(Status::Ok, &table).unless_known(request))
 }
@@ -137,7 +138,7 @@ fn count(request: &Request, name: &str, otherwise: usize) -> Result<usize, Failu
 }
 
 impl Names {
-    fn of(runs: &[RunSummary]) -> Names {
+    fn of(runs: &[Arc<RunSummary>]) -> Names {
         let mut counts: [HashMap<&Name, usize>; 3] = Default::default();
         for run in runs {
             let [metrics, params, tags] = &mut counts;

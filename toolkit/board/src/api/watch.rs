@@ -4,76 +4,65 @@
 //! would take from its training; what came behind the last look is short.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use trainbook_store::{Result, RunRecord, Store, Tail};
+use trainbook_store::{Result, RunId, RunRecord, Store, Watched};
 
 /// How many runs are kept; of more, all are let go and those still looked at read anew.
 const MOST: usize = 16;
 
-/// The runs that somebody looks at.
+/// The runs that somebody looks at, without their points.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    runs: Mutex<HashMap<String, Arc<Mutex<Watched>>>>,
+    runs: Mutex<HashMap<RunId, Arc<Mutex<Watched>>>>,
 }
 
-/// A run without its points, and where its journal was read up to.
+/// A run at one moment: how long its journal was, what had become of it, and what was wrong. While
+/// these stay, nothing about it changes.
 #[derive(Debug)]
-struct Watched {
-    tail: Tail,
-    record: RunRecord,
+pub(super) struct Moment {
+    pub(super) id: RunId,
+    /// These, as text.
+    pub(super) seen: String,
 }
 
 impl Watch {
     /// The run as it is now, without its points.
     pub(super) fn record(&self, store: &Store, id: &str) -> Result<RunRecord> {
+        self.look(store, id, |run| run.record().clone())
+    }
+
+    /// By what a change of the run is known.
+    pub(super) fn moment(&self, store: &Store, id: &str) -> Result<Moment> {
+        self.look(store, id, |run| {
+            let RunRecord { summary, damage, .. } = run.record();
+            let seen = format!("{} {:?} {damage:?}", run.length(), summary.state);
+            Moment { id: run.id().clone(), seen }
+        })
+    }
+
+    /// Brings the run up to date and looks at it.
+    fn look<T>(&self, store: &Store, id: &str, look: impl FnOnce(&Watched) -> T) -> Result<T> {
         let id = store.summary(id)?.id;
-        let known = self.runs().get(id.as_str()).map(Arc::clone);
+        let known = lock(&self.runs).get(&id).map(Arc::clone);
         if let Some(known) = known {
-            let mut watched = known.lock().unwrap_or_else(PoisonError::into_inner);
-            if watched.refresh(store)? {
-                return Ok(watched.record.clone());
+            let mut run = lock(&known);
+            if run.refresh().is_ok() {
+                return Ok(look(&run));
             }
         }
-        let watched = Watched::of(store, id.as_str())?;
-        let record = watched.record.clone();
-        let mut runs = self.runs();
+        let run = store.watch(id.as_str(), false)?;
+        let answer = look(&run);
+        let mut runs = lock(&self.runs);
         if runs.len() >= MOST {
             runs.clear();
         }
-        runs.insert(id.to_string(), Arc::new(Mutex::new(watched)));
-        Ok(record)
-    }
-
-    fn runs(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Mutex<Watched>>>> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+        runs.insert(id, Arc::new(Mutex::new(run)));
+        Ok(answer)
     }
 }
 
-impl Watched {
-    fn of(store: &Store, id: &str) -> Result<Watched> {
-        let mut tail = store.tail(id)?;
-        tail.poll()?;
-        Ok(Watched { tail, record: whole(store, id)? })
-    }
-
-    /// Brings it up to date. False if it must be read anew.
-    fn refresh(&mut self, store: &Store) -> Result<bool> {
-        let Ok(Some(update)) = self.tail.poll() else { return Ok(false) };
-        if update.events.is_empty() {
-            self.record.damage.clone_from(&update.summary.damage);
-            self.record.summary = update.summary;
-        } else {
-            // An event may take back an earlier one.
-            let id = self.record.summary.id.to_string();
-            self.record = whole(store, &id)?;
-        }
-        Ok(true)
-    }
-}
-
-fn whole(store: &Store, id: &str) -> Result<RunRecord> {
-    let mut record = store.run(id)?;
-    record.series.clear();
-    Ok(record)
+/// What a thread was at that panicked, is refreshed or read anew.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

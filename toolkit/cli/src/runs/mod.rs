@@ -1,11 +1,13 @@
 //! `trainbook runs`: one file for each thing that can be asked.
 
+mod compare;
 mod delete;
 mod diff;
 mod export;
 mod history;
 mod list;
 mod predict;
+mod pull;
 mod push;
 mod query;
 mod resume;
@@ -34,6 +36,8 @@ pub enum Command {
     Weights(weights::Arguments),
     /// Show what differs between two runs
     Diff(diff::Arguments),
+    /// Lay several runs side by side: what differs, most first
+    Compare(compare::Arguments),
     /// Delete runs; without --yes it shows which
     Delete(delete::Arguments),
     /// Print the points of one metric of a run
@@ -42,6 +46,8 @@ pub enum Command {
     Tail(tail::Arguments),
     /// Write runs to files that other programs read
     Export(export::Arguments),
+    /// Take the finished runs of another store into this one
+    Pull(pull::Arguments),
     /// Push runs to an MLflow tracking server
     Push(push::Arguments),
 }
@@ -56,10 +62,12 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::Resume(arguments) => resume::run(arguments),
         Command::Weights(arguments) => weights::run(arguments),
         Command::Diff(arguments) => diff::run(arguments),
+        Command::Compare(arguments) => compare::run(arguments),
         Command::Delete(arguments) => delete::run(arguments),
         Command::History(arguments) => history::run(arguments),
         Command::Tail(arguments) => tail::run(arguments),
         Command::Export(arguments) => export::run(arguments),
+        Command::Pull(arguments) => pull::run(arguments),
         Command::Push(arguments) => push::run(arguments),
     }
 }

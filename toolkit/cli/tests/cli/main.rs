@@ -4,6 +4,7 @@
 
 mod board;
 mod clean;
+mod compare;
 mod demo;
 mod diff;
 mod export;
@@ -13,6 +14,7 @@ mod onnx;
 mod pipes;
 mod place;
 mod processes;
+mod pull;
 mod rebuilt;
 mod refusals;
 mod resumed;

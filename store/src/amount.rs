@@ -1,7 +1,7 @@
-//! How much room something takes, for people.
+//! How much room something takes and how many there are, for people.
 
 /// For example `0 bytes`, `917 bytes`, `1.2 MiB`.
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1024 {
         return if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") };
@@ -17,7 +17,7 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// `1 run`, `2 runs`.
-pub(super) fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
