@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::path::Path;
 
 use trainbook_store::query::{Answer, Query};
-use trainbook_store::{ObjectId, RunEvent, RunRecord, RunSummary};
+use trainbook_store::{Comparison, ObjectId, RunEvent, RunRecord, RunSummary};
 
 use crate::Error;
 use crate::display::{self, Bundle};
@@ -45,6 +45,18 @@ impl Store {
     /// As [`query`](Self::query).
     pub fn select(&self, query: impl Into<Query>) -> Result<Runs, Error> {
         Ok(Runs(self.0.answer_to(query)?))
+    }
+
+    /// Several runs side by side, each named by its id, a beginning of it that no other has, or by its
+    /// summary: their curves over each other, and what differs.
+    ///
+    /// # Errors
+    /// Fewer than two runs, or there is no such run.
+    pub fn compare<R: AsRef<str>>(
+        &self,
+        runs: impl IntoIterator<Item = R>,
+    ) -> Result<ComparedRuns, Error> {
+        Ok(ComparedRuns(self.0.compare(runs)?))
     }
 
     /// One run, by its id or a beginning of it that no other has.
@@ -94,6 +106,36 @@ impl Runs {
     /// Shows the runs as the result of a notebook cell.
     pub fn evcxr_display(&self) {
         self.view().emit();
+    }
+}
+
+/// Several runs side by side.
+#[derive(Clone)]
+pub struct ComparedRuns(Comparison);
+
+impl Deref for ComparedRuns {
+    type Target = Comparison;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl ComparedRuns {
+    /// The runs as a notebook shows them.
+    pub fn view(&self) -> Bundle {
+        display::comparison(&self.0)
+    }
+
+    /// Shows the runs as the result of a notebook cell.
+    pub fn evcxr_display(&self) {
+        self.view().emit();
+    }
+}
+
+impl std::fmt::Display for ComparedRuns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
     }
 }
 

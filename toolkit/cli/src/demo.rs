@@ -56,8 +56,9 @@ struct Report {
 /// Runs the demo.
 pub fn run(arguments: Arguments) -> Result<(), Error> {
     let began = Instant::now();
-    let Arguments { seed, data, onnx: onnx_path, shared: Shared { store, json } } = arguments;
-    let say = |text: &str| if json { Ok(()) } else { output::line(text) };
+    let Arguments { seed, data, onnx: onnx_path, shared: Shared { store, json, quiet } } =
+        arguments;
+    let say = |text: &str| if json || quiet { Ok(()) } else { output::line(text) };
     // What would stop the last step should stop the first.
     onnx::load(None)?;
     if let Some(path) = &onnx_path {
@@ -109,7 +110,7 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
         .with(EarlyStopping::on("val_loss").patience(10).restore_best())
         .with(Checkpoint::best("val_loss"))
         .store(&store);
-    if json {
+    if json || quiet {
         builder = builder.quiet();
     }
     let mut trainer = builder.build()?;

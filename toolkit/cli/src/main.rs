@@ -75,6 +75,9 @@ struct Shared {
     /// Print one JSON document instead of text
     #[arg(long, global = true)]
     json: bool,
+    /// Print the answer and errors alone, without notes and progress
+    #[arg(long, short, global = true)]
+    quiet: bool,
 }
 
 impl Shared {
@@ -106,6 +109,9 @@ fn main() -> ExitCode {
         Err(error) => return usage::report(&error),
     };
     let json = cli.shared.json;
+    if cli.shared.quiet {
+        output::leave_out_notes();
+    }
     let done = |outcome: Result<(), Error>| outcome.map(|()| ExitCode::SUCCESS);
     let outcome = match cli.command {
         Command::Demo(arguments) => done(demo::run(arguments)),

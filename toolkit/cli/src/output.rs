@@ -3,6 +3,7 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use trainbook::Error;
@@ -45,10 +46,24 @@ pub fn live_line(text: &str) -> Result<bool, Error> {
     }
 }
 
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Has no note printed from here on, because the user has asked for `--quiet`.
+pub fn leave_out_notes() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+/// Whether the user has asked for `--quiet`.
+pub fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
 /// Prints what a person should know and a program need not. Where this fails nobody is left to
 /// tell.
 pub fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "note: {text}");
+    if !is_quiet() {
+        let _ = writeln!(io::stderr(), "note: {text}");
+    }
 }
 
 /// Prints an error. Where this fails nobody is left to tell.

@@ -73,7 +73,7 @@ impl Table {
                 // GitHub removes `style` and keeps `align`; JupyterLab has it the other way round.
                 let _ = write!(
                     html,
-                    "<{tag} align=\"{side}\" style=\"text-align:{side}\">{cell}</{tag}>"
+                    "<{tag} align=\"{side}\" style=\"text-align:{side};white-space:nowrap\">{cell}</{tag}>"
                 );
             }
             html + "</tr>"

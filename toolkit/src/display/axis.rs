@@ -19,7 +19,9 @@ pub(super) fn views(panel: &Panel, x_ticks: usize, y_ticks: usize) -> (View, Vie
         let shown = |p: &&(f64, f64)| panel.x.shows(p.0) && panel.y.shows(p.1);
         panel.series.iter().flat_map(move |s| s.points.iter().filter(shown))
     };
-    let xs = points().map(|p| p.0).chain(panel.shown_markers().map(|m| m.at));
+    let ends = panel.across.into_iter().flat_map(|(low, high)| [low, high]);
+    let ends = ends.filter(|x| panel.x.shows(*x));
+    let xs = points().map(|p| p.0).chain(panel.shown_markers().map(|m| m.at)).chain(ends);
     (
         View::over(xs, &panel.x, x_ticks, 0.02),
         View::over(points().map(|p| p.1), &panel.y, y_ticks, 0.06),

@@ -23,6 +23,9 @@ pub struct Panel {
     pub markers: Vec<Marker>,
     /// This panel's share of its column's height, in relation to the other panels there.
     pub height: f64,
+    /// What the horizontal axis shows whether there are points or not, so that panels beside and
+    /// above each other have the same one.
+    pub across: Option<(f64, f64)>,
 }
 
 /// An axis.
@@ -86,6 +89,18 @@ pub(super) struct Place {
 }
 
 impl Chart {
+    /// With the same horizontal axis in all panels, which must measure the same there.
+    pub fn aligned(mut self) -> Self {
+        let panels = || self.columns.iter().flatten();
+        let xs = panels().flat_map(|panel| panel.series.iter().flat_map(|s| &s.points));
+        let ends = xs.map(|point| point.0).filter(|x| x.is_finite() && x.abs() <= LARGEST);
+        let across = ends.fold(None, |ends: Option<(f64, f64)>, x| {
+            Some(ends.map_or((x, x), |(low, high)| (low.min(x), high.max(x))))
+        });
+        self.columns.iter_mut().flatten().for_each(|panel| panel.across = across);
+        self
+    }
+
     /// A chart of one panel.
     pub fn single(title: impl Into<String>, panel: Panel) -> Self {
         Self { title: title.into(), columns: vec![vec![panel]] }
@@ -117,7 +132,7 @@ impl Chart {
 impl Panel {
     /// An empty panel with these axes.
     pub fn new(x: Axis, y: Axis) -> Self {
-        Self { x, y, series: Vec::new(), markers: Vec::new(), height: 1.0 }
+        Self { x, y, series: Vec::new(), markers: Vec::new(), height: 1.0, across: None }
     }
 
     /// With one more series in front of the others.
@@ -187,18 +202,24 @@ impl Series {
     }
 }
 
-/// The colour of each series of each panel, as an index that never repeats within a chart: a faint
-/// series shares the index of the one after it.
+/// The colour of each series of each panel, as an index: series of one name have the same, as the
+/// curves of one run in several panels, and all others another. A faint series shares the index of the
+/// one after it.
 pub(super) fn colour_indices(chart: &Chart) -> Vec<Vec<usize>> {
-    let mut next = 0;
-    let mut index_of = |s: &Series| {
-        let index = next;
-        if s.style != Style::Faint {
-            next += 1;
+    let mut known: Vec<&str> = Vec::new();
+    let mut indices = Vec::new();
+    for panel in chart.columns.iter().flatten() {
+        let mut of_panel = Vec::with_capacity(panel.series.len());
+        for series in &panel.series {
+            let found = known.iter().position(|name| *name == series.name);
+            of_panel.push(found.unwrap_or(known.len()));
+            if found.is_none() && series.style != Style::Faint {
+                known.push(&series.name);
+            }
         }
-        index
-    };
-    chart.columns.iter().flatten().map(|p| p.series.iter().map(&mut index_of).collect()).collect()
+        indices.push(of_panel);
+    }
+    indices
 }
 
 /// Colours that people with any colour vision can tell apart, on white (Okabe and Ito, 2008).
@@ -276,5 +297,19 @@ mod tests {
             .with("smooth", Style::Line, vec![])
             .with("val", Style::Dots, vec![]);
         assert_eq!(colour_indices(&Chart::single("", panel)), [[0, 0, 1]]);
+    }
+
+    #[test]
+    fn a_run_has_one_colour_in_all_panels_and_panels_one_axis() {
+        let panel = |runs: &[(&str, f64)]| {
+            let panel = Panel::new(Axis::linear("step"), Axis::default());
+            runs.iter().fold(panel, |panel, (run, end)| {
+                panel.with(*run, Style::Line, vec![(1.0, 0.0), (*end, 1.0), (f64::NAN, 2.0)])
+            })
+        };
+        let columns = vec![vec![panel(&[("a", 5.0), ("b", 7.0)])], vec![panel(&[("b", 3.0)])]];
+        let chart = Chart { title: String::new(), columns }.aligned();
+        assert_eq!(colour_indices(&chart), [vec![0, 1], vec![1]]);
+        assert!(chart.columns.iter().flatten().all(|panel| panel.across == Some((1.0, 7.0))));
     }
 }

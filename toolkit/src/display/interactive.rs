@@ -79,6 +79,7 @@ pub(super) fn figure(chart: &Chart) -> Option<String> {
     }
     let mut plot = Plot::new();
     let mut annotations = Vec::new();
+    let mut in_legend: Vec<&str> = Vec::new();
     for (i, ((panel, place), colours)) in places.into_iter().zip(colour_indices(chart)).enumerate()
     {
         let n = if i == 0 { String::new() } else { (i + 1).to_string() };
@@ -134,9 +135,14 @@ pub(super) fn figure(chart: &Chart) -> Option<String> {
             let few = points.len() <= MOST_DOTS;
             let dots = few && (series.style == Style::Dots || points.len() == 1);
             let faint = series.style == Style::Faint;
+            // One entry for a run in several panels, which shows and hides all its curves.
+            let again = in_legend.contains(&series.name.as_str());
+            in_legend.push(&series.name);
             plot.add_trace(
                 Scatter::new(xs, ys)
                     .name(escape(&series.name))
+                    .legend_group(escape(&series.name))
+                    .show_legend(!again)
                     .mode(match series.style {
                         Style::Points => Mode::Markers,
                         _ if dots => Mode::LinesMarkers,

@@ -7,6 +7,7 @@
 //! ```text
 //! RunRecord ─ run ─┐               ┌─ svg ───────── picture ─┐
 //!                  ├─ chart::Chart ┤                         ├─ bundle ─ Bundle { html, text }
+//! Comparison ──────┤
 //! any curve ───────┘               └─ interactive ─ script ──┤
 //! RunSummary… ─ runs ─── table::Table ── rows ───────────────┘
 //!
@@ -21,6 +22,7 @@ mod axis;
 mod bundle;
 mod cell;
 pub mod chart;
+mod comparison;
 pub(crate) mod costs;
 mod history;
 mod interactive;
@@ -30,6 +32,7 @@ mod svg;
 mod update;
 
 pub use bundle::{chart, html_page};
+pub use comparison::{comparison, comparison_svg};
 pub use history::history;
 pub use run::{run, run_svg};
 pub use runs::runs;

@@ -202,7 +202,9 @@ fn curves(record: &RunRecord, past: &Past) -> Chart {
         }
         right.push(Panel { height: 1.6, ..panel });
     }
-    if let Some(points) = series("learning_rate") {
+    // A constant one is among the parameters, and no curve.
+    let moves = |points: &Vec<(f64, f64)>| points.iter().any(|point| point.1 != points[0].1);
+    if let Some(points) = series("learning_rate").filter(moves) {
         right.push(Panel::new(Axis::linear(""), Axis::linear("learning_rate")).with(
             "learning_rate",
             Style::Line,
@@ -213,12 +215,12 @@ fn curves(record: &RunRecord, past: &Past) -> Chart {
         lowest.x.label = "step".into();
         columns.push(right);
     }
-    Chart { title: format!("run {}", record.summary.id), columns }
+    Chart { title: format!("run {}", record.summary.id), columns }.aligned()
 }
 
 /// Whether a linear axis would hide what matters: all values are positive, and the smooth ones span
 /// two decades or more.
-fn spans_decades(panel: &Panel) -> bool {
+pub(super) fn spans_decades(panel: &Panel) -> bool {
     let values = || {
         panel
             .series
@@ -237,7 +239,7 @@ fn spans_decades(panel: &Panel) -> bool {
 /// `m_t = β·m_{t-1} + (1-β)·x_t`, shown as `m_t / (1-β^t)` so that the start is not drawn towards
 /// zero (Kingma and Ba, 2015, section 3), with `β = 1 - 1/w` and a window `w` of a fiftieth of the
 /// points, at least 2 and at most 100 points.
-fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+pub(super) fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let beta = 1.0 - 1.0 / (points.len() as f64 / 50.0).clamp(2.0, 100.0);
     let every = points.len().div_ceil(SMOOTH_POINTS);
     let (mut mean, mut weight) = (0.0, 0.0);

@@ -109,7 +109,7 @@ fn draw_panel(panel: &Panel, colours: &[usize], labels_width: i32, area: &Area) 
     let heading = draw_heading(panel, colours, area, width / SCALE)?;
     let (x, y) = drawn_views(panel, width, height);
     let mut context = ChartBuilder::on(area)
-        .margin_top((heading + 4) * SCALE)
+        .margin_top((heading + 8) * SCALE)
         .margin_left(6 * SCALE)
         .margin_right(16 * SCALE)
         .margin_bottom(6 * SCALE)

@@ -1,0 +1,133 @@
+//! How several runs show themselves side by side.
+
+use trainbook_store::{Comparison, RunId};
+
+use super::Bundle;
+use super::bundle::illustrated;
+use super::chart::{Axis, Chart, Panel, Style};
+use super::run::{smoothed, spans_decades};
+use super::svg::svg;
+use trainbook_core::bundle::preformatted;
+
+/// These metrics are drawn first, in this order, where several runs have them.
+const FIRST: [&str; 3] = ["val_loss", "val_accuracy", "loss"];
+/// As many as a person can look at.
+const MOST_PANELS: usize = 4;
+/// From so many points on a curve is drawn by its running mean.
+const MANY: usize = 200;
+
+/// Several runs: their curves over each other, each run in one colour, and the table of their
+/// differences. Drawn are the validation loss and accuracy and the loss of each batch (its running
+/// mean), as far as two runs have them, and then the metrics that differ most, four in all.
+pub fn comparison(comparison: &Comparison) -> Bundle {
+    let text = comparison.to_string();
+    let chart = curves(comparison);
+    let below = preformatted(text.trim_end());
+    let html = if chart.columns.is_empty() { below } else { illustrated(&chart, &below) };
+    Bundle { html, text }
+}
+
+/// The curves of several runs over each other as a stand-alone SVG document.
+pub fn comparison_svg(comparison: &Comparison) -> String {
+    svg(&curves(comparison))
+}
+
+fn curves(comparison: &Comparison) -> Chart {
+    let several = |metric: &&str| comparison.series(metric).is_ok_and(|runs| runs.len() > 1);
+    let first = FIRST.iter().copied().filter(several);
+    let others = comparison.metrics.iter().map(|metric| metric.metric.as_str());
+    let others = others.filter(|name| !FIRST.contains(name)).filter(several);
+    let panels: Vec<Panel> = first
+        .chain(others)
+        .take(MOST_PANELS)
+        .filter_map(|metric| Some(panel(comparison, metric, comparison.series(metric).ok()?)))
+        .collect();
+    // Two columns, filled one after the other.
+    let half = panels.len().div_ceil(2).max(1);
+    let columns: Vec<Vec<Panel>> = panels.chunks(half).map(<[Panel]>::to_vec).collect();
+    let title = format!("{} runs", comparison.runs.len());
+    let mut chart = Chart { title, columns }.aligned();
+    for lowest in chart.columns.iter_mut().filter_map(|column| column.last_mut()) {
+        lowest.x.label = "step".into();
+    }
+    chart
+}
+
+fn panel(
+    comparison: &Comparison,
+    metric: &str,
+    runs: &[(RunId, trainbook_store::History)],
+) -> Panel {
+    let name = |id: &RunId| {
+        let run = comparison.runs.iter().find(|run| run.id == *id);
+        match run.and_then(|run| run.name.as_deref()) {
+            // Two may have the same name.
+            Some(name) => format!("{name} {}", id.as_str().rsplit('-').next().unwrap_or_default()),
+            None => id.to_string(),
+        }
+    };
+    let mut panel = Panel::new(Axis::linear(""), Axis::linear(metric));
+    for (id, history) in runs {
+        let points: Vec<_> = history.points.iter().map(|&(x, y)| (x as f64, y)).collect();
+        panel = if points.len() > MANY {
+            panel.with(name(id), Style::Line, smoothed(&points))
+        } else {
+            panel.with(name(id), Style::Dots, points)
+        };
+    }
+    panel.y.log = spans_decades(&panel);
+    panel
+}
+
+#[cfg(test)]
+mod tests {
+    use trainbook_store::RunRecord;
+
+    use super::super::run::tests::record;
+    use super::*;
+
+    fn run(id: &str, name: Option<&str>, loss: f64) -> RunRecord {
+        let points = |from: f64| (1..=5).map(|step| (step, from / step as f64)).collect();
+        let mut record = record(&[("val_loss", points(loss)), ("gap", points(0.1 * loss))]);
+        record.summary.id = id.parse().unwrap();
+        record.summary.name = name.map(str::to_owned);
+        record
+    }
+
+    #[test]
+    fn runs_lie_over_each_other_in_one_colour_each() {
+        let records = [
+            run("20261123-230412-7f3a9c", Some("try"), 1.0),
+            run("20261123-230413-7f3a9d", Some("try"), 2.0),
+            run("20261123-230414-7f3a9e", None, 4.0),
+        ];
+        let comparison = Comparison::between(&records).unwrap();
+        let chart = curves(&comparison);
+        let panels: Vec<&Panel> = chart.columns.iter().flatten().collect();
+        let headings: Vec<&str> = panels.iter().map(|panel| panel.y.label.as_str()).collect();
+        assert_eq!(headings, ["val_loss", "gap"]);
+        for panel in panels {
+            let names: Vec<&str> = panel.series.iter().map(|s| s.name.as_str()).collect();
+            assert_eq!(names, ["try 7f3a9c", "try 7f3a9d", "20261123-230414-7f3a9e"]);
+            assert_eq!(panel.across, Some((1.0, 5.0)));
+        }
+        let svg = comparison_svg(&comparison);
+        assert!(svg.starts_with("<svg") && svg.contains("try 7f3a9d"), "{svg}");
+        let bundle = super::comparison(&comparison);
+        assert!(
+            bundle.html.contains("<img") && bundle.text.contains("val_loss"),
+            "{}",
+            bundle.text
+        );
+    }
+
+    #[test]
+    fn what_one_run_alone_has_is_not_drawn() {
+        let mut records =
+            [run("20261123-230412-7f3a9c", None, 1.0), run("20261123-230413-7f3a9d", None, 2.0)];
+        records[1].series.clear();
+        let chart = curves(&Comparison::between(&records).unwrap());
+        assert!(chart.columns.is_empty());
+        assert!(!comparison(&Comparison::between(&records).unwrap()).html.contains("<img"));
+    }
+}
