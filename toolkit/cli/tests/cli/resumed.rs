@@ -103,12 +103,15 @@ fn a_query_says_which_runs_it_passed_over() {
         let params = [("opt".into(), opt)].into();
         drop(store.start_run(RunStart { params, ..RunStart::default() }).unwrap());
     }
-    let query = |query: &str| {
-        let output = place.trainbook(&["runs", "query", query, "--csv"]).output().unwrap();
+    let asked = |query: &str, more: &[&str]| {
+        let query = [&["runs", "query", query, "--csv"][..], more].concat();
+        let output = place.trainbook(&query).output().unwrap();
         assert!(output.status.success());
         assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 2);
         String::from_utf8(output.stderr).unwrap()
     };
+    let query = |query: &str| asked(query, &[]);
+    assert_eq!(asked("params.opt = 'sgd'", &["--quiet"]), "");
     assert_eq!(
         query("params.opt = 'sgd'"),
         "note: 1 run was passed over: its `params.opt` is a number, and the query asks for a text\n"
