@@ -27,7 +27,9 @@ fn with_runs() -> (Place, [String; 3]) {
 #[test]
 fn runs_stand_side_by_side() {
     let (place, [a, b, c]) = with_runs();
-    let compare = |args: &[&str]| [&["runs", "compare", "--store", "store"], args].concat();
+    fn compare<'a>(args: &[&'a str]) -> Vec<&'a str> {
+        [&["runs", "compare", "--store", "store"], args].concat()
+    }
     let text = place.text(&compare(&[&a, &b, &c[..21]]));
     for part in [
         &format!("  a  {a}  finished\n  b  {b}  finished\n")[..],
