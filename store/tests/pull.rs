@@ -432,10 +432,14 @@ fn objects_are_young_when_their_journal_comes() {
     fs::write(&left, "half a journal").unwrap();
     assert!(store.plan_collection().unwrap().garbage.is_empty());
     File::options().write(true).open(&left).unwrap().set_modified(old).unwrap();
+    // A folder is somebody else's.
+    let folder = here.path().join("runs/.tmpfolder");
+    fs::create_dir(&folder).unwrap();
+    File::open(&folder).unwrap().set_modified(old).unwrap();
     let plan = store.plan_collection().unwrap();
     assert_eq!(plan.garbage.len(), 1);
     plan.carry_out().unwrap();
-    assert!(!left.exists());
+    assert!(!left.exists() && folder.exists());
 }
 
 /// Files that are not what a store holds, and folders with names of all kinds.
