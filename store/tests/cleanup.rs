@@ -467,3 +467,12 @@ fn a_store_without_anything_is_clean() {
     run.log(1, &[Metric::new("loss", 1.0)]);
     assert_eq!(store.plan_collection().unwrap().oldest_in_use.as_ref(), Some(run.id()));
 }
+
+/// A folder that is not there holds no garbage.
+#[test]
+fn a_store_without_objects_has_no_garbage() {
+    let (folder, store) = new_store();
+    finished(&store, "mlp", 0.5);
+    std::fs::remove_dir_all(folder.path().join("objects")).unwrap();
+    assert!(store.plan_collection().unwrap().garbage.is_empty());
+}

@@ -73,7 +73,7 @@ impl Store {
     /// # let path = folder.path();
     /// let store = Store::open(path)?;
     /// for (lr, loss) in [(1e-3, 0.4), (1e-2, 0.2)] {
-    ///     let params = [("lr".into(), lr.into())].into();
+    ///     let params = [("lr".into(), f64::into(lr))].into();
     ///     let run = store.start_run(RunStart { params, ..RunStart::default() })?;
     ///     run.log(1, &[Metric::new("loss", loss)]);
     ///     run.finish(RunEnd::new(EndState::Finished, 1, 1))?;
