@@ -32,9 +32,9 @@ pub(super) fn verify(graph: &Graph) -> Result<(), String> {
         let size = weight.shape.iter().try_fold(1_usize, |size, dim| size.checked_mul(*dim));
         if size != Some(weight.data.len()) {
             return Err(format!(
-                "{} numbers do not fill the shape {:?} of {name:?}",
+                "{} numbers do not fill the shape {} of {name:?}",
                 weight.data.len(),
-                weight.shape
+                Value::sizes(&weight.shape)
             ));
         }
         if let Some(at) = weight.data.iter().position(|number| !number.is_finite()) {
