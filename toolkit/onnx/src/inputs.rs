@@ -14,7 +14,8 @@ use trainbook_core::random::{Draws, Seed, Stream};
 pub(super) const BATCHES: [usize; 5] = [1, 2, 3, 7, MOST_ROWS];
 pub(super) const MOST_ROWS: usize = 33;
 /// Lengths of sequence and memory, never equal, so that one taken for the other shows.
-const LENGTHS: [(usize, usize); 3] = [(5, 3), (1, 4), (8, 1)];
+const LENGTHS: [(usize, usize); 3] = [(5, 3), (1, 4), (LONGEST, 1)];
+pub(super) const LONGEST: usize = 8;
 
 /// Rows of one kind, 33 of them unless the file fixes another number, and one length of each kind of sequence.
 pub(super) struct InputSet {

@@ -120,7 +120,7 @@ fn row_len(shape: &[Dim]) -> Option<usize> {
 }
 
 /// Refuses an input or output that is not a batch of rows of a usable size.
-fn size(value: &Value) -> Result<(), String> {
+pub(super) fn size(value: &Value) -> Result<(), String> {
     let usable = |dim: &Dim| match dim {
         Dim::Fixed(size) => (1..=MAX_WIDTH).contains(size),
         Dim::Named(name) => name == SEQUENCE || name == MEMORY,

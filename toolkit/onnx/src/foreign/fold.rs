@@ -86,6 +86,14 @@ pub(super) fn sizes_of_known(known: &Known) -> Vec<Size> {
     }
 }
 
+/// The most sizes in a row: a file could double it with every node.
+const MOST_SIZES: usize = 1 << 16;
+
+/// Whether it is a constant without a number.
+pub(super) fn is_empty(known: &Known) -> bool {
+    matches!(known, Known::Constant(constant) if constant.numbers.len() == 0)
+}
+
 /// One number in all places of a shape.
 ///
 /// # Errors
@@ -191,11 +199,16 @@ fn reshaped(len: usize, old: &[usize], target: &[i64], allow_zero: bool) -> Opti
 }
 
 /// What an operator makes of inputs of which none flows; `None` if that is left to the evaluation
-/// or not known.
+/// or not known. `batch` is the number of rows, if the file fixes it.
 ///
 /// # Errors
 /// The reason, if the inputs do not fit.
-pub(super) fn fold(job: &mut Job, inputs: &[Option<&Known>]) -> Result<Option<Known>, String> {
+pub(super) fn fold(
+    job: &mut Job,
+    inputs: &[Option<&Known>],
+    batch: Option<usize>,
+) -> Result<Option<Known>, String> {
+    let batch = batch.and_then(|batch| i64::try_from(batch).ok());
     let [Some(first), others @ ..] = inputs else { return Ok(None) };
     if inputs.iter().flatten().any(|known| matches!(known, Known::Flow(_))) {
         return Ok(None);
@@ -270,12 +283,45 @@ pub(super) fn fold(job: &mut Job, inputs: &[Option<&Known>]) -> Result<Option<Kn
             let mut sizes = Vec::new();
             for known in inputs.iter().flatten() {
                 match known.sizes() {
+                    Some(row) if row.sizes.len() + sizes.len() > MOST_SIZES => {
+                        return Err(format!("it makes a row of more than {MOST_SIZES} sizes"));
+                    }
                     Some(row) if !row.alone => sizes.extend(row.sizes),
                     _ => return Ok(None),
                 }
             }
             job.ignore(&["axis"]);
             Known::Sizes(Sizes::row(sizes))
+        }
+        ("Slice", Known::Filled { number, shape }) => {
+            let (Some(starts), Some(ends)) = (integers(0), integers(1)) else { return Ok(None) };
+            let along: Vec<i64> = match integers(2) {
+                Some(along) => along,
+                None => (0..).take(starts.len()).collect(),
+            };
+            let steps = integers(3).unwrap_or_else(|| vec![1; starts.len()]);
+            if [ends.len(), along.len(), steps.len()] != [starts.len(); 3] {
+                return Err(unfit());
+            }
+            let mut shape = shape.clone();
+            for (i, &along) in along.iter().enumerate() {
+                let at = axis(along, shape.len()).ok_or_else(unfit)?;
+                shape[at] = match &shape[at] {
+                    Size::Fixed(size) => {
+                        let size = usize::try_from(*size).map_err(|e| e.to_string())?;
+                        let cut = sliced([starts[i], ends[i], steps[i]], size);
+                        let count = cut.ok_or_else(unfit)?.1;
+                        Size::Fixed(i64::try_from(count).map_err(|e| e.to_string())?)
+                    }
+                    whole if starts[i] == 0 && ends[i] == i64::MAX && steps[i] == 1 => {
+                        whole.clone()
+                    }
+                    Size::Free(_) => {
+                        return Err("it cuts a size that is chosen at every run".into());
+                    }
+                };
+            }
+            Known::Filled { number: *number, shape }
         }
         ("Slice", _) => {
             let Some(row) = first.sizes().filter(|row| !row.alone) else { return Ok(None) };
@@ -320,10 +366,20 @@ pub(super) fn fold(job: &mut Job, inputs: &[Option<&Known>]) -> Result<Option<Kn
             let sizes = sizes.ok_or_else(unfit)?.into_iter().map(Size::Fixed).collect();
             Known::Sizes(Sizes { alone, sizes })
         }
-        ("Expand", Known::Constant(constant)) if constant.numbers.len() == 1 => {
-            let Some(sizes) = other(0).and_then(Known::sizes) else { return Ok(None) };
-            if constant.shape.len() > sizes.sizes.len() {
+        ("Expand", Known::Constant(constant)) if constant.numbers.is_uniform() => {
+            let Some(mut sizes) = other(0).and_then(Known::sizes) else { return Ok(None) };
+            let Some(missing) = sizes.sizes.len().checked_sub(constant.shape.len()) else {
                 return Ok(None);
+            };
+            for (size, &own) in sizes.sizes[missing..].iter_mut().zip(&constant.shape) {
+                let own = i64::try_from(own).map_err(|e| e.to_string())?;
+                match size {
+                    Size::Fixed(1) => *size = Size::Fixed(own),
+                    Size::Fixed(size) if own == 1 || own == *size => {}
+                    // The file fixes the batch, and the constant has it.
+                    Size::Free(_) if own == 1 || batch == Some(own) => {}
+                    _ => return Err(unfit()),
+                }
             }
             #[allow(clippy::cast_precision_loss, reason = "constants that are expanded are small")]
             let number = match &constant.numbers {

@@ -34,6 +34,18 @@ pub(super) enum Numbers {
 }
 
 impl Numbers {
+    /// Whether there is one number, perhaps many times.
+    pub fn is_uniform(&self) -> bool {
+        match self {
+            Self::Floats(numbers) => {
+                numbers.first().is_some_and(|first| numbers.iter().all(|number| number == first))
+            }
+            Self::Integers(numbers) => {
+                numbers.first().is_some_and(|first| numbers.iter().all(|number| number == first))
+            }
+        }
+    }
+
     pub fn len(&self) -> usize {
         match self {
             Self::Floats(numbers) => numbers.len(),

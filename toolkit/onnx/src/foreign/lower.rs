@@ -103,7 +103,7 @@ impl Lowering {
             _ => {
                 let inputs = job.node.input.iter();
                 let inputs: Vec<Option<&Known>> = inputs.map(|name| self.known.get(name)).collect();
-                fold::fold(job, &inputs)?
+                fold::fold(job, &inputs, self.batch)?
             }
         };
         match folded {
@@ -172,8 +172,11 @@ impl Lowering {
     /// # Errors
     /// The reason, if it is not given or cannot be in a graph.
     pub fn operand(&mut self, job: &Job, place: usize) -> Result<String, String> {
-        let known = self.given(job, place)?.clone();
         let input = job.input(place).unwrap_or_default();
+        if let Some(stored) = self.stored.get(input) {
+            return Ok(stored.clone());
+        }
+        let known = self.given(job, place)?.clone();
         match known {
             Known::Flow(value) => Ok(value.name),
             Known::Constant(constant) => self.store(input, constant),

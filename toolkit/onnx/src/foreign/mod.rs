@@ -32,6 +32,7 @@ use prost::bytes::Bytes;
 use super::element;
 use super::encode::{GRAPH_SHA256, PRODUCER, value_proto};
 use super::graph::{Graph, Value};
+use super::inputs::{LONGEST, MOST_ROWS};
 use super::proto::{
     DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TENSOR_FLOAT,
     TENSOR_INT64, ValueInfoProto, is_onnx,
@@ -105,6 +106,7 @@ pub(super) fn open(model: ModelProto, bytes: Bytes, folder: &Path) -> Result<For
         lowering.constant(&tensor.name, constant::constant(tensor, Some(folder))?);
     }
     for input in &free.inputs {
+        structure::size(input)?;
         lowering.input(input.clone());
     }
     for (number, node) in (1..).zip(&proto.node) {
@@ -124,12 +126,15 @@ pub(super) fn open(model: ModelProto, bytes: Bytes, folder: &Path) -> Result<For
         integers: builder.integers,
     };
     structure::verify(&graph)?;
+    let rows = free.batch.unwrap_or(MOST_ROWS);
+    let values = graph.nodes.iter().flat_map(|node| &node.outputs).chain(&graph.inputs);
+    let numbers = values.map(|value| numbers(value, rows)).fold(0, usize::saturating_add);
+    if numbers > MOST_NUMBERS {
+        return Err(format!(
+            "its values have {numbers} numbers for {rows} rows; {MOST_NUMBERS} can be evaluated"
+        ));
+    }
     if let Some(batch) = free.batch {
-        let row = |value: &Value| value.row_len().unwrap_or(0).checked_mul(batch);
-        let values = graph.nodes.iter().flat_map(|node| &node.outputs).chain(&graph.inputs);
-        if values.into_iter().any(|value| row(value).is_none_or(|len| len > MOST_NUMBERS)) {
-            return Err(format!("{batch} rows of it have more than {MOST_NUMBERS} numbers"));
-        }
         notes.push(format!("the file fixes its batch: it was checked with {batch} rows alone"));
     }
 
@@ -177,8 +182,18 @@ pub(super) fn open(model: ModelProto, bytes: Bytes, folder: &Path) -> Result<For
     })
 }
 
-/// The most numbers that a value of a file with a fixed batch may have.
-const MOST_NUMBERS: usize = 1 << 25;
+/// The most numbers that all values of a file may have: each is held with its margin.
+const MOST_NUMBERS: usize = 1 << 27;
+
+/// How many numbers of a value there are at most.
+fn numbers(value: &Value, rows: usize) -> usize {
+    let size = |dim: &Dim| match dim {
+        Dim::Fixed(size) => *size,
+        Dim::Named(name) if name == BATCH => rows,
+        Dim::Named(_) => LONGEST,
+    };
+    value.shape.iter().map(size).fold(1, usize::saturating_mul)
+}
 
 /// # Errors
 /// The reason, if the file is of another version.

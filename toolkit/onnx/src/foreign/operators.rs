@@ -4,10 +4,10 @@
 use super::job::Job;
 use super::known::{Known, Size};
 use super::lower::Lowering;
-use super::{recurrent, reshape, window};
+use super::{fold, recurrent, reshape, window};
 use crate::attribute::Attribute;
 use crate::graph::Value;
-use crate::operator::axis;
+use crate::operator::{axis, scaled};
 use crate::value::Dim;
 
 /// Every operator that can be translated, with the first opset in which it is.
@@ -507,9 +507,21 @@ fn resize(graph: &mut Lowering, job: &mut Job) -> Result<(), String> {
     let scales = match sizes {
         None => graph.operand(job, 2)?,
         Some(sizes) => {
+            // Some tools write an empty row in the place of none.
+            if job.input(2).is_some() && !fold::is_empty(graph.given(job, 2)?) {
+                return Err("its scales are given beside its sizes".into());
+            }
             let scale = |(i, &size): (usize, &i64)| match x.shape.get(i)? {
                 #[allow(clippy::cast_precision_loss, reason = "sizes up to 2^20")]
-                Dim::Fixed(old) => Some((size as f64 / *old as f64) as f32),
+                Dim::Fixed(old) => {
+                    let near = (size as f64 / *old as f64) as f32;
+                    let mut candidates =
+                        [near, near.next_up(), near.next_up().next_up()].into_iter();
+                    let wanted = usize::try_from(size).ok();
+                    // Without a change of size, there need not be two corners.
+                    let gives = |&scale: &f32| scale == 1.0 || scaled(*old, scale) == wanted;
+                    candidates.find(gives)
+                }
                 // In its place stands the batch that the file fixes.
                 Dim::Named(_) => Some(1.0),
             };

@@ -24,7 +24,7 @@ pub(super) fn reshape(graph: &mut Lowering, job: &mut Job) -> Result<(), String>
             })
             .collect();
         format!(
-            "it gives {x} the shape [{}], which mixes the rows of a batch, does not fit, or cannot be told before a run",
+            "it gives {x} the shape [{}], which joins the batch with another size, does not fit, or cannot be told before a run",
             shown.join(", ")
         )
     })?;

@@ -259,16 +259,33 @@ fn hostile_graphs_are_refused_in_one_line() {
     );
     says(
         &[value(11, "x", 1, &["1000000", "1000"]), node("Relu", &["x"], "y", &[]), y()],
-        "1000000 rows of it",
+        "numbers for 1000000 rows",
     );
+    let wide = value(11, "x", 1, &["N", "1000000"]);
+    let relu = |from: &str, to: &str| node("Relu", &[from], to, &[]);
+    let chain = [wide, relu("x", "a"), relu("a", "b"), relu("b", "c"), relu("c", "y")];
+    says(&[&chain[..], &[value(12, "y", 1, &["N", "1000000"])]].concat(), "can be evaluated");
     let size = |numbers: &[i64]| {
         let raw: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         message(5, &[packed(1, &[numbers.len() as i64]), int(2, 7), bytes(8, "s"), bytes(9, raw)])
     };
     says(
-        &[x(), size(&[1 << 40, 4]), node("ConstantOfShape", &["s"], "a", &[]), add("x", "a", "y"), y()],
+        &[
+            x(),
+            size(&[1 << 40, 4]),
+            node("ConstantOfShape", &["s"], "a", &[]),
+            add("x", "a", "y"),
+            y(),
+        ],
         "0 to 1048576 numbers",
     );
+    let mut doubled = vec![x(), size(&[1, 1])];
+    for i in 0..40 {
+        let from = if i == 0 { "s".to_owned() } else { format!("s{i}") };
+        let to = format!("s{}", i + 1);
+        doubled.push(node("Concat", &[&from, &from], &to, &[one("axis", 0)]));
+    }
+    says(&doubled, "a row of more than 65536 sizes");
     says(&[x(), size(&[1, 1 << 40]), node("Expand", &["x", "s"], "y", &[]), y()], "(Expand)");
     says(&[x(), size(&[0, -1, -1]), node("Reshape", &["x", "s"], "y", &[]), y()], "(Reshape)");
     says(
@@ -311,7 +328,10 @@ fn hostile_graphs_are_refused_in_one_line() {
     says(&[value(11, "x", 8, &["N", "4"]), y()], "takes strings (STRING)");
     says(&[x(), initializer("w", 8, &[4], 4), add("x", "w", "y"), y()], "holds strings (STRING)");
     says(&[x(), initializer("w", 14, &[4], 32), add("x", "w", "y"), y()], "complex64 numbers");
-    says(&[x(), initializer("w", 10, &[4], 8), add("x", "w", "y"), y()], "float16 numbers (FLOAT16)");
+    says(
+        &[x(), initializer("w", 10, &[4], 8), add("x", "w", "y"), y()],
+        "float16 numbers (FLOAT16)",
+    );
     // A function of its own.
     let model = [file(&[x(), node("Relu", &["x"], "y", &[]), y()]), message(25, &[])].concat();
     assert!(refusal(&folder, &model).contains("functions of its own"));
@@ -325,12 +345,13 @@ fn numbers_beside_the_file_are_read_only_from_its_folder() {
     fs::write(outside.path().join("secret"), [0; 64]).unwrap();
     fs::write(root.join("w.bin"), [0; 24]).unwrap();
     fs::create_dir(root.join("inner")).unwrap();
-    let graph = |w: Fields| {
-        file(&[x(), w, node("Add", &["x", "w"], "y", &[]), y()])
-    };
+    let graph = |w: Fields| file(&[x(), w, node("Add", &["x", "w"], "y", &[]), y()]);
     let says = |w: Fields, words: &str| {
         let error = refusal(&folder, &graph(w));
-        assert!(error.contains("the tensor \"w\" keeps its data in") && error.contains(words), "{error}");
+        assert!(
+            error.contains("the tensor \"w\" keeps its data in") && error.contains(words),
+            "{error}"
+        );
     };
     for location in ["../../etc/passwd", "/etc/passwd", "a/../../w", "..\\w", "C:\\w", ""] {
         says(external("w", location, &[4]), "it must name a file in the model's folder or below");
@@ -356,7 +377,10 @@ fn numbers_beside_the_file_are_read_only_from_its_folder() {
         symlink(outside.path(), root.join("way")).unwrap();
         symlink(root.join("w.bin"), root.join("inner/same.bin")).unwrap();
         says(external("w", "link.bin", &[4]), "a link leads from there out of the model's folder");
-        says(external("w", "way/secret", &[4]), "a link leads from there out of the model's folder");
+        says(
+            external("w", "way/secret", &[4]),
+            "a link leads from there out of the model's folder",
+        );
         // Inside, a link is as good as a file.
         fs::write(root.join("x.onnx"), graph(external("w", "inner/same.bin", &[4]))).unwrap();
         check(root.join("x.onnx"), &Verifier::default()).unwrap();
@@ -372,8 +396,9 @@ fn damaged_files_of_other_tools_never_panic() {
     let whole = fs::read(&path).unwrap();
     let survives = |bytes: Vec<u8>| {
         let bytes = Bytes::from(bytes);
-        let reason = decode::parse(&bytes)
-            .and_then(|model| foreign::open(model, bytes.clone(), path.parent().unwrap()).map(drop));
+        let reason = decode::parse(&bytes).and_then(|model| {
+            foreign::open(model, bytes.clone(), path.parent().unwrap()).map(drop)
+        });
         if let Err(reason) = reason {
             assert!(!reason.contains('\n'), "{reason}");
         }
