@@ -20,6 +20,9 @@ use super::structure;
 use super::value::Element;
 use crate::Error;
 
+/// Why such a file is not checked as one of another tool.
+const HELD: &str = "and a file that names it or has its hash is held to that";
+
 /// A file that could be read.
 pub(super) struct Opened {
     pub graph: Graph,
@@ -77,14 +80,14 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened, String> {
     };
     if model.ir_version != IR_VERSION {
         return Err(format!(
-            "it says that trainbook wrote it, but its IR version is {}; trainbook writes {IR_VERSION}",
+            "its IR version is {}; trainbook writes {IR_VERSION}, {HELD}",
             model.ir_version
         ));
     }
     if model.opset_import != [OperatorSetIdProto { domain: String::new(), version: OPSET }] {
         let found: Vec<_> = model.opset_import.iter().map(OperatorSetIdProto::shown).collect();
         return Err(format!(
-            "it says that trainbook wrote it, but its operator sets are {}; trainbook writes opset {OPSET} alone",
+            "its operator sets are {}; trainbook writes opset {OPSET} alone, {HELD}",
             found.join(", ")
         ));
     }
@@ -101,10 +104,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened, String> {
         || model.encode_to_vec() != bytes
         || encode::graph_bytes(&graph) != proto.encode_to_vec()
     {
-        return Err(
-            "it says that trainbook wrote it, but holds something that trainbook does not write"
-                .into(),
-        );
+        return Err(format!("it holds something that trainbook does not write, {HELD}"));
     }
     let changed = changed?;
     let metadata = model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
@@ -121,7 +121,7 @@ fn changed(model: &ModelProto, proto: &GraphProto) -> Result<Option<String>, Str
     };
     let Some(graph) = stated(GRAPH_SHA256) else {
         return Err(format!(
-            "it says that trainbook wrote it, but has no metadata entry {GRAPH_SHA256}, so it was not written by trainbook as it is"
+            "it has no metadata entry {GRAPH_SHA256}, so it was not written by trainbook as it is, {HELD}"
         ));
     };
     let actual = encode::sha256(&proto.encode_to_vec());

@@ -11,7 +11,8 @@
 //!
 //! Open [`GraphBuilder`] first: whoever has a model adds its nodes there (`trainbook-nn` does it
 //! for dfdx's layers). [`Graph`] is the result, plain data, with a [`Head`] behind it on request.
-//! [`export()`] writes and proves it, [`check()`] proves a file again, [`Session`] runs one;
+//! [`export()`] writes and proves it, [`check()`] proves a file again, or one of another tool, which
+//! `foreign` translates; [`Session`] runs one;
 //! [`overview()`] says what is in a file of any tool and [`latency()`] how fast it is. What "equal"
 //! means is said in `reference`: each number may be as far from the f64 evaluation as f32 rounding
 //! explains, and no farther.

@@ -258,7 +258,11 @@ fn hostile_graphs_are_refused_in_one_line() {
         "batches of 99999999 rows",
     );
     says(
-        &[value(11, "x", 1, &["1000000", "1000"]), node("Relu", &["x"], "y", &[]), y()],
+        &[
+            value(11, "x", 1, &["1000000", "1000"]),
+            node("Relu", &["x"], "y", &[]),
+            value(12, "y", 1, &["1000000", "1000"]),
+        ],
         "numbers for 1000000 rows",
     );
     let wide = value(11, "x", 1, &["N", "1000000"]);
@@ -289,7 +293,12 @@ fn hostile_graphs_are_refused_in_one_line() {
     says(&[x(), size(&[1, 1 << 40]), node("Expand", &["x", "s"], "y", &[]), y()], "(Expand)");
     says(&[x(), size(&[0, -1, -1]), node("Reshape", &["x", "s"], "y", &[]), y()], "(Reshape)");
     says(
-        &[x(), size(&[0, 0, 0, 1 << 60]), node("Pad", &["x", "s"], "y", &[]), y()],
+        &[
+            x(),
+            size(&[0, 0, 0, 1 << 60]),
+            node("Pad", &["x", "s"], "y", &[]),
+            value(12, "y", 1, &["N", "1152921504606846980"]),
+        ],
         "more than 1048576 numbers",
     );
     says(&[x(), size(&[i64::MIN, 4]), node("Reshape", &["x", "s"], "y", &[]), y()], "(Reshape)");
