@@ -5,6 +5,7 @@ mod accuracy;
 mod bench;
 mod cache;
 mod demo;
+mod deny;
 mod determinism;
 mod exports;
 mod kernel;
@@ -41,10 +42,13 @@ usage: cargo xtask COMMAND
                    what training holds in memory beside PyTorch, and whether it grows
   peers store [--quick]
                    the run store beside MLflow with SQLite; --quick asks 1,000 runs only, not 10,000
+  deny             check licences, versions, sources and advisories of all dependencies by deny.toml
+                   (installs cargo-deny and asks the advisory database)
   setup            only install what the others need (into .cache, nothing else)
 ";
 
-const COMMANDS: [&str; 7] = ["demo", "test", "notebooks", "accuracy", "bench", "peers", "setup"];
+const COMMANDS: [&str; 8] =
+    ["demo", "test", "notebooks", "accuracy", "bench", "peers", "deny", "setup"];
 
 fn main() -> ExitCode {
     match dispatch(std::env::args_os().skip(1).collect()) {
@@ -72,6 +76,10 @@ fn dispatch(mut args: Vec<OsString>) -> Result<ExitCode> {
             bench::run()?;
         }
         "peers" => peers::run(&args)?,
+        "deny" => {
+            no_options(&command, &args)?;
+            deny::run()?;
+        }
         "setup" => {
             no_options(&command, &args)?;
             setup()?;

@@ -14,6 +14,10 @@ pub const MDBOOK: Tool = Tool {
     minutes: "2 to 3",
 };
 
+/// Checks licences, versions, sources and advisories of all dependencies, by `deny.toml`.
+pub const CARGO_DENY: Tool =
+    Tool { name: "cargo-deny", version: "0.20.2", options: &[], minutes: "5 to 10" };
+
 /// A program that `cargo install` can build.
 pub struct Tool {
     /// The crate, and the program in it.

@@ -67,9 +67,6 @@ impl Wire for Array {
     }
 
     fn expect(inputs: &[Self], values: &[Value]) -> Result<(), Error> {
-        let shown = |shape: &[usize]| {
-            Value::shown(&shape.iter().map(|&size| Dim::Fixed(size)).collect::<Vec<_>>())
-        };
         let refuse = |value: String, expected| {
             Err(Error::Setting { setting: "the model's input", value, expected })
         };
@@ -84,6 +81,8 @@ impl Wire for Array {
             let fits = input.shape.len() == value.shape.len()
                 && input.shape.iter().zip(&value.shape).all(|(&size, dim)| match dim {
                     Dim::Fixed(wanted) => size == *wanted,
+                    // Of sizes without a name, nothing says that they are the same.
+                    Dim::Named(name) if name.is_empty() => true,
                     Dim::Named(name) => match sizes.iter().find(|(known, _)| known == name) {
                         Some((_, known)) => size == *known,
                         None => {
@@ -94,10 +93,10 @@ impl Wire for Array {
                 });
             if !fills || !fits || input.element() != value.element {
                 let found = format!(
-                    "{} numbers ({:?}) of shape {}",
+                    "{} {} of shape {}",
                     input.len(),
-                    input.element(),
-                    shown(&input.shape)
+                    input.element().described(),
+                    Value::sizes(&input.shape)
                 );
                 return refuse(found, format!("{value}, and at least one row"));
             }

@@ -77,7 +77,10 @@ impl GraphBuilder {
     fn check_new(&self, name: &str, shape: &[usize], len: usize) -> Result<(), Error> {
         let no_form = |reason| Error::NoOnnxForm { layer: format!("the tensor {name}"), reason };
         if len != shape.iter().product::<usize>() {
-            return Err(no_form(format!("{len} numbers do not fill the shape {shape:?}")));
+            return Err(no_form(format!(
+                "{len} numbers do not fill the shape {}",
+                Value::sizes(shape)
+            )));
         }
         if self.has(name) {
             return Err(no_form("another tensor or value has that name".into()));
@@ -131,16 +134,7 @@ impl GraphBuilder {
         let no_form = |reason| Error::NoOnnxForm { layer: format!("the node {base}"), reason };
         let attributes =
             attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        let operator = Operator::parse(op, &attributes).map_err(no_form)?;
         let inputs: Vec<String> = inputs.iter().map(|&input| input.to_owned()).collect();
-        let mut operands = Vec::with_capacity(inputs.len());
-        for input in operator.given(&inputs).map_err(no_form)? {
-            operands.push(
-                self.operand(input)
-                    .ok_or_else(|| no_form(format!("its input {input:?} does not exist")))?,
-            );
-        }
-        let outputs = operator.outputs(&operands, count).map_err(no_form)?;
         let free = |base: &str| {
             let mut name = base.to_owned();
             let mut uses = 1;
@@ -151,20 +145,52 @@ impl GraphBuilder {
             name
         };
         let name = free(&base);
-        let value = |(i, (element, shape)): (usize, (Element, Vec<Dim>))| {
-            let name = if i == 0 { name.clone() } else { free(&format!("{name}.{i}")) };
-            Value { name, element, shape }
-        };
-        let outputs: Vec<Value> = outputs.into_iter().enumerate().map(value).collect();
-        for output in &outputs {
-            self.input(output);
+        let names =
+            (0..count).map(|i| if i == 0 { name.clone() } else { free(&format!("{name}.{i}")) });
+        let names = names.collect();
+        let outputs = self.node_as(name, op, inputs, attributes, names).map_err(no_form)?;
+        match outputs.split_first() {
+            Some((first, more)) => Ok((first.clone(), more.to_vec())),
+            None => Err(no_form("it has no output".into())),
         }
-        let (first, more) = match outputs.split_first() {
-            Some((first, more)) => (first.clone(), more.to_vec()),
-            None => return Err(no_form("it has no output".into())),
-        };
-        self.nodes.push(Node { name, op: op.to_owned(), inputs, outputs, attributes });
-        Ok((first, more))
+    }
+
+    /// Adds a node of this name, whose outputs have these names.
+    ///
+    /// # Errors
+    /// The reason, if an input does not exist, a name is taken, or the operator does not fit.
+    pub(super) fn node_as(
+        &mut self,
+        name: String,
+        op: &str,
+        inputs: Vec<String>,
+        attributes: BTreeMap<String, Attribute>,
+        names: Vec<String>,
+    ) -> Result<Vec<Value>, String> {
+        let operator = Operator::parse(op, &attributes)?;
+        let mut operands = Vec::with_capacity(inputs.len());
+        for input in operator.given(&inputs)? {
+            let operand = self.operand(input);
+            operands.push(operand.ok_or_else(|| format!("its input {input:?} does not exist"))?);
+        }
+        let found = operator.outputs(&operands, names.len())?;
+        let mut outputs = Vec::with_capacity(names.len());
+        for (name, (element, shape)) in names.into_iter().zip(found) {
+            if self.has(&name) {
+                return Err(format!("two tensors or values are named {name:?}"));
+            }
+            let output = Value { name, element, shape };
+            self.input(&output);
+            outputs.push(output);
+        }
+        self.nodes.push(Node {
+            name,
+            op: op.to_owned(),
+            inputs,
+            outputs: outputs.clone(),
+            attributes,
+        });
+        Ok(outputs)
     }
 
     /// The graph from `inputs` to what was `returned`, which gets these names.
@@ -177,7 +203,7 @@ impl GraphBuilder {
         if names.len() != returned.len() || inputs.is_empty() {
             return Err(Error::Setting {
                 setting: if inputs.is_empty() { "inputs" } else { "output names" },
-                value: if inputs.is_empty() { "none".into() } else { format!("{names:?}") },
+                value: if inputs.is_empty() { "none".into() } else { names.join(", ") },
                 expected: if inputs.is_empty() {
                     "at least one".into()
                 } else {

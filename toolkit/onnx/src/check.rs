@@ -1,40 +1,39 @@
-//! Proves an exported file again, without the trainer.
+//! Proves an exported file again, without the trainer, or a file of another tool.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use prost::bytes::Bytes;
 use serde::Serialize;
 
 use super::array::Numbers;
 use super::compare::compare;
-use super::comparison::Comparison;
 use super::decode::{self, Opened};
 use super::encode::{self, IR_VERSION, OPSET};
 use super::file;
 use super::folder::{Intact, SUMS, model_of};
+use super::foreign::{self, Foreign};
 use super::golden::{GOLDEN, Golden, GoldenReport};
 use super::graph::Graph;
+use super::proto::ModelProto;
+use super::report::FileReport;
 use super::subject::Subject;
-use super::verifier::{EngineUsed, Verifier};
+use super::verifier::Verifier;
 use crate::Error;
 
-/// An intact file, and what is in it.
+/// A file that was checked, and what is in it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CheckReport {
-    /// The file.
-    pub path: PathBuf,
-    /// Its size.
-    pub bytes: u64,
-    /// SHA-256 of the whole file.
-    pub file_sha256: String,
-    /// SHA-256 of graph and weights, equal to what the export wrote into the metadata.
-    pub graph_sha256: String,
-    /// The version of ONNX's operators.
-    pub opset: i64,
-    /// The version of ONNX's file format.
-    pub ir_version: i64,
-    /// What it takes and returns: "input [batch, 5] → logits [batch, 3]".
+    /// What an export says of it, too.
+    #[serde(flatten)]
+    pub file: FileReport,
+    /// SHA-256 of graph and weights, equal to what the export wrote into the metadata; `None` for a
+    /// file of another tool, which states none.
+    pub graph_sha256: Option<String>,
+    /// The tool that wrote it, with its version; empty if the file does not say.
+    pub producer: String,
+    /// What it takes and returns, in the file's own names: "input [batch, 5] → logits [batch, 3]".
     pub signature: String,
     /// Numbers per row of the first input; 0 if that depends on a length that is chosen at every
     /// run.
@@ -44,15 +43,10 @@ pub struct CheckReport {
     /// Numbers per row of the first output; 0 if that depends on a length that is chosen at every
     /// run.
     pub output_width: usize,
-    /// How many numbers the file stores.
-    pub parameters: usize,
     /// The file's metadata.
     pub metadata: BTreeMap<String, String>,
-    /// What it was checked in.
-    pub checked_in: EngineUsed,
-    /// What was compared: ONNX Runtime with the f64 evaluation.
-    #[serde(flatten)]
-    pub comparison: Comparison,
+    /// What to know of the check of another tool's file, such as a batch that the file fixes.
+    pub notes: Vec<String>,
     /// The rows that were recorded with it and run again.
     pub golden: Vec<GoldenReport>,
 }
@@ -60,11 +54,17 @@ pub struct CheckReport {
 /// Checks a file that [`export`](super::export()) wrote, or the folder around it: it is whole and
 /// unchanged, ONNX Runtime computes from it what its graph says in f64, on the same batches,
 /// optimisation levels and inputs as at the export (random in place of training-like rows), and it
-/// still gives the outputs that were recorded with it. Files of other tools are refused.
+/// still gives the outputs that were recorded with it.
+///
+/// A file of any other tool is checked in the same way, without what it does not state, if it is of
+/// IR version 3 to 11 and opset 13 to 21, its inputs are batches of rows of f32 or int64 (by any
+/// name, or of a fixed number, which is then the only one that is checked), no row depends on
+/// another, and all of its operators can be evaluated in f64. Numbers that it keeps in other files
+/// of its folder are read with it.
 ///
 /// # Errors
-/// [`Error::Read`] if the file cannot be read, [`Error::OnnxFile`] with what is wrong with it,
-/// [`Error::Runtime`] without ONNX Runtime.
+/// [`Error::Read`] if the file cannot be read, [`Error::OnnxFile`] with what is wrong with it or
+/// which of its operators are not known, [`Error::Runtime`] without ONNX Runtime.
 pub fn check(path: impl AsRef<Path>, verifier: &Verifier) -> Result<CheckReport, Error> {
     let path = path.as_ref();
     let refuse = |reason| Error::OnnxFile { path: path.into(), reason };
@@ -75,7 +75,11 @@ pub fn check(path: impl AsRef<Path>, verifier: &Verifier) -> Result<CheckReport,
         )));
     }
     let model = model_of(path);
-    let bytes = file::read(&model)?;
+    let bytes = Bytes::from(file::read(&model)?);
+    let proto = decode::parse(&bytes).map_err(refuse)?;
+    if !is_folder && !foreign::is_ours(&proto) {
+        return check_foreign(path, proto, bytes, verifier);
+    }
     let Opened { graph, metadata, changed } = decode::open(&bytes).map_err(refuse)?;
     let kept = metadata.get(GOLDEN).map(|text| Golden::from_metadata(text, &graph));
     if let Some(changed) = changed {
@@ -93,8 +97,15 @@ pub fn check(path: impl AsRef<Path>, verifier: &Verifier) -> Result<CheckReport,
     }
 
     let (engines, checked_in) = verifier.engines()?;
-    let subject =
-        Subject { graph: &graph, bytes: &bytes, path: &model, engines: &engines, refuse: &refuse };
+    let subject = Subject {
+        graph: &graph,
+        bytes: &bytes,
+        batch: None,
+        values: None,
+        path: &model,
+        engines: &engines,
+        refuse: &refuse,
+    };
     let comparison = compare(subject, None, &Numbers::default())?;
     let mut golden = Vec::new();
     if let Some(engine) = engines.first() {
@@ -104,22 +115,79 @@ pub fn check(path: impl AsRef<Path>, verifier: &Verifier) -> Result<CheckReport,
         }
     }
     Ok(CheckReport {
-        path: path.into(),
-        bytes: bytes.len() as u64,
-        file_sha256: encode::sha256(&bytes),
-        graph_sha256: graph.sha256(),
-        opset: OPSET,
-        ir_version: IR_VERSION,
+        file: FileReport {
+            path: path.into(),
+            bytes: bytes.len() as u64,
+            file_sha256: encode::sha256(&bytes),
+            opset: OPSET,
+            ir_version: IR_VERSION,
+            parameters: graph.parameters(),
+            checked_in,
+            comparison,
+        },
+        graph_sha256: Some(graph.sha256()),
+        producer: format!("{} {}", proto.producer_name, proto.producer_version),
         signature: graph.signature(),
         input_width: graph.input_width(),
         output_name: graph.output_name().into(),
         output_width: graph.output_width(),
-        parameters: graph.parameters(),
         metadata,
-        checked_in,
-        comparison,
+        notes: Vec::new(),
         golden,
     })
+}
+
+/// A file that does not say that this crate wrote it.
+fn check_foreign(
+    path: &Path,
+    proto: ModelProto,
+    file: Bytes,
+    verifier: &Verifier,
+) -> Result<CheckReport, Error> {
+    let refuse = |reason| Error::OnnxFile { path: path.into(), reason };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let opened = foreign::open(proto, file.clone(), folder).map_err(refuse)?;
+    let Foreign { graph, bytes, metadata, opset, ir_version, producer, batch, .. } = opened;
+    let (engines, checked_in) = verifier.engines()?;
+    let subject = Subject {
+        graph: &graph,
+        bytes: &bytes,
+        batch,
+        values: Some(&opened.values),
+        path,
+        engines: &engines,
+        refuse: &refuse,
+    };
+    let comparison = compare(subject, None, &Numbers::default())?;
+    Ok(CheckReport {
+        file: FileReport {
+            path: path.into(),
+            bytes: file.len() as u64,
+            file_sha256: encode::sha256(&file),
+            opset,
+            ir_version,
+            parameters: opened.parameters,
+            checked_in,
+            comparison,
+        },
+        graph_sha256: None,
+        producer,
+        signature: opened.signature,
+        input_width: graph.input_width(),
+        output_name: graph.output_name().into(),
+        output_width: graph.output_width(),
+        metadata,
+        notes: opened.notes,
+        golden: Vec::new(),
+    })
+}
+
+impl std::ops::Deref for CheckReport {
+    type Target = FileReport;
+
+    fn deref(&self) -> &FileReport {
+        &self.file
+    }
 }
 
 /// What a change does to the rows that were recorded, for a message.
@@ -142,21 +210,27 @@ trainbook_core::shown_as_text!(CheckReport);
 
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "file          {} ({} bytes, {} numbers)",
-            self.path.display(),
-            self.bytes,
-            self.parameters
-        )?;
-        writeln!(f, "format        ONNX opset {}, IR {}", self.opset, self.ir_version)?;
+        self.head(f)?;
         writeln!(f, "computes      {}", self.signature)?;
-        writeln!(f, "graph SHA-256 {} (unchanged since the export)", self.graph_sha256)?;
+        match &self.graph_sha256 {
+            Some(hash) => writeln!(f, "graph SHA-256 {hash} (unchanged since the export)")?,
+            None => {
+                let producer = if self.producer.is_empty() {
+                    "a tool that does not say so"
+                } else {
+                    &self.producer
+                };
+                writeln!(f, "written by    {} (no hash to hold it to)", shortened(producer))?;
+            }
+        }
         for (key, value) in &self.metadata {
             writeln!(f, "metadata      {key} = {}", shortened(value))?;
         }
         writeln!(f, "checked in    {}", self.checked_in)?;
         write!(f, "{}", self.comparison)?;
+        for note in &self.notes {
+            write!(f, "\nnote          {note}")?;
+        }
         for GoldenReport { place, rows, max_abs_diff } in &self.golden {
             write!(
                 f,

@@ -6,7 +6,7 @@ use super::comparison::{Comparison, SecondOpinion};
 use super::engine::{Engine, Loaded};
 use super::forward::Forward;
 use super::graph::Graph;
-use super::inputs::{BATCHES, InputSet, input_sets};
+use super::inputs::{BATCHES, InputSet, MOST_ROWS, input_sets};
 use super::mismatch::{self, index};
 use super::policy;
 use super::reference::{self, Margined, outputs_of, widen};
@@ -23,7 +23,7 @@ pub(super) fn compare(
     forward: Option<&Forward<'_>>,
     samples: &Numbers,
 ) -> Result<Comparison, Error> {
-    let Subject { graph, refuse, .. } = subject;
+    let Subject { graph, refuse, batch, .. } = subject;
     let mut tally = Tally {
         subject,
         loaded: Vec::new(),
@@ -32,11 +32,11 @@ pub(super) fn compare(
         second_worst: None,
     };
     tally.load()?;
-    let sets = input_sets(graph, samples)?;
+    let sets = input_sets(graph, samples, batch.unwrap_or(MOST_ROWS))?;
     for InputSet { kind, usual, arrays } in &sets {
         let exact = outputs_of(graph, reference::evaluate(graph, widen(arrays)).map_err(refuse)?);
         check_exact(graph, kind, &exact).map_err(refuse)?;
-        for batch in BATCHES {
+        for &batch in batch.as_ref().map_or(&BATCHES[..], std::slice::from_ref) {
             let inputs: Vec<Array> = arrays.iter().map(|array| array.first_rows(batch)).collect();
             let exact: Vec<Margined> = exact.iter().map(|exact| exact.first_rows(batch)).collect();
             tally.add((kind, *usual), &inputs, &exact, forward)?;
@@ -264,11 +264,15 @@ fn check_lens(
     if found == wanted {
         return Ok(());
     }
+    let list =
+        |lens: &[usize]| lens.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
     if let ([found], [wanted]) = (found, wanted) {
         return Err(format!("{who} {found} numbers for {batch} rows, the graph {wanted}"));
     }
     Err(format!(
-        "{who} {found:?} numbers for {batch} rows, the graph {wanted:?} ({})",
+        "{who} {} numbers for {batch} rows, the graph {} ({})",
+        list(found),
+        list(wanted),
         graph.signature()
     ))
 }

@@ -20,7 +20,8 @@ use super::structure;
 use super::value::Element;
 use crate::Error;
 
-const OTHER_TOOLS: &str = "files of other tools cannot be checked yet";
+/// Why such a file is not checked as one of another tool.
+const HELD: &str = "and a file that names it or has its hash is held to that";
 
 /// A file that could be read.
 pub(super) struct Opened {
@@ -51,31 +52,42 @@ pub(super) fn model(bytes: &[u8]) -> Result<(Graph, BTreeMap<String, String>), S
     changed.map_or(Ok((graph, metadata)), Err)
 }
 
+/// The messages of a file of any tool.
+///
+/// # Errors
+/// The reason, in one line.
+pub(super) fn parse(bytes: &[u8]) -> Result<ModelProto, String> {
+    if bytes.is_empty() {
+        return Err("it is empty".into());
+    }
+    let model = ModelProto::decode(bytes)
+        .map_err(|e| format!("it is not an ONNX model, or damaged: {e}"))?;
+    if model.graph.is_none() {
+        return Err("it is not an ONNX model, or damaged: it has no graph".into());
+    }
+    Ok(model)
+}
+
 /// Reads a file even if it was changed after the export, as long as it still is one that this crate
 /// might have written.
 ///
 /// # Errors
 /// The reason, in one line.
 pub(super) fn open(bytes: &[u8]) -> Result<Opened, String> {
-    if bytes.is_empty() {
-        return Err("it is empty".into());
-    }
-    let model = ModelProto::decode(bytes)
-        .map_err(|e| format!("it is not an ONNX model, or damaged: {e}"))?;
+    let model = parse(bytes)?;
     let Some(proto) = &model.graph else {
         return Err("it is not an ONNX model, or damaged: it has no graph".into());
     };
     if model.ir_version != IR_VERSION {
         return Err(format!(
-            "its IR version is {}; only {IR_VERSION} can be checked",
+            "its IR version is {}; trainbook writes {IR_VERSION}, {HELD}",
             model.ir_version
         ));
     }
     if model.opset_import != [OperatorSetIdProto { domain: String::new(), version: OPSET }] {
-        let found: Vec<_> =
-            model.opset_import.iter().map(|o| format!("{:?} {}", o.domain, o.version)).collect();
+        let found: Vec<_> = model.opset_import.iter().map(OperatorSetIdProto::shown).collect();
         return Err(format!(
-            "its operator sets are [{}]; only \"\" {OPSET} can be checked",
+            "its operator sets are {}; trainbook writes opset {OPSET} alone, {HELD}",
             found.join(", ")
         ));
     }
@@ -88,8 +100,11 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened, String> {
             _ => reason,
         });
     }
-    if model.encode_to_vec() != bytes || encode::graph_bytes(&graph) != proto.encode_to_vec() {
-        return Err(format!("it holds something that trainbook does not write; {OTHER_TOOLS}"));
+    if !model.functions.is_empty()
+        || model.encode_to_vec() != bytes
+        || encode::graph_bytes(&graph) != proto.encode_to_vec()
+    {
+        return Err(format!("it holds something that trainbook does not write, {HELD}"));
     }
     let changed = changed?;
     let metadata = model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
@@ -106,7 +121,7 @@ fn changed(model: &ModelProto, proto: &GraphProto) -> Result<Option<String>, Str
     };
     let Some(graph) = stated(GRAPH_SHA256) else {
         return Err(format!(
-            "it has no metadata entry {GRAPH_SHA256}, so it was not written by trainbook; {OTHER_TOOLS}"
+            "it has no metadata entry {GRAPH_SHA256}, so it was not written by trainbook as it is, {HELD}"
         ));
     };
     let actual = encode::sha256(&proto.encode_to_vec());
@@ -183,7 +198,7 @@ fn node(proto: &NodeProto, values: &BTreeMap<String, Value>) -> Result<Node, Str
     let name = &proto.name;
     if !proto.domain.is_empty() {
         return Err(format!(
-            "node {name:?} uses {} of the domain {:?}; {OTHER_TOOLS}",
+            "node {name:?} uses {} of the domain {:?}, which trainbook does not write",
             proto.op_type, proto.domain
         ));
     }
@@ -192,10 +207,10 @@ fn node(proto: &NodeProto, values: &BTreeMap<String, Value>) -> Result<Node, Str
         .iter()
         .map(|proto| Ok((proto.name.clone(), attribute(name, proto)?)))
         .collect::<Result<_, String>>()?;
-    // Before the shapes are needed, so that a file of another tool is told by the operator that
-    // stands in the way.
+    // Before the shapes are needed, so that a file that another tool changed is told by the operator
+    // that stands in the way.
     Operator::parse(&proto.op_type, &attributes)
-        .map_err(|reason| format!("node {name:?}: {reason}; {OTHER_TOOLS}"))?;
+        .map_err(|reason| format!("node {name:?}: {reason}"))?;
     let output = |output: &String| {
         let value = values.get(output).cloned();
         value.ok_or_else(|| format!("the output {output:?} of node {name:?} has no shape"))
@@ -220,7 +235,7 @@ fn attribute(node: &str, proto: &AttributeProto) -> Result<Attribute, String> {
         (ATTRIBUTE_FLOAT, Some(value), None, None, []) => Ok(Attribute::Float(value)),
         (ATTRIBUTE_INT, None, Some(value), None, []) => Ok(Attribute::Int(value)),
         (ATTRIBUTE_STRING, None, None, Some(text), []) => {
-            String::from_utf8(text.clone()).map(Attribute::Text).map_err(|_| wrong())
+            String::from_utf8(text.to_vec()).map(Attribute::Text).map_err(|_| wrong())
         }
         (ATTRIBUTE_INTS, None, None, None, values) => Ok(Attribute::Ints(values.to_vec())),
         _ => Err(wrong()),
@@ -261,15 +276,10 @@ fn integers(proto: &TensorProto) -> Result<Integers, String> {
 /// The shape of a tensor whose data is in the file and fills it.
 fn filled(proto: &TensorProto, bytes: usize) -> Result<Vec<usize>, String> {
     let name = &proto.name;
-    if proto.data_location.is_some_and(|location| location != 0) || !proto.external_data.is_empty()
-    {
-        let location = proto
-            .external_data
-            .iter()
-            .find(|entry| entry.key == "location")
-            .map(|entry| entry.value.as_str());
+    if proto.is_external() {
+        let location = proto.external("location").unwrap_or_default();
         return Err(format!(
-            "the tensor {name:?} keeps its data in another file, {location:?}; it must be in this file"
+            "the tensor {name:?} keeps its data in another file, {location:?}; trainbook writes it into this file"
         ));
     }
     let dims = proto.dims.iter().map(|&size| usize::try_from(size).ok());
@@ -279,7 +289,8 @@ fn filled(proto: &TensorProto, bytes: usize) -> Result<Vec<usize>, String> {
     let size = shape.iter().try_fold(bytes, |bytes, size| bytes.checked_mul(*size));
     if size != Some(proto.raw_data.len()) {
         return Err(format!(
-            "the tensor {name:?} of shape {shape:?} has {} bytes of raw data",
+            "the tensor {name:?} of shape {} has {} bytes of raw data",
+            Value::sizes(&shape),
             proto.raw_data.len()
         ));
     }

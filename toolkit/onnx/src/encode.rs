@@ -98,6 +98,7 @@ fn model<'a>(
         metadata_props: metadata
             .map(|(key, value)| StringStringEntryProto { key: key.clone(), value: value.clone() })
             .collect(),
+        ..ModelProto::default()
     }
 }
 
@@ -120,6 +121,7 @@ fn graph_proto(graph: &Graph) -> GraphProto {
         input: graph.inputs.iter().map(value_proto).collect(),
         output: graph.outputs.iter().map(value_proto).collect(),
         value_info: between.map(value_proto).collect(),
+        ..GraphProto::default()
     }
 }
 
@@ -145,9 +147,11 @@ fn attribute_proto(name: &str, attribute: &Attribute) -> AttributeProto {
             AttributeProto { f: Some(*value), r#type: ATTRIBUTE_FLOAT, ..empty }
         }
         Attribute::Int(value) => AttributeProto { i: Some(*value), r#type: ATTRIBUTE_INT, ..empty },
-        Attribute::Text(text) => {
-            AttributeProto { s: Some(text.clone().into_bytes()), r#type: ATTRIBUTE_STRING, ..empty }
-        }
+        Attribute::Text(text) => AttributeProto {
+            s: Some(text.clone().into_bytes().into()),
+            r#type: ATTRIBUTE_STRING,
+            ..empty
+        },
         Attribute::Ints(values) => {
             AttributeProto { ints: values.clone(), r#type: ATTRIBUTE_INTS, ..empty }
         }
@@ -175,13 +179,12 @@ pub(super) fn tensor_proto(
         dims: shape.iter().map(|&size| as_i64(size)).collect(),
         data_type: data_type(element),
         name: name.to_owned(),
-        raw_data,
-        external_data: Vec::new(),
-        data_location: None,
+        raw_data: raw_data.into(),
+        ..TensorProto::default()
     }
 }
 
-fn data_type(element: Element) -> i32 {
+pub(super) fn data_type(element: Element) -> i32 {
     match element {
         Element::F32 => TENSOR_FLOAT,
         Element::I64 => TENSOR_INT64,
@@ -189,7 +192,7 @@ fn data_type(element: Element) -> i32 {
     }
 }
 
-fn value_proto(value: &Value) -> ValueInfoProto {
+pub(super) fn value_proto(value: &Value) -> ValueInfoProto {
     let dim = value.shape.iter().map(|dim| match dim {
         Dim::Fixed(size) => DimensionProto { dim_value: Some(as_i64(*size)), dim_param: None },
         Dim::Named(name) => DimensionProto { dim_value: None, dim_param: Some(name.clone()) },
@@ -199,7 +202,7 @@ fn value_proto(value: &Value) -> ValueInfoProto {
         TensorTypeProto { elem_type, shape: Some(TensorShapeProto { dim: dim.collect() }) };
     ValueInfoProto {
         name: value.name.clone(),
-        r#type: Some(TypeProto { tensor_type: Some(tensor_type) }),
+        r#type: Some(TypeProto { tensor_type: Some(tensor_type), ..TypeProto::default() }),
     }
 }
 

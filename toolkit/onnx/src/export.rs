@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 use trainbook_core::beside::{folder_of, temporary_beside};
@@ -18,6 +18,7 @@ use super::forward::{Forward, Predict};
 use super::golden::{GOLDEN, Golden};
 use super::graph::{Graph, rows_shape};
 use super::inputs::usual_inputs;
+use super::report::FileReport;
 use super::subject::Subject;
 use super::verifier::{EngineUsed, Verifier};
 use super::{decode, folder, structure};
@@ -47,25 +48,19 @@ pub struct ExportOptions {
 /// A file that was written, and how it was proved.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ExportReport {
-    /// The file, or the folder around it.
-    pub path: PathBuf,
-    /// The file's size.
-    pub bytes: u64,
-    /// SHA-256 of the whole file.
-    pub file_sha256: String,
+    /// What a check says of it, too.
+    #[serde(flatten)]
+    pub file: FileReport,
     /// SHA-256 of graph and weights, without metadata.
     pub graph_sha256: String,
-    /// The version of ONNX's operators.
-    pub opset: i64,
-    /// The version of ONNX's file format.
-    pub ir_version: i64,
-    /// How many numbers the file stores.
-    pub parameters: usize,
-    /// What it was proved in.
-    pub checked_in: EngineUsed,
-    /// What was compared, and how close it was.
-    #[serde(flatten)]
-    pub comparison: Comparison,
+}
+
+impl std::ops::Deref for ExportReport {
+    type Target = FileReport;
+
+    fn deref(&self) -> &FileReport {
+        &self.file
+    }
 }
 
 /// Writes `graph` to `path`, if ONNX Runtime computes from the written bytes what `predict`
@@ -160,15 +155,17 @@ pub fn export_with(
     // Without this the name itself may be lost when the power goes.
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|e| job.write_error(e))?;
     Ok(ExportReport {
-        path: path.into(),
-        bytes: bytes.len() as u64,
-        file_sha256: encode::sha256(&bytes),
         graph_sha256: graph.sha256(),
-        opset: OPSET,
-        ir_version: IR_VERSION,
-        parameters: graph.parameters(),
-        checked_in,
-        comparison: proved,
+        file: FileReport {
+            path: path.into(),
+            bytes: bytes.len() as u64,
+            file_sha256: encode::sha256(&bytes),
+            opset: OPSET,
+            ir_version: IR_VERSION,
+            parameters: graph.parameters(),
+            checked_in,
+            comparison: proved,
+        },
     })
 }
 
@@ -193,8 +190,15 @@ impl Job<'_> {
 
     fn compare(&self, graph: &Graph, bytes: &[u8]) -> Result<Comparison, Error> {
         let refuse = |reason| self.refuse(reason);
-        let subject =
-            Subject { graph, bytes, path: self.path, engines: self.engines, refuse: &refuse };
+        let subject = Subject {
+            graph,
+            bytes,
+            batch: None,
+            values: None,
+            path: self.path,
+            engines: self.engines,
+            refuse: &refuse,
+        };
         compare(subject, Some(self.forward), self.samples)
     }
 
@@ -225,14 +229,7 @@ trainbook_core::shown_as_text!(ExportReport);
 
 impl fmt::Display for ExportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "file          {} ({} bytes, {} numbers)",
-            self.path.display(),
-            self.bytes,
-            self.parameters
-        )?;
-        writeln!(f, "format        ONNX opset {}, IR {}", self.opset, self.ir_version)?;
+        self.head(f)?;
         writeln!(f, "file SHA-256  {}", self.file_sha256)?;
         writeln!(f, "graph SHA-256 {}", self.graph_sha256)?;
         writeln!(f, "proved in     {}", self.checked_in)?;

@@ -233,7 +233,11 @@ impl Stored {
             .decode(data)
             .map_err(|e| format!("the numbers of {name:?} cannot be read: {e}"))?;
         Array::from_bytes(element, shape, &bytes).ok_or_else(|| {
-            format!("{} bytes of {element:?} do not fill the shape of {name:?}", bytes.len())
+            format!(
+                "{} bytes of {} do not fill the shape of {name:?}",
+                bytes.len(),
+                element.described()
+            )
         })
     }
 }

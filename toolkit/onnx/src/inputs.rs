@@ -14,9 +14,10 @@ use trainbook_core::random::{Draws, Seed, Stream};
 pub(super) const BATCHES: [usize; 5] = [1, 2, 3, 7, MOST_ROWS];
 pub(super) const MOST_ROWS: usize = 33;
 /// Lengths of sequence and memory, never equal, so that one taken for the other shows.
-const LENGTHS: [(usize, usize); 3] = [(5, 3), (1, 4), (8, 1)];
+const LENGTHS: [(usize, usize); 3] = [(5, 3), (1, 4), (LONGEST, 1)];
+pub(super) const LONGEST: usize = 8;
 
-/// 33 rows of one kind, and one length of each kind of sequence.
+/// Rows of one kind, 33 of them unless the file fixes another number, and one length of each kind of sequence.
 pub(super) struct InputSet {
     pub kind: &'static str,
     /// Whether the numbers are like those that the model usually meets.
@@ -31,7 +32,11 @@ pub(super) struct InputSet {
 /// # Errors
 /// [`Error::Setting`] if `samples` is neither empty nor whole rows, finite or in the vocabulary, of
 /// the graph's only input.
-pub(super) fn input_sets(graph: &Graph, samples: &Numbers) -> Result<Vec<InputSet>, Error> {
+pub(super) fn input_sets(
+    graph: &Graph,
+    samples: &Numbers,
+    rows: usize,
+) -> Result<Vec<InputSet>, Error> {
     let scale = check_samples(graph, samples)?;
     let free = graph
         .inputs
@@ -55,21 +60,24 @@ pub(super) fn input_sets(graph: &Graph, samples: &Numbers) -> Result<Vec<InputSe
                 // Constant rows have drawn from the second key, and large and tiny ones from the
                 // next two, since the first release.
                 let key = [0, 0, 2, 3, 1][set] + 4 * i as u64;
-                let shape = concrete(input, &[(SEQUENCE, sequence), (MEMORY, memory)].into());
+                let shape = concrete(
+                    input,
+                    &[(BATCH, rows), (SEQUENCE, sequence), (MEMORY, memory)].into(),
+                );
                 let row = shape[1..].iter().product();
                 let mut draws = stream.at(epoch as u64, key);
                 let numbers = match (samples, input.element) {
                     (Numbers::F32(all), Element::F32) if set == 0 && !all.is_empty() => {
-                        Numbers::F32(picked(all, row))
+                        Numbers::F32(picked(all, row, rows))
                     }
                     (Numbers::I64(all), Element::I64) if set == 0 && !all.is_empty() => {
-                        Numbers::I64(picked(all, row))
+                        Numbers::I64(picked(all, row, rows))
                     }
-                    (_, Element::F32) => Numbers::F32(floats(&mut draws, set, row, scale)),
+                    (_, Element::F32) => Numbers::F32(floats(&mut draws, set, [rows, row], scale)),
                     // No graph takes bool.
                     (_, Element::I64 | Element::Bool) => {
                         let vocabulary = vocabulary(graph, input)?;
-                        Numbers::I64(indices(&mut draws, set, row, vocabulary))
+                        Numbers::I64(indices(&mut draws, set, [rows, row], vocabulary))
                     }
                 };
                 arrays.push(Array { shape, numbers });
@@ -85,7 +93,11 @@ pub(super) fn input_sets(graph: &Graph, samples: &Numbers) -> Result<Vec<InputSe
 /// # Errors
 /// As [`input_sets`].
 pub(super) fn usual_inputs(graph: &Graph, samples: &Numbers) -> Result<Vec<Array>, Error> {
-    Ok(input_sets(graph, samples)?.into_iter().next().map(|set| set.arrays).unwrap_or_default())
+    Ok(input_sets(graph, samples, MOST_ROWS)?
+        .into_iter()
+        .next()
+        .map(|set| set.arrays)
+        .unwrap_or_default())
 }
 
 fn concrete(input: &Value, lengths: &BTreeMap<&str, usize>) -> Vec<usize> {
@@ -149,10 +161,9 @@ fn check_samples(graph: &Graph, samples: &Numbers) -> Result<f64, Error> {
 }
 
 /// Spread over all rows, and over again if there are fewer than 33.
-fn picked<T: Copy>(samples: &[T], width: usize) -> Vec<T> {
+fn picked<T: Copy>(samples: &[T], width: usize, rows: usize) -> Vec<T> {
     let count = samples.len() / width;
-    let picked =
-        (0..MOST_ROWS).map(|i| if count > MOST_ROWS { i * count / MOST_ROWS } else { i % count });
+    let picked = (0..rows).map(|i| if count > rows { i * count / rows } else { i % count });
     picked.flat_map(|row| &samples[row * width..][..width]).copied().collect()
 }
 
@@ -160,25 +171,25 @@ fn picked<T: Copy>(samples: &[T], width: usize) -> Vec<T> {
     clippy::cast_possible_truncation,
     reason = "inputs are f32, any rounding of a random number is as good"
 )]
-fn floats(draws: &mut Draws, set: usize, row: usize, scale: f64) -> Vec<f32> {
+fn floats(draws: &mut Draws, set: usize, [rows, row]: [usize; 2], scale: f64) -> Vec<f32> {
     let scale = [scale, 0.0, 100.0 * scale, 1e-6 * scale, scale][set];
     let mut random = || (draws.uniform(-1.0, 1.0) * scale) as f32;
     match set {
-        1 => vec![0.0; MOST_ROWS * row],
-        4 => (0..MOST_ROWS).flat_map(|_| vec![random(); row]).collect(),
-        _ => (0..MOST_ROWS * row).map(|_| random()).collect(),
+        1 => vec![0.0; rows * row],
+        4 => (0..rows).flat_map(|_| vec![random(); row]).collect(),
+        _ => (0..rows * row).map(|_| random()).collect(),
     }
 }
 
 #[allow(clippy::cast_possible_wrap, reason = "no vocabulary has 2^63 entries")]
-fn indices(draws: &mut Draws, set: usize, row: usize, vocabulary: usize) -> Vec<i64> {
+fn indices(draws: &mut Draws, set: usize, [rows, row]: [usize; 2], vocabulary: usize) -> Vec<i64> {
     let mut random = || draws.below(vocabulary as u64) as i64;
     let last = vocabulary as i64 - 1;
     match set {
-        1 => vec![0; MOST_ROWS * row],
-        2 => vec![last; MOST_ROWS * row],
-        3 => (0..MOST_ROWS * row).map(|i| (i as i64 % 2).min(last)).collect(),
-        4 => (0..MOST_ROWS).flat_map(|_| vec![random(); row]).collect(),
-        _ => (0..MOST_ROWS * row).map(|_| random()).collect(),
+        1 => vec![0; rows * row],
+        2 => vec![last; rows * row],
+        3 => (0..rows * row).map(|i| (i as i64 % 2).min(last)).collect(),
+        4 => (0..rows).flat_map(|_| vec![random(); row]).collect(),
+        _ => (0..rows * row).map(|_| random()).collect(),
     }
 }

@@ -11,7 +11,8 @@
 //!
 //! Open [`GraphBuilder`] first: whoever has a model adds its nodes there (`trainbook-nn` does it
 //! for dfdx's layers). [`Graph`] is the result, plain data, with a [`Head`] behind it on request.
-//! [`export()`] writes and proves it, [`check()`] proves a file again, [`Session`] runs one;
+//! [`export()`] writes and proves it, [`check()`] proves a file again, or one of another tool, which
+//! `foreign` translates; [`Session`] runs one;
 //! [`overview()`] says what is in a file of any tool and [`latency()`] how fast it is. What "equal"
 //! means is said in `reference`: each number may be as far from the f64 evaluation as f32 rounding
 //! explains, and no farther.
@@ -34,12 +35,15 @@ mod check;
 mod compare;
 mod comparison;
 mod decode;
+mod element;
 mod encode;
 mod engine;
 mod error;
 mod export;
+mod external;
 mod file;
 mod folder;
+mod foreign;
 mod forward;
 mod from_layer;
 mod golden;
@@ -55,6 +59,7 @@ mod overview;
 mod policy;
 mod proto;
 mod reference;
+mod report;
 mod runtime;
 mod scope;
 mod session;
@@ -83,6 +88,7 @@ pub use latency::{Latency, LatencyOptions, LatencyReport, latency};
 pub use operator::scaled;
 pub use overview::{NodeInfo, Overview, Size, TensorInfo, overview};
 pub use policy::PolicyDifference;
+pub use report::FileReport;
 pub use runtime::{Found, Installed, Passed, Runtime, Source, find, install, load};
 pub use scope::join;
 pub use session::Session;

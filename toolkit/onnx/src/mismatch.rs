@@ -1,9 +1,10 @@
 //! Says where a file computes something else.
 
 use super::array::Array;
-use super::encode;
+use super::graph::Value;
 use super::reference::{self, Margined, outputs_of, widen};
 use super::subject::{Side, Subject, Worst};
+use super::{encode, foreign};
 use crate::Error;
 
 /// The largest difference, and the first node that differs.
@@ -40,15 +41,29 @@ fn first_difference(
     worst: &Worst,
     exact: &std::collections::BTreeMap<String, Margined>,
 ) -> Result<String, Error> {
-    let Subject { graph, path, engines, .. } = subject;
+    let Subject { graph, path, engines, bytes, values: named, .. } = subject;
     let engine = match worst.side {
         Side::Trainer => engines.first().copied(),
         Side::Engine(engine) => Some(engine),
     };
     let Some(engine) = engine else { return Ok(String::new()) };
-    let found =
-        engine.load(path, &encode::model_bytes_with_all_outputs(graph))?.run(&worst.inputs)?;
-    for (value, found) in graph.values_between().zip(found.iter().map(Array::widen)) {
+    let (bytes, between): (_, Vec<&Value>) = match named {
+        None => (encode::model_bytes_with_all_outputs(graph), graph.values_between().collect()),
+        Some(named) => {
+            let between = || {
+                let values = graph.values_between();
+                values.filter(|value| named.contains(&value.name) && !graph.outputs.contains(value))
+            };
+            let all = graph.outputs.iter().chain(between());
+            (foreign::with_outputs(bytes, between()), all.collect())
+        }
+    };
+    let found = engine.load(path, &bytes)?.run(&worst.inputs)?;
+    let mut found: Vec<(&Value, Vec<f64>)> =
+        between.into_iter().zip(found.iter().map(Array::widen)).collect();
+    let place = |value: &Value| graph.values_between().position(|other| other == value);
+    found.sort_by_key(|(value, _)| place(value));
+    for (value, found) in found {
         let Some(Margined { values, margins, .. }) = exact.get(&value.name) else { continue };
         let inside = |((found, exact), margin): ((&f64, &f64), &f64)| {
             (found - exact).abs() <= engine.patience() * margin

@@ -74,8 +74,13 @@ impl Session {
                 TensorElementType::Float32 => Value::f32(name, dims),
                 TensorElementType::Int64 => Value::i64(name, dims),
                 _ => {
+                    let takes = match ty {
+                        TensorElementType::String => "strings (STRING)".to_owned(),
+                        TensorElementType::Bool => "bools (BOOL)".to_owned(),
+                        _ => format!("{ty} numbers"),
+                    };
                     return Err(refused(format!(
-                        "its input {name:?} has {ty} numbers; they must be f32 or i64"
+                        "its input {name:?} takes {takes}; they must be float32 numbers (FLOAT) or int64 numbers (INT64)"
                     )));
                 }
             });

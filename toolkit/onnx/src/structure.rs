@@ -32,9 +32,9 @@ pub(super) fn verify(graph: &Graph) -> Result<(), String> {
         let size = weight.shape.iter().try_fold(1_usize, |size, dim| size.checked_mul(*dim));
         if size != Some(weight.data.len()) {
             return Err(format!(
-                "{} numbers do not fill the shape {:?} of {name:?}",
+                "{} numbers do not fill the shape {} of {name:?}",
                 weight.data.len(),
-                weight.shape
+                Value::sizes(&weight.shape)
             ));
         }
         if let Some(at) = weight.data.iter().position(|number| !number.is_finite()) {
@@ -120,7 +120,7 @@ fn row_len(shape: &[Dim]) -> Option<usize> {
 }
 
 /// Refuses an input or output that is not a batch of rows of a usable size.
-fn size(value: &Value) -> Result<(), String> {
+pub(super) fn size(value: &Value) -> Result<(), String> {
     let usable = |dim: &Dim| match dim {
         Dim::Fixed(size) => (1..=MAX_WIDTH).contains(size),
         Dim::Named(name) => name == SEQUENCE || name == MEMORY,

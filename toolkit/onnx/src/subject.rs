@@ -1,5 +1,6 @@
 //! What a comparison is about, and what it finds.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::array::Array;
@@ -42,6 +43,11 @@ pub(super) struct Subject<'a> {
     /// What its bytes encode.
     pub graph: &'a Graph,
     pub bytes: &'a [u8],
+    /// How many rows the bytes take, if they fix that.
+    pub batch: Option<usize>,
+    /// The values between nodes by which the bytes can be looked into; `None` if the graph encodes
+    /// to the bytes.
+    pub values: Option<&'a BTreeSet<String>>,
     /// For messages.
     pub path: &'a Path,
     /// The first decides, the others are second opinions.

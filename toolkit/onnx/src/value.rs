@@ -68,6 +68,26 @@ pub enum Element {
     Bool,
 }
 
+impl Element {
+    /// Behind a shape, for messages.
+    pub(super) fn suffix(self) -> &'static str {
+        match self {
+            Self::F32 => "",
+            Self::I64 => " of int64",
+            Self::Bool => " of bool",
+        }
+    }
+
+    /// Such numbers, for messages.
+    pub(super) fn described(self) -> &'static str {
+        match self {
+            Self::F32 => "floats",
+            Self::I64 => "integers of int64",
+            Self::Bool => "bools",
+        }
+    }
+}
+
 /// A value that flows between nodes, row-major.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value {
@@ -116,6 +136,11 @@ impl Value {
         rest.iter().try_fold(1_usize, |product, dim| product.checked_mul(dim.size()?))
     }
 
+    /// A shape without names, for messages.
+    pub(super) fn sizes(shape: &[usize]) -> String {
+        Self::shown(&shape.iter().map(|&size| Dim::Fixed(size)).collect::<Vec<_>>())
+    }
+
     /// The shape, for messages.
     pub(super) fn shown(shape: &[Dim]) -> String {
         let dims: Vec<_> = shape.iter().map(ToString::to_string).collect();
@@ -125,12 +150,7 @@ impl Value {
 
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.element {
-            Element::F32 => "",
-            Element::I64 => " of int64",
-            Element::Bool => " of bool",
-        };
-        write!(f, "{} {}{kind}", self.name, Self::shown(&self.shape))
+        write!(f, "{} {}{}", self.name, Self::shown(&self.shape), self.element.suffix())
     }
 }
 

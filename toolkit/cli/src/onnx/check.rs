@@ -9,7 +9,7 @@ use crate::output;
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The ONNX file, or the folder that an export made around it
+    /// The ONNX file, of any tool, or the folder that an export made around it
     #[arg(value_name = "FILE|DIR")]
     file: PathBuf,
     /// The ONNX Runtime library [default: the one that `trainbook ort show` names]

@@ -13,7 +13,7 @@ use trainbook::Error;
 pub enum Command {
     /// Write the network of a recorded run to a checked file
     Export(export::Arguments),
-    /// Check that a file is sound and that ONNX Runtime computes what its graph says
+    /// Check that a file of any tool is sound and that ONNX Runtime computes what its graph says
     Check(check::Arguments),
     /// Show what is in a file of any tool: nodes, shapes, parameters, FLOPs, metadata
     Show(show::Arguments),

@@ -193,7 +193,9 @@ fn a_folder_is_checked_as_a_whole() {
             .unwrap();
     let edit = |tensor: &mut TensorProto, by: f32| {
         let number = f32::from_le_bytes(tensor.raw_data[..4].try_into().unwrap());
-        tensor.raw_data[..4].copy_from_slice(&(number + by).to_le_bytes());
+        let mut data = tensor.raw_data.to_vec();
+        data[..4].copy_from_slice(&(number + by).to_le_bytes());
+        tensor.raw_data = data.into();
     };
     edit(&mut tensor, 0.25);
     let error = listed("test_data_set_0/output_0.pb", &tensor.encode_to_vec());

@@ -108,7 +108,10 @@ fn files_that_cannot_be_measured_say_why() {
     let half =
         [value(11, "x", 10, &["n"]), node("Neg", &["x"], "y", &[]), value(12, "y", 10, &["n"])];
     let error = refusal(&half);
-    assert!(error.contains("input \"x\"") && error.contains("they must be f32 or i64"), "{error}");
+    assert!(
+        error.contains("input \"x\"") && error.contains("they must be float32 numbers (FLOAT)"),
+        "{error}"
+    );
     let error = refusal(&[external("w", "w.bin", &[2])]);
     assert!(
         error.contains("keeps data in \"w.bin\"; save the model with its data in one file"),

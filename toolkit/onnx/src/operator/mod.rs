@@ -144,6 +144,59 @@ pub(super) enum Unary {
     Sign,
 }
 
+impl Binary {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Add => "Add",
+            Self::Sub => "Sub",
+            Self::Mul => "Mul",
+            Self::Div => "Div",
+            Self::Max => "Max",
+            Self::Min => "Min",
+            Self::Pow => "Pow",
+        }
+    }
+}
+
+impl Compare {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Equal => "Equal",
+            Self::Greater => "Greater",
+            Self::GreaterOrEqual => "GreaterOrEqual",
+            Self::Less => "Less",
+            Self::LessOrEqual => "LessOrEqual",
+        }
+    }
+}
+
+impl Unary {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "Identity",
+            Self::Relu => "Relu",
+            Self::LeakyRelu { .. } => "LeakyRelu",
+            Self::Sigmoid => "Sigmoid",
+            Self::Tanh => "Tanh",
+            Self::Erf => "Erf",
+            Self::Exp => "Exp",
+            Self::Log => "Log",
+            Self::Sqrt => "Sqrt",
+            Self::Abs => "Abs",
+            Self::Sin => "Sin",
+            Self::Cos => "Cos",
+            Self::Elu { .. } => "Elu",
+            Self::Selu { .. } => "Selu",
+            Self::Softplus => "Softplus",
+            Self::HardSwish => "HardSwish",
+            Self::HardSigmoid { .. } => "HardSigmoid",
+            Self::Neg => "Neg",
+            Self::Reciprocal => "Reciprocal",
+            Self::Sign => "Sign",
+        }
+    }
+}
+
 /// What is made of the numbers along reduced axes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Fold {
@@ -204,6 +257,63 @@ impl Operator {
         }
     }
 
+    /// Whether it moves numbers of any kind and computes nothing.
+    fn moves(&self) -> bool {
+        matches!(
+            self,
+            Self::Unary(Unary::Identity)
+                | Self::Transpose { .. }
+                | Self::Reshape
+                | Self::Flatten
+                | Self::Squeeze
+                | Self::Unsqueeze
+        )
+    }
+
+    /// As ONNX calls it.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Gemm { .. } => "Gemm",
+            Self::MatMul => "MatMul",
+            Self::Binary(binary) => binary.name(),
+            Self::Unary(unary) => unary.name(),
+            Self::PRelu => "PRelu",
+            Self::Softmax => "Softmax",
+            Self::LogSoftmax => "LogSoftmax",
+            Self::BatchNormalization { .. } => "BatchNormalization",
+            Self::LayerNormalization { .. } => "LayerNormalization",
+            Self::Reduce { fold: Fold::Mean, .. } => "ReduceMean",
+            Self::Reduce { fold: Fold::Max, .. } => "ReduceMax",
+            Self::Reduce { fold: Fold::Min, .. } => "ReduceMin",
+            Self::Reduce { fold: Fold::Sum, .. } | Self::ReduceSum { .. } => "ReduceSum",
+            Self::ArgMax => "ArgMax",
+            Self::Transpose { .. } => "Transpose",
+            Self::Reshape => "Reshape",
+            Self::Gather { .. } => "Gather",
+            Self::Resize => "Resize",
+            Self::Flatten => "Flatten",
+            Self::Conv { .. } => "Conv",
+            Self::ConvTranspose { .. } => "ConvTranspose",
+            Self::MaxPool(_) => "MaxPool",
+            Self::AveragePool { .. } => "AveragePool",
+            Self::GlobalAveragePool => "GlobalAveragePool",
+            Self::InstanceNormalization { .. } => "InstanceNormalization",
+            Self::Concat { .. } => "Concat",
+            Self::Split { .. } => "Split",
+            Self::Slice => "Slice",
+            Self::Pad => "Pad",
+            Self::Expand => "Expand",
+            Self::Squeeze => "Squeeze",
+            Self::Unsqueeze => "Unsqueeze",
+            Self::Clip => "Clip",
+            Self::Compare(compare) => compare.name(),
+            Self::Cast => "Cast",
+            Self::Where => "Where",
+            Self::Recurrent(Recurrent { cell: Cell::Lstm, .. }) => "LSTM",
+            Self::Recurrent(_) => "GRU",
+        }
+    }
+
     /// Its inputs; the name of one that is left out is empty. Resize leaves out the second, which
     /// only crops and is no input here.
     ///
@@ -214,7 +324,13 @@ impl Operator {
             return match inputs {
                 [image, region, scales] if region.is_empty() => Ok(vec![image, scales]),
                 _ => Err(format!(
-                    "Resize must have an image, no region and scales as its inputs, not {inputs:?}"
+                    "Resize must have an image, no region and scales as its inputs, not {} inputs, of which the second is {}",
+                    inputs.len(),
+                    if inputs.get(1).is_some_and(|region| !region.is_empty()) {
+                        "a region"
+                    } else {
+                        "none"
+                    }
                 )),
             };
         }

@@ -165,7 +165,7 @@ struct Left<'a> {
 
 impl Left<'_> {
     fn wrong(&self, name: &str, found: Option<Attribute>, expected: &str) -> String {
-        let found = found.map_or_else(|| "missing".to_owned(), |found| format!("{found:?}"));
+        let found = found.map_or_else(|| "missing".to_owned(), |found| found.to_string());
         format!("the attribute {name} of {} is {found}; it must be {expected}", self.op)
     }
 
@@ -278,7 +278,7 @@ impl Left<'_> {
     fn is(&mut self, name: &str, wanted: &Attribute) -> Result<(), String> {
         match self.attributes.remove(name) {
             Some(found) if found == *wanted => Ok(()),
-            other => Err(self.wrong(name, other, &format!("{wanted:?}"))),
+            other => Err(self.wrong(name, other, &wanted.to_string())),
         }
     }
 

@@ -22,28 +22,38 @@ impl Operator {
             let shown: Vec<_> = inputs
                 .iter()
                 .map(|input| match input.is_given() {
-                    true => Value::shown(input.shape),
+                    true => format!("{}{}", Value::shown(input.shape), input.element.suffix()),
                     false => "(none)".to_owned(),
                 })
                 .collect();
-            format!("{self:?} does not fit inputs of the shapes {}", shown.join(", "))
+            format!("{} does not fit inputs of the shapes {}", self.name(), shown.join(", "))
         })?;
         if count == 0 || count > shapes.len() {
-            return Err(format!("{self:?} has {} outputs, not {count}", shapes.len()));
+            return Err(format!("{} has {} outputs, not {count}", self.name(), shapes.len()));
         }
-        let element = self.output_element();
+        let element = match inputs {
+            [first, ..] if self.moves() => first.element,
+            _ => self.output_element(),
+        };
         Ok(shapes.into_iter().take(count).map(|shape| (element, shape)).collect())
     }
 
     /// All that it can give.
     fn shapes(&self, inputs: &[Operand], count: usize) -> Option<Vec<Vec<Dim>>> {
         let [first, others @ ..] = inputs else { return None };
-        let fits = |(i, input): (usize, &Operand)| input.element == self.input_element(i);
+        let fits = |(i, input): (usize, &Operand)| {
+            input.element == self.input_element(i) || i == 0 && self.moves()
+        };
         if !inputs.iter().enumerate().all(fits) {
             return None;
         }
         // What is computed of weights alone is a weight.
-        if matches!(self, Self::Transpose { .. } | Self::Cast) && fixed(first.shape) {
+        let of_weights = match self {
+            Self::Transpose { .. } | Self::Cast | Self::Unary(_) => true,
+            Self::Binary(_) => others.iter().all(|other| fixed(other.shape)),
+            _ => false,
+        };
+        if of_weights && fixed(first.shape) {
             return self.shape(first, others).map(|shape| vec![shape]);
         }
         // Only these may have a constant first.

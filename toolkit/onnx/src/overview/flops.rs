@@ -2,8 +2,8 @@
 //! [`NodeInfo::flops`](super::NodeInfo::flops).
 
 use super::operators::{MOVES, PAIRS, SINGLE, is_onnx};
-use super::proto::Node;
 use super::shape::{Sizes, attribute, input, int, numbers};
+use crate::proto::{AttributeProto as Attribute, NodeProto as Node};
 
 /// `None` for an operator without a formula, and where the sizes are not known.
 pub(super) fn flops(node: &Node, sizes: &Sizes<'_>) -> Option<u64> {
@@ -57,7 +57,7 @@ pub(super) fn flops(node: &Node, sizes: &Sizes<'_>) -> Option<u64> {
         "LSTM" => recurrent(sizes_in(0)?, sizes_in(1)?, sizes_in(2)?, (4, 9), given(3)),
         "GRU" => recurrent(sizes_in(0)?, sizes_in(1)?, sizes_in(2)?, (3, 8), given(3)),
         "Resize" => {
-            match (attribute(node, "mode").map_or(&b"nearest"[..], |mode| &mode.s), sizes_in(0)?) {
+            match (attribute(node, "mode").map_or(&b"nearest"[..], Attribute::s), sizes_in(0)?) {
                 (b"nearest", _) => Some(0),
                 (b"linear", [_, _, _, _]) => n()?.checked_mul(9),
                 _ => None,

@@ -1,18 +1,16 @@
 //! What is in an ONNX file of any tool: nodes, shapes, parameters, FLOPs, metadata.
 //!
 //! ```text
-//! bytes ── proto ──▶ Model ── read ──▶ Overview ── text ──▶ a table
+//! bytes ── proto ──▶ model ── read ──▶ Overview ── text ──▶ a table
 //!                              │
 //!           shape: sizes at one row ─▶ flops: a formula per operator
 //! ```
 //!
 //! Nothing is run, and no file but the one that is named is opened.
 
-mod element;
 mod flops;
 mod info;
 mod operators;
-mod proto;
 mod read;
 mod shape;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Operators that are alike in what they cost and in the shape that they give.
 
-use super::proto::Node;
+use crate::proto::NodeProto as Node;
 
 /// One number to one. Those that need attributes or further small inputs are among them.
 pub(super) const SINGLE: [&str; 45] = [
@@ -117,5 +117,5 @@ pub(super) const MOVES: [&str; 38] = [
 
 /// Whether the operator is one of ONNX's own domain.
 pub(super) fn is_onnx(node: &Node) -> bool {
-    ["", "ai.onnx"].contains(&node.domain.as_str())
+    crate::proto::is_onnx(&node.domain)
 }

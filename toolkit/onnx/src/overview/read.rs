@@ -6,15 +6,15 @@ use std::path::Path;
 use prost::Message as _;
 use prost::bytes::Bytes;
 
+use super::flops;
 use super::info::{NodeInfo, Overview, Size, TensorInfo};
 use super::operators::is_onnx;
-use super::proto::{Dim, EXTERNAL, Graph, Model, Node, Tensor, Type, ValueInfo};
 use super::shape::{self, Sizes};
-use super::{element, flops};
-use crate::encode;
-
-/// ONNX's own domain, which files leave empty.
-const DOMAIN: &str = "ai.onnx";
+use crate::proto::{
+    DOMAIN, DimensionProto as Dim, GraphProto as Graph, ModelProto, NodeProto as Node,
+    TensorProto as Tensor, TypeProto as Type, ValueInfoProto as ValueInfo,
+};
+use crate::{element, encode, external};
 
 /// # Errors
 /// The reason, in one line.
@@ -23,8 +23,8 @@ pub(super) fn overview(path: &Path, bytes: Bytes) -> Result<Overview, String> {
         return Err("it is empty".into());
     }
     let (size, file_sha256) = (bytes.len() as u64, encode::sha256(&bytes));
-    let model =
-        Model::decode(bytes).map_err(|e| format!("it is not an ONNX model, or damaged: {e}"))?;
+    let model = ModelProto::decode(bytes)
+        .map_err(|e| format!("it is not an ONNX model, or damaged: {e}"))?;
     let Some(graph) = model.graph else {
         return Err("it is not an ONNX model, or damaged: it has no graph".into());
     };
@@ -139,7 +139,7 @@ fn plus(sum: u64, number: u64) -> Result<u64, String> {
 
 fn tensor_info(info: &ValueInfo) -> TensorInfo {
     let (element, shape) = match &info.r#type {
-        Some(Type { tensor: Some(tensor), .. } | Type { sparse_tensor: Some(tensor), .. }) => {
+        Some(Type { tensor_type: Some(tensor), .. } | Type { sparse_tensor: Some(tensor), .. }) => {
             let size = |dim: &Dim| match (dim.dim_value.map(u64::try_from), &dim.dim_param) {
                 (Some(Ok(size)), _) => Size::Fixed(size),
                 (_, Some(name)) if !name.is_empty() => Size::Named(name.clone()),
@@ -245,9 +245,9 @@ impl Totals {
 
     /// Whether the tensor's data is in another file.
     fn external(&mut self, tensor: &Tensor) -> Result<bool, String> {
-        let external = tensor.data_location == EXTERNAL || !tensor.external_data.is_empty();
+        let external = tensor.is_external();
         if external {
-            self.external_files.insert(location(tensor)?);
+            self.external_files.insert(external::location(tensor)?.into());
         }
         Ok(external)
     }
@@ -256,19 +256,4 @@ impl Totals {
 fn sizes_of(name: &str, dims: &[i64]) -> Result<Vec<u64>, String> {
     let sizes: Result<_, _> = dims.iter().map(|&size| u64::try_from(size)).collect();
     sizes.map_err(|_| format!("it is damaged: the tensor {name:?} has a negative size in {dims:?}"))
-}
-
-/// The file of a tensor's external data, which must be in the model's folder or below, on every
-/// system.
-fn location(tensor: &Tensor) -> Result<String, String> {
-    let name = &tensor.name;
-    let entry = tensor.external_data.iter().find(|entry| entry.key == "location");
-    let location = entry.map(|entry| entry.value.as_str()).unwrap_or_default();
-    let absolute = location.starts_with(['/', '\\']) || location.contains(':');
-    if location.is_empty() || absolute || location.split(['/', '\\']).any(|part| part == "..") {
-        return Err(format!(
-            "the tensor {name:?} keeps its data in {location:?}; it must name a file in the model's folder or below"
-        ));
-    }
-    Ok(location.into())
 }

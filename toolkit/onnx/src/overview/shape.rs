@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::operators::{PAIRS, SINGLE, is_onnx};
-use super::proto::{Attribute, Node};
+use crate::proto::{AttributeProto as Attribute, NodeProto as Node};
 
 /// The sizes of the values that are known, by name.
 pub(super) type Sizes<'a> = HashMap<&'a str, Vec<u64>>;
@@ -24,7 +24,7 @@ pub(super) fn attribute<'a>(node: &'a Node, name: &str) -> Option<&'a Attribute>
 }
 
 pub(super) fn int(node: &Node, name: &str, default: i64) -> i64 {
-    attribute(node, name).map_or(default, |attribute| attribute.i)
+    attribute(node, name).map_or(default, Attribute::i)
 }
 
 /// Adds the sizes of the node's first output, and of the scale and zero point that quantising
@@ -98,7 +98,7 @@ fn first_output(node: &Node, sizes: &Sizes<'_>) -> Option<Vec<u64>> {
         }
         "Concat" => {
             let mut shape = input(0)?.to_vec();
-            let along = axis(attribute(node, "axis")?.i, shape.len())?;
+            let along = axis(attribute(node, "axis")?.i(), shape.len())?;
             for i in 1..node.input.len() {
                 let size = shape.get_mut(along)?;
                 *size = size.checked_add(*input(i)?.get(along)?)?;
@@ -163,7 +163,7 @@ fn convolution(node: &Node, x: &[u64], weight: &[u64]) -> Option<Vec<u64>> {
 }
 
 fn transposed_convolution(node: &Node, x: &[u64], weight: &[u64]) -> Option<Vec<u64>> {
-    let auto_pad = attribute(node, "auto_pad").is_some_and(|found| found.s[..] != b"NOTSET"[..]);
+    let auto_pad = attribute(node, "auto_pad").is_some_and(|found| found.s() != b"NOTSET");
     if auto_pad || attribute(node, "output_shape").is_some() {
         return None;
     }
@@ -197,7 +197,7 @@ fn window(node: &Node, x: &[u64], kernel: &[u64]) -> Option<Vec<u64>> {
     let each = |name, default, len| each(node, name, default, len);
     let (strides, dilations) = (each("strides", 1, x.len())?, each("dilations", 1, x.len())?);
     let mut pads = each("pads", 0, 2 * x.len())?;
-    match attribute(node, "auto_pad").map_or(&b"NOTSET"[..], |found| &found.s) {
+    match attribute(node, "auto_pad").map_or(&b"NOTSET"[..], Attribute::s) {
         b"NOTSET" => {}
         b"VALID" => pads.fill(0),
         b"SAME_UPPER" | b"SAME_LOWER" => {

@@ -86,7 +86,11 @@ pub(super) fn split(
         None => vec![x.shape[at] / count.max(1); count],
     };
     if parts.iter().sum::<usize>() > x.shape[at] {
-        return Err(format!("an axis of {} has no parts {parts:?}", x.shape[at]));
+        return Err(format!(
+            "the parts of an axis of {} add up to {}",
+            x.shape[at],
+            parts.iter().sum::<usize>()
+        ));
     }
     let mut start = 0;
     let part = |part| {

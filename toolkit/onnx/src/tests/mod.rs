@@ -4,6 +4,7 @@
 pub(super) mod foreign;
 mod installs;
 mod operators;
+mod others;
 mod proofs;
 mod runtimes;
 #[cfg(feature = "tract")]

@@ -244,6 +244,8 @@ fn files_are_proved_in_onnx_runtime() {
         let subject = Subject {
             graph: &graph,
             bytes: &bytes,
+            batch: None,
+            values: None,
             path: "x".as_ref(),
             engines: &engines,
             refuse: &refuse,

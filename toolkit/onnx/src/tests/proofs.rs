@@ -28,6 +28,8 @@ fn bytes_that_compute_something_else_than_the_graph_are_refused() {
     let subject = Subject {
         graph: &other,
         bytes: &bytes,
+        batch: None,
+        values: None,
         path: "x".as_ref(),
         engines: &engines,
         refuse: &refuse,

@@ -39,17 +39,31 @@ fn find(number: i32) -> Option<&'static (i32, &'static str, u64)> {
 }
 
 /// "float32", or "type 99" for one that is newer than this crate.
-pub(super) fn name(number: i32) -> String {
+pub(crate) fn name(number: i32) -> String {
     find(number).map_or_else(|| format!("type {number}"), |entry| entry.1.to_owned())
 }
 
+/// For messages: "float16 numbers (FLOAT16)", "strings (STRING)".
+pub(crate) fn described(number: i32) -> String {
+    let of_onnx = |name: &str| match number {
+        1 => "FLOAT".to_owned(),
+        11 => "DOUBLE".to_owned(),
+        _ => name.to_uppercase(),
+    };
+    match find(number) {
+        None => format!("numbers of the unknown type {number}"),
+        Some((STRING, ..)) => "strings (STRING)".to_owned(),
+        Some((_, name, _)) => format!("{name} numbers ({})", of_onnx(name)),
+    }
+}
+
 /// The bits of one number; `None` for texts and what is not known.
-pub(super) fn bits(number: i32) -> Option<u64> {
+pub(crate) fn bits(number: i32) -> Option<u64> {
     find(number).map(|entry| entry.2).filter(|&bits| bits > 0)
 }
 
 /// Whether such an initializer holds parameters. int64 holds shapes and indices, bool and string
 /// hold settings; int32 is a parameter, because quantised biases are.
-pub(super) fn is_parameter(number: i32) -> bool {
+pub(crate) fn is_parameter(number: i32) -> bool {
     ![INT64, STRING, BOOL].contains(&number)
 }
