@@ -264,8 +264,10 @@ fn check_lens(
     if found == wanted {
         return Ok(());
     }
-    let list =
-        |lens: &[usize]| lens.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+    let list = |lens: &[usize]| match lens {
+        [] => "no".to_owned(),
+        lens => lens.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and "),
+    };
     if let ([found], [wanted]) = (found, wanted) {
         return Err(format!("{who} {found} numbers for {batch} rows, the graph {wanted}"));
     }

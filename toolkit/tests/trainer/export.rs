@@ -53,7 +53,7 @@ fn the_file_answers_as_the_run_does() {
 fn the_name_decides_nothing_but_where() {
     let run = builder(&clouds(), 1).build().unwrap().fit(Epochs(1)).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let export = |name: &str| run.export(folder.path().join(name)).unwrap().file_sha256;
+    let export = |name: &str| run.export(folder.path().join(name)).unwrap().file_sha256.clone();
     assert_eq!(export("a.onnx"), export("b.onnx"));
     assert_eq!(export("a.onnx"), export("a.onnx"), "an older file is replaced");
 }
