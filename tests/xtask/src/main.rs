@@ -7,6 +7,7 @@ mod cache;
 mod demo;
 mod determinism;
 mod exports;
+mod jupyter;
 mod kernel;
 mod notebooks;
 mod onnxruntime;
@@ -41,10 +42,14 @@ usage: cargo xtask COMMAND
                    what training holds in memory beside PyTorch, and whether it grows
   peers store [--quick]
                    the run store beside MLflow with SQLite; --quick asks 1,000 runs only, not 10,000
-  setup            only install what the others need (into .cache, nothing else)
+  jupyter [ARGS…]  open the notebooks in JupyterLab, with the kernel; ARGS go to `jupyter-lab`
+  jupyter --check  check the kernel with Jupyter's client, and print how long cells take
+  setup            only install what notebooks need (into .cache, nothing else)
+  setup --tests    the same for all commands
 ";
 
-const COMMANDS: [&str; 7] = ["demo", "test", "notebooks", "accuracy", "bench", "peers", "setup"];
+const COMMANDS: [&str; 8] =
+    ["demo", "test", "notebooks", "jupyter", "accuracy", "bench", "peers", "setup"];
 
 fn main() -> ExitCode {
     match dispatch(std::env::args_os().skip(1).collect()) {
@@ -72,10 +77,13 @@ fn dispatch(mut args: Vec<OsString>) -> Result<ExitCode> {
             bench::run()?;
         }
         "peers" => peers::run(&args)?,
-        "setup" => {
-            no_options(&command, &args)?;
-            setup()?;
+        "jupyter" if args.first().is_some_and(|arg| arg == "--check") => {
+            flag(&command, &args, "--check")?;
+            jupyter::check()?;
         }
+        "jupyter" => jupyter::run(&args)?,
+        "setup" if flag(&command, &args, "--tests")? => setup()?,
+        "setup" => jupyter::setup()?,
         "help" | "--help" | "-h" => print!("{USAGE}"),
         unknown => bail!("no command `{unknown}`; {}", nearest(unknown, &COMMANDS)),
     }
@@ -87,12 +95,7 @@ fn setup() -> Result<()> {
     let mut steps = Steps::default();
     let installed = install(&cache, &mut steps, true);
     steps.print();
-    installed?;
-    println!(
-        "\nto open the notebooks: JUPYTER_PATH='{}' jupyter lab notebooks",
-        cache.path("jupyter").display()
-    );
-    Ok(())
+    installed
 }
 
 /// Installs what the tests need. Without `notebooks`, the Jupyter kernel (minutes to build) is left
@@ -149,7 +152,7 @@ mod tests {
         assert_eq!(nearest("--quik", &["--quick"]), "did you mean `--quick`?");
         assert_eq!(
             nearest("deploy", &COMMANDS),
-            "there is `demo`, `test`, `notebooks`, `accuracy`, `bench`, `peers`, `setup`"
+            "there is `demo`, `test`, `notebooks`, `jupyter`, `accuracy`, `bench`, `peers`, `setup`"
         );
     }
 

@@ -29,6 +29,9 @@ const STEP: Duration = Duration::from_secs(1);
 /// How long evcxr has to end by itself.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long after its interrupt Jupyter has ended a kernel that it ends.
+const ENDING: Duration = Duration::from_millis(200);
+
 /// What ends evcxr when the launcher is killed: it reads until nobody writes any more.
 const GUARD: &str =
     "trap '' INT TERM HUP; while read -r line; do :; done; kill -s KILL -- \"-$1\" 2>/dev/null";
@@ -188,6 +191,8 @@ fn watch(
             }
         };
         if evcxr.has_ended()? {
+            // When Jupyter ends a kernel, evcxr is gone before the fit has made its step.
+            let_fit_end(stop);
             return Ok(code(evcxr.end()?));
         }
         if matches!(signal, Some(SIGTERM | SIGHUP)) || getppid() != parent {
@@ -207,13 +212,17 @@ fn watch(
             if let Some(problem) = problem {
                 say(&problem);
             }
+            // Jupyter interrupts a kernel that it ends, too.
+            if meaning == Meaning::End && ends_soon(evcxr)? {
+                continue;
+            }
             let kernel = Kernel::of(evcxr.group);
             let text = match meaning {
                 Meaning::Asked => ASKED,
                 Meaning::End => ended(&kernel.doing),
             };
             say(text);
-            if meaning == Meaning::Asked || kernel.doing == Doing::Cell {
+            if meaning == Meaning::Asked || matches!(kernel.doing, Doing::Cell | Doing::Build(_)) {
                 kernel.tell(text);
             }
             if meaning == Meaning::End {
@@ -221,6 +230,18 @@ fn watch(
             }
         }
     }
+}
+
+/// Whether evcxr ends within [`ENDING`].
+fn ends_soon(evcxr: &Running) -> io::Result<bool> {
+    let began = Instant::now();
+    while began.elapsed() < ENDING {
+        if evcxr.has_ended()? {
+            return Ok(true);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    evcxr.has_ended()
 }
 
 /// Asks a fit that runs to stop, so that it ends as interrupted and not as crashed, and gives it a
