@@ -28,7 +28,8 @@ mod unix {
     use trainbook_kernel::launch::{Launch, run};
     use trainbook_kernel::{Error, Folders, evcxr, spec};
 
-    const USAGE: &str = "usage: trainbook_kernel kernel install|run|list|remove, or trainbook_kernel doctor";
+    const USAGE: &str =
+        "usage: trainbook_kernel kernel install|run|list|remove, or trainbook_kernel doctor";
 
     pub fn main() -> ExitCode {
         let mut arguments = env::args().skip(1);

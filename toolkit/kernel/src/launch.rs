@@ -15,7 +15,7 @@ use signal_hook::iterator::Signals;
 
 use crate::interrupt::{Interrupts, Meaning, TWICE_WITHIN};
 use crate::process::{self, Doing, Kernel};
-use crate::seed::SeedState;
+use crate::seed::{Seed, SeedState};
 use crate::working::{self, Working};
 use crate::{Error, Folders, StopFile, evcxr, prelude};
 
@@ -81,21 +81,21 @@ pub fn run(launch: &Launch, say: &mut dyn FnMut(&str)) -> Result<u8, Error> {
         .map(|(file, shared)| working::claim_shared(&file, &shared))
         .transpose()?;
     let kernel = Working::create(&launch.folders)?;
-    let toolchain = prepare(&launch.folders, &kernel, &mut say)?;
+    let seed = prepare(&launch.folders, &kernel, &mut say)?;
     if here.join("evcxr.toml").exists() {
         say(
             "evcxr reads the evcxr.toml beside the notebook in place of the kernel's own; the notebook must name the library itself (`:dep trainbook-notebook = …`)",
         );
     }
     let mut command = Command::new(&program);
-    command
-        .arg("--control_file")
-        .arg(&launch.connection_file)
-        .envs(prelude::kernel_environment(toolchain.as_deref(), &kernel))
-        .stdin(Stdio::null());
     for name in prelude::REMOVED {
         command.env_remove(name);
     }
+    command
+        .arg("--control_file")
+        .arg(&launch.connection_file)
+        .envs(prelude::kernel_environment(seed.as_ref(), &kernel))
+        .stdin(Stdio::null());
     let failed = |error: io::Error| Error::Program {
         program: program.display().to_string(),
         reason: error.to_string(),
@@ -105,12 +105,12 @@ pub fn run(launch: &Launch, say: &mut dyn FnMut(&str)) -> Result<u8, Error> {
     watch(&mut evcxr, &signals, parent, &stop, &mut say).map_err(failed)
 }
 
-/// Fills the kernel's folder. Returns the toolchain to use, where it must be a certain one.
+/// Fills the kernel's folder. Returns the seed with which it begins.
 fn prepare(
     folders: &Folders,
     kernel: &Working,
     say: &mut dyn FnMut(&str),
-) -> Result<Option<String>, Error> {
+) -> Result<Option<Seed>, Error> {
     let work = kernel.work();
     let planted = match SeedState::look(folders, false) {
         SeedState::Ready(seed) => match seed.plant(&work) {
@@ -125,8 +125,8 @@ fn prepare(
         SeedState::Missing => Err("nothing is compiled ahead".to_owned()),
         SeedState::Damaged(why) => Err(format!("what was compiled ahead is damaged: {why}")),
     };
-    let (config, toolchain) = match planted {
-        Ok(seed) => (prelude::with_library(&seed, &work, "")?, seed.manifest.toolchain),
+    let (config, seed) = match planted {
+        Ok(seed) => (prelude::with_library(&seed, &work, "")?, Some(seed)),
         Err(why) => {
             say(&format!(
                 "{why}; the notebook must name the library itself (`:dep trainbook-notebook = …`), and that cell takes minutes; `trainbook kernel install` mends it"
@@ -137,7 +137,7 @@ fn prepare(
     fs::create_dir_all(&work).map_err(Error::io("create", &work))?;
     let path = kernel.config().join("evcxr.toml");
     fs::write(&path, config).map_err(Error::io("write", &path))?;
-    Ok(toolchain)
+    Ok(seed)
 }
 
 /// The folder that an evcxr.toml beside the notebook makes all kernels share: evcxr heeds it more
@@ -262,7 +262,7 @@ fn ended(doing: &Doing) -> &'static str {
         Doing::Cell => {
             "interrupted: the process that held the variables is ended, and the next cell starts without them; what was recorded is in the store (`trainer.resume_last()` goes on from it)"
         }
-        Doing::Idle => "interrupted while no cell ran: nothing was done",
+        Doing::Idle => "interrupted while no cell ran, or before it was compiled: nothing was done",
         Doing::Nothing => "interrupted while evcxr was starting: nothing was done",
     }
 }
