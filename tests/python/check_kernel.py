@@ -70,6 +70,13 @@ class Session(Kernel):
         self.started = time.monotonic() - self.began
         return self
 
+    def __exit__(self, *error):
+        if self.manager.is_alive():
+            super().__exit__(*error)
+        else:
+            self.client.stop_channels()
+            self.manager.cleanup_resources()
+
     def begin(self, source):
         self.sent = time.monotonic()
         self.request = self.client.execute(source, allow_stdin=False, stop_on_error=False)
@@ -121,6 +128,7 @@ class Session(Kernel):
     def kill(self):
         """Ends the launcher as the system does that runs out of memory."""
         os.kill(self.manager.provisioner.pid, signal.SIGKILL)
+        self.manager.provisioner.process.wait()
 
 
 class Table:
@@ -180,6 +188,8 @@ def first_epoch(args, table, folder, name):
         table.time(f"{name}: a second trainer", rebuilt.seconds)
         table.time(f"{name}: fit again, ten epochs", kernel.run("let run = trainer.fit(Epochs(10))?;").good().seconds)
         table.check(f"{name}: nothing was compiled again", not compiled_since(args, moment), compiled_since(args, moment))
+        ends = time.monotonic()
+    table.time(f"{name}: the kernel ends", time.monotonic() - ends)
 
 
 def side_by_side(args, table, folder, count):
@@ -205,7 +215,6 @@ def side_by_side(args, table, folder, count):
         table.check(f"{name}: each has its own model", len(set(hashes)) == count, hashes)
 
         kernels[0].kill()
-        kernels[0].manager.cleanup_resources()
         with Session(args, folder) as again:
             again.run(USE).good()
             table.check(f"{name}: one killed and started again", again.value("1 + 1") == "2")
@@ -221,11 +230,11 @@ def interrupts(args, table, folder):
         kernel.run(SLOW.replace("SEED", "1")).good()
         kernel.begin("let run = trainer.fit(Epochs(50))?;")
         kernel.until("step\nstep\n")
-        before, began = kernel.outputs.streams["stdout"]["text"].count("step"), time.monotonic()
+        before, began = kernel.outputs.streams["stdout"]["text"].splitlines().count("step"), time.monotonic()
         kernel.interrupt()
         cell = kernel.end()
         table.time("an interrupted fit of steps of 0.3 s ends after", time.monotonic() - began)
-        after = cell.streams["stdout"].count("step") - before
+        after = cell.streams["stdout"].splitlines().count("step") - before
         table.check("an interrupted fit ends within two steps, and its cell well", after <= 2 and not cell.error, (after, cell.error))
         table.check("the cell says what an interrupt means", "keeps the model" in cell.streams["stderr"], cell.streams)
         reason = kernel.value("run.stopped_because().to_string()")
@@ -240,8 +249,9 @@ def interrupts(args, table, folder):
         time.sleep(1)
         table.check("an interrupt while no cell runs does nothing", kernel.value("trainer.plan().to_string().len() > 0") == "true")
 
-        kernel.begin("let lost = 1;\n" + "\n".join(f"pub fn f{n}(x: &[u64]) -> Vec<String> {{ x.iter().map(|v| format!(\"{{v}} {n}\")).collect() }}" for n in range(300)))
-        time.sleep(1.5)
+        kernel.begin("let lost = 1;\n" + "\n".join(f"pub fn f{n}(x: &[u64]) -> Vec<String> {{ x.iter().map(|v| format!(\"{{v}} {n}\")).collect() }}" for n in range(1000)))
+        while not any(b"/rustc\0--crate-name\0ctx\0" in command for command in commands(args)):
+            time.sleep(0.05)
         kernel.interrupt()
         cell = kernel.end()
         table.check("an interrupt while a cell is compiled ends the compilation", bool(cell.error), vars(cell))
@@ -288,7 +298,6 @@ def killed_and_resumed(args, table, folder):
         kernel.begin("let run = trainer.fit(Steps(8))?;")
         kernel.until("step\nstep\nstep\n")
         kernel.kill()
-        kernel.manager.cleanup_resources()
     with Session(args, folder) as kernel:
         kernel.run(USE).good()
         kernel.run(DATA).good()
@@ -296,7 +305,7 @@ def killed_and_resumed(args, table, folder):
         table.check("the store says that the fit of a killed kernel crashed", "Crashed" in state, state)
         kernel.run(SLOW.replace("SEED", "7")).good()
         cell = kernel.run("let run = trainer.resume_last()?;").good()
-        steps = cell.streams["stdout"].count("step")
+        steps = cell.streams["stdout"].splitlines().count("step")
         table.check("resume_last() makes the steps that were missing", 1 <= steps < 8, steps)
         table.check("and finishes", "Finished" in kernel.value(NEWEST))
         # A fit that runs while the kernel is ended in order stops as by an interrupt.
@@ -310,19 +319,24 @@ def killed_and_resumed(args, table, folder):
         table.check("a kernel that is shut down in mid-fit leaves a run that was interrupted", "interrupted" in state, state)
 
 
-def nothing_left(args, table):
-    """No folder and no process of the kernels that were started."""
-    time.sleep(1)
-    left = [path.name for path in args.launcher.iterdir() if path.is_dir()] if args.launcher.is_dir() else []
-    table.check("no kernel has left a folder", not left, left)
-    living = []
+def commands(args):
+    """The command lines of all processes of the kernels that live."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            variables = (process / "environ").read_bytes().split(b"\0")
+            if b"TRAINBOOK_STOP_FILE=" + os.fsencode(args.launcher) in (process / "environ").read_bytes():
+                yield (process / "cmdline").read_bytes()
         except OSError:
             continue
-        if any(variable.startswith(b"TRAINBOOK_STOP_FILE=" + os.fsencode(args.launcher)) for variable in variables):
-            living.append(int(process.name))
+
+
+def nothing_left(args, table):
+    """No folder and no process of the kernels that were started."""
+    folders = lambda: [path.name for path in args.launcher.iterdir() if path.is_dir()] if args.launcher.is_dir() else []
+    end = time.monotonic() + 20
+    while (left := folders()) and time.monotonic() < end:
+        time.sleep(0.5)
+    table.check("no kernel has left a folder", not left, left)
+    living = list(commands(args))
     table.check("no kernel has left a process", not living, living)
 
 

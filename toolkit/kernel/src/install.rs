@@ -248,7 +248,7 @@ fn follow(
         program: evcxr::PROGRAM.to_owned(),
         reason: error.to_string(),
     };
-    let mut evcxr = Running::start(command).map_err(failed)?;
+    let mut evcxr = Running::start(command, None).map_err(failed)?;
     let lines = evcxr.errors();
     let mut last = VecDeque::new();
     let mut number = 0;

@@ -1,7 +1,8 @@
 //! `trainbook kernel run`: what Jupyter starts.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
+use std::mem;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
@@ -32,9 +33,22 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long after its interrupt Jupyter has ended a kernel that it ends.
 const ENDING: Duration = Duration::from_millis(200);
 
-/// What ends evcxr when the launcher is killed: it reads until nobody writes any more.
-const GUARD: &str =
-    "trap '' INT TERM HUP; while read -r line; do :; done; kill -s KILL -- \"-$1\" 2>/dev/null";
+/// After this time evcxr has started its runtime.
+const STARTED: Duration = Duration::from_secs(10);
+
+/// What ends evcxr and removes the kernel's folder when the launcher is killed: it reads until nobody
+/// writes any more. A line says that evcxr has ended before.
+const GUARD: &str = r#"
+trap '' INT TERM HUP
+ended=
+while read -r line; do ended=yes; done
+if [ -z "$ended" ]; then
+    kill -s KILL -- "-$1" 2>/dev/null
+    # Until they are gone.
+    sleep 0.5
+fi
+[ -z "$2" ] || { rm -rf -- "$2" && rm -f -- "$2.lock"; }
+"#;
 
 /// A kernel that is to run.
 #[derive(Clone, Debug)]
@@ -60,7 +74,7 @@ pub struct Launch {
 ///   to stop behind its step; then evcxr is ended, after another second by force. (Jupyter interrupts
 ///   a kernel before it ends it.)
 ///
-/// If this process is killed, evcxr is too, and the next kernel removes the folder.
+/// If this process is killed, evcxr is too, and its folder is removed.
 ///
 /// # Errors
 /// There is no evcxr, it could not be started, or the kernel's folder could not be made.
@@ -100,7 +114,7 @@ pub fn run(launch: &Launch, say: &mut dyn FnMut(&str)) -> Result<u8, Error> {
         program: program.display().to_string(),
         reason: error.to_string(),
     };
-    let mut evcxr = Running::start(&mut command).map_err(failed)?;
+    let mut evcxr = Running::start(&mut command, Some(kernel.folder())).map_err(failed)?;
     let stop = kernel.stop_file();
     watch(&mut evcxr, &signals, parent, &stop, &mut say).map_err(failed)
 }
@@ -217,6 +231,10 @@ fn watch(
                 continue;
             }
             let kernel = Kernel::of(evcxr.group);
+            let ends = meaning == Meaning::End && kernel.doing == Doing::Nothing;
+            if ends && began.elapsed() > STARTED && has_given_up(evcxr)? {
+                return Ok(code(evcxr.end()?));
+            }
             let text = match meaning {
                 Meaning::Asked => ASKED,
                 Meaning::End => ended(&kernel.doing),
@@ -242,6 +260,21 @@ fn ends_soon(evcxr: &Running) -> io::Result<bool> {
         thread::sleep(Duration::from_millis(20));
     }
     evcxr.has_ended()
+}
+
+/// Whether evcxr starts no runtime anew. One that Jupyter ends has let its own go and takes seconds to
+/// give its memory back, for which Jupyter does not wait.
+fn has_given_up(evcxr: &Running) -> io::Result<bool> {
+    for _ in 0..5 {
+        thread::sleep(ENDING);
+        if evcxr.has_ended()? {
+            return Ok(true);
+        }
+        if Kernel::of(evcxr.group).doing != Doing::Nothing {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Asks a fit that runs to stop, so that it ends as interrupted and not as crashed, and gives it a
@@ -272,16 +305,20 @@ pub(crate) struct Running {
     evcxr: Child,
     group: Pid,
     guard: Option<Child>,
+    /// Whether the guard has a folder to remove.
+    sweeps: bool,
     status: Option<ExitStatus>,
 }
 
 impl Running {
-    /// Starts it in a process group of its own.
-    pub(crate) fn start(command: &mut Command) -> io::Result<Self> {
+    /// Starts it in a process group of its own. When this process is gone, so is the folder.
+    pub(crate) fn start(command: &mut Command, folder: Option<&Path>) -> io::Result<Self> {
         let evcxr = command.process_group(0).spawn()?;
-        let mut running = Self { group: Pid::from_child(&evcxr), evcxr, guard: None, status: None };
+        let (group, sweeps) = (Pid::from_child(&evcxr), folder.is_some());
+        let mut running = Self { group, evcxr, guard: None, sweeps, status: None };
         let guard = Command::new("sh")
             .args(["-c", GUARD, "guard", &running.group.as_raw_pid().to_string()])
+            .arg(folder.unwrap_or(Path::new("")))
             // Held open as long as this process lives, and by nobody else.
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -320,8 +357,17 @@ impl Running {
         let status = self.evcxr.wait()?;
         self.status = Some(status);
         if let Some(mut guard) = self.guard.take() {
-            guard.kill()?;
-            guard.wait()?;
+            if self.sweeps {
+                if let Some(mut line) = guard.stdin.as_ref() {
+                    line.write_all(b"ended\n")?;
+                }
+                // It reads as long as this process lives, which may be ended while it removes the
+                // folder itself.
+                mem::forget(guard);
+            } else {
+                guard.kill()?;
+                guard.wait()?;
+            }
         }
         Ok(status)
     }
