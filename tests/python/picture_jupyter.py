@@ -25,18 +25,20 @@ from run_notebook import ROOT
 CELLS = [
     ("use trainbook_notebook::prelude::*;", None),
     (
-        f"""let digits = Dataset::csv("{ROOT}/notebooks/data/digits.csv.gz")?
+        f"""let store = Store::open("runs")?;
+let digits = Dataset::csv("{ROOT}/notebooks/data/digits.csv.gz")?
     .target(Column::last())?
     .normalize(Normalize::divide_by(16.0))?
     .split(Split::stratified(0.8, 0.1, 0.1), Seed(1))?;
-let mut trainer = Trainer::classifier(&digits, Sequential::new().linear(128).relu().linear(64).relu().linear(10))
+let net = Sequential::new().linear(2048).relu().linear(1024).relu().linear(10);
+let mut trainer = Trainer::classifier(&digits, net)
     .seed(1)
     .learning_rate(1e-3)
-    .store(&Store::open("runs")?)
+    .store(&store)
     .build()?;""",
         None,
     ),
-    ("let run = trainer.fit(Epochs(100_000))?;\nrun", 4),
+    ("let run = trainer.fit(Epochs(1000))?;", 12),
     ("run.evaluate(Part::Test)?", None),
 ]
 
@@ -118,22 +120,23 @@ def main():
         execute(args, folder / "digits.ipynb")
         token = secrets.token_hex(16)
         settings = Path(scratch) / "settings"
+        # Else it asks whether news are wanted.
+        news = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+        (settings / "labconfig").mkdir(parents=True)
+        (settings / "labconfig/page_config.json").write_text(json.dumps(news))
         lab = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port=0", f"--IdentityProvider.token={token}",
-             f"--LabApp.user_settings_dir={settings}", f"--LabApp.workspaces_dir={settings}", "--LabApp.news_url=None",
-             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", str(folder)],
-            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=os.environ | {"JUPYTER_PREFER_ENV_PATH": "0"},
+             f"--LabApp.user_settings_dir={settings}", f"--LabApp.workspaces_dir={settings}", "--expose-app-in-browser", str(folder)],
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=os.environ | {"JUPYTER_CONFIG_DIR": str(settings)},
         )  # fmt: skip
         browser = None
         try:
             address = next(found[1] for line in lab.stderr if (found := re.search(r"(http://(?:127\.0\.0\.1|localhost):\d+/lab)", line)))
-            browser = Browser(program, f"{scratch}/browser", 1200, 900)
+            browser = Browser(program, f"{scratch}/browser", 1000, 860)
             browser.call("Page.navigate", url=f"{address}/tree/digits.ipynb?token={token}")
             browser.wait("document.querySelectorAll('.jp-CodeCell').length >= 4")
             browser.wait("document.querySelectorAll('.jp-OutputArea-output').length >= 2")
-            # The side bar, and what asks about news.
-            browser.script("document.querySelectorAll('.jp-toast-closeButton, .Toastify__close-button').forEach(b => b.click())")
-            browser.script("{ let tab = document.querySelector('.jp-SideBar.jp-mod-left .lm-TabBar-tab.lm-mod-current'); if (tab) tab.dispatchEvent(new MouseEvent('mousedown', {bubbles: true, button: 0})); }")
+            browser.script("window.jupyterapp.commands.execute('application:toggle-left-area')")
             time.sleep(5)
             browser.picture(args.to / "jupyterlab-interrupted.webp")
         finally:
