@@ -1,10 +1,10 @@
 //! The Jupyter kernel "Rust (trainbook)", built into the cache and announced there, not in the user's
 //! own folders.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::cache::Cache;
 use crate::shell;
@@ -25,7 +25,11 @@ pub fn install(cache: &Cache) -> Result<()> {
     let mut install = shell::command(launcher);
     show(cache, &mut install);
     install.args(["kernel", "install", "--sources"]).arg(shell::root());
-    shell::run(install.arg("--evcxr").arg(EVCXR.program(cache)))
+    install.arg("--evcxr").arg(EVCXR.program(cache));
+    // What to type next is another thing here than it is for others.
+    let status = install.stdout(Stdio::null()).status().context("failed to start the launcher")?;
+    ensure!(status.success(), "the launcher failed ({status})");
+    Ok(())
 }
 
 /// The launcher, under a name that `cargo clean` leaves alone.
