@@ -11,9 +11,13 @@ use crate::{kernel, onnxruntime, shell};
 /// Installs what notebooks need, opens them and stays until JupyterLab ends. `options` go to it.
 pub fn run(options: &[std::ffi::OsString]) -> Result<()> {
     let cache = prepared()?;
-    let mut lab = python::program(&cache, Packages::Jupyter, "jupyter-lab");
+    // Not by its script, which names the folder in which the environment was made.
+    let mut lab = python::interpreter(&cache, Packages::Jupyter);
     onnxruntime::show(&cache, &mut lab);
-    lab.arg(shell::root().join("notebooks")).args(options).stdin(Stdio::inherit());
+    lab.args(["-m", "jupyterlab"])
+        .arg(shell::root().join("notebooks"))
+        .args(options)
+        .stdin(Stdio::inherit());
     println!(
         "JupyterLab tells its address below; Ctrl-C ends it. A notebook's kernel is “Rust (trainbook)”, its first line"
     );

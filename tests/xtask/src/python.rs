@@ -109,9 +109,9 @@ pub fn install_one(cache: &Cache, packages: Packages) -> Result<()> {
     })
 }
 
-/// A program of an environment; it sees the cache's notebook kernel and no other.
-pub fn program(cache: &Cache, packages: Packages, name: &str) -> Command {
-    let mut command = shell::command(cache.path(packages.folder()).join("bin").join(name));
+/// The Python of an environment; it sees the cache's notebook kernel and no other.
+pub fn interpreter(cache: &Cache, packages: Packages) -> Command {
+    let mut command = shell::command(cache.path(packages.folder()).join("bin/python"));
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     kernel::show(cache, &mut command);
     command
@@ -125,7 +125,7 @@ pub fn script(cache: &Cache, name: &str) -> Command {
 
 /// The same with other packages.
 pub fn script_with(cache: &Cache, packages: Packages, name: &str) -> Command {
-    let mut command = program(cache, packages, "python");
+    let mut command = interpreter(cache, packages);
     command.arg(shell::root().join("tests/python").join(name));
     command
 }

@@ -4,7 +4,7 @@
 //! evcxr has rust-analyzer infer the type of each `let`. For one `let`, that reads the sources of all
 //! 230 crates that the library stands on and looks for impls of traits in each: 13 s and 1.5 GB a
 //! kernel, where the toolkit's own crates and `std`, which name all types that notebooks have, take 2 s
-//! and 0.4 GB. So the facade has two dependencies:
+//! and 0.5 GB. So the facade has two dependencies:
 //!
 //! | cargo is called by | with `--cfg trainbook_analysis` in `RUSTFLAGS` | so that it depends on |
 //! |---|---|---|
