@@ -28,7 +28,11 @@ fn prove<const I: usize, const O: usize>(
         assert_eq!(folder.names(), ["model.onnx"], "{name}");
         let checked =
             check(folder.file(), &Verifier::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert_eq!((checked.graph_sha256, checked.output_width), (Some(graph.sha256()), O), "{name}");
+        assert_eq!(
+            (checked.graph_sha256, checked.output_width),
+            (Some(graph.sha256()), O),
+            "{name}"
+        );
         println!(
             "{name:<16} {:.1e} margin used {:.3}",
             report.comparison.max_abs_diff, report.comparison.margin_used
