@@ -84,7 +84,10 @@ class Kernel:
 
     def messages(self, source):
         """Sends a cell to the kernel. Yields what the kernel says of it; and what is written, whichever cell it was for."""
-        request = self.client.execute(source, allow_stdin=False, stop_on_error=False)
+        yield from self.messages_of(self.client.execute(source, allow_stdin=False, stop_on_error=False))
+
+    def messages_of(self, request):
+        """The same for a cell that was sent."""
         end = time.monotonic() + self.timeout
         while True:
             if time.monotonic() > end:
@@ -205,7 +208,7 @@ def save(notebook, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK.ipynb")
-    parser.add_argument("--kernel", default="rust", help="kernel to run in (default: %(default)s)")
+    parser.add_argument("--kernel", default="trainbook", help="kernel to run in (default: %(default)s)")
     parser.add_argument("--timeout", type=int, default=900, help="seconds a cell may take (default: %(default)s)")
     parser.add_argument("--save", action="store_true", help="write what the cells showed into the files")
     args = parser.parse_args()

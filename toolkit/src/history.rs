@@ -1,5 +1,6 @@
 //! The run store as a notebook sees it: the same store, whose answers show themselves.
 
+use std::borrow::Borrow;
 use std::ops::Deref;
 use std::path::Path;
 
@@ -68,6 +69,19 @@ impl Store {
 impl From<trainbook_store::Store> for Store {
     fn from(store: trainbook_store::Store) -> Self {
         Self(store)
+    }
+}
+
+/// A trainer takes it, lent or given.
+impl Borrow<trainbook_store::Store> for Store {
+    fn borrow(&self) -> &trainbook_store::Store {
+        &self.0
+    }
+}
+
+impl Borrow<trainbook_store::Store> for &Store {
+    fn borrow(&self) -> &trainbook_store::Store {
+        &self.0
     }
 }
 

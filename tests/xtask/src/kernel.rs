@@ -1,10 +1,10 @@
-//! The Jupyter kernel for Rust, built into the cache and announced there, not in the user's own
-//! folders.
+//! The Jupyter kernel "Rust (trainbook)", built into the cache and announced there, not in the user's
+//! own folders.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use crate::cache::Cache;
 use crate::shell;
@@ -13,54 +13,61 @@ use crate::tool::Tool;
 const EVCXR: Tool =
     Tool { name: "evcxr_jupyter", version: "0.22.0", options: &[], minutes: "6 to 10" };
 
-/// Builds the kernel unless it is there, and writes its kernelspec (which holds an absolute path: a
-/// moved repository gets a new one).
+/// The launcher alone: the whole command would take as long to build as the library that it
+/// launches.
+const LAUNCHER: &str = "trainbook_kernel";
+
+/// Builds evcxr unless it is there, and has the launcher compile the notebook library ahead and write
+/// the kernelspec, each unless nothing has changed.
 pub fn install(cache: &Cache) -> Result<()> {
-    rust_sources()?;
     EVCXR.install(cache)?;
-    let program = EVCXR.program(cache);
-    let spec = cache.path("jupyter/kernels/rust/kernel.json");
-    if fs::read_to_string(&spec).is_ok_and(|text| names(&text, &program)) {
-        return Ok(());
+    let launcher = launcher(cache)?;
+    let mut install = shell::command(launcher);
+    show(cache, &mut install);
+    install.args(["kernel", "install", "--sources"]).arg(shell::root());
+    install.arg("--evcxr").arg(EVCXR.program(cache));
+    // What to type next is another thing here than it is for others.
+    let status = install.stdout(Stdio::null()).status().context("failed to start the launcher")?;
+    ensure!(status.success(), "the launcher failed ({status})");
+    Ok(())
+}
+
+/// The launcher, under a name that `cargo clean` leaves alone.
+fn launcher(cache: &Cache) -> Result<PathBuf> {
+    let options = ["build", "--release", "--quiet", "--package", "trainbook-kernel", "--example"];
+    shell::run(shell::cargo().args(options).arg(LAUNCHER))?;
+    let file = format!("{LAUNCHER}{}", std::env::consts::EXE_SUFFIX);
+    let built = shell::target_folder()?.join("release/examples").join(&file);
+    let read = |path: &PathBuf| {
+        fs::read(path).with_context(|| format!("failed to read {}", path.display()))
+    };
+    let program = read(&built)?;
+    let kept = cache.path(LAUNCHER).join(&file);
+    if !kept.exists() || read(&kept)? != program {
+        // Another file: the old one may be running.
+        cache.make(LAUNCHER, |partial| {
+            let copy = partial.join(&file);
+            fs::copy(&built, &copy)
+                .map(drop)
+                .with_context(|| format!("failed to write {}", copy.display()))
+        })?;
     }
-    cache.make("jupyter", |partial| {
-        shell::output(shell::command(&program).arg("--install").env("JUPYTER_PATH", partial))
-            .map(drop)
-    })
+    Ok(kept)
+}
+
+/// Where the launcher keeps the folders of living kernels.
+pub fn living(cache: &Cache) -> PathBuf {
+    cache.path("user/trainbook/kernels")
 }
 
 /// Lets the command see this kernel, and keeps what Jupyter writes in the cache.
 pub fn show(cache: &Cache, command: &mut Command) {
     command.env("JUPYTER_PATH", cache.path("jupyter"));
+    // What is compiled ahead.
+    command.env("XDG_CACHE_HOME", cache.path("user"));
     for (variable, folder) in [("DATA", "data"), ("CONFIG", "config"), ("RUNTIME", "runtime")] {
         command.env(format!("JUPYTER_{variable}_DIR"), cache.path("jupyter-user").join(folder));
     }
-}
-
-/// The kernel reads the standard library's sources; rustup installs them as a component.
-fn rust_sources() -> Result<()> {
-    let sysroot = shell::output(shell::command("rustc").args(["--print", "sysroot"]))?;
-    let sources = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library");
-    if sources.exists() {
-        return Ok(());
-    }
-    shell::run(shell::command("rustup").args(["component", "add", "rust-src"])).with_context(
-        || {
-            format!(
-                "the notebook kernel needs Rust's sources in {}; `rustup component add rust-src`",
-                sources.display()
-            )
-        },
-    )?;
-    if !sources.exists() {
-        bail!("the component rust-src is installed, but {} is not there", sources.display());
-    }
-    Ok(())
-}
-
-fn names(spec: &str, program: &Path) -> bool {
-    let spec: serde_json::Value = serde_json::from_str(spec).unwrap_or_default();
-    spec["argv"][0].as_str().is_some_and(|argument| Path::new(argument) == program)
 }
 
 #[cfg(test)]
@@ -73,13 +80,5 @@ mod tests {
         let constant = |name: &str, value: &str| format!("pub const {name}: &str = {value:?};");
         assert!(launcher.contains(&constant("PROGRAM", EVCXR.name)));
         assert!(launcher.contains(&constant("VERSION", EVCXR.version)));
-    }
-
-    #[test]
-    fn a_kernelspec_of_another_place_or_a_torn_one_is_written_anew() {
-        let spec = r#"{"argv": ["/a/evcxr_jupyter", "--control_file", "{connection_file}"]}"#;
-        assert!(names(spec, Path::new("/a/evcxr_jupyter")));
-        assert!(!names(spec, Path::new("/b/evcxr_jupyter")));
-        assert!(!names(&spec[..20], Path::new("/a/evcxr_jupyter")));
     }
 }

@@ -8,6 +8,7 @@ mod demo;
 mod deny;
 mod determinism;
 mod exports;
+mod jupyter;
 mod kernel;
 mod notebooks;
 mod onnxruntime;
@@ -44,11 +45,14 @@ usage: cargo xtask COMMAND
                    the run store beside MLflow with SQLite; --quick asks 1,000 runs only, not 10,000
   deny             check licences, versions, sources and advisories of all dependencies by deny.toml
                    (installs cargo-deny and asks the advisory database)
-  setup            only install what the others need (into .cache, nothing else)
+  jupyter [ARGS…]  open the notebooks in JupyterLab, with the kernel; ARGS go to `jupyter-lab`
+  jupyter --check  check the kernel with Jupyter's client, and print how long cells take
+  setup            only install what notebooks need (into .cache, nothing else)
+  setup --tests    the same for all commands
 ";
 
-const COMMANDS: [&str; 8] =
-    ["demo", "test", "notebooks", "accuracy", "bench", "peers", "deny", "setup"];
+const COMMANDS: [&str; 9] =
+    ["demo", "test", "notebooks", "jupyter", "accuracy", "bench", "peers", "deny", "setup"];
 
 fn main() -> ExitCode {
     match dispatch(std::env::args_os().skip(1).collect()) {
@@ -80,10 +84,13 @@ fn dispatch(mut args: Vec<OsString>) -> Result<ExitCode> {
             no_options(&command, &args)?;
             deny::run()?;
         }
-        "setup" => {
-            no_options(&command, &args)?;
-            setup()?;
+        "jupyter" if args.first().is_some_and(|arg| arg == "--check") => {
+            flag(&command, &args, "--check")?;
+            jupyter::check()?;
         }
+        "jupyter" => jupyter::run(&args)?,
+        "setup" if flag(&command, &args, "--tests")? => setup()?,
+        "setup" => jupyter::setup()?,
         "help" | "--help" | "-h" => print!("{USAGE}"),
         unknown => bail!("no command `{unknown}`; {}", nearest(unknown, &COMMANDS)),
     }
@@ -95,12 +102,7 @@ fn setup() -> Result<()> {
     let mut steps = Steps::default();
     let installed = install(&cache, &mut steps, true);
     steps.print();
-    installed?;
-    println!(
-        "\nto open the notebooks: JUPYTER_PATH='{}' jupyter lab notebooks",
-        cache.path("jupyter").display()
-    );
-    Ok(())
+    installed
 }
 
 /// Installs what the tests need. Without `notebooks`, the Jupyter kernel (minutes to build) is left
@@ -157,7 +159,7 @@ mod tests {
         assert_eq!(nearest("--quik", &["--quick"]), "did you mean `--quick`?");
         assert_eq!(
             nearest("deploy", &COMMANDS),
-            "there is `demo`, `test`, `notebooks`, `accuracy`, `bench`, `peers`, `setup`"
+            "there is `demo`, `test`, `notebooks`, `jupyter`, `accuracy`, `bench`, `peers`, `setup`"
         );
     }
 

@@ -37,6 +37,8 @@ pub enum Packages {
     Oldest,
     /// PyTorch, for `cargo xtask peers`.
     Peers,
+    /// JupyterLab.
+    Jupyter,
 }
 
 impl Packages {
@@ -46,6 +48,7 @@ impl Packages {
             Self::Newest => "venv",
             Self::Oldest => "venv-oldest",
             Self::Peers => "venv-peers",
+            Self::Jupyter => "venv-jupyter",
         }
     }
 
@@ -55,6 +58,7 @@ impl Packages {
             Self::Newest => "requirements.txt",
             Self::Oldest => "requirements-oldest.txt",
             Self::Peers => "requirements-peers.txt",
+            Self::Jupyter => "requirements-jupyter.txt",
         }
     }
 }
@@ -105,6 +109,14 @@ pub fn install_one(cache: &Cache, packages: Packages) -> Result<()> {
     })
 }
 
+/// The Python of an environment; it sees the cache's notebook kernel and no other.
+pub fn interpreter(cache: &Cache, packages: Packages) -> Command {
+    let mut command = shell::command(cache.path(packages.folder()).join("bin/python"));
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    kernel::show(cache, &mut command);
+    command
+}
+
 /// The environment's Python, about to run a script of `tests/python`; it sees the cache's notebook
 /// kernel and no other.
 pub fn script(cache: &Cache, name: &str) -> Command {
@@ -113,10 +125,8 @@ pub fn script(cache: &Cache, name: &str) -> Command {
 
 /// The same with other packages.
 pub fn script_with(cache: &Cache, packages: Packages, name: &str) -> Command {
-    let mut command = shell::command(cache.path(packages.folder()).join("bin/python"));
+    let mut command = interpreter(cache, packages);
     command.arg(shell::root().join("tests/python").join(name));
-    command.env("PYTHONDONTWRITEBYTECODE", "1");
-    kernel::show(cache, &mut command);
     command
 }
 

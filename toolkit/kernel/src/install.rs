@@ -18,7 +18,7 @@ use crate::evcxr::lines;
 use crate::launch::Running;
 use crate::seed::{self, Manifest, Seed, SeedState};
 use crate::spec::{DISPLAY_NAME, Spec};
-use crate::{Error, Folders, Library, Toolchain, evcxr, pins, prelude, tree};
+use crate::{Error, Folders, Library, Toolchain, evcxr, prelude, tree};
 
 /// How often is looked whether the library is compiled.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -144,7 +144,7 @@ pub fn install(
         }
         state => {
             let began = Instant::now();
-            let seed = compile(folders, &evcxr, &library, manifest, &state, progress)?;
+            let seed = compile(folders, &evcxr, &library, &toolchain, manifest, &state, progress)?;
             seed::make_current(folders, &seed)?;
             (seed, Some(began.elapsed()))
         }
@@ -175,6 +175,7 @@ fn compile(
     folders: &Folders,
     evcxr: &Path,
     library: &Library,
+    toolchain: &Toolchain,
     manifest: Manifest,
     before: &SeedState,
     progress: &mut dyn FnMut(Progress<'_>),
@@ -202,6 +203,7 @@ fn compile(
     let planned = Seed::planned(&partial, manifest.clone());
     let (lock, ours) = (library.root().join("Cargo.lock"), planned.lock_file());
     fs::copy(&lock, &ours).map_err(Error::io("copy", &lock))?;
+    planned.facade().write(library, toolchain, &manifest.features)?;
 
     let ready = partial.join("ready");
     let connection = partial.join("connection.json");
@@ -210,25 +212,26 @@ fn compile(
         format!("{FIRST_LINE}\nlet _ = std::fs::write({:?}, \"\");", ready.to_string_lossy());
     write(&config.join("evcxr.toml"), &prelude::with_library(&planned, &work, &marker)?)?;
     let mut command = Command::new(evcxr);
+    // Before the environment: what is removed and set is set.
+    for name in prelude::REMOVED {
+        command.env_remove(name);
+    }
     command
         .arg("--control_file")
         .arg(&connection)
-        .envs(prelude::environment(manifest.toolchain.as_deref(), &work, &config))
+        .envs(prelude::environment(Some(&planned), &work, &config))
         // Away from an evcxr.toml of the user's.
         .current_dir(&partial)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
-    for name in prelude::REMOVED {
-        command.env_remove(name);
-    }
     follow(&mut command, &ready, progress)?;
     progress(Progress::Sealing);
     for left in [connection, ready] {
         fs::remove_file(&left).map_err(Error::io("remove", &left))?;
     }
     fresh(&config)?;
-    pins::write(&planned.pins(), &work.join("Cargo.lock"))?;
+    planned.facade().pin(&work.join("Cargo.lock"))?;
     drop_incremental(&work)?;
     Seed::seal(&partial, manifest)?;
     beside::take_name(&partial, &done).map_err(Error::io("rename", &partial))?;
@@ -245,7 +248,7 @@ fn follow(
         program: evcxr::PROGRAM.to_owned(),
         reason: error.to_string(),
     };
-    let mut evcxr = Running::start(command).map_err(failed)?;
+    let mut evcxr = Running::start(command, None).map_err(failed)?;
     let lines = evcxr.errors();
     let mut last = VecDeque::new();
     let mut number = 0;

@@ -1,7 +1,8 @@
 //! `trainbook kernel run`: what Jupyter starts.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
+use std::mem;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
@@ -15,7 +16,7 @@ use signal_hook::iterator::Signals;
 
 use crate::interrupt::{Interrupts, Meaning, TWICE_WITHIN};
 use crate::process::{self, Doing, Kernel};
-use crate::seed::SeedState;
+use crate::seed::{Seed, SeedState};
 use crate::working::{self, Working};
 use crate::{Error, Folders, StopFile, evcxr, prelude};
 
@@ -29,9 +30,25 @@ const STEP: Duration = Duration::from_secs(1);
 /// How long evcxr has to end by itself.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What ends evcxr when the launcher is killed: it reads until nobody writes any more.
-const GUARD: &str =
-    "trap '' INT TERM HUP; while read -r line; do :; done; kill -s KILL -- \"-$1\" 2>/dev/null";
+/// How long after its interrupt Jupyter has ended a kernel that it ends.
+const ENDING: Duration = Duration::from_millis(200);
+
+/// After this time evcxr has started its runtime.
+const STARTED: Duration = Duration::from_secs(10);
+
+/// What ends evcxr and removes the kernel's folder when the launcher is killed: it reads until nobody
+/// writes any more. A line says that evcxr has ended before.
+const GUARD: &str = r#"
+trap '' INT TERM HUP
+ended=
+while read -r line; do ended=yes; done
+if [ -z "$ended" ]; then
+    kill -s KILL -- "-$1" 2>/dev/null
+    # Until they are gone.
+    sleep 0.5
+fi
+[ -z "$2" ] || { rm -rf -- "$2" && rm -f -- "$2.lock"; }
+"#;
 
 /// A kernel that is to run.
 #[derive(Clone, Debug)]
@@ -57,7 +74,7 @@ pub struct Launch {
 ///   to stop behind its step; then evcxr is ended, after another second by force. (Jupyter interrupts
 ///   a kernel before it ends it.)
 ///
-/// If this process is killed, evcxr is too, and the next kernel removes the folder.
+/// If this process is killed, evcxr is too, and its folder is removed.
 ///
 /// # Errors
 /// There is no evcxr, it could not be started, or the kernel's folder could not be made.
@@ -78,36 +95,36 @@ pub fn run(launch: &Launch, say: &mut dyn FnMut(&str)) -> Result<u8, Error> {
         .map(|(file, shared)| working::claim_shared(&file, &shared))
         .transpose()?;
     let kernel = Working::create(&launch.folders)?;
-    let toolchain = prepare(&launch.folders, &kernel, &mut say)?;
+    let seed = prepare(&launch.folders, &kernel, &mut say)?;
     if here.join("evcxr.toml").exists() {
         say(
             "evcxr reads the evcxr.toml beside the notebook in place of the kernel's own; the notebook must name the library itself (`:dep trainbook-notebook = …`)",
         );
     }
     let mut command = Command::new(&program);
-    command
-        .arg("--control_file")
-        .arg(&launch.connection_file)
-        .envs(prelude::kernel_environment(toolchain.as_deref(), &kernel))
-        .stdin(Stdio::null());
     for name in prelude::REMOVED {
         command.env_remove(name);
     }
+    command
+        .arg("--control_file")
+        .arg(&launch.connection_file)
+        .envs(prelude::kernel_environment(seed.as_ref(), &kernel))
+        .stdin(Stdio::null());
     let failed = |error: io::Error| Error::Program {
         program: program.display().to_string(),
         reason: error.to_string(),
     };
-    let mut evcxr = Running::start(&mut command).map_err(failed)?;
+    let mut evcxr = Running::start(&mut command, Some(kernel.folder())).map_err(failed)?;
     let stop = kernel.stop_file();
     watch(&mut evcxr, &signals, parent, &stop, &mut say).map_err(failed)
 }
 
-/// Fills the kernel's folder. Returns the toolchain to use, where it must be a certain one.
+/// Fills the kernel's folder. Returns the seed with which it begins.
 fn prepare(
     folders: &Folders,
     kernel: &Working,
     say: &mut dyn FnMut(&str),
-) -> Result<Option<String>, Error> {
+) -> Result<Option<Seed>, Error> {
     let work = kernel.work();
     let planted = match SeedState::look(folders, false) {
         SeedState::Ready(seed) => match seed.plant(&work) {
@@ -122,8 +139,8 @@ fn prepare(
         SeedState::Missing => Err("nothing is compiled ahead".to_owned()),
         SeedState::Damaged(why) => Err(format!("what was compiled ahead is damaged: {why}")),
     };
-    let (config, toolchain) = match planted {
-        Ok(seed) => (prelude::with_library(&seed, &work, "")?, seed.manifest.toolchain),
+    let (config, seed) = match planted {
+        Ok(seed) => (prelude::with_library(&seed, &work, "")?, Some(seed)),
         Err(why) => {
             say(&format!(
                 "{why}; the notebook must name the library itself (`:dep trainbook-notebook = …`), and that cell takes minutes; `trainbook kernel install` mends it"
@@ -134,7 +151,7 @@ fn prepare(
     fs::create_dir_all(&work).map_err(Error::io("create", &work))?;
     let path = kernel.config().join("evcxr.toml");
     fs::write(&path, config).map_err(Error::io("write", &path))?;
-    Ok(toolchain)
+    Ok(seed)
 }
 
 /// The folder that an evcxr.toml beside the notebook makes all kernels share: evcxr heeds it more
@@ -188,6 +205,8 @@ fn watch(
             }
         };
         if evcxr.has_ended()? {
+            // When Jupyter ends a kernel, evcxr is gone before the fit has made its step.
+            let_fit_end(stop);
             return Ok(code(evcxr.end()?));
         }
         if matches!(signal, Some(SIGTERM | SIGHUP)) || getppid() != parent {
@@ -207,13 +226,21 @@ fn watch(
             if let Some(problem) = problem {
                 say(&problem);
             }
+            // Jupyter interrupts a kernel that it ends, too.
+            if meaning == Meaning::End && ends_soon(evcxr)? {
+                continue;
+            }
             let kernel = Kernel::of(evcxr.group);
+            let ends = meaning == Meaning::End && kernel.doing == Doing::Nothing;
+            if ends && began.elapsed() > STARTED && has_given_up(evcxr)? {
+                return Ok(code(evcxr.end()?));
+            }
             let text = match meaning {
                 Meaning::Asked => ASKED,
                 Meaning::End => ended(&kernel.doing),
             };
             say(text);
-            if meaning == Meaning::Asked || kernel.doing == Doing::Cell {
+            if meaning == Meaning::Asked || matches!(kernel.doing, Doing::Cell | Doing::Build(_)) {
                 kernel.tell(text);
             }
             if meaning == Meaning::End {
@@ -221,6 +248,33 @@ fn watch(
             }
         }
     }
+}
+
+/// Whether evcxr ends within [`ENDING`].
+fn ends_soon(evcxr: &Running) -> io::Result<bool> {
+    let began = Instant::now();
+    while began.elapsed() < ENDING {
+        if evcxr.has_ended()? {
+            return Ok(true);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    evcxr.has_ended()
+}
+
+/// Whether evcxr starts no runtime anew. One that Jupyter ends has let its own go and takes seconds to
+/// give its memory back, for which Jupyter does not wait.
+fn has_given_up(evcxr: &Running) -> io::Result<bool> {
+    for _ in 0..5 {
+        thread::sleep(ENDING);
+        if evcxr.has_ended()? {
+            return Ok(true);
+        }
+        if Kernel::of(evcxr.group).doing != Doing::Nothing {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Asks a fit that runs to stop, so that it ends as interrupted and not as crashed, and gives it a
@@ -241,7 +295,7 @@ fn ended(doing: &Doing) -> &'static str {
         Doing::Cell => {
             "interrupted: the process that held the variables is ended, and the next cell starts without them; what was recorded is in the store (`trainer.resume_last()` goes on from it)"
         }
-        Doing::Idle => "interrupted while no cell ran: nothing was done",
+        Doing::Idle => "interrupted while no cell ran, or before it was compiled: nothing was done",
         Doing::Nothing => "interrupted while evcxr was starting: nothing was done",
     }
 }
@@ -251,16 +305,20 @@ pub(crate) struct Running {
     evcxr: Child,
     group: Pid,
     guard: Option<Child>,
+    /// Whether the guard has a folder to remove.
+    sweeps: bool,
     status: Option<ExitStatus>,
 }
 
 impl Running {
-    /// Starts it in a process group of its own.
-    pub(crate) fn start(command: &mut Command) -> io::Result<Self> {
+    /// Starts it in a process group of its own. When this process is gone, so is the folder.
+    pub(crate) fn start(command: &mut Command, folder: Option<&Path>) -> io::Result<Self> {
         let evcxr = command.process_group(0).spawn()?;
-        let mut running = Self { group: Pid::from_child(&evcxr), evcxr, guard: None, status: None };
+        let (group, sweeps) = (Pid::from_child(&evcxr), folder.is_some());
+        let mut running = Self { group, evcxr, guard: None, sweeps, status: None };
         let guard = Command::new("sh")
             .args(["-c", GUARD, "guard", &running.group.as_raw_pid().to_string()])
+            .arg(folder.unwrap_or(Path::new("")))
             // Held open as long as this process lives, and by nobody else.
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -299,8 +357,17 @@ impl Running {
         let status = self.evcxr.wait()?;
         self.status = Some(status);
         if let Some(mut guard) = self.guard.take() {
-            guard.kill()?;
-            guard.wait()?;
+            if self.sweeps {
+                if let Some(mut line) = guard.stdin.as_ref() {
+                    line.write_all(b"ended\n")?;
+                }
+                // It reads as long as this process lives, which may be ended while it removes the
+                // folder itself.
+                mem::forget(guard);
+            } else {
+                guard.kill()?;
+                guard.wait()?;
+            }
         }
         Ok(status)
     }

@@ -35,7 +35,8 @@
 //!
 //! ```text
 //! seeds/<key>/           what was compiled ahead: seed.json, evcxr's working folder work/, the
-//!                        versions of all packages in Cargo.lock and pins/
+//!                        versions of all packages in Cargo.lock
+//! seeds/<key>-facade/    the crate that notebooks depend on
 //! seeds/current          the key of the one that new kernels begin with
 //! kernels/<id>/          one for each living kernel: work/, config/evcxr.toml, stop
 //! kernels/<id>.lock      held by the launcher as long as it lives
@@ -49,6 +50,7 @@
 pub mod doctor;
 mod error;
 pub mod evcxr;
+mod facade;
 mod folders;
 pub mod install;
 mod interrupt;

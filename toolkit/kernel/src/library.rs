@@ -11,6 +11,11 @@ use crate::Error;
 pub const NAME: &str = "trainbook-notebook";
 const FOLDER: &str = "toolkit/notebook";
 
+/// What `use` calls the crate.
+pub fn lib_name() -> String {
+    NAME.replace('-', "_")
+}
+
 /// The crate's folder in the toolkit's.
 pub fn folder(root: &Path) -> PathBuf {
     root.join(FOLDER)

@@ -1,38 +1,13 @@
-//! A crate that does nothing but hold the versions of others.
-//!
-//! evcxr checks each `:dep` in a package that has nothing but it, by which cargo forgets all other
-//! versions of the lock file: after it, the library's dependencies would be chosen anew, and
-//! compiled anew. With this crate among a kernel's dependencies they are chosen as they were. They
-//! are its own only for targets that do not exist, so that it brings nothing else with it, neither
-//! code nor features.
+//! The versions of a lock file, as dependencies for targets that do not exist.
 
 use std::fmt::Write;
-use std::fs;
-use std::path::Path;
 
-use crate::Error;
+/// What begins the table.
+pub const TABLE: &str = "\n[target.'cfg(any())'.dependencies]\n";
 
-/// The crate's name.
-pub const NAME: &str = "trainbook-pins";
-
-/// Writes the crate into this folder, for the packages of this lock file that come from a registry.
-///
-/// # Errors
-/// [`Error::Io`].
-pub fn write(folder: &Path, lock: &Path) -> Result<(), Error> {
-    let text = fs::read_to_string(lock).map_err(Error::io("read", lock))?;
-    fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-    for (name, text) in [("Cargo.toml", manifest(&text).as_str()), ("lib.rs", "")] {
-        let path = folder.join(name);
-        fs::write(&path, text).map_err(Error::io("write", &path))?;
-    }
-    Ok(())
-}
-
-fn manifest(lock: &str) -> String {
-    let mut text = format!(
-        "[package]\nname = \"{NAME}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[lib]\npath = \"lib.rs\"\n\n[workspace]\n\n[target.'cfg(any())'.dependencies]\n"
-    );
+/// The table of a manifest that pins the packages of this lock file that come from a registry.
+pub fn table(lock: &str) -> String {
+    let mut text = TABLE.to_owned();
     for (at, (name, version)) in packages(lock).enumerate() {
         let _ = writeln!(
             text,
@@ -85,8 +60,7 @@ source = \"registry+https://example.org/index\"
 ";
         let found: Vec<_> = packages(lock).collect();
         assert_eq!(found, [("rand", "0.8.5"), ("rand", "0.9.1")]);
-        let manifest = manifest(lock);
-        assert!(manifest.ends_with(
+        assert!(table(lock).ends_with(
             "pin1 = { package = \"rand\", version = \"=0.9.1\", default-features = false }\n"
         ));
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::seed::Seed;
 use crate::working::Working;
-use crate::{Error, STOP_FILE, pins};
+use crate::{Error, STOP_FILE};
 
 /// How cells and the library are compiled. In the environment, not in the prelude, so that it also
 /// holds where a folder has an evcxr.toml of its own.
@@ -19,7 +19,7 @@ const BUILD: [(&str, &str); 4] = [
 ];
 
 /// What would make cargo compile otherwise than when the library was compiled ahead.
-pub const REMOVED: [&str; 8] = [
+pub const REMOVED: [&str; 9] = [
     "CARGO_BUILD_RUSTFLAGS",
     "CARGO_BUILD_TARGET",
     "CARGO_ENCODED_RUSTFLAGS",
@@ -28,28 +28,31 @@ pub const REMOVED: [&str; 8] = [
     "CARGO_PROFILE_DEV_INCREMENTAL",
     "CARGO_PROFILE_DEV_STRIP",
     "RUSTC",
+    // evcxr sets it for what it compiles; see `facade`.
+    "RUSTFLAGS",
 ];
 
-/// evcxr's environment, beside what it inherits. With a toolchain named, it does not matter in which
-/// folder the notebook is.
+/// evcxr's environment, beside what it inherits. With a seed, whose toolchain is named, it does not matter
+/// in which folder the notebook is.
 pub fn environment(
-    toolchain: Option<&str>,
+    seed: Option<&Seed>,
     work: &Path,
     config: &Path,
 ) -> Vec<(&'static str, OsString)> {
     let mut all: Vec<_> = BUILD.iter().map(|(name, value)| (*name, value.into())).collect();
     all.push(("EVCXR_TMPDIR", work.into()));
     all.push(("EVCXR_CONFIG_DIR", config.into()));
-    all.extend(toolchain.map(|name| ("RUSTUP_TOOLCHAIN", name.into())));
+    if let Some(seed) = seed {
+        let toolchain = seed.manifest.toolchain.as_ref();
+        all.extend(toolchain.map(|name| ("RUSTUP_TOOLCHAIN", name.into())));
+        all.extend(seed.facade().environment());
+    }
     all
 }
 
 /// The same for a kernel, whose fits can be asked to stop.
-pub fn kernel_environment(
-    toolchain: Option<&str>,
-    kernel: &Working,
-) -> Vec<(&'static str, OsString)> {
-    let mut all = environment(toolchain, &kernel.work(), &kernel.config());
+pub fn kernel_environment(seed: Option<&Seed>, kernel: &Working) -> Vec<(&'static str, OsString)> {
+    let mut all = environment(seed, &kernel.work(), &kernel.config());
     all.push((STOP_FILE, kernel.stop_file().path().into()));
     all
 }
@@ -64,11 +67,7 @@ pub fn kernel_environment(
 pub fn with_library(seed: &Seed, work: &Path, after: &str) -> Result<String, Error> {
     let lock = quoted(text(&seed.lock_file())?);
     let copy = quoted(text(&work.join("Cargo.lock"))?);
-    let pins = match seed.pins().exists() {
-        true => format!(":dep {}\n", dependency(pins::NAME, &seed.pins(), &[])?),
-        false => String::new(),
-    };
-    Ok(file(&format!("!cp {lock} {copy}\n{pins}:dep {}\n{after}\n", seed.dependency()?)))
+    Ok(file(&format!("!cp {lock} {copy}\n:dep {}\n{after}\n", seed.dependency()?)))
 }
 
 /// The evcxr.toml of a kernel for which nothing is compiled ahead.
@@ -80,15 +79,9 @@ pub fn plain() -> String {
 ///
 /// # Errors
 /// [`Error::Unreadable`] if the path is no text.
-pub fn dependency(name: &str, folder: &Path, features: &[String]) -> Result<String, Error> {
+pub fn dependency(name: &str, folder: &Path) -> Result<String, Error> {
     let path = string(text(folder)?);
-    Ok(match features {
-        [] => format!("{name} = {{ path = {path} }}"),
-        some => {
-            let some: Vec<_> = some.iter().map(|feature| string(feature)).collect();
-            format!("{name} = {{ path = {path}, features = [{}] }}", some.join(", "))
-        }
-    })
+    Ok(format!("{name} = {{ path = {path} }}"))
 }
 
 fn file(prelude: &str) -> String {
@@ -119,22 +112,18 @@ mod tests {
     #[test]
     fn paths_with_quotes_survive_the_shell_and_toml() {
         assert_eq!(quoted("it's here"), r"'it'\''s here'");
-        let features = ["cuda".to_owned()];
-        assert_eq!(
-            dependency("x", Path::new("/a \"b\""), &features).unwrap(),
-            r#"x = { path = "/a \"b\"", features = ["cuda"] }"#
-        );
+        let line = dependency("x", Path::new("/a \"b\"")).unwrap();
+        assert_eq!(line, r#"x = { path = "/a \"b\"" }"#);
         assert_eq!(file("!cp 'a'\n"), "[evcxr]\nprelude = \"!cp 'a'\\n\"\n");
     }
 
     #[test]
     fn the_environment_decides_how_is_compiled_and_where() {
-        let all = environment(Some("1.95.0"), Path::new("/k/work"), Path::new("/k/config"));
+        let all = environment(None, Path::new("/k/work"), Path::new("/k/config"));
         for (name, value) in [
             ("CARGO_PROFILE_DEV_OPT_LEVEL", "3"),
             ("EVCXR_TMPDIR", "/k/work"),
             ("EVCXR_CONFIG_DIR", "/k/config"),
-            ("RUSTUP_TOOLCHAIN", "1.95.0"),
         ] {
             assert!(all.iter().any(|(key, found)| *key == name && found == value), "{name}");
         }

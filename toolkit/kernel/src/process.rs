@@ -104,7 +104,7 @@ fn with_descendants(table: &[(i32, i32)], pid: i32) -> Vec<i32> {
     all
 }
 
-/// All processes and their parents.
+/// All processes that live, and their parents.
 #[cfg(target_os = "linux")]
 fn table() -> Vec<(i32, i32)> {
     let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
@@ -112,7 +112,10 @@ fn table() -> Vec<(i32, i32)> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The name before the state is in parentheses and may hold any character.
         let (_, rest) = stat.rsplit_once(") ")?;
-        Some((pid, rest.split(' ').nth(1)?.parse().ok()?))
+        let mut fields = rest.split(' ');
+        // One that has ended does nothing any more.
+        fields.next().filter(|state| *state != "Z")?;
+        Some((pid, fields.next()?.parse().ok()?))
     };
     processes
         .flatten()

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use trainbook_core::beside;
 
+use crate::facade::Facade;
 use crate::library::{self, Library};
 use crate::tree::{self, Size};
 use crate::{Error, Folders, Toolchain, evcxr, prelude};
@@ -182,18 +183,18 @@ impl Seed {
         self.folder.join("Cargo.lock")
     }
 
-    /// The crate that holds the versions, once it is written.
-    pub fn pins(&self) -> PathBuf {
-        self.folder.join("pins")
+    /// What notebooks depend on. Beside the folder, so that it is in the same place when that gets its
+    /// name.
+    pub fn facade(&self) -> Facade {
+        Facade::new(self.folder.with_file_name(facade_name(&self.manifest.key)))
     }
 
     /// What evcxr is told to depend on.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] if the sources' path is no text.
+    /// [`Error::Unreadable`] if the path is no text.
     pub fn dependency(&self) -> Result<String, Error> {
-        let library = library::folder(&self.manifest.sources);
-        prelude::dependency(library::NAME, &library, &self.manifest.features)
+        prelude::dependency(library::NAME, &self.facade().krate())
     }
 
     /// Gives a kernel its working folder.
@@ -226,6 +227,9 @@ impl Seed {
                 evcxr::VERSION
             ));
         }
+        if !self.facade().is_there() {
+            return Some("the crate that notebooks depend on is gone".to_owned());
+        }
         let Ok(library) = Library::find(sources) else {
             return Some(format!("the sources in {} are gone", sources.display()));
         };
@@ -239,6 +243,10 @@ impl Seed {
     }
 }
 
+fn facade_name(key: &str) -> String {
+    format!("{key}-facade")
+}
+
 /// Makes this seed the one that kernels begin with, and removes others.
 ///
 /// # Errors
@@ -248,7 +256,8 @@ pub fn make_current(folders: &Folders, seed: &Seed) -> Result<(), Error> {
     write_whole(&seeds.join("current"), seed.manifest.key.as_bytes())?;
     for entry in fs::read_dir(&seeds).map_err(Error::io("read", &seeds))?.flatten() {
         let name = entry.file_name();
-        if entry.path().is_dir() && name != seed.manifest.key.as_str() {
+        let kept = [seed.manifest.key.clone(), facade_name(&seed.manifest.key)];
+        if entry.path().is_dir() && kept.iter().all(|kept| name != kept.as_str()) {
             // A kernel that was started meanwhile has links of its own.
             let _ = fs::remove_dir_all(entry.path());
         }
@@ -294,6 +303,8 @@ pub(crate) mod tests {
             .unwrap();
         fs::write(folder.join("Cargo.lock"), "pins").unwrap();
         let seed = Seed::seal(&folder, manifest).unwrap();
+        fs::create_dir_all(seed.facade().krate()).unwrap();
+        fs::write(seed.facade().krate().join("Cargo.toml"), "[package]").unwrap();
         make_current(&folders, &seed).unwrap();
         (folders, seed)
     }
@@ -311,6 +322,11 @@ pub(crate) mod tests {
         touch(&source, SystemTime::now());
         assert!(matches!(look(), SeedState::Stale(_, why) if why.contains("have changed")));
         touch(&source, before);
+
+        let facade = seed.facade().krate().join("Cargo.toml");
+        fs::rename(&facade, root.path().join("away")).unwrap();
+        assert!(matches!(look(), SeedState::Stale(_, why) if why.contains("depend on is gone")));
+        fs::rename(root.path().join("away"), &facade).unwrap();
 
         let library = seed.work().join("target/debug/deps/libserde-0123456789abcdef.rlib");
         fs::remove_file(&library).unwrap();
@@ -356,7 +372,7 @@ pub(crate) mod tests {
         let other = folders.seeds().join("0123456789abcdef");
         fs::create_dir(&other).unwrap();
         make_current(&folders, &seed).unwrap();
-        assert!(!other.exists());
+        assert!(!other.exists() && seed.facade().is_there());
         assert!(matches!(SeedState::look(&folders, true), SeedState::Ready(_)));
     }
 }

@@ -41,6 +41,11 @@ impl Working {
         Ok(made)
     }
 
+    /// All that the kernel has. Its lock is beside it.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// evcxr's folder, which is not made yet.
     pub fn work(&self) -> PathBuf {
         self.folder.join("work")

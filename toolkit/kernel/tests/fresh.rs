@@ -34,7 +34,7 @@ crate-type = ["cdylib"]
 debug = false
 incremental = true
 [dependencies]
-trainbook-notebook = { path = "$SOURCES/toolkit/notebook" }
+$(sed -n 's/.*:dep \(trainbook-notebook = [^\\]*{ path = \)\\"\([^\\]*\)\\".*/\1"\2" }/p' "$EVCXR_CONFIG_DIR/evcxr.toml")
 EOF
 echo "pub fn cell() -> usize { trainbook_notebook::count() } // $$" > src/lib.rs
 CARGO_TARGET_DIR=target RUSTC=$rustc RUSTFLAGS=-Cprefer-dynamic \

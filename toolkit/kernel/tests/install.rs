@@ -32,6 +32,15 @@ touch "$PWD/ready"
 while :; do sleep 0.05; done
 "#;
 
+const MANIFEST: &str = r#"
+[package]
+name = "trainbook-notebook"
+version = "0.1.0"
+edition = "2024"
+[features]
+cuda = []
+"#;
+
 struct Machine {
     root: tempfile::TempDir,
     wanted: Install,
@@ -42,10 +51,15 @@ impl Machine {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path();
         let sources = folder.join("sources");
-        for name in ["toolkit/notebook/src/lib.rs", "toolkit/notebook/Cargo.toml", "Cargo.lock"] {
+        for (name, text) in [
+            ("toolkit/notebook/src/lib.rs", ""),
+            ("toolkit/notebook/Cargo.toml", MANIFEST),
+            ("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"toolkit/notebook\"]\n"),
+            ("Cargo.lock", "version = 4\n"),
+        ] {
             let path = sources.join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "name = \"trainbook-notebook\"\n").unwrap();
+            fs::write(path, text).unwrap();
         }
         let evcxr = folder.join("evcxr");
         fs::write(&evcxr, STAND_IN).unwrap();
@@ -112,7 +126,7 @@ fn an_installation_compiles_once_and_again_what_has_changed() {
 
     // What evcxr was told.
     let toml = machine.seen("toml.seen");
-    assert!(toml.contains("!cp ") && toml.contains("\\\"cuda\\\""), "{toml}");
+    assert!(toml.contains("!cp ") && toml.contains("-facade/library"), "{toml}");
     let connection: serde_json::Value =
         serde_json::from_str(&machine.seen("connection.seen")).unwrap();
     let port = |name: &str| connection[name].as_u64().unwrap();
@@ -122,10 +136,15 @@ fn an_installation_compiles_once_and_again_what_has_changed() {
     let SeedState::Ready(seed) = SeedState::look(&machine.wanted.folders, true) else {
         panic!("{:?}", SeedState::look(&machine.wanted.folders, true));
     };
-    let pins = fs::read_to_string(seed.pins().join("Cargo.toml")).unwrap();
-    assert!(pins.contains("\"=1.0.200\""), "{pins}");
+    let facade = fs::read_to_string(seed.facade().krate().join("Cargo.toml")).unwrap();
+    assert!(facade.contains("\"=1.0.200\"") && facade.contains("[\"cuda\"]"), "{facade}");
     assert!(!seed.work().join("target/debug/incremental").exists());
-    assert_eq!(machine.seeds().len(), 2, "one seed and its name: {:?}", machine.seeds());
+    assert_eq!(
+        machine.seeds().len(),
+        3,
+        "one seed, its facade and its name: {:?}",
+        machine.seeds()
+    );
 
     // Nothing has changed.
     let (installed, compiled) = machine.install();

@@ -2,6 +2,7 @@
 
 mod requirements;
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -360,10 +361,10 @@ impl TrainerBuilder {
         self
     }
 
-    /// Records every fit in this store.
+    /// Records every fit in this store, lent or given.
     #[must_use]
-    pub fn store(mut self, store: &Store) -> Self {
-        self.store = Some(store.clone());
+    pub fn store(mut self, store: impl Borrow<Store>) -> Self {
+        self.store = Some(store.borrow().clone());
         self
     }
 

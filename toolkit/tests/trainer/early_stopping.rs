@@ -73,7 +73,8 @@ fn validations_in_the_middle_of_epochs_are_looked_at_and_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let store = trainbook::history::Store::open(folder.path()).unwrap();
     let build = |steps: Option<Steps>| {
-        let builder = builder(&data, 1).with(LrSchedule::constant(0.01)).store(&store);
+        // A store may be lent or given.
+        let builder = builder(&data, 1).with(LrSchedule::constant(0.01)).store(store.clone());
         let builder = builder.with(WeightAverage::ema(0.9));
         steps.into_iter().fold(builder, trainbook::trainer::TrainerBuilder::validate_every)
     };

@@ -1,0 +1,61 @@
+//! `cargo xtask jupyter`: JupyterLab in an environment of its own, with the kernel that trains.
+
+use anyhow::{Context, Result};
+use std::process::Stdio;
+
+use crate::cache::Cache;
+use crate::python::{self, Packages};
+use crate::steps::Steps;
+use crate::{kernel, onnxruntime, shell};
+
+/// Installs what notebooks need, opens them and stays until JupyterLab ends. `options` go to it.
+pub fn run(options: &[std::ffi::OsString]) -> Result<()> {
+    let cache = prepared()?;
+    // Not by its script, which names the folder in which the environment was made.
+    let mut lab = python::interpreter(&cache, Packages::Jupyter);
+    onnxruntime::show(&cache, &mut lab);
+    lab.args(["-m", "jupyterlab"])
+        .arg(shell::root().join("notebooks"))
+        .args(options)
+        .stdin(Stdio::inherit());
+    println!(
+        "JupyterLab tells its address below; Ctrl-C ends it. A notebook's kernel is “Rust (trainbook)”, its first line"
+    );
+    println!("use trainbook_notebook::prelude::*;");
+    // Ctrl-C is JupyterLab's, too, which asks whether it is meant.
+    let status = lab.status().context("failed to start JupyterLab")?;
+    anyhow::ensure!(status.success(), "JupyterLab failed ({status})");
+    Ok(())
+}
+
+/// Checks the kernel with Jupyter's own client, and prints how long kernels and cells take.
+pub fn check() -> Result<()> {
+    let cache = prepared()?;
+    let mut check = python::script_with(&cache, Packages::Jupyter, "check_kernel.py");
+    onnxruntime::show(&cache, &mut check);
+    check.arg("--launcher").arg(kernel::living(&cache));
+    shell::run(&mut check)
+}
+
+/// `cargo xtask setup`: what notebooks need, and nothing else.
+pub fn setup() -> Result<()> {
+    prepared()?;
+    println!("\nto open the notebooks: cargo xtask jupyter");
+    Ok(())
+}
+
+fn prepared() -> Result<Cache> {
+    let cache = Cache::open()?;
+    let mut steps = Steps::default();
+    let installed = install(&cache, &mut steps);
+    steps.print();
+    installed?;
+    Ok(cache)
+}
+
+fn install(cache: &Cache, steps: &mut Steps) -> Result<()> {
+    let _lock = cache.lock()?;
+    steps.run("install JupyterLab", || python::install_one(cache, Packages::Jupyter))?;
+    steps.run("install ONNX Runtime", || onnxruntime::install(cache))?;
+    steps.run("install the notebook kernel", || kernel::install(cache))
+}
