@@ -159,7 +159,8 @@ mod tests {
         assert_eq!(nearest("--quik", &["--quick"]), "did you mean `--quick`?");
         assert_eq!(
             nearest("deploy", &COMMANDS),
-            "there is `demo`, `test`, `notebooks`, `jupyter`, `accuracy`, `bench`, `peers`, `setup`"
+            "there is `demo`, `test`, `notebooks`, `jupyter`, `accuracy`, `bench`, `peers`, \
+             `deny`, `setup`"
         );
     }
 

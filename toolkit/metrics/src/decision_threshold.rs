@@ -131,8 +131,8 @@ impl DecisionThreshold {
         }
         let weight = |at: usize| weights.map_or(1.0, |weights| f64::from(weights[at]));
         let (mut positives, mut negatives) = (0.0, 0.0);
-        for at in 0..rows {
-            *if positive[at] { &mut positives } else { &mut negatives } += weight(at);
+        for (at, positive) in positive.iter().enumerate() {
+            *if *positive { &mut positives } else { &mut negatives } += weight(at);
         }
         if positives == 0.0 || negatives == 0.0 {
             let (what, missing) =
