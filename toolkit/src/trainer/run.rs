@@ -131,7 +131,7 @@ impl Run {
     pub fn view(&self) -> Result<Bundle, Error> {
         match &self.writer {
             Some(writer) => {
-                let record = writer.store().run(&writer.id().to_string())?;
+                let record = writer.store().run(writer.id().as_ref())?;
                 Ok(display::run(&record, &writer.store().past(&record)))
             }
             None => Ok(Bundle::from_text(&self.to_string())),

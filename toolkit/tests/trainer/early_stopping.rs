@@ -81,7 +81,7 @@ fn validations_in_the_middle_of_epochs_are_looked_at_and_change_nothing() {
     let fit = |steps| {
         let mut trainer = build(steps).with(Checkpoint::best("val_loss")).build().unwrap();
         let run = trainer.fit(Epochs(6)).unwrap();
-        let series = store.run(&run.id().unwrap().to_string()).unwrap().series.clone();
+        let series = store.run(run.id().unwrap().as_ref()).unwrap().series.clone();
         (run.model().weights(), series["val_loss"].clone())
     };
     let (plain, at_ends) = fit(None);

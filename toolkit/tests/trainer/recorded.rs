@@ -18,7 +18,7 @@ fn store() -> (tempfile::TempDir, Store) {
 }
 
 fn record(store: &Store, run: &Run) -> RunRecord {
-    store.run(&run.id().unwrap().to_string()).unwrap()
+    store.run(run.id().unwrap().as_ref()).unwrap()
 }
 
 #[test]
