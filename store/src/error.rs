@@ -48,6 +48,14 @@ pub enum StoreError {
         /// The path that was asked for.
         path: PathBuf,
     },
+    /// A run that is to stop is not being recorded.
+    #[error("stop run {id}: it is {state}, not running")]
+    NotRunning {
+        /// The run.
+        id: RunId,
+        /// What has become of it.
+        state: String,
+    },
     /// The store was written by a later version of this crate.
     #[error(
         "open the store {path}: it has format {found}, this trainbook reads up to {known}; use a newer trainbook"

@@ -71,6 +71,7 @@ mod recorder;
 mod run_id;
 mod shown;
 mod start;
+mod stop;
 mod store;
 mod summary;
 mod tail;

@@ -159,6 +159,7 @@ impl RunWriter {
         let seconds = self.inner.started.elapsed().as_secs_f64();
         let entry = Entry::End { at: Timestamp::now(), seconds, end };
         self.inner.queue.push(std::iter::once(Item::Entry(Box::new(entry))), 1, true);
+        self.forget_stop();
         self.flush()
     }
 

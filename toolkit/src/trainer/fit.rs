@@ -80,7 +80,8 @@ impl Trainer {
     ///
     /// Calling it again goes on from there, as a run of its own, which names this one as its parent.
     ///
-    /// Ctrl-C stops the fit behind its step, and the program goes on with the run, which can be
+    /// `trainbook runs stop RUN`, or [`request_stop`](trainbook_store::Store::request_stop) in another
+    /// process, stops the fit behind its step. Ctrl-C does so too, and the program goes on with the run, which can be
     /// [resumed](Self::resume); a second Ctrl-C ends the program. In a notebook of the kernel "Rust
     /// (trainbook)", "interrupt" does the same, and variables live; in other programs, a line in the
     /// file that `TRAINBOOK_STOP_FILE` names.
@@ -259,6 +260,9 @@ impl Trainer {
                 flow = of_step;
                 if progress.interrupt.asked() {
                     let reason = StopReason::new(StopKind::Interrupted, "");
+                    flow = flow.or_stronger(Flow::Stop(reason));
+                } else if progress.record.as_mut().is_some_and(Recording::is_asked_to_stop) {
+                    let reason = StopReason::new(StopKind::Interrupted, "asked through the store");
                     flow = flow.or_stronger(Flow::Stop(reason));
                 }
                 at.loss.add(loss);

@@ -1,6 +1,7 @@
 //! A fit's run in the store: its beginning, its checkpoints, its end.
 
 use std::borrow::Cow;
+use std::time::{Duration, Instant};
 
 use trainbook_callbacks::{CheckpointRequest, StopKind, StopReason};
 use trainbook_store::{EndState, Environment, Parent, RunEnd, RunStart, RunWriter, Value};
@@ -21,9 +22,24 @@ pub(super) struct Recording {
     recipe: Option<String>,
     /// `None` until there is a checkpoint to write.
     checkpoints: Option<CheckpointWriter>,
+    /// When it is looked next whether somebody has asked for the fit to stop.
+    next_look: Instant,
 }
 
+/// It is looked whether somebody has asked for the fit to stop at most this often.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
 impl Recording {
+    /// Whether somebody has asked, through the store, for the fit to stop.
+    pub fn is_asked_to_stop(&mut self) -> bool {
+        let now = Instant::now();
+        if now < self.next_look {
+            return false;
+        }
+        self.next_look = now + LOOK_EVERY;
+        self.writer.is_asked_to_stop()
+    }
+
     /// Has a checkpoint written.
     ///
     /// # Errors
@@ -93,7 +109,8 @@ impl Trainer {
             // Should somebody have collected it meanwhile. From now on the run refers to it.
             store.put_object(&bytes)?;
         }
-        Ok(Some(Recording { writer, data: hash, recipe, checkpoints: None }))
+        let next_look = Instant::now();
+        Ok(Some(Recording { writer, data: hash, recipe, checkpoints: None, next_look }))
     }
 
     /// The state in which the next fit begins, if it is not the seed's, without which nobody could say

@@ -312,3 +312,31 @@ fn train_on(folder: &Path) {
     });
     builder(&data, 1).with(hangs).build().unwrap().fit(Epochs(1)).unwrap();
 }
+
+#[test]
+fn a_fit_stops_where_it_is_asked_to_through_the_store_and_can_be_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let expected = uninterrupted(&store);
+    let asker = store.clone();
+    let stop = on_step_end(move |step| {
+        if step.counters.updates_attempted == 7 {
+            let [run] = &asker.query("state = 'running'").failed_to("look")?[..] else {
+                return Err("one run is being recorded".into());
+            };
+            asker.request_stop(run.id.as_str()).failed_to("ask")?;
+            // It is looked for four times a second.
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+        Ok(Flow::Continue)
+    });
+    let mut trainer = everything(&series()).with(stop).store(&store).build().unwrap();
+    let run = trainer.fit(Epochs(EPOCHS)).unwrap();
+    assert_eq!(run.stopped_because().to_string(), "interrupted: asked through the store");
+    assert_eq!(trainer.counters().updates_attempted, 7);
+    let stored = store.run(run.id().unwrap().as_ref()).unwrap();
+    assert!(store.request_stop(stored.summary.id.as_str()).is_err());
+    let mut next = everything(&series()).store(&store).build().unwrap();
+    let resumed = next.resume(&stored).unwrap();
+    assert_eq!(outcome(&store, &next, &resumed).weights, expected.weights);
+}

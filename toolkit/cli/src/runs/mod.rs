@@ -13,6 +13,7 @@ mod query;
 mod resume;
 mod selection;
 mod show;
+mod stop;
 mod tail;
 mod weights;
 
@@ -30,6 +31,8 @@ pub enum Command {
     Query(query::Arguments),
     /// Predict the rows of a CSV file with the network of a run
     Predict(predict::Arguments),
+    /// Ask a run that is being recorded to stop behind its step
+    Stop(stop::Arguments),
     /// Go on with a run that was interrupted, as if it never had been
     Resume(resume::Arguments),
     /// Write the weights that a run ended with to a safetensors file
@@ -59,6 +62,7 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::Show(arguments) => show::run(arguments),
         Command::Query(arguments) => query::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
+        Command::Stop(arguments) => stop::run(arguments),
         Command::Resume(arguments) => resume::run(arguments),
         Command::Weights(arguments) => weights::run(arguments),
         Command::Diff(arguments) => diff::run(arguments),

@@ -72,3 +72,20 @@ fn a_history_is_thinned_out_and_keeps_its_peak() {
     );
     place.refuses(&["runs", "tail", "nope", "--store", "store"], &["\"nope\"", "nearest id is 20"]);
 }
+
+#[test]
+fn a_run_that_is_recorded_can_be_asked_to_stop() {
+    let place = Place::new();
+    let store = Store::open(place.path("store")).unwrap();
+    let run = store.start_run(RunStart::default()).unwrap();
+    let id = run.id().to_string();
+    let stop = ["runs", "stop", &id, "--store", "store"];
+    assert!(!run.is_asked_to_stop());
+    let told = place.text(&stop);
+    assert_eq!(told.trim_end(), format!("run {id} was asked to stop behind its step"));
+    assert!(run.is_asked_to_stop());
+    let json = place.json(&[&stop[..], &["--json"]].concat());
+    assert_eq!(json["run"], id.as_str());
+    drop(run);
+    place.refuses(&stop, &["failed to stop run", "not running"]);
+}
