@@ -28,10 +28,10 @@ const RECTIFIER: &str = "Relu";
 ///
 /// - `activation_mean/<layer>` and `activation_std/<layer>`, mean and standard deviation of the output,
 /// - `flat_share/<layer>`, the share of elements where it is flat: a ReLU at 0, a tanh within 0.03 of
-///   −1 or 1, a sigmoid as near to its ends. There less than 6 % of the largest slope is left,
+///   −1 or 1, a sigmoid within 0.015 of 0 or 1. There less than 6 % of the largest slope is left,
 ///
 /// and at the end of every epoch `dead_units/<layer>`: the share of units that were flat for every
-/// sample of every step that was looked at. No gradient reaches the weights of such a unit of a ReLU,
+/// sample that was looked at: those of the step's last batch, where several are gathered for one. No gradient reaches the weights of such a unit of a ReLU,
 /// so that it may stay as it is for ever.
 ///
 /// At the end of an epoch it warns, once in a fit of each layer, of a quarter or more dead units; and of

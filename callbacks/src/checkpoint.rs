@@ -23,7 +23,7 @@ const NAME: &str = "Checkpoint";
 ///
 /// | | when | label | kept |
 /// |---|---|---|---|
-/// | [`best`](Self::best) | the metric is better | `best`; of several `best-epoch-0005` | the best |
+/// | [`best`](Self::best) | the metric is better | `best`; of several `best-epoch-0005`, in the middle of an epoch `best-step-000123` | the best |
 /// | [`last`](Self::last) | after every epoch | `last` | the newest |
 /// | [`every_epochs`](Self::every_epochs) | after every `n`th epoch | `epoch-0005` | all |
 /// | [`every_steps`](Self::every_steps) | behind every `n`th update | `step-000100` | all |
@@ -86,7 +86,8 @@ impl Checkpoint {
     ///
     /// The best alone is kept. With [`keep(k)`](Self::keep) and `k` > 1, the `k` best are, under the
     /// labels `best-epoch-0005`, … after the epochs that they followed, counted from 1 over the
-    /// trainer's life; the record has the metric of each. A value must then be better than the worst
+    /// trainer's life, and `best-step-000123`, … after the updates behind which a validation in the
+    /// middle of an epoch found them; the record has the metric of each. A value must then be better than the worst
     /// of `k`, and of equal ones the older stays.
     pub fn best(metric: impl AsRef<str>) -> Self {
         Self::new(When::Best(Monitor::of(metric)))

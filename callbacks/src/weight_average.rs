@@ -133,6 +133,7 @@ impl Callback for WeightAverage {
     fn validation_start(&mut self, validation: &mut ValidationStart<'_>) -> Reply {
         let epoch = validation.counters.epoch;
         if let Kind::Swa(first) = self.kind
+            && validation.ends_epoch
             && epoch >= first
             && (epoch - first).is_multiple_of(self.every)
         {
@@ -195,6 +196,11 @@ mod tests {
         let (judged, last) = averages(WeightAverage::swa(1), 4);
         assert_eq!(judged, [3.0, 6.0, 7.5, 9.0]);
         assert_eq!(last, 9.0);
+        // What is judged in the middle of an epoch is the average so far.
+        let mut fake = Fake::with(WeightAverage::swa(1));
+        fake.validate_every = Some(1);
+        fake.fit(4);
+        assert_eq!((fake.seen.judged, fake.weights.0), (judged, last));
         let (judged, _) = averages(WeightAverage::swa(0).every(2), 4);
         assert_eq!(judged, [3.0, 3.0, 6.0, 6.0]);
         let (judged, _) = averages(WeightAverage::ema(0.5).every(2), 2);

@@ -182,7 +182,8 @@ impl Watch {
                 let counters = m.counters;
                 let writes = Deed::Writes(Resource::JudgedWeights);
                 let mut weights = Replaced { of: &mut *m.weights, deeds, writes: Some(writes) };
-                let mut start = ValidationStart { counters, weights: &mut weights };
+                let ends_epoch = m.ends_epoch;
+                let mut start = ValidationStart { counters, ends_epoch, weights: &mut weights };
                 callback.on(&mut Moment::ValidationStart(&mut start))
             }
             Moment::ValidationEnd(m) => {

@@ -24,7 +24,7 @@ use verdict::Track;
 /// - `gradient_nans/<tensor>` and `gradient_infs/<tensor>` (numbers of elements) where there are any.
 ///
 /// These are metrics of steps. At the end of every epoch it warns, once in a fit of each matter and
-/// tensor and with the figures, of
+/// tensor and with the figures (anew where tensors thaw), of
 ///
 /// - a gradient that was zero in all steps,
 /// - gradients that vanish or explode: the median over the epoch of the norm for the first weights,

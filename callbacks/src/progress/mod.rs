@@ -10,7 +10,7 @@ use trainbook_store::{Metric, Name};
 
 use crate::{
     Callback, CallbackError, Counters, Effects, EpochEnd, EpochStart, FitEnd, FitStart, Flow,
-    Horizon, MetricLog, Phase, Reply, StepEnd,
+    Horizon, MetricLog, Phase, Reply, StepEnd, Validated,
 };
 use bar::Bar;
 use table::Table;
@@ -171,6 +171,11 @@ impl Callback for Progress {
             None => self.look(step.counters.batches_seen, step.loss()),
         }
         self.warn(step.log);
+        Ok(Flow::Continue)
+    }
+
+    fn validated(&mut self, validated: &Validated<'_>) -> Reply {
+        self.warn(validated.log);
         Ok(Flow::Continue)
     }
 

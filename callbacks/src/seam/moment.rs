@@ -360,6 +360,8 @@ pub struct AfterUpdate<'a> {
 pub struct ValidationStart<'a> {
     /// Where the fit is; `epoch` is still this one's number.
     pub counters: Counters,
+    /// Whether the epoch ends here; otherwise it goes on behind the validation.
+    pub ends_epoch: bool,
     /// The weights. What is put in their place here is judged, shown at
     /// [`EpochEnd`](Moment::EpochEnd) or [`Validated`](Moment::Validated), and must be put back at
     /// [`ValidationEnd`](Moment::ValidationEnd).

@@ -14,7 +14,8 @@ pub trait Replay {
     fn first_non_finite(&self) -> Result<Option<NonFinite>, CallbackError>;
 
     /// What each activation gives that has parts where it is flat, such as a ReLU or a tanh, in the
-    /// order of the network. Where a step has several batches, for the last of them.
+    /// order of the network. Where a step has several batches, for the last of them, or the
+    /// first whose loss is not finite.
     ///
     /// # Errors
     /// The pass fails.
@@ -33,7 +34,7 @@ pub struct Activity {
     /// The standard deviation of its output.
     pub std: f64,
     /// The share of elements where it is flat, so that next to no gradient passes: where a ReLU gives
-    /// 0, where a tanh is within 0.03 of −1 or 1, and a sigmoid as near to its ends.
+    /// 0, where a tanh is within 0.03 of −1 or 1, and a sigmoid within 0.015 of 0 or 1.
     pub flat: f64,
     /// For each unit, whether it is flat for every sample. A unit is an element of a sample, or a
     /// channel where a sample is [channels, height, width].

@@ -335,7 +335,11 @@ impl Fake {
         log: &MetricLog,
         requests: &RefCell<Vec<CheckpointRequest>>,
     ) -> Result<Flow, String> {
-        let mut start = ValidationStart { counters: self.counters, weights: &mut self.weights };
+        let mut start = ValidationStart {
+            counters: self.counters,
+            ends_epoch: true,
+            weights: &mut self.weights,
+        };
         let flow = self.stack.on(&mut Moment::ValidationStart(&mut start));
         let flow = flow.map_err(|e| e.to_string())?;
         self.seen.judged.push(self.weights.0);
@@ -361,7 +365,7 @@ impl Fake {
             .collect();
         let (log, requests) = (MetricLog::default(), RefCell::default());
         let (counters, horizon) = (self.counters, self.horizon);
-        let mut start = ValidationStart { counters, weights: &mut self.weights };
+        let mut start = ValidationStart { counters, ends_epoch: false, weights: &mut self.weights };
         let judged = self.stack.on(&mut Moment::ValidationStart(&mut start)).and_then(|flow| {
             let validated =
                 Validated::new(counters, horizon, &metrics, &self.weights, &log, &requests);

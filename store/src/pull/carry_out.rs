@@ -168,11 +168,14 @@ impl Store {
         }
         let own = std::fs::read(&path).map_err(failed)?;
         if own.starts_with(journal) {
-            Ok(Here::All)
-        } else if journal.starts_with(&own) && !own.is_empty() {
-            Ok(Here::Part)
-        } else {
-            Err(StoreError::OtherRun { id: id.clone() })
+            return Ok(Here::All);
+        }
+        // A copy of a journal that was being written may end in the middle of a record.
+        let part = reader::decode(&own, true);
+        let end = usize::try_from(part.end.offset).unwrap_or(usize::MAX);
+        match own.get(..end) {
+            Some(whole) if part.damage.is_none() && journal.starts_with(whole) => Ok(Here::Part),
+            _ => Err(StoreError::OtherRun { id: id.clone() }),
         }
     }
 }

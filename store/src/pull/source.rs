@@ -55,10 +55,13 @@ impl Source {
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(not_read)?;
-        let part = reader::decode(&bytes, false);
+        // A record that its writer was writing when it died is none: without it the journal is whole.
+        let mut part = reader::decode(&bytes, true);
         if let Some(damage) = &part.damage {
             return Err(Some(format!("its journal is damaged: {damage}")));
         }
+        (part.live, part.length) = (false, part.end.offset);
+        bytes.truncate(usize::try_from(part.end.offset).unwrap_or(usize::MAX));
         let record = record::of(id, path, part).map_err(|error| match error {
             StoreError::UnreadableRun { why, .. } => Some(why),
             error => Some(error.to_string()),

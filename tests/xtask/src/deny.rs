@@ -176,7 +176,6 @@ mod tests {
             "--format-version",
             "1",
             "--locked",
-            "--offline",
             "--filter-platform",
             host,
         ]))

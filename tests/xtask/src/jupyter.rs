@@ -14,10 +14,11 @@ pub fn run(options: &[std::ffi::OsString]) -> Result<()> {
     // Not by its script, which names the folder in which the environment was made.
     let mut lab = python::interpreter(&cache, Packages::Jupyter);
     onnxruntime::show(&cache, &mut lab);
-    lab.args(["-m", "jupyterlab"])
-        .arg(shell::root().join("notebooks"))
-        .args(options)
-        .stdin(Stdio::inherit());
+    lab.args(["-m", "jupyterlab"]);
+    if is_root() {
+        lab.arg("--allow-root"); // in a container there may be nobody else
+    }
+    lab.arg(shell::root().join("notebooks")).args(options).stdin(Stdio::inherit());
     println!(
         "JupyterLab tells its address below; Ctrl-C ends it. A notebook's kernel is “Rust (trainbook)”, its first line"
     );
@@ -26,6 +27,16 @@ pub fn run(options: &[std::ffi::OsString]) -> Result<()> {
     let status = lab.status().context("failed to start JupyterLab")?;
     anyhow::ensure!(status.success(), "JupyterLab failed ({status})");
     Ok(())
+}
+
+fn is_root() -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+    }
+    #[cfg(not(unix))]
+    false
 }
 
 /// Checks the kernel with Jupyter's own client, and prints how long kernels and cells take.

@@ -47,7 +47,7 @@ usage: cargo xtask COMMAND
                    (installs cargo-deny and asks the advisory database)
   jupyter [ARGS…]  open the notebooks in JupyterLab, with the kernel; ARGS go to `jupyter-lab`
   jupyter --check  check the kernel with Jupyter's client, and print how long cells take
-  setup            only install what notebooks need (into .cache, nothing else)
+  setup            only install what notebooks need (into .cache, and rust-src into the toolchain)
   setup --tests    the same for all commands
 ";
 

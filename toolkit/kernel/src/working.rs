@@ -82,7 +82,7 @@ pub fn census(folders: &Folders) -> Result<(Vec<String>, usize), Error> {
     }
     let _alone = alone(&kernels)?;
     let dead = dead(&kernels)?;
-    let living = ids(&kernels)?.len() - dead.len();
+    let living = ids(&kernels)?.len().saturating_sub(dead.len()); // one may go meanwhile
     Ok((dead, living))
 }
 

@@ -129,6 +129,10 @@ impl DecisionThreshold {
                 expected: "a finite number, at least 0".to_owned(),
             });
         }
+        let wrong_weight = |weight: &&f32| !(weight.is_finite() && **weight >= 0.0);
+        if let Some(weight) = weights.and_then(|weights| weights.iter().find(wrong_weight)) {
+            return wrong(format!("a weight is {weight}; it must be finite and at least 0"));
+        }
         let weight = |at: usize| weights.map_or(1.0, |weights| f64::from(weights[at]));
         let (mut positives, mut negatives) = (0.0, 0.0);
         for (at, positive) in positive.iter().enumerate() {
@@ -151,7 +155,13 @@ impl DecisionThreshold {
         let largest = order.first().map_or(1.0, |at| probabilities[*at]);
         let none = Self {
             // Above all that were seen, and within what a probability can be where there is room.
-            value: if largest < 1.0 { f64::midpoint(largest, 1.0) } else { 1.0_f64.next_up() },
+            value: if largest < 0.5 {
+                0.5
+            } else if largest < 1.0 {
+                f64::midpoint(largest, 1.0)
+            } else {
+                1.0_f64.next_up()
+            },
             criterion,
             score: decisions.score(criterion),
             score_at_half: f64::NAN,

@@ -6,7 +6,7 @@ use super::graph::{Attribute, Graph, Integers, Node, Weight};
 use super::operator::{Operand, Operator};
 use super::scope::join;
 use super::structure;
-use super::value::{Dim, Element, Value};
+use super::value::{Dim, Element, MAX_WIDTH, Value};
 use crate::Error;
 
 /// Collects the nodes and weights that layers add.
@@ -176,6 +176,10 @@ impl GraphBuilder {
         let found = operator.outputs(&operands, names.len())?;
         let mut outputs = Vec::with_capacity(names.len());
         for (name, (element, shape)) in names.into_iter().zip(found) {
+            // Before anybody counts on it.
+            if structure::row_len(&shape).is_some_and(|len| len > MAX_WIDTH) {
+                return Err(format!("one row of its output has more than {MAX_WIDTH} numbers"));
+            }
             if self.has(&name) {
                 return Err(format!("two tensors or values are named {name:?}"));
             }

@@ -112,7 +112,7 @@ pub(super) fn verify(graph: &Graph) -> Result<(), String> {
 }
 
 /// How many numbers belong to one row, wherever the batch stands, if that is known.
-fn row_len(shape: &[Dim]) -> Option<usize> {
+pub(super) fn row_len(shape: &[Dim]) -> Option<usize> {
     let rest = shape.iter().filter(|dim| **dim != BATCH.into());
     // More than can be counted is too many.
     let sizes: Vec<usize> = rest.map(Dim::size).collect::<Option<_>>()?;

@@ -83,6 +83,10 @@ impl Trainer {
         }
         let whole = sum.iter().map(|sum| sum.powi(2)).sum();
         self.is_still(before, NAME)?;
+        if squares.iter().all(|square| *square == 0.0) {
+            let reason = "all gradients are 0; `overfit_check` looks for the reason".to_owned();
+            return Err(Error::Diagnostic { diagnostic: NAME, reason });
+        }
         let own = rows * self.accumulate;
         Ok(GradientNoise::of(rows, own, whole, &squares, &products))
     }

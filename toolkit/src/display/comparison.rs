@@ -75,7 +75,7 @@ fn panel(
             panel.with(name(id), Style::Dots, points)
         };
     }
-    panel.y.log = spans_decades(&panel);
+    panel.y.log = metric.contains("loss") && spans_decades(&panel);
     panel
 }
 

@@ -434,6 +434,7 @@ impl TrainerBuilder {
         };
         let task = recipe.task()?;
         self.check_fit(&task.model().planned().root.output.shape)?;
+        self.check_schedules(task.model().planned())?;
         self.check_tokens(task.model())?;
         self.check_causality(task.model())?;
 

@@ -34,9 +34,11 @@ impl Run {
         };
         let (width, labels) = (self.width(), self.loss.is_of_labels());
         let all = self.on_validation()?;
-        let (probabilities, positive) = match &all.targets {
+        // As `predict_proba` gives them, and as they will be compared with it.
+        let seen = |probability: f64| f64::from(probability as f32);
+        let (probabilities, positive): (Vec<f64>, _) = match &all.targets {
             Targets::Classes(classes) if width == 2 => (
-                all.outputs.chunks_exact(2).map(|row| probability(row, 1)).collect::<Vec<f64>>(),
+                all.outputs.chunks_exact(2).map(|row| seen(probability(row, 1))).collect(),
                 classes.iter().map(|class| *class == 1).collect::<Vec<bool>>(),
             ),
             Targets::Values(values) if labels && width == 1 => {
@@ -44,7 +46,7 @@ impl Run {
                     return refuse(format!("a label is {other}; it takes 0 and 1"));
                 }
                 (
-                    all.outputs.iter().map(|logit| sigmoid(*logit)).collect(),
+                    all.outputs.iter().map(|logit| seen(sigmoid(*logit))).collect(),
                     values.iter().map(|value| *value == 1.0).collect(),
                 )
             }

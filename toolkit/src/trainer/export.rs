@@ -162,7 +162,8 @@ impl Run {
                 let expected = "left out, because the targets are values, not classes or labels";
                 return wrong(temperature.to_string(), expected);
             }
-            if !(temperature.is_finite() && temperature as f32 > 0.0) {
+            let single = temperature as f32;
+            if !(single.is_finite() && single > 0.0) {
                 return wrong(temperature.to_string(), "a finite number above 0");
             }
         }

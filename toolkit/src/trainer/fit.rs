@@ -277,7 +277,7 @@ impl Trainer {
             if !requests.is_empty() || matches!(flow, Flow::Stop(_)) {
                 progress.state.epoch = Some(at.now(&log));
             }
-            for request in requests {
+            for request in best_first(requests) {
                 self.write_checkpoint(progress, request)?;
             }
             if let Flow::Stop(reason) = flow {
@@ -286,7 +286,7 @@ impl Trainer {
             progress.state.epoch = None;
         }
         let requests = RefCell::default();
-        let (metrics, flow) = self.judged(|trainer| {
+        let (metrics, flow) = self.judged(true, |trainer| {
             let metrics = trainer.epoch_values(at.loss.mean())?;
             let end = EpochEnd::new(
                 trainer.counters,
@@ -307,11 +307,7 @@ impl Trainer {
             metrics,
         });
         self.counters.epoch += 1;
-        // Each has the state of every callback, that of `Checkpoint::best` too: the best comes first,
-        // so that no state says that it is kept when it is not.
-        let (best, others): (Vec<_>, Vec<_>) =
-            requests.into_iter().partition(|request| request.metric.is_some());
-        for request in best.into_iter().chain(others) {
+        for request in best_first(requests) {
             self.write_checkpoint(progress, request)?;
         }
         Ok(match flow {
@@ -330,7 +326,7 @@ impl Trainer {
     /// A validation in the middle of an epoch, which it may end.
     fn validate(&mut self, at: &mut EpochState, progress: &Progress) -> Result<Flow, Error> {
         let (log, horizon) = (MetricLog::default(), progress.state.horizon);
-        let ((), flow) = self.judged(|trainer| {
+        let ((), flow) = self.judged(false, |trainer| {
             let names = trainer.epoch_metrics.iter().skip(1); // the first is of the training part
             let metrics = named(names, trainer.validation_values()?);
             let (counters, weights) = (trainer.counters, &*trainer.task);
@@ -346,11 +342,12 @@ impl Trainer {
     /// back, whatever comes of it.
     fn judged<R>(
         &mut self,
+        ends_epoch: bool,
         look: impl FnOnce(&mut Self) -> Result<(R, Flow), Error>,
     ) -> Result<(R, Flow), Error> {
         let judged = unwound(|| {
             let (counters, weights) = (self.counters, &mut *self.task);
-            let mut start = ValidationStart { counters, weights };
+            let mut start = ValidationStart { counters, ends_epoch, weights };
             let flow = self.stack.on(&mut Moment::ValidationStart(&mut start))?;
             let (found, later) = look(self)?;
             Ok((found, flow.or_stronger(later)))
@@ -481,6 +478,14 @@ impl Trainer {
         self.stack.on(&mut Moment::FitEnd(&mut end))?;
         Ok(())
     }
+}
+
+/// Checkpoints in the order in which they are to be written. Each has the state of every callback, that of
+/// `Checkpoint::best` too: the best comes first, so that no state says that it is kept when it is not.
+fn best_first(requests: Vec<CheckpointRequest>) -> impl Iterator<Item = CheckpointRequest> {
+    let (best, others): (Vec<_>, Vec<_>) =
+        requests.into_iter().partition(|request| request.metric.is_some());
+    best.into_iter().chain(others)
 }
 
 /// Values under the names of these metrics.

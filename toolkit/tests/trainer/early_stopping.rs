@@ -72,21 +72,24 @@ fn validations_in_the_middle_of_epochs_are_looked_at_and_change_nothing() {
     let data = clouds();
     let folder = tempfile::tempdir().unwrap();
     let store = trainbook::history::Store::open(folder.path()).unwrap();
-    let build = |steps: Option<Steps>| {
+    let build = |average: &WeightAverage, steps: Option<Steps>| {
         // A store may be lent or given.
         let builder = builder(&data, 1).with(LrSchedule::constant(0.01)).store(store.clone());
-        let builder = builder.with(WeightAverage::ema(0.9));
+        let builder = builder.with(average.clone());
         steps.into_iter().fold(builder, trainbook::trainer::TrainerBuilder::validate_every)
     };
-    let fit = |steps| {
-        let mut trainer = build(steps).with(Checkpoint::best("val_loss")).build().unwrap();
+    let fit = |average, steps| {
+        let mut trainer = build(average, steps).with(Checkpoint::best("val_loss")).build().unwrap();
         let run = trainer.fit(Epochs(6)).unwrap();
         let series = store.run(run.id().unwrap().as_ref()).unwrap().series.clone();
         (run.model().weights(), series["val_loss"].clone())
     };
-    let (plain, at_ends) = fit(None);
+    let swa = WeightAverage::swa(2);
+    assert_eq!(fit(&swa, None).0, fit(&swa, Some(Steps(2))).0);
+    let ema = WeightAverage::ema(0.9);
+    let (plain, at_ends) = fit(&ema, None);
     // Five steps an epoch: behind every second step of the fit, and at the ends of epochs.
-    let (often, all) = fit(Some(Steps(2)));
+    let (often, all) = fit(&ema, Some(Steps(2)));
     assert_eq!(plain, often);
     let steps = |points: &[(u64, f64)]| points.iter().map(|(step, _)| *step).collect::<Vec<_>>();
     assert_eq!(steps(&at_ends), [5, 10, 15, 20, 25, 30]);
@@ -124,7 +127,7 @@ fn validations_in_the_middle_of_epochs_are_looked_at_and_change_nothing() {
 
     let refused =
         |builder: trainbook::trainer::TrainerBuilder| builder.build().err().unwrap().to_string();
-    assert!(refused(build(Some(Steps(0)))).contains("at least 1 step"));
+    assert!(refused(build(&ema, Some(Steps(0)))).contains("at least 1 step"));
     let without = data.split(Split::random(0.9, 0.0, 0.1), Seed(1)).unwrap();
     let error = refused(builder(&without, 1).validate_every(Steps(2)));
     assert!(error.contains("with a validation part"), "{error}");

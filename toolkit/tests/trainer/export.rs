@@ -273,7 +273,7 @@ fn heads_and_folders_are_as_asked() {
     let expected = temperature.apply(&logits);
     assert!(answers.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5 * (1.0 + b.abs())));
     assert!(answers.iter().zip(&logits).any(|(a, b)| (a - b).abs() > 1e-2));
-    for wrong in [0.0, -1.0, f64::NAN, 1e-60] {
+    for wrong in [0.0, -1.0, f64::NAN, 1e-60, 1e60] {
         let error = run.export_with(&cooled, Export::new().temperature(wrong)).unwrap_err();
         assert!(error.to_string().contains("a finite number above 0"), "{error}");
     }

@@ -184,6 +184,14 @@ fn schedules_reach_the_groups_and_the_optimizer() {
     let other = LrSchedule::constant(1e-4).for_group("2");
     let error = refused(AdamW::default().into(), one_cycle(), Some(other));
     assert!(error.contains("\"2\"") && error.contains("0, *.bias"), "{error}");
+    let fitted = |groups: Vec<ParameterGroup>| {
+        let builder = builder(&clouds(), 1).parameter_groups(groups);
+        builder.with(LrSchedule::constant(1e-4).for_group("0")).build().err().unwrap().to_string()
+    };
+    let error = fitted(vec![ParameterGroup::new("*"), ParameterGroup::new("0")]);
+    assert!(error.contains("are of groups before it"), "{error}");
+    let error = fitted(vec![ParameterGroup::new("0").frozen()]);
+    assert!(error.contains("this one is frozen"), "{error}");
     let twice = build(AdamW::default().into(), one_cycle(), Some(LrSchedule::constant(1e-3)));
     assert!(twice.err().unwrap().to_string().contains("LrSchedule"));
 }

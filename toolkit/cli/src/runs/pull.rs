@@ -29,7 +29,11 @@ pub struct Arguments {
 pub fn run(Arguments { from, runs, query, shared }: Arguments) -> Result<(), Error> {
     let from = Store::open_existing(store_folder::within(from))?;
     let wanted = match query {
-        Some(query) => Wanted::Query(query),
+        Some(query) => {
+            // Before there is a store here for what cannot be read there.
+            from.query(&query)?;
+            Wanted::Query(query)
+        }
         None if runs.is_empty() => Wanted::All,
         None => Wanted::Runs(runs),
     };

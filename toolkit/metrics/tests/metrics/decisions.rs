@@ -125,6 +125,9 @@ fn thresholds_stand_in_the_middle_and_near_a_half() {
     // Two that are as good: between 0.3 and 0.4, or above all; the first is nearer to 0.5.
     assert_eq!(of(&[0.3, 0.4, 0.6], &[false, true, false]).value, 0.35);
     assert_eq!(of(&[0.05, 0.2, 0.6], &[false, true, false]).value, 0.8);
+    // None of them, and none that is nearer to 0.5 than they are.
+    assert_eq!(of(&[0.3, 0.2, 0.1], &[true, false, false]).value, 0.25);
+    assert_eq!(of(&[0.3, 0.2, 0.1], &[false, true, false]).value, 0.5);
     // Nothing is above 1; neighbours have no middle.
     let certain = of(&[1.0, 1.0, 1.0], &[true, false, false]);
     assert!(!certain.is_positive(1.0) && certain.score == 2.0 / 3.0, "{certain}");
@@ -149,6 +152,14 @@ fn what_no_threshold_is_of_is_refused() {
     assert!(refused(&[0.5], &[], Criterion::F1).contains("1 probabilities have 0 targets"));
     assert!(refused(&[0.5, 1.5], &[true, false], Criterion::F1).contains("1.5"));
     assert!(refused(&[f64::NAN, 0.5], &[true, false], Criterion::F1).contains("NaN"));
+    let weighed = |weight| {
+        let (p, positive) = ([0.5, 0.4], [true, false]);
+        DecisionThreshold::of(&p, &positive, Some(&[weight, 1.0]), Criterion::F1)
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(weighed(f32::NAN).contains("a weight is NaN"));
+    assert!(weighed(-1.0).contains("a weight is -1"));
     let cost = Criterion::Cost { false_positive: -1.0, false_negative: 1.0 };
     assert!(refused(&[0.5, 0.5], &[true, false], cost).contains("-1"));
 }

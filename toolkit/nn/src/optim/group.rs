@@ -7,6 +7,7 @@ use trainbook_callbacks::UpdateSettings;
 use super::{Rule, Step};
 use crate::NnError;
 use crate::parameters::{Layout, Slot};
+use crate::plan::Planned;
 
 /// Tensors that are trained differently from the others: at another rate, with another weight decay,
 /// or not at all. A tensor belongs to the first group whose pattern fits its name.
@@ -138,6 +139,17 @@ impl Treatment {
             decay: self.decay,
         }
     }
+}
+
+/// How many tensors each group has, in their order: a tensor is of the first one that fits it.
+pub fn tensors_of(groups: &[ParameterGroup], planned: &Planned) -> Vec<usize> {
+    let mut counts = vec![0; groups.len()];
+    for slot in planned.layout.trained() {
+        if let Some(first) = groups.iter().position(|group| group.has(slot)) {
+            counts[first] += 1;
+        }
+    }
+    counts
 }
 
 /// How each trained tensor of the layout is treated, in their order.

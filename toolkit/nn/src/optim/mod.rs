@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
-pub use group::ParameterGroup;
+pub use group::{ParameterGroup, tensors_of};
 pub(crate) use group::{Treatment, treatments};
 pub use lion::Lion;
 pub use nadam::NAdam;

@@ -91,6 +91,16 @@ impl RMSpropUpdate {
     }
 }
 
+/// Where momentum takes a direction. Without it what there was stays, as in PyTorch, for when there is
+/// momentum again.
+fn moved(b: &mut f32, momentum: f32, direction: f32) -> f32 {
+    if momentum == 0.0 {
+        return direction;
+    }
+    *b = momentum * *b + direction;
+    *b
+}
+
 impl Update for RMSpropUpdate {
     fn apply(&self, weights: &mut [f32], gradient: &[f32], moments: &mut [&mut [f32]]) {
         let pairs = weights.iter_mut().zip(gradient);
@@ -104,8 +114,7 @@ impl Update for RMSpropUpdate {
             ([v, b], Some(momentum), false) => {
                 for (((w, &g), v), b) in pairs.zip(v.iter_mut()).zip(b.iter_mut()) {
                     let g = g + self.l2 * *w;
-                    *b = momentum * *b + self.direction(g, self.square(v, g));
-                    *w -= self.rate * *b;
+                    *w -= self.rate * moved(b, momentum, self.direction(g, self.square(v, g)));
                 }
             }
             ([v, m], None, true) => {
@@ -119,8 +128,7 @@ impl Update for RMSpropUpdate {
                     pairs.zip(v.iter_mut()).zip(b.iter_mut()).zip(m.iter_mut())
                 {
                     let g = g + self.l2 * *w;
-                    *b = momentum * *b + self.direction(g, self.variance(v, m, g));
-                    *w -= self.rate * *b;
+                    *w -= self.rate * moved(b, momentum, self.direction(g, self.variance(v, m, g)));
                 }
             }
             _ => {}

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::rule::{Rule, Step, Update};
 
 /// Stochastic gradient descent, as PyTorch's: `v ← μ·v + (1 − τ)·(g + λ·w)`, at the first update
-/// `v ← g + λ·w`, and `w ← w − lr·v`; with Nesterov's momentum `w ← w − lr·(g + λ·w + μ·v)`.
+/// `v ← g + λ·w`, and `w ← w − lr·v`; without momentum `w ← w − lr·(g + λ·w)`; with Nesterov's momentum `w ← w − lr·(g + λ·w + μ·v)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sgd {
@@ -65,6 +65,13 @@ struct SgdUpdate {
 impl Update for SgdUpdate {
     fn apply(&self, weights: &mut [f32], gradient: &[f32], moments: &mut [&mut [f32]]) {
         let [velocity] = moments else { return };
+        if self.momentum == 0.0 {
+            // As in PyTorch, what it was stays for when there is momentum again.
+            for (w, &g) in weights.iter_mut().zip(gradient) {
+                *w -= self.rate * (g + self.decay * *w);
+            }
+            return;
+        }
         for ((w, &g), v) in weights.iter_mut().zip(gradient).zip(velocity.iter_mut()) {
             let g = g + self.decay * *w;
             *v = self.momentum * *v + self.fresh * g;

@@ -115,9 +115,7 @@ impl<D: Backend<f32>> OnDevice<D> {
 
     /// Has what is trained by now among the trained.
     fn see_thaws(&mut self) {
-        if self.treatments.iter().any(|treatment| (1..u64::MAX).contains(&treatment.thaws)) {
-            self.trained = trained(&self.all, &self.treatments, self.optimizer.updates());
-        }
+        self.trained = trained(&self.all, &self.treatments, self.optimizer.updates());
     }
 
     fn with_gradients<R>(
@@ -245,7 +243,9 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
                 self.optimizer.step(at, step, tensor, gradient)?;
             }
         }
-        self.see_thaws();
+        if self.treatments.iter().any(|treatment| treatment.thaws == self.optimizer.updates()) {
+            self.see_thaws();
+        }
         self.clear_gradients()
     }
 

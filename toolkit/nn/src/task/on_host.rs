@@ -92,9 +92,7 @@ impl OnHost {
 
     /// Has what is trained by now among the trained.
     fn see_thaws(&mut self) {
-        if self.treatments.iter().any(|treatment| (1..u64::MAX).contains(&treatment.thaws)) {
-            self.trained = trained(&self.network.planned.layout, &self.treatments, self.updates);
-        }
+        self.trained = trained(&self.network.planned.layout, &self.treatments, self.updates);
     }
 
     /// The place of each tensor that is not frozen.
@@ -222,7 +220,9 @@ impl Task for OnHost {
             );
         }
         self.updates += 1;
-        self.see_thaws();
+        if self.treatments.iter().any(|treatment| treatment.thaws == self.updates) {
+            self.see_thaws();
+        }
         self.clear_gradients()
     }
 

@@ -97,10 +97,25 @@ pub(super) fn open(model: ModelProto, bytes: Bytes, folder: &Path) -> Result<For
     let inputs: Vec<&ValueInfoProto> =
         proto.input.iter().filter(|input| !constants.contains(input.name.as_str())).collect();
     let free = Free::of(&inputs)?;
+    if let [first, .., last] = &*free.batches.iter().collect::<Vec<_>>() {
+        notes.push(format!(
+            "its inputs' first sizes have different names, such as {first:?} and {last:?}: it was \
+             checked with as many rows for all of them"
+        ));
+    }
     let mut lowering = Lowering::new(opset, free.batch, names);
     let mut beside = BTreeSet::new();
+    let mut claimed = 0_usize;
     for tensor in &proto.initializer {
         if tensor.is_external() {
+            let sizes = tensor.dims.iter().map(|size| usize::try_from(*size).unwrap_or(0));
+            let numbers = sizes.fold(1_usize, usize::saturating_mul);
+            claimed = claimed.saturating_add(numbers.saturating_mul(size_of::<f32>()));
+            if claimed > MOST_BYTES {
+                return Err(format!(
+                    "with the files beside it, it has more than {MOST_BYTES} bytes"
+                ));
+            }
             beside.insert(tensor.external("location").unwrap_or_default().to_owned());
         }
         lowering.constant(&tensor.name, constant::constant(tensor, Some(folder))?);
@@ -305,6 +320,8 @@ struct Free {
     /// As the graph has them.
     inputs: Vec<Value>,
     batch: Option<usize>,
+    /// What the file calls its inputs' first sizes.
+    batches: BTreeSet<String>,
     /// By the graph's name.
     names: BTreeMap<&'static str, String>,
 }
@@ -313,7 +330,8 @@ impl Free {
     /// # Errors
     /// The reason, if an input is no batch of rows of floats or int64.
     fn of(inputs: &[&ValueInfoProto]) -> Result<Self, String> {
-        let mut free = Self { inputs: Vec::new(), batch: None, names: BTreeMap::new() };
+        let (batches, names) = (BTreeSet::new(), BTreeMap::new());
+        let mut free = Self { inputs: Vec::new(), batch: None, batches, names };
         let mut fixed = BTreeSet::new();
         let mut others: BTreeMap<String, &'static str> = BTreeMap::new();
         for info in inputs {
@@ -342,6 +360,7 @@ impl Free {
                 Stated::Named(text) => {
                     fixed.insert(None);
                     free.names.entry(BATCH).or_insert_with(|| text.clone());
+                    free.batches.insert(text.clone());
                 }
                 Stated::Unknown => {
                     fixed.insert(None);

@@ -118,6 +118,9 @@ pub(super) fn squeeze(graph: &mut Lowering, job: &mut Job) -> Result<(), String>
     job.done(2)?;
     let x = graph.value(job, 0)?;
     let axes = match graph.integers(job, 1, "axes")? {
+        Some(axes) if axes.is_empty() => {
+            return Err("its axes are empty, which runtimes understand in different ways".into());
+        }
         Some(axes) => axes,
         None if x
             .shape

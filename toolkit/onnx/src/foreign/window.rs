@@ -88,7 +88,8 @@ fn auto_pad(job: &mut Job, x: &Value, weight: Option<&Value>) -> Result<(), Stri
     let axes = axes(job, x, weight)
         .ok_or_else(|| format!("its padding depends on sizes of {x} that are not fixed"))?;
     let total = |&(size, reach, stride): &(usize, usize, usize)| {
-        ((size.div_ceil(stride).saturating_sub(1)) * stride + reach).saturating_sub(size)
+        let steps = size.div_ceil(stride).saturating_sub(1);
+        steps.saturating_mul(stride).saturating_add(reach).saturating_sub(size)
     };
     let (mut begins, mut ends) = (Vec::new(), Vec::new());
     for total in axes.iter().map(total) {

@@ -7,7 +7,9 @@ use super::TrainerBuilder;
 use crate::Error;
 use crate::data::{Array, DataError, Part};
 use crate::metric::Metric;
+use crate::nn::Planned;
 use crate::nn::loss::TargetKind;
+use crate::optim::tensors_of;
 use crate::task::{Loss, LossScale, Model, Precision};
 
 impl TrainerBuilder {
@@ -124,6 +126,27 @@ impl TrainerBuilder {
             }
             .into()),
         }
+    }
+
+    /// Whether each group that has a schedule of its own has tensors that follow it.
+    pub(super) fn check_schedules(&self, planned: &Planned) -> Result<(), Error> {
+        let counts = tensors_of(&self.groups, planned);
+        for name in self.stack.scheduled_groups() {
+            let known = self.groups.iter().zip(&counts).find(|(group, _)| group.tensors == **name);
+            let expected = match known {
+                Some((group, _)) if group.frozen => "a group that is trained; this one is frozen",
+                Some((_, 0)) => {
+                    "a group with tensors; all that this pattern fits are of groups before it"
+                }
+                _ => continue,
+            };
+            return Err(Error::Setting {
+                setting: "for_group",
+                value: format!("{name:?}"),
+                expected: expected.to_owned(),
+            });
+        }
+        Ok(())
     }
 
     /// Whether the network takes every token that the data have.

@@ -15,8 +15,9 @@ use crate::random::Seed;
 use crate::task::{LossScaleState, TaskState};
 use crate::tensor_file::{Reader, Writer};
 
-/// Version 2 has no scale of a loss, and other states of some callbacks.
-const VERSION: u32 = 3;
+/// Version 2 has no scale of a loss, and other states of some callbacks. Version 3 has neither momenta nor
+/// rates of groups, and no validation in the middle of epochs.
+const VERSION: u32 = 4;
 /// The name of the hash in the metadata.
 const HASH: &str = "trainbook";
 const STATE: &str = "trainbook/state";
