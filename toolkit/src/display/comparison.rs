@@ -1,13 +1,13 @@
 //! How several runs show themselves side by side.
 
+use trainbook_core::bundle::preformatted;
 use trainbook_store::{Comparison, RunId};
 
 use super::Bundle;
 use super::bundle::illustrated;
 use super::chart::{Axis, Chart, Panel, Style};
 use super::run::{smoothed, spans_decades};
-use super::svg::svg;
-use trainbook_core::bundle::preformatted;
+use super::svg::{shorten, svg};
 
 /// These metrics are drawn first, in this order, where several runs have them.
 const FIRST: [&str; 3] = ["val_loss", "val_accuracy", "loss"];
@@ -58,13 +58,19 @@ fn panel(
     metric: &str,
     runs: &[(RunId, trainbook_store::History)],
 ) -> Panel {
-    let name = |id: &RunId| {
-        let run = comparison.runs.iter().find(|run| run.id == *id);
-        match run.and_then(|run| run.name.as_deref()) {
-            // Two may have the same name.
-            Some(name) => format!("{name} {}", id.as_str().rsplit('-').next().unwrap_or_default()),
-            None => id.to_string(),
+    let name_of = |id: &RunId| {
+        comparison.runs.iter().find(|run| run.id == *id).and_then(|run| run.name.as_deref())
+    };
+    let mut names = comparison.runs.iter().map(|run| run.name.as_deref());
+    let first = names.next();
+    let differ = names.any(|name| Some(name) != first);
+    let name = |id: &RunId| match name_of(id) {
+        // Two may have the same name.
+        Some(name) if differ => {
+            let end = id.as_str().rsplit('-').next().unwrap_or_default();
+            format!("{} {end}", shorten(name, 20))
         }
+        _ => id.to_string(),
     };
     let mut panel = Panel::new(Axis::linear(""), Axis::linear(metric));
     for (id, history) in runs {
@@ -112,7 +118,9 @@ mod tests {
             assert_eq!(panel.across, Some((1.0, 5.0)));
         }
         let svg = comparison_svg(&comparison);
-        assert!(svg.starts_with("<svg") && svg.contains("try 7f3a9d"), "{svg}");
+        assert!(svg.starts_with("<svg"), "{svg}");
+        // Named once, and told by its colour in the other panels.
+        assert_eq!(svg.matches("try 7f3a9d").count(), 1, "{svg}");
         let bundle = super::comparison(&comparison);
         assert!(
             bundle.html.contains("<img") && bundle.text.contains("val_loss"),

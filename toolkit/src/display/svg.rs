@@ -78,6 +78,8 @@ fn draw(chart: &Chart, root: &Area) -> Drawn {
         let corner = (at(place.left, width), at(place.top, height));
         (corner, (at(place.right, width) - corner.0, at(place.bottom, height) - corner.1))
     };
+    // How many colours are in a legend already: a curve of the same name is told by its colour.
+    let mut told = 0;
     for ((panel, place), colours) in places.iter().zip(colour_indices(chart)) {
         // Panels one above the other have equally wide labels, so that their axes are in line.
         let labels =
@@ -90,9 +92,11 @@ fn draw(chart: &Chart, root: &Area) -> Drawn {
         draw_panel(
             panel,
             &colours,
+            told,
             labels.max().unwrap_or(0),
             &root.clone().shrink((left, top + upper), extent),
         )?;
+        told = colours.iter().map(|colour| colour + 1).fold(told, usize::max);
     }
     Ok(())
 }
@@ -103,10 +107,16 @@ fn drawn_views(panel: &Panel, width: i32, height: i32) -> (View, View) {
     views(panel, (width / 75).clamp(2, 8) as usize, ((height - 60) / 40).clamp(2, 7) as usize)
 }
 
-fn draw_panel(panel: &Panel, colours: &[usize], labels_width: i32, area: &Area) -> Drawn {
+fn draw_panel(
+    panel: &Panel,
+    colours: &[usize],
+    told: usize,
+    labels_width: i32,
+    area: &Area,
+) -> Drawn {
     let (width, height) = area.dim_in_pixel();
     let (width, height) = (width as i32, height as i32);
-    let heading = draw_heading(panel, colours, area, width / SCALE)?;
+    let heading = draw_heading(panel, colours, told, area, width / SCALE)?;
     let (x, y) = drawn_views(panel, width, height);
     let mut context = ChartBuilder::on(area)
         .margin_top((heading + 8) * SCALE)
@@ -177,7 +187,13 @@ fn draw_panel(panel: &Panel, colours: &[usize], labels_width: i32, area: &Area) 
 }
 
 /// The vertical axis' label and the legend, above the panel. Returns the height that they take.
-fn draw_heading(panel: &Panel, colours: &[usize], area: &Area, width: i32) -> Drawn<i32> {
+fn draw_heading(
+    panel: &Panel,
+    colours: &[usize],
+    told: usize,
+    area: &Area,
+    width: i32,
+) -> Drawn<i32> {
     let label = shorten(&panel.y.label, (f64::from(width - 24) / text_width("x", 12.0)) as usize);
     area.draw_text(
         &label,
@@ -191,7 +207,8 @@ fn draw_heading(panel: &Panel, colours: &[usize], area: &Area, width: i32) -> Dr
     {
         return Ok(ROW_HEIGHT);
     }
-    for (series, &index) in panel.series.iter().zip(colours) {
+    let legend = panel.series.iter().zip(colours).filter(|(_, colour)| **colour >= told);
+    for (series, &index) in legend {
         let name = shorten(&series.name, 28);
         let needed = 22 + text_width(&name, 11.0) as i32;
         if left + needed > width - 8 {
