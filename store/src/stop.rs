@@ -17,9 +17,9 @@ impl Store {
     ///
     /// # Errors
     /// There is no such run, it is not being recorded, or the store cannot be written.
-    pub fn request_stop(&self, run: &str) -> Result<RunId> {
-        let id = self.find(run)?;
-        let state = self.run(id.as_str())?.summary.state;
+    pub fn request_stop(&self, run: impl AsRef<str>) -> Result<RunId> {
+        let id = self.find(run.as_ref())?;
+        let state = self.run(&id)?.summary.state;
         if state != RunState::Running {
             let state = state.name().to_owned();
             return Err(StoreError::NotRunning { id, state });
@@ -70,6 +70,14 @@ mod tests {
         let error = asker.request_stop(&id).unwrap_err().to_string();
         assert_eq!(error, format!("stop run {id}: it is finished, not running"));
         assert!(asker.request_stop("nope").unwrap_err().to_string().contains("nope"));
+        // A run is named by whatever has its id, and by nothing not at all.
+        let summary = &asker.runs().unwrap()[0];
+        assert_eq!(asker.run(summary).unwrap().summary.id, summary.id);
+        assert_eq!(asker.run(asker.run(&summary.id).unwrap()).unwrap().summary.id, summary.id);
+        drop(other);
+        let one = Store::open(folder.path().join("one")).unwrap();
+        one.start_run(RunStart::default()).unwrap();
+        assert!(one.run("").is_err() && one.run(" ").is_err());
         let files = std::fs::read_dir(folder.path().join("runs")).unwrap();
         let names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
         assert!(names.iter().all(|name| name.to_str().unwrap().ends_with(".log")), "{names:?}");

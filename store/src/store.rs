@@ -163,8 +163,8 @@ impl Store {
     ///
     /// # Errors
     /// As [`run`](Store::run), and [`StoreError::UnknownMetric`] with the nearest name.
-    pub fn history(&self, run: &str, metric: &str, at_most: usize) -> Result<History> {
-        Ok(History::of(self.series(&self.find(run)?, metric)?, at_most))
+    pub fn history(&self, run: impl AsRef<str>, metric: &str, at_most: usize) -> Result<History> {
+        Ok(History::of(self.series(&self.find(run.as_ref())?, metric)?, at_most))
     }
 
     /// As [`history`](Store::history) for several metrics, for which the run is read once.
@@ -173,12 +173,12 @@ impl Store {
     /// As [`history`](Store::history), for the first metric that the run does not have.
     pub fn histories<M: AsRef<str>>(
         &self,
-        run: &str,
+        run: impl AsRef<str>,
         metrics: &[M],
         at_most: usize,
     ) -> Result<BTreeMap<Name, History>> {
         let metrics: BTreeSet<&str> = metrics.iter().map(AsRef::as_ref).collect();
-        self.each_series(&self.find(run)?, &metrics, |points| History::of(points, at_most))
+        self.each_series(&self.find(run.as_ref())?, &metrics, |points| History::of(points, at_most))
     }
 
     /// All points of a metric.
@@ -241,20 +241,21 @@ impl Store {
     ///
     /// # Errors
     /// As [`run`](Store::run).
-    pub fn tail(&self, run: &str) -> Result<Tail> {
-        let id = self.find(run)?;
+    pub fn tail(&self, run: impl AsRef<str>) -> Result<Tail> {
+        let id = self.find(run.as_ref())?;
         let path = self.inner.journals.path(&id);
         Ok(Tail::new(id, path))
     }
 
-    /// The run with this id, or the only one whose id begins so, always from its journal.
+    /// The run with this id, or the only one whose id begins so, always from its journal. Its id is
+    /// that of a summary or a record too.
     ///
     /// # Errors
     /// [`StoreError::UnknownRun`] with the nearest id, [`StoreError::AmbiguousRun`] with the
     /// candidates, and [`StoreError::UnreadableRun`] when not even the start of its journal can be
     /// read.
-    pub fn run(&self, id_or_unique_prefix: &str) -> Result<RunRecord> {
-        let id = self.find(id_or_unique_prefix)?;
+    pub fn run(&self, id_or_unique_prefix: impl AsRef<str>) -> Result<RunRecord> {
+        let id = self.find(id_or_unique_prefix.as_ref())?;
         let path = self.inner.journals.path(&id);
         record::load(&id, &path)?.ok_or_else(|| just_starting(&path))
     }
@@ -266,6 +267,8 @@ impl Store {
         let mut fits: Vec<&RunId> =
             ids.iter().filter(|id| id.as_str().starts_with(wanted)).collect();
         fits.sort();
+        // Nothing is the beginning of all, and names none.
+        fits.retain(|_| !wanted.is_empty());
         match fits.as_slice() {
             [id] => Ok((*id).clone()),
             [] => {

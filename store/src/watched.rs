@@ -26,8 +26,8 @@ impl Store {
     ///
     /// # Errors
     /// As [`run`](Store::run).
-    pub fn watch(&self, run: &str, with_points: bool) -> Result<Watched> {
-        let id = self.find(run)?;
+    pub fn watch(&self, run: impl AsRef<str>, with_points: bool) -> Result<Watched> {
+        let id = self.find(run.as_ref())?;
         let path = self.journals().path(&id);
         let part = reader::read(&path).map_err(StoreError::io("read", &path))?;
         let Some(Part { entries, end, live, damage, .. }) = part else {

@@ -60,9 +60,10 @@ impl Store {
         Ok(ComparedRuns(self.0.compare(runs)?))
     }
 
-    /// One run, by its id or a beginning of it that no other has.
-    pub fn run(&self, id: &str) -> Result<StoredRun, Error> {
-        Ok(StoredRun { record: self.0.run(id)?, store: self.0.clone() })
+    /// One run, by its id, a beginning of it that no other has, or by a [`Run`](crate::Run) or summary
+    /// of it.
+    pub fn run(&self, run: impl AsRef<str>) -> Result<StoredRun, Error> {
+        Ok(StoredRun { record: self.0.run(run)?, store: self.0.clone() })
     }
 }
 
@@ -165,6 +166,13 @@ impl Deref for StoredRun {
 
     fn deref(&self) -> &Self::Target {
         &self.record
+    }
+}
+
+/// Its id.
+impl AsRef<str> for StoredRun {
+    fn as_ref(&self) -> &str {
+        self.record.summary.id.as_str()
     }
 }
 

@@ -57,11 +57,12 @@ impl RunDiff {
 }
 
 impl Store {
-    /// Compares two runs, given by their ids or beginnings of them that no other run has.
+    /// Compares two runs, given by their ids, beginnings of them that no other run has, summaries or
+    /// records.
     ///
     /// # Errors
     /// As [`run`](Store::run).
-    pub fn diff(&self, a: &str, b: &str) -> Result<RunDiff> {
+    pub fn diff(&self, a: impl AsRef<str>, b: impl AsRef<str>) -> Result<RunDiff> {
         Ok(RunDiff::between(&self.run(a)?, &self.run(b)?))
     }
 }

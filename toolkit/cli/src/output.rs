@@ -1,6 +1,7 @@
 //! What the command writes: lines on standard output, one line about an error, and files that the
 //! user named.
 
+use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,11 @@ pub fn print<T: Serialize>(
     text: impl FnOnce(&T) -> String,
 ) -> Result<(), Error> {
     if json { line(&document(value)?) } else { line(text(value).trim_end()) }
+}
+
+/// A value's text, short or with all that there is.
+pub fn text(value: &impl Display, all: bool) -> String {
+    if all { format!("{value:#}") } else { value.to_string() }
 }
 
 /// A value as one JSON document in one line.

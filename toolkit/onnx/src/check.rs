@@ -208,6 +208,10 @@ fn effect(golden: &Golden, graph: &Graph) -> String {
 
 trainbook_core::shown_as_text!(CheckReport);
 
+/// How the keys begin that an export writes by itself.
+pub(super) const OWN: &str = "trainbook.";
+
+/// Without the metadata that the export wrote by itself, but with `{:#}`.
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.head(f)?;
@@ -223,8 +227,14 @@ impl fmt::Display for CheckReport {
                 writeln!(f, "written by    {} (no hash to hold it to)", shortened(producer))?;
             }
         }
-        for (key, value) in &self.metadata {
+        let all = f.alternate();
+        let is_own = |key: &&String| key.starts_with(OWN);
+        for (key, value) in self.metadata.iter().filter(|(key, _)| all || !is_own(key)) {
             writeln!(f, "metadata      {key} = {}", shortened(value))?;
+        }
+        let folded = self.metadata.keys().filter(is_own).count();
+        if folded > 0 && !all {
+            writeln!(f, "metadata      {folded} entries of the export's own (--all shows them)")?;
         }
         writeln!(f, "checked in    {}", self.checked_in)?;
         write!(f, "{}", self.comparison)?;

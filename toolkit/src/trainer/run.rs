@@ -43,6 +43,13 @@ pub struct EpochRow {
     pub metrics: Vec<Metric>,
 }
 
+/// Its id, by which a store finds it; empty for one that is in no store, by which none is found.
+impl AsRef<str> for Run {
+    fn as_ref(&self) -> &str {
+        self.id().map_or("", |id| id.as_str())
+    }
+}
+
 impl Run {
     /// Its name in the store; `None` without one.
     pub fn id(&self) -> Option<&RunId> {
@@ -131,7 +138,7 @@ impl Run {
     pub fn view(&self) -> Result<Bundle, Error> {
         match &self.writer {
             Some(writer) => {
-                let record = writer.store().run(writer.id().as_ref())?;
+                let record = writer.store().run(writer.id())?;
                 Ok(display::run(&record, &writer.store().past(&record)))
             }
             None => Ok(Bundle::from_text(&self.to_string())),

@@ -23,7 +23,7 @@ fn what_is_no_interrupted_fit_of_this_trainer_is_refused() {
     };
     let finished = plain().build().unwrap().fit(Epochs(1)).unwrap();
     let stopped = plain().with(stop()).build().unwrap().fit(Epochs(3)).unwrap();
-    let run = |run: &Run| store.run(run.id().unwrap().as_ref()).unwrap();
+    let run = |run: &Run| store.run(run.id().unwrap()).unwrap();
     let refused = |trainer: TrainerBuilder, of: &Run| {
         let mut trainer = trainer.build().unwrap();
         let before = (trainer.state_hash().unwrap(), store.runs().unwrap().len());
@@ -128,7 +128,7 @@ fn an_epoch_that_was_ended_stays_ended() {
                 Ok(if stops { Flow::stop("enough") } else { Flow::Continue })
             });
             let stopped = trainer().with(stop).store(&store).build().unwrap().fit(length).unwrap();
-            let stopped = store.run(stopped.id().unwrap().as_ref()).unwrap();
+            let stopped = store.run(stopped.id().unwrap()).unwrap();
             let mut resumed = trainer().store(&store).build().unwrap();
             let resumed = resumed.resume(&stopped).unwrap();
             assert_eq!(weight_bits(&resumed), weight_bits(&whole), "{length:?}, step {k}");
@@ -173,14 +173,14 @@ fn a_run_on_weights_from_a_file_is_repeated_with_them() {
     let mut trainer = builder(&data, 1).store(&store).build().unwrap();
     assert_eq!(trainer.load_weights(&path).unwrap().loaded.len(), 4);
     let run = trainer.fit(Epochs(1)).unwrap();
-    let stored = store.run(run.id().unwrap().as_ref()).unwrap();
+    let stored = store.run(run.id().unwrap()).unwrap();
     assert_eq!(stored.summary.parent, None);
     let again = stored.trainer_on(&data, &Kinds::standard()).unwrap().quiet().build();
     assert_eq!(weight_bits(&again.unwrap().fit(Epochs(1)).unwrap()), weight_bits(&run));
     // Trying out leaves the origin of what is fitted next alone.
     trainer.dev_run(1).unwrap();
     let next = trainer.fit(Epochs(1)).unwrap();
-    let next = store.run(next.id().unwrap().as_ref()).unwrap();
+    let next = store.run(next.id().unwrap()).unwrap();
     assert_eq!(next.summary.parent.as_ref().map(|parent| &parent.run), run.id());
 }
 
@@ -214,17 +214,17 @@ fn a_second_fit_names_the_first_and_is_repeated_from_the_record() {
         .unwrap();
     let first = trainer.fit(Epochs(2)).unwrap();
     let second = trainer.fit(Steps(7)).unwrap();
-    let record = store.run(second.id().unwrap().as_ref()).unwrap();
+    let record = store.run(second.id().unwrap()).unwrap();
     let parent = record.summary.parent.clone().unwrap();
     assert_eq!((&parent.run, parent.resumed), (first.id().unwrap(), false));
-    let diff = RunDiff::between(&store.run(first.id().unwrap().as_ref()).unwrap(), &record);
+    let diff = RunDiff::between(&store.run(first.id().unwrap()).unwrap(), &record);
     assert!(diff.causes.iter().any(|cause| cause.path == "parent"), "{diff}");
 
     // From its record alone, without the program.
     let mut again = record.trainer().unwrap().quiet().store(&store).build().unwrap();
     let repeated = again.fit(Steps(7)).unwrap();
     assert_eq!(weight_bits(&repeated), weight_bits(&second));
-    let repeated = store.run(repeated.id().unwrap().as_ref()).unwrap();
+    let repeated = store.run(repeated.id().unwrap()).unwrap();
     assert_eq!(repeated.series, record.series);
 
     // A third one is stopped, and resumed without the program.
@@ -244,14 +244,14 @@ fn a_second_fit_names_the_first_and_is_repeated_from_the_record() {
     stopped.continue_from(&record).unwrap();
     let stopped = stopped.fit(Epochs(3)).unwrap();
     assert_eq!(stopped.stopped_because().detail, "enough");
-    let stopped = store.run(stopped.id().unwrap().as_ref()).unwrap();
+    let stopped = store.run(stopped.id().unwrap()).unwrap();
     let resumed = stopped.resume_quietly().unwrap();
     assert_eq!(weight_bits(&resumed), weight_bits(&expected));
     assert_eq!(
         all_points(&store, resumed.id().unwrap()),
         all_points(&store, expected.id().unwrap())
     );
-    let text = store.run(resumed.id().unwrap().as_ref()).unwrap().view().text;
+    let text = store.run(resumed.id().unwrap()).unwrap().view().text;
     let before = format!(
         "resumed run {} at step 16, and before that {}, {}",
         stopped.summary.id,
@@ -259,7 +259,7 @@ fn a_second_fit_names_the_first_and_is_repeated_from_the_record() {
         first.id().unwrap()
     );
     assert!(text.contains(&before), "{text}");
-    let message = match store.run(resumed.id().unwrap().as_ref()).unwrap().trainer() {
+    let message = match store.run(resumed.id().unwrap()).unwrap().trainer() {
         Ok(_) => panic!("it is no fit from its beginning"),
         Err(error) => error.to_string(),
     };

@@ -81,7 +81,7 @@ fn validations_in_the_middle_of_epochs_are_looked_at_and_change_nothing() {
     let fit = |average, steps| {
         let mut trainer = build(average, steps).with(Checkpoint::best("val_loss")).build().unwrap();
         let run = trainer.fit(Epochs(6)).unwrap();
-        let series = store.run(run.id().unwrap().as_ref()).unwrap().series.clone();
+        let series = store.run(&run).unwrap().series.clone();
         (run.model().weights(), series["val_loss"].clone())
     };
     let swa = WeightAverage::swa(2);

@@ -53,7 +53,7 @@ fn augmented_runs_are_the_same_read_ahead_or_not_and_from_their_record() {
             weights_of(&run)
         );
     }
-    let stored = store.run(run.id().unwrap().as_ref()).unwrap();
+    let stored = store.run(run.id().unwrap()).unwrap();
     assert_eq!(stored.recipe().unwrap().feed.augment, Some(augment()));
     let again = stored.trainer_on(&data, &Kinds::standard()).unwrap().quiet();
     assert_eq!(weights_of(&fit(again)), weights_of(&run));
@@ -112,7 +112,7 @@ fn folds_give_runs_of_one_group_with_a_mean_and_an_interval() {
     let half = 3.182_446_305 * accuracy.std * (0.25_f64 + 25.0 / 75.0).sqrt();
     assert!((accuracy.interval.1 - mean - half).abs() < 2e-3 * half.max(1e-9), "{found}");
     assert!(accuracy.interval.0 < mean && mean < accuracy.interval.1, "{found}");
-    let summary = |run: &Run| store.run(run.id().unwrap().as_ref()).unwrap().summary.clone();
+    let summary = |run: &Run| store.run(run.id().unwrap()).unwrap().summary.clone();
     let group = summary(&found.runs[0]).tags["cross_validation"].clone();
     let query = format!("tags.cross_validation = \"{group}\"");
     assert_eq!(store.query(&query).unwrap().len(), 4);
@@ -144,12 +144,12 @@ fn how_rows_are_drawn_is_recorded_and_a_dev_run_leaves_it_alone() {
     trainer.dev_run(1).unwrap();
     let run = trainer.fit(Epochs(2)).unwrap();
     assert_eq!(weights_of(&run), weights_of(&expected));
-    let stored = store.run(run.id().unwrap().as_ref()).unwrap();
+    let stored = store.run(run.id().unwrap()).unwrap();
     let param = |name: &str| stored.summary.params[name].to_string();
     assert_eq!([param("sampling"), param("last_batch")], ["weighted", "drop"]);
     let balanced = builder(&clouds(), 1).sampling(Sampling::Balanced).store(&store);
     let run = balanced.last_batch(LastBatch::Fill).build().unwrap().fit(Epochs(1)).unwrap();
-    let stored = store.run(run.id().unwrap().as_ref()).unwrap();
+    let stored = store.run(run.id().unwrap()).unwrap();
     let param = |name: &str| stored.summary.params[name].to_string();
     assert_eq!([param("sampling"), param("last_batch")], ["balanced", "fill"]);
 }

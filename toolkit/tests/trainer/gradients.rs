@@ -263,7 +263,7 @@ fn the_activation_monitor_sees_what_the_step_computes() {
         .build()
         .unwrap();
     let run = trainer.fit(Epochs(2)).unwrap();
-    let series = store.run(run.id().unwrap().as_ref()).unwrap().series.clone();
+    let series = store.run(run.id().unwrap()).unwrap().series.clone();
     let names = ["activation_mean/1", "activation_std/1", "flat_share/1"];
     let by_hand = by_hand.lock().unwrap();
     assert_eq!(by_hand.len(), 10);

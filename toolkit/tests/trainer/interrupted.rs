@@ -334,7 +334,7 @@ fn a_fit_stops_where_it_is_asked_to_through_the_store_and_can_be_resumed() {
     let run = trainer.fit(Epochs(EPOCHS)).unwrap();
     assert_eq!(run.stopped_because().to_string(), "interrupted: asked through the store");
     assert_eq!(trainer.counters().updates_attempted, 7);
-    let stored = store.run(run.id().unwrap().as_ref()).unwrap();
+    let stored = store.run(run.id().unwrap()).unwrap();
     assert!(store.request_stop(stored.summary.id.as_str()).is_err());
     let mut next = everything(&series()).store(&store).build().unwrap();
     let resumed = next.resume(&stored).unwrap();

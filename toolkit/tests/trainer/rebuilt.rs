@@ -50,7 +50,7 @@ fn a_run_is_made_again_without_its_program() {
     let run = trainer.fit(Epochs(2)).unwrap();
     let expected = run.evaluate(Part::Test).unwrap();
 
-    let stored = Store::open(folder.path()).unwrap().run(run.id().unwrap().as_ref()).unwrap();
+    let stored = Store::open(folder.path()).unwrap().run(run.id().unwrap()).unwrap();
     let again = stored.load().unwrap();
     assert_eq!(bits(again.model()), bits(run.model()));
     assert_eq!(again.evaluate(Part::Test).unwrap(), expected);
@@ -124,7 +124,7 @@ fn each_setting_of_the_record_decides_the_run() {
     let data = digits().image(1, 8, 8).unwrap().first_rows(300);
     let mut trainer = everything(&data).seed(5).store(&store).build().unwrap();
     let run = trainer.fit(Steps(12)).unwrap();
-    let recipe = store.run(run.id().unwrap().as_ref()).unwrap().recipe().unwrap();
+    let recipe = store.run(run.id().unwrap()).unwrap().recipe().unwrap();
     // As a program that has nothing but the record.
     let train = |recipe: RunRecipe| {
         let (data, length) = (recipe.data.make().unwrap(), recipe.length);
@@ -181,7 +181,7 @@ fn a_rate_and_an_early_stop_of_the_record_decide_the_run() {
         .unwrap();
     let run = trainer.fit(Epochs(60)).unwrap();
     assert!(run.epochs() < 60, "{run}");
-    let stored = store.run(run.id().unwrap().as_ref()).unwrap();
+    let stored = store.run(run.id().unwrap()).unwrap();
     let train = |recipe: RunRecipe| {
         let length = recipe.length;
         let run = recipe.trainer(&data).quiet().store(&store).build().unwrap().fit(length).unwrap();
@@ -208,7 +208,7 @@ fn a_rate_and_an_early_stop_of_the_record_decide_the_run() {
     assert_eq!(on.state_hash().unwrap(), trainer.state_hash().unwrap());
     // A fit that went on from another's end is repeated from there.
     let fitted = trainer.fit(Epochs(1)).unwrap();
-    let second = store.run(fitted.id().unwrap().as_ref()).unwrap();
+    let second = store.run(fitted.id().unwrap()).unwrap();
     let (before, begins) = (recipe.begins.unwrap(), second.recipe().unwrap().begins.unwrap());
     assert!(before.updates == 0 && begins.updates > 0 && begins.state != before.state);
     let mut again = second.trainer().unwrap().quiet().store(&store).build().unwrap();
@@ -243,7 +243,7 @@ fn a_callback_that_only_its_program_has_is_named() {
     let data = digits();
     let builder = Trainer::classifier(&data, Sequential::new().linear(10)).quiet().store(&store);
     let run = builder.with(StopAtThree).build().unwrap().fit(Epochs(1)).unwrap();
-    let stored = store.run(run.id().unwrap().as_ref()).unwrap();
+    let stored = store.run(run.id().unwrap()).unwrap();
     let error = stored.trainer().unwrap().quiet().build().err().unwrap().to_string();
     assert!(error.contains("the run had the callback StopAtThree"), "{error}");
     let mut again = stored.trainer().unwrap().with(StopAtThree).quiet().build().unwrap();
@@ -265,7 +265,7 @@ fn what_cannot_be_made_again_is_named() {
         let mut trainer =
             Trainer::classifier(data, net).seed(1).quiet().store(&store).build().unwrap();
         let run = trainer.fit(Epochs(1)).unwrap();
-        (store.run(run.id().unwrap().as_ref()).unwrap(), run)
+        (store.run(run.id().unwrap()).unwrap(), run)
     };
     let (stored, run) = fit(&data, Sequential::new().linear(3));
     let error = stored.load().err().unwrap();
@@ -294,7 +294,7 @@ fn a_layer_of_ones_own_trains_and_comes_back_where_it_is_known() {
     let run = trainer.fit(Epochs(20)).unwrap();
     let losses: Vec<f64> = run.history().iter().map(|row| row.metrics[0].value).collect();
     assert!(losses[19] < 0.7 * losses[0], "{losses:?}");
-    let stored = store.run(run.id().unwrap().as_ref()).unwrap();
+    let stored = store.run(run.id().unwrap()).unwrap();
     let again = stored.load_on(&data, &Kinds::standard().with::<Wave>()).unwrap();
     assert_eq!(bits(again.model()), bits(run.model()));
     let error = stored.load_on(&data, &Kinds::standard()).err().unwrap().to_string();

@@ -18,7 +18,7 @@ fn store() -> (tempfile::TempDir, Store) {
 }
 
 fn record(store: &Store, run: &Run) -> RunRecord {
-    store.run(run.id().unwrap().as_ref()).unwrap()
+    store.run(run.id().unwrap()).unwrap()
 }
 
 #[test]

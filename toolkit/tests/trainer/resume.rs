@@ -47,7 +47,7 @@ fn a_checkpoint_from_the_middle_of_a_fit_goes_on_to_the_same_end() {
         (6..50).contains(&stopped_after),
         "the fit should stop early, and did after {stopped_after} epochs"
     );
-    let record = store.run(expected.id().unwrap().as_ref()).unwrap();
+    let record = store.run(expected.id().unwrap()).unwrap();
     let checkpoints: Vec<_> = record
         .events
         .iter()

@@ -139,7 +139,7 @@ fn groups_reach_the_trainer_and_its_record() {
     let (plain, _) = train(Vec::new());
     assert_eq!(run.model().weights().0.len(), 4);
     assert_ne!(weight_bits(&run), weight_bits(&plain));
-    let stored = store.run(run.id().unwrap().as_ref()).unwrap();
+    let stored = store.run(run.id().unwrap()).unwrap();
     assert_eq!(stored.recipe().unwrap().groups, [group]);
     let error = builder(&clouds(), 1)
         .parameter_groups([ParameterGroup::new("0.weigth").frozen()])
@@ -163,7 +163,7 @@ fn schedules_reach_the_groups_and_the_optimizer() {
     let train = |curve, group| {
         let mut trainer = build(AdamW::default().into(), curve, group).unwrap();
         let run = trainer.fit(Epochs(2)).unwrap();
-        (weight_bits(&run), store.run(run.id().unwrap().as_ref()).unwrap().series.clone())
+        (weight_bits(&run), store.run(run.id().unwrap()).unwrap().series.clone())
     };
     let body = || LrSchedule::constant(1e-4).for_group("0");
     let (plain, _) = train(OneCycle::to(1e-2), None);
@@ -306,7 +306,7 @@ fn a_loss_of_ones_own_trains_and_is_named_where_it_is_missing() {
     let losses = losses(&run);
     assert!(losses[29] < 0.1 * losses[0], "{losses:?}");
     // Elsewhere the network is there, and the loss is not.
-    let stored = store.run(run.id().unwrap().as_ref()).unwrap();
+    let stored = store.run(run.id().unwrap()).unwrap();
     let again = stored.load_on(&data, &Kinds::standard()).unwrap();
     let row = [0.1, 0.2, 0.3];
     assert_eq!(again.predict(&row, 1).unwrap(), run.predict(&row, 1).unwrap());
@@ -417,7 +417,7 @@ fn metrics_of_choice_are_measured_recorded_and_watched() {
     let judged = run.evaluate(Part::Validation).unwrap();
     assert_eq!(judged.metric("r2"), Some(best), "the best weights are restored");
     assert!(judged.to_string().contains(", r2 0.") && judged.to_string().contains(", mae 0."));
-    let stored = store.run(run.id().unwrap().as_ref()).unwrap();
+    let stored = store.run(run.id().unwrap()).unwrap();
     let again = stored.load_on(&data, &Kinds::standard()).unwrap();
     assert_eq!(again.evaluate(Part::Validation).unwrap(), judged);
     assert_eq!(again.history(), run.history());
@@ -468,7 +468,7 @@ fn a_metric_of_ones_own_is_asked_for_where_it_is_missing() {
     let first = builder(&data, 1).metric(own()).with(stopping()).store(&store);
     let run = first.build().unwrap().fit(Epochs(9)).unwrap();
     assert_eq!((run.epochs(), run.history()[0].metrics[3].value), (3, 0.25));
-    let stored = store.run(run.id().unwrap().as_ref()).unwrap();
+    let stored = store.run(run.id().unwrap()).unwrap();
     let trainer = || stored.trainer_on(&data, &Kinds::standard()).unwrap().quiet();
     let error = trainer().build().err().unwrap().to_string();
     assert!(error.contains("the run had the metric constant"), "{error}");

@@ -96,7 +96,7 @@ fn prices_are_predicted_and_judged_in_their_own_unit_here_in_the_store_and_in_on
     }
 
     // Made again from the record alone.
-    let stored = store.run(run.id().unwrap().as_ref()).unwrap();
+    let stored = store.run(run.id().unwrap()).unwrap();
     let again = stored.load().unwrap();
     assert_eq!(again.evaluate(Part::Test).unwrap(), test);
     let other = stored.load_on(&prepared(&folder.path().join("flats.csv")), &Kinds::standard());
@@ -136,7 +136,7 @@ fn categories_are_learned_as_rows_of_a_table_and_exported_with_it() {
     for (ours, theirs) in prices.floats().iter().zip(&theirs) {
         assert!((ours - theirs).abs() < 1e-2, "{ours} {theirs}");
     }
-    let again = store.run(run.id().unwrap().as_ref()).unwrap().load().unwrap();
+    let again = store.run(run.id().unwrap()).unwrap().load().unwrap();
     assert_eq!(again.evaluate(Part::Test).unwrap(), test);
 
     // Of two categories' numbers the mean is another category.
@@ -238,7 +238,7 @@ fn rows_that_count_for_nothing_are_not_learned_and_not_judged() {
     let interval = report.interval("rmse").unwrap();
     assert!(interval.low < rmse && rmse < interval.high && (interval.value - rmse).abs() < 1e-6);
     // From the record alone.
-    let stored = store.run(run.id().unwrap().as_ref()).unwrap();
+    let stored = store.run(run.id().unwrap()).unwrap();
     assert_eq!(stored.load().unwrap().evaluate(Part::Test).unwrap(), test);
     let again = stored.trainer().unwrap().quiet().build().unwrap().fit(Epochs(60)).unwrap();
     assert_eq!(again.evaluate(Part::Test).unwrap(), test);

@@ -19,6 +19,9 @@ pub struct Arguments {
     #[cfg(feature = "tract")]
     #[arg(long, conflicts_with = "runtime")]
     tract_only: bool,
+    /// Also show the metadata that the export wrote by itself
+    #[arg(long)]
+    all: bool,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -26,7 +29,8 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments) -> Result<(), Error> {
     let verifier = verifier(&arguments);
-    output::print(arguments.json, &onnx::check(&arguments.file, &verifier)?, ToString::to_string)
+    let report = onnx::check(&arguments.file, &verifier)?;
+    output::print(arguments.json, &report, |report| output::text(report, arguments.all))
 }
 
 fn verifier(arguments: &Arguments) -> Verifier {

@@ -21,6 +21,6 @@ pub fn run(Arguments { run, shared }: Arguments) -> Result<(), Error> {
     // What it shows while it trains belongs beside the answer, where that is for programs.
     let resumed = if shared.json { stored.resume_quietly() } else { stored.resume() }?;
     let Some(id) = resumed.id() else { return Ok(()) };
-    let record = store.run(id.as_ref())?;
+    let record = store.run(id)?;
     output::print(shared.json, &*record, |record| display::run(record, &store.past(record)).text)
 }

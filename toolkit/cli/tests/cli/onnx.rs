@@ -49,9 +49,15 @@ fn show_and_bench_say_what_is_in_the_file_and_how_fast_it_is() {
         "with batch = 1",
         "opsets: ai.onnx 17",
         "float32 [batch, 64]",
-        "trainbook.graph_sha256",
+        "entries of the export's own (--all shows them)",
     ] {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+    for command in ["show", "check"] {
+        let short = place.text(&["onnx", command, "digits.onnx"]);
+        assert!(!short.contains("trainbook.graph_sha256"), "{short}");
+        let all = place.text(&["onnx", command, "digits.onnx", "--all"]);
+        assert!(all.contains("trainbook.graph_sha256") && !all.contains("--all"), "{all}");
     }
 
     let bench = place.json(&[

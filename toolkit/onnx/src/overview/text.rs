@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::info::{Overview, Size};
+use crate::check::OWN;
 use trainbook_core::text_table::{Align, Table};
 
 /// A name that is longer loses its beginning, because the end tells nodes apart.
@@ -70,6 +71,7 @@ impl Overview {
 
 trainbook_core::shown_as_text!(Overview);
 
+/// Without the metadata that an export wrote by itself, but with `{:#}`.
 impl fmt::Display for Overview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.table().text())?;
@@ -105,8 +107,14 @@ impl fmt::Display for Overview {
             write!(f, "; with {} = 1", cut(&self.counted_as_one.join(" = ")))?;
         }
         writeln!(f)?;
-        for (key, value) in &self.metadata {
+        let all = f.alternate();
+        let is_own = |key: &&String| key.starts_with(OWN);
+        for (key, value) in self.metadata.iter().filter(|(key, _)| all || !is_own(key)) {
             writeln!(f, "metadata    {} = {}", cut(key), cut(value))?;
+        }
+        let folded = self.metadata.keys().filter(is_own).count();
+        if folded > 0 && !all {
+            writeln!(f, "metadata    {folded} entries of the export's own (--all shows them)")?;
         }
         Ok(())
     }
