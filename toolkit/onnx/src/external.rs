@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
+use super::foreign::MOST_BYTES;
 use super::proto::TensorProto;
 
 /// The file of a tensor's external data, which must be in the model's folder or below, on every
@@ -56,6 +57,9 @@ pub(super) fn read(tensor: &TensorProto, folder: &Path, bytes: usize) -> Result<
     if offset.checked_add(length).is_none_or(|end| end > about.len()) {
         let size = about.len();
         return Err(wrong(format!("{length} bytes from byte {offset} on are not in its {size}")));
+    }
+    if bytes > MOST_BYTES {
+        return Err(wrong(format!("{bytes} bytes are more than {MOST_BYTES}")));
     }
     let mut file = File::open(&path).map_err(unreadable)?;
     file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;

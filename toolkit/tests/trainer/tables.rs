@@ -90,7 +90,7 @@ fn prices_are_predicted_and_judged_in_their_own_unit_here_in_the_store_and_in_on
     for (ours, theirs) in predicted.floats().iter().zip(&theirs) {
         assert!((ours - theirs).abs() < 1e-3, "{ours} {theirs}");
     }
-    let shown = trainbook::onnx::overview(&path).unwrap().to_string();
+    let shown = format!("{:#}", trainbook::onnx::overview(&path).unwrap());
     for key in ["trainbook.encoding", "trainbook.target_scaling", "Bad Ems"] {
         assert!(shown.contains(key), "{key} is not in\n{shown}");
     }
@@ -358,7 +358,8 @@ fn classes_keep_their_names() {
     assert!(report.contains("Bad Ems") && report.contains("Köln"), "{report}");
     let path = folder.path().join("towns.onnx");
     run.export(&path).unwrap();
-    assert!(trainbook::onnx::overview(&path).unwrap().to_string().contains("Köln"));
+    let shown = format!("{:#}", trainbook::onnx::overview(&path).unwrap());
+    assert!(shown.contains("Köln"), "{shown}");
 }
 
 /// Four positions a row: the class is whether the number there is positive, and 2 where it does not

@@ -66,7 +66,7 @@ fn mistakes_in_the_command() {
     for (args, words) in [
         (&["demo", "--sed", "1"][..], &["'--sed'", "did you mean '--seed'"][..]),
         (&["demmo"], &["'demmo'", "did you mean 'demo'"]),
-        (&["runs", "lst"], &["'lst'", "did you mean 'list'"]),
+        (&["runs", "lits"], &["'lits'", "did you mean 'list'"]),
         (&["onnx", "chek", "x.onnx"], &["'chek'", "did you mean 'check'"]),
         (&["demo", "--seed"], &["value is required", "--seed"]),
         (&["demo", "--seed", "abc"], &["'abc'", "--seed", "whole number from 0"]),

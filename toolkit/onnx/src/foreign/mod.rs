@@ -47,7 +47,7 @@ const IR_VERSIONS: std::ops::RangeInclusive<i64> = 3..=11;
 /// The versions of ONNX's operators that are evaluated.
 const OPSETS: std::ops::RangeInclusive<i64> = 13..=21;
 /// Protobuf messages, and so models with everything in one file, end here.
-const MOST_BYTES: usize = (1 << 31) - 1;
+pub(crate) const MOST_BYTES: usize = (1 << 31) - 1;
 
 /// A file of another tool.
 pub(super) struct Foreign {
@@ -105,20 +105,21 @@ pub(super) fn open(model: ModelProto, bytes: Bytes, folder: &Path) -> Result<For
     }
     let mut lowering = Lowering::new(opset, free.batch, names);
     let mut beside = BTreeSet::new();
-    let mut claimed = 0_usize;
+    // Of the files beside it: many tensors may name the same bytes.
+    let mut read = 0_usize;
     for tensor in &proto.initializer {
-        if tensor.is_external() {
-            let sizes = tensor.dims.iter().map(|size| usize::try_from(*size).unwrap_or(0));
-            let numbers = sizes.fold(1_usize, usize::saturating_mul);
-            claimed = claimed.saturating_add(numbers.saturating_mul(size_of::<f32>()));
-            if claimed > MOST_BYTES {
-                return Err(format!(
-                    "with the files beside it, it has more than {MOST_BYTES} bytes"
-                ));
-            }
-            beside.insert(tensor.external("location").unwrap_or_default().to_owned());
-        }
         lowering.constant(&tensor.name, constant::constant(tensor, Some(folder))?);
+        if !tensor.is_external() {
+            continue;
+        }
+        beside.insert(tensor.external("location").unwrap_or_default().to_owned());
+        let sizes = tensor.dims.iter().map(|size| usize::try_from(*size).unwrap_or(0));
+        let numbers = sizes.fold(1_usize, usize::saturating_mul);
+        read = read.saturating_add(numbers.saturating_mul(size_of::<f32>()));
+        if read > MOST_BYTES {
+            let reason = format!("with the files beside it, it has more than {MOST_BYTES} bytes");
+            return Err(reason);
+        }
     }
     for input in &free.inputs {
         structure::size(input)?;
