@@ -207,7 +207,7 @@ fn each_metric_releases_what_it_has_earned() {
     let best = ["val_loss", "val_accuracy"].map(Checkpoint::best);
     let mut fake = fake(best.into());
     fit(&mut fake, 10, &run);
-    let record = store.run(&end(run)).unwrap();
+    let record = store.run(end(run)).unwrap();
     let events = record.events.iter().map(|event| &event.event);
     let earned: Vec<(u64, &str)> = events
         .filter_map(|event| match event {

@@ -86,7 +86,7 @@ fn a_hundred_epochs_leave_one_checkpoint() {
     // Compared with a run that kept one from the start, nothing of it is there.
     let other = start(&store, "mlp");
     checkpoint(&other, "last", 100, newest);
-    let diff = store.diff(&id, &end(other)).unwrap();
+    let diff = store.diff(&id, end(other)).unwrap();
     let of_the_99th = format!("{:?}", diff.results);
     assert!(!of_the_99th.contains(&put(99).to_string()), "{of_the_99th}");
 

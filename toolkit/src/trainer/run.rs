@@ -141,7 +141,7 @@ impl Run {
                 let record = writer.store().run(writer.id())?;
                 Ok(display::run(&record, &writer.store().past(&record)))
             }
-            None => Ok(Bundle::from_text(&self.to_string())),
+            None => Ok(Bundle::from_text(&format!("{self}"))),
         }
     }
 
