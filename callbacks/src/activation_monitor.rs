@@ -37,7 +37,7 @@ const RECTIFIER: &str = "Relu";
 /// At the end of an epoch it warns, once in a fit of each layer, of a quarter or more dead units; and of
 /// a tanh or sigmoid that was flat for half of all elements, the mean over the epoch.
 ///
-/// Costs about a forward pass and a copy of weights and moments in each step that it is shown, so use it
+/// Costs about a forward pass and a copy of the weights in each step that it is shown, so use it
 /// as `every(50, ActivationMonitor::new())`. A unit that fires for few samples needs many to be seen to
 /// live: a quarter of the units dead after three steps says less than after thirty.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -86,7 +86,7 @@ impl Checkpoint {
     ///
     /// The best alone is kept. With [`keep(k)`](Self::keep) and `k` > 1, the `k` best are, under the
     /// labels `best-epoch-0005`, … after the epochs that they followed, counted from 1 over the
-    /// trainer's life, and `best-step-000123`, … after the updates behind which a validation in the
+    /// trainer's life, and `best-step-000123`, … after the steps behind which a validation in the
     /// middle of an epoch found them; the record has the metric of each. A value must then be better than the worst
     /// of `k`, and of equal ones the older stays.
     pub fn best(metric: impl AsRef<str>) -> Self {
@@ -186,6 +186,21 @@ impl Checkpoint {
             request.releases.extend(goes.key);
         }
         request
+    }
+
+    /// Asks for one if its metric is among the best: under the label `best`, or one of its own where
+    /// several are kept.
+    fn best_of(
+        &mut self,
+        value: impl FnOnce(&str) -> Option<f64>,
+        label: impl FnOnce() -> String,
+        counters: Counters,
+    ) -> Option<CheckpointRequest> {
+        let When::Best(Monitor { metric, mode, .. }) = &self.when else { return None };
+        let value = value(metric).filter(|value| self.is_among_the_best(*value, *mode))?;
+        let metric = Some(Metric { name: metric.clone(), value });
+        let label = if self.limit() == Some(1) { "best".to_owned() } else { label() };
+        Some(self.take(label, metric, counters))
     }
 
     /// Which of those that are kept is dispensed with first.
@@ -296,16 +311,10 @@ impl Callback for Checkpoint {
     /// Of the best alone: all others go by steps, epochs or time.
     fn validated(&mut self, validated: &Validated<'_>) -> Reply {
         let counters = validated.counters;
-        if let When::Best(Monitor { metric, mode, .. }) = &self.when
-            && let Some(value) = validated.metric(metric)
-            && self.is_among_the_best(value, *mode)
-        {
-            let metric = Some(Metric { name: metric.clone(), value });
-            let label = match self.limit() {
-                Some(1) => "best".to_owned(),
-                _ => format!("best-{}", Self::step_label(counters)),
-            };
-            validated.request_checkpoint(self.take(label, metric, counters));
+        // A skipped update does not move the applied ones.
+        let label = || format!("best-step-{:06}", counters.updates_attempted);
+        if let Some(best) = self.best_of(|metric| validated.metric(metric), label, counters) {
+            validated.request_checkpoint(best);
         }
         Ok(Flow::Continue)
     }
@@ -314,16 +323,10 @@ impl Callback for Checkpoint {
         let finished = epoch.counters.epoch + 1;
         let counters = Counters { epoch: finished, ..epoch.counters };
         match &self.when {
-            When::Best(Monitor { metric, mode, .. }) => {
-                if let Some(value) = epoch.metric(metric)
-                    && self.is_among_the_best(value, *mode)
-                {
-                    let metric = Some(Metric { name: metric.clone(), value });
-                    let label = match self.limit() {
-                        Some(1) => "best".to_owned(),
-                        _ => format!("best-epoch-{finished:04}"),
-                    };
-                    epoch.request_checkpoint(self.take(label, metric, counters));
+            When::Best(_) => {
+                let label = || format!("best-epoch-{finished:04}");
+                if let Some(best) = self.best_of(|metric| epoch.metric(metric), label, counters) {
+                    epoch.request_checkpoint(best);
                 }
             }
             When::Last => {

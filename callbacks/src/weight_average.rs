@@ -201,6 +201,8 @@ mod tests {
         fake.validate_every = Some(1);
         fake.fit(4);
         assert_eq!((fake.seen.judged, fake.weights.0), (judged, last));
+        // None in the first two epochs, whose weights are 1, 2; 4, 5.
+        assert_eq!(fake.seen.judged_between, [1.0, 2.0, 4.0, 5.0, 6.0, 6.0, 7.5, 7.5]);
         let (judged, _) = averages(WeightAverage::swa(0).every(2), 4);
         assert_eq!(judged, [3.0, 3.0, 6.0, 6.0]);
         let (judged, _) = averages(WeightAverage::ema(0.5).every(2), 2);

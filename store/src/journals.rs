@@ -25,6 +25,11 @@ impl Journals {
         self.folder.join(format!("{id}.log"))
     }
 
+    /// The file that asks whoever records a run to stop.
+    pub(crate) fn stop(&self, id: &RunId) -> PathBuf {
+        self.folder.join(format!("{id}.stop"))
+    }
+
     /// Every run that has a journal, in no order.
     pub(crate) fn list(&self) -> Result<Vec<RunId>> {
         let mut ids = Vec::new();

@@ -159,8 +159,9 @@ impl RunWriter {
         let seconds = self.inner.started.elapsed().as_secs_f64();
         let entry = Entry::End { at: Timestamp::now(), seconds, end };
         self.inner.queue.push(std::iter::once(Item::Entry(Box::new(entry))), 1, true);
+        let done = self.flush();
         self.forget_stop();
-        self.flush()
+        done
     }
 
     /// What is missing from the record and why, in one line; `None` when nothing is.

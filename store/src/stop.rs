@@ -3,8 +3,6 @@
 //! The asker makes an empty file `runs/ID.stop` beside the run's journal; whoever records the run looks
 //! for it, and removes it when the run ends.
 
-use std::path::PathBuf;
-
 use crate::error::{Result, StoreError};
 use crate::recorder::RunWriter;
 use crate::run_id::RunId;
@@ -19,31 +17,28 @@ impl Store {
     /// There is no such run, it is not being recorded, or the store cannot be written.
     pub fn request_stop(&self, run: impl AsRef<str>) -> Result<RunId> {
         let id = self.find(run.as_ref())?;
-        let state = self.run(&id)?.summary.state;
-        if state != RunState::Running {
+        let run = self.watch(&id, false)?;
+        let state = &run.record().summary.state;
+        if *state != RunState::Running {
             let state = state.name().to_owned();
             return Err(StoreError::NotRunning { id, state });
         }
-        let path = self.stop_file(&id);
+        let path = self.journals().stop(&id);
         std::fs::write(&path, []).map_err(StoreError::io("write", &path))?;
         Ok(id)
-    }
-
-    fn stop_file(&self, id: &RunId) -> PathBuf {
-        self.journals().folder().join(format!("{id}.stop"))
     }
 }
 
 impl RunWriter {
     /// Whether somebody has [asked](Store::request_stop) for the fit to stop. Looks for a file.
     pub fn is_asked_to_stop(&self) -> bool {
-        self.store().stop_file(self.id()).exists()
+        self.store().journals().stop(self.id()).exists()
     }
 
     /// Forgets that somebody has asked, because the run has ended.
     pub(crate) fn forget_stop(&self) {
         // A file that stays does no harm: nobody looks for it any more.
-        let _ = std::fs::remove_file(self.store().stop_file(self.id()));
+        let _ = std::fs::remove_file(self.store().journals().stop(self.id()));
     }
 }
 
@@ -74,7 +69,12 @@ mod tests {
         let summary = &asker.runs().unwrap()[0];
         assert_eq!(asker.run(summary).unwrap().summary.id, summary.id);
         assert_eq!(asker.run(asker.run(&summary.id).unwrap()).unwrap().summary.id, summary.id);
+        // For a run that was killed, whoever deletes it forgets it.
+        asker.request_stop(other.id()).unwrap();
+        let crashed = other.id().clone();
         drop(other);
+        let deleted = asker.plan_deletion(&[&crashed]).unwrap().carry_out().unwrap();
+        assert_eq!(deleted.runs, [crashed]);
         let one = Store::open(folder.path().join("one")).unwrap();
         one.start_run(RunStart::default()).unwrap();
         assert!(one.run("").is_err() && one.run(" ").is_err());

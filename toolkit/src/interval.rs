@@ -3,6 +3,11 @@
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
+/// How many standard errors an interval of 95 % reaches to each side, of so many numbers; NaN of one.
+pub(crate) fn student(count: f64) -> f64 {
+    StudentsT::new(0.0, 1.0, count - 1.0).map_or(f64::NAN, |t| t.inverse_cdf(0.975))
+}
+
 /// The mean of a few numbers with its interval of 95 %.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct MeanInterval {
@@ -27,8 +32,7 @@ impl MeanInterval {
         let mean = values.iter().sum::<f64>() / n;
         let squares = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
         let std = if n > 1.0 { (squares / (n - 1.0)).sqrt() } else { f64::NAN };
-        let quantile = StudentsT::new(0.0, 1.0, n - 1.0).map_or(f64::NAN, |t| t.inverse_cdf(0.975));
-        Self { mean, std, half: quantile * std * (1.0 / n + share).sqrt() }
+        Self { mean, std, half: student(n) * std * (1.0 / n + share).sqrt() }
     }
 
     /// From and to.

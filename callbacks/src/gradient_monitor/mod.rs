@@ -24,7 +24,7 @@ use verdict::Track;
 /// - `gradient_nans/<tensor>` and `gradient_infs/<tensor>` (numbers of elements) where there are any.
 ///
 /// These are metrics of steps. At the end of every epoch it warns, once in a fit of each matter and
-/// tensor and with the figures (anew where tensors thaw), of
+/// tensor and with the figures, of
 ///
 /// - a gradient that was zero in all steps,
 /// - gradients that vanish or explode: the median over the epoch of the norm for the first weights,
@@ -111,7 +111,7 @@ impl Callback for GradientMonitor {
     fn raw_gradients(&mut self, step: &GradientView<'_>) -> Reply {
         let (tensors, stats) = (step.gradients.tensors(), step.gradients.stats()?);
         self.raw.log(&RAW, tensors, &stats, step.log);
-        self.track.gradients(tensors, &stats);
+        self.track.epoch.gradients(tensors, &stats);
         Ok(Flow::Continue)
     }
 

@@ -39,11 +39,9 @@ pub(super) struct Track {
     pub epoch: Epoch,
     /// The largest learning rate of the fit.
     rate: f64,
-    /// Of which tensors.
-    said: BTreeSet<(Verdict, usize)>,
-    /// How many tensors there are. Older checkpoints do not say.
-    #[serde(default)]
-    tensors: usize,
+    /// Of which tensors, by their names. Older checkpoints had numbers, under another name.
+    #[serde(default, rename = "said_of")]
+    said: BTreeSet<(Verdict, String)>,
 }
 
 /// The steps that were looked at in an epoch.
@@ -69,10 +67,11 @@ fn is_weight(tensor: &TensorInfo) -> bool {
 
 impl Epoch {
     /// The raw gradients of one step.
-    fn gradients(&mut self, tensors: &[TensorInfo], stats: &[TensorStats]) {
-        if self.tensors.is_empty() {
-            self.tensors = tensors.to_vec();
-            self.moved = vec![false; tensors.len()];
+    pub fn gradients(&mut self, tensors: &[TensorInfo], stats: &[TensorStats]) {
+        // At first, and where tensors thaw, which then stand among the others.
+        if self.tensors.len() != tensors.len() {
+            let (tensors, moved) = (tensors.to_vec(), vec![false; tensors.len()]);
+            *self = Self { tensors, moved, rate: self.rate, ..Self::default() };
         }
         self.steps += 1;
         for (moved, stats) in self.moved.iter_mut().zip(stats) {
@@ -109,19 +108,6 @@ impl Epoch {
 }
 
 impl Track {
-    /// The raw gradients of one step. Where tensors are thawed, everything begins anew: numbers of
-    /// tensors are others then.
-    pub fn gradients(&mut self, tensors: &[TensorInfo], stats: &[TensorStats]) {
-        if self.tensors != tensors.len() {
-            if self.tensors != 0 {
-                self.epoch = Epoch::default();
-                self.said.clear();
-            }
-            self.tensors = tensors.len();
-        }
-        self.epoch.gradients(tensors, stats);
-    }
-
     /// A step had this learning rate.
     pub fn rate(&mut self, rate: f64) {
         self.rate = self.rate.max(rate);
@@ -133,7 +119,7 @@ impl Track {
         let seen = std::mem::take(&mut self.epoch);
         let mut warnings = Vec::new();
         let zero = (0..seen.tensors.len()).filter(|at| !seen.moved[*at]);
-        let zero = self.unsaid(Verdict::Zero, zero);
+        let zero = self.unsaid(&seen, Verdict::Zero, zero);
         if !zero.is_empty() {
             warnings.push(format!(
                 "the gradient of {} was zero in {}: dead units, or cut off from the loss",
@@ -166,7 +152,7 @@ impl Track {
         } else {
             return None;
         };
-        if self.unsaid(verdict, std::iter::once(first)).is_empty() {
+        if self.unsaid(seen, verdict, std::iter::once(first)).is_empty() {
             return None;
         }
         let norm = |at: usize| short(seen.ends.median(|row| row[at]).unwrap_or(f64::NAN));
@@ -199,7 +185,7 @@ impl Track {
         ];
         let mut warnings = Vec::new();
         for (verdict, tensors, size, limit, rate) in kinds {
-            let new = self.unsaid(verdict, tensors.into_iter());
+            let new = self.unsaid(seen, verdict, tensors.into_iter());
             if !new.is_empty() {
                 let named = |at: usize| {
                     let ratio = medians.iter().find(|(of, _)| *of == at).map(|(_, ratio)| *ratio);
@@ -217,8 +203,14 @@ impl Track {
     }
 
     /// Those of which it has not been said, which it now is.
-    fn unsaid(&mut self, verdict: Verdict, tensors: impl Iterator<Item = usize>) -> Vec<usize> {
-        tensors.filter(|at| self.said.insert((verdict, *at))).collect()
+    fn unsaid(
+        &mut self,
+        seen: &Epoch,
+        verdict: Verdict,
+        tensors: impl Iterator<Item = usize>,
+    ) -> Vec<usize> {
+        let unsaid = |at: &usize| self.said.insert((verdict, seen.name(*at).to_owned()));
+        tensors.filter(unsaid).collect()
     }
 }
 

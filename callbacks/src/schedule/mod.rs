@@ -47,6 +47,9 @@ pub struct LrSchedule {
     warmup: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     group: Option<Name>,
+    /// Under what the rate of the group is logged, put together once.
+    #[serde(skip)]
+    logged_as: Option<Name>,
 }
 
 impl LrSchedule {
@@ -141,7 +144,7 @@ impl LrSchedule {
 
     /// Along a curve with options, such as [`OneCycle`], [`Cyclic`] or [`StableDecay`].
     pub fn of(curve: impl Into<Curve>) -> Self {
-        Self { curve: curve.into(), min_lr: None, warmup: 0, group: None }
+        Self { curve: curve.into(), min_lr: None, warmup: 0, group: None, logged_as: None }
     }
 
     /// Where the schedule ends, from 0 to its `max_lr`; for [`cosine`](Self::cosine) (also each
@@ -299,21 +302,22 @@ impl Callback for LrSchedule {
             None => batch.set_learning_rate(rate),
             Some(group) => {
                 batch.set_group_rate(group, rate);
-                log_once(batch, Self::rate_name(group), rate);
+                let name = self.logged_as.get_or_insert_with(|| Self::rate_name(group));
+                log_once(batch, name, rate);
             }
         }
         if let Some(momentum) = self.momentum_at(step, batch.horizon) {
             batch.set_momentum(momentum);
-            log_once(batch, MOMENTUM, momentum);
+            log_once(batch, &MOMENTUM, momentum);
         }
         Ok(Flow::Continue)
     }
 }
 
 /// Logs a value that is the same before every batch of a step.
-fn log_once(batch: &BatchStart<'_>, name: Name, value: f64) {
-    if !batch.log.read(|logged| logged.iter().any(|metric| metric.name == name)) {
-        batch.log.push(name, value);
+fn log_once(batch: &BatchStart<'_>, name: &Name, value: f64) {
+    if !batch.log.read(|logged| logged.iter().any(|metric| metric.name == *name)) {
+        batch.log.push(name.clone(), value);
     }
 }
 

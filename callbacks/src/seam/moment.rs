@@ -400,9 +400,7 @@ impl<'a> Validated<'a> {
 
     /// A metric of this validation by name: the trainer's, or one logged by a callback before.
     pub fn metric(&self, name: &str) -> Option<f64> {
-        let find =
-            |metrics: &[Metric]| metrics.iter().rev().find(|m| m.name == name).map(|m| m.value);
-        find(self.metrics).or_else(|| self.log.read(find))
+        newest(name, self.metrics, self.log)
     }
 
     /// Asks for a checkpoint.
@@ -519,15 +517,19 @@ impl<'a> EpochEnd<'a> {
 
     /// A metric of this epoch by name: the trainer's, or one logged since the epoch began.
     pub fn metric(&self, name: &str) -> Option<f64> {
-        let find =
-            |metrics: &[Metric]| metrics.iter().rev().find(|m| m.name == name).map(|m| m.value);
-        find(self.metrics).or_else(|| self.log.read(find))
+        newest(name, self.metrics, self.log)
     }
 
     /// Asks for a checkpoint.
     pub fn request_checkpoint(&self, request: CheckpointRequest) {
         self.requests.borrow_mut().push(request);
     }
+}
+
+/// A metric by name: the trainer's, or the newest that was logged.
+fn newest(name: &str, metrics: &[Metric], log: &MetricLog) -> Option<f64> {
+    let find = |metrics: &[Metric]| metrics.iter().rev().find(|m| m.name == name).map(|m| m.value);
+    find(metrics).or_else(|| log.read(find))
 }
 
 /// After everything.

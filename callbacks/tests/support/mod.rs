@@ -141,6 +141,8 @@ pub struct Seen {
     pub step_requests: Vec<CheckpointRequest>,
     /// The weights that were judged at the end of each epoch.
     pub judged: Vec<f32>,
+    /// Those in the middle of epochs.
+    pub judged_between: Vec<f32>,
     pub norm_calls: u64,
     pub stats_calls: u64,
     /// What callbacks have warned of.
@@ -366,7 +368,9 @@ impl Fake {
         let (log, requests) = (MetricLog::default(), RefCell::default());
         let (counters, horizon) = (self.counters, self.horizon);
         let mut start = ValidationStart { counters, ends_epoch: false, weights: &mut self.weights };
-        let judged = self.stack.on(&mut Moment::ValidationStart(&mut start)).and_then(|flow| {
+        let begun = self.stack.on(&mut Moment::ValidationStart(&mut start));
+        self.seen.judged_between.push(self.weights.0);
+        let judged = begun.and_then(|flow| {
             let validated =
                 Validated::new(counters, horizon, &metrics, &self.weights, &log, &requests);
             Ok(flow.or_stronger(self.stack.on(&mut Moment::Validated(&validated))?))

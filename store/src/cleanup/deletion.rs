@@ -117,6 +117,8 @@ impl DeletionPlan {
         for PlannedRun { run, bytes, .. } in self.going() {
             match delete(&journals.path(&run.id)) {
                 Ok(()) => {
+                    // Asked of a run that was killed. A file that stays does no harm.
+                    let _ = std::fs::remove_file(journals.stop(&run.id));
                     deleted.runs.push(run.id.clone());
                     deleted.bytes += bytes;
                 }

@@ -123,16 +123,17 @@ impl Comparison {
 
 /// Whether numbers that differ would look the same.
 fn hides_a_difference(values: &BTreeMap<RunId, f64>) -> bool {
+    // Every NaN looks the same, and is.
+    let numbers = values.values().filter(|value| !value.is_nan());
     let mut bits: Vec<(u64, String)> =
-        values.values().map(|value| (value.to_bits(), rounded(*value, DIGITS))).collect();
+        numbers.map(|value| (value.to_bits(), rounded(*value, DIGITS))).collect();
     bits.sort_unstable();
     bits.dedup();
     let distinct = bits.len();
     let mut texts: Vec<String> = bits.into_iter().map(|(_, text)| text).collect();
     texts.sort_unstable();
     texts.dedup();
-    // Every NaN looks the same, and is.
-    distinct > texts.len() && !values.values().any(|value| value.is_nan())
+    distinct > texts.len()
 }
 
 /// The name of a column: a to z, then aa, ab and so on.
@@ -152,6 +153,18 @@ fn metrics(number: usize, many: &str, one: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::Timestamp;
+
+    #[test]
+    fn numbers_that_look_alike_are_told_beside_a_nan_too() {
+        let hides = |numbers: &[f64]| {
+            let values = numbers.iter().map(|number| (RunId::draw(Timestamp::now()), *number));
+            hides_a_difference(&values.collect())
+        };
+        let near = 0.5 + f64::EPSILON;
+        assert!(hides(&[0.5, near]) && hides(&[0.5, f64::NAN, near]));
+        assert!(!hides(&[0.5, 0.6]) && !hides(&[0.5, 0.5]) && !hides(&[f64::NAN, -f64::NAN]));
+    }
 
     #[test]
     fn columns_have_letters() {

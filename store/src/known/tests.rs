@@ -7,7 +7,7 @@ use super::{Index, Known, REMEMBERED, look_up, look_up_all};
 use crate::index::tests::copy_of;
 use crate::journal::reader::count_opens;
 use crate::journals::Journals;
-use crate::{EndState, Metric, RunEnd, RunStart, Store};
+use crate::{EndState, Metric, RunEnd, RunStart, RunWriter, Store};
 
 #[test]
 fn a_list_of_the_same_runs_is_brought_up_to_date() {
@@ -65,6 +65,17 @@ fn a_run_that_is_not_remembered_leaves_the_list_when_it_is_deleted() {
     }
 }
 
+/// Logs so many points that they are sealed while the run goes on.
+fn log_enough_to_be_sealed(run: &RunWriter) {
+    for step in 0..250_000 {
+        run.log(step, &[Metric::new("loss", (step as f64).sqrt().sin())]);
+        if step % 50_000 == 0 {
+            run.flush().unwrap();
+        }
+    }
+    run.flush().unwrap();
+}
+
 /// What was looked up is on disk before the index is closed, for the process that comes after one
 /// which is killed.
 #[test]
@@ -73,14 +84,7 @@ fn what_was_looked_up_is_on_disk_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let run = store.start_run(RunStart::default()).unwrap();
-    // Enough to be sealed while the run goes on.
-    for step in 0..250_000 {
-        run.log(step, &[Metric::new("loss", (step as f64).sqrt().sin())]);
-        if step % 50_000 == 0 {
-            run.flush().unwrap();
-        }
-    }
-    run.flush().unwrap();
+    log_enough_to_be_sealed(&run);
     let id = run.id().clone();
     let journals = Journals::new(folder.path().join("runs"));
     let index = Index::new(folder.path());
@@ -255,13 +259,7 @@ fn a_sealed_journal_is_read_from_its_seal() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let run = store.start_run(RunStart::default()).unwrap();
-    for step in 0..250_000 {
-        run.log(step, &[Metric::new("loss", (step as f64).sqrt().sin())]);
-        if step % 50_000 == 0 {
-            run.flush().unwrap();
-        }
-    }
-    run.flush().unwrap();
+    log_enough_to_be_sealed(&run);
     let id = run.id().as_str();
     let read = |store: &Store| store.history(id, "loss", usize::MAX).unwrap().total;
     assert_eq!(count_opens(|| read(&fresh(&store))), (250_000, 1));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::pulled::{LeftObject, LeftOut, MissingParent, Pulled};
-use super::source::{Reference, Source};
+use super::source::{self, Reference, Source};
 use super::wanted::Wanted;
 use crate::cleanup::MARGIN;
 use crate::error::{Result, StoreError};
@@ -213,8 +213,9 @@ impl Pull<'_> {
                 break;
             }
         }
-        let source = match Source::read(id, &self.from.journals().path(id)) {
-            Ok(source) if blake3::hash(&source.bytes) == run.hash => source,
+        // What it held when its objects were looked after.
+        let bytes = match source::journal(&self.from.journals().path(id)) {
+            Ok((bytes, _)) if blake3::hash(&bytes) == run.hash => bytes,
             Ok(_) => {
                 self.leave_out(id, "it changed while it was being pulled; pull again");
                 return Ok(());
@@ -226,18 +227,17 @@ impl Pull<'_> {
         };
         self.to.raise_format()?;
         let path = self.to.journals().path(id);
-        let bytes = &source.bytes;
         // Another pull may have been faster.
-        let here = match self.to.has(id, bytes)? {
-            Here::Nothing if write_new(&path, bytes)? => {
+        let here = match self.to.has(id, &bytes)? {
+            Here::Nothing if write_new(&path, &bytes)? => {
                 self.pulled.runs.push(id.clone());
                 Here::All
             }
-            Here::Nothing => self.to.has(id, bytes)?,
+            Here::Nothing => self.to.has(id, &bytes)?,
             here => here,
         };
         if here == Here::Part {
-            write_atomically(&path, bytes)?;
+            write_atomically(&path, &bytes)?;
             self.pulled.grown.push(id.clone());
         } else if self.pulled.runs.last() != Some(id) {
             self.pulled.known += 1;

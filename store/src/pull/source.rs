@@ -9,7 +9,7 @@ use crate::cleanup::references::references;
 use crate::environment::Environment;
 use crate::error::StoreError;
 use crate::event::RunEvent;
-use crate::journal::reader;
+use crate::journal::reader::{self, Part};
 use crate::object_id::ObjectId;
 use crate::objects::open_file;
 use crate::record::{self, RunRecord};
@@ -40,28 +40,7 @@ impl Source {
     /// Reads the journal of `id` at `path`. The error says why it cannot be copied, as what is left
     /// out says it; it is `None` if there is no such run.
     pub(super) fn read(id: &RunId, path: &Path) -> Result<Source, Option<String>> {
-        let mut file = match open_file(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(None),
-            Err(error) => return Err(Some(format!("it cannot be read: {error}"))),
-        };
-        let not_read = |error: io::Error| Some(format!("it cannot be read: {error}"));
-        // The order of these steps is what makes the answer true: see `journal/reader.rs`.
-        if file.metadata().map_err(not_read)?.len() == 0 {
-            return Err(Some("it is just starting".to_owned()));
-        }
-        if is_held(&file).map_err(not_read)? {
-            return Err(Some("it is being written".to_owned()));
-        }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(not_read)?;
-        // A record that its writer was writing when it died is none: without it the journal is whole.
-        let mut part = reader::decode(&bytes, true);
-        if let Some(damage) = &part.damage {
-            return Err(Some(format!("its journal is damaged: {damage}")));
-        }
-        (part.live, part.length) = (false, part.end.offset);
-        bytes.truncate(usize::try_from(part.end.offset).unwrap_or(usize::MAX));
+        let (bytes, part) = journal(path)?;
         let record = record::of(id, path, part).map_err(|error| match error {
             StoreError::UnreadableRun { why, .. } => Some(why),
             error => Some(error.to_string()),
@@ -73,6 +52,33 @@ impl Source {
             bytes,
         })
     }
+}
+
+/// The journal at `path` that nobody writes, whole, with what is in it.
+pub(super) fn journal(path: &Path) -> Result<(Vec<u8>, Part), Option<String>> {
+    let mut file = match open_file(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(None),
+        Err(error) => return Err(Some(format!("it cannot be read: {error}"))),
+    };
+    let not_read = |error: io::Error| Some(format!("it cannot be read: {error}"));
+    // The order of these steps is what makes the answer true: see `journal/reader.rs`.
+    if file.metadata().map_err(not_read)?.len() == 0 {
+        return Err(Some("it is just starting".to_owned()));
+    }
+    if is_held(&file).map_err(not_read)? {
+        return Err(Some("it is being written".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(not_read)?;
+    // A record that its writer was writing when it died is none: without it the journal is whole.
+    let mut part = reader::decode(&bytes, true);
+    if let Some(damage) = &part.damage {
+        return Err(Some(format!("its journal is damaged: {damage}")));
+    }
+    (part.live, part.length) = (false, part.end.offset);
+    bytes.truncate(usize::try_from(part.end.offset).unwrap_or(usize::MAX));
+    Ok((bytes, part))
 }
 
 /// Whether a writer holds the journal, where the file system knows of locks.

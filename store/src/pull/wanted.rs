@@ -23,8 +23,12 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    /// The runs in `from`, each at least once. Nothing is written there.
-    pub(super) fn find(&self, from: &Store) -> Result<Vec<RunId>> {
+    /// The runs in `from` that are meant, each at least once. Only reads there, and without its index.
+    ///
+    /// # Errors
+    /// As [`query`](Store::query) and [`summary`](Store::summary), if a query cannot be read or a run
+    /// is not there, and if the folder of journals cannot be read.
+    pub fn find(&self, from: &Store) -> Result<Vec<RunId>> {
         match self {
             Wanted::All => from.journals().list(),
             Wanted::Query(text) => {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::shell;
 
 /// Criterion's groups that are shown, and what each measures.
-const GROUPS: [(&str, &str); 10] = [
+const GROUPS: [(&str, &str); 11] = [
     ("step/", "an epoch of steps"),
     ("export/", "to a file with its name"),
     ("log/", "what the training thread pays"),
@@ -20,6 +20,7 @@ const GROUPS: [(&str, &str); 10] = [
     ("a step's moments/", "through a stack of callbacks"),
     ("board of 10,000 runs/", "asked over a socket"),
     ("board of a million points/", "asked over a socket"),
+    ("board of 100,000 steps of eight metrics/", "asked over a socket"),
 ];
 
 /// Runs the benchmarks and prints criterion's medians, then the ratio of trainer and hand-written

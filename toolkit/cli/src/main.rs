@@ -81,6 +81,11 @@ struct Shared {
 }
 
 impl Shared {
+    /// Whether nothing is shown but the answer.
+    fn is_quiet(&self) -> bool {
+        self.json || self.quiet
+    }
+
     /// Opens the store that is meant, which must exist.
     fn open_store(&self) -> Result<Store, StoreError> {
         Store::open_existing(store_folder::resolve(self.store.clone()))

@@ -59,15 +59,10 @@ pub fn leave_out_notes() {
     QUIET.store(true, Ordering::Relaxed);
 }
 
-/// Whether the user has asked for `--quiet`.
-pub fn is_quiet() -> bool {
-    QUIET.load(Ordering::Relaxed)
-}
-
 /// Prints what a person should know and a program need not. Where this fails nobody is left to
 /// tell.
 pub fn note(text: &str) {
-    if !is_quiet() {
+    if !QUIET.load(Ordering::Relaxed) {
         let _ = writeln!(io::stderr(), "note: {text}");
     }
 }

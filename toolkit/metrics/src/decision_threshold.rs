@@ -139,9 +139,8 @@ impl DecisionThreshold {
             *if *positive { &mut positives } else { &mut negatives } += weight(at);
         }
         if positives == 0.0 || negatives == 0.0 {
-            let (what, missing) =
-                if positives == 0.0 { ("positive", "positive") } else { ("negative", "negative") };
-            return wrong(format!("there is no {what} row; it takes a {missing} one at least"));
+            let what = if positives == 0.0 { "positive" } else { "negative" };
+            return wrong(format!("there is no {what} row; it takes a {what} one at least"));
         }
         let mut order: Vec<usize> = (0..rows).collect();
         order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));

@@ -115,7 +115,8 @@ impl Temperature {
         let slope = |inverse: f64| mean(&|row| row.slope(inverse));
         let (mut low, mut high) = (1.0 / RANGE[1], 1.0 / RANGE[0]);
         // The loss is convex in 1 / T.
-        if slope(low).is_nan() || slope(low) >= 0.0 {
+        let first = slope(low);
+        if first.is_nan() || first >= 0.0 {
             return wrong(
                 "the logits say nothing about the targets, or the contrary, so that no temperature \
                  is the best; look at the metrics of these rows first",
@@ -141,15 +142,17 @@ impl Temperature {
         }
         let value = 1.0 / high;
         let loss = |inverse: f64| mean(&|row| row.loss(inverse));
-        let error = |temperature: f64| {
-            let outputs: Vec<f32> = divided(outputs, temperature).collect();
-            Ok(ReliabilityBins::of(&outputs, width, targets, weights)?.expected_error())
+        let error = |outputs: &[f32]| {
+            Ok(ReliabilityBins::of(outputs, width, targets, weights)?.expected_error())
         };
         Ok(Self {
             value,
             log_loss: [loss(1.0), loss(high)],
             calibration_error: match of_classes {
-                true => Some([error(1.0)?, error(value)?]),
+                true => {
+                    let divided: Vec<f32> = divided(outputs, value).collect();
+                    Some([error(outputs)?, error(&divided)?])
+                }
                 false => None,
             },
         })

@@ -174,6 +174,8 @@ pub struct Around<'a> {
     /// Offset and scale for each output of a sample: behind it is `output / scale + offset`, which undoes a
     /// scaling of the targets.
     pub unscaling: Option<(&'a [f32], &'a [f32])>,
+    /// What all outputs are divided by.
+    pub temperature: Option<f32>,
 }
 
 /// The graph of a network with these values: takes `input`, the samples as they are, and gives
@@ -216,6 +218,10 @@ pub(crate) fn graph(
             let scale = graph.weight(scope, "scale", sample, scale.to_vec())?;
             given = graph.node(scope, "Div", &[&given.name, &scale], &[])?;
             given = graph.node(scope, "Add", &[&given.name, &offset], &[])?;
+        }
+        if let Some(temperature) = around.temperature {
+            let by = graph.weight("temperature", "value", &[], vec![temperature])?;
+            given = graph.node("temperature", "Div", &[&given.name, &by], &[])?;
         }
         Ok(Values::One(given))
     })?;

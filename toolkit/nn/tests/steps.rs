@@ -390,10 +390,10 @@ fn activations_are_seen_where_they_are_flat() {
     put(&mut state, 2, &[3.0, 1.0]);
     put(&mut state, 4, &[-5.0, 0.0]);
     let batch = rows(0..5, false);
-    let trace = Trace::of(&recipe, &state, &batch, true).unwrap();
+    let trace = Trace::of(&recipe, &state.weights, state.updates, &batch, true).unwrap();
     let seen = trace.activities();
     let kinds: Vec<(&str, &str)> =
-        seen.iter().map(|layer| (layer.path.as_str(), layer.kind.as_str())).collect();
+        seen.iter().map(|layer| (layer.layer.as_str(), layer.kind.as_str())).collect();
     assert_eq!(kinds, [("1", "Relu"), ("3", "Tanh"), ("5", "Sigmoid")]);
     assert_eq!(seen[0].silent, [true, true, false]);
     assert!((seen[0].flat - 2.0 / 3.0).abs() < 1e-12 && (seen[0].mean - 2.0 / 3.0).abs() < 1e-7);
@@ -410,7 +410,9 @@ fn activations_are_seen_where_they_are_flat() {
     let mut pixels = vec![-1.0; 8];
     pixels[6] = 1.5;
     let batch = Batch { input: Array::f32([2, 1, 2, 2], pixels), ..rows(0..2, false) };
-    let [seen] = &Trace::of(&recipe, &state, &batch, true).unwrap().activities()[..] else {
+    let [seen] =
+        &Trace::of(&recipe, &state.weights, state.updates, &batch, true).unwrap().activities()[..]
+    else {
         panic!("one activation")
     };
     assert_eq!(seen.silent, [false, true]);

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::array::Numbers;
 use super::compare::compare;
 use super::decode::{self, Opened};
-use super::encode::{self, IR_VERSION, OPSET};
+use super::encode;
 use super::file;
 use super::folder::{Intact, SUMS, model_of};
 use super::foreign::{self, Foreign};
@@ -76,11 +76,11 @@ pub fn check(path: impl AsRef<Path>, verifier: &Verifier) -> Result<CheckReport,
     }
     let model = model_of(path);
     let bytes = Bytes::from(file::read(&model)?);
-    let proto = decode::parse(&bytes).map_err(refuse)?;
+    let proto = decode::parse(bytes.clone()).map_err(refuse)?;
     if !is_folder && !foreign::is_ours(&proto) {
         return check_foreign(path, proto, bytes, verifier);
     }
-    let Opened { graph, metadata, changed } = decode::open(&bytes).map_err(refuse)?;
+    let Opened { graph, metadata, changed } = decode::open(&proto, &bytes).map_err(refuse)?;
     let kept = metadata.get(GOLDEN).map(|text| Golden::from_metadata(text, &graph));
     if let Some(changed) = changed {
         let effect =
@@ -115,16 +115,7 @@ pub fn check(path: impl AsRef<Path>, verifier: &Verifier) -> Result<CheckReport,
         }
     }
     Ok(CheckReport {
-        file: FileReport {
-            path: path.into(),
-            bytes: bytes.len() as u64,
-            file_sha256: encode::sha256(&bytes),
-            opset: OPSET,
-            ir_version: IR_VERSION,
-            parameters: graph.parameters(),
-            checked_in,
-            comparison,
-        },
+        file: FileReport::of_ours(path, &bytes, &graph, checked_in, comparison),
         graph_sha256: Some(graph.sha256()),
         producer: format!("{} {}", proto.producer_name, proto.producer_version),
         signature: graph.signature(),

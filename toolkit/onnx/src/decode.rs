@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use prost::Message as _;
+use prost::bytes::Buf;
 
 use super::encode::{self, FILE_SHA256, GRAPH_SHA256, IR_VERSION, OPSET};
 use super::graph::{Attribute, Dim, Graph, Integers, Node, Value, Weight};
@@ -48,7 +49,7 @@ impl Graph {
 /// # Errors
 /// The reason, in one line.
 pub(super) fn model(bytes: &[u8]) -> Result<(Graph, BTreeMap<String, String>), String> {
-    let Opened { graph, metadata, changed } = open(bytes)?;
+    let Opened { graph, metadata, changed } = open(&parse(bytes)?, bytes)?;
     changed.map_or(Ok((graph, metadata)), Err)
 }
 
@@ -56,8 +57,8 @@ pub(super) fn model(bytes: &[u8]) -> Result<(Graph, BTreeMap<String, String>), S
 ///
 /// # Errors
 /// The reason, in one line.
-pub(super) fn parse(bytes: &[u8]) -> Result<ModelProto, String> {
-    if bytes.is_empty() {
+pub(super) fn parse(bytes: impl Buf) -> Result<ModelProto, String> {
+    if !bytes.has_remaining() {
         return Err("it is empty".into());
     }
     let model = ModelProto::decode(bytes)
@@ -68,13 +69,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<ModelProto, String> {
     Ok(model)
 }
 
-/// Reads a file even if it was changed after the export, as long as it still is one that this crate
-/// might have written.
+/// Reads the messages of a file with these bytes even if it was changed after the export, as long as
+/// it still is one that this crate might have written.
 ///
 /// # Errors
 /// The reason, in one line.
-pub(super) fn open(bytes: &[u8]) -> Result<Opened, String> {
-    let model = parse(bytes)?;
+pub(super) fn open(model: &ModelProto, bytes: &[u8]) -> Result<Opened, String> {
     let Some(proto) = &model.graph else {
         return Err("it is not an ONNX model, or damaged: it has no graph".into());
     };
@@ -92,7 +92,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened, String> {
         ));
     }
     let graph = graph(proto)?;
-    let changed = changed(&model, proto);
+    let changed = changed(model, proto);
     if let Err(reason) = structure::verify(&graph) {
         // Of a file that was changed, that is the first thing to say.
         return Err(match changed {
@@ -107,7 +107,8 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened, String> {
         return Err(format!("it holds something that trainbook does not write, {HELD}"));
     }
     let changed = changed?;
-    let metadata = model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
+    let metadata = model.metadata_props.iter();
+    let metadata = metadata.map(|entry| (entry.key.clone(), entry.value.clone())).collect();
     Ok(Opened { graph, metadata, changed })
 }
 

@@ -12,7 +12,7 @@ use trainbook_core::beside::{folder_of, temporary_beside};
 use super::array::{Array, Numbers};
 use super::compare::compare;
 use super::comparison::Comparison;
-use super::encode::{self, IR_VERSION, OPSET, RESERVED};
+use super::encode::{self, RESERVED};
 use super::engine::Engine;
 use super::forward::{Forward, Predict};
 use super::golden::{GOLDEN, Golden};
@@ -156,16 +156,7 @@ pub fn export_with(
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|e| job.write_error(e))?;
     Ok(ExportReport {
         graph_sha256: graph.sha256(),
-        file: FileReport {
-            path: path.into(),
-            bytes: bytes.len() as u64,
-            file_sha256: encode::sha256(&bytes),
-            opset: OPSET,
-            ir_version: IR_VERSION,
-            parameters: graph.parameters(),
-            checked_in,
-            comparison: proved,
-        },
+        file: FileReport::of_ours(path, &bytes, graph, checked_in, proved),
     })
 }
 

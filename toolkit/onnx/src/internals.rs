@@ -98,7 +98,7 @@ fn position(graph: &Graph, name: &str) -> usize {
 /// How far what the graph of a file computes is from the rows in its metadata, even if it was
 /// changed after the export; `None` for a file that cannot be read or has none.
 pub fn golden_difference(bytes: &[u8]) -> Option<f64> {
-    let opened = decode::open(bytes).ok()?;
+    let opened = decode::open(&decode::parse(bytes).ok()?, bytes).ok()?;
     let golden = Golden::from_metadata(opened.metadata.get(GOLDEN)?, &opened.graph).ok()?;
     Some(golden.farthest(&opened.graph).ok()??.difference())
 }

@@ -1,11 +1,13 @@
 //! What an export and a check both say of a file.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::comparison::Comparison;
+use super::encode::{self, IR_VERSION, OPSET};
+use super::graph::Graph;
 use super::verifier::EngineUsed;
 
 /// A file whose numbers were compared.
@@ -31,6 +33,26 @@ pub struct FileReport {
 }
 
 impl FileReport {
+    /// Of a file that this crate writes, with these bytes and this graph.
+    pub(super) fn of_ours(
+        path: &Path,
+        bytes: &[u8],
+        graph: &Graph,
+        checked_in: EngineUsed,
+        comparison: Comparison,
+    ) -> Self {
+        Self {
+            path: path.into(),
+            bytes: bytes.len() as u64,
+            file_sha256: encode::sha256(bytes),
+            opset: OPSET,
+            ir_version: IR_VERSION,
+            parameters: graph.parameters(),
+            checked_in,
+            comparison,
+        }
+    }
+
     /// The first two lines of a text.
     pub(super) fn head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, bytes, parameters, .. } = self;

@@ -57,7 +57,7 @@ impl Trainer {
     /// The network cannot be computed, or the training part has a single row.
     pub fn dependency_check(&self) -> Result<Dependencies, Error> {
         let before = self.state_hash()?;
-        let state = self.task.state()?;
+        let (weights, updates) = (self.task.snapshot()?, self.task.updates());
         let batch = self.few_rows(ROWS, "dependency_check")?;
         if batch.len() < 2 {
             let reason = "the training part has a single row, and it takes two".to_owned();
@@ -73,7 +73,7 @@ impl Trainer {
         let categories: Vec<usize> = categories.iter().map(|(feature, _)| *feature).collect();
         let mut looked = 0;
         for training in [false, true] {
-            let trace = |batch: &Batch| Trace::of(&self.recipe, &state, batch, training);
+            let trace = |batch: &Batch| Trace::of(&self.recipe, &weights, updates, batch, training);
             let plain = trace(&batch)?.layers;
             let mut leak = None;
             for row in 0..batch.len() {

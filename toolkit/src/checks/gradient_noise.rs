@@ -3,11 +3,11 @@
 use std::fmt;
 
 use serde::Serialize;
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::heed;
 use crate::Error;
 use crate::data::{DataError, Part};
+use crate::interval::student;
 use crate::random::Stream;
 use crate::task::{Precision, Recipe, Task, TaskState};
 use crate::trainer::{Interrupt, Trainer};
@@ -133,7 +133,7 @@ impl GradientNoise {
         let mean = without.iter().sum::<f64>() / count;
         let squared: f64 = without.iter().map(|ratio| (ratio - mean).powi(2)).sum();
         let deviation = ((count - 1.0) / count * squared).sqrt();
-        let t = StudentsT::new(0.0, 1.0, count - 1.0).map_or(f64::NAN, |t| t.inverse_cdf(0.975));
+        let t = student(count);
         let scale = |ratio: f64| if ratio > 0.0 { 1.0 / ratio } else { f64::INFINITY };
         let ratio = signal / noise;
         Self {

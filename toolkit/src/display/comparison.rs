@@ -1,7 +1,9 @@
 //! How several runs show themselves side by side.
 
+use std::collections::BTreeMap;
+
 use trainbook_core::bundle::preformatted;
-use trainbook_store::{Comparison, RunId};
+use trainbook_store::{ComparedRun, Comparison, History, RunId};
 
 use super::Bundle;
 use super::bundle::illustrated;
@@ -33,15 +35,14 @@ pub fn comparison_svg(comparison: &Comparison) -> String {
 }
 
 fn curves(comparison: &Comparison) -> Chart {
-    let several = |metric: &&str| comparison.series(metric).is_ok_and(|runs| runs.len() > 1);
-    let first = FIRST.iter().copied().filter(several);
+    let names = names(comparison);
+    let drawn = |metric: &str| {
+        let runs = comparison.series(metric).ok().filter(|runs| runs.len() > 1)?;
+        Some(panel(&names, metric, runs))
+    };
     let others = comparison.metrics.iter().map(|metric| metric.metric.as_str());
-    let others = others.filter(|name| !FIRST.contains(name)).filter(several);
-    let panels: Vec<Panel> = first
-        .chain(others)
-        .take(MOST_PANELS)
-        .filter_map(|metric| Some(panel(comparison, metric, comparison.series(metric).ok()?)))
-        .collect();
+    let all = FIRST.iter().copied().chain(others.filter(|name| !FIRST.contains(name)));
+    let panels: Vec<Panel> = all.filter_map(drawn).take(MOST_PANELS).collect();
     // Two columns, filled one after the other.
     let half = panels.len().div_ceil(2).max(1);
     let columns: Vec<Vec<Panel>> = panels.chunks(half).map(<[Panel]>::to_vec).collect();
@@ -53,32 +54,31 @@ fn curves(comparison: &Comparison) -> Chart {
     chart
 }
 
-fn panel(
-    comparison: &Comparison,
-    metric: &str,
-    runs: &[(RunId, trainbook_store::History)],
-) -> Panel {
-    let name_of = |id: &RunId| {
-        comparison.runs.iter().find(|run| run.id == *id).and_then(|run| run.name.as_deref())
-    };
+/// What each run is called in the legend: by its name too, where names differ.
+fn names(comparison: &Comparison) -> BTreeMap<&RunId, String> {
     let mut names = comparison.runs.iter().map(|run| run.name.as_deref());
     let first = names.next();
     let differ = names.any(|name| Some(name) != first);
-    let name = |id: &RunId| match name_of(id) {
+    let name = |run: &ComparedRun| match run.name.as_deref() {
         // Two may have the same name.
         Some(name) if differ => {
-            let end = id.as_str().rsplit('-').next().unwrap_or_default();
+            let end = run.id.as_str().rsplit('-').next().unwrap_or_default();
             format!("{} {end}", shorten(name, 20))
         }
-        _ => id.to_string(),
+        _ => run.id.to_string(),
     };
+    comparison.runs.iter().map(|run| (&run.id, name(run))).collect()
+}
+
+fn panel(names: &BTreeMap<&RunId, String>, metric: &str, runs: &[(RunId, History)]) -> Panel {
     let mut panel = Panel::new(Axis::linear(""), Axis::linear(metric));
     for (id, history) in runs {
+        let name = names.get(id).cloned().unwrap_or_default();
         let points: Vec<_> = history.points.iter().map(|&(x, y)| (x as f64, y)).collect();
         panel = if points.len() > MANY {
-            panel.with(name(id), Style::Line, smoothed(&points))
+            panel.with(name, Style::Line, smoothed(&points))
         } else {
-            panel.with(name(id), Style::Dots, points)
+            panel.with(name, Style::Dots, points)
         };
     }
     panel.y.log = metric.contains("loss") && spans_decades(&panel);

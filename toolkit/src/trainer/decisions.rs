@@ -79,7 +79,7 @@ impl Run {
         Ok(Temperature::of(&all.outputs, self.width(), &all.targets, all.weights.as_deref())?)
     }
 
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         self.model.output_shape().last().copied().unwrap_or(1)
     }
 

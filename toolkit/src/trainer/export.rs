@@ -112,13 +112,11 @@ impl Run {
     fn graph_of(&self, export: &Export) -> Result<Graph, Error> {
         let normalization = self.data.normalization();
         let wanted = !export.normalized_input && !normalization.is_identity();
-        let outputs = self.model.output_shape().iter().product();
-        let divided = export.temperature.map(|t| (vec![0.0; outputs], vec![t as f32; outputs]));
         let around = Around {
             normalization: wanted.then_some((&*normalization.offset, &*normalization.scale)),
             unscaling: (self.data.target_scaling())
-                .map(|scaling| (&*scaling.offset, &*scaling.scale))
-                .or(divided.as_ref().map(|(offset, scale)| (&**offset, &**scale))),
+                .map(|scaling| (&*scaling.offset, &*scaling.scale)),
+            temperature: export.temperature.map(|temperature| temperature as f32),
         };
         let output = if self.data.classes().is_some() { "logits" } else { "values" };
         Ok(self.model.graph(output, around)?.with_head(export.head)?)

@@ -7,23 +7,22 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use trainbook_callbacks::seam::panic_message;
 use trainbook_callbacks::{
-    AfterUpdate, BatchStart, CheckpointRequest, EpochEnd, EpochMetric, EpochStart, FitEnd,
-    FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState,
-    Resumed, StepEnd, StopKind, StopReason, Validated, ValidationEnd, ValidationStart, Weights,
+    AfterUpdate, BatchStart, CheckpointRequest, EpochEnd, EpochStart, FitEnd, FitStart, Flow,
+    GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Resumed,
+    StepEnd, StopKind, StopReason, Weights,
 };
-use trainbook_store::{Metric, RunEvent};
+use trainbook_store::RunEvent;
 
 use super::FeedStreams;
 use super::Trainer;
 use super::checkpoint::{FREE, STOPPED};
-use super::evaluation::Evaluation;
 use super::fit_state::{EpochState, FitState};
 use super::interrupt::Interrupt;
 use super::recording::Recording;
 use super::replay::StepReplay;
 use super::run::{EpochRow, Run};
 use crate::Error;
-use crate::data::{Batch, Batches, LoaderPosition, Part};
+use crate::data::{Batch, Batches, LoaderPosition};
 use crate::task::{BatchLoss, MeanLoss};
 
 /// A number of passes over the training part.
@@ -58,8 +57,8 @@ impl From<Steps> for Length {
 }
 
 /// What the loop keeps between moments.
-struct Progress {
-    state: FitState,
+pub(super) struct Progress {
+    pub state: FitState,
     batch: Batch,
     /// The rows of this step's batches.
     samples: Vec<usize>,
@@ -69,7 +68,7 @@ struct Progress {
     /// Metrics logged in the current step.
     step_log: MetricLog,
     /// Checkpoints that callbacks ask for in the current step.
-    requests: RefCell<Vec<CheckpointRequest>>,
+    pub requests: RefCell<Vec<CheckpointRequest>>,
     record: Option<Recording>,
     interrupt: Interrupt,
 }
@@ -220,7 +219,7 @@ impl Trainer {
 
     /// Whether the fit has attempted the updates that it was asked for. Skipped ones count, so that
     /// it ends even if all are.
-    fn reached(&self, progress: &Progress) -> bool {
+    pub(super) fn reached(&self, progress: &Progress) -> bool {
         progress.state.last_attempt.is_some_and(|last| self.counters.updates_attempted >= last)
     }
 
@@ -261,7 +260,7 @@ impl Trainer {
                 if progress.interrupt.asked() {
                     let reason = StopReason::new(StopKind::Interrupted, "");
                     flow = flow.or_stronger(Flow::Stop(reason));
-                } else if progress.record.as_mut().is_some_and(Recording::is_asked_to_stop) {
+                } else if progress.record.as_ref().is_some_and(Recording::is_asked_to_stop) {
                     let reason = StopReason::new(StopKind::Interrupted, "asked through the store");
                     flow = flow.or_stronger(Flow::Stop(reason));
                 }
@@ -316,48 +315,6 @@ impl Trainer {
         })
     }
 
-    /// Whether the step that has been calls for a validation in the middle of the epoch.
-    fn validates_behind(&self, at: &EpochState, progress: &Progress) -> bool {
-        let due = |n: u64| self.counters.updates_attempted.is_multiple_of(n);
-        let is_last = at.batches >= progress.state.horizon.batches_per_epoch;
-        self.validate_every.is_some_and(due) && !(is_last || at.over || self.reached(progress))
-    }
-
-    /// A validation in the middle of an epoch, which it may end.
-    fn validate(&mut self, at: &mut EpochState, progress: &Progress) -> Result<Flow, Error> {
-        let (log, horizon) = (MetricLog::default(), progress.state.horizon);
-        let ((), flow) = self.judged(false, |trainer| {
-            let names = trainer.epoch_metrics.iter().skip(1); // the first is of the training part
-            let metrics = named(names, trainer.validation_values()?);
-            let (counters, weights) = (trainer.counters, &*trainer.task);
-            let requests = &progress.requests;
-            let moment = Validated::new(counters, horizon, &metrics, weights, &log, requests);
-            Ok(((), trainer.stack.on(&mut Moment::Validated(&moment))?))
-        })?;
-        (at.due, at.over) = (false, flow.ends_epoch());
-        Ok(flow)
-    }
-
-    /// Does this with the weights that are to be judged in place, and has those that are trained put
-    /// back, whatever comes of it.
-    fn judged<R>(
-        &mut self,
-        ends_epoch: bool,
-        look: impl FnOnce(&mut Self) -> Result<(R, Flow), Error>,
-    ) -> Result<(R, Flow), Error> {
-        let judged = unwound(|| {
-            let (counters, weights) = (self.counters, &mut *self.task);
-            let mut start = ValidationStart { counters, ends_epoch, weights };
-            let flow = self.stack.on(&mut Moment::ValidationStart(&mut start))?;
-            let (found, later) = look(self)?;
-            Ok((found, flow.or_stronger(later)))
-        });
-        let mut end = ValidationEnd { counters: self.counters, weights: &mut *self.task };
-        let after = self.stack.on(&mut Moment::ValidationEnd(&mut end));
-        let (found, flow) = judged?;
-        Ok((found, flow.or_stronger(after?)))
-    }
-
     /// Has a checkpoint of the fit as it now is written, if there is a store.
     fn write_checkpoint(
         &self,
@@ -367,24 +324,6 @@ impl Trainer {
         let Some(record) = &mut progress.record else { return Ok(()) };
         let fit = Some(progress.state.clone());
         record.write(self.taken(fit)?, request)
-    }
-
-    /// The values of [`epoch_metrics`](Self::epoch_metrics), in that order.
-    fn epoch_values(&self, train_loss: f64) -> Result<Vec<Metric>, Error> {
-        let mut values = vec![train_loss];
-        if !self.data.part(Part::Validation).is_empty() {
-            values.extend(self.validation_values()?);
-        }
-        Ok(named(self.epoch_metrics.iter(), values))
-    }
-
-    /// Loss and metrics of the validation part.
-    fn validation_values(&self) -> Result<Vec<f64>, Error> {
-        let (model, loss) = (self.task.model(), &self.recipe.loss);
-        let validation =
-            Evaluation::of(model, loss, &self.metrics, &self.data, Part::Validation, |_| {})?;
-        let metrics = validation.metrics.iter().map(|metric| metric.value);
-        Ok(std::iter::once(validation.loss).chain(metrics).collect())
     }
 
     /// One update, of one batch or as many as are gathered; `None` at the end of the epoch.
@@ -486,12 +425,6 @@ fn best_first(requests: Vec<CheckpointRequest>) -> impl Iterator<Item = Checkpoi
     let (best, others): (Vec<_>, Vec<_>) =
         requests.into_iter().partition(|request| request.metric.is_some());
     best.into_iter().chain(others)
-}
-
-/// Values under the names of these metrics.
-fn named<'m>(metrics: impl Iterator<Item = &'m EpochMetric>, values: Vec<f64>) -> Vec<Metric> {
-    let name = |(metric, value): (&EpochMetric, f64)| Metric { name: metric.name.clone(), value };
-    metrics.zip(values).map(name).collect()
 }
 
 /// Whether the wishes made before the update leave it to be applied. The strongest wish hides

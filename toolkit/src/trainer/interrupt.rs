@@ -26,8 +26,28 @@ const STOP_FILE: &str = "TRAINBOOK_STOP_FILE";
 /// How long another may have the stop file's lock.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The stop file is looked at at most this often.
+/// Files by which others ask are looked at at most this often.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Says when to look at such a file again.
+pub(crate) struct Seldom(Cell<Instant>);
+
+impl Seldom {
+    /// At first it is time.
+    pub fn new() -> Self {
+        Self(Cell::new(Instant::now()))
+    }
+
+    /// Whether it is time to look, which it then is not for a while.
+    pub fn is_time(&self) -> bool {
+        let now = Instant::now();
+        let is_time = now >= self.0.get();
+        if is_time {
+            self.0.set(now + LOOK_EVERY);
+        }
+        is_time
+    }
+}
 
 /// What the handler of the signal, which is the whole process's, and the fits that run share.
 struct Shared {
@@ -128,8 +148,7 @@ pub(crate) struct Interrupt {
     stop_file: Option<&'static StopFile>,
     /// The stop file, open.
     open: Option<Arc<File>>,
-    /// When that is looked at next.
-    next_look: Cell<Instant>,
+    look: Seldom,
 }
 
 impl Interrupt {
@@ -148,7 +167,7 @@ impl Interrupt {
 
     fn with(shared: Option<&'static Shared>, stop_file: Option<&'static StopFile>) -> Self {
         let open = stop_file.and_then(StopFile::begin);
-        Self { shared, stop_file, open, next_look: Cell::new(Instant::now()) }
+        Self { shared, stop_file, open, look: Seldom::new() }
     }
 
     /// Whether the fit is to stop.
@@ -158,12 +177,7 @@ impl Interrupt {
     }
 
     fn asked_by(&self, file: &File) -> bool {
-        let now = Instant::now();
-        if now < self.next_look.get() {
-            return false;
-        }
-        self.next_look.set(now + LOOK_EVERY);
-        file.metadata().is_ok_and(|metadata| metadata.len() > 0)
+        self.look.is_time() && file.metadata().is_ok_and(|metadata| metadata.len() > 0)
     }
 }
 

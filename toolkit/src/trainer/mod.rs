@@ -23,6 +23,7 @@ mod replay;
 mod report;
 mod resume;
 mod run;
+mod validation;
 mod weights;
 mod writing;
 
@@ -129,8 +130,8 @@ impl Trainer {
         ] {
             hasher.update(&count.to_le_bytes());
         }
-        for (name, value) in momentum.iter().map(|value| ("momentum", value)) {
-            hasher.update(name.as_bytes()).update(&value.to_bits().to_le_bytes());
+        if let Some(momentum) = momentum {
+            hasher.update(b"momentum").update(&momentum.to_bits().to_le_bytes());
         }
         for (group, rate) in group_rates {
             hasher.update(group.as_bytes()).update(&rate.to_bits().to_le_bytes());

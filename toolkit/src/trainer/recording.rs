@@ -1,7 +1,6 @@
 //! A fit's run in the store: its beginning, its checkpoints, its end.
 
 use std::borrow::Cow;
-use std::time::{Duration, Instant};
 
 use trainbook_callbacks::{CheckpointRequest, StopKind, StopReason};
 use trainbook_store::{EndState, Environment, Parent, RunEnd, RunStart, RunWriter, Value};
@@ -9,6 +8,7 @@ use trainbook_store::{EndState, Environment, Parent, RunEnd, RunStart, RunWriter
 use super::Trainer;
 use super::checkpoint::{Checkpoint, CheckpointWriter, FINAL, Origin};
 use super::fit::{Length, unwound};
+use super::interrupt::Seldom;
 use super::record::{Begins, RunRecipe};
 use crate::Error;
 use crate::task::Recipe;
@@ -22,22 +22,14 @@ pub(super) struct Recording {
     recipe: Option<String>,
     /// `None` until there is a checkpoint to write.
     checkpoints: Option<CheckpointWriter>,
-    /// When it is looked next whether somebody has asked for the fit to stop.
-    next_look: Instant,
+    /// When to look whether somebody has asked for the fit to stop.
+    look: Seldom,
 }
-
-/// It is looked whether somebody has asked for the fit to stop at most this often.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 impl Recording {
     /// Whether somebody has asked, through the store, for the fit to stop.
-    pub fn is_asked_to_stop(&mut self) -> bool {
-        let now = Instant::now();
-        if now < self.next_look {
-            return false;
-        }
-        self.next_look = now + LOOK_EVERY;
-        self.writer.is_asked_to_stop()
+    pub fn is_asked_to_stop(&self) -> bool {
+        self.look.is_time() && self.writer.is_asked_to_stop()
     }
 
     /// Has a checkpoint written.
@@ -109,8 +101,7 @@ impl Trainer {
             // Should somebody have collected it meanwhile. From now on the run refers to it.
             store.put_object(&bytes)?;
         }
-        let next_look = Instant::now();
-        Ok(Some(Recording { writer, data: hash, recipe, checkpoints: None, next_look }))
+        Ok(Some(Recording { writer, data: hash, recipe, checkpoints: None, look: Seldom::new() }))
     }
 
     /// The state in which the next fit begins, if it is not the seed's, without which nobody could say

@@ -4,7 +4,7 @@ use trainbook_callbacks::{Activity, CallbackError, NonFinite, Replay};
 
 use crate::Error;
 use crate::data::Batch;
-use crate::task::{Activity as Seen, NonFinite as Found, Recipe, Task, Trace};
+use crate::task::{NonFinite as Found, Recipe, Task, Trace};
 
 /// A step that can be computed again, before its update.
 pub(super) struct StepReplay<'a> {
@@ -16,8 +16,9 @@ pub(super) struct StepReplay<'a> {
 
 impl StepReplay<'_> {
     fn trace(&self) -> Result<Trace, CallbackError> {
-        let state = self.task.state().map_err(Error::from)?;
-        Ok(Trace::of(self.recipe, &state, self.batch, true).map_err(Error::from)?)
+        let Self { recipe, task, batch } = self;
+        let weights = task.snapshot()?;
+        Ok(Trace::of(recipe, &weights, task.updates(), batch, true).map_err(Error::from)?)
     }
 }
 
@@ -41,16 +42,6 @@ impl Replay for StepReplay<'_> {
     }
 
     fn activity(&self) -> Result<Vec<Activity>, CallbackError> {
-        let activities = self.trace()?.activities().into_iter();
-        let activity = |Seen { path, kind, mean, std, flat, silent }: Seen| Activity {
-            // Of a network that is one layer.
-            layer: if path.is_empty() { kind.clone() } else { path },
-            kind,
-            mean,
-            std,
-            flat,
-            silent,
-        };
-        Ok(activities.map(activity).collect())
+        Ok(self.trace()?.activities())
     }
 }

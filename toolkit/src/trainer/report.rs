@@ -68,7 +68,7 @@ impl Run {
     pub fn report(&self, part: Part) -> Result<EvaluationReport, Error> {
         let mut all = All::default();
         let evaluation = self.evaluate_with(part, |judged| all.add(judged))?;
-        let width = self.model.output_shape().last().copied().unwrap_or(1);
+        let width = self.width();
         let targets = &all.targets;
         let weights = all.weights.as_deref();
         let of_classes = self.loss.objective().takes() == TargetKind::Classes;

@@ -320,10 +320,15 @@ fn the_noise_scale_is_that_of_the_gradients_of_single_rows() {
     let other = build(8).gradient_noise().unwrap();
     assert!(other.interval.0 < scale && scale < other.interval.1, "{other}, and it is {scale}");
 
-    let text = |trainer: &Trainer| trainer.gradient_noise().unwrap().to_string();
-    let one = build(2).gradient_noise().unwrap();
-    assert!(one.own == 2, "{one}");
-    assert!(text(&build(512)).contains("updates of 512 rows are"), "{}", text(&build(512)));
+    let net = Sequential::new().linear(1);
+    let three = Trainer::regressor(&data, net).seed(1).batch_size(32).accumulate(3).quiet();
+    let three = three.build().unwrap().gradient_noise().unwrap();
+    assert_eq!((three.own, three.batches, three.scale), (96, found.batches, found.scale));
+    let says =
+        |own: usize| GradientNoise { own, interval: (80.0, 120.0), ..found.clone() }.to_string();
+    assert!(says(39).contains("far below it; twice the rows"), "{}", says(39));
+    assert!(says(41).contains("are near it") && says(239).contains("are near it"));
+    assert!(says(241).contains("far above it; fewer rows"), "{}", says(241));
     let error = build(1000).gradient_noise().unwrap_err().to_string();
     assert!(error.contains("4 whole batches of 1000 rows; it takes 8"), "{error}");
 }

@@ -150,9 +150,8 @@ fn what_another_trainer_wrote_is_refused() {
     );
 }
 
-/// Written by trainbook before checkpoints were safetensors files.
 #[test]
-fn a_checkpoint_of_the_first_version_is_read() {
+fn checkpoints_of_earlier_versions_are_read() {
     let data = clouds();
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
@@ -161,8 +160,15 @@ fn a_checkpoint_of_the_first_version_is_read() {
         let trainer = builder(&data, 5).with(LrSchedule::constant(0.03)).with(stopping);
         trainer.with(Checkpoint::last()).store(&store).build().unwrap()
     };
-    let (mut trainer, mut same) = (trainer(), trainer());
+    let mut same = trainer();
     same.fit(Epochs(2)).unwrap();
+    // Before groups of tensors had momenta and rates of their own.
+    let mut third = trainer();
+    third.load_checkpoint(include_bytes!("fixtures/checkpoint-3.bin")).unwrap();
+    assert_eq!(third.state_hash().unwrap(), same.state_hash().unwrap());
+
+    // Before checkpoints were safetensors files.
+    let mut trainer = trainer();
     let bytes = include_bytes!("fixtures/checkpoint-1.bin");
     trainer.load_checkpoint(bytes).unwrap();
     assert_eq!(trainer.state_hash().unwrap(), same.state_hash().unwrap());

@@ -76,3 +76,33 @@ fn the_loss_at_start_stands_beside_what_needs_no_look() {
     assert!(start.is_sound() && start.is_trained(), "{start}");
     assert!(start.to_string().ends_with("the network has learned from these rows"), "{start}");
 }
+
+#[test]
+fn the_best_constant_of_each_label_counts_its_own_weight() {
+    let labels =
+        |row: usize| [f32::from(u8::from(row.is_multiple_of(4))), f32::from(u8::from(row % 5 < 2))];
+    let rows = 40;
+    let features = (0..rows).map(|row| row as f32 / 40.0).collect();
+    let targets = (0..rows).flat_map(labels).collect();
+    let data = Dataset::from_arrays(
+        "labels",
+        Array::f32([rows, 1], features),
+        Array::f32([rows, 2], targets),
+    )
+    .unwrap()
+    .split(Split::random(1.0, 0.0, 0.0), Seed(1))
+    .unwrap();
+    let weights = [3.0, 1.0];
+    let loss = BinaryCrossEntropy { pos_weight: Some(weights.map(|w| w as f32).to_vec()) };
+    let trainer = Trainer::regressor(&data, Sequential::new().linear(2)).loss(loss).seed(1).quiet();
+    let found = trainer.build().unwrap().loss_at_start().unwrap().prior;
+    // By trying: w y ln(1 + e⁻ˣ) + (1 − y) ln(1 + eˣ).
+    let best = |label: usize| {
+        let share = (0..rows).map(|row| f64::from(labels(row)[label])).sum::<f64>() / rows as f64;
+        let at =
+            |x: f64| weights[label] * share * (-x).exp().ln_1p() + (1.0 - share) * x.exp().ln_1p();
+        (-4000..4000).map(|x| at(f64::from(x) / 1000.0)).fold(f64::INFINITY, f64::min)
+    };
+    let expected = (best(0) + best(1)) / 2.0;
+    assert!((found - expected).abs() < 1e-6, "{found}, not {expected}");
+}

@@ -91,13 +91,13 @@ impl Diffs {
     /// Keeps those that grow and are not too long.
     fn keep(&self, runs: [Watched; 2]) {
         let mut growing = lock(&self.growing);
+        if growing.len() + runs.len() > MOST {
+            growing.clear();
+        }
         for run in runs {
             let points = run.record().series.values().map(Vec::len).sum::<usize>();
             if run.record().summary.state != RunState::Running || points > MOST_POINTS {
                 continue;
-            }
-            if growing.len() >= MOST {
-                growing.clear();
             }
             growing.insert(run.id().clone(), run);
         }

@@ -29,14 +29,13 @@ pub struct Arguments {
 pub fn run(Arguments { from, runs, query, shared }: Arguments) -> Result<(), Error> {
     let from = Store::open_existing(store_folder::within(from))?;
     let wanted = match query {
-        Some(query) => {
-            // Before there is a store here for what cannot be read there.
-            from.query(&query)?;
-            Wanted::Query(query)
-        }
+        Some(query) => Wanted::Query(query),
         None if runs.is_empty() => Wanted::All,
         None => Wanted::Runs(runs),
     };
+    // Before there is a store here for what is not to be had there.
+    let found = wanted.find(&from)?;
+    let wanted = Wanted::Runs(found.iter().map(ToString::to_string).collect());
     // On a machine that has trained nothing yet, this is how its store begins.
     let store = Store::open(store_folder::resolve(shared.store))?;
     output::print(shared.json, &store.pull(&from, &wanted)?, ToString::to_string)

@@ -26,11 +26,14 @@ fn runs_of_another_store_come_once() {
     let pull = |args: &[&str]| {
         place.json(&[&["runs", "pull", "--json", "--store", "store"], args].concat())
     };
+    fs::remove_dir_all(place.path("elsewhere/.trainbook/index")).unwrap();
     // There is no store yet.
     let one = pull(&["elsewhere", &runs[1].0[..21]]);
     assert_eq!((&one["runs"], &one["objects"]), (&json!([runs[1].0]), &json!(1)));
     let query = pull(&["elsewhere/.trainbook", "--query", "seed = 3"]);
     assert_eq!(query["runs"], json!([runs[2].0]));
+    // The other store is only read.
+    assert!(!place.path("elsewhere/.trainbook/index").exists());
     let living = there.start_run(RunStart::default()).unwrap();
     let rest = ["runs", "pull", "elsewhere", "--store", "store"];
     let text = place.text(&rest);
@@ -61,6 +64,14 @@ fn what_cannot_be_pulled_is_refused() {
     refuses(&["elsewhere", "nope"], &["\"nope\"", &id]);
     refuses(&["elsewhere", &id, "--query", "seed = 1"], &["--query"]);
     refuses(&["store"], &["this very store"]);
+    // What is not to be had there leaves no store here.
+    let new = ["runs", "pull", "--store", "new", "elsewhere"];
+    place.refuses(&[&new[..], &["nope"]].concat(), &["\"nope\"", &id]);
+    let query = [&new[..], &["--query", "params.nope = 1"]].concat();
+    let output = place.trainbook(&query).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && error.contains("no run has a parameter `nope`"), "{error}");
+    assert!(!place.path("new").exists());
     place.text(&["runs", "pull", "elsewhere", "--store", "store"]);
     let journal = place.path("store/runs").join(format!("{id}.log"));
     let mut bytes = fs::read(&journal).unwrap();

@@ -141,6 +141,16 @@ impl Treatment {
     }
 }
 
+/// Those of all that are not frozen behind so many updates; each has its treatment.
+pub(crate) fn thawed<'a, T>(
+    all: impl Iterator<Item = T> + 'a,
+    treatments: &'a [Treatment],
+    updates: u64,
+) -> impl Iterator<Item = T> + 'a {
+    let all = all.zip(treatments);
+    all.filter(move |(_, treatment)| !treatment.is_frozen(updates)).map(|(of, _)| of)
+}
+
 /// How many tensors each group has, in their order: a tensor is of the first one that fits it.
 pub fn tensors_of(groups: &[ParameterGroup], planned: &Planned) -> Vec<usize> {
     let mut counts = vec![0; groups.len()];

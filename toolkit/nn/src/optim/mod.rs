@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
 pub use group::{ParameterGroup, tensors_of};
-pub(crate) use group::{Treatment, treatments};
+pub(crate) use group::{Treatment, thawed, treatments};
 pub use lion::Lion;
 pub use nadam::NAdam;
 pub use radam::RAdam;

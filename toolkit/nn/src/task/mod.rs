@@ -33,7 +33,7 @@ pub use memory::StepMemory;
 pub use precision::{LossScale, LossScaleState, Precision};
 pub use probe::{LayerProbe, Probe, WeightProbe};
 pub use threads::{Movable, Shareable};
-pub use trace::{Activity, LayerOutput, NonFinite, Trace};
+pub use trace::{LayerOutput, NonFinite, Trace};
 
 use crate::optim::{Optimizer, ParameterGroup};
 use crate::plan::Planned;
@@ -64,6 +64,9 @@ pub trait Task: Gradients + Weights + Movable {
 
     /// Clears the gradients of a step that is skipped.
     fn clear_gradients(&mut self) -> Result<(), NnError>;
+
+    /// How many updates have been applied.
+    fn updates(&self) -> u64;
 
     /// The network as it is now, in evaluation mode.
     fn model(&self) -> &dyn Model;

@@ -18,7 +18,7 @@ use super::batch_loss::Gathered;
 use super::{BatchLoss, Loss, Model, Precision, Recipe, Task, TaskState, indices};
 use crate::context::Context;
 use crate::on_dfdx::{Backend, Flow, Pass, Tensors};
-use crate::optim::{OptimizerState, ParameterGroup, Treatment, treatments};
+use crate::optim::{OptimizerState, ParameterGroup, Treatment, thawed, treatments};
 use crate::parameters::Slot;
 use crate::plan::Planned;
 use crate::{Around, NnError};
@@ -131,10 +131,8 @@ impl<D: Backend<f32>> OnDevice<D> {
 
     fn look_at_each(&self, mut look: impl FnMut(&[f32])) -> Result<(), NnError> {
         self.with_gradients(|gradients| {
-            for ((_, tensor), treatment) in self.network.trained().zip(&self.treatments) {
-                if treatment.is_frozen(self.optimizer.updates()) {
-                    continue;
-                }
+            let updates = self.optimizer.updates();
+            for (_, tensor) in thawed(self.network.trained(), &self.treatments, updates) {
                 let buffer = gradients
                     .get_or_alloc_mut(tensor)
                     .map_err(|e| NnError::device("allocate a gradient", &e))?;
@@ -150,10 +148,9 @@ impl<D: Backend<f32>> OnDevice<D> {
     ) -> Result<(), CallbackError> {
         self.norm.set(None);
         self.with_gradients(|gradients| {
-            let tensors = self.network.trained().zip(&self.treatments);
             let updates = self.optimizer.updates();
-            let tensors = tensors.filter(|(_, treatment)| !treatment.is_frozen(updates));
-            for (((_, tensor), _), info) in tensors.zip(&self.trained) {
+            let tensors = thawed(self.network.trained(), &self.treatments, updates);
+            for ((_, tensor), info) in tensors.zip(&self.trained) {
                 let buffer = gradients
                     .get_or_alloc_mut(tensor)
                     .map_err(|e| NnError::device("allocate a gradient", &e))?;
@@ -167,10 +164,7 @@ impl<D: Backend<f32>> OnDevice<D> {
 
 /// The tensors that are not frozen behind so many updates.
 fn trained(all: &[TensorInfo], treatments: &[Treatment], updates: u64) -> Vec<TensorInfo> {
-    let all = all.iter().zip(treatments);
-    all.filter(|(_, treatment)| !treatment.is_frozen(updates))
-        .map(|(info, _)| info.clone())
-        .collect()
+    thawed(all.iter(), treatments, updates).cloned().collect()
 }
 
 fn tensor<D: Backend<f32>>(
@@ -264,6 +258,10 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
             }
         }
         Ok(())
+    }
+
+    fn updates(&self) -> u64 {
+        self.optimizer.updates()
     }
 
     fn model(&self) -> &dyn Model {

@@ -18,8 +18,8 @@ use super::mixed::Mixed;
 use super::{BatchLoss, Loss, Model, Recipe, StepMemory, Task, TaskState, indices, memory};
 use crate::context::Context;
 use crate::host::{Aside, HostPass, HostTensor, Memory, stride};
-use crate::optim::{Optimizer, ParameterGroup, Treatment, treatments};
-use crate::parameters::Layout;
+use crate::optim::{Optimizer, ParameterGroup, Treatment, thawed, treatments};
+use crate::parameters::{Layout, Slot};
 use crate::plan::Planned;
 use crate::{Around, NnError};
 
@@ -97,18 +97,14 @@ impl OnHost {
 
     /// The place of each tensor that is not frozen.
     fn places(&self) -> impl Iterator<Item = Range<usize>> {
-        let slots = self.network.planned.layout.trained().zip(&self.treatments);
-        slots
-            .filter(|(_, treatment)| !treatment.is_frozen(self.updates))
-            .map(|(slot, _)| slot.range())
+        let slots = self.network.planned.layout.trained();
+        thawed(slots, &self.treatments, self.updates).map(Slot::range)
     }
 }
 
 /// The tensors that are not frozen behind so many updates.
 fn trained(layout: &Layout, treatments: &[Treatment], updates: u64) -> Vec<TensorInfo> {
-    let slots = layout.trained().zip(treatments);
-    let slots = slots.filter(|(_, treatment)| !treatment.is_frozen(updates));
-    slots.map(|(slot, _)| slot.info()).collect()
+    thawed(layout.trained(), treatments, updates).map(Slot::info).collect()
 }
 
 impl Task for OnHost {
@@ -181,9 +177,7 @@ impl Task for OnHost {
         self.memory.give(dx);
         aside.give_back(&mut self.memory);
         if let Some(mixed) = &mut self.mixed {
-            let thawed = |treatment: &Treatment| !treatment.is_frozen(self.updates);
-            let slots = layout.trained().zip(&self.treatments);
-            let slots = slots.filter(|(_, treatment)| thawed(treatment)).map(|(slot, _)| slot);
+            let slots = thawed(layout.trained(), &self.treatments, self.updates);
             mixed.gather(slots, &mut self.gradients);
             // In front of what is trained an overflow may go unseen.
             buffers.retain(|(_, new)| new.iter().all(|value| value.is_finite()));
@@ -261,6 +255,10 @@ impl Task for OnHost {
         self.gathered = Gathered::default();
         self.gradients.fill(0.0);
         Ok(())
+    }
+
+    fn updates(&self) -> u64 {
+        self.updates
     }
 
     fn model(&self) -> &dyn Model {

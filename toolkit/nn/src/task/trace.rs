@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use trainbook_callbacks::{Activity, Snapshot};
 use trainbook_core::array::Numbers;
 use trainbook_core::batch::Batch;
 
-use super::{Recipe, TaskState, indices};
+use super::{Recipe, indices};
 use crate::NnError;
 use crate::context::Context;
 use crate::host::{Aside, HostPass, HostTensor, Memory};
@@ -32,37 +33,20 @@ pub struct LayerOutput {
     pub flat: Option<fn(f32) -> bool>,
 }
 
-/// What an activation gives for one batch.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Activity {
-    /// Where it is.
-    pub path: String,
-    /// What it is.
-    pub kind: String,
-    /// The mean of its output.
-    pub mean: f64,
-    /// The standard deviation of its output.
-    pub std: f64,
-    /// The share of elements where it is flat.
-    pub flat: f64,
-    /// For each unit, whether it is flat for every sample. A unit is an element of a sample, or a
-    /// channel where a sample is [channels, height, width].
-    pub silent: Vec<bool>,
-}
-
-impl Activity {
-    fn of(LayerOutput { path, kind, output, .. }: &LayerOutput, is_flat: fn(f32) -> bool) -> Self {
-        let numbers = output.numbers();
-        let (mean, std) = moments(numbers);
-        let flat = numbers.iter().filter(|y| is_flat(**y)).count() as f64;
-        Self {
-            path: path.clone(),
-            kind: kind.clone(),
-            mean,
-            std,
-            flat: flat / numbers.len().max(1) as f64,
-            silent: silent(output, is_flat),
-        }
+/// What this activation gives, which is flat somewhere.
+fn activity(layer: &LayerOutput, is_flat: fn(f32) -> bool) -> Activity {
+    let LayerOutput { path, kind, output, .. } = layer;
+    let numbers = output.numbers();
+    let (mean, std) = moments(numbers);
+    let flat = numbers.iter().filter(|y| is_flat(**y)).count() as f64;
+    Activity {
+        // A network that is one layer has no path.
+        layer: if path.is_empty() { kind.clone() } else { path.clone() },
+        kind: kind.clone(),
+        mean,
+        std,
+        flat: flat / numbers.len().max(1) as f64,
+        silent: silent(output, is_flat),
     }
 }
 
@@ -102,22 +86,22 @@ pub struct NonFinite {
 }
 
 impl Trace {
-    /// Of the recipe's network in this state, in training or in evaluation.
+    /// Of the recipe's network with these weights behind so many updates, in training or in evaluation.
     ///
     /// # Errors
-    /// The batch or the state does not fit the network.
+    /// The batch or the weights do not fit the network.
     pub fn of(
         recipe: &Recipe,
-        state: &TaskState,
+        weights: &Snapshot,
+        update: u64,
         batch: &Batch,
         training: bool,
     ) -> Result<Self, NnError> {
         let planned = recipe.network.plan(&recipe.input)?;
-        planned.layout.check(&state.weights)?;
+        planned.layout.check(weights)?;
         planned.check_input(&batch.input)?;
-        let values = planned.layout.flat(&state.weights);
-        let context =
-            Context { training, seed: recipe.seed, update: state.updates, samples: &batch.samples };
+        let values = planned.layout.flat(weights);
+        let context = Context { training, seed: recipe.seed, update, samples: &batch.samples };
         let mut run = Run { planned: &planned, values: &values, context, aside: Aside::watching() };
         run.forward(input_of(batch)?)?;
         let mut kinds = BTreeMap::new();
@@ -133,7 +117,7 @@ impl Trace {
     /// What each activation gives that is flat somewhere.
     pub fn activities(&self) -> Vec<Activity> {
         let flat = self.layers.iter().filter_map(|layer| Some((layer, layer.flat?)));
-        flat.map(|(layer, is_flat)| Activity::of(layer, is_flat)).collect()
+        flat.map(|(layer, is_flat)| activity(layer, is_flat)).collect()
     }
 
     /// The first layer with an output that is not finite, and the rows that have one. `None` where

@@ -1,9 +1,11 @@
 //! Tensors of any tool's file: raw or typed numbers, in the file or beside it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::MOST_BYTES;
 use super::known::{Constant, Numbers};
-use crate::proto::{TENSOR_BOOL, TENSOR_FLOAT, TENSOR_INT64, TensorProto};
+use crate::proto::{GraphProto, TENSOR_BOOL, TENSOR_FLOAT, TENSOR_INT64, TensorProto};
 use crate::value::Value;
 use crate::{element, external};
 
@@ -26,12 +28,19 @@ pub(super) fn is_float(element: i32) -> Option<bool> {
     }
 }
 
-/// The numbers of a tensor. `folder` is where the model lies; `None` where no other file may be
-/// read.
-///
+/// How the numbers of a tensor lie.
+struct Layout {
+    shape: Vec<usize>,
+    is_float: bool,
+    /// How many there are.
+    count: usize,
+    /// How many bytes they take.
+    bytes: usize,
+}
+
 /// # Errors
-/// The reason, if its numbers do not fill its shape, or are not of a type that can be read.
-pub(super) fn constant(tensor: &TensorProto, folder: Option<&Path>) -> Result<Constant, String> {
+/// The reason, if they are not of a type that can be read, or there are more than can be.
+fn layout(tensor: &TensorProto) -> Result<Layout, String> {
     let (name, element) = (&tensor.name, tensor.data_type);
     let sizes = tensor.dims.iter().map(|&size| usize::try_from(size).ok());
     let shape = sizes
@@ -55,18 +64,52 @@ pub(super) fn constant(tensor: &TensorProto, folder: Option<&Path>) -> Result<Co
     if tensor.segment.is_some() {
         return Err(format!("the tensor {name:?} is a segment of another, which cannot be read"));
     }
-    let typed = Typed::of(tensor);
-    if tensor.is_external() {
-        let Some(folder) = folder else {
-            return Err(format!(
-                "the tensor {name:?} of a Constant keeps its data in another file, which only initializers may"
-            ));
-        };
-        if !tensor.raw_data.is_empty() || typed.len() > 0 {
+    Ok(Layout { shape, is_float, count, bytes })
+}
+
+/// Puts the numbers that the initializers keep in other files of `folder` into the model. Gives back
+/// the names of those files.
+///
+/// # Errors
+/// The reason, if they cannot be read, or are more than one file can hold.
+pub(super) fn put_in(graph: &mut GraphProto, folder: &Path) -> Result<BTreeSet<String>, String> {
+    let mut files = BTreeSet::new();
+    let mut left = MOST_BYTES;
+    for tensor in graph.initializer.iter_mut().filter(|tensor| tensor.is_external()) {
+        let Layout { count, bytes, .. } = layout(tensor)?;
+        if !tensor.raw_data.is_empty() || Typed::of(tensor).len() > 0 {
+            let name = &tensor.name;
             return Err(format!("the tensor {name:?} has data both in this file and in another"));
         }
         let data = external::read(tensor, folder, bytes)?;
-        return Ok(Constant { element, shape, numbers: raw(element, is_float, &data) });
+        // Many may name the same bytes, and all become numbers of some size.
+        let taken = bytes.max(count.saturating_mul(size_of::<f32>()));
+        left = left.checked_sub(taken).ok_or_else(too_many)?;
+        files.insert(tensor.external("location").unwrap_or_default().to_owned());
+        tensor.raw_data = data.into();
+        tensor.external_data.clear();
+        tensor.data_location = None;
+    }
+    Ok(files)
+}
+
+/// How it is told that a model with the files beside it is too large.
+pub(super) fn too_many() -> String {
+    format!("with the files beside it, it has more than {MOST_BYTES} bytes")
+}
+
+/// The numbers of a tensor, which are in the file.
+///
+/// # Errors
+/// The reason, if they are elsewhere, do not fill its shape, or are not of a type that can be read.
+pub(super) fn constant(tensor: &TensorProto) -> Result<Constant, String> {
+    let (name, element) = (&tensor.name, tensor.data_type);
+    let Layout { shape, is_float, count, bytes } = layout(tensor)?;
+    let typed = Typed::of(tensor);
+    if tensor.is_external() {
+        return Err(format!(
+            "the tensor {name:?} of a Constant keeps its data in another file, which only initializers may"
+        ));
     }
     if !tensor.raw_data.is_empty() && typed.len() > 0 {
         return Err(format!("the tensor {name:?} has both raw data and typed data"));

@@ -26,7 +26,7 @@ pub(super) fn held(job: &mut Job) -> Result<Known, String> {
         numbers: Numbers::Integers(numbers),
     };
     let constant = if let Some(tensor) = job.other("value").and_then(|proto| proto.t.as_ref()) {
-        constant::constant(tensor, None)?
+        constant::constant(tensor)?
     } else if let Some(list) =
         job.other("value_floats").filter(|proto| proto.r#type == ATTRIBUTE_FLOATS)
     {

@@ -348,7 +348,7 @@ impl Lowering {
     fn constant_of_shape(&mut self, job: &mut Job) -> Result<Known, String> {
         let (mut element, mut number) = (TENSOR_FLOAT, 0.0);
         if let Some(tensor) = job.other("value").and_then(|proto| proto.t.as_ref()) {
-            let value = super::constant::constant(tensor, None)?;
+            let value = super::constant::constant(tensor)?;
             element = value.element;
             #[allow(clippy::cast_precision_loss, reason = "exact up to 2^53, and checked")]
             let found = match value.numbers {

@@ -15,6 +15,7 @@
 
 mod constant;
 mod fold;
+mod inputs;
 mod job;
 mod known;
 mod lower;
@@ -34,11 +35,12 @@ use super::encode::{GRAPH_SHA256, PRODUCER, value_proto};
 use super::graph::{Graph, Value};
 use super::inputs::{LONGEST, MOST_ROWS};
 use super::proto::{
-    DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TENSOR_FLOAT,
-    TENSOR_INT64, ValueInfoProto, is_onnx,
+    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TENSOR_FLOAT, TENSOR_INT64,
+    ValueInfoProto, is_onnx,
 };
 use super::structure;
-use super::value::{BATCH, Dim, Element, MAX_WIDTH, MEMORY, SEQUENCE};
+use super::value::{BATCH, Dim, Element};
+use inputs::{Free, Stated, shown, tensor};
 use known::Known;
 use lower::Lowering;
 
@@ -82,18 +84,30 @@ pub(super) fn is_ours(model: &ModelProto) -> bool {
 ///
 /// # Errors
 /// The reason, in one line.
-pub(super) fn open(model: ModelProto, bytes: Bytes, folder: &Path) -> Result<Foreign, String> {
+pub(super) fn open(
+    mut model: ModelProto,
+    mut bytes: Bytes,
+    folder: &Path,
+) -> Result<Foreign, String> {
     let opset = opset(&model)?;
-    let Some(proto) = &model.graph else {
-        return Err("it is not an ONNX model, or damaged: it has no graph".into());
-    };
+    let no_graph = || "it is not an ONNX model, or damaged: it has no graph".to_owned();
+    let proto = model.graph.as_ref().ok_or_else(no_graph)?;
     refuse_unseen(&model, proto)?;
     refuse_unknown(&proto.node, opset)?;
-    let mut notes = Vec::new();
+    let files = constant::put_in(model.graph.as_mut().ok_or_else(no_graph)?, folder)?;
+    if !files.is_empty() {
+        // What was read is what is run.
+        bytes = model.encode_to_vec().into();
+        if bytes.len() > MOST_BYTES {
+            return Err(constant::too_many());
+        }
+    }
 
-    let names = names(proto)?;
+    let proto = model.graph.as_ref().ok_or_else(no_graph)?;
+    let mut notes = Vec::new();
     let constants: BTreeSet<&str> =
         proto.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    let names = names(proto, &constants)?;
     let inputs: Vec<&ValueInfoProto> =
         proto.input.iter().filter(|input| !constants.contains(input.name.as_str())).collect();
     let free = Free::of(&inputs)?;
@@ -104,22 +118,8 @@ pub(super) fn open(model: ModelProto, bytes: Bytes, folder: &Path) -> Result<For
         ));
     }
     let mut lowering = Lowering::new(opset, free.batch, names);
-    let mut beside = BTreeSet::new();
-    // Of the files beside it: many tensors may name the same bytes.
-    let mut read = 0_usize;
     for tensor in &proto.initializer {
-        lowering.constant(&tensor.name, constant::constant(tensor, Some(folder))?);
-        if !tensor.is_external() {
-            continue;
-        }
-        beside.insert(tensor.external("location").unwrap_or_default().to_owned());
-        let sizes = tensor.dims.iter().map(|size| usize::try_from(*size).unwrap_or(0));
-        let numbers = sizes.fold(1_usize, usize::saturating_mul);
-        read = read.saturating_add(numbers.saturating_mul(size_of::<f32>()));
-        if read > MOST_BYTES {
-            let reason = format!("with the files beside it, it has more than {MOST_BYTES} bytes");
-            return Err(reason);
-        }
+        lowering.constant(&tensor.name, constant::constant(tensor)?);
     }
     for input in &free.inputs {
         structure::size(input)?;
@@ -176,13 +176,10 @@ pub(super) fn open(model: ModelProto, bytes: Bytes, folder: &Path) -> Result<For
         .sum::<i64>();
     let parameters = usize::try_from(parameters).unwrap_or_default();
     let values = proto.node.iter().flat_map(|node| &node.output).cloned().collect();
-    let bytes = if beside.is_empty() {
-        bytes
-    } else {
-        let files: Vec<String> = beside.into_iter().collect();
+    if !files.is_empty() {
+        let files: Vec<String> = files.into_iter().collect();
         notes.push(format!("it keeps numbers in {}", files.join(", ")));
-        whole(&model, folder)?
-    };
+    }
     Ok(Foreign {
         graph,
         bytes,
@@ -290,14 +287,12 @@ fn refuse_unknown(nodes: &[NodeProto], opset: i64) -> Result<(), String> {
 ///
 /// # Errors
 /// The reason, if one is given to two of them.
-fn names(proto: &GraphProto) -> Result<BTreeSet<String>, String> {
+fn names(proto: &GraphProto, constants: &BTreeSet<&str>) -> Result<BTreeSet<String>, String> {
     let mut names = BTreeSet::new();
-    let initializers: BTreeSet<&str> =
-        proto.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
     let inputs = proto.input.iter().map(|input| input.name.as_str());
     let given = inputs
         // Old files list their weights here too.
-        .filter(|name| !initializers.contains(name))
+        .filter(|name| !constants.contains(name))
         .chain(proto.initializer.iter().map(|tensor| tensor.name.as_str()));
     for name in given {
         if name.is_empty() {
@@ -313,170 +308,6 @@ fn names(proto: &GraphProto) -> Result<BTreeSet<String>, String> {
         }
     }
     Ok(names)
-}
-
-/// The sizes that are chosen at a run, which the graph calls batch, sequence and memory, and what
-/// the file calls them.
-struct Free {
-    /// As the graph has them.
-    inputs: Vec<Value>,
-    batch: Option<usize>,
-    /// What the file calls its inputs' first sizes.
-    batches: BTreeSet<String>,
-    /// By the graph's name.
-    names: BTreeMap<&'static str, String>,
-}
-
-impl Free {
-    /// # Errors
-    /// The reason, if an input is no batch of rows of floats or int64.
-    fn of(inputs: &[&ValueInfoProto]) -> Result<Self, String> {
-        let (batches, names) = (BTreeSet::new(), BTreeMap::new());
-        let mut free = Self { inputs: Vec::new(), batch: None, batches, names };
-        let mut fixed = BTreeSet::new();
-        let mut others: BTreeMap<String, &'static str> = BTreeMap::new();
-        for info in inputs {
-            let name = &info.name;
-            let (element, dims) = tensor(info)?;
-            let element = match element {
-                TENSOR_FLOAT => Element::F32,
-                TENSOR_INT64 => Element::I64,
-                other => {
-                    return Err(format!(
-                        "its input {name:?} takes {}; only float32 numbers (FLOAT) and int64 numbers (INT64) can be checked",
-                        element::described(other)
-                    ));
-                }
-            };
-            let dims = dims.ok_or_else(|| format!("its input {name:?} has no shape"))?;
-            let Some((first, rest)) = dims.split_first() else {
-                return Err(format!(
-                    "its input {name:?} is a single number; only batches of rows can be checked"
-                ));
-            };
-            match first {
-                Stated::Fixed(size) => {
-                    fixed.insert(Some(*size));
-                }
-                Stated::Named(text) => {
-                    fixed.insert(None);
-                    free.names.entry(BATCH).or_insert_with(|| text.clone());
-                    free.batches.insert(text.clone());
-                }
-                Stated::Unknown => {
-                    fixed.insert(None);
-                }
-            }
-            let mut shape = vec![Dim::from(BATCH)];
-            for (i, dim) in rest.iter().enumerate() {
-                let key = match dim {
-                    Stated::Fixed(size) => {
-                        shape.push(Dim::Fixed(*size));
-                        continue;
-                    }
-                    Stated::Named(text) if *dim == *first => {
-                        return Err(format!(
-                            "its input {name:?} has the batch {text:?} twice in its shape"
-                        ));
-                    }
-                    Stated::Named(text) => text.clone(),
-                    // Of two that have no name, nothing says that they are the same.
-                    Stated::Unknown => format!("{name}[{}]", i + 1),
-                };
-                let taken = others.len();
-                let ours = match (others.get(&key), taken) {
-                    (Some(ours), _) => ours,
-                    (None, 0) => SEQUENCE,
-                    (None, 1) => MEMORY,
-                    _ => {
-                        return Err(
-                            "more than three of its inputs' sizes are chosen at every run; a batch and two others can be checked"
-                                .into(),
-                        );
-                    }
-                };
-                others.insert(key.clone(), ours);
-                free.names.insert(ours, key);
-                shape.push(ours.into());
-            }
-            free.inputs.push(Value { name: name.clone(), element, shape });
-        }
-        let sizes: Vec<Option<usize>> = fixed.into_iter().collect();
-        free.batch = match sizes[..] {
-            [size] => size,
-            [] => {
-                return Err("it takes nothing: it has no inputs beside what is stored in it".into());
-            }
-            _ => {
-                let shown: Vec<String> =
-                    inputs.iter().zip(&free.inputs).map(|(info, _)| shown(info)).collect();
-                return Err(format!(
-                    "its inputs begin with different sizes ({}); all of them must be batches of as many rows",
-                    shown.join(", ")
-                ));
-            }
-        };
-        if free.batch == Some(0) || free.batch.is_some_and(|batch| batch > MAX_WIDTH) {
-            return Err(format!("it takes batches of {} rows", free.batch.unwrap_or_default()));
-        }
-        Ok(free)
-    }
-
-    /// With the file's own names.
-    fn signature(&self, graph: &Graph) -> String {
-        let dim = |dim: &Dim| match dim {
-            Dim::Named(name) if name == BATCH && self.batch.is_some() => {
-                Dim::Fixed(self.batch.unwrap_or_default())
-            }
-            Dim::Named(name) => Dim::Named(self.names.get(name.as_str()).unwrap_or(name).clone()),
-            Dim::Fixed(_) => dim.clone(),
-        };
-        let list = |values: &[Value]| {
-            let shown = values.iter().map(|value| {
-                Value { shape: value.shape.iter().map(dim).collect(), ..value.clone() }.to_string()
-            });
-            shown.collect::<Vec<_>>().join(", ")
-        };
-        format!("{} → {}", list(&graph.inputs), list(&graph.outputs))
-    }
-}
-
-/// A size as a file states it.
-#[derive(PartialEq)]
-enum Stated {
-    Fixed(usize),
-    Named(String),
-    Unknown,
-}
-
-/// An input or output for messages: "x [N, 4]".
-fn shown(info: &ValueInfoProto) -> String {
-    let Ok((_, Some(dims))) = tensor(info) else { return info.name.clone() };
-    let dims = dims.iter().map(|dim| match dim {
-        Stated::Fixed(size) => size.to_string(),
-        Stated::Named(name) => name.clone(),
-        Stated::Unknown => "?".to_owned(),
-    });
-    format!("{} [{}]", info.name, dims.collect::<Vec<_>>().join(", "))
-}
-
-/// The type of a value's numbers, and its shape if the file states it.
-fn tensor(info: &ValueInfoProto) -> Result<(i32, Option<Vec<Stated>>), String> {
-    let name = &info.name;
-    let stated = info.r#type.as_ref();
-    let Some(tensor) = stated.and_then(|stated| stated.tensor_type.as_ref()) else {
-        return Err(format!("its input or output {name:?} is no tensor, or has no type"));
-    };
-    let size = |dim: &DimensionProto| match (dim.dim_value, &dim.dim_param) {
-        (Some(size), _) => usize::try_from(size).map(Stated::Fixed).map_err(|_| {
-            format!("its input or output {name:?} has the negative size {size} in its shape")
-        }),
-        (None, Some(name)) if !name.is_empty() => Ok(Stated::Named(name.clone())),
-        _ => Ok(Stated::Unknown),
-    };
-    let shape = tensor.shape.as_ref();
-    let shape = shape.map(|shape| shape.dim.iter().map(size).collect::<Result<Vec<_>, _>>());
-    Ok((tensor.elem_type, shape.transpose()?))
 }
 
 /// What the graph gives under an output's name, which must be what the file states.
@@ -529,32 +360,6 @@ fn output(lowering: &mut Lowering, info: &ValueInfoProto, free: &Free) -> Result
         ));
     }
     Ok(value)
-}
-
-/// The model with the numbers that lie beside it put into it, so that what was read is what is run.
-fn whole(model: &ModelProto, folder: &Path) -> Result<Bytes, String> {
-    let mut model = model.clone();
-    let mut most = MOST_BYTES;
-    for tensor in model.graph.iter_mut().flat_map(|graph| &mut graph.initializer) {
-        if !tensor.is_external() {
-            continue;
-        }
-        let sizes = tensor.dims.iter().map(|&size| usize::try_from(size).unwrap_or_default());
-        let bits = element::bits(tensor.data_type).unwrap_or_default();
-        let width = usize::try_from(bits / 8).unwrap_or_default();
-        let bytes = sizes.fold(width, usize::saturating_mul);
-        most = most.checked_sub(bytes).ok_or_else(|| {
-            format!("with the files beside it, it has more than {MOST_BYTES} bytes")
-        })?;
-        tensor.raw_data = super::external::read(tensor, folder, bytes)?.into();
-        tensor.external_data.clear();
-        tensor.data_location = None;
-    }
-    let bytes = model.encode_to_vec();
-    if bytes.len() > MOST_BYTES {
-        return Err(format!("with the files beside it, it has more than {MOST_BYTES} bytes"));
-    }
-    Ok(bytes.into())
 }
 
 /// The bytes with further outputs. Messages that follow each other are one message, by protobuf's

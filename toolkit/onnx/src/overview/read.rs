@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use prost::Message as _;
 use prost::bytes::Bytes;
 
 use super::flops;
@@ -11,20 +10,16 @@ use super::info::{NodeInfo, Overview, Size, TensorInfo};
 use super::operators::is_onnx;
 use super::shape::{self, Sizes};
 use crate::proto::{
-    DOMAIN, DimensionProto as Dim, GraphProto as Graph, ModelProto, NodeProto as Node,
-    TensorProto as Tensor, TypeProto as Type, ValueInfoProto as ValueInfo,
+    DOMAIN, DimensionProto as Dim, GraphProto as Graph, NodeProto as Node, TensorProto as Tensor,
+    TypeProto as Type, ValueInfoProto as ValueInfo,
 };
-use crate::{element, encode, external};
+use crate::{decode, element, encode, external};
 
 /// # Errors
 /// The reason, in one line.
 pub(super) fn overview(path: &Path, bytes: Bytes) -> Result<Overview, String> {
-    if bytes.is_empty() {
-        return Err("it is empty".into());
-    }
     let (size, file_sha256) = (bytes.len() as u64, encode::sha256(&bytes));
-    let model = ModelProto::decode(bytes)
-        .map_err(|e| format!("it is not an ONNX model, or damaged: {e}"))?;
+    let model = decode::parse(bytes)?;
     let Some(graph) = model.graph else {
         return Err("it is not an ONNX model, or damaged: it has no graph".into());
     };

@@ -61,7 +61,7 @@ fn cases() -> Vec<Case> {
 
 fn open(path: &Path) -> Result<Foreign, String> {
     let bytes = Bytes::from(fs::read(path).unwrap());
-    let model = decode::parse(&bytes)?;
+    let model = decode::parse(bytes.clone())?;
     assert!(!foreign::is_ours(&model));
     foreign::open(model, bytes, path.parent().unwrap())
 }
@@ -408,7 +408,7 @@ fn damaged_files_of_other_tools_never_panic() {
     let whole = fs::read(&path).unwrap();
     let survives = |bytes: Vec<u8>| {
         let bytes = Bytes::from(bytes);
-        let reason = decode::parse(&bytes).and_then(|model| {
+        let reason = decode::parse(bytes.clone()).and_then(|model| {
             foreign::open(model, bytes.clone(), path.parent().unwrap()).map(drop)
         });
         if let Err(reason) = reason {

@@ -50,17 +50,6 @@ impl TrainerBuilder {
                 "left out, or with sgd, adam, adamw, radam, lion, or rmsprop with momentum",
             );
         }
-        for group in self.stack.scheduled_groups() {
-            if !self.groups.iter().any(|known| known.tensors == *group) {
-                let known: Vec<&str> = self.groups.iter().map(|g| g.tensors.as_str()).collect();
-                let expected = match known.as_slice() {
-                    [] => "the pattern of a parameter group; `.parameter_groups(…)` makes them"
-                        .to_owned(),
-                    known => format!("one of the parameter groups' patterns: {}", known.join(", ")),
-                };
-                return wrong("for_group", format!("{group:?}"), &expected);
-            }
-        }
         if !(learning_rate.is_finite() && learning_rate > 0.0) {
             return wrong("learning_rate", learning_rate.to_string(), "a positive number");
         }
@@ -134,17 +123,24 @@ impl TrainerBuilder {
         for name in self.stack.scheduled_groups() {
             let known = self.groups.iter().zip(&counts).find(|(group, _)| group.tensors == **name);
             let expected = match known {
-                Some((group, _)) if group.frozen => "a group that is trained; this one is frozen",
+                Some((group, _)) if group.frozen => {
+                    "a group that is trained; this one is frozen".to_owned()
+                }
                 Some((_, 0)) => {
                     "a group with tensors; all that this pattern fits are of groups before it"
+                        .to_owned()
                 }
-                _ => continue,
+                Some(_) => continue,
+                None if self.groups.is_empty() => {
+                    "the pattern of a parameter group; `.parameter_groups(…)` makes them".to_owned()
+                }
+                None => {
+                    let known: Vec<&str> = self.groups.iter().map(|g| g.tensors.as_str()).collect();
+                    format!("one of the parameter groups' patterns: {}", known.join(", "))
+                }
             };
-            return Err(Error::Setting {
-                setting: "for_group",
-                value: format!("{name:?}"),
-                expected: expected.to_owned(),
-            });
+            let value = format!("{name:?}");
+            return Err(Error::Setting { setting: "for_group", value, expected });
         }
         Ok(())
     }

@@ -149,3 +149,17 @@ pub(super) fn softplus_in_onnx<'p, 'a>(x: Chain<'p, 'a>) -> Result<Chain<'p, 'a>
         .then("Log", &[])?
         .then("Add", &[&positive])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_flat_has_less_than_6_percent_of_the_largest_slope() {
+        let (tanh, sigmoid) = (Tanh.flat().unwrap(), Sigmoid.flat().unwrap());
+        assert!(!tanh(0.969) && !tanh(-0.969) && tanh(0.971) && tanh(-0.971));
+        assert!(!sigmoid(0.984) && !sigmoid(0.016) && sigmoid(0.986) && sigmoid(0.014));
+        assert!(Tanh.slope(FLAT) < 0.06 * Tanh.slope(0.0));
+        assert!(Sigmoid.slope((1.0 + FLAT) / 2.0) < 0.06 * Sigmoid.slope(0.5));
+    }
+}
