@@ -226,7 +226,7 @@ fn evcxr_gets_a_folder_of_its_own_and_its_exit_code_is_the_kernels() {
 
     fs::write(root.join("one.exit"), "").unwrap();
     assert_eq!(one.end(), Some(7));
-    assert!(processes_of(&one.record).is_empty());
+    until("the end of its processes", || processes_of(&one.record).is_empty());
     assert!(!Path::new(&one.value("EVCXR_TMPDIR=")).exists());
     assert!(Path::new(&two.value("EVCXR_TMPDIR=")).exists());
     assert!(lives(two.runtime()));
