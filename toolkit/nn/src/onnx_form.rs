@@ -5,7 +5,7 @@ use std::ops::Range;
 use trainbook_onnx::{Attribute, BATCH, Dim, Graph, GraphBuilder, INPUT, OnnxError, Value, Values};
 
 use crate::NnError;
-use crate::layer::Fault;
+use crate::misfit::Fault;
 use crate::parameters::Slot;
 use crate::plan::{Node, Planned};
 use crate::sample::{Kind, PaddingIndex};

@@ -7,9 +7,10 @@ use trainbook_store::{EndState, Environment, Parent, RunEnd, RunStart, RunWriter
 
 use super::Trainer;
 use super::checkpoint::{Checkpoint, CheckpointWriter, FINAL, Origin};
-use super::fit::{Length, unwound};
 use super::interrupt::Seldom;
+use super::length::Length;
 use super::record::{Begins, RunRecipe};
+use super::unwound::unwound;
 use crate::Error;
 use crate::task::Recipe;
 

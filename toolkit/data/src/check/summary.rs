@@ -1,6 +1,6 @@
 //! What all rows say, in a few passes.
 
-use super::seen::Sample;
+use super::sample::Sample;
 use crate::fingerprint::Fold;
 use crate::normalize::Moments;
 use crate::report::{ClassCount, FeatureSummary};

@@ -13,6 +13,7 @@ mod fields;
 mod fit;
 mod input;
 mod json;
+mod layout;
 mod look;
 mod number;
 mod open;
