@@ -237,3 +237,32 @@ impl Drop for Witness {
         self.waiting.drain(..).for_each(|news| seen.hear(news));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_reads_holds_up_nobody_and_hears_all_of_it_later() {
+        let watch = Arc::new(Watch::new());
+        let mut witness = Witness::new(Arc::clone(&watch));
+        let loss = |step| {
+            let metrics = vec![Metric { name: Name::new_static("loss"), value: step as f64 }];
+            News::Values { step, metrics, warnings: Vec::new() }
+        };
+        let reader = watch.lock();
+        witness.tell(loss(1)); // would hang here
+        witness.tell(loss(2));
+        assert_eq!(reader.status.step, 0);
+        drop(reader);
+        witness.tell(loss(3));
+        let points = |watch: &Watch| watch.series()["loss"].clone();
+        assert_eq!(points(&watch), [(1, 1.0), (2, 2.0), (3, 3.0)]);
+
+        let reader = watch.lock();
+        witness.tell(loss(4));
+        drop(reader);
+        drop(witness);
+        assert_eq!(watch.status().step, 4);
+    }
+}
