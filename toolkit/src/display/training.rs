@@ -10,11 +10,21 @@ use super::axis::number;
 use super::run::{FIRST, MOST_METRICS, MOST_WARNINGS, counted, curves, rounded};
 use crate::trainer::TrainingStatus;
 
+impl std::fmt::Display for TrainingStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(text(self).trim_end())
+    }
+}
+
+trainbook_core::shown_as_text!(TrainingStatus);
+
 /// Where it is, its newest metrics, and its first warnings, a line each.
-pub fn text(status: &TrainingStatus) -> String {
+fn text(status: &TrainingStatus) -> String {
+    // An error may have several lines.
+    let state = status.state.to_string().replace(char::is_control, " ");
     let mut lines = match &status.run {
-        Some(run) => format!("run {run} {}", status.state),
-        None => format!("a fit that is not recorded, {}", status.state),
+        Some(run) => format!("run {run} {state}"),
+        None => format!("a fit that is not recorded, {state}"),
     };
     let TrainingStatus { epoch, epochs, step, .. } = status;
     let epochs = counted(*epochs, "epoch");

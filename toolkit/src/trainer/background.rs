@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use super::fit::{Length, unwound};
-use super::interrupt::Interrupt;
 use super::run::Run;
 use super::training_status::{TrainingState, TrainingStatus};
 use super::watch::{Watch, Witness};
@@ -116,6 +115,8 @@ impl Trainer {
 fn start(trainer: Trainer, length: Length, watch: &Arc<Watch>) -> Work {
     use std::sync::mpsc::{SendError, sync_channel};
 
+    use super::interrupt::Interrupt;
+
     let thread_gone = "the thread that was to train is gone";
     // The trainer follows when the thread is there: what a thread that cannot be had was to do is lost.
     let (give, take) = sync_channel::<Trainer>(1);
@@ -204,7 +205,7 @@ impl Training {
 
 impl std::fmt::Display for Training {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.status().fmt(f)
+        std::fmt::Display::fmt(&self.status(), f)
     }
 }
 

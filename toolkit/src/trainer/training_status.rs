@@ -5,8 +5,6 @@ use std::fmt;
 use trainbook_callbacks::StopReason;
 use trainbook_store::{Metric, RunId};
 
-use crate::display;
-
 /// Where a fit in the background was when it was asked: it shows itself, and does not change.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -69,11 +67,3 @@ impl fmt::Display for TrainingState {
         }
     }
 }
-
-impl fmt::Display for TrainingStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(display::training::text(self).trim_end())
-    }
-}
-
-trainbook_core::shown_as_text!(TrainingStatus);

@@ -1,6 +1,6 @@
 //! A fit in the background is the fit, can be watched and stopped, and gives its trainer back.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
@@ -21,9 +21,9 @@ const _: () = {
     moves::<Trainer>();
     moves::<TrainerBuilder>();
     moves::<Run>();
+    moves::<Training>();
     moves::<Box<dyn Callback>>();
     moves::<Closure<'static>>();
-    is_shared::<Training>();
     is_shared::<TrainingStatus>();
     is_shared::<Dataset>();
     is_shared::<Network>();
@@ -333,9 +333,9 @@ fn warnings_are_kept() {
     let text = status.to_string();
     assert!(text.contains("\nwarning: step 1 is hot\n"), "{text}");
     assert!(text.ends_with("and 115 more warnings"), "{text}");
-    let events = &store.run(status.run.unwrap()).unwrap().events;
+    let stored = store.run(status.run.unwrap()).unwrap();
     let is_warning = |event: &RunEvent| matches!(event, RunEvent::Warning { .. });
-    assert_eq!(events.iter().filter(|event| is_warning(&event.event)).count(), 120);
+    assert_eq!(stored.events.iter().filter(|event| is_warning(&event.event)).count(), 120);
 }
 
 const TASK: &str = "TRAINBOOK_TEST_BACKGROUND";
@@ -368,10 +368,8 @@ fn child() {
         "join" => {
             let training = loud.build().unwrap().fit_in_background(MANY);
             when_it(&training, |status| status.step > 0);
-            let interrupt = Command::new("kill")
-                .args(["-INT", &std::process::id().to_string()])
-                .stdin(Stdio::null())
-                .spawn();
+            let later = format!("sleep 0.3; kill -INT {}", std::process::id());
+            let interrupt = Command::new("sh").args(["-c", &later]).spawn();
             let (trainer, run) = training.join();
             interrupt.unwrap().wait().unwrap();
             let reason = run.unwrap().stopped_because().to_string();
