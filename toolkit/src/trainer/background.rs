@@ -155,8 +155,8 @@ impl Training {
         self.watch.status()
     }
 
-    /// The curves so far, as a notebook shows them: with a store as the run is shown from there,
-    /// otherwise loss, validation and learning rate over the status. (Of a fit without a store the
+    /// The curves so far, as a notebook shows them: with a store as the run is shown from there, a
+    /// fifth of a second behind, otherwise loss, validation and learning rate over the status. (Of a fit without a store the
     /// points of these are kept in memory, 32 bytes a step.) Holds no step up.
     pub fn plot(&self) -> Bundle {
         let Some((store, run)) = self.watch.recorded() else {

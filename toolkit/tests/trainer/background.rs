@@ -35,11 +35,12 @@ const _: () = {
 /// More than any test waits for.
 const MANY: Epochs = Epochs(1_000_000);
 
-/// Lets the fit take a step for each of what is sent, and go freely when the sender is gone.
+/// Lets the fit take a step for each of what is sent, and go freely when the sender is gone. A test
+/// that fails meanwhile drops the handle first, which waits for the fit.
 fn gate() -> (Sender<()>, Closure<'static>) {
     let (step, may) = channel();
     let wait = on_batch_start(move |_| {
-        let _ = may.recv();
+        let _ = may.recv_timeout(Duration::from_secs(60));
         Ok(Flow::Continue)
     });
     (step, wait)
