@@ -15,11 +15,11 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use super::Trainer;
 use super::fit::{Length, unwound};
 use super::run::Run;
 use super::training_status::{TrainingState, TrainingStatus};
 use super::watch::{Watch, Witness};
-use super::{Trainer, Voice};
 use crate::Error;
 use crate::display::{self, Bundle};
 
@@ -156,8 +156,8 @@ impl Training {
     }
 
     /// The curves so far, as a notebook shows them: with a store as the run is shown from there, a
-    /// fifth of a second behind, otherwise loss, validation and learning rate over the status. (Of a fit without a store the
-    /// points of these are kept in memory, 32 bytes a step.) Holds no step up.
+    /// fifth of a second behind; otherwise loss, validation and learning rate over the status. (Of a
+    /// fit without a store their points are kept in memory, 32 bytes a step.) Holds no step up.
     pub fn plot(&self) -> Bundle {
         let Some((store, run)) = self.watch.recorded() else {
             return display::training::plot(&self.status(), &self.watch.series());
