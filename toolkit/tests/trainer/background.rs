@@ -71,7 +71,7 @@ fn rich(data: &Dataset) -> TrainerBuilder {
         .with(LrSchedule::one_cycle(0.02))
         .with(WeightAverage::ema(0.9))
         .with(EarlyStopping::on("val_loss").patience(50).restore_best())
-        .with(GradientMonitor::every(2))
+        .with(every(2, GradientMonitor::new()))
         .with(Checkpoint::last())
 }
 
