@@ -481,3 +481,21 @@ fn a_run_is_found_by_the_settings_of_members() {
     let members = vec![crate::Clip::global_norm(2.0), crate::Clip::value(3.0)];
     assert_eq!(members.params(), [("clip_norm", 2.0.into()), ("clip_value", 3.0.into())]);
 }
+
+#[test]
+fn an_observer_hears_last_may_stop_and_leaves_no_trace() {
+    let heard = Heard::default();
+    let mut stack = stack_of([listener("inside", &heard)]);
+    let stop = listener("outside", &heard).answer(|_| Ok(Flow::stop("seen enough")));
+    let (plan, saved) = (stack.plan(&[], false).unwrap(), stack.save().unwrap());
+    stack.observe(Some(Box::new(stop)));
+    assert_eq!(stack.plan(&[], false).unwrap(), plan);
+    assert_eq!(stack.save().unwrap(), saved);
+    assert_eq!(stack.recorded().len(), 1);
+    let Flow::Stop(reason) = tell(&mut stack).unwrap() else { unreachable!() };
+    assert_eq!((reason.detail.as_str(), reason.by.as_str()), ("seen enough", ""));
+    assert!(stack.costs().iter().all(|cost| cost.callback == "inside"));
+    stack.observe(None);
+    assert_eq!(tell(&mut stack).unwrap(), Flow::Continue);
+    assert_eq!(lines(&heard), ["inside: setup", "outside: setup", "inside: setup"]);
+}
