@@ -19,7 +19,7 @@ import pathlib
 
 import numpy
 import pandas
-from sklearn.preprocessing import MinMaxScaler, RobustScaler
+from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from uniseg.wordbreak import words as word_boundaries
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -132,6 +132,8 @@ def auto_mpg():
         "mpg_std": train["mpg"].std(ddof=0),
         "mpg_min": train["mpg"].min(),
         "mpg_max": train["mpg"].max(),
+        "mpg_log1p_mean": numpy.log1p(train["mpg"]).mean(),
+        "mpg_log1p_std": numpy.log1p(train["mpg"]).std(ddof=0),
     }
 
 
@@ -187,8 +189,19 @@ def normalizations():
     digits = pandas.read_csv(ROOT / "notebooks/data/digits.csv.gz", header=None).to_numpy()[:, :64]
     digits = digits.reshape(-1, 4, 4, 4).astype(float)
     channels = {"offset": digits.mean(axis=(0, 2, 3)).tolist(), "spread": digits.std(axis=(0, 2, 3)).tolist()}
+    some = cars.astype(float)
+    some[["displacement", "weight"]] = numpy.log1p(some[["displacement", "weight"]])
+    logarithms = numpy.log1p(cars)
+    fitted, fitted_some = StandardScaler().fit(logarithms[:314]), StandardScaler().fit(some[:314])
+    numbers = lambda scaler: {"offset": scaler.mean_.tolist(), "spread": scaler.scale_.tolist()}
+    log1p = {
+        "all": numbers(fitted),
+        "displacement and weight": numbers(fitted_some),
+        "rows": {str(row): fitted.transform(logarithms)[row].tolist() for row in [0, 313, 391]},
+    }
     return {
         "columns": list(cars),
+        "log1p": log1p,
         "min_max": {"offset": lowest.data_min_.tolist(), "spread": (1 / lowest.scale_).tolist()},
         "robust": {"offset": robust.center_.tolist(), "spread": robust.scale_.tolist()},
         "per_channel": channels,

@@ -45,7 +45,7 @@ pub use recipe::{DataRecipe, Origin};
 pub use report::{
     ClassCount, DataReport, FeatureSummary, Finding, Probe, Severity, SharedRows, ValueProbe,
 };
-pub use scaling::{FittedScaling, TargetScaling};
+pub use scaling::{FittedScaling, LARGEST_EXPONENT, TargetScaling};
 pub use source::Source;
 pub use split::{GivenParts, KFold, Part, Split};
 pub use table::{

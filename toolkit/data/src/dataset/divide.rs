@@ -82,7 +82,7 @@ impl Dataset {
         if let Some((scaling, _)) = self.scaling {
             self = self.scale_targets(scaling)?;
         }
-        let normalize = self.normalize;
+        let normalize = self.normalize.clone();
         self.normalize(normalize)
     }
 

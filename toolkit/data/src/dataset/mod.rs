@@ -118,8 +118,8 @@ impl Dataset {
     /// what was fitted, such as [`Normalize::standard`], is fitted again by a split that follows.
     ///
     /// # Errors
-    /// The divisor makes no sense, rows have no channels for [`Normalize::per_channel`], or a
-    /// normalised feature would not be finite.
+    /// The divisor makes no sense, rows have no channels for [`Normalize::per_channel`], a number has
+    /// no logarithm, or a normalised feature would not be finite.
     pub fn normalize(mut self, normalize: Normalize) -> Result<Self, DataError> {
         self.normalization = Arc::new(normalize.fit(&self, &self.parts[Part::Train as usize])?);
         self.normalize = normalize;
@@ -131,7 +131,7 @@ impl Dataset {
     /// are. Replaces an earlier scaling, and is fitted again by a split that follows.
     ///
     /// # Errors
-    /// The targets are classes, or a scaled one would not be finite.
+    /// The targets are classes, one has no logarithm, or a scaled one would not be finite.
     pub fn scale_targets(mut self, scaling: TargetScaling) -> Result<Self, DataError> {
         let fitted = scaling.fit(&self, &self.parts[Part::Train as usize])?;
         self.scaling = Some((scaling, Arc::new(fitted)));
@@ -260,7 +260,7 @@ impl Dataset {
         DataRecipe {
             origin: self.source.origin(),
             shape: self.shape.to_vec(),
-            normalize: self.normalize,
+            normalize: self.normalize.clone(),
             scale_targets: self.scaling.as_ref().map(|(scaling, _)| *scaling),
             weigh_rows: self.weighed,
             split: self.split,

@@ -89,6 +89,11 @@ impl Table {
         self.body.rows()
     }
 
+    /// Where a person finds a row, counted from 0: "line 17", or "row 17" of a file without lines.
+    pub fn place(&self, row: usize) -> String {
+        format!("{} {}", self.body.unit(), self.line(row))
+    }
+
     /// How the file was found to be written.
     pub fn dialect(&self) -> &Dialect {
         &self.dialect
