@@ -25,7 +25,8 @@ use trainbook_core::random::Seed;
 /// several. Every value is finite, and classes are counted from 0 without gaps; whoever holds a data
 /// set need not check either. A clone shares the data.
 ///
-/// Until it is split, every row is in [`Part::Train`].
+/// Until it is split, every row is in [`Part::Train`], but for those of other files that are parts
+/// ([`Table::test_file`](crate::Table::test_file)).
 #[derive(Clone)]
 pub struct Dataset {
     source: Arc<dyn Source>,
@@ -68,9 +69,11 @@ impl Dataset {
 
     fn new(source: Arc<dyn Source>) -> Self {
         let width = source.feature_names().len();
+        let all = || [(0..source.len()).collect(), Vec::new(), Vec::new()];
+        let parts = source.parts().unwrap_or_else(all);
         Self {
             shape: source.shape().into(),
-            parts: Arc::new([(0..source.len()).collect(), Vec::new(), Vec::new()]),
+            parts: Arc::new(parts),
             normalize: Normalize::None,
             split: None,
             parts_given: false,

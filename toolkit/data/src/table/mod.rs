@@ -10,6 +10,7 @@ mod data;
 mod dates;
 mod encoding;
 mod fields;
+mod files;
 mod fit;
 mod input;
 mod json;
@@ -40,6 +41,8 @@ pub(super) use data::Data;
 pub use dates::Dates;
 pub use encoding::{ColumnEncoding, Encoding};
 use fields::Body;
+pub(super) use files::FileRows;
+use files::OtherFile;
 pub(super) use fit::Raw;
 pub(super) use input::{read_bytes, read_text};
 pub use options::{CsvOptions, Dialect};
@@ -71,6 +74,8 @@ pub struct Table {
     names: Vec<String>,
     columns: Vec<Data>,
     plan: TablePlan,
+    /// Other files whose rows are parts.
+    files: Vec<OtherFile>,
 }
 
 impl Table {

@@ -2,6 +2,7 @@
 
 mod dates;
 mod encoding;
+mod files;
 mod folds;
 mod hooked;
 mod loader;
