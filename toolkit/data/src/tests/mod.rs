@@ -7,6 +7,8 @@ mod folds;
 mod hooked;
 mod loader;
 mod marks;
+#[cfg(feature = "ndarray")]
+mod ndarray;
 mod normalize;
 mod npy;
 mod odd_tables;
