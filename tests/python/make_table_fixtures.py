@@ -229,26 +229,29 @@ TRAINED_ON = 8
 def words():
     """Texts as tokens under some settings, the vocabulary of the first eight."""
 
-    def tokens(text, characters):
-        text = text.lower()
+    def tokens(text, characters, keep_case):
+        text = text if keep_case else text.lower()
         return list(text) if characters else [word for word in word_boundaries(text) if word.strip()]
 
     cases = []
-    for length, most, at_least, characters in [
-        (12, None, 1, False),
-        (4, 10, 1, False),
-        (30, None, 2, False),
-        (1, 1, 1, False),
-        (40, None, 1, True),
-        (16, 12, 2, True),
+    for length, most, at_least, characters, keep_case in [
+        (12, None, 1, False, False),
+        (4, 10, 1, False, False),
+        (30, None, 2, False, False),
+        (1, 1, 1, False, False),
+        (40, None, 1, True, False),
+        (16, 12, 2, True, False),
+        (30, None, 1, False, True),
+        (16, 12, 2, True, True),
     ]:
-        counts = collections.Counter(token for text in TEXTS[:TRAINED_ON] for token in tokens(text, characters))
+        counts = collections.Counter(token for text in TEXTS[:TRAINED_ON] for token in tokens(text, characters, keep_case))
         known = sorted((token for token in counts if counts[token] >= at_least), key=lambda token: (-counts[token], token))
         known = known[:most]
         number = {token: 2 + at for at, token in enumerate(known)}
-        rows = [[number.get(token, 1) for token in tokens(text, characters)][:length] for text in TEXTS]
+        rows = [[number.get(token, 1) for token in tokens(text, characters, keep_case)][:length] for text in TEXTS]
         cases.append({
             "length": length,
+            "keep_case": keep_case,
             "most": most,
             "at_least": at_least,
             "characters": characters,

@@ -280,6 +280,33 @@ fn texts_of_a_raw_file_are_predicted_by_the_words_of_the_training() {
 }
 
 #[test]
+fn capital_letters_of_a_raw_file_count_if_they_did_in_training() {
+    let place = Place::new();
+    // The two moods differ in nothing else.
+    let mut csv = String::from("review,mood\n");
+    for row in 0..120 {
+        let (word, mood) = if row % 2 == 0 { ("Bright", "name") } else { ("bright", "word") };
+        csv += &format!("\"a {word} film {}\",{mood}\n", row % 5);
+    }
+    fs::write(place.path("reviews.csv"), csv).unwrap();
+    let table = Dataset::csv(place.path("reviews.csv")).unwrap();
+    let table = table.words("review", Words::new(6).keep_case()).unwrap();
+    let data = table.target("mood").unwrap();
+    let data = data.split(Split::stratified(0.7, 0.15, 0.15), Seed(1)).unwrap();
+    let net = Sequential::new()
+        .with(layer::Embedding::new(data.vocabulary_size(), 8).padding_index(0))
+        .with(layer::PositionAvgPool)
+        .linear(2);
+    let store = Store::open(place.path("store")).unwrap();
+    let trainer = Trainer::classifier(&data, net).seed(1).learning_rate(0.05).quiet();
+    let run = trainer.store(&store).build().unwrap().fit(Epochs(20)).unwrap();
+    let id = run.id().unwrap().to_string();
+    fs::write(place.path("rows.csv"), "review\na Bright film\na bright film\n").unwrap();
+    let shown = place.text(&["runs", "predict", &id, "rows.csv", "--store", "store"]);
+    assert_eq!(shown.trim_end(), "class\nname\nword", "{shown}");
+}
+
+#[test]
 fn several_values_and_labels_have_a_column_each() {
     let place = Place::new();
     let mut csv = String::from("a,b,x,y\n");
