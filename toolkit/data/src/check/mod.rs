@@ -90,6 +90,7 @@ impl DataReport {
             fingerprint: String::new(),
             parts: Part::ALL.map(|part| data.part(part).len()),
             features: Vec::new(),
+            log1p_targets: data.target_scaling().is_some_and(|scaling| scaling.log1p),
             classes: Vec::new(),
             imbalance: None,
             duplicates: 0,

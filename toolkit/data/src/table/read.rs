@@ -54,6 +54,7 @@ impl Table {
             names: Vec::new(),
             columns: Vec::new(),
             plan: TablePlan::of(options),
+            files: Vec::new(),
         };
         table.fill(text, lines, options.has_header)?;
         Ok(table)

@@ -127,6 +127,7 @@ impl Table {
             names,
             columns: data,
             plan: TablePlan::of_parquet(),
+            files: Vec::new(),
         })
     }
 }
