@@ -16,9 +16,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use super::Trainer;
-use super::fit::{Length, unwound};
+use super::length::Length;
 use super::run::Run;
 use super::training_status::{TrainingState, TrainingStatus};
+use super::unwound::unwound;
 use super::watch::{Watch, Witness};
 use crate::Error;
 use crate::display::{self, Bundle};
