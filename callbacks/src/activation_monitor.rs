@@ -239,4 +239,14 @@ mod tests {
         assert!(fake.seen.warnings[0].contains("epoch 1"), "{:?}", fake.seen.warnings);
         assert!(fake.seen.warnings[1].contains("3 (Tanh)"), "{:?}", fake.seen.warnings);
     }
+
+    #[test]
+    fn a_layer_of_another_width_is_counted_anew() {
+        let mut seen = Seen::default();
+        seen.add(&activity("1", "Relu", 0.0, &[true, false]));
+        seen.add(&activity("1", "Relu", 0.0, &[true, true]));
+        assert_eq!(seen.dead(), 1);
+        seen.add(&activity("1", "Relu", 0.0, &[true, true, true]));
+        assert_eq!((seen.dead(), seen.steps), (3, 3));
+    }
 }

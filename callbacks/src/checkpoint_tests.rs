@@ -86,7 +86,8 @@ fn the_rhythm_is_kept() {
     assert_eq!(fake.seen.applied, [true, false, true]);
     assert_eq!(step_labels(&fake), ["step-000002"], "a skipped update is none");
     assert!(setup_error(Checkpoint::every_steps(0)).contains("every_steps is 0"));
-    for minutes in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
+    // A duration can be 1e18 seconds, but not minutes.
+    for minutes in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e18, 1e300] {
         let error = setup_error(Checkpoint::every_minutes(minutes));
         assert!(error.contains(&format!("every_minutes is {minutes}, and must be")), "{error}");
     }
@@ -410,4 +411,15 @@ fn its_record_says_how_many_it_keeps() {
         let read: CallbackRecipe = serde_json::from_str(record).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), record);
     }
+}
+
+#[test]
+fn a_fit_that_follows_goes_by_the_best_so_far() {
+    let mut fake = Fake::with(Checkpoint::best("val_loss"));
+    let losses = [2.0, 1.0, 1.5, 0.5];
+    fake.metrics = Box::new(move |epoch| vec![("val_loss", losses[epoch as usize])]);
+    fake.fit(2);
+    fake.fit(2);
+    let asked: Vec<bool> = fake.seen.requests.iter().map(|epoch| !epoch.is_empty()).collect();
+    assert_eq!(asked, [true, true, false, true]);
 }

@@ -377,6 +377,14 @@ mod tests {
 
     #[test]
     fn senseless_limits_are_refused() {
+        for (clip, setting) in [
+            (Clip::percentile(0.0), "percentile"),
+            (Clip::global_norm(0.0), "global_norm"),
+            (Clip::value(0.0), "value"),
+        ] {
+            let error = setup_error(clip);
+            assert!(error.contains(&format!("{setting} is 0, and must be")), "{error}");
+        }
         assert_eq!(
             setup_error(Clip::percentile(100.0)),
             "set up Clip: percentile is 100, and must be above 0 and below 100"
@@ -393,5 +401,26 @@ mod tests {
             setup_error(Clip::value(f32::NAN)),
             "set up Clip: value is NaN, and must be a finite number above 0"
         );
+    }
+
+    #[test]
+    fn what_is_small_is_not_gone_over() {
+        let passes = |clip: Clip, factor: f32| {
+            let mut fake = Fake::with(clip).batches(4);
+            fake.gradients = Box::new(move |_| gradients(factor));
+            fake.fit(1);
+            (fake.seen.norm_calls, fake.seen.changes)
+        };
+        assert_eq!(passes(Clip::value(5.0), 1.0), (4, 0), "the norm is 5, and no element above it");
+        assert_eq!(passes(Clip::value(4.5), 1.0), (8, 4));
+        assert_eq!(passes(Clip::global_norm(6.0), 1.0), (4, 0));
+        assert_eq!(passes(Clip::global_norm(4.0), 1.0), (4, 4));
+    }
+
+    #[test]
+    fn an_epoch_without_steps_has_no_share() {
+        let mut fake = Fake::with(Clip::global_norm(1.0)).batches(0);
+        fake.fit(1);
+        assert_eq!(fake.seen.epoch_logs, [[]]);
     }
 }

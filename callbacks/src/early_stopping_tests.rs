@@ -54,6 +54,7 @@ fn table() -> Vec<Course> {
         // without one stops.
         ("baseline never beaten", loss().baseline(1.0).patience(2), &[5.0, 4.0, 3.0, 3.5, 0.0], "val_loss has not beaten 1.0000 for 4 checks; best 3.0000 in epoch 3"),
         ("baseline beaten", loss().baseline(1.0).patience(2), &[5.0, 0.9, 1.0, 0.8, 1.0], ""),
+        ("baseline beaten before", loss().baseline(3.5).patience(2), &[5.0, 3.0, 3.1, 3.2, 0.0], "val_loss has not improved for 2 checks; best 3.0000 in epoch 2"),
         ("baseline upwards", EarlyStopping::on("val_accuracy").baseline(0.9).patience(2), &[0.5, 0.6, 0.55], "val_accuracy has not beaten 0.9000 for 3 checks; best 0.6000 in epoch 2"),
         ("baseline is beaten by min_delta too", loss().baseline(1.0).min_delta(0.5).patience(2), &[0.75, 0.75, 0.0], "val_loss has not beaten 1.0000 for 2 checks; best 0.7500 in epoch 1"),
         ("a plateau", loss().patience(2), &[2.0, 2.0, 2.0, 0.0], "val_loss has not improved for 2 checks; best 2.0000 in epoch 1"),

@@ -158,7 +158,7 @@ fn list(samples: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::Fake;
+    use crate::fake::{Fake, FakeGradients, tensors};
 
     fn bad() -> Vec<Vec<f32>> {
         vec![vec![1.0], vec![f32::NAN, f32::NAN]]
@@ -284,6 +284,11 @@ mod tests {
             "backward, gradient of 0.bias has 1 NaN of 2 (looking for the layer failed to find its \
              memory) at step 1 (samples 0, 1, 2)"
         );
+        assert_eq!(list(&[1, 2, 3, 4, 5, 6, 7, 8]), "1, 2, 3, 4, 5, 6, 7, 8");
         assert_eq!(list(&[1, 2, 3, 4, 5, 6, 7, 8, 9]), "1, 2, 3, 4, 5, 6, 7, 8, …");
+        // Finite, each of them, and yet their norm is not.
+        let gradients = FakeGradients::of(&tensors([("a", &[1])]), vec![vec![1.0]]);
+        let told = blame(0.5, f64::INFINITY, &gradients, &Ok(None)).unwrap();
+        assert_eq!(told, "gradient norm is inf");
     }
 }

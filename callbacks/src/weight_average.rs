@@ -205,6 +205,9 @@ mod tests {
         assert_eq!(fake.seen.judged_between, [1.0, 2.0, 4.0, 5.0, 6.0, 6.0, 7.5, 7.5]);
         let (judged, _) = averages(WeightAverage::swa(0).every(2), 4);
         assert_eq!(judged, [3.0, 3.0, 6.0, 6.0]);
+        // At the ends of epochs 2 and 5, whose weights are 6 and 15.
+        let (judged, _) = averages(WeightAverage::swa(1).every(3), 5);
+        assert_eq!(judged, [3.0, 6.0, 6.0, 6.0, 10.5]);
         let (judged, _) = averages(WeightAverage::ema(0.5).every(2), 2);
         assert_eq!(judged, [2.0, 4.5]);
     }

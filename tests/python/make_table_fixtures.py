@@ -19,7 +19,7 @@ import pathlib
 
 import numpy
 import pandas
-from sklearn.preprocessing import MinMaxScaler, RobustScaler
+from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from uniseg.wordbreak import words as word_boundaries
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -132,6 +132,8 @@ def auto_mpg():
         "mpg_std": train["mpg"].std(ddof=0),
         "mpg_min": train["mpg"].min(),
         "mpg_max": train["mpg"].max(),
+        "mpg_log1p_mean": numpy.log1p(train["mpg"]).mean(),
+        "mpg_log1p_std": numpy.log1p(train["mpg"]).std(ddof=0),
     }
 
 
@@ -187,8 +189,19 @@ def normalizations():
     digits = pandas.read_csv(ROOT / "notebooks/data/digits.csv.gz", header=None).to_numpy()[:, :64]
     digits = digits.reshape(-1, 4, 4, 4).astype(float)
     channels = {"offset": digits.mean(axis=(0, 2, 3)).tolist(), "spread": digits.std(axis=(0, 2, 3)).tolist()}
+    some = cars.astype(float)
+    some[["displacement", "weight"]] = numpy.log1p(some[["displacement", "weight"]])
+    logarithms = numpy.log1p(cars)
+    fitted, fitted_some = StandardScaler().fit(logarithms[:314]), StandardScaler().fit(some[:314])
+    numbers = lambda scaler: {"offset": scaler.mean_.tolist(), "spread": scaler.scale_.tolist()}
+    log1p = {
+        "all": numbers(fitted),
+        "displacement and weight": numbers(fitted_some),
+        "rows": {str(row): fitted.transform(logarithms)[row].tolist() for row in [0, 313, 391]},
+    }
     return {
         "columns": list(cars),
+        "log1p": log1p,
         "min_max": {"offset": lowest.data_min_.tolist(), "spread": (1 / lowest.scale_).tolist()},
         "robust": {"offset": robust.center_.tolist(), "spread": robust.scale_.tolist()},
         "per_channel": channels,
@@ -216,26 +229,29 @@ TRAINED_ON = 8
 def words():
     """Texts as tokens under some settings, the vocabulary of the first eight."""
 
-    def tokens(text, characters):
-        text = text.lower()
+    def tokens(text, characters, keep_case):
+        text = text if keep_case else text.lower()
         return list(text) if characters else [word for word in word_boundaries(text) if word.strip()]
 
     cases = []
-    for length, most, at_least, characters in [
-        (12, None, 1, False),
-        (4, 10, 1, False),
-        (30, None, 2, False),
-        (1, 1, 1, False),
-        (40, None, 1, True),
-        (16, 12, 2, True),
+    for length, most, at_least, characters, keep_case in [
+        (12, None, 1, False, False),
+        (4, 10, 1, False, False),
+        (30, None, 2, False, False),
+        (1, 1, 1, False, False),
+        (40, None, 1, True, False),
+        (16, 12, 2, True, False),
+        (30, None, 1, False, True),
+        (16, 12, 2, True, True),
     ]:
-        counts = collections.Counter(token for text in TEXTS[:TRAINED_ON] for token in tokens(text, characters))
+        counts = collections.Counter(token for text in TEXTS[:TRAINED_ON] for token in tokens(text, characters, keep_case))
         known = sorted((token for token in counts if counts[token] >= at_least), key=lambda token: (-counts[token], token))
         known = known[:most]
         number = {token: 2 + at for at, token in enumerate(known)}
-        rows = [[number.get(token, 1) for token in tokens(text, characters)][:length] for text in TEXTS]
+        rows = [[number.get(token, 1) for token in tokens(text, characters, keep_case)][:length] for text in TEXTS]
         cases.append({
             "length": length,
+            "keep_case": keep_case,
             "most": most,
             "at_least": at_least,
             "characters": characters,

@@ -4,9 +4,10 @@ The kernel answers "ok" to a cell that panicked or whose `?` met an error: only 
 refused when its reply is an error, when it wrote anything to standard error (what a build prints does not arrive there),
 or when it lacks an output that its metadata promises:
 
-    "trainbook": {"expect": ["text/html", "text/plain", "stdout:epoch"]}
+    "trainbook": {"expect": ["text/html", "text/plain:finished", "stdout:epoch"]}
 
-A mime type must be there and not empty; `stdout:TEXT` means that standard output contains TEXT. A cell with
+A mime type must be there and not empty, and behind a colon stands what it must contain; `stdout:TEXT` means that standard
+output contains TEXT. A cell with
 `"trainbook": {"refused": TEXT}` tests this file: it must be refused for a reason that contains TEXT.
 
 The kernel says that a cell is done before it has passed on everything that the cell wrote: both streams go through pipes and
@@ -153,8 +154,12 @@ def problems(cell):
         if wanted.startswith("stdout:"):
             if wanted[len("stdout:") :] not in text_of(cell, "stdout"):
                 found.append(f"missing output: standard output does not contain {wanted[len('stdout:') :]!r}")
-        elif not shown.get(wanted, "").strip():
-            found.append(f"missing output: no {wanted}; shown: {sorted(shown) or 'nothing'}")
+            continue
+        mime, _, text = wanted.partition(":")
+        if not shown.get(mime, "").strip():
+            found.append(f"missing output: no {mime}; shown: {sorted(shown) or 'nothing'}")
+        elif text not in shown[mime]:
+            found.append(f"missing output: {mime} does not contain {text!r}: {shown[mime][:200]!r}")
     return found
 
 

@@ -126,7 +126,12 @@ fn the_notebooks_show_what_their_cells_promise() {
                     Some(words) => outputs
                         .iter()
                         .any(|out| out["name"] == "stdout" && lines(&out["text"]).contains(words)),
-                    None => outputs.iter().any(|out| !lines(&out["data"][promise]).is_empty()),
+                    None => {
+                        let (mime, words) = promise.split_once(':').unwrap_or((promise, ""));
+                        let shown = outputs.iter().map(|out| lines(&out["data"][mime]));
+                        let mut shown = shown.filter(|text| !text.is_empty());
+                        shown.any(|text| text.contains(words))
+                    }
                 };
                 assert!(
                     kept,
@@ -138,6 +143,23 @@ fn the_notebooks_show_what_their_cells_promise() {
         }
     }
     assert!(promises >= 14, "only {promises} promises were found");
+}
+
+/// The page of the book has the same blocks, which `trainbook-callbacks` sees to.
+#[test]
+fn the_callback_of_ones_own_in_its_notebook_is_the_example() {
+    let example = fs::read_to_string(root().join("callbacks/examples/own_callback.rs")).unwrap();
+    let (_, items) = example.split_once("// A closure.\n").unwrap();
+    let (items, _) = items.split_once("// The end of the page's blocks.\n").unwrap();
+    let headings = |line: &&str| !line.starts_with("// ");
+    let items: Vec<_> = items.lines().filter(headings).flat_map(str::split_whitespace).collect();
+    assert!(items.len() > 300, "{items:?}");
+    let notebook = root().join("notebooks/02-your-own-callback.ipynb");
+    let notebook: Value = serde_json::from_str(&fs::read_to_string(notebook).unwrap()).unwrap();
+    let sources = notebook["cells"].as_array().unwrap().iter().map(|cell| lines(&cell["source"]));
+    let items_of_cells = sources.filter(|source| source.contains("pub fn "));
+    let cells = items_of_cells.collect::<Vec<_>>().join("\n");
+    assert_eq!(words(&cells), items);
 }
 
 /// A notebook's text: one string, or one for each line.

@@ -38,6 +38,9 @@ pub enum Error {
     /// Code called during training panicked; the fit was ended in order.
     #[error("go on training after a panic: {0}")]
     Panicked(String),
+    /// A fit could not begin in the background.
+    #[error("train in the background: {0}")]
+    Background(String),
     /// Somebody pressed Ctrl-C, and what was to follow does not.
     #[error("{action}: it was interrupted; what was trained up to there is recorded")]
     Interrupted {

@@ -36,6 +36,6 @@ pub use crate::optim::{Adagrad, Adam, AdamW, Lion, NAdam, ParameterGroup, RAdam,
 pub use crate::random::Seed;
 pub use crate::task::{Device, LossScale, Precision};
 pub use crate::trainer::{
-    CrossValidation, Epochs, Evaluation, EvaluationReport, Export, Run, Steps, Trainer,
+    CrossValidation, Epochs, Evaluation, EvaluationReport, Export, Run, Steps, Trainer, Training,
     cross_validate,
 };

@@ -390,3 +390,34 @@ fn records_and_checkpoints_of_before_are_read() {
     assert_eq!(monitor.save().unwrap(), saved);
     assert!(monitor[0].load(&crate::CallbackState::of("x", &3).unwrap()).is_err());
 }
+
+#[test]
+fn what_is_just_at_a_limit_is_not_over_it() {
+    // All of them are named: eight.
+    let names: Vec<String> = (0..8).map(|i| format!("{i}.bias")).collect();
+    let named = names.iter().map(|name| TensorInfo { name: name.clone(), shape: vec![1] });
+    let all = warnings(GradientMonitor::new(), named.collect(), 1, |_| vec![0.0; 8]);
+    assert!(all[0].contains("6.bias, 7.bias was zero"), "{}", all[0]);
+}
+
+#[test]
+fn tensors_that_thaw_are_seen_from_then_on() {
+    let infos = tensors([("0.weight", &[1]), ("1.weight", &[1])]);
+    let many = |a: f32, b: f32| Many(infos.clone(), vec![vec![a], vec![b]]);
+    let mut before = super::Before::default();
+    before.take(&many(1.0, 4.0), &infos[1..]).unwrap();
+    before.take(&many(2.0, 8.0), &infos).unwrap();
+    let ratios = before.ratios(&many(3.0, 10.0)).unwrap();
+    assert_eq!(ratios, Some(vec![0.5, 0.25]));
+}
+
+#[test]
+fn behind_a_fit_no_weights_are_kept() {
+    let mut monitor = GradientMonitor::new().ratios();
+    let infos = tensors([("0.weight", &[1])]);
+    monitor.before.take(&Many(infos.clone(), vec![vec![1.0]]), &infos).unwrap();
+    let mut weights = Many(infos, vec![vec![1.0]]);
+    let mut end = crate::FitEnd::new(Counters::default(), None, None, &mut weights);
+    monitor.fit_end(&mut end).unwrap();
+    assert_eq!(monitor.before.ratios(&weights).unwrap(), None);
+}

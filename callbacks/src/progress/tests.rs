@@ -160,3 +160,36 @@ fn a_closed_pipe_does_not_end_the_fit() {
     fake.fit(2);
     assert_eq!((fake.counters.epoch, fake.seen.error), (2, None));
 }
+
+#[test]
+fn no_sign_of_life_comes_with_the_last_batch_and_warnings_come_at_once() {
+    // Ten seconds are over just as the epoch is.
+    let (fake, page, _) = timed(Duration::from_secs(5));
+    fake.batches(2).fit(1);
+    assert!(!page.text().contains('…'), "{}", page.text());
+
+    let page = Page::default();
+    let mut stack = Stack::new();
+    stack.push(Progress::to(Box::new(page.clone())));
+    stack.push(crate::on_step_end(|step| {
+        if step.counters.updates_applied == 2 {
+            step.log.warn("of a step");
+        }
+        Ok(crate::Flow::Continue)
+    }));
+    stack.push(on_epoch_end(|epoch| {
+        epoch.log.warn("of an epoch");
+        Ok(crate::Flow::Continue)
+    }));
+    Fake::new(stack).fit(1);
+    let lines: Vec<String> = page.text().lines().map(str::to_owned).collect();
+    assert!(lines.contains(&"warning: of a step".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"warning: of an epoch".to_owned()), "{lines:?}");
+}
+
+#[test]
+fn a_step_of_just_a_millisecond_is_not_slow() {
+    let (fake, _, reads) = timed(super::SLOW_STEP);
+    fake.batches(160).fit(1);
+    assert_eq!(reads.load(Ordering::Relaxed), 1 + 10);
+}

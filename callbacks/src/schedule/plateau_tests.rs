@@ -170,6 +170,7 @@ fn a_metric_that_is_missing_is_an_error() {
 fn senseless_settings_are_refused() {
     let table = [
         (watch().factor(1.0), "factor is 1, and must be above 0 and below 1"),
+        (watch().factor(0.0), "factor is 0, and must be above 0 and below 1"),
         (watch().factor(f64::NAN), "factor is NaN, and must be above 0 and below 1"),
         (watch().threshold(-1.0), "threshold is -1, and must be a finite number, at least 0"),
         (watch().threshold(1.0), "threshold is 1, and must be below 1, as a share of the best"),
@@ -181,4 +182,17 @@ fn senseless_settings_are_refused() {
     }
     let mut absolute = watch().threshold(2.0).threshold_mode(ThresholdMode::Absolute);
     assert!(absolute.setup(&mut crate::Setup::default()).is_ok());
+}
+
+#[test]
+fn what_rises_must_rise_by_the_share_and_a_rate_must_fall_by_more_than_eps() {
+    // 10 % above 1, 1.1 and so on; 1.05 is a plateau.
+    let rises = || watch().maximize().patience(0).threshold(0.1).factor(0.5);
+    let values = vec![1.0, 1.2, 1.4, 1.6];
+    assert_eq!(fit(rises(), 1.0, values).seen.learning_rates, [1.0; 5]);
+    let values = vec![1.0, 1.05, 1.2];
+    assert_eq!(fit(rises(), 1.0, values).seen.learning_rates, [1.0, 1.0, 0.5, 0.5]);
+    let falls = |eps| fit(watch().patience(0).factor(0.5).eps(eps), 1.0, vec![1.0; 3]);
+    assert_eq!(falls(0.5).seen.learning_rates, [1.0; 4], "by exactly eps is not more");
+    assert_eq!(falls(0.25).seen.learning_rates, [1.0, 1.0, 0.5, 0.5]);
 }

@@ -418,3 +418,40 @@ fn a_preview_of_few_points_has_both_ends() {
     let limited = Horizon { limit: Some(3), ..horizon(2, 5) };
     assert_eq!(steps(limited, 9), [0, 1, 2]);
 }
+
+/// Every curve with this rate.
+fn at(lr: f64) -> Vec<LrSchedule> {
+    vec![
+        LrSchedule::constant(lr),
+        LrSchedule::one_cycle(lr),
+        LrSchedule::cosine(lr),
+        LrSchedule::cosine_with_restarts(lr, 1, 1),
+        LrSchedule::step(lr, 2, 0.1),
+        LrSchedule::multi_step(lr, [1, 3], 0.1),
+        LrSchedule::exponential(lr, 0.9),
+        LrSchedule::linear(lr),
+        LrSchedule::polynomial(lr, 2.0),
+        LrSchedule::cyclic(0.0, lr, 5),
+        LrSchedule::inverse_sqrt(lr, 3),
+        LrSchedule::warmup_stable_decay(lr, 2),
+    ]
+}
+
+#[test]
+fn a_run_is_found_by_the_rate_of_any_curve_and_a_rate_below_0_is_refused() {
+    for schedule in at(0.375) {
+        let params = crate::Callback::params(&schedule);
+        assert!(params.contains(&("lr", 0.375.into())), "{params:?}");
+    }
+    for schedule in at(-0.375) {
+        let error = setup_error(schedule);
+        assert!(error.contains("lr is -0.375, and must be a finite number above 0"), "{error}");
+    }
+}
+
+#[test]
+fn a_curve_of_the_rate_alone_leaves_the_momentum() {
+    for schedule in at(0.1) {
+        assert_eq!(schedule.momentum_at(3, horizon(2, 5)), None, "{schedule:?}");
+    }
+}

@@ -162,6 +162,18 @@ mod tests {
                 );
             }
         }
+        // Its bits are those of this order, whatever the machine.
+        let values: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.37).sin()).collect();
+        let in_order = |block: &[f32]| {
+            let mut lanes = [0.0_f32; 16];
+            let (whole, rest) = block.split_at(block.len() / 16 * 16);
+            for values in std::iter::once(rest).chain(whole.chunks(16)) {
+                lanes.iter_mut().zip(values).for_each(|(lane, v)| *lane += v * v);
+            }
+            f64::from(lanes.iter().sum::<f32>())
+        };
+        let expected: f64 = values.chunks(256).map(in_order).sum();
+        assert_eq!(sum_of_squares(&values).to_bits(), expected.to_bits());
         assert!(sum_of_squares(&[1.0, f32::NAN]).is_nan());
         assert_eq!(sum_of_squares(&[1.0, f32::NEG_INFINITY]), f64::INFINITY);
     }

@@ -109,4 +109,13 @@ mod tests {
         }
         assert!(!is_timed(1) && is_timed(2));
     }
+
+    #[test]
+    fn one_of_sixteen_steps_is_timed() {
+        let mut costs = Costs::default();
+        (0..1600).for_each(|_| costs.around(3, true, || ()));
+        (0..3).for_each(|_| costs.around(11, false, || ()));
+        assert!((99..=101).contains(&costs.0[3].timed), "{}", costs.0[3].timed);
+        assert_eq!(costs.0[11].timed, 3);
+    }
 }

@@ -44,3 +44,21 @@ impl MetricLog {
         self.warnings.borrow_mut().clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_logged_stays_until_the_log_is_emptied() {
+        let log = MetricLog::default();
+        log.push("a", 1.0);
+        log.extend([Metric { name: "b".into(), value: 2.0 }]);
+        log.warn("look");
+        let names = || log.read(|all| all.iter().map(|m| m.name.to_string()).collect::<Vec<_>>());
+        assert_eq!(names(), ["a", "b"]);
+        log.clear();
+        assert_eq!(names(), [""; 0]);
+        assert_eq!(log.read_warnings(<[_]>::len), 0);
+    }
+}

@@ -91,6 +91,8 @@ mod tests {
         let plain = rmp_serde::to_vec_named(&snapshot.0).unwrap();
         assert_eq!(bits(&rmp_serde::from_slice(&plain).unwrap()), bits(&snapshot));
         assert!(rmp_serde::from_slice::<Snapshot>(&[0x91, 0xc4, 3, 0, 0, 0]).is_err());
+        let error = serde_json::from_str::<Snapshot>("[true]").unwrap_err().to_string();
+        assert!(error.contains("expected the numbers of a tensor"), "{error}");
         let json = serde_json::to_string(&Snapshot(vec![vec![1.0, 0.1]])).unwrap();
         assert_eq!(json, "[[1.0,0.1]]");
         assert_eq!(serde_json::from_str::<Snapshot>(&json).unwrap().0, [[1.0, 0.1]]);

@@ -19,6 +19,8 @@ const NIL: u8 = 0xc0;
 #[derive(Default)]
 pub struct Stack {
     entries: Vec<Entry>,
+    /// Behind all others, and no part of the plan.
+    observer: Option<Box<dyn Callback>>,
 }
 
 struct Entry {
@@ -47,6 +49,13 @@ impl Stack {
         let (name, effects) = (callback.name(), callback.effects());
         let at = self.entries.partition_point(|e| e.effects.phase <= effects.phase);
         self.entries.insert(at, Entry { name, effects, callback, costs: Costs::default() });
+    }
+
+    /// Lets this one hear every moment too, behind all others, or nobody. It stands in no plan, no
+    /// saved state and no costs, so that a fit with it and one without are the same; but a stop that
+    /// it asks for counts.
+    pub fn observe(&mut self, observer: Option<Box<dyn Callback>>) {
+        self.observer = observer;
     }
 
     /// Whether a callback of this name is in the stack.
@@ -157,11 +166,14 @@ impl Stack {
     /// moment all the same.
     pub fn on(&mut self, moment: &mut Moment<'_, '_>) -> Reply {
         let (what, number, per_step) = (moment.name(), moment.number(), moment.is_per_step());
-        everyone(&mut self.entries, moment, |entry, moment| {
+        let reply = everyone(&mut self.entries, moment, |entry, moment| {
             let Entry { name, callback, costs, .. } = entry;
             let reply = costs.around(number, per_step, || unwound(what, || callback.on(moment)));
             attribute(reply, || name.to_string())
-        })
+        });
+        let Some(observer) = &mut self.observer else { return reply };
+        let observed = observer.on(moment);
+        Ok(reply?.or_stronger(observed?))
     }
 
     /// What each callback has taken at each moment since [`clear_costs`](Self::clear_costs).

@@ -422,3 +422,80 @@ fn a_callback_with_one_method_is_enough_and_is_called_by_its_type() {
     assert_eq!(setup.seed(), Some(3));
     assert!(stack.contains("Looks"), "{}", stack.plan(&[], false).unwrap());
 }
+
+#[test]
+fn a_stack_says_what_is_in_it() {
+    let heard = Heard::default();
+    let mut stack = stack_of([listener("scorer", &heard)
+        .effects(Effects::default().writes(Resource::metric("f1")).writes(Resource::Weights))]);
+    assert!(stack.contains("scorer") && !stack.contains("other"));
+    assert!(stack.writes(&Resource::Weights) && !stack.writes(&Resource::Gradients));
+    assert_eq!(stack.scheduled_groups().count(), 0);
+    stack.push(crate::LrSchedule::constant(0.1).for_group("encoder"));
+    let groups: Vec<_> = stack.scheduled_groups().map(|name| name.as_str()).collect();
+    assert_eq!(groups, ["encoder"]);
+
+    // What callbacks log is among what there is to go by.
+    stack.push(listener("reader", &heard).effects(Effects::default().reads(Resource::metric("g"))));
+    let error = stack.plan(&metrics(&["val_loss"]), false).unwrap_err().to_string();
+    assert!(error.contains("there are: f1, val_loss;"), "{error}");
+}
+
+#[test]
+fn what_callbacks_cost_is_counted_until_it_is_cleared() {
+    let mut fake = Fake::with(vec![crate::on_fit_start(|_| Ok(Flow::Continue)).named("one")]);
+    fake.fit(1);
+    let costs = fake.stack.costs();
+    let of = |moment: &str| costs.iter().find(|cost| cost.moment == moment).map(|cost| cost.calls);
+    assert_eq!((of("fit_start"), of("epoch_end"), of("fit_end")), (Some(1), Some(1), Some(1)));
+    assert!(costs.iter().all(|cost| cost.callback == "[one]"), "{costs:?}");
+    fake.stack.clear_costs();
+    assert_eq!(fake.stack.costs(), []);
+}
+
+#[test]
+fn those_that_are_free_may_be_here_or_not() {
+    let heard = Heard::default();
+    let both = || stack_of([listener("a", &heard), listener("free", &heard)]);
+    let (mut with, mut without) = (both(), stack_of([listener("a", &heard)]));
+    tell(&mut with).unwrap();
+    tell(&mut without).unwrap();
+    let (all, one) = (with.save().unwrap(), without.save().unwrap());
+    assert_eq!((all.len(), one.len()), (2, 1));
+    assert!(stack_of([listener("a", &heard)]).load_but(&all, &["free"]).is_ok());
+    assert!(both().load_but(&one, &["free"]).is_ok());
+    let error = |mut stack: Stack, states: &[NamedState]| {
+        stack.load_but(states, &["other"]).unwrap_err().to_string()
+    };
+    assert!(error(stack_of([listener("a", &heard)]), &all).ends_with("saved and not here: free"));
+    assert!(error(both(), &one).ends_with("here and not saved: free"));
+    // A nothing of an older checkpoint is passed over, whoever's it was.
+    let nothing =
+        NamedState { name: "gone".into(), state: CallbackState::of("gone", &()).unwrap() };
+    let states = [all.clone(), vec![nothing]].concat();
+    assert!(both().load_but(&states, &[]).is_ok());
+}
+
+#[test]
+fn a_run_is_found_by_the_settings_of_members() {
+    let members = vec![crate::Clip::global_norm(2.0), crate::Clip::value(3.0)];
+    assert_eq!(members.params(), [("clip_norm", 2.0.into()), ("clip_value", 3.0.into())]);
+}
+
+#[test]
+fn an_observer_hears_last_may_stop_and_leaves_no_trace() {
+    let heard = Heard::default();
+    let mut stack = stack_of([listener("inside", &heard)]);
+    let stop = listener("outside", &heard).answer(|_| Ok(Flow::stop("seen enough")));
+    let (plan, saved) = (stack.plan(&[], false).unwrap(), stack.save().unwrap());
+    stack.observe(Some(Box::new(stop)));
+    assert_eq!(stack.plan(&[], false).unwrap(), plan);
+    assert_eq!(stack.save().unwrap(), saved);
+    assert_eq!(stack.recorded().len(), 1);
+    let Flow::Stop(reason) = tell(&mut stack).unwrap() else { unreachable!() };
+    assert_eq!((reason.detail.as_str(), reason.by.as_str()), ("seen enough", ""));
+    assert!(stack.costs().iter().all(|cost| cost.callback == "inside"));
+    stack.observe(None);
+    assert_eq!(tell(&mut stack).unwrap(), Flow::Continue);
+    assert_eq!(lines(&heard), ["inside: setup", "outside: setup", "inside: setup"]);
+}

@@ -35,3 +35,15 @@ impl CallbackState {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_are_those_of_messagepack() {
+        assert_eq!(CallbackState::of("x", &7_u8).unwrap().as_bytes(), [7]);
+        assert_eq!(CallbackState::of("x", &"ab").unwrap().as_bytes(), [0xa2, b'a', b'b']);
+        assert!(CallbackState::empty().as_bytes().is_empty());
+    }
+}

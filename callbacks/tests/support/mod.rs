@@ -47,6 +47,8 @@ pub struct FakeGradients {
     pub values: Vec<Vec<f32>>,
     norm: Cell<Option<f64>>,
     pub norm_calls: Cell<u64>,
+    /// How often all elements were gone over to change them.
+    pub changes: u64,
     pub stats_calls: Cell<u64>,
 }
 
@@ -57,12 +59,14 @@ impl FakeGradients {
             values,
             norm: Cell::new(None),
             norm_calls: Cell::new(0),
+            changes: 0,
             stats_calls: Cell::new(0),
         }
     }
 
     fn each(&mut self, change: impl Fn(f32) -> f32) {
         self.norm.set(None);
+        self.changes += 1;
         self.values.iter_mut().flatten().for_each(|v| *v = change(*v));
     }
 }
@@ -100,6 +104,7 @@ impl Gradients for FakeGradients {
         change: &mut dyn FnMut(&TensorInfo, &mut [f32]),
     ) -> Result<(), CallbackError> {
         self.norm.set(None);
+        self.changes += 1;
         self.infos.iter().zip(&mut self.values).for_each(|(info, values)| change(info, values));
         Ok(())
     }
@@ -144,6 +149,7 @@ pub struct Seen {
     /// Those in the middle of epochs.
     pub judged_between: Vec<f32>,
     pub norm_calls: u64,
+    pub changes: u64,
     pub stats_calls: u64,
     /// What callbacks have warned of.
     pub warnings: Vec<String>,
@@ -471,6 +477,7 @@ impl Fake {
         self.seen.settings.push(self.settings.clone());
         self.seen.applied.push(applied);
         self.seen.norm_calls += gradients.norm_calls.get();
+        self.seen.changes += gradients.changes;
         self.seen.stats_calls += gradients.stats_calls.get();
         self.seen.gradients.push(gradients.values);
         self.seen.step_logs.push(log.read(<[_]>::to_vec));

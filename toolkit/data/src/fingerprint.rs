@@ -35,6 +35,12 @@ pub(super) fn of_dataset(data: &Dataset) -> Result<DataFingerprint, DataError> {
     Part::ALL.iter().for_each(|&part| hash.rows(data.part(part)));
     hash.floats(&data.normalization().offset);
     hash.floats(&data.normalization().scale);
+    if !data.normalization().log1p.is_empty() {
+        let log1p = data.normalization().log1p.iter().enumerate();
+        let under: Vec<usize> = log1p.filter(|(_, log1p)| **log1p).map(|(at, _)| at).collect();
+        hash.text("log1p");
+        hash.rows(&under);
+    }
     // Rows of plain features have kept the hash that they had before there were others.
     if data.shape().len() > 1 {
         hash.rows(data.shape());
@@ -46,6 +52,9 @@ pub(super) fn of_dataset(data: &Dataset) -> Result<DataFingerprint, DataError> {
         hash.text("target scaling");
         hash.floats(&scaling.offset);
         hash.floats(&scaling.scale);
+        if scaling.log1p {
+            hash.text("log1p");
+        }
     }
     if let Some(weights) = &data.marks().weights {
         hash.text("weights");

@@ -11,6 +11,8 @@ mod dataset;
 mod error;
 mod fingerprint;
 mod from_memory;
+#[cfg(feature = "ndarray")]
+mod from_ndarray;
 mod images;
 mod loader;
 mod long;
@@ -34,6 +36,8 @@ mod windows;
 pub use augment::Augment;
 pub use dataset::Dataset;
 pub use error::DataError;
+#[cfg(feature = "ndarray")]
+pub use from_ndarray::NdNumber;
 pub use images::{Colours, ImageFiles, ImageOptions};
 pub use loader::{Batches, LastBatch, Loader, LoaderPosition, Prefetch, Sampling};
 pub use long::Wide;
@@ -45,7 +49,7 @@ pub use recipe::{DataRecipe, Origin};
 pub use report::{
     ClassCount, DataReport, FeatureSummary, Finding, Probe, Severity, SharedRows, ValueProbe,
 };
-pub use scaling::{FittedScaling, TargetScaling};
+pub use scaling::{FittedScaling, LARGEST_EXPONENT, TargetScaling};
 pub use source::Source;
 pub use split::{GivenParts, KFold, Part, Split};
 pub use table::{

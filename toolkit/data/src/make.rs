@@ -54,7 +54,7 @@ impl DataRecipe {
         if self.shape.len() > 1 {
             data = data.shaped("rows", &self.shape)?;
         }
-        data = data.normalize(self.normalize)?;
+        data = data.normalize(self.normalize.clone())?;
         if self.weigh_rows {
             if data.marks().weights.is_none() {
                 let reason = "its weights came from a program's memory, not from a column; give \

@@ -4,15 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use super::dataset::Dataset;
 use crate::DataError;
+use trainbook_core::nearest::nearest;
 use trainbook_core::quantile::quantile;
 
 /// How features are to be brought to a common scale: x′ = (x − offset) · scale, each feature with
-/// an offset and a scale of its own.
+/// an offset and a scale of its own, behind ln(1 + x) where that was asked for.
 ///
 /// What is fitted is fitted *to the training part only*, so that nothing of the other parts leaks
 /// into training, and a split that follows fits it again. A feature that does not vary is moved by
 /// its offset and keeps scale 1.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalize {
     /// Features stay as they are.
@@ -27,6 +28,10 @@ pub enum Normalize {
     Robust,
     /// See [`Normalize::per_channel`].
     PerChannel,
+    /// See [`Normalize::log1p`].
+    Log1p,
+    /// See [`Normalize::log1p_of`].
+    Log1pOf(Vec<String>),
 }
 
 impl Normalize {
@@ -68,8 +73,30 @@ impl Normalize {
         Self::PerChannel
     }
 
+    /// Every feature becomes x′ = (ln(1 + x) − mean) / deviation, mean and standard deviation being
+    /// those of ln(1 + x) over the training part (of the population, divisor n): numpy's
+    /// [`log1p`](https://numpy.org/doc/stable/reference/generated/numpy.log1p.html), and then
+    /// [`standard`](Self::standard). For what spans orders of magnitude and is never negative, such
+    /// as incomes, areas and counts.
+    ///
+    /// It is ln(1 + x), not ln x, because counts and amounts are often 0: 0 stays 0, large numbers
+    /// become their logarithm, and a feature of 0 and 1, such as a category's, is after all what
+    /// [`standard`](Self::standard) makes of it. Numbers far below 1 stay nearly as they are: write
+    /// those in a smaller unit. Numbers of −1 and below have no logarithm and are refused with
+    /// feature and row, in the data as in rows that are to be predicted. An exported file, which cannot
+    /// refuse, computes with NaN, and what it gives for such a row means nothing.
+    pub fn log1p() -> Self {
+        Self::Log1p
+    }
+
+    /// As [`log1p`](Self::log1p) for the features of these names, while the others get mean 0 and
+    /// standard deviation 1 as they are: `Normalize::log1p_of(["income", "rooms"])`.
+    pub fn log1p_of<N: Into<String>>(features: impl IntoIterator<Item = N>) -> Self {
+        Self::Log1pOf(features.into_iter().map(Into::into).collect())
+    }
+
     /// The numbers that follow for the rows of `data`, of which `train` may be looked at.
-    pub(super) fn fit(self, data: &Dataset, train: &[usize]) -> Result<Normalization, DataError> {
+    pub(super) fn fit(&self, data: &Dataset, train: &[usize]) -> Result<Normalization, DataError> {
         let width = data.width();
         let mut fitted = match self {
             Self::None => Normalization::identity(width),
@@ -85,15 +112,25 @@ impl Normalize {
                         expected,
                     });
                 }
-                Normalization { offset: vec![0.0; width], scale: vec![scale; width] }
+                Normalization {
+                    offset: vec![0.0; width],
+                    scale: vec![scale; width],
+                    log1p: Vec::new(),
+                }
             }
             // Their numbers say which, not how much.
             _ if data.is_of_indices() => Normalization::identity(width),
-            Self::Standard => standard(data, train, 1)?,
+            Self::Standard => standard(data, train, 1, &[])?,
+            Self::Log1p | Self::Log1pOf(_) => {
+                let log1p = self.logarithms(data)?;
+                refuse_outside(data, &log1p, matches!(self, Self::Log1p))?;
+                let fitted = standard(data, train, 1, &log1p)?;
+                Normalization { log1p, ..fitted }
+            }
             Self::MinMax => min_max(data, train)?,
             Self::Robust => robust(data, train, SORTED_AT_ONCE)?,
             Self::PerChannel => match *data.shape() {
-                [channels, _, ..] => standard(data, train, width / channels.max(1))?,
+                [channels, _, ..] => standard(data, train, width / channels.max(1), &[])?,
                 _ => {
                     return Err(DataError::Refused {
                         action: "normalise",
@@ -135,30 +172,76 @@ impl Normalize {
             }),
         }
     }
+
+    /// Of each feature whether it is under a logarithm.
+    fn logarithms(&self, data: &Dataset) -> Result<Vec<bool>, DataError> {
+        let refuse = |reason| Err(DataError::Refused { action: "normalise", reason });
+        let mut log1p = vec![matches!(self, Self::Log1p); data.width()];
+        let categories = data.category_features();
+        // Numbers of categories have no logarithm.
+        categories.iter().for_each(|(feature, _)| log1p[*feature] = false);
+        let Self::Log1pOf(names) = self else { return Ok(log1p) };
+        if names.is_empty() {
+            return refuse("Normalize::log1p_of names no feature; name at least one".to_owned());
+        }
+        for name in names {
+            let all = data.feature_names();
+            let Some(feature) = all.iter().position(|known| known == name) else {
+                let near = nearest(name, all.iter().map(String::as_str));
+                let known = near.map_or_else(
+                    || format!("there are {}", all.len()),
+                    |near| format!("{near:?} is the nearest of {}", all.len()),
+                );
+                return refuse(format!(
+                    "no feature is called {name:?}, as Normalize::log1p_of says; {known}"
+                ));
+            };
+            if categories.iter().any(|(category, _)| *category == feature) {
+                return refuse(format!(
+                    "feature {name:?} is the number of a category, which has no logarithm; leave \
+                     it out of Normalize::log1p_of"
+                ));
+            }
+            log1p[feature] = true;
+        }
+        Ok(log1p)
+    }
 }
 
-/// The normalisation in force: x′ = (x − offset) · scale, in f32, feature by feature.
+/// The normalisation in force: x′ = (x − offset) · scale, in f32, feature by feature; of those under
+/// a logarithm x′ = (ln(1 + x) − offset) · scale.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalization {
     /// What is subtracted, one number for each feature.
     pub offset: Vec<f32>,
     /// What the difference is multiplied by, one number for each feature.
     pub scale: Vec<f32>,
+    /// For each feature whether it is under a logarithm; empty where none is.
+    pub log1p: Vec<bool>,
 }
 
 impl Normalization {
     /// That of so many features which changes nothing.
     pub(super) fn identity(width: usize) -> Self {
-        Self { offset: vec![0.0; width], scale: vec![1.0; width] }
+        Self { offset: vec![0.0; width], scale: vec![1.0; width], log1p: Vec::new() }
     }
 
     /// Whether it changes nothing.
     pub fn is_identity(&self) -> bool {
-        self.offset.iter().all(|&x| x == 0.0) && self.scale.iter().all(|&x| x == 1.0)
+        self.log1p.is_empty()
+            && self.offset.iter().all(|&x| x == 0.0)
+            && self.scale.iter().all(|&x| x == 1.0)
     }
 
-    /// Normalises a row, which has one number for each feature.
+    /// The first feature of a row that has no logarithm and is under one: a number of −1 or less.
+    pub fn outside(&self, row: &[f32]) -> Option<usize> {
+        self.log1p.iter().zip(row).position(|(log1p, x)| *log1p && *x <= -1.0)
+    }
+
+    /// Normalises a row, which has one number for each feature. What has no logarithm and is under one
+    /// ([`outside`](Self::outside)) becomes NaN, or infinite at −1.
     pub fn apply(&self, row: &mut [f32]) {
+        take_logarithms(&self.log1p, row);
         for ((x, offset), scale) in row.iter_mut().zip(&self.offset).zip(&self.scale) {
             *x = (*x - offset) * scale;
         }
@@ -169,8 +252,40 @@ impl FromIterator<(f32, f32)> for Normalization {
     /// Of each feature's offset and scale.
     fn from_iter<I: IntoIterator<Item = (f32, f32)>>(features: I) -> Self {
         let (offset, scale) = features.into_iter().unzip();
-        Self { offset, scale }
+        Self { offset, scale, log1p: Vec::new() }
     }
+}
+
+/// Puts ln(1 + x) in the place of what is under a logarithm, in f32 and in two steps, as an exported
+/// file does: ONNX has no log1p.
+fn take_logarithms(log1p: &[bool], row: &mut [f32]) {
+    let under = row.iter_mut().zip(log1p).filter(|(_, log1p)| **log1p);
+    under.for_each(|(x, _)| *x = (*x + 1.0).ln());
+}
+
+/// Refuses the first number that has no logarithm and is under one.
+fn refuse_outside(data: &Dataset, log1p: &[bool], all: bool) -> Result<(), DataError> {
+    let rows: Vec<usize> = (0..data.len()).collect();
+    let mut found = None;
+    data.each_raw(&rows, |row, values| {
+        let outside = log1p.iter().zip(values).position(|(log1p, x)| *log1p && *x <= -1.0);
+        if let Some(feature) = outside {
+            found.get_or_insert((row, feature, values[feature]));
+        }
+    })?;
+    let Some((row, feature, value)) = found else { return Ok(()) };
+    let place = data.place(row).map(|place| format!(" ({place})")).unwrap_or_default();
+    let cure = match all {
+        true => "name the features that are to be under a logarithm by Normalize::log1p_of",
+        false => "leave it out of Normalize::log1p_of, or leave the row out",
+    };
+    Err(DataError::Refused {
+        action: "normalise",
+        reason: format!(
+            "feature {:?} of row {row}{place} is {value}, and ln(1 + x) needs more than -1; {cure}",
+            data.feature_names()[feature]
+        ),
+    })
 }
 
 /// An offset, and a scale that undoes a spread around it.
@@ -178,10 +293,16 @@ fn centred(middle: f64, spread: f64) -> (f32, f32) {
     (middle as f32, inverse(spread, middle).unwrap_or(1.0))
 }
 
-/// Of so many features in a row together.
-fn standard(data: &Dataset, train: &[usize], of: usize) -> Result<Normalization, DataError> {
+/// Of so many features in a row together; `log1p` says of each feature whether it is under a logarithm,
+/// or nothing where none is.
+fn standard(
+    data: &Dataset,
+    train: &[usize],
+    of: usize,
+    log1p: &[bool],
+) -> Result<Normalization, DataError> {
     let of = of.max(1);
-    let moments = moments(data, train, of)?;
+    let moments = moments(data, train, of, log1p)?;
     let each = moments.iter().flat_map(|m| std::iter::repeat_n(centred(m.mean, m.std), of));
     Ok(each.collect())
 }
@@ -233,18 +354,28 @@ pub(super) struct Moments {
     pub(super) std: f64,
 }
 
-/// Moments of raw features over these rows, of so many in a row together, in two passes (the
-/// one-pass formula cancels).
-fn moments(data: &Dataset, rows: &[usize], of: usize) -> Result<Vec<Moments>, DataError> {
+/// Moments of raw features or their logarithms over these rows, of so many in a row together, in two
+/// passes (the one-pass formula cancels).
+fn moments(
+    data: &Dataset,
+    rows: &[usize],
+    of: usize,
+    log1p: &[bool],
+) -> Result<Vec<Moments>, DataError> {
     let mut moments = vec![Moments::default(); data.width() / of];
     let count = (rows.len() * of).max(1) as f64;
+    let mut taken = vec![0.0; data.width()];
     data.each_raw(rows, |_, row| {
-        for (m, together) in moments.iter_mut().zip(row.chunks_exact(of)) {
+        taken.copy_from_slice(row);
+        take_logarithms(log1p, &mut taken);
+        for (m, together) in moments.iter_mut().zip(taken.chunks_exact(of)) {
             together.iter().for_each(|&x| m.mean += f64::from(x) / count);
         }
     })?;
     data.each_raw(rows, |_, row| {
-        for (m, together) in moments.iter_mut().zip(row.chunks_exact(of)) {
+        taken.copy_from_slice(row);
+        take_logarithms(log1p, &mut taken);
+        for (m, together) in moments.iter_mut().zip(taken.chunks_exact(of)) {
             together.iter().for_each(|&x| m.std += (f64::from(x) - m.mean).powi(2) / count);
         }
     })?;

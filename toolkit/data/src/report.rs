@@ -20,6 +20,9 @@ pub struct DataReport {
     pub parts: [usize; 3],
     /// Every feature's range and spread, in order.
     pub features: Vec<FeatureSummary>,
+    /// Whether targets are scaled under a logarithm
+    /// ([`TargetScaling::Log1p`](crate::TargetScaling::Log1p)).
+    pub log1p_targets: bool,
     /// Every class's number of rows, in order; empty for real-valued targets.
     pub classes: Vec<ClassCount>,
     /// Rows of the largest class divided by rows of the smallest; `None` for real-valued targets.
@@ -49,6 +52,8 @@ pub struct FeatureSummary {
     pub max: f32,
     /// Whether all rows of the training part have the same value.
     pub constant: bool,
+    /// Whether its logarithm, ln(1 + x), is normalised in its place.
+    pub log1p: bool,
     /// The smallest normalised value in all rows.
     pub normalized_min: f32,
     /// The largest normalised value in all rows.
@@ -215,6 +220,9 @@ pub enum Severity {
     Error,
 }
 
+/// So many features under a logarithm are named.
+const NAMED: usize = 5;
+
 impl DataReport {
     /// Whether there is nothing worse than a note.
     pub fn is_ok(&self) -> bool {
@@ -251,6 +259,16 @@ impl fmt::Display for DataReport {
                     "  normalised {:.4} to {:.4}, standard deviations up to {std:.3}",
                     normalized.0, normalized.1
                 )?;
+                let mut under = self.features.iter().filter(|feature| feature.log1p);
+                let count = under.clone().count();
+                if count > 0 {
+                    let mut names: Vec<&str> =
+                        under.by_ref().take(NAMED).map(|feature| feature.name.as_str()).collect();
+                    if count > NAMED {
+                        names.push("…");
+                    }
+                    writeln!(f, "  ln(1 + x)  {count} of {width}: {}", names.join(", "))?;
+                }
             }
         }
         match self.imbalance {
@@ -267,6 +285,9 @@ impl fmt::Display for DataReport {
                         "█".repeat((rows * 30).div_ceil(most))
                     )?;
                 }
+            }
+            None if self.log1p_targets => {
+                writeln!(f, "targets      real numbers, scaled by ln(1 + y)")?;
             }
             None => writeln!(f, "targets      real numbers")?,
         }

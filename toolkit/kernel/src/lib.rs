@@ -62,6 +62,7 @@ mod process;
 mod seed;
 pub mod spec;
 mod stop_file;
+mod toml;
 mod toolchain;
 mod tree;
 mod working;

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::seed::Seed;
+use crate::toml::{string, text};
 use crate::working::Working;
 use crate::{Error, STOP_FILE};
 
@@ -75,22 +76,8 @@ pub fn plain() -> String {
     file("")
 }
 
-/// The line behind `:dep` for a crate in a folder.
-///
-/// # Errors
-/// [`Error::Unreadable`] if the path is no text.
-pub fn dependency(name: &str, folder: &Path) -> Result<String, Error> {
-    let path = string(text(folder)?);
-    Ok(format!("{name} = {{ path = {path} }}"))
-}
-
 fn file(prelude: &str) -> String {
     format!("[evcxr]\nprelude = {}\n", string(prelude))
-}
-
-/// A string of TOML, which reads those of JSON.
-fn string(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 /// A word of a shell.
@@ -98,22 +85,13 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-fn text(path: &Path) -> Result<&str, Error> {
-    path.to_str().ok_or_else(|| Error::Unreadable {
-        path: path.to_owned(),
-        reason: "evcxr needs a path that is text in UTF-8".to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn paths_with_quotes_survive_the_shell_and_toml() {
+    fn paths_with_quotes_survive_the_shell() {
         assert_eq!(quoted("it's here"), r"'it'\''s here'");
-        let line = dependency("x", Path::new("/a \"b\"")).unwrap();
-        assert_eq!(line, r#"x = { path = "/a \"b\"" }"#);
         assert_eq!(file("!cp 'a'\n"), "[evcxr]\nprelude = \"!cp 'a'\\n\"\n");
     }
 

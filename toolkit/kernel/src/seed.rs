@@ -10,7 +10,7 @@ use trainbook_core::beside;
 use crate::facade::Facade;
 use crate::library::{self, Library};
 use crate::tree::{self, Size};
-use crate::{Error, Folders, Toolchain, evcxr, prelude};
+use crate::{Error, Folders, Toolchain, evcxr, toml};
 
 /// Of the folder's layout and of seed.json; another one is another seed.
 const FORMAT: u32 = 1;
@@ -194,7 +194,7 @@ impl Seed {
     /// # Errors
     /// [`Error::Unreadable`] if the path is no text.
     pub fn dependency(&self) -> Result<String, Error> {
-        prelude::dependency(library::NAME, &self.facade().krate())
+        toml::dependency(library::NAME, &self.facade().krate())
     }
 
     /// Gives a kernel its working folder.

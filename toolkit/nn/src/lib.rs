@@ -23,6 +23,7 @@ mod host;
 mod init;
 pub mod layer;
 pub mod loss;
+mod misfit;
 mod network;
 pub mod on_dfdx;
 pub mod onnx;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use trainbook_onnx::{Attribute, BATCH, Dim, Graph, GraphBuilder, INPUT, OnnxError, Value, Values};
 
 use crate::NnError;
-use crate::layer::Fault;
+use crate::misfit::Fault;
 use crate::parameters::Slot;
 use crate::plan::{Node, Planned};
 use crate::sample::{Kind, PaddingIndex};
@@ -171,9 +171,14 @@ impl<'a> OnnxPass<'a> {
 pub struct Around<'a> {
     /// Offset and scale for each number of a sample: in front is `(input − offset) · scale`.
     pub normalization: Option<(&'a [f32], &'a [f32])>,
+    /// For each number of a sample whether `ln(1 + input)` is normalised in its place, which is NaN below
+    /// −1; empty where none is.
+    pub log1p: &'a [bool],
     /// Offset and scale for each output of a sample: behind it is `output / scale + offset`, which undoes a
     /// scaling of the targets.
     pub unscaling: Option<(&'a [f32], &'a [f32])>,
+    /// Behind that `exp(min(output, this)) − 1`, which undoes a logarithm of the targets.
+    pub largest_exponent: Option<f32>,
     /// What all outputs are divided by.
     pub temperature: Option<f32>,
 }
@@ -202,6 +207,7 @@ pub(crate) fn graph(
         };
         if let Some((offset, scale)) = around.normalization {
             let scope = "normalize";
+            value = logarithms(graph, value, sample, around.log1p)?;
             let offset = graph.weight(scope, "offset", sample, offset.to_vec())?;
             let scale = graph.weight(scope, "scale", sample, scale.to_vec())?;
             value = graph.node(scope, "Sub", &[&value.name, &offset], &[])?;
@@ -219,6 +225,14 @@ pub(crate) fn graph(
             given = graph.node(scope, "Div", &[&given.name, &scale], &[])?;
             given = graph.node(scope, "Add", &[&given.name, &offset], &[])?;
         }
+        if let Some(largest) = around.largest_exponent {
+            let scope = "unscale";
+            let largest = graph.weight(scope, "largest", &[], vec![largest])?;
+            let one = graph.weight(scope, "one", &[], vec![1.0])?;
+            given = graph.node(scope, "Min", &[&given.name, &largest], &[])?;
+            given = graph.node(scope, "Exp", &[&given.name], &[])?;
+            given = graph.node(scope, "Sub", &[&given.name, &one], &[])?;
+        }
         if let Some(temperature) = around.temperature {
             let by = graph.weight("temperature", "value", &[], vec![temperature])?;
             given = graph.node("temperature", "Div", &[&given.name, &by], &[])?;
@@ -226,6 +240,34 @@ pub(crate) fn graph(
         Ok(Values::One(given))
     })?;
     Ok(graph)
+}
+
+/// ln(1 + x) in the place of the numbers that are under a logarithm, and the others as they are:
+/// ln(1 + m·x) + (1 − m)·x with m of 1 and 0, which rounds nothing but the logarithm.
+fn logarithms(
+    graph: &mut GraphBuilder,
+    value: Value,
+    sample: &[usize],
+    log1p: &[bool],
+) -> Result<Value, OnnxError> {
+    let (scope, number) = ("normalize", |is: bool| if is { 1.0 } else { 0.0 });
+    if !log1p.contains(&true) {
+        return Ok(value);
+    }
+    let one = graph.weight(scope, "one", &[], vec![1.0])?;
+    if log1p.iter().all(|log1p| *log1p) {
+        let shifted = graph.node(scope, "Add", &[&value.name, &one], &[])?;
+        return graph.node(scope, "Log", &[&shifted.name], &[]);
+    }
+    let under = log1p.iter().map(|log1p| number(*log1p)).collect();
+    let others = log1p.iter().map(|log1p| number(!log1p)).collect();
+    let under = graph.weight(scope, "log1p", sample, under)?;
+    let others = graph.weight(scope, "others", sample, others)?;
+    let picked = graph.node(scope, "Mul", &[&value.name, &under], &[])?;
+    let shifted = graph.node(scope, "Add", &[&picked.name, &one], &[])?;
+    let logarithm = graph.node(scope, "Log", &[&shifted.name], &[])?;
+    let kept = graph.node(scope, "Mul", &[&value.name, &others], &[])?;
+    graph.node(scope, "Add", &[&logarithm.name, &kept.name], &[])
 }
 
 fn no_form(layer: String, reason: &str) -> OnnxError {

@@ -6,7 +6,8 @@ use trainbook_core::array::{Array, Numbers};
 use crate::NnError;
 use crate::begin::Begin;
 use crate::init::Init;
-use crate::layer::{AnyLayer, Autocast, Kinds, Misfit};
+use crate::layer::{AnyLayer, Autocast, Kinds};
+use crate::misfit::Misfit;
 use crate::parameters::{Layout, Role, Slot};
 use crate::sample::{Kind, Sample};
 
@@ -326,9 +327,4 @@ fn check_sizes(layer: &AnyLayer) -> Result<(), Misfit> {
 /// "a" and "b" as "a.b"; nothing and "b" as "b".
 fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
-}
-
-/// "Linear 2", or "the network" at the root.
-pub(crate) fn place(kind: &str, path: &str) -> String {
-    if path.is_empty() { format!("{kind} (the network itself)") } else { format!("{kind} {path}") }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::layer::{Fault, Misfit};
+use crate::misfit::{Fault, Misfit};
 
 /// Shape and kind of one sample, without the batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

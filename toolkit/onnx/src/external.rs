@@ -4,8 +4,10 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-use super::foreign::MOST_BYTES;
 use super::proto::TensorProto;
+
+/// Protobuf messages, and so models with everything in one file, end here.
+pub(crate) const MOST_BYTES: usize = (1 << 31) - 1;
 
 /// The file of a tensor's external data, which must be in the model's folder or below, on every
 /// system.

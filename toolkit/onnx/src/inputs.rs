@@ -25,7 +25,8 @@ pub(super) struct InputSet {
     pub arrays: Vec<Array>,
 }
 
-/// Floats: training-like (or random), zero, large, tiny and constant rows. Integers, which must be
+/// Floats: training-like (or random), zero, large, tiny and constant rows; without their sign where
+/// the graph takes ln(1 + x) of them. Integers, which must be
 /// in the vocabulary: training-like (or random), all 0, all the last, the first two in turn, and
 /// constant rows.
 ///
@@ -73,7 +74,13 @@ pub(super) fn input_sets(
                     (Numbers::I64(all), Element::I64) if set == 0 && !all.is_empty() => {
                         Numbers::I64(picked(all, row, rows))
                     }
-                    (_, Element::F32) => Numbers::F32(floats(&mut draws, set, [rows, row], scale)),
+                    (_, Element::F32) => {
+                        let mut all = floats(&mut draws, set, [rows, row], scale);
+                        let under = structure::under_logarithm(graph, input);
+                        let each = all.iter_mut().zip(under.iter().cycle());
+                        each.filter(|(_, under)| **under).for_each(|(x, _)| *x = x.abs());
+                        Numbers::F32(all)
+                    }
                     // No graph takes bool.
                     (_, Element::I64 | Element::Bool) => {
                         let vocabulary = vocabulary(graph, input)?;

@@ -166,3 +166,30 @@ pub(super) fn vocabulary(graph: &Graph, input: &str) -> Result<usize, String> {
         _ => Err(format!("nothing says which integers {input:?} may hold")),
     }
 }
+
+/// For each number of a row of this input whether the graph takes ln(1 + x) of it, as a normalisation
+/// does: `Log(Add(x, 1))`, or `Log(Add(Mul(x, mask), 1))` with a mask of 0 and 1. Empty if it takes none.
+pub(super) fn under_logarithm(graph: &Graph, input: &Value) -> Vec<bool> {
+    let width = input.row_len().unwrap_or_default();
+    let weight = |name: &String| graph.weights.iter().find(|weight| weight.name == *name);
+    let made_by = |name: &String| {
+        graph.nodes.iter().find(|node| node.outputs.iter().any(|output| output.name == *name))
+    };
+    for logarithm in graph.nodes.iter().filter(|node| node.op == "Log") {
+        let Some(shifted) = logarithm.inputs.first().and_then(made_by) else { continue };
+        let ("Add", [x, one]) = (shifted.op.as_str(), shifted.inputs.as_slice()) else { continue };
+        if weight(one).is_none_or(|one| one.data != [1.0]) {
+            continue;
+        }
+        if *x == input.name {
+            return vec![true; width];
+        }
+        let Some(picked) = made_by(x) else { continue };
+        let ("Mul", [x, mask]) = (picked.op.as_str(), picked.inputs.as_slice()) else { continue };
+        let mask = weight(mask).filter(|mask| *x == input.name && mask.data.len() == width);
+        if let Some(mask) = mask {
+            return mask.data.iter().map(|&picks| picks != 0.0).collect();
+        }
+    }
+    Vec::new()
+}

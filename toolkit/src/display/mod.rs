@@ -12,6 +12,7 @@
 //! RunSummary… ─ runs ─── table::Table ── rows ───────────────┘
 //!
 //! Update ─ update ─ lines of a run that is being followed
+//! TrainingStatus ─ training ─ text, and curves where there is no record
 //! ```
 //!
 //! The HTML begins with a static picture, because that is all that GitHub, a viewer without scripts
@@ -29,6 +30,7 @@ mod interactive;
 mod run;
 mod runs;
 mod svg;
+pub(crate) mod training;
 mod update;
 
 pub use bundle::{chart, html_page};

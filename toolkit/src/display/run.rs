@@ -1,9 +1,10 @@
 //! How a run shows itself: a live one and a stored one alike, because both are shown from the
 //! record.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use trainbook_store::{Aggregate, Parent, Past, RunEvent, RunRecord, RunSummary};
+use trainbook_store::{Aggregate, Name, Parent, Past, RunEvent, RunRecord, RunSummary};
 
 use super::Bundle;
 use super::axis::number;
@@ -14,7 +15,7 @@ use super::svg::svg;
 use super::table::{Align, Table, escape};
 
 /// These come first in the table of metrics, in this order.
-const FIRST: [&str; 7] = [
+pub(super) const FIRST: [&str; 7] = [
     "val_accuracy",
     "val_loss",
     "train_accuracy",
@@ -23,8 +24,8 @@ const FIRST: [&str; 7] = [
     "learning_rate",
     "gradient_norm",
 ];
-const MOST_METRICS: usize = 12;
-const MOST_WARNINGS: usize = 5;
+pub(super) const MOST_METRICS: usize = 12;
+pub(super) const MOST_WARNINGS: usize = 5;
 /// A smoothed line needs no more points than this to look the same.
 const SMOOTH_POINTS: usize = 300;
 
@@ -47,14 +48,14 @@ pub fn run(record: &RunRecord, past: &Past) -> Bundle {
     if !left_out.is_empty() {
         let _ = write!(below, "<p>{}</p>", escape(&left_out));
     }
-    let chart = curves(record, past);
+    let chart = curves_of(record, past);
     let html = if chart.columns.is_empty() { below } else { illustrated(&chart, &below) };
     Bundle { html, text }
 }
 
 /// The curves of a run as a stand-alone SVG document, for example for a README.
 pub fn run_svg(record: &RunRecord, past: &Past) -> String {
-    svg(&curves(record, past))
+    svg(&curves_of(record, past))
 }
 
 pub(super) fn heading(summary: &RunSummary) -> String {
@@ -160,14 +161,25 @@ fn metrics(summary: &RunSummary) -> (Table, String) {
     (table, if more > 0 { format!("and {}", counted(more, "more metric")) } else { String::new() })
 }
 
-fn curves(record: &RunRecord, past: &Past) -> Chart {
+fn curves_of(record: &RunRecord, past: &Past) -> Chart {
+    let title = format!("run {}", record.summary.id);
+    curves(title, &record.series, &record.summary.metrics, past)
+}
+
+/// The curves of these metrics, behind those that were before, with the best values marked.
+pub(super) fn curves(
+    title: String,
+    series: &BTreeMap<Name, Vec<(u64, f64)>>,
+    metrics: &BTreeMap<Name, Aggregate>,
+    past: &Past,
+) -> Chart {
     let series = |name: &str| -> Option<Vec<(f64, f64)>> {
-        let own = record.series.get(name).map_or(&[][..], Vec::as_slice);
+        let own = series.get(name).map_or(&[][..], Vec::as_slice);
         let points = past.of(name).iter().chain(own);
         let points: Vec<_> = points.map(|&(step, value)| (step as f64, value)).collect();
         (!points.is_empty()).then_some(points)
     };
-    let best = |name: &str| record.summary.metrics.get(name).filter(|a| a.nan_count < a.count);
+    let best = |name: &str| metrics.get(name).filter(|a| a.nan_count < a.count);
     let mut loss = Panel::new(Axis::linear("step"), Axis::linear("loss"));
     match (series("loss"), series("train_loss")) {
         (Some(batches), _) if batches.len() > 2 => {
@@ -215,7 +227,7 @@ fn curves(record: &RunRecord, past: &Past) -> Chart {
         lowest.x.label = "step".into();
         columns.push(right);
     }
-    Chart { title: format!("run {}", record.summary.id), columns }.aligned()
+    Chart { title, columns }.aligned()
 }
 
 /// Whether a linear axis would hide what matters: all values are positive, and the smooth ones span
@@ -256,7 +268,7 @@ pub(super) fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     smooth
 }
 
-fn counted(count: u64, what: &str) -> String {
+pub(super) fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
@@ -337,7 +349,7 @@ pub(super) mod tests {
     fn each_curve_is_there_when_it_was_recorded() {
         let shown = |names: &[&str]| -> Vec<Vec<String>> {
             let series: Vec<_> = names.iter().map(|&name| (name, falling(100))).collect();
-            curves(&record(&series), &Past::default())
+            curves_of(&record(&series), &Past::default())
                 .columns
                 .iter()
                 .map(|c| c.iter().map(|p| p.y.label.clone()).collect())
@@ -372,7 +384,7 @@ pub(super) mod tests {
     #[test]
     fn a_loss_over_decades_gets_a_log_axis_unless_it_is_ever_zero() {
         let log = |points: Vec<(u64, f64)>| {
-            curves(&record(&[("val_loss", points)]), &Past::default()).columns[0][0].y.log
+            curves_of(&record(&[("val_loss", points)]), &Past::default()).columns[0][0].y.log
         };
         assert!(log(vec![(1, 2.0), (2, 0.02)]));
         assert!(!log(vec![(1, 2.0), (2, 0.03)]));

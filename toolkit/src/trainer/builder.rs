@@ -16,6 +16,7 @@ use super::Trainer;
 use super::checkpoint::Origin;
 use super::feed::Feed;
 use super::record::{self, RunRecipe};
+use super::voice::Voice;
 use crate::Error;
 use crate::data::{Augment, Dataset, LastBatch, Mix, Part, Sampling};
 use crate::metric::Metric;
@@ -404,8 +405,9 @@ impl TrainerBuilder {
         if self.precision == Precision::Mixed {
             self.stack.push(LossScaleMonitor::new());
         }
+        let voice = Voice::default();
         if !self.quiet {
-            self.stack.push(Progress::auto());
+            self.stack.push(voice.screen(Progress::auto()));
         }
         if self.store.is_some() {
             self.stack.push(Recorder::new());
@@ -468,6 +470,7 @@ impl TrainerBuilder {
             tags: self.tags,
             origin: None,
             seed_is_drawn,
+            voice,
         };
         if let Some(BeginAt { checkpoint, state, parent }) = self.begin_at {
             trainer.load_checkpoint(&checkpoint)?;

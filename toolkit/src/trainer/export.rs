@@ -10,7 +10,7 @@ use super::Run;
 use super::evaluation::Evaluation;
 use super::predict::normalized;
 use crate::Error;
-use crate::data::{Numbers, Part};
+use crate::data::{LARGEST_EXPONENT, Numbers, Part};
 use crate::nn::{Around, DFDX};
 use crate::onnx::{
     self, Array, Element, ExportOptions, ExportReport, Graph, Head, Value, Verifier,
@@ -114,8 +114,11 @@ impl Run {
         let wanted = !export.normalized_input && !normalization.is_identity();
         let around = Around {
             normalization: wanted.then_some((&*normalization.offset, &*normalization.scale)),
+            log1p: if wanted { &normalization.log1p } else { &[] },
             unscaling: (self.data.target_scaling())
                 .map(|scaling| (&*scaling.offset, &*scaling.scale)),
+            largest_exponent: (self.data.target_scaling())
+                .and_then(|scaling| scaling.log1p.then_some(LARGEST_EXPONENT)),
             temperature: export.temperature.map(|temperature| temperature as f32),
         };
         let output = if self.data.classes().is_some() { "logits" } else { "values" };
@@ -172,7 +175,7 @@ impl Run {
             metadata: self.metadata(&export, &graph)?,
             samples: match samples {
                 Numbers::F32(numbers) if export.normalized_input => {
-                    Numbers::F32(normalized(&self.data, numbers))
+                    Numbers::F32(normalized(&self.data, numbers)?)
                 }
                 samples => samples,
             },
@@ -227,10 +230,11 @@ impl Run {
         if !normalization.is_identity() {
             let in_graph = !export.normalized_input;
             let (offset, scale) = (&normalization.offset, &normalization.scale);
-            put(
-                "normalization",
-                json!({"in_graph": in_graph, "offset": offset, "scale": scale}).to_string(),
-            );
+            let mut said = json!({"in_graph": in_graph, "offset": offset, "scale": scale});
+            if !normalization.log1p.is_empty() {
+                said["log1p"] = json!(normalization.log1p);
+            }
+            put("normalization", said.to_string());
         }
         if let Some(temperature) = export.temperature {
             put("temperature", temperature.to_string());
@@ -240,10 +244,11 @@ impl Run {
         }
         if let Some(scaling) = self.data.target_scaling() {
             let (offset, scale) = (&scaling.offset, &scaling.scale);
-            put(
-                "target_scaling",
-                json!({"undone_in_graph": true, "offset": offset, "scale": scale}).to_string(),
-            );
+            let mut said = json!({"undone_in_graph": true, "offset": offset, "scale": scale});
+            if scaling.log1p {
+                said["log1p"] = json!(true);
+            }
+            put("target_scaling", said.to_string());
         }
         if let Some(classes) = self.data.classes() {
             let labels = export.labels.clone().unwrap_or_else(|| self.data.class_names().to_vec());

@@ -1,11 +1,8 @@
 //! The loop. It is drawn in `trainbook_callbacks::seam::moment`; this is that drawing in Rust.
 
 use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
-use trainbook_callbacks::seam::panic_message;
 use trainbook_callbacks::{
     AfterUpdate, BatchStart, CheckpointRequest, EpochEnd, EpochStart, FitEnd, FitStart, Flow,
     GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Resumed,
@@ -18,43 +15,14 @@ use super::Trainer;
 use super::checkpoint::{FREE, STOPPED};
 use super::fit_state::{EpochState, FitState};
 use super::interrupt::Interrupt;
+use super::length::Length;
 use super::recording::Recording;
 use super::replay::StepReplay;
 use super::run::{EpochRow, Run};
+use super::unwound::unwound;
 use crate::Error;
 use crate::data::{Batch, Batches, LoaderPosition};
 use crate::task::{BatchLoss, MeanLoss};
-
-/// A number of passes over the training part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Epochs(pub u64);
-
-/// A number of updates (skipped ones count), in as many passes over the training part as they take.
-/// Behind the last one the epoch ends, with its validation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Steps(pub u64);
-
-/// How long to train: [`Epochs`] or [`Steps`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Length {
-    /// Passes over the training part.
-    Epochs(u64),
-    /// Updates.
-    Steps(u64),
-}
-
-impl From<Epochs> for Length {
-    fn from(epochs: Epochs) -> Self {
-        Self::Epochs(epochs.0)
-    }
-}
-
-impl From<Steps> for Length {
-    fn from(steps: Steps) -> Self {
-        Self::Steps(steps.0)
-    }
-}
 
 /// What the loop keeps between moments.
 pub(super) struct Progress {
@@ -432,10 +400,4 @@ fn best_first(requests: Vec<CheckpointRequest>) -> impl Iterator<Item = Checkpoi
 /// applied: nobody's `SkipUpdate` is overruled by another's `EndEpoch`.
 fn updates(flow: &Flow) -> bool {
     matches!(flow, Flow::Continue)
-}
-
-/// Runs `f` and turns a panic into an error.
-pub(super) fn unwound<R>(f: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
-    catch_unwind(AssertUnwindSafe(f))
-        .unwrap_or_else(|panic| Err(Error::Panicked(panic_message(&*panic))))
 }

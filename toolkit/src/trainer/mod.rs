@@ -2,8 +2,10 @@
 //!
 //! `builder.rs` is where a trainer is put together, `feed.rs` how batches are made, `fit.rs` the
 //! loop, `checkpoint/` and `resume.rs` how it goes on after an interruption, `run.rs` what a fit
-//! leaves in the user's hand, and `export.rs` how that becomes an ONNX file.
+//! leaves in the user's hand, and `export.rs` how that becomes an ONNX file. `background.rs` is a fit
+//! in a thread of its own, and `watch.rs` what such a one tells.
 
+mod background;
 mod builder;
 mod causality;
 mod checkpoint;
@@ -15,6 +17,7 @@ mod feed;
 mod fit;
 mod fit_state;
 mod interrupt;
+mod length;
 mod predict;
 mod rebuild;
 mod record;
@@ -23,7 +26,11 @@ mod replay;
 mod report;
 mod resume;
 mod run;
+mod training_status;
+mod unwound;
 mod validation;
+mod voice;
+mod watch;
 mod weights;
 mod writing;
 
@@ -32,6 +39,7 @@ use std::collections::BTreeMap;
 use trainbook_callbacks::{Counters, EpochMetric, Plan, Stack, UpdateSettings};
 use trainbook_store::{Name, Store, Value};
 
+pub use background::Training;
 pub use builder::TrainerBuilder;
 pub(crate) use cross_validation::name_of_now;
 pub use cross_validation::{CrossValidation, FoldScore, cross_validate};
@@ -39,15 +47,17 @@ pub use evaluation::Evaluation;
 pub use export::Export;
 pub use feed::Feed;
 pub(crate) use feed::FeedStreams;
-pub use fit::{Epochs, Length, Steps};
 pub(crate) use interrupt::Interrupt;
+pub use length::{Epochs, Length, Steps};
 pub use record::{Begins, RunRecipe};
 pub(crate) use recording::environment;
 pub use report::{EvaluationReport, WorstRow};
 pub use run::{EpochRow, Run};
+pub use training_status::{TrainingState, TrainingStatus};
 pub use weights::WeightsReport;
 
 use checkpoint::Origin;
+use voice::Voice;
 
 use crate::Error;
 use crate::data::Dataset;
@@ -86,6 +96,8 @@ pub struct Trainer {
     origin: Option<Origin>,
     /// Whether nobody has asked for the seed.
     seed_is_drawn: bool,
+    /// Where its lines go.
+    voice: Voice,
 }
 
 impl Trainer {

@@ -26,7 +26,7 @@ impl Predictor<'_> {
     fn outputs(&self, input: &Array) -> Result<Array, Error> {
         match &input.numbers {
             Numbers::F32(numbers) => {
-                let normalized = normalized(self.data, numbers.clone());
+                let normalized = normalized(self.data, numbers.clone())?;
                 self.of_normalized(&Array::f32(input.shape.clone(), normalized))
             }
             Numbers::I64(_) => self.of_normalized(input),
@@ -75,7 +75,8 @@ impl Run {
     /// were scaled, in their own unit.
     ///
     /// # Errors
-    /// The rows are not such as the network was fitted to.
+    /// The rows are not such as the network was fitted to, or a number has no logarithm where it takes
+    /// one ([`Normalize::log1p`](crate::data::Normalize::log1p)).
     pub fn predict(&self, features: &[f32], rows: usize) -> Result<Vec<f32>, Error> {
         self.predictor().of_rows(features, rows)
     }
@@ -85,7 +86,8 @@ impl Run {
     /// unit.
     ///
     /// # Errors
-    /// The rows are not such as the network was fitted to.
+    /// The rows are not such as the network was fitted to, or a number has no logarithm where it takes
+    /// one ([`Normalize::log1p`](crate::data::Normalize::log1p)).
     pub fn predict_on(&self, input: &Array) -> Result<Array, Error> {
         self.predictor().outputs(input)
     }
@@ -141,8 +143,7 @@ pub(super) fn sigmoid(logit: f32) -> f64 {
 }
 
 /// Rows as the network takes them.
-pub(super) fn normalized(data: &Dataset, mut features: Vec<f32>) -> Vec<f32> {
-    let rows = features.chunks_mut(data.width().max(1));
-    rows.for_each(|row| data.normalization().apply(row));
-    features
+pub(super) fn normalized(data: &Dataset, mut features: Vec<f32>) -> Result<Vec<f32>, Error> {
+    data.normalize_rows(&mut features)?;
+    Ok(features)
 }

@@ -8,7 +8,7 @@ use trainbook_callbacks::RecordedCallback;
 use trainbook_store::{Name, Value};
 
 use super::feed::Feed;
-use super::fit::Length;
+use super::length::Length;
 use crate::data::{Augment, DataRecipe, LastBatch, Mix, Sampling};
 use crate::metric::{Accuracy, Metric};
 use crate::nn::loss::TargetKind;

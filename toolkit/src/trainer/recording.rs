@@ -7,9 +7,11 @@ use trainbook_store::{EndState, Environment, Parent, RunEnd, RunStart, RunWriter
 
 use super::Trainer;
 use super::checkpoint::{Checkpoint, CheckpointWriter, FINAL, Origin};
-use super::fit::{Length, unwound};
 use super::interrupt::Seldom;
+use super::length::Length;
 use super::record::{Begins, RunRecipe};
+use super::unwound::unwound;
+use super::voice::Voice;
 use crate::Error;
 use crate::task::Recipe;
 
@@ -24,6 +26,7 @@ pub(super) struct Recording {
     checkpoints: Option<CheckpointWriter>,
     /// When to look whether somebody has asked for the fit to stop.
     look: Seldom,
+    voice: Voice,
 }
 
 impl Recording {
@@ -45,7 +48,7 @@ impl Recording {
         checkpoint.rest.data = Some(self.data.clone());
         let checkpoints = match &mut self.checkpoints {
             Some(checkpoints) => checkpoints,
-            none => none.insert(CheckpointWriter::new(&self.writer)?),
+            none => none.insert(CheckpointWriter::new(&self.writer, self.voice.clone())?),
         };
         checkpoints.write(checkpoint, request);
         Ok(())
@@ -101,7 +104,8 @@ impl Trainer {
             // Should somebody have collected it meanwhile. From now on the run refers to it.
             store.put_object(&bytes)?;
         }
-        Ok(Some(Recording { writer, data: hash, recipe, checkpoints: None, look: Seldom::new() }))
+        let (look, voice) = (Seldom::new(), self.voice.clone());
+        Ok(Some(Recording { writer, data: hash, recipe, checkpoints: None, look, voice }))
     }
 
     /// The state in which the next fit begins, if it is not the seed's, without which nobody could say
@@ -134,7 +138,9 @@ impl Trainer {
             outcome = outcome.and(Err(error));
         }
         let end = RunEnd::new(end_state(&outcome), self.counters.updates_applied, epochs);
-        super::run::warn(record.writer.finish(end));
+        if let Err(error) = record.writer.finish(end) {
+            self.voice.warn(&super::run::not_recorded(&error));
+        }
         outcome
     }
 

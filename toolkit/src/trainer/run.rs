@@ -185,8 +185,13 @@ impl std::fmt::Display for Run {
 
 /// Says loudly that a run is not fully recorded. Recording must not break training, so this is not
 /// an error.
-pub(super) fn warn(recorded: Result<(), StoreError>) {
+fn warn(recorded: Result<(), StoreError>) {
     if let Err(error) = recorded {
-        eprintln!("warning: the run goes on, but the store failed to {error}");
+        eprintln!("warning: {}", not_recorded(&error));
     }
+}
+
+/// The words for it.
+pub(super) fn not_recorded(error: &StoreError) -> String {
+    format!("the run goes on, but the store failed to {error}")
 }

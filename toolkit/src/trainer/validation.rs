@@ -7,8 +7,9 @@ use trainbook_store::Metric;
 
 use super::Trainer;
 use super::evaluation::Evaluation;
-use super::fit::{Progress, unwound};
+use super::fit::Progress;
 use super::fit_state::EpochState;
+use super::unwound::unwound;
 use crate::Error;
 use crate::data::Part;
 

@@ -8,6 +8,7 @@
 )]
 #![allow(clippy::type_complexity, reason = "tables of cases are spelled out where they are used")]
 
+mod background;
 mod baselines;
 mod building;
 mod chain;

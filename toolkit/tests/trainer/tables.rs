@@ -103,6 +103,70 @@ fn prices_are_predicted_and_judged_in_their_own_unit_here_in_the_store_and_in_on
     assert_eq!(other.unwrap().predict_on(&raw).unwrap(), predicted);
 }
 
+/// Of features and of targets: in predictions, metrics, the exported file, its check and the store.
+#[test]
+fn logarithms_are_taken_and_undone_here_in_the_store_and_in_onnx() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path());
+    let store = Store::open(folder.path().join("store")).unwrap();
+    for (normalize, mask) in [
+        (Normalize::log1p_of(["area"]), vec![false, true, false, false, false, false]),
+        (Normalize::log1p(), vec![true; 6]),
+    ] {
+        let table = flats_of(&path).missing("area", Missing::Mean.with_indicator()).unwrap();
+        let data = table.target_values("price").unwrap().normalize(normalize.clone()).unwrap();
+        let data = data.scale_targets(TargetScaling::Log1p).unwrap();
+        let data = data.split(Split::random(0.8, 0.1, 0.1), Seed(4)).unwrap();
+        assert_eq!(data.normalization().log1p, mask);
+        let run = trained(&data, &store);
+        let test = run.evaluate(Part::Test).unwrap();
+        let rmse = test.metric("rmse").unwrap();
+        // In the prices' unit, around 500, of which the loss knows nothing.
+        assert!(rmse > 3.0 && rmse < 60.0 && test.loss < 0.2, "{test}");
+        let rows = data.part(Part::Test);
+        let raw = data.raw(rows).unwrap();
+        let predicted = run.predict_on(&raw).unwrap();
+        let Some(Targets::Values(prices)) = data.targets() else { panic!("prices are values") };
+        let squares: f32 =
+            rows.iter().zip(predicted.floats()).map(|(&row, p)| (p - prices[row]).powi(2)).sum();
+        let by_hand = (squares / rows.len() as f32).sqrt();
+        assert!((f64::from(by_hand) - rmse).abs() < 1e-3 * rmse, "{by_hand} {rmse}");
+
+        // Proved by ONNX Runtime and the f64 evaluation when it is written, and checked again.
+        let path = folder.path().join("flats.onnx");
+        let exported = run.export(&path).unwrap();
+        assert!(exported.comparison.margin_used <= 1.0);
+        let report = trainbook::onnx::check(&path, &Verifier::default()).unwrap();
+        let session = Session::open(&path, None).unwrap();
+        let theirs = session.predict(raw.floats(), rows.len()).unwrap();
+        for (ours, theirs) in predicted.floats().iter().zip(&theirs) {
+            assert!((ours - theirs).abs() < 2e-6 * ours.abs().max(500.0), "{ours} {theirs}");
+        }
+        let json = |key: &str| -> serde_json::Value {
+            serde_json::from_str(&report.metadata[key]).unwrap()
+        };
+        assert_eq!(json("trainbook.normalization")["log1p"], serde_json::json!(mask));
+        assert_eq!(json("trainbook.target_scaling")["log1p"], true);
+
+        // What has no logarithm is refused here, and spoils no other row there.
+        let mut wrong = raw.floats()[..12].to_vec();
+        wrong[7] = -20.0;
+        let error = run.predict(&wrong, 2).unwrap_err().to_string();
+        assert!(error.contains("feature \"area\" of row 1") && error.contains("-20"), "{error}");
+        let theirs = session.predict(&wrong, 2).unwrap();
+        assert_eq!(theirs[0], session.predict(&wrong[..6], 1).unwrap()[0]);
+
+        let stored = store.run(run.id().unwrap()).unwrap();
+        assert_eq!(stored.recipe().unwrap().data.normalize, normalize);
+        let again = stored.load().unwrap();
+        assert_eq!(again.evaluate(Part::Test).unwrap(), test);
+        assert_eq!(again.predict_on(&raw).unwrap(), predicted);
+        let trainer = stored.trainer().unwrap().quiet().build();
+        let repeated = trainer.unwrap().fit(Epochs(60)).unwrap();
+        assert_eq!(repeated.evaluate(Part::Test).unwrap(), test);
+    }
+}
+
 #[test]
 fn categories_are_learned_as_rows_of_a_table_and_exported_with_it() {
     let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,8 @@ use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::request::{Method, Request};
-use super::response::{Response, Status};
+use super::response::Response;
+use super::status::Status;
 use super::{LARGEST_HEAD, TIME_TO_ASK, TIME_TO_TAKE};
 
 /// How much is written at once, between looks at the clock.

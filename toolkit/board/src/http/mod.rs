@@ -15,6 +15,7 @@
 mod connection;
 mod request;
 mod response;
+mod status;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -23,7 +24,8 @@ use std::thread;
 use std::time::Duration;
 
 pub(crate) use request::{Method, Request};
-pub(crate) use response::{Response, Status, Tag};
+pub(crate) use response::{Response, Tag};
+pub(crate) use status::Status;
 
 /// How many connections are served at once; a browser opens six.
 pub(crate) const MOST_CONNECTIONS: usize = 64;

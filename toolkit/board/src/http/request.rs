@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::MOST_HEADERS;
-use super::response::Status;
+use super::status::Status;
 
 /// A request, without its body.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::request::Request;
+use super::status::Status;
 
 /// What a browser may do with any answer. The page's own files and the server are all that it may
 /// load. The one hash is that of the empty text: plotly.js makes style elements without text and
@@ -28,56 +29,6 @@ pub(crate) struct Response {
 enum Body {
     Own(Vec<u8>),
     Shared(Arc<[u8]>),
-}
-
-/// How it went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Status {
-    Ok,
-    NotModified,
-    BadRequest,
-    Unauthorized,
-    NotFound,
-    MethodNotAllowed,
-    Timeout,
-    MisdirectedRequest,
-    HeadTooLarge,
-    Failed,
-    Busy,
-}
-
-impl Status {
-    fn code(self) -> u16 {
-        match self {
-            Status::Ok => 200,
-            Status::NotModified => 304,
-            Status::BadRequest => 400,
-            Status::Unauthorized => 401,
-            Status::NotFound => 404,
-            Status::MethodNotAllowed => 405,
-            Status::Timeout => 408,
-            Status::MisdirectedRequest => 421,
-            Status::HeadTooLarge => 431,
-            Status::Failed => 500,
-            Status::Busy => 503,
-        }
-    }
-
-    pub(super) fn reason(self) -> &'static str {
-        match self {
-            Status::Ok => "OK",
-            Status::NotModified => "Not Modified",
-            Status::BadRequest => "Bad Request",
-            Status::Unauthorized => "Unauthorized",
-            Status::NotFound => "Not Found",
-            Status::MethodNotAllowed => "Method Not Allowed",
-            Status::Timeout => "Request Timeout",
-            Status::MisdirectedRequest => "Misdirected Request",
-            Status::HeadTooLarge => "Request Header Fields Too Large",
-            Status::Failed => "Internal Server Error",
-            Status::Busy => "Service Unavailable",
-        }
-    }
 }
 
 impl Response {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::NonEmptyStringValueParser;
 use trainbook::Error;
-use trainbook::data::{ColumnEncoding, DataError, Dataset};
+use trainbook::data::{ColumnEncoding, DataError, Dataset, Numbers};
 use trainbook::history::Store;
 use trainbook::nn::layer::Kinds;
 use trainbook::onnx::Head;
@@ -63,6 +63,17 @@ pub fn run(Arguments { run, rows, out, probabilities, shared }: Arguments) -> Re
     // What a row looks like may have been said after the table was read.
     inputs.shape.truncate(1);
     inputs.shape.extend_from_slice(data.shape());
+    if let Numbers::F32(numbers) = &inputs.numbers
+        && let Some((row, feature)) = data.outside(numbers)
+    {
+        let number = numbers[row * data.width() + feature];
+        let place = format!("{}, feature {:?}", table.place(row), data.feature_names()[feature]);
+        let reason = format!(
+            "{number} has no logarithm, and the network takes ln(1 + x) of it, which needs more than \
+             -1; correct it or leave the row out"
+        );
+        return Err(DataError::File { path: rows, place, reason }.into());
+    }
     // Without a header all columns were taken.
     let names: Vec<&str> = encoding.columns().iter().map(ColumnEncoding::name).collect();
     if table.columns().len() > names.len() {

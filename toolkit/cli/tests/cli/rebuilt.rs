@@ -208,6 +208,41 @@ fn a_raw_file_is_predicted_as_it_stands() {
 }
 
 #[test]
+fn a_run_under_logarithms_predicts_raw_files_and_names_what_has_none() {
+    let place = Place::new();
+    let mut csv = String::from("power,weight,price\n");
+    for row in 0..200_u32 {
+        let (power, weight) = (row % 40, row % 7);
+        csv += &format!("{power},{weight},{}\n", 10 * (1 + power) * (1 + weight) - 1);
+    }
+    fs::write(place.path("cars.csv"), &csv).unwrap();
+    let data = Dataset::csv(place.path("cars.csv")).unwrap().target_values("price").unwrap();
+    let data = data.normalize(Normalize::log1p_of(["power", "weight"])).unwrap();
+    let data = data.scale_targets(TargetScaling::Log1p).unwrap();
+    let data = data.split(Split::random(0.8, 0.2, 0.0), Seed(1)).unwrap();
+    let store = Store::open(place.path("store")).unwrap();
+    // ln price is a sum of logarithms: a line learns the product.
+    let trainer = Trainer::regressor(&data, Sequential::new().linear(1)).seed(1);
+    let trainer = trainer.learning_rate(0.02).quiet().store(&store);
+    let run = trainer.build().unwrap().fit(Epochs(150)).unwrap();
+    let id = run.id().unwrap().to_string();
+    fs::write(place.path("rows.csv"), "weight,power\n0,0\n6,39\n1,300\n").unwrap();
+    let args = ["runs", "predict", &id, "rows.csv", "--store", "store"];
+    let shown = place.text(&args);
+    let prices: Vec<f64> = shown.lines().skip(1).map(|line| line.parse().unwrap()).collect();
+    for (price, expected) in prices.iter().zip([9.0, 2799.0, 6019.0]) {
+        assert!((price - expected).abs() < 0.05 * expected, "{prices:?}");
+    }
+    let own = run.predict_on(
+        &data.encoding().unwrap().encode(&Dataset::csv(place.path("rows.csv")).unwrap()).unwrap(),
+    );
+    let own: Vec<String> = own.unwrap().floats().iter().map(ToString::to_string).collect();
+    assert_eq!(shown.lines().skip(1).collect::<Vec<_>>(), own);
+    fs::write(place.path("rows.csv"), "power,weight\n5,1\n\n-1,2\n").unwrap();
+    place.refuses(&args, &["rows.csv", "line 4", "\"power\"", "-1", "logarithm"]);
+}
+
+#[test]
 fn texts_of_a_raw_file_are_predicted_by_the_words_of_the_training() {
     let place = Place::new();
     let (good, bad) = (["lovely", "great", "fine"], ["dull", "poor", "bad"]);
@@ -242,6 +277,33 @@ fn texts_of_a_raw_file_are_predicted_by_the_words_of_the_training() {
     assert_eq!(shown.trim_end(), "class\ngood\nbad", "{shown}");
     fs::write(place.path("rows.csv"), "text\nlovely\n").unwrap();
     place.refuses(&args, &["review"]);
+}
+
+#[test]
+fn capital_letters_of_a_raw_file_count_if_they_did_in_training() {
+    let place = Place::new();
+    // The two moods differ in nothing else.
+    let mut csv = String::from("review,mood\n");
+    for row in 0..120 {
+        let (word, mood) = if row % 2 == 0 { ("Bright", "name") } else { ("bright", "word") };
+        csv += &format!("\"a {word} film {}\",{mood}\n", row % 5);
+    }
+    fs::write(place.path("reviews.csv"), csv).unwrap();
+    let table = Dataset::csv(place.path("reviews.csv")).unwrap();
+    let table = table.words("review", Words::new(6).keep_case()).unwrap();
+    let data = table.target("mood").unwrap();
+    let data = data.split(Split::stratified(0.7, 0.15, 0.15), Seed(1)).unwrap();
+    let net = Sequential::new()
+        .with(layer::Embedding::new(data.vocabulary_size(), 8).padding_index(0))
+        .with(layer::PositionAvgPool)
+        .linear(2);
+    let store = Store::open(place.path("store")).unwrap();
+    let trainer = Trainer::classifier(&data, net).seed(1).learning_rate(0.05).quiet();
+    let run = trainer.store(&store).build().unwrap().fit(Epochs(20)).unwrap();
+    let id = run.id().unwrap().to_string();
+    fs::write(place.path("rows.csv"), "review\na Bright film\na bright film\n").unwrap();
+    let shown = place.text(&["runs", "predict", &id, "rows.csv", "--store", "store"]);
+    assert_eq!(shown.trim_end(), "class\nname\nword", "{shown}");
 }
 
 #[test]

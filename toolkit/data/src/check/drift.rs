@@ -1,7 +1,7 @@
 //! Parts whose features are distributed otherwise than in training.
 
 use super::Seen;
-use super::seen::Sample;
+use super::sample::Sample;
 use super::statistics::{ks_distance, ks_p_value};
 use crate::report::{Finding, Severity};
 use crate::{DataError, Part};

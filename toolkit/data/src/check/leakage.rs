@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Seen;
-use super::seen::Sample;
+use super::sample::Sample;
 use super::statistics::{auc, correlation, ranks};
 use crate::report::{Finding, Severity};
 use crate::{ColumnEncoding, DataError, Part};

@@ -1,9 +1,10 @@
 //! Looks for what commonly goes wrong with data. **Open this file first to add a kind of finding.**
 //!
 //! `Dataset::check` reads every row a few times (`summary.rs`), takes a sample of each part
-//! (`seen.rs`), and hands both to every [`Look`] of the list below. What a look compares rows by is
+//! (`sample.rs`), and hands both to every [`Look`] of the list below. What a look compares rows by is
 //! in `statistics.rs` and `neighbours.rs`.
 
+mod alignment;
 mod categories;
 mod classes;
 mod constants;
@@ -19,6 +20,7 @@ mod near;
 mod neighbours;
 mod passes;
 mod probe;
+mod sample;
 mod seen;
 mod statistics;
 mod summary;
@@ -42,7 +44,7 @@ const LOOKS: [Look; 16] = [
     passes::look,
     classes::look,
     targets::look,
-    probe::look,
+    alignment::look,
     leakage::look,
     duplicates::look,
     near::look,
@@ -88,6 +90,7 @@ impl DataReport {
             fingerprint: String::new(),
             parts: Part::ALL.map(|part| data.part(part).len()),
             features: Vec::new(),
+            log1p_targets: data.target_scaling().is_some_and(|scaling| scaling.log1p),
             classes: Vec::new(),
             imbalance: None,
             duplicates: 0,

@@ -1,6 +1,6 @@
 //! The nearest rows.
 
-use super::seen::Sample;
+use super::sample::Sample;
 use crate::normalize::inverse;
 use crate::report::FeatureSummary;
 

@@ -1,6 +1,6 @@
 //! What all rows say, in a few passes.
 
-use super::seen::Sample;
+use super::sample::Sample;
 use crate::fingerprint::Fold;
 use crate::normalize::Moments;
 use crate::report::{ClassCount, FeatureSummary};
@@ -36,8 +36,10 @@ pub(super) fn summarize(
     data: &Dataset,
     sample: &Sample,
 ) -> Result<(Vec<FeatureSummary>, Counts), DataError> {
-    let begin = |name: &String| FeatureSummary {
+    let log1p = &data.normalization().log1p;
+    let begin = |(at, name): (usize, &String)| FeatureSummary {
         name: name.clone(),
+        log1p: log1p.get(at).copied().unwrap_or(false),
         min: f32::INFINITY,
         max: f32::NEG_INFINITY,
         constant: true,
@@ -46,7 +48,8 @@ pub(super) fn summarize(
         mean: 0.0,
         std: 0.0,
     };
-    let mut features: Vec<FeatureSummary> = data.feature_names().iter().map(begin).collect();
+    let mut features: Vec<FeatureSummary> =
+        data.feature_names().iter().enumerate().map(begin).collect();
     let per_feature = (0..features.len())
         .map(|feature| FeatureCounts {
             usual: usual(&sample.sorted(feature)),

@@ -66,7 +66,9 @@ fn look_at(seen: &Seen<'_>, called: &str, values: &[f32]) -> Vec<Finding> {
             with_numbers(severity, text).cure(".scale_targets(TargetScaling::Standard)")
         }));
     }
-    if skew.abs() > SKEWED {
+    // Under a logarithm a long tail to the right is none.
+    let shortened = seen.data.target_scaling().is_some_and(|scaling| scaling.log1p);
+    if skew.abs() > SKEWED && !(shortened && skew > 0.0) {
         let largest = most.abs().max(least.abs());
         let sample = seen.sample(Part::Train);
         let rows = sample.rows.iter().zip(values).filter(|(_, y)| y.abs() == largest);
@@ -74,8 +76,8 @@ fn look_at(seen: &Seen<'_>, called: &str, values: &[f32]) -> Vec<Finding> {
             "{called} have a heavy tail (skewness {skew:.1}, the farthest is {largest}): a few rows \
              outweigh the others in a squared loss"
         );
-        let cure = match least > 0.0 {
-            true => "the logarithm of the target, or an absolute or Huber loss",
+        let cure = match least > -1.0 && skew > 0.0 {
+            true => ".scale_targets(TargetScaling::Log1p), or an absolute or Huber loss",
             false => "an absolute or Huber loss",
         };
         findings

@@ -8,15 +8,19 @@ use trainbook_core::random::Seed;
 
 impl Dataset {
     /// The same data with its rows divided into parts, by the stream "split" under `seed`. Replaces
-    /// an earlier split.
+    /// an earlier split. Rows of other files that are parts
+    /// ([`Table::test_file`](crate::Table::test_file)) stay what they are, and the others are divided.
     ///
     /// # Errors
-    /// The fractions make no sense, the targets do not allow the split, there are too few rows for
+    /// The fractions make no sense or ask for a part that is a file of its own, the targets do not allow the split, there are too few rows for
     /// a part that was asked for, or a class would be missing from the training part.
     pub fn split(self, split: Split, seed: Seed) -> Result<Self, DataError> {
         let parts = match split.divide_windows(&*self.source)? {
             Some(parts) => parts,
-            None => split.divide(&self.to_divide(), seed)?,
+            None => match self.source.parts() {
+                Some(given) => split.divide_beside(given, &self.to_divide(), seed)?,
+                None => split.divide(&self.to_divide(), seed)?,
+            },
         };
         let parts_given = split.needs_marks() && self.marks_given;
         self.divided(parts, Some((split, seed)), parts_given)
@@ -82,7 +86,7 @@ impl Dataset {
         if let Some((scaling, _)) = self.scaling {
             self = self.scale_targets(scaling)?;
         }
-        let normalize = self.normalize;
+        let normalize = self.normalize.clone();
         self.normalize(normalize)
     }
 

@@ -25,7 +25,8 @@ use trainbook_core::random::Seed;
 /// several. Every value is finite, and classes are counted from 0 without gaps; whoever holds a data
 /// set need not check either. A clone shares the data.
 ///
-/// Until it is split, every row is in [`Part::Train`].
+/// Until it is split, every row is in [`Part::Train`], but for those of other files that are parts
+/// ([`Table::test_file`](crate::Table::test_file)).
 #[derive(Clone)]
 pub struct Dataset {
     source: Arc<dyn Source>,
@@ -68,9 +69,11 @@ impl Dataset {
 
     fn new(source: Arc<dyn Source>) -> Self {
         let width = source.feature_names().len();
+        let all = || [(0..source.len()).collect(), Vec::new(), Vec::new()];
+        let parts = source.parts().unwrap_or_else(all);
         Self {
             shape: source.shape().into(),
-            parts: Arc::new([(0..source.len()).collect(), Vec::new(), Vec::new()]),
+            parts: Arc::new(parts),
             normalize: Normalize::None,
             split: None,
             parts_given: false,
@@ -118,8 +121,8 @@ impl Dataset {
     /// what was fitted, such as [`Normalize::standard`], is fitted again by a split that follows.
     ///
     /// # Errors
-    /// The divisor makes no sense, rows have no channels for [`Normalize::per_channel`], or a
-    /// normalised feature would not be finite.
+    /// The divisor makes no sense, rows have no channels for [`Normalize::per_channel`], a number has
+    /// no logarithm, or a normalised feature would not be finite.
     pub fn normalize(mut self, normalize: Normalize) -> Result<Self, DataError> {
         self.normalization = Arc::new(normalize.fit(&self, &self.parts[Part::Train as usize])?);
         self.normalize = normalize;
@@ -131,7 +134,7 @@ impl Dataset {
     /// are. Replaces an earlier scaling, and is fitted again by a split that follows.
     ///
     /// # Errors
-    /// The targets are classes, or a scaled one would not be finite.
+    /// The targets are classes, one has no logarithm, or a scaled one would not be finite.
     pub fn scale_targets(mut self, scaling: TargetScaling) -> Result<Self, DataError> {
         let fitted = scaling.fit(&self, &self.parts[Part::Train as usize])?;
         self.scaling = Some((scaling, Arc::new(fitted)));
@@ -260,7 +263,7 @@ impl Dataset {
         DataRecipe {
             origin: self.source.origin(),
             shape: self.shape.to_vec(),
-            normalize: self.normalize,
+            normalize: self.normalize.clone(),
             scale_targets: self.scaling.as_ref().map(|(scaling, _)| *scaling),
             weigh_rows: self.weighed,
             split: self.split,

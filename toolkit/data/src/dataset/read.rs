@@ -47,6 +47,32 @@ impl Dataset {
         Ok(())
     }
 
+    /// The first of these raw numbers, rows × [`width`](Self::width), that has no logarithm and is under
+    /// one ([`Normalize::log1p`](crate::Normalize::log1p)): its row and its feature.
+    pub fn outside(&self, features: &[f32]) -> Option<(usize, usize)> {
+        let rows = features.chunks(self.width().max(1)).enumerate();
+        let mut found = rows.filter_map(|(row, x)| Some((row, self.normalization.outside(x)?)));
+        found.next()
+    }
+
+    /// Normalises raw numbers that are no rows of the data, rows × [`width`](Self::width).
+    ///
+    /// # Errors
+    /// A number has no logarithm and is under one; rows are counted from 0.
+    pub fn normalize_rows(&self, features: &mut [f32]) -> Result<(), DataError> {
+        if let Some((row, feature)) = self.outside(features) {
+            let reason = format!(
+                "feature {:?} of row {row} of what is to be predicted is {}, and the network takes \
+                 ln(1 + x) of it, which needs more than -1",
+                self.feature_names()[feature],
+                features[row * self.width() + feature]
+            );
+            return Err(DataError::Refused { action: "normalise", reason });
+        }
+        features.chunks_mut(self.width().max(1)).for_each(|row| self.normalization.apply(row));
+        Ok(())
+    }
+
     pub(crate) fn read_raw(&self, rows: &[usize], batch: &mut Batch) -> Result<(), DataError> {
         (batch.weights, batch.mixed) = (None, None);
         self.source.read(rows, batch)?;

@@ -75,6 +75,13 @@ pub trait Source: Any + Debug + Send + Sync {
         None
     }
 
+    /// The rows of each part, ascending, where the source itself says them, such as files of their
+    /// own: a table's other rows are all trained on until a split divides them. The rows of the
+    /// training part come first.
+    fn parts(&self) -> Option<[Vec<usize>; 3]> {
+        None
+    }
+
     /// How a table's columns become features; `None` for what is no table.
     fn encoding(&self) -> Option<&Encoding> {
         None

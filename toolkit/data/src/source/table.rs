@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Source;
-use crate::table::{ColumnRule, Encoding, Input, Raw};
+use crate::table::{ColumnRule, Encoding, FileRows, Input, Raw};
 use crate::{Batch, DataError, Origin, RowMarks, Targets};
 
 /// Rows of a table: their features, and the columns that they are made of as long as a split may
@@ -31,15 +31,18 @@ pub(crate) struct Kept {
     pub unit: &'static str,
     /// For each row its line of the file.
     pub lines: Arc<[usize]>,
+    /// The last rows stand in files of their own, each of which is a part.
+    pub files: Arc<[FileRows]>,
     /// The columns and what becomes of them; `None` where nothing depends on the rows that are
     /// trained on.
     pub fitted: Option<(Raw, Vec<ColumnRule>)>,
 }
 
 impl TableSource {
-    /// Fitted to all rows.
+    /// Fitted to all rows, but for those that other files say to be no part of the training.
     pub(crate) fn new(raw: Raw, rules: Vec<ColumnRule>, mut kept: Kept) -> Result<Self, DataError> {
-        let encoding = raw.fit(&rules, &(0..raw.lines.len()).collect::<Vec<_>>())?;
+        let [train, ..] = FileRows::parts(&kept.files, raw.lines.len());
+        let encoding = raw.fit(&rules, &train)?;
         let input = encoding.apply(&raw)?;
         kept.fitted = rules.iter().any(ColumnRule::is_fitted).then_some((raw, rules));
         Ok(Self::with(Arc::new(kept), encoding, input))
@@ -93,7 +96,16 @@ impl Source for TableSource {
     }
 
     fn place(&self, row: usize) -> Option<String> {
-        self.kept.lines.get(row).map(|line| format!("{} {line}", self.kept.unit))
+        let line = self.kept.lines.get(row)?;
+        Some(match FileRows::of(&self.kept.files, row) {
+            Some(FileRows { path, unit, .. }) => format!("{unit} {line} of {}", path.display()),
+            None => format!("{} {line}", self.kept.unit),
+        })
+    }
+
+    fn parts(&self) -> Option<[Vec<usize>; 3]> {
+        let files = &self.kept.files;
+        (!files.is_empty()).then(|| FileRows::parts(files, self.len()))
     }
 
     fn encoding(&self) -> Option<&Encoding> {

@@ -260,6 +260,45 @@ impl Split {
         Ok(parts)
     }
 
+    /// Divides the rows that are trained on, which come first, and leaves the other parts as they are
+    /// given.
+    pub(super) fn divide_beside(
+        &self,
+        given: Parts,
+        rows: &Rows<'_>,
+        seed: Seed,
+    ) -> Result<Parts, DataError> {
+        let fractions = self.exact_fractions()?;
+        let asked =
+            |part: &Part| !given[*part as usize].is_empty() && fractions[*part as usize] > 0.0;
+        if let Some(part) = Part::ALL.into_iter().skip(1).find(asked) {
+            return Err(DataError::Setting {
+                setting: "the split's fractions",
+                value: format!("{} for {part}", fractions[part as usize]),
+                expected: format!("0 for {part}, whose rows are a file of their own"),
+            });
+        }
+        let len = given[Part::Train as usize].len();
+        let (mut targets, mut marks) = (Targets::default(), rows.marks.clone());
+        let first: Vec<usize> = (0..len).collect();
+        if let Some(all) = rows.targets {
+            targets.gather(all, &first, rows.targets_per_row);
+        }
+        marks.groups.iter_mut().for_each(|groups| groups.truncate(len));
+        marks.times.iter_mut().for_each(|times| times.truncate(len));
+        marks.weights.iter_mut().for_each(|weights| weights.truncate(len));
+        let first = Rows {
+            len,
+            targets: rows.targets.map(|_| &targets),
+            targets_per_row: rows.targets_per_row,
+            classes: rows.classes,
+            marks: &marks,
+        };
+        let mut parts = self.divide(&first, seed)?;
+        parts.iter_mut().zip(given).skip(1).for_each(|(part, given)| part.extend(given));
+        Ok(parts)
+    }
+
     /// Refuses a part that was asked for and is empty. `found` is what was divided.
     fn check_sizes(&self, found: &str, sizes: [usize; 3]) -> Result<(), DataError> {
         for (part, (&size, &fraction)) in Part::ALL.iter().zip(sizes.iter().zip(&self.fractions)) {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::data::{Data, GAP, Texts};
+use super::layout::{Layout, Parsed, Stop};
 use super::number;
-use super::parse::{Layout, Parsed, Stop};
 use super::records::Records;
 
 /// From so many rows on, room is made for all that seem to follow.

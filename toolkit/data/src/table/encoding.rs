@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
@@ -285,6 +285,7 @@ impl Encoding {
             columns: types.collect::<Result<_, _>>()?,
             names: columns.iter().map(|&at| table.names[at].clone()).collect(),
             lines: table.body.lines().into(),
+            files: Arc::default(),
             tokenised: OnceLock::new(),
         };
         Ok(self.apply(&raw)?.into_array(raw.lines.len(), self.width()))

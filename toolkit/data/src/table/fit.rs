@@ -11,7 +11,7 @@ use super::dates::{self, FittedDates};
 use super::encoding::{ColumnEncoding, Encoding, Fill, Kind, Known};
 use super::rules::How;
 use super::words::Tokenised;
-use super::{Becomes, Categories, ColumnRule, FittedWords, Missing, Unknown};
+use super::{Becomes, Categories, ColumnRule, FileRows, FittedWords, Missing, Unknown};
 use crate::DataError;
 
 /// The columns that are to be features, as they are in the file.
@@ -25,6 +25,8 @@ pub(crate) struct Raw {
     pub columns: Vec<Data>,
     /// For each row its line of the file, or its number where the file has no lines.
     pub lines: Arc<[usize]>,
+    /// The last of these rows stand in files of their own.
+    pub files: Arc<[FileRows]>,
     /// The texts whose words are the input, once they are split.
     pub tokenised: OnceLock<Tokenised>,
 }
@@ -33,11 +35,13 @@ impl Raw {
     /// What is wrong with a column.
     pub(crate) fn wrong(&self, row: Option<usize>, column: usize, reason: String) -> DataError {
         let name = &self.names[column];
+        let file = row.and_then(|row| FileRows::of(&self.files, row));
+        let (path, unit) = file.map_or((&self.path, self.unit), |file| (&file.path, file.unit));
         let place = match row.and_then(|row| self.lines.get(row)) {
-            Some(line) => format!("{} {line}, column {name:?}", self.unit),
+            Some(line) => format!("{unit} {line}, column {name:?}"),
             None => format!("column {name:?}"),
         };
-        DataError::File { path: self.path.clone(), place, reason }
+        DataError::File { path: path.clone(), place, reason }
     }
 
     /// Learns from these rows what the rules leave open.

@@ -2,9 +2,9 @@
 
 use csv::ByteRecord;
 
+use super::layout::Layout;
 use super::number;
 use super::options::CsvOptions;
-use super::parse::Layout;
 use super::records::{Marks, Records, Unclosed};
 
 /// So many records are looked at.

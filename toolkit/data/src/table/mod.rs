@@ -10,9 +10,11 @@ mod data;
 mod dates;
 mod encoding;
 mod fields;
+mod files;
 mod fit;
 mod input;
 mod json;
+mod layout;
 mod look;
 mod number;
 mod open;
@@ -40,6 +42,8 @@ pub(super) use data::Data;
 pub use dates::Dates;
 pub use encoding::{ColumnEncoding, Encoding};
 use fields::Body;
+pub(super) use files::FileRows;
+use files::OtherFile;
 pub(super) use fit::Raw;
 pub(super) use input::{read_bytes, read_text};
 pub use options::{CsvOptions, Dialect};
@@ -71,6 +75,8 @@ pub struct Table {
     names: Vec<String>,
     columns: Vec<Data>,
     plan: TablePlan,
+    /// Other files whose rows are parts.
+    files: Vec<OtherFile>,
 }
 
 impl Table {
@@ -87,6 +93,11 @@ impl Table {
     /// The number of rows, without the header.
     pub fn rows(&self) -> usize {
         self.body.rows()
+    }
+
+    /// Where a person finds a row, counted from 0: "line 17", or "row 17" of a file without lines.
+    pub fn place(&self, row: usize) -> String {
+        format!("{} {}", self.body.unit(), self.line(row))
     }
 
     /// How the file was found to be written.

@@ -1,6 +1,6 @@
 //! What is to become of a table's columns.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,11 @@ pub struct TablePlan {
     pub(super) group: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) time: Option<usize>,
+    /// The files whose rows are these parts, from the root of the file system if that was known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) validation_file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) test_file: Option<PathBuf>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -118,7 +123,26 @@ impl TablePlan {
         }
         self.words.iter().try_for_each(|(_, words)| words.check())?;
         table.plan = self.clone();
-        Ok(table)
+        table.with_planned_files()
+    }
+
+    /// Says the same of columns that stand elsewhere, and nothing of those that are not there.
+    pub(super) fn move_columns(&mut self, place: impl Fn(usize) -> Option<usize>) {
+        fn moved<T>(pairs: &mut Vec<(usize, T)>, place: impl Fn(usize) -> Option<usize>) {
+            let all = std::mem::take(pairs).into_iter();
+            pairs.extend(all.filter_map(|(column, said)| Some((place(column)?, said))));
+            pairs.sort_by_key(|(column, _)| *column);
+        }
+        moved(&mut self.types, &place);
+        moved(&mut self.missing, &place);
+        moved(&mut self.categories, &place);
+        moved(&mut self.dates, &place);
+        self.ignore = self.ignore.iter().filter_map(|&column| place(column)).collect();
+        self.ignore.sort_unstable();
+        self.words = self.words.and_then(|(column, words)| Some((place(column)?, words)));
+        for column in [&mut self.weights, &mut self.group, &mut self.time] {
+            *column = column.and_then(&place);
+        }
     }
 
     pub(super) fn type_of(&self, column: usize) -> Option<ColumnType> {

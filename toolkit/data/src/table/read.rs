@@ -7,9 +7,10 @@ use std::path::Path;
 use super::data::{Data, GAP, Texts};
 use super::fields::Body;
 use super::input::text_of;
+use super::layout::{Layout, Parsed, Stop};
 use super::look::{self, Seen};
 use super::options::{CsvOptions, Dialect};
-use super::parse::{Layout, Parsed, Stop};
+use super::parse::parse;
 use super::records::{Records, Unclosed};
 use super::select::first_repeat;
 use super::{ColumnType, Table, TablePlan, number, quoted};
@@ -53,6 +54,7 @@ impl Table {
             names: Vec::new(),
             columns: Vec::new(),
             plan: TablePlan::of(options),
+            files: Vec::new(),
         };
         table.fill(text, lines, options.has_header)?;
         Ok(table)
@@ -113,7 +115,7 @@ impl Table {
             .map_err(|(column, reason)| Refusal::Header { at: first, column, reason })
             .and_then(|()| {
                 let width = fields.len();
-                layout.parse(text, from).map_err(|stop| Refusal::Stop { stop, first, width })
+                parse(&layout, text, from).map_err(|stop| Refusal::Stop { stop, first, width })
             });
         self.missing = missing;
         Ok((parsed?, first))

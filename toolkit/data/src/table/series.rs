@@ -42,6 +42,7 @@ impl Table {
         time: impl Into<Column>,
         values: impl Into<Columns>,
     ) -> Result<LongSeries, DataError> {
+        self.refuse_files("series")?;
         let (id, time) = (self.position(&id.into())?, self.position(&time.into())?);
         let values = self.positions(&values.into())?;
         if values.is_empty() {

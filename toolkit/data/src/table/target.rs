@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use super::data::{Data, GAP};
-use super::{Column, Columns, Missing, Raw, Table, dates, quoted};
+use super::files::{Addition, append, join_marks};
+use super::{Column, Columns, FileRows, Missing, Raw, Table, dates, quoted};
 use crate::from_memory::{count_classes, numbered};
 use crate::recipe::{Origin, absolute};
 use crate::source::{Kept, TableSource};
@@ -173,7 +174,7 @@ impl Table {
     }
 
     /// What is no feature cannot be filled.
-    fn refuse_gaps(&self, column: usize, rows: &[usize]) -> Result<(), DataError> {
+    pub(super) fn refuse_gaps(&self, column: usize, rows: &[usize]) -> Result<(), DataError> {
         let data = &self.columns[column];
         let gaps = rows.iter().filter(|&&row| data.is_gap(row));
         let Some(&first) = gaps.clone().next() else { return Ok(()) };
@@ -253,9 +254,9 @@ impl Table {
     }
 
     fn into_dataset(
-        self,
+        mut self,
         columns: Vec<usize>,
-        targets: Targets,
+        mut targets: Targets,
         class_names: Option<Vec<String>>,
         rows: Vec<usize>,
     ) -> Result<Dataset, DataError> {
@@ -265,7 +266,7 @@ impl Table {
                 return Err(self.wrong_column(column, reason.to_owned()));
             }
         }
-        let marks = self.marks(&rows)?;
+        let mut marks = self.marks(&rows)?;
         let features = self.feature_columns(&columns);
         self.check_words(&features)?;
         let rules = features.iter().map(|&column| self.rule(column));
@@ -277,11 +278,27 @@ impl Table {
             self.refuse_infinite(column, &rows)?;
         }
         let all = rows.len() == self.rows();
-        let lines = self.body.lines();
-        let lines: Arc<[usize]> = match all {
-            true => lines.into(),
-            false => rows.iter().map(|&row| lines[row]).collect(),
-        };
+        let mut lines = self.body.lines();
+        if !all {
+            lines = rows.iter().map(|&row| lines[row]).collect();
+        }
+        let mut name = self.path.display().to_string();
+        let additions = self.additions(&columns, &features, class_names.as_deref())?;
+        if !additions.is_empty() {
+            let groups = self.plan.group.map(|column| self.columns[column].of(&rows));
+            marks = join_marks(marks, groups, &additions);
+        }
+        let (mut files, mut more) = (Vec::new(), Vec::new());
+        for addition in additions {
+            let Addition { part, path, unit, lines: of_file, targets: of_rows, features, .. } =
+                addition;
+            name.push_str(&format!(", {part}: {}", path.display()));
+            files.push(FileRows { part, path, unit, first: lines.len() });
+            lines.extend(of_file);
+            append(&mut targets, of_rows);
+            more.push(features);
+        }
+        let (lines, files): (Arc<[usize]>, Arc<[FileRows]>) = (lines.into(), files.into());
         let mut raw = Raw {
             path: self.path.clone(),
             unit: self.body.unit(),
@@ -289,6 +306,7 @@ impl Table {
             names: features.iter().map(|&column| self.names[column].clone()).collect(),
             columns: Vec::with_capacity(features.len()),
             lines: lines.clone(),
+            files: files.clone(),
             tokenised: OnceLock::new(),
         };
         let origin = Origin::Csv {
@@ -302,7 +320,9 @@ impl Table {
                 raw.columns.push(if all { data } else { data.of(&rows) });
             }
         }
-        let name = self.path.display().to_string();
+        for features in more {
+            raw.columns.iter_mut().zip(features).for_each(|(column, more)| column.append(more));
+        }
         let kept = Kept {
             origin,
             name,
@@ -312,6 +332,7 @@ impl Table {
             marks,
             unit: raw.unit,
             lines,
+            files,
             fitted: None,
         };
         let source = TableSource::new(raw, rules, kept)?;
@@ -319,7 +340,7 @@ impl Table {
     }
 
     /// Tells of gaps of which nobody said what they become, while the field can still be shown.
-    fn refuse_unfilled(&self, column: usize, rows: &[usize]) -> Result<(), DataError> {
+    pub(super) fn refuse_unfilled(&self, column: usize, rows: &[usize]) -> Result<(), DataError> {
         let data = &self.columns[column];
         let Some(&first) = rows.iter().find(|&&row| data.is_gap(row)) else { return Ok(()) };
         let (value, fill) = match data {
@@ -343,7 +364,7 @@ impl Table {
     }
 
     /// Tells of an infinite number while the field can still be shown.
-    fn refuse_infinite(&self, column: usize, rows: &[usize]) -> Result<(), DataError> {
+    pub(super) fn refuse_infinite(&self, column: usize, rows: &[usize]) -> Result<(), DataError> {
         let Data::Numbers(numbers) = &self.columns[column] else { return Ok(()) };
         let infinite =
             |&&row: &&usize| !numbers[row].is_nan() && !(numbers[row] as f32).is_finite();

@@ -28,6 +28,7 @@ impl Table {
         columns: impl Into<Columns>,
         options: WindowOptions,
     ) -> Result<Dataset, DataError> {
+        self.refuse_files("windows")?;
         let columns = self.positions(&columns.into())?;
         if columns.is_empty() {
             return Err(self.nothing_named("channels"));

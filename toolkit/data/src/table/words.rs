@@ -1,5 +1,6 @@
 //! Texts as sequences of numbers: of words, or of characters.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,8 @@ const LONGEST: usize = 1 << 20;
 
 /// How texts become sequences of numbers of one length, for [`Table::words`].
 ///
-/// A text is written in small letters (Unicode's, as Python's `str.lower`) and split at the word
+/// A text is written in small letters (Unicode's, as Python's `str.lower`;
+/// [`keep_case`](Self::keep_case) leaves it as it is) and split at the word
 /// boundaries of [Unicode's annex 29](https://www.unicode.org/reports/tr29/#Word_Boundaries); what is
 /// white space alone is left out. So `don't`, `3.14`, a letter with its accents and an emoji with
 /// its skin are one token each, as is each sign (`…!!` is three), each ideograph and each character
@@ -45,6 +47,8 @@ pub struct Words {
     pub(super) at_least: usize,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     characters: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    keep_case: bool,
 }
 
 fn once() -> usize {
@@ -59,7 +63,7 @@ impl Words {
     /// The first `length` tokens of each text, from 1 to 1,048,576: Keras's
     /// `output_sequence_length`.
     pub fn new(length: usize) -> Self {
-        Self { length, most: None, at_least: once(), characters: false }
+        Self { length, most: None, at_least: once(), characters: false, keep_case: false }
     }
 
     /// At most so many words have a number of their own, the most frequent: Keras's `max_tokens`
@@ -85,6 +89,22 @@ impl Words {
         self
     }
 
+    /// Leaves texts as they are written: `Apple` and `apple` are two words. For names, abbreviations and
+    /// programs, of which there should be enough to learn both; Keras's `standardize=None`.
+    #[must_use]
+    pub fn keep_case(mut self) -> Self {
+        self.keep_case = true;
+        self
+    }
+
+    /// A text as it is split.
+    fn cased(self, text: &str) -> Cow<'_, str> {
+        match self.keep_case {
+            true => text.into(),
+            false => text.to_lowercase().into(),
+        }
+    }
+
     /// Refuses numbers that make no sense.
     pub(super) fn check(self) -> Result<(), DataError> {
         let settings = [
@@ -104,7 +124,7 @@ impl Words {
         Ok(())
     }
 
-    /// The tokens of a text in small letters.
+    /// The tokens of a text that is written as it is to be.
     fn split(self, text: &str) -> Box<dyn Iterator<Item = &str> + '_> {
         if self.characters {
             return Box::new(text.char_indices().map(|(at, c)| &text[at..at + c.len_utf8()]));
@@ -135,7 +155,7 @@ impl Tokenised {
             }
         };
         let texts =
-            texts.map(|text| words.split(&text.to_lowercase()).map(&mut place).collect()).collect();
+            texts.map(|text| words.split(&words.cased(text)).map(&mut place).collect()).collect();
         Self { tokens, texts }
     }
 }
@@ -192,7 +212,7 @@ impl FittedWords {
 
     /// The numbers of a text's tokens, without padding.
     pub(crate) fn encode(&self, text: &str) -> Vec<u32> {
-        let text = text.to_lowercase();
+        let text = self.words.cased(text);
         let words = || self.vocabulary.iter().zip(0..).skip(FIRST_WORD);
         let number = |token: &str| {
             words().find(|(word, _)| *word == token).map_or(UNKNOWN_TOKEN, |(_, number)| number)

@@ -2,10 +2,13 @@
 
 mod dates;
 mod encoding;
+mod files;
 mod folds;
 mod hooked;
 mod loader;
 mod marks;
+#[cfg(feature = "ndarray")]
+mod ndarray;
 mod normalize;
 mod npy;
 mod odd_tables;

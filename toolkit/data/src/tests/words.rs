@@ -43,6 +43,9 @@ fn texts_are_tokens_as_those_of_a_counter() {
         if case["characters"] == true {
             words = words.characters();
         }
+        if case["keep_case"] == true {
+            words = words.keep_case();
+        }
         let data = worded(&texts, words).unwrap();
         let data = data.with_parts([(0..trained_on).collect(), vec![], vec![]]).unwrap();
         let vocabulary: Vec<String> = serde_json::from_value(case["vocabulary"].clone()).unwrap();
@@ -56,6 +59,30 @@ fn texts_are_tokens_as_those_of_a_counter() {
             assert_eq!(data.encode(text).unwrap(), row, "{words:?}");
         }
     }
+}
+
+#[test]
+fn words_keep_their_case_on_request_and_say_so_in_the_record() {
+    let texts = ["Apple sells apples", "an Apple", "APPLE an", "apple"];
+    let kept = worded(&texts, Words::new(3).keep_case()).unwrap();
+    let plain = worded(&texts, Words::new(3)).unwrap();
+    assert_eq!(kept.vocabulary()[2..], ["Apple", "an", "APPLE", "apple", "apples", "sells"]);
+    assert_eq!(plain.vocabulary()[2..], ["apple", "an", "apples", "sells"]);
+    assert_eq!(kept.encode("apple Apple Sells").unwrap(), [5, 2, 1]);
+    assert_eq!(plain.encode("apple Apple Sells").unwrap(), [2, 2, 5]);
+    assert_eq!(rows(&kept), [[2, 7, 6], [3, 2, 0], [4, 3, 0], [5, 0, 0]]);
+    made_again(&kept);
+    // A raw file is read alike, by what the record says.
+    let json = serde_json::to_string(kept.encoding().unwrap()).unwrap();
+    assert!(json.contains("\"keep_case\":true"), "{json}");
+    let encoding: Encoding = serde_json::from_str(&json).unwrap();
+    let encoded = encoding.encode(&reviews(&["apple", "Apple", "SELLS"])).unwrap();
+    assert_eq!(encoded.integers(), [5, 0, 0, 2, 0, 0, 1, 0, 0]);
+    // Records from before do not say it, and are written as they were.
+    let json = serde_json::to_string(plain.encoding().unwrap()).unwrap();
+    assert!(!json.contains("case"), "{json}");
+    assert_eq!(&serde_json::from_str::<Encoding>(&json).unwrap(), plain.encoding().unwrap());
+    assert_ne!(kept.fingerprint().unwrap(), plain.fingerprint().unwrap());
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub use pass::HostPass;
 pub(crate) use pass::{Aside, Mark, Memory};
 pub use tensor::HostTensor;
 
-use crate::layer::Fault;
+use crate::misfit::Fault;
 
 /// A layer's own form on the processor.
 pub trait HostLayer {

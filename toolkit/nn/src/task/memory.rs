@@ -33,7 +33,7 @@ impl StepMemory {
 /// The places of layers that have no form on the processor's memory.
 pub(super) fn uncounted(node: &Node, into: &mut Vec<String>) {
     if node.layer.layer().host().is_none() {
-        into.push(crate::plan::place(node.layer.kind(), &node.path));
+        into.push(crate::misfit::place(node.layer.kind(), &node.path));
         return;
     }
     node.children.iter().for_each(|child| uncounted(child, into));

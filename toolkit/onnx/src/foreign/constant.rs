@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::MOST_BYTES;
 use super::known::{Constant, Numbers};
+use crate::element;
+use crate::external::{self, MOST_BYTES};
 use crate::proto::{GraphProto, TENSOR_BOOL, TENSOR_FLOAT, TENSOR_INT64, TensorProto};
 use crate::value::Value;
-use crate::{element, external};
 
 pub(super) const UINT8: i32 = 2;
 pub(super) const INT8: i32 = 3;

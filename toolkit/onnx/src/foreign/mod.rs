@@ -19,6 +19,7 @@ mod inputs;
 mod job;
 mod known;
 mod lower;
+mod lowering;
 mod operators;
 mod recurrent;
 mod reshape;
@@ -32,6 +33,7 @@ use prost::bytes::Bytes;
 
 use super::element;
 use super::encode::{GRAPH_SHA256, PRODUCER, value_proto};
+use super::external::MOST_BYTES;
 use super::graph::{Graph, Value};
 use super::inputs::{LONGEST, MOST_ROWS};
 use super::proto::{
@@ -42,14 +44,12 @@ use super::structure;
 use super::value::{BATCH, Dim, Element};
 use inputs::{Free, Stated, shown, tensor};
 use known::Known;
-use lower::Lowering;
+use lowering::Lowering;
 
 /// The versions of ONNX's file format that are read.
 const IR_VERSIONS: std::ops::RangeInclusive<i64> = 3..=11;
 /// The versions of ONNX's operators that are evaluated.
 const OPSETS: std::ops::RangeInclusive<i64> = 13..=21;
-/// Protobuf messages, and so models with everything in one file, end here.
-pub(crate) const MOST_BYTES: usize = (1 << 31) - 1;
 
 /// A file of another tool.
 pub(super) struct Foreign {
@@ -126,7 +126,7 @@ pub(super) fn open(
         lowering.input(input.clone());
     }
     for (number, node) in (1..).zip(&proto.node) {
-        lowering.node(number, node)?;
+        lower::node(&mut lowering, number, node)?;
     }
     let outputs = proto
         .output

@@ -3,7 +3,7 @@
 
 use super::job::Job;
 use super::known::{Known, Size};
-use super::lower::Lowering;
+use super::lowering::Lowering;
 use super::{fold, recurrent, reshape, window};
 use crate::attribute::Attribute;
 use crate::graph::Value;

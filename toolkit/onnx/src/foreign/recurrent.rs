@@ -2,7 +2,7 @@
 
 use super::job::Job;
 use super::known::{Constant, Known, Numbers};
-use super::lower::Lowering;
+use super::lowering::Lowering;
 use crate::attribute::Attribute;
 
 /// # Errors

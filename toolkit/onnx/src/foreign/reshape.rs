@@ -2,7 +2,7 @@
 
 use super::job::Job;
 use super::known::{Known, Size};
-use super::lower::Lowering;
+use super::lowering::Lowering;
 use crate::attribute::Attribute;
 use crate::operator::axis;
 use crate::value::{BATCH, Dim};

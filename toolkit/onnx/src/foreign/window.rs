@@ -1,7 +1,7 @@
 //! Convolutions and pools: padding that is said by a word, and what later opsets added.
 
 use super::job::Job;
-use super::lower::Lowering;
+use super::lowering::Lowering;
 use crate::attribute::Attribute;
 use crate::graph::Value;
 use crate::value::Dim;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::reach::{Between, Shared, least};
+use super::reach::{Between, GradientFault, Shared, least};
 use super::{Attempt, Bench};
 use crate::Error;
 use crate::checks::{InitReport, Verdict};
@@ -105,18 +105,6 @@ pub enum Culprit {
         /// At the end.
         to: f64,
     },
-}
-
-/// What is wrong with a loss's gradient in its outputs, beside finite differences.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GradientFault {
-    /// It is 0 where the loss changes: the loss is computed apart from its outputs.
-    Zero,
-    /// It points where the loss falls, so that updates make it rise.
-    Reversed,
-    /// It is another.
-    Wrong,
 }
 
 /// By what the learning rate is multiplied, behind the optimiser's usual one.

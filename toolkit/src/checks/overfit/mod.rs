@@ -20,7 +20,8 @@ use crate::task::{Model, Probe, Recipe};
 use crate::trainer::{Interrupt, Trainer};
 use reach::least;
 
-pub use culprit::{Culprit, GradientFault};
+pub use culprit::Culprit;
+pub use reach::GradientFault;
 
 const NAME: &str = "overfit a few rows";
 /// Of the way from the loss of outputs that know nothing to the least there can be, so much may be

@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 use crate::Error;
 use crate::data::{Batch, Targets};
 use crate::nn::HostTensor;
 use crate::task::Loss;
-
-use super::culprit::GradientFault;
 
 /// Updates of the outputs. The step falls to 0 along a parabola.
 const STEPS: usize = 800;
@@ -28,6 +28,18 @@ pub(super) struct Reach {
     pub least: f64,
     /// What is wrong with the loss's gradient in its outputs, if something is.
     pub fault: Option<GradientFault>,
+}
+
+/// What is wrong with a loss's gradient in its outputs, beside finite differences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GradientFault {
+    /// It is 0 where the loss changes: the loss is computed apart from its outputs.
+    Zero,
+    /// It points where the loss falls, so that updates make it rise.
+    Reversed,
+    /// It is another.
+    Wrong,
 }
 
 /// What outputs may be.

@@ -10,6 +10,7 @@ use trainbook_store::{ObjectId, RunEvent, RunWriter};
 
 use super::Checkpoint;
 use crate::Error;
+use crate::trainer::voice::Voice;
 
 /// Encodes, hashes and stores the checkpoints of one run, one after the other. Training waits only
 /// while its state is copied, or when the one before the last is still being written, so that never
@@ -27,12 +28,12 @@ struct Job {
 impl CheckpointWriter {
     /// # Errors
     /// The system gives no thread.
-    pub fn new(run: &RunWriter) -> Result<Self, Error> {
+    pub fn new(run: &RunWriter, voice: Voice) -> Result<Self, Error> {
         let (jobs, waiting) = sync_channel(1);
         let run = run.clone();
         let thread = std::thread::Builder::new()
             .name("checkpoints".to_owned())
-            .spawn(move || serve(&run, &waiting))
+            .spawn(move || serve(&run, &voice, &waiting))
             .map_err(|e| Error::State(format!("the system gives no thread to write it: {e}")))?;
         Ok(Self { jobs, thread })
     }
@@ -51,7 +52,7 @@ impl CheckpointWriter {
     }
 }
 
-fn serve(run: &RunWriter, waiting: &Receiver<Job>) -> Option<ObjectId> {
+fn serve(run: &RunWriter, voice: &Voice, waiting: &Receiver<Job>) -> Option<ObjectId> {
     let (mut last, mut kept) = (None, KeptCheckpoints::default());
     for Job { checkpoint, request } in waiting {
         let counters = checkpoint.rest.counters;
@@ -65,7 +66,7 @@ fn serve(run: &RunWriter, waiting: &Receiver<Job>) -> Option<ObjectId> {
             Ok(object) => kept.record(run, request, counters, object),
             Err(error) => {
                 let text = format!("checkpoint {} was not written: {error}", request.label);
-                eprintln!("warning: {text}");
+                voice.warn(&text);
                 run.event(RunEvent::Warning { text });
                 kept.failed(request, counters);
             }

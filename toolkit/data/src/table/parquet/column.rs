@@ -8,14 +8,7 @@ use ::parquet::file::reader::FileReader;
 
 use super::super::data::{Data, GAP, Texts};
 use super::Wrong;
-use super::kind::{Kind, Value};
-
-/// What a column is to be in a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum As {
-    Numbers,
-    Texts,
-}
+use super::kind::{As, Kind, Value};
 
 /// A column.
 pub(super) struct Values {

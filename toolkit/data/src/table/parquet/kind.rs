@@ -8,7 +8,6 @@ use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 
 use super::super::number;
-use super::column::As;
 
 /// What the values of a column mean, beside how they are stored
 /// ([logical types](https://github.com/apache/parquet-format/blob/master/LogicalTypes.md)).
@@ -29,6 +28,13 @@ pub(super) enum Kind {
     Time(i128),
     /// Since 1970-01-01 00:00, in parts of so many nanoseconds.
     Moment(i128),
+}
+
+/// What a column is to be in a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum As {
+    Numbers,
+    Texts,
 }
 
 /// A value, before it is said what the column holds.

@@ -22,8 +22,8 @@ use super::look;
 use super::select::first_repeat;
 use super::{CsvOptions, Dialect, Table, TablePlan};
 use crate::DataError;
-use column::{As, Values};
-use kind::Kind;
+use column::Values;
+use kind::{As, Kind};
 
 /// What is wrong with a file or a column of it.
 enum Wrong {
@@ -127,6 +127,7 @@ impl Table {
             names,
             columns: data,
             plan: TablePlan::of_parquet(),
+            files: Vec::new(),
         })
     }
 }

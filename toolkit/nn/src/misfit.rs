@@ -33,7 +33,7 @@ impl Fault {
     }
 
     pub(crate) fn at(mut self, kind: &str, path: &str) -> Self {
-        self.place.get_or_insert_with(|| crate::plan::place(kind, path));
+        self.place.get_or_insert_with(|| place(kind, path));
         self
     }
 }
@@ -43,4 +43,9 @@ impl<E: Display> From<E> for Fault {
     fn from(error: E) -> Self {
         Self::new(error.to_string())
     }
+}
+
+/// "Linear 2", or "the network" at the root.
+pub(crate) fn place(kind: &str, path: &str) -> String {
+    if path.is_empty() { format!("{kind} (the network itself)") } else { format!("{kind} {path}") }
 }
