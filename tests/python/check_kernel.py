@@ -275,6 +275,36 @@ def interrupts(args, table, folder):
         table.check("and the next cell runs again", kernel.value("1 + 1") == "2")
 
 
+def background(args, table, folder):
+    """A fit in a thread of its own, while other cells run."""
+    start = "let training = trainer.fit_in_background(Epochs(50));"
+    join = "let (mut trainer, run) = training.join(); let run = run?;"
+    with Session(args, folder) as kernel:
+        kernel.run(USE).good()
+        kernel.run(DATA).good()
+        kernel.run(SLOW.replace("SEED", "3").replace('println!("step"); ', "")).good()
+        kernel.run(start).good()
+        cell = kernel.run("1 + 1").good()
+        table.time("a cell while a fit runs in the background", cell.seconds)
+        table.check("a cell runs while a fit does", cell.value == "2", cell.value)
+        status = kernel.run("training").good().value
+        table.check("the handle shows where the fit is", "running" in status and "loss" in status, status)
+        table.check("and draws its curves", kernel.value("training.plot().html.contains(\"<img\")") == "true")
+        kernel.run("training.stop();").good()
+        kernel.run(join).good()
+        reason = kernel.value("run.stopped_because().to_string()")
+        table.check("it stops when it is asked, and says so", "asked by Training::stop" in reason, reason)
+        kernel.run(start).good()
+        kernel.begin(join)
+        time.sleep(3)
+        kernel.interrupt()
+        kernel.end()
+        reason = kernel.value("run.stopped_because().to_string()")
+        table.check("an interrupt of the cell that waits stops it", "interrupted" in reason, reason)
+        left = kernel.value("trainer.plan().to_string().len() > 0")
+        table.check("and the trainer is there again", left == "true", left)
+
+
 def another_dependency(args, table, folder):
     """A crate of the notebook's own, behind the prelude."""
     moment = time.time()
@@ -352,6 +382,7 @@ def main():
         "first": lambda folder: first_epoch(args, table, folder, "first"),
         "second": lambda folder: first_epoch(args, table, folder, "second"),
         "interrupts": lambda folder: interrupts(args, table, folder),
+        "background": lambda folder: background(args, table, folder),
         "dependency": lambda folder: another_dependency(args, table, folder),
         "killed": lambda folder: killed_and_resumed(args, table, folder),
         "two": lambda folder: side_by_side(args, table, folder, 2),

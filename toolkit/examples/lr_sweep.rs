@@ -1,46 +1,51 @@
 //! The learning-rate finder beside the best of a real sweep:
-//! `cargo run --release -p trainbook --example lr_sweep [PROBLEM…]`.
+//! `cargo run --release -p trainbook --example lr_sweep [--seeds N] [PROBLEM…]`.
 //!
-//! Four problems, seeds 1 to 5. A sweep trains at each of twelve constant rates, a factor of 2.3
+//! Five problems, seeds 1 to 5 or N. A sweep trains at each of twelve constant rates, a factor of 2.3
 //! apart, and the best is that with the least validation loss of any epoch, on average over the
 //! seeds. The finder is asked once for each seed.
 
 use std::error::Error;
 use std::path::Path;
 
-use trainbook::nn::layer::Conv2d;
+use trainbook::nn::layer::{Conv2d, LayerNorm, LearnedPositions, TransformerEncoderLayer};
 use trainbook::prelude::*;
-use trainbook::trainer::TrainerBuilder;
+use trainbook::trainer::{Length, TrainerBuilder};
 
 /// The lowest rate of the sweep, how many there are, and how far apart.
 const LOWEST: f64 = 1e-4;
 const RATES: i32 = 12;
 const APART: f64 = 2.310_129_700_083_16; // the eleventh root of 10⁴
-const SEEDS: std::ops::RangeInclusive<u64> = 1..=5;
 /// A suggestion should be no further than this from the best rate.
 const NEAR: f64 = 3.0;
 
 type Problem = fn(u64) -> Result<TrainerBuilder, Box<dyn Error>>;
 
-const PROBLEMS: [(&str, Problem, u64); 4] = [
-    ("quadratic", quadratic, 1),
-    ("digits-mlp", digits_mlp, 10),
-    ("mnist-cnn", mnist_cnn, 2),
-    ("mpg-mlp", mpg_mlp, 50),
+const PROBLEMS: [(&str, Problem, Length); 5] = [
+    ("quadratic", quadratic, Length::Epochs(1)),
+    ("digits-mlp", digits_mlp, Length::Epochs(10)),
+    ("mnist-cnn", mnist_cnn, Length::Epochs(2)),
+    ("mpg-mlp", mpg_mlp, Length::Epochs(50)),
+    ("hamlet-lm", hamlet_lm, Length::Steps(300)),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let mut wanted: Vec<String> = std::env::args().skip(1).collect();
+    let mut seeds = 5;
+    if let Some(at) = wanted.iter().position(|wanted| wanted == "--seeds") {
+        seeds = wanted.get(at + 1).ok_or("--seeds wants a number")?.parse()?;
+        wanted.drain(at..at + 2);
+    }
     let rates: Vec<f64> = (0..RATES).map(|at| LOWEST * APART.powi(at)).collect();
-    for (name, problem, epochs) in PROBLEMS {
+    for (name, problem, length) in PROBLEMS {
         if !wanted.is_empty() && !wanted.iter().any(|wanted| wanted == name) {
             continue;
         }
         let mut sweep = Vec::new();
         for &rate in &rates {
             let mut losses = Vec::new();
-            for seed in SEEDS {
-                losses.push(best_loss(problem(seed)?.learning_rate(rate), epochs)?);
+            for seed in 1..=seeds {
+                losses.push(best_loss(problem(seed)?.learning_rate(rate), length)?);
             }
             sweep.push(losses.iter().sum::<f64>() / losses.len() as f64);
         }
@@ -49,10 +54,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         for (rate, loss) in rates.iter().zip(&sweep) {
             println!("  {rate:.2e} {loss:.4}");
         }
-        for seed in SEEDS {
+        for seed in 1..=seeds {
             let curve = problem(seed)?.build()?.find_lr()?;
             let found = curve.suggestion();
-            let loss = best_loss(problem(seed)?.learning_rate(found), epochs)?;
+            let loss = best_loss(problem(seed)?.learning_rate(found), length)?;
             let off = (found / rates[best]).max(rates[best] / found);
             println!(
                 "  seed {seed}: {found:.2e} (steepest {:.2e}, valley {:.2e}, minimum/10 {:.2e}), \
@@ -68,8 +73,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The least validation loss of any epoch; infinite where it is no number.
-fn best_loss(builder: TrainerBuilder, epochs: u64) -> Result<f64, Box<dyn Error>> {
-    let run = builder.build()?.fit(Epochs(epochs))?;
+fn best_loss(builder: TrainerBuilder, length: Length) -> Result<f64, Box<dyn Error>> {
+    let run = builder.build()?.fit(length)?;
     let losses = run.history().iter().flat_map(|row| &row.metrics);
     let losses = losses.filter(|metric| metric.name == "val_loss").map(|metric| metric.value);
     Ok(losses.filter(|loss| loss.is_finite()).fold(f64::INFINITY, f64::min))
@@ -130,4 +135,22 @@ fn mpg_mlp(seed: u64) -> Result<TrainerBuilder, Box<dyn Error>> {
         .split(Split::random(0.8, 0.2, 0.0), Seed(seed))?;
     let net = Sequential::new().linear(64).relu().linear(64).relu().linear(1);
     Ok(Trainer::regressor(&cars, net).seed(seed).quiet())
+}
+
+/// The recipe of `cargo xtask accuracy hamlet-lm`, at a constant rate.
+fn hamlet_lm(seed: u64) -> Result<TrainerBuilder, Box<dyn Error>> {
+    let text = Dataset::text(data("hamlet.txt.gz"))?
+        .characters(64, 1)?
+        .split(Split::in_order(0.9, 0.1, 0.0), Seed(seed))?;
+    let block = || TransformerEncoderLayer::new(4, 256).norm_first().causal().dropout(0.0);
+    let characters = text.classes().unwrap_or(0);
+    let net = Sequential::new()
+        .embedding(characters, 128)
+        .with(LearnedPositions::new(64))
+        .with(block())
+        .with(block())
+        .with(LayerNorm::new())
+        .linear(characters);
+    let clip = Clip::global_norm(1.0);
+    Ok(Trainer::classifier(&text, net).batch_size(16).with(clip).seed(seed).quiet())
 }

@@ -187,7 +187,7 @@ impl Run {
             let mut logits = if export.normalized_input {
                 self.predict_on_normalized(input)
             } else {
-                self.predict_on(input)
+                self.predict_as_exported(input)
             }?;
             if let (Some(by), Numbers::F32(logits)) = (export.temperature, &mut logits.numbers) {
                 logits.iter_mut().for_each(|logit| *logit /= by as f32);

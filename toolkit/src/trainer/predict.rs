@@ -33,6 +33,16 @@ impl Predictor<'_> {
         }
     }
 
+    /// As an exported file computes, which refuses nothing: what has no logarithm becomes NaN.
+    fn as_exported(&self, input: &Array) -> Result<Array, Error> {
+        let mut input = input.clone();
+        if let Numbers::F32(numbers) = &mut input.numbers {
+            let rows = numbers.chunks_mut(self.data.width().max(1));
+            rows.for_each(|row| self.data.normalization().apply(row));
+        }
+        self.of_normalized(&input)
+    }
+
     fn of_normalized(&self, input: &Array) -> Result<Array, Error> {
         let mut outputs = self.model.predict(input)?;
         if let (Some(scaling), Numbers::F32(values)) =
@@ -90,6 +100,10 @@ impl Run {
     /// one ([`Normalize::log1p`](crate::data::Normalize::log1p)).
     pub fn predict_on(&self, input: &Array) -> Result<Array, Error> {
         self.predictor().outputs(input)
+    }
+
+    pub(super) fn predict_as_exported(&self, input: &Array) -> Result<Array, Error> {
+        self.predictor().as_exported(input)
     }
 
     pub(super) fn predict_on_normalized(&self, input: &Array) -> Result<Array, Error> {
