@@ -60,12 +60,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             let loss = best_loss(problem(seed)?.learning_rate(found), length)?;
             let off = (found / rates[best]).max(rates[best] / found);
             println!(
-                "  seed {seed}: {found:.2e} (steepest {:.2e}, valley {:.2e}, minimum/10 {:.2e}), \
-                 {off:.1} times off{}, loss there {loss:.4}",
+                "  seed {seed}: {found:.2e}, {off:.1} times off{}, loss there {loss:.4} (steepest {:.2e}, valley \
+                 {:.2e}, minimum/10 {:.2e})",
+                if off <= NEAR { "" } else { " (TOO FAR)" },
                 curve.suggestions().steepest,
                 curve.suggestions().valley,
                 curve.suggestions().minimum_tenth,
-                if off <= NEAR { "" } else { " (TOO FAR)" },
             );
         }
     }

@@ -14,6 +14,8 @@ use crate::display::{self, Bundle};
 pub struct LrCurve {
     points: Vec<LrPoint>,
     suggestions: LrSuggestions,
+    /// Whether the loss was seen to rise behind where it is least.
+    rises: bool,
     diverged: bool,
     /// What is odd about the targets, if something is.
     remark: Option<String>,
@@ -37,7 +39,7 @@ pub struct LrPoint {
     pub smoothed: f64,
 }
 
-/// Three ways of reading the curve. All work on a centred smoothing, which does not lag.
+/// Four ways of reading the curve. All work on a centred smoothing, which does not lag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct LrSuggestions {
     /// Where the loss falls fastest per decade of learning rate.
@@ -46,6 +48,8 @@ pub struct LrSuggestions {
     pub valley: f64,
     /// A tenth of where the loss is least.
     pub minimum_tenth: f64,
+    /// Half of where the loss is least.
+    pub minimum_half: f64,
 }
 
 const BETA: f64 = 0.98;
@@ -56,6 +60,8 @@ const RECENT: usize = 5;
 const BEGUN: f64 = 0.05;
 /// Targets that are so many times larger or smaller than 1 are remarked on.
 const FAR: f64 = 30.0;
+/// A loss that is least in so large a part of the search at its end has not been seen to rise.
+const AT_THE_END: usize = 10;
 /// The loss must fall to this share of where it began, or the curve says nothing.
 const CLEAR_FALL: f64 = 0.9;
 
@@ -141,7 +147,9 @@ impl LrCurve {
             steepest: rate(steepest),
             valley: rate(fall[fall.len() * 2 / 3]),
             minimum_tenth: rate(lowest) / 10.0,
+            minimum_half: rate(lowest) / 2.0,
         };
+        self.rises = self.diverged || lowest < losses.len() - losses.len() / AT_THE_END;
         Ok(())
     }
 
@@ -155,9 +163,19 @@ impl LrCurve {
         self.suggestions
     }
 
-    /// The suggested learning rate: the middle one of the three readings.
+    /// The suggested learning rate: half of where the loss is least.
+    ///
+    /// Beside real sweeps over twelve constant rates, on five problems from a quadratic to a transformer, it was within a
+    /// factor of 3 of the best rate for every seed, and the other readings, which are the literature's, 2 to 25 times too low
+    /// (`cargo run --release -p trainbook --example lr_sweep`; the book's figures).
+    ///
+    /// Where the loss still falls at the highest rates, so that nothing says where it would rise: the middle one of the other
+    /// three.
     pub fn suggestion(&self) -> f64 {
         let s = self.suggestions;
+        if self.rises {
+            return s.minimum_half;
+        }
         let mut all = [s.steepest, s.valley, s.minimum_tenth];
         all.sort_by(f64::total_cmp);
         all[1]
@@ -184,7 +202,8 @@ impl LrCurve {
             .with("smoothed", Style::Line, points(|p| p.smoothed))
             .mark(s.steepest, "steepest")
             .mark(s.valley, "valley")
-            .mark(s.minimum_tenth, "minimum / 10");
+            .mark(s.minimum_tenth, "minimum / 10")
+            .mark(s.minimum_half, "minimum / 2");
         display::chart(&Chart::single("Learning-rate finder", panel), &self.to_string())
     }
 
@@ -197,10 +216,10 @@ impl LrCurve {
 impl std::fmt::Display for LrCurve {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let s = self.suggestions;
-        let (valley, steepest, minimum) = (s.valley, s.steepest, s.minimum_tenth);
+        let LrSuggestions { steepest, valley, minimum_tenth, minimum_half } = s;
         write!(
             f,
-            "suggested learning rate {:.2e} (steepest {steepest:.2e}, valley {valley:.2e}, minimum/10 {minimum:.2e}; {} batches{})",
+            "suggested learning rate {:.2e} (steepest {steepest:.2e}, valley {valley:.2e}, minimum/10 {minimum_tenth:.2e}, minimum/2 {minimum_half:.2e}; {} batches{})",
             self.suggestion(),
             self.points.len(),
             if self.diverged { ", then the loss diverged" } else { "" }
@@ -336,10 +355,31 @@ mod tests {
 
     #[test]
     fn noise_does_not_lead_it_far_astray() {
-        let mut curve = curve(1e-3, 0.3, 0.1);
+        let found = |noise| curve(1e-3, 0.3, noise).concluded().unwrap();
+        let (quiet, noisy) = (found(0.0), found(0.1));
+        // By hand: 2 / (1 + (x / 10⁻³)^1.3) + (x / 0.3)² is least at 0.021.
+        assert!((quiet.suggestions().minimum_half / 0.0105).log10().abs() < 0.1, "{quiet}");
+        assert_eq!(quiet.suggestion(), quiet.suggestions().minimum_half);
+        let off = (noisy.suggestion() / quiet.suggestion()).log10().abs();
+        assert!(off < 0.3, "{noisy}");
+        let off = (noisy.suggestions().valley / 1e-3).log10().abs();
+        assert!(off < 1.0, "{noisy}");
+    }
+
+    #[test]
+    fn where_the_loss_never_rises_it_stays_with_the_careful_readings() {
+        // The fall is over long before the end, and the loss sinks on.
+        let mut curve = LrCurve::default();
+        for i in 0..200 {
+            let rate = 1e-7 * 1e8_f64.powf(f64::from(i) / 199.0);
+            let loss = 0.3 + 2.0 / (1.0 + (3.0 * (rate / 1e-3).log10()).exp());
+            assert!(curve.push(rate, loss - 1e-4 * f64::from(i), 4.0));
+        }
         curve.conclude().unwrap();
-        let off = (curve.suggestion() / 1e-3).log10().abs();
-        assert!(off < 1.0, "{:?}", curve.suggestions());
+        let s = curve.suggestions();
+        assert!(s.minimum_half > 1.0 && curve.suggestion() < 0.1, "{curve}");
+        let careful = [s.steepest, s.valley, s.minimum_tenth];
+        assert!(careful.contains(&curve.suggestion()), "{curve}");
     }
 
     #[test]
