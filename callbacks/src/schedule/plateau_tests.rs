@@ -192,6 +192,8 @@ fn what_rises_must_rise_by_the_share_and_a_rate_must_fall_by_more_than_eps() {
     assert_eq!(fit(rises(), 1.0, values).seen.learning_rates, [1.0; 5]);
     let values = vec![1.0, 1.05, 1.2];
     assert_eq!(fit(rises(), 1.0, values).seen.learning_rates, [1.0, 1.0, 0.5, 0.5]);
+    let absolute = rises().threshold_mode(ThresholdMode::Absolute);
+    assert_eq!(fit(absolute, 1.0, vec![1.0, 1.05, 1.2]).seen.learning_rates, [1.0, 1.0, 0.5, 0.5]);
     let falls = |eps| fit(watch().patience(0).factor(0.5).eps(eps), 1.0, vec![1.0; 3]);
     assert_eq!(falls(0.5).seen.learning_rates, [1.0; 4], "by exactly eps is not more");
     assert_eq!(falls(0.25).seen.learning_rates, [1.0, 1.0, 0.5, 0.5]);

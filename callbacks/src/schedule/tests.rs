@@ -312,6 +312,10 @@ fn senseless_settings_are_refused() {
             LrSchedule::of(Cyclic::between(0.1, 1.0).mode(Mode::ExpRange { gamma: 1.5 })),
             "gamma is 1.5, and must be above 0 and at most 1",
         ),
+        (
+            LrSchedule::of(Cyclic::between(0.1, 1.0).mode(Mode::ExpRange { gamma: 0.0 })),
+            "gamma is 0, and must be above 0 and at most 1",
+        ),
         (LrSchedule::inverse_sqrt(1.0, 0), "rise is 0, and must be at least 1"),
         (
             LrSchedule::of(StableDecay::at(1.0).decay_share(1.5)),
