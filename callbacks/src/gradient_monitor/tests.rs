@@ -274,6 +274,11 @@ fn of_many_tensors_some_are_named() {
 /// What is warned of where each update changes the one weight by 1 and it was so large before; the
 /// learning rate is given by the epoch.
 fn of_updates(weight: f32, epochs: u64, rate: fn(u64) -> f64) -> Vec<String> {
+    of_steps(weight, 4, epochs, rate)
+}
+
+/// The same with so many steps an epoch.
+fn of_steps(weight: f32, steps: u64, epochs: u64, rate: fn(u64) -> f64) -> Vec<String> {
     let mut stack = Stack::new();
     stack.push(GradientMonitor::new().ratios());
     let schedule = move |batch: &mut crate::BatchStart<'_>| {
@@ -281,7 +286,7 @@ fn of_updates(weight: f32, epochs: u64, rate: fn(u64) -> f64) -> Vec<String> {
         Ok(Flow::Continue)
     };
     stack.push(on_batch_start(schedule).writes(Resource::LearningRate));
-    let mut fake = Fake::new(stack).batches(4);
+    let mut fake = Fake::new(stack).batches(steps);
     fake.weights.0 = weight;
     fake.fit(epochs);
     assert_eq!(fake.seen.error, None);
@@ -312,6 +317,9 @@ fn updates_that_are_small_or_large_beside_the_weights_are_named_with_the_ratio()
     for usual in [12.0, 1000.0, 99_000.0] {
         assert_eq!(of_updates(usual, 3, |_| 0.1), [""; 0], "{usual}");
     }
+    // One step has a rate too.
+    let one = of_steps(1_048_576.0, 1, 1, |_| 0.1);
+    assert!(one.len() == 1 && one[0].contains("in the one step that was looked at"), "{one:?}");
     // Without the option it does not look.
     let mut fake = Fake::with(GradientMonitor::new());
     fake.weights.0 = 4.0;
@@ -392,8 +400,7 @@ fn records_and_checkpoints_of_before_are_read() {
 }
 
 #[test]
-fn what_is_just_at_a_limit_is_not_over_it() {
-    // All of them are named: eight.
+fn eight_tensors_are_all_named() {
     let names: Vec<String> = (0..8).map(|i| format!("{i}.bias")).collect();
     let named = names.iter().map(|name| TensorInfo { name: name.clone(), shape: vec![1] });
     let all = warnings(GradientMonitor::new(), named.collect(), 1, |_| vec![0.0; 8]);

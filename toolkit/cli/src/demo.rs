@@ -107,7 +107,7 @@ pub fn run(arguments: Arguments) -> Result<(), Error> {
         .with(NanGuard::new())
         .with(every(10, GradientMonitor::new()))
         .with(Clip::global_norm(1.0))
-        .with(EarlyStopping::on("val_loss").patience(10).restore_best())
+        .with(EarlyStopping::on("val_loss").patience(15).restore_best())
         .with(Checkpoint::best("val_loss"))
         .store(&store);
     if json || quiet {
