@@ -319,7 +319,7 @@ fn updates_that_are_small_or_large_beside_the_weights_are_named_with_the_ratio()
     }
     // One step has a rate too.
     let one = of_steps(1_048_576.0, 1, 1, |_| 0.1);
-    assert!(one.len() == 1 && one[0].contains("in the one step that was looked at"), "{one:?}");
+    assert!(one.len() == 1 && one[0].contains("of the one step that was looked at"), "{one:?}");
     // Without the option it does not look.
     let mut fake = Fake::with(GradientMonitor::new());
     fake.weights.0 = 4.0;
