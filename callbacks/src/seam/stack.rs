@@ -370,7 +370,7 @@ pub struct NamedState {
 }
 
 /// The resolved order of a stack, as it is shown and stored.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Plan(Vec<PlannedCallback>);
 
 impl Plan {
@@ -393,6 +393,13 @@ impl std::fmt::Display for Plan {
             writeln!(f)?;
         }
         Ok(())
+    }
+}
+
+/// The same: it is what a notebook shows of a value that is lent.
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
     }
 }
 

@@ -25,6 +25,7 @@ fn the_order_is_by_phase_and_then_by_insertion() {
         ["a: setup", "b: setup", "c: setup", "d: setup", "e: setup", "f: setup"]
     );
     let plan = stack.plan(&[], false).unwrap();
+    assert_eq!(format!("{plan:?}"), plan.to_string());
     let planned: Vec<_> =
         plan.callbacks().iter().map(|c| format!("{} {}", c.name, c.phase)).collect();
     assert_eq!(planned, ["a configure", "b change", "c observe", "d observe", "e save", "f show"]);

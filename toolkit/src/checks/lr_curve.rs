@@ -166,7 +166,7 @@ impl LrCurve {
     /// The suggested learning rate: half of where the loss is least.
     ///
     /// Beside real sweeps over twelve constant rates, on five problems from a quadratic to a transformer, it was within a
-    /// factor of 3 of the best rate for every seed, and the other readings, which are the literature's, 2 to 25 times too low
+    /// factor of 3 of the best rate for every seed, and the other readings, which are the literature's, 2 to 30 times too low
     /// (`cargo run --release -p trainbook --example lr_sweep`; the book's figures).
     ///
     /// Where the loss still falls at the highest rates, so that nothing says where it would rise: the middle one of the other
