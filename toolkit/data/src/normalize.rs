@@ -81,7 +81,7 @@ impl Normalize {
     ///
     /// It is ln(1 + x), not ln x, because counts and amounts are often 0: 0 stays 0, large numbers
     /// become their logarithm, and a feature of 0 and 1, such as a category's, is after all what
-    /// [`standard`](Self::standard) makes of it. Numbers far below 1 stay nearly as they are: write
+    /// [`standard`](Self::standard) makes of it. Numbers far below 1 stay nearly as they are, and below 1e-6 the 1 swallows them: write
     /// those in a smaller unit. Numbers of −1 and below have no logarithm and are refused with
     /// feature and row, in the data as in rows that are to be predicted. An exported file, which cannot
     /// refuse, computes with NaN, and what it gives for such a row means nothing.

@@ -11,6 +11,7 @@
 //! that way: in a notebook a cell whose `?` fails loses the variables that it was to make, and the
 //! trainer would go with them.
 
+use std::io::Write as _;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -178,7 +179,9 @@ impl Training {
 
     /// Whether the fit has ended, so that [`join`](Self::join) does not wait.
     pub fn is_finished(&self) -> bool {
-        !matches!(self.status().state, TrainingState::Running | TrainingState::Stopping)
+        let thread_is_gone = matches!(&self.work, Work::Runs(thread) if thread.is_finished());
+        let told = !matches!(self.status().state, TrainingState::Running | TrainingState::Stopping);
+        told || thread_is_gone
     }
 
     /// Waits for the fit, and gives back the trainer, whatever became of the fit: it can go on, and
@@ -191,9 +194,13 @@ impl Training {
     pub fn join(mut self) -> (Trainer, Result<Run, Error>) {
         let ended = std::mem::replace(&mut self.work, Work::GivenBack).wait();
         let TrainingStatus { warnings, more_warnings, .. } = self.status();
-        warnings.iter().for_each(|text| eprintln!("warning: {text}"));
+        // Where nobody listens, the trainer is given back all the same.
+        let mut err = std::io::stderr().lock();
+        for text in &warnings {
+            let _ = writeln!(err, "warning: {text}");
+        }
         if more_warnings > 0 {
-            eprintln!("warning: and {more_warnings} more");
+            let _ = writeln!(err, "warning: and {more_warnings} more");
         }
         ended
     }

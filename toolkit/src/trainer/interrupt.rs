@@ -13,12 +13,14 @@ use std::env;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use signal_hook::SigId;
 use signal_hook::consts::SIGINT;
 use signal_hook::flag::{register, register_conditional_default};
+use signal_hook::low_level::unregister;
 
 /// The environment variable that names the stop file.
 const STOP_FILE: &str = "TRAINBOOK_STOP_FILE";
@@ -53,21 +55,37 @@ impl Seldom {
 struct Shared {
     /// Whether Ctrl-C does what it does without a handler.
     ends_program: Arc<AtomicBool>,
-    /// Whether Ctrl-C was pressed since the first of the fits that run began.
-    asked: Arc<AtomicBool>,
-    fits: AtomicUsize,
+    /// How many fits run; held while one begins or ends.
+    fits: Mutex<usize>,
 }
 
 impl Shared {
     fn new() -> io::Result<Self> {
         let ends_program = Arc::new(AtomicBool::new(true));
-        let asked = Arc::new(AtomicBool::new(false));
         // In this order they run: a first Ctrl-C finds the condition unmet, and then sees to it
         // that it is met by a second.
         register_conditional_default(SIGINT, Arc::clone(&ends_program))?;
-        register(SIGINT, Arc::clone(&asked))?;
         register(SIGINT, Arc::clone(&ends_program))?;
-        Ok(Self { ends_program, asked, fits: AtomicUsize::new(0) })
+        Ok(Self { ends_program, fits: Mutex::default() })
+    }
+
+    /// A fit begins: whatever was asked of others, a first Ctrl-C asks it too. The flag that it sets.
+    fn begin(&self) -> Option<(SigId, Arc<AtomicBool>)> {
+        let mut fits = self.fits.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = Arc::new(AtomicBool::new(false));
+        let flag = register(SIGINT, Arc::clone(&asked)).ok()?;
+        *fits += 1;
+        self.ends_program.store(false, Ordering::SeqCst);
+        Some((flag, asked))
+    }
+
+    fn end(&self, flag: SigId) {
+        let mut fits = self.fits.lock().unwrap_or_else(PoisonError::into_inner);
+        unregister(flag);
+        *fits = fits.saturating_sub(1);
+        if *fits == 0 {
+            self.ends_program.store(true, Ordering::SeqCst);
+        }
     }
 }
 
@@ -145,9 +163,13 @@ impl StopFile {
 /// A fit that Ctrl-C or the stop file stops, as long as this lives.
 pub(crate) struct Interrupt {
     shared: Option<&'static Shared>,
+    /// Set by a Ctrl-C since this fit began.
+    signal: Option<(SigId, Arc<AtomicBool>)>,
     stop_file: Option<&'static StopFile>,
     /// The stop file, open.
     open: Option<Arc<File>>,
+    /// How long it was when this fit began: what was written before was meant for others.
+    before: u64,
     look: Seldom,
 }
 
@@ -155,29 +177,24 @@ impl Interrupt {
     /// Where the system allows no handler, Ctrl-C ends the program.
     pub fn new() -> Self {
         static SHARED: OnceLock<Option<Shared>> = OnceLock::new();
-        let shared = SHARED.get_or_init(|| Shared::new().ok()).as_ref();
-        if let Some(shared) = shared
-            && shared.fits.fetch_add(1, Ordering::SeqCst) == 0
-        {
-            shared.asked.store(false, Ordering::SeqCst);
-            shared.ends_program.store(false, Ordering::SeqCst);
-        }
-        Self::with(shared, StopFile::named())
+        Self::with(SHARED.get_or_init(|| Shared::new().ok()).as_ref(), StopFile::named())
     }
 
     fn with(shared: Option<&'static Shared>, stop_file: Option<&'static StopFile>) -> Self {
         let open = stop_file.and_then(StopFile::begin);
-        Self { shared, stop_file, open, look: Seldom::new() }
+        let before = open.as_deref().map_or(0, length);
+        let signal = shared.and_then(Shared::begin);
+        Self { shared, signal, stop_file, open, before, look: Seldom::new() }
     }
 
     /// Whether the fit is to stop.
     pub fn asked(&self) -> bool {
-        self.shared.is_some_and(|shared| shared.asked.load(Ordering::Relaxed))
+        self.signal.as_ref().is_some_and(|(_, asked)| asked.load(Ordering::Relaxed))
             || self.open.as_deref().is_some_and(|file| self.asked_by(file))
     }
 
     fn asked_by(&self, file: &File) -> bool {
-        self.look.is_time() && file.metadata().is_ok_and(|metadata| metadata.len() > 0)
+        self.look.is_time() && length(file) > self.before
     }
 }
 
@@ -188,12 +205,14 @@ impl Drop for Interrupt {
         if let Some(stop_file) = self.stop_file {
             stop_file.end();
         }
-        if let Some(shared) = self.shared
-            && shared.fits.fetch_sub(1, Ordering::SeqCst) == 1
-        {
-            shared.ends_program.store(true, Ordering::SeqCst);
+        if let (Some(shared), Some((flag, _))) = (self.shared, self.signal.take()) {
+            shared.end(flag);
         }
     }
+}
+
+fn length(file: &File) -> u64 {
+    file.metadata().map_or(0, |metadata| metadata.len())
 }
 
 #[cfg(test)]
@@ -229,6 +248,11 @@ mod tests {
         std::fs::write(&path, "stop\n").unwrap();
         assert!(soon(&first));
         assert!(soon(&second));
+        let later = Interrupt::with(None, Some(stop_file));
+        assert!(!soon(&later), "what was asked before it began was meant for others");
+        std::fs::write(&path, "stop\nstop\n").unwrap();
+        assert!(soon(&later));
+        drop(later);
         drop(first);
         assert!(!is_free(), "the second still runs");
         drop(second);

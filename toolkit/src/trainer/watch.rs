@@ -219,7 +219,7 @@ impl Callback for Witness {
     fn validated(&mut self, validated: &Validated<'_>) -> Reply {
         let step = validated.counters.batches_seen;
         self.tell_values(step, validated.metrics.to_vec(), validated.log);
-        Ok(Flow::Continue)
+        Ok(self.flow())
     }
 
     fn epoch_end(&mut self, epoch: &EpochEnd<'_>) -> Reply {

@@ -7,6 +7,7 @@ mod divide;
 mod read;
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -64,7 +65,24 @@ impl Dataset {
             let reason = format!("{} has no rows", source.name());
             return Err(DataError::Refused { action: "use", reason });
         }
+        if let Some(parts) = source.parts() {
+            let rows = parts.iter().flatten().copied().collect::<BTreeSet<usize>>();
+            let listed = parts.iter().map(Vec::len).sum::<usize>();
+            let whole = listed == source.len() && rows.iter().copied().eq(0..source.len());
+            if !whole || parts[0].iter().copied().ne(0..parts[0].len()) {
+                let reason = format!(
+                    "{} gives parts that are not all its rows, once each, with those that are trained on first",
+                    source.name()
+                );
+                return Err(DataError::Refused { action: "use", reason });
+            }
+        }
         Ok(Self::new(Arc::new(source)))
+    }
+
+    /// Whether the source gives some rows to other parts than the training part.
+    pub(crate) fn has_files_as_parts(&self) -> bool {
+        self.source.parts().is_some()
     }
 
     fn new(source: Arc<dyn Source>) -> Self {

@@ -271,6 +271,14 @@ impl Split {
         let fractions = self.exact_fractions()?;
         let asked =
             |part: &Part| !given[*part as usize].is_empty() && fractions[*part as usize] > 0.0;
+        if self.fold.is_some() && !given[Part::Validation as usize].is_empty() {
+            return Err(DataError::Refused {
+                action: "divide into folds",
+                reason: "the validation part is a file, and each fold needs one of its own; leave \
+                         `validation_file` out"
+                    .to_owned(),
+            });
+        }
         if let Some(part) = Part::ALL.into_iter().skip(1).find(asked) {
             return Err(DataError::Setting {
                 setting: "the split's fractions",

@@ -84,6 +84,18 @@ impl Table {
     }
 
     fn with_file(mut self, part: Part, path: &Path) -> Result<Self, DataError> {
+        let is_taken = {
+            let others = self.files.iter().filter(|other| other.part != part);
+            let mut taken =
+                others.map(|other| &other.table.path).chain(std::iter::once(&self.path));
+            taken.any(|other| absolute(other) == absolute(path))
+        };
+        if is_taken {
+            let reason = format!(
+                "it is there already, and its rows say nothing as the {part} part; name another file"
+            );
+            return Err(self.wrong_at(path.display().to_string(), reason));
+        }
         let table = self.plan.like(path, self.dialect.has_header)?;
         self.files.retain(|other| other.part != part);
         self.files.push(OtherFile { part, table });
@@ -194,7 +206,14 @@ impl Table {
         }
         let place = |(column, name): (usize, &String)| match other.named(name) {
             Ok(place) => Ok(Some(place)),
-            Err(_) if self.plan.ignores(column) && !targets.contains(&column) => Ok(None),
+            // A mark may be ignored as a feature and is needed all the same.
+            Err(_)
+                if self.plan.ignores(column)
+                    && !targets.contains(&column)
+                    && !self.plan.marks().contains(&column) =>
+            {
+                Ok(None)
+            }
             Err(_) if targets.contains(&column) => {
                 let reason = format!(
                     "there is no such column, which is the target in {}; a part is judged by its \

@@ -251,7 +251,8 @@ fn the_check_looks_across_files() {
     assert_eq!(report.parts, [200, 0, 61]);
     let shared: usize = report.shared.iter().map(|shared| shared.rows).sum();
     assert!(shared > 0, "{report}");
-    assert!(report.findings.iter().any(|finding| finding.text.contains("x")), "{report}");
+    let of_x = |finding: &crate::report::Finding| finding.text.contains("\"x\"");
+    assert!(report.findings.iter().any(of_x), "{report}");
 }
 
 #[test]
@@ -285,4 +286,49 @@ fn other_formats_may_be_parts_and_old_records_are_read() {
     let plain = Dataset::json_lines(&train).unwrap().target("y").unwrap().recipe();
     assert!(!serde_json::to_string(&plain).unwrap().contains("_file"));
     assert!(Path::new(&test).is_file());
+}
+
+#[test]
+fn a_mark_is_needed_of_every_file_even_if_it_is_ignored_as_a_feature() {
+    let of = |test: &str| {
+        let (folder, table) = two("a,g,y\n1,7,p\n2,8,q\n", test);
+        let table = table.ignore(["g"]).unwrap().group("g").unwrap();
+        (folder, table.target("y"))
+    };
+    let (_folder, data) = of("a,g,y\n3,9,p\n");
+    assert_eq!(rows(&data.unwrap()), [1.0, 2.0, 3.0]);
+    let error = refused(of("a,y\n3,p\n"));
+    assert!(error.contains("test.csv") && error.contains("\"g\""), "{error}");
+}
+
+#[test]
+fn one_file_is_one_part() {
+    let (folder, _) = two(TRAIN, TRAIN);
+    let path = |name: &str| folder.path().join(name);
+    let table = || Dataset::csv(path("train.csv")).unwrap().test_file(path("test.csv")).unwrap();
+    let error = table().test_file(path("train.csv")).err().unwrap().to_string();
+    assert!(error.contains("train.csv") && error.contains("is there already"), "{error}");
+    let error = table().validation_file(path("test.csv")).err().unwrap().to_string();
+    assert!(error.contains("name another file"), "{error}");
+    assert!(table().test_file(path("test.csv")).is_ok(), "the last call counts");
+}
+
+#[test]
+fn what_parts_of_files_cannot_do_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let lines =
+        |from: usize| (from..from + 6).map(|i| format!("{i},{}\n", i % 2)).collect::<String>();
+    let train = write("train.csv", &format!("a,y\n{}", lines(0)));
+    let valid = write("valid.csv", &format!("a,y\n{}", lines(6)));
+    let data = Dataset::csv(&train).unwrap().validation_file(&valid).unwrap().target("y").unwrap();
+    let error = data.folds(&KFold::new(2), Seed(1)).err().unwrap().to_string();
+    assert!(error.contains("leave `validation_file` out"), "{error}");
+    let error = data.write_shards(folder.path().join("shards"), 4).unwrap_err().to_string();
+    assert!(error.contains("which shards do not know"), "{error}");
+    assert!(!folder.path().join("shards").exists());
 }

@@ -33,6 +33,11 @@ pub(super) fn write(data: &Dataset, folder: &Path, rows_per_shard: usize) -> Res
              would keep what other rows have shown; keep the table",
         );
     }
+    if data.has_files_as_parts() {
+        return refuse(
+            "some of its rows are files of their own for other parts, which shards do not know; keep the table",
+        );
+    }
     if data.is_of_indices() {
         return refuse("its rows are indices, and shards hold numbers; keep the source");
     }
