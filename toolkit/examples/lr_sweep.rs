@@ -5,10 +5,13 @@
 //! apart, and the best is that with the least validation loss of any epoch, on average over the
 //! seeds. The finder is asked once for each seed.
 
+#[path = "accuracy/hamlet.rs"]
+mod hamlet;
+
 use std::error::Error;
 use std::path::Path;
 
-use trainbook::nn::layer::{Conv2d, LayerNorm, LearnedPositions, TransformerEncoderLayer};
+use trainbook::nn::layer::Conv2d;
 use trainbook::prelude::*;
 use trainbook::trainer::{Length, TrainerBuilder};
 
@@ -139,18 +142,7 @@ fn mpg_mlp(seed: u64) -> Result<TrainerBuilder, Box<dyn Error>> {
 
 /// The recipe of `cargo xtask accuracy hamlet-lm`, at a constant rate.
 fn hamlet_lm(seed: u64) -> Result<TrainerBuilder, Box<dyn Error>> {
-    let text = Dataset::text(data("hamlet.txt.gz"))?
-        .characters(64, 1)?
-        .split(Split::in_order(0.9, 0.1, 0.0), Seed(seed))?;
-    let block = || TransformerEncoderLayer::new(4, 256).norm_first().causal().dropout(0.0);
-    let characters = text.classes().unwrap_or(0);
-    let net = Sequential::new()
-        .embedding(characters, 128)
-        .with(LearnedPositions::new(64))
-        .with(block())
-        .with(block())
-        .with(LayerNorm::new())
-        .linear(characters);
+    let (text, net) = hamlet::text_and_net(data("hamlet.txt.gz"), seed)?;
     let clip = Clip::global_norm(1.0);
     Ok(Trainer::classifier(&text, net).batch_size(16).with(clip).seed(seed).quiet())
 }

@@ -81,10 +81,11 @@ impl Normalize {
     ///
     /// It is ln(1 + x), not ln x, because counts and amounts are often 0: 0 stays 0, large numbers
     /// become their logarithm, and a feature of 0 and 1, such as a category's, is after all what
-    /// [`standard`](Self::standard) makes of it. Numbers far below 1 stay nearly as they are, and below 1e-6 the 1 swallows them: write
-    /// those in a smaller unit. Numbers of −1 and below have no logarithm and are refused with
-    /// feature and row, in the data as in rows that are to be predicted. An exported file, which cannot
-    /// refuse, computes with NaN, and what it gives for such a row means nothing.
+    /// [`standard`](Self::standard) makes of it. Numbers far below 1 stay nearly as they are, and
+    /// below 1e-6 the 1 swallows them: write those in a smaller unit. Numbers of −1 and below have no
+    /// logarithm and are refused with feature and row, in the data as in rows that are to be
+    /// predicted. An exported file, which cannot refuse, computes with NaN, and what it gives for such
+    /// a row means nothing.
     pub fn log1p() -> Self {
         Self::Log1p
     }
@@ -235,7 +236,7 @@ impl Normalization {
 
     /// The first feature of a row that has no logarithm and is under one: a number of −1 or less.
     pub fn outside(&self, row: &[f32]) -> Option<usize> {
-        self.log1p.iter().zip(row).position(|(log1p, x)| *log1p && *x <= -1.0)
+        first_outside(&self.log1p, row)
     }
 
     /// Normalises a row, which has one number for each feature. What has no logarithm and is under one
@@ -263,13 +264,28 @@ fn take_logarithms(log1p: &[bool], row: &mut [f32]) {
     under.for_each(|(x, _)| *x = (*x + 1.0).ln());
 }
 
+/// The row as it is where nothing is under a logarithm, else a copy with the logarithms in it.
+fn logarithms_of<'a>(log1p: &[bool], row: &'a [f32], copy: &'a mut Vec<f32>) -> &'a [f32] {
+    if log1p.is_empty() {
+        return row;
+    }
+    copy.clear();
+    copy.extend_from_slice(row);
+    take_logarithms(log1p, copy);
+    copy
+}
+
+/// The first number of a row that has no logarithm and is under one.
+fn first_outside(log1p: &[bool], row: &[f32]) -> Option<usize> {
+    log1p.iter().zip(row).position(|(log1p, x)| *log1p && *x <= -1.0)
+}
+
 /// Refuses the first number that has no logarithm and is under one.
 fn refuse_outside(data: &Dataset, log1p: &[bool], all: bool) -> Result<(), DataError> {
     let rows: Vec<usize> = (0..data.len()).collect();
     let mut found = None;
     data.each_raw(&rows, |row, values| {
-        let outside = log1p.iter().zip(values).position(|(log1p, x)| *log1p && *x <= -1.0);
-        if let Some(feature) = outside {
+        if let Some(feature) = first_outside(log1p, values) {
             found.get_or_insert((row, feature, values[feature]));
         }
     })?;
@@ -364,18 +380,16 @@ fn moments(
 ) -> Result<Vec<Moments>, DataError> {
     let mut moments = vec![Moments::default(); data.width() / of];
     let count = (rows.len() * of).max(1) as f64;
-    let mut taken = vec![0.0; data.width()];
+    let mut taken = Vec::new();
     data.each_raw(rows, |_, row| {
-        taken.copy_from_slice(row);
-        take_logarithms(log1p, &mut taken);
-        for (m, together) in moments.iter_mut().zip(taken.chunks_exact(of)) {
+        let row = logarithms_of(log1p, row, &mut taken);
+        for (m, together) in moments.iter_mut().zip(row.chunks_exact(of)) {
             together.iter().for_each(|&x| m.mean += f64::from(x) / count);
         }
     })?;
     data.each_raw(rows, |_, row| {
-        taken.copy_from_slice(row);
-        take_logarithms(log1p, &mut taken);
-        for (m, together) in moments.iter_mut().zip(taken.chunks_exact(of)) {
+        let row = logarithms_of(log1p, row, &mut taken);
+        for (m, together) in moments.iter_mut().zip(row.chunks_exact(of)) {
             together.iter().for_each(|&x| m.std += (f64::from(x) - m.mean).powi(2) / count);
         }
     })?;

@@ -6,12 +6,14 @@
 //! PyTorch's figures stand in `reference.json`, written by `tests/python/measure_accuracy.py`.
 //! Seeds 1 to 5 draw the split, the weights, the order, and for the waves the data.
 
+mod hamlet;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use trainbook::nn::layer::{Conv1d, Conv2d, LayerNorm, LearnedPositions, TransformerEncoderLayer};
+use trainbook::nn::layer::{Conv1d, Conv2d};
 use trainbook::prelude::*;
 use trainbook::random::Stream;
 
@@ -262,18 +264,7 @@ fn mpg_mlp(seed: u64) -> Result<f64, Box<dyn Error>> {
 
 /// Two blocks of 128 features, 4 heads and 256 hidden units on 64 characters, 1,000 steps of 16.
 fn hamlet_lm(seed: u64) -> Result<f64, Box<dyn Error>> {
-    let text = Dataset::text(data("hamlet.txt.gz"))?
-        .characters(64, 1)?
-        .split(Split::in_order(0.9, 0.1, 0.0), Seed(seed))?;
-    let block = || TransformerEncoderLayer::new(4, 256).norm_first().causal().dropout(0.0);
-    let characters = text.classes().unwrap_or(0);
-    let net = Sequential::new()
-        .embedding(characters, 128)
-        .with(LearnedPositions::new(64))
-        .with(block())
-        .with(block())
-        .with(LayerNorm::new())
-        .linear(characters);
+    let (text, net) = hamlet::text_and_net(data("hamlet.txt.gz"), seed)?;
     let mut trainer = Trainer::classifier(&text, net)
         .seed(seed)
         .batch_size(16)

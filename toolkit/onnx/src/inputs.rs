@@ -52,6 +52,8 @@ pub(super) fn input_sets(
         "tiny",
         "constant-row",
     ];
+    let under_logarithm: Vec<Vec<bool>> =
+        graph.inputs.iter().map(|input| structure::under_logarithm(graph, input)).collect();
     let stream = Stream::new(Seed(0), "onnx comparison");
     let mut sets = Vec::new();
     for (epoch, &(sequence, memory)) in lengths.iter().enumerate() {
@@ -76,8 +78,7 @@ pub(super) fn input_sets(
                     }
                     (_, Element::F32) => {
                         let mut all = floats(&mut draws, set, [rows, row], scale);
-                        let under = structure::under_logarithm(graph, input);
-                        let each = all.iter_mut().zip(under.iter().cycle());
+                        let each = all.iter_mut().zip(under_logarithm[i].iter().cycle());
                         each.filter(|(_, under)| **under).for_each(|(x, _)| *x = x.abs());
                         Numbers::F32(all)
                     }

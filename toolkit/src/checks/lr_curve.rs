@@ -166,12 +166,12 @@ impl LrCurve {
 
     /// The suggested learning rate: half of where the loss is least.
     ///
-    /// Beside real sweeps over twelve constant rates, on five problems from a quadratic to a transformer, it was within a
-    /// factor of 3 of the best rate for each of five seeds (of the transformer two), and the other readings, which are the literature's, 2 to 30 times too low
+    /// Beside real sweeps over twelve constant rates, on five problems from a quadratic to a
+    /// transformer, it was within a factor of 3 of the best rate for each of five seeds (of the
+    /// transformer two), and the other readings, which are the literature's, 2 to 30 times too low
     /// (`cargo run --release -p trainbook --example lr_sweep`; the book's figures).
     ///
-    /// Where the loss still falls at the highest rates, so that nothing says where it would rise: the middle one of the other
-    /// three.
+    /// Where the loss was not seen to rise again, the middle one of the other three.
     pub fn suggestion(&self) -> f64 {
         let s = self.suggestions;
         if self.rises {

@@ -5,8 +5,9 @@
 //!
 //! The stop file is named by `TRAINBOOK_STOP_FILE`. While fits run, this process holds its lock
 //! shared: by that others know. A file that is no longer empty asks them to stop, as Ctrl-C does.
-//! The first fit empties it, so that none hears what was meant for another. (The other side, and why
-//! it is so, is in the documentation of `trainbook-kernel`.)
+//! The first fit empties it, and one that begins beside others passes over what stands in it, so that
+//! none hears what was meant for another. (The other side, and why it is so, is in the documentation of
+//! `trainbook-kernel`.)
 
 use std::cell::Cell;
 use std::env;

@@ -256,14 +256,7 @@ fn texts_of_a_raw_file_are_predicted_by_the_words_of_the_training() {
     let table = Dataset::csv(place.path("reviews.csv")).unwrap();
     let data = table.ignore("id").unwrap().words("review", Words::new(8)).unwrap();
     let data = data.target("mood").unwrap();
-    let data = data.split(Split::stratified(0.7, 0.15, 0.15), Seed(1)).unwrap();
-    let net = Sequential::new()
-        .with(layer::Embedding::new(data.vocabulary_size(), 8).padding_index(0))
-        .with(layer::PositionAvgPool)
-        .linear(2);
-    let store = Store::open(place.path("store")).unwrap();
-    let trainer = Trainer::classifier(&data, net).seed(1).learning_rate(0.02).quiet();
-    let run = trainer.store(&store).build().unwrap().fit(Epochs(20)).unwrap();
+    let run = trained_on_words(&place, data, 0.02);
     assert_eq!(run.evaluate(Part::Test).unwrap().accuracy(), Some(1.0));
     let id = run.id().unwrap().to_string();
     // Another order, and words that nobody has seen.
@@ -279,6 +272,18 @@ fn texts_of_a_raw_file_are_predicted_by_the_words_of_the_training() {
     place.refuses(&args, &["review"]);
 }
 
+/// A run of a network that averages the words' rows of a table, in the store "store".
+fn trained_on_words(place: &Place, data: Dataset, learning_rate: f64) -> trainbook::trainer::Run {
+    let data = data.split(Split::stratified(0.7, 0.15, 0.15), Seed(1)).unwrap();
+    let net = Sequential::new()
+        .with(layer::Embedding::new(data.vocabulary_size(), 8).padding_index(0))
+        .with(layer::PositionAvgPool)
+        .linear(2);
+    let store = Store::open(place.path("store")).unwrap();
+    let trainer = Trainer::classifier(&data, net).seed(1).learning_rate(learning_rate).quiet();
+    trainer.store(&store).build().unwrap().fit(Epochs(20)).unwrap()
+}
+
 #[test]
 fn capital_letters_of_a_raw_file_count_if_they_did_in_training() {
     let place = Place::new();
@@ -292,14 +297,7 @@ fn capital_letters_of_a_raw_file_count_if_they_did_in_training() {
     let table = Dataset::csv(place.path("reviews.csv")).unwrap();
     let table = table.words("review", Words::new(6).keep_case()).unwrap();
     let data = table.target("mood").unwrap();
-    let data = data.split(Split::stratified(0.7, 0.15, 0.15), Seed(1)).unwrap();
-    let net = Sequential::new()
-        .with(layer::Embedding::new(data.vocabulary_size(), 8).padding_index(0))
-        .with(layer::PositionAvgPool)
-        .linear(2);
-    let store = Store::open(place.path("store")).unwrap();
-    let trainer = Trainer::classifier(&data, net).seed(1).learning_rate(0.05).quiet();
-    let run = trainer.store(&store).build().unwrap().fit(Epochs(20)).unwrap();
+    let run = trained_on_words(&place, data, 0.05);
     let id = run.id().unwrap().to_string();
     fs::write(place.path("rows.csv"), "review\na Bright film\na bright film\n").unwrap();
     let shown = place.text(&["runs", "predict", &id, "rows.csv", "--store", "store"]);

@@ -7,6 +7,7 @@ use crate::{DataError, Part};
 /// The probe counts as weak when it gains less than this part of what lies between shuffled labels
 /// and perfection.
 const WEAK: f64 = 0.2;
+
 pub(super) fn look(seen: &Seen<'_>) -> Result<Vec<Finding>, DataError> {
     let mut findings = Vec::new();
     let report = &seen.report;

@@ -12,8 +12,9 @@ impl Dataset {
     /// ([`Table::test_file`](crate::Table::test_file)) stay what they are, and the others are divided.
     ///
     /// # Errors
-    /// The fractions make no sense or ask for a part that is a file of its own, the targets do not allow the split, there are too few rows for
-    /// a part that was asked for, or a class would be missing from the training part.
+    /// The fractions make no sense or ask for a part that is a file of its own, the targets do not
+    /// allow the split, there are too few rows for a part that was asked for, or a class would be
+    /// missing from the training part.
     pub fn split(self, split: Split, seed: Seed) -> Result<Self, DataError> {
         let parts = match split.divide_windows(&*self.source)? {
             Some(parts) => parts,

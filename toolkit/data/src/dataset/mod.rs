@@ -7,7 +7,6 @@ mod divide;
 mod read;
 
 use std::any::Any;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -15,7 +14,7 @@ use trainbook_store::DataFingerprint;
 
 use super::fingerprint::Fold;
 use super::source::{Source, Tokens};
-use super::split::Parts;
+use super::split::{self, Parts};
 use super::{
     DataError, DataRecipe, Encoding, FittedScaling, GivenParts, Normalization, Normalize, Part,
     RowMarks, Split, TargetScaling, Targets, fingerprint,
@@ -59,19 +58,17 @@ impl Dataset {
     /// A data set of the rows of a source, which keeps what [`Source`] promises.
     ///
     /// # Errors
-    /// There are no rows.
+    /// There are no rows, or the parts that the source gives are not such as it promises.
     pub fn from_source(source: impl Source) -> Result<Self, DataError> {
         if source.len() == 0 {
             let reason = format!("{} has no rows", source.name());
             return Err(DataError::Refused { action: "use", reason });
         }
         if let Some(parts) = source.parts() {
-            let rows = parts.iter().flatten().copied().collect::<BTreeSet<usize>>();
-            let listed = parts.iter().map(Vec::len).sum::<usize>();
-            let whole = listed == source.len() && rows.iter().copied().eq(0..source.len());
-            if !whole || parts[0].iter().copied().ne(0..parts[0].len()) {
+            let [train, ..] = split::checked(parts, source.len())?;
+            if train.iter().copied().ne(0..train.len()) {
                 let reason = format!(
-                    "{} gives parts that are not all its rows, once each, with those that are trained on first",
+                    "{} gives parts in which the rows that are trained on do not come first",
                     source.name()
                 );
                 return Err(DataError::Refused { action: "use", reason });

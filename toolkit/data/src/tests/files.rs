@@ -1,7 +1,6 @@
 //! Other files as parts.
 
-use std::path::Path;
-
+use super::hooked::Hooked;
 use super::{Dataset, Split, Table, Targets, classes, made_again, rows};
 use crate::{
     Categories, ColumnType, DataError, KFold, Missing, Normalize, Part, TargetScaling, Unknown,
@@ -283,9 +282,12 @@ fn other_formats_may_be_parts_and_old_records_are_read() {
     made_again(&data);
     let json = serde_json::to_string(&data.recipe()).unwrap();
     assert!(json.contains("test_file") && !json.contains("validation_file"), "{json}");
-    let plain = Dataset::json_lines(&train).unwrap().target("y").unwrap().recipe();
-    assert!(!serde_json::to_string(&plain).unwrap().contains("_file"));
-    assert!(Path::new(&test).is_file());
+    // As it was written before there were such files.
+    let plain = Dataset::json_lines(&train).unwrap().target("y").unwrap();
+    let old = serde_json::to_string(&plain.recipe()).unwrap();
+    assert!(!old.contains("_file"), "{old}");
+    let old: crate::DataRecipe = serde_json::from_str(&old).unwrap();
+    assert_eq!(rows(&old.make().unwrap()), [1.0, 2.0]);
 }
 
 #[test]
@@ -331,4 +333,22 @@ fn what_parts_of_files_cannot_do_is_told() {
     let error = data.write_shards(folder.path().join("shards"), 4).unwrap_err().to_string();
     assert!(error.contains("which shards do not know"), "{error}");
     assert!(!folder.path().join("shards").exists());
+}
+
+#[test]
+fn a_source_that_divides_otherwise_than_it_promises_is_refused() {
+    let of = |parts| {
+        let (_folder, data) = kinds(TRAIN, TRAIN);
+        Hooked::divided(data.unwrap(), parts)
+    };
+    let data = of([vec![0, 1, 2, 3], vec![], vec![4, 5, 6, 7]]).unwrap();
+    assert_eq!(data.part(Part::Test), [4, 5, 6, 7]);
+    for (parts, told) in [
+        ([vec![4, 5, 6, 7], vec![], vec![0, 1, 2, 3]], "do not come first"),
+        ([vec![0, 1], vec![], vec![1, 2]], "row 1 is named for train and for test"),
+        ([vec![0, 1], vec![8], vec![]], "row 8 of validation does not exist"),
+    ] {
+        let error = of(parts).err().unwrap().to_string();
+        assert!(error.contains(told), "{error}");
+    }
 }

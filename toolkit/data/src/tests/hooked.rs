@@ -15,21 +15,32 @@ pub(super) struct Hooked {
     names: Option<Vec<String>>,
     hook: Hook,
     fitted: Option<f32>,
+    parts: Option<[Vec<usize>; 3]>,
 }
 
 impl Hooked {
     pub(super) fn dataset(inner: Dataset, hook: Hook) -> Dataset {
-        Self::of(inner, hook, None)
+        Self::of(inner, hook, None, None).unwrap()
+    }
+
+    /// One whose source says which rows are of which part.
+    pub(super) fn divided(inner: Dataset, parts: [Vec<usize>; 3]) -> Result<Dataset, DataError> {
+        Self::of(inner, Arc::new(|_: &[usize]| Ok(())), None, Some(parts))
     }
 
     /// One that is fitted.
     pub(super) fn fitted(inner: Dataset) -> Dataset {
-        Self::of(inner, Arc::new(|_: &[usize]| Ok(())), Some(0.0))
+        Self::of(inner, Arc::new(|_: &[usize]| Ok(())), Some(0.0), None).unwrap()
     }
 
-    fn of(inner: Dataset, hook: Hook, fitted: Option<f32>) -> Dataset {
+    fn of(
+        inner: Dataset,
+        hook: Hook,
+        fitted: Option<f32>,
+        parts: Option<[Vec<usize>; 3]>,
+    ) -> Result<Dataset, DataError> {
         let names = inner.classes().map(|_| inner.class_names().to_vec());
-        Dataset::from_source(Self { inner, names, hook, fitted }).unwrap()
+        Dataset::from_source(Self { inner, names, hook, fitted, parts })
     }
 }
 
@@ -65,6 +76,10 @@ impl Source for Hooked {
         let fitted = self.fitted.unwrap_or(0.0);
         batch.input.refill_f32(shape).iter_mut().for_each(|x| *x -= fitted);
         Ok(())
+    }
+
+    fn parts(&self) -> Option<[Vec<usize>; 3]> {
+        self.parts.clone()
     }
 
     fn is_fitted(&self) -> bool {
