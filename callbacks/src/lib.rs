@@ -24,6 +24,7 @@ mod loss_scale;
 mod monitor;
 mod nan_guard;
 mod number;
+mod prediction_log;
 mod progress;
 mod recipe;
 mod recorder;
@@ -47,6 +48,7 @@ pub use early_stopping::EarlyStopping;
 pub use gradient_monitor::GradientMonitor;
 pub use loss_scale::LossScaleMonitor;
 pub use nan_guard::NanGuard;
+pub use prediction_log::PredictionLog;
 pub use progress::Progress;
 pub use recipe::{CallbackRecipe, RecordedCallback};
 pub use recorder::Recorder;
@@ -56,13 +58,13 @@ pub use seed::FixSeed;
 pub use weight_average::WeightAverage;
 
 pub use seam::{
-    Activity, AfterUpdate, BatchStart, Callback, CallbackError, CallbackState, CheckpointKey,
-    CheckpointRequest, Closure, Counters, Direction, Effects, EpochEnd, EpochMetric, EpochStart,
-    FailedTo, FitEnd, FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon, MetricLog,
-    Moment, NamedState, NonFinite, Phase, Plan, Replay, Reply, Resource, Resumed, Setup, Snapshot,
-    Stack, StepEnd, StepScale, StopKind, StopReason, TensorInfo, TensorStats, UpdateSettings,
-    Validated, ValidationEnd, ValidationStart, Weights, after, every, on_after_update,
-    on_batch_start, on_change_gradients, on_epoch_end, on_epoch_start, on_final_gradients,
-    on_fit_end, on_fit_start, on_raw_gradients, on_setup, on_step_end, on_validated,
-    on_validation_end, on_validation_start, when,
+    Activity, AfterUpdate, Answer, BatchStart, Callback, CallbackError, CallbackState,
+    CheckpointKey, CheckpointRequest, Closure, Counters, Direction, Effects, EpochEnd, EpochMetric,
+    EpochStart, FailedTo, FitEnd, FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon,
+    MetricLog, Moment, NamedState, NonFinite, Phase, Plan, Predictions, Replay, Reply, Resource,
+    Resumed, RowPrediction, Setup, Snapshot, Stack, StepEnd, StepScale, StopKind, StopReason,
+    TensorInfo, TensorStats, UpdateSettings, Validated, ValidationEnd, ValidationStart, Weights,
+    after, every, on_after_update, on_batch_start, on_change_gradients, on_epoch_end,
+    on_epoch_start, on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients, on_setup,
+    on_step_end, on_validated, on_validation_end, on_validation_start, when,
 };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ActivationMonitor, Budget, Callback, Checkpoint, Clip, EarlyStopping, FixSeed, GradientMonitor,
-    LrSchedule, NanGuard, ReduceOnPlateau, WeightAverage, after, every,
+    LrSchedule, NanGuard, PredictionLog, ReduceOnPlateau, WeightAverage, after, every,
 };
 
 /// One of this library's callbacks with its settings and without its state: what
@@ -32,6 +32,8 @@ pub enum CallbackRecipe {
     LrSchedule(LrSchedule),
     /// No update from a NaN.
     NanGuard(NanGuard),
+    /// Predictions for a few rows.
+    PredictionLog(PredictionLog),
     /// A learning rate that goes down when a metric no longer improves.
     ReduceOnPlateau(ReduceOnPlateau),
     /// Averages of the weights.
@@ -70,6 +72,7 @@ impl CallbackRecipe {
             Self::GradientMonitor(callback) => Box::new(callback),
             Self::LrSchedule(callback) => Box::new(callback),
             Self::NanGuard(callback) => Box::new(callback),
+            Self::PredictionLog(callback) => Box::new(callback),
             Self::ReduceOnPlateau(callback) => Box::new(callback),
             Self::WeightAverage(callback) => Box::new(callback),
             Self::Every { n, of } => Box::new(every(n, of.make())),

@@ -337,6 +337,7 @@ const SOURCES: &[(&str, &[&str])] = &[
     ("clip", &[include_str!("../src/clip.rs")]),
     ("gradient-monitor", &[include_str!("../src/gradient_monitor/mod.rs")]),
     ("activation-monitor", &[include_str!("../src/activation_monitor.rs")]),
+    ("prediction-log", &[include_str!("../src/prediction_log.rs")]),
     ("loss-scale-monitor", &[include_str!("../src/loss_scale.rs")]),
     ("weight-average", &[include_str!("../src/weight_average.rs")]),
     ("early-stopping", &[include_str!("../src/early_stopping.rs")]),

@@ -64,6 +64,8 @@ const WRITERS: &[(&str, &[&str])] = &[
     ("metrics update_ratio/…", &["GradientMonitor with options", "GradientMonitor ratios"]),
     ("metric loss_scale", &["LossScaleMonitor"]),
     ("metric overflowed_steps", &["LossScaleMonitor"]),
+    ("metrics prediction/…", &["PredictionLog"]),
+    ("metrics probability/…", &["PredictionLog"]),
     ("metric skipped_updates", &["NanGuard skip"]),
     ("metric begun", &["on_epoch_start"]),
     ("metrics largest/…", &["on_final_gradients"]),

@@ -196,8 +196,15 @@ impl Watch {
             Moment::Validated(m) => {
                 let weights = Seen { of: m.weights, deeds };
                 let (counters, horizon) = (m.counters, m.horizon);
-                let validated =
-                    Validated::new(counters, horizon, m.metrics, &weights, m.log, &requests);
+                let validated = Validated::new(
+                    counters,
+                    horizon,
+                    m.metrics,
+                    &weights,
+                    m.predictions,
+                    m.log,
+                    &requests,
+                );
                 let reply = callback.on(&mut Moment::Validated(&validated));
                 for request in requests.take() {
                     deeds.add(Deed::UsesStore);
@@ -209,7 +216,14 @@ impl Watch {
                 let weights = Seen { of: m.weights, deeds };
                 let (counters, horizon) = (m.counters, m.horizon);
                 let epoch = EpochEnd::new(
-                    counters, horizon, m.seconds, m.metrics, &weights, m.log, &requests,
+                    counters,
+                    horizon,
+                    m.seconds,
+                    m.metrics,
+                    &weights,
+                    m.predictions,
+                    m.log,
+                    &requests,
                 );
                 let reply = callback.on(&mut Moment::EpochEnd(&epoch));
                 for request in requests.take() {

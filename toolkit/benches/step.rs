@@ -1,5 +1,5 @@
 //! One training step of the demo's network (64-128-64-10, batch 32, AdamW): a loop written by hand
-//! on dfdx, and the trainer under the demo's whole callback stack. An epoch of 2,025 steps is
+//! on dfdx, the trainer without any callback, and the trainer under the demo's whole stack. An epoch of 2,025 steps is
 //! measured, so that what happens once per epoch (a checkpoint, a row of progress) counts as little
 //! as it does for a step.
 
@@ -146,15 +146,17 @@ fn step(c: &mut Criterion) {
     group.finish();
 }
 
-/// An epoch by hand after every epoch of the trainer, in one fit: a machine that grows slower does
-/// so for both, and the beginning and end of a run are in neither.
+/// Runs an epoch and returns its seconds.
+type Epoch = Box<dyn FnMut() -> f64 + Send>;
+
+/// After every epoch of the trainer one by hand and one without callbacks, in one fit: a machine that
+/// grows slower does so for all, and the beginning and end of a run are in none.
 struct InTurn {
-    /// Runs an epoch by hand and returns its seconds.
-    by_hand: Box<dyn FnMut() -> f64 + Send>,
+    others: [Epoch; 2],
     run: Option<RunWriter>,
     began: Instant,
-    /// Seconds of the trainer's epoch and of the one by hand.
-    pairs: Arc<Mutex<Vec<[f64; 2]>>>,
+    /// Seconds of the trainer's epoch, of the one by hand and of the one without callbacks.
+    turns: Arc<Mutex<Vec<[f64; 3]>>>,
 }
 
 impl Callback for InTurn {
@@ -169,7 +171,8 @@ impl Callback for InTurn {
         // into the other's turn.
         self.run.as_ref().map_or(Ok(()), RunWriter::flush)?;
         let trainer = self.began.elapsed().as_secs_f64();
-        self.pairs.lock().unwrap().push([trainer, (self.by_hand)()]);
+        let [by_hand, bare] = &mut self.others;
+        self.turns.lock().unwrap().push([trainer, by_hand(), bare()]);
         self.began = Instant::now();
         Ok(Flow::Continue)
     }
@@ -182,7 +185,7 @@ impl Callback for InTurn {
 
 /// dfdx's optimiser cannot leave its thread, so the loop by hand gets one of its own, which rests
 /// while the trainer runs.
-fn by_hand_elsewhere(data: &Dataset) -> Box<dyn FnMut() -> f64 + Send> {
+fn by_hand_elsewhere(data: &Dataset) -> Epoch {
     let (begin, begins) = mpsc::channel();
     let (end, ends) = mpsc::channel();
     let data = data.clone();
@@ -200,37 +203,102 @@ fn by_hand_elsewhere(data: &Dataset) -> Box<dyn FnMut() -> f64 + Send> {
     })
 }
 
+/// A trainer without callbacks, which rests at the end of each epoch, in one fit too.
+fn bare_elsewhere(data: &Dataset) -> Epoch {
+    let (begin, begins) = mpsc::channel();
+    let (end, ends) = mpsc::channel();
+    let data = data.clone();
+    std::thread::spawn(move || {
+        let mut trainer = Trainer::classifier(&data, Network::of::<Mlp>())
+            .seed(1)
+            .batch_size(BATCH)
+            .with(Rests { begins, end, began: Instant::now() })
+            .quiet()
+            .build()
+            .unwrap();
+        trainer.fit(Epochs(u64::MAX)).unwrap();
+    });
+    Box::new(move || {
+        begin.send(()).unwrap();
+        ends.recv().unwrap()
+    })
+}
+
+/// Told of nothing within an epoch; between two it waits.
+struct Rests {
+    begins: mpsc::Receiver<()>,
+    end: mpsc::Sender<f64>,
+    began: Instant,
+}
+
+impl Rests {
+    fn rest(&mut self) -> Flow {
+        let over = self.begins.recv().is_err();
+        self.began = Instant::now();
+        if over { Flow::stop("measured") } else { Flow::Continue }
+    }
+}
+
+impl Callback for Rests {
+    fn effects(&self) -> Effects {
+        Effects::default().writes(Resource::Stop)
+    }
+
+    fn fit_start(&mut self, _: &FitStart<'_>) -> Reply {
+        Ok(self.rest())
+    }
+
+    fn epoch_end(&mut self, _: &EpochEnd<'_>) -> Reply {
+        let over = self.end.send(self.began.elapsed().as_secs_f64()).is_err();
+        Ok(if over { Flow::stop("measured") } else { self.rest() })
+    }
+}
+
 fn in_turn(_: &mut Criterion) {
-    const PAIRS: usize = 60;
+    const TURNS: usize = 60;
     const WARM_UP: usize = 3;
     let data = data();
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
-    let pairs = Arc::new(Mutex::new(Vec::new()));
+    let turns = Arc::new(Mutex::new(Vec::new()));
     let in_turn = InTurn {
-        by_hand: by_hand_elsewhere(&data),
+        others: [by_hand_elsewhere(&data), bare_elsewhere(&data)],
         run: None,
         began: Instant::now(),
-        pairs: pairs.clone(),
+        turns: turns.clone(),
     };
     demo_stack(&data, &store)
         .with(in_turn)
         .build()
         .unwrap()
-        .fit(Epochs((WARM_UP + PAIRS) as u64))
+        .fit(Epochs((WARM_UP + TURNS) as u64))
         .unwrap();
-    let mut ratios: Vec<f64> =
-        pairs.lock().unwrap().drain(..).skip(WARM_UP).map(|[ours, base]| ours / base).collect();
-    ratios.sort_by(f64::total_cmp);
-    let at = |share: f64| ratios[(share * (PAIRS - 1) as f64).round() as usize];
-    // The order statistics between which the median lies with 95 %: n/2 ± 0.98 √n.
-    let reach = 0.98 / (PAIRS as f64).sqrt();
-    println!(
-        "in turn, {PAIRS} pairs of {STEPS} steps: trainer / by hand {:.3} (95 % interval {:.3} to {:.3})",
-        at(0.5),
-        at(0.5 - reach),
-        at(0.5 + reach)
-    );
+    let turns: Vec<[f64; 3]> = turns.lock().unwrap().drain(..).skip(WARM_UP).collect();
+    println!("in turn, {TURNS} times {STEPS} steps, medians with their 95 % intervals:");
+    for (name, ratio) in [
+        ("trainer with the demo's stack / by hand", |[all, by_hand, _]: &[f64; 3]| all / by_hand),
+        ("trainer without callbacks / by hand", |[_, by_hand, bare]| bare / by_hand),
+        ("trainer with the demo's stack / without callbacks", |[all, _, bare]| all / bare),
+    ] as [(&str, fn(&[f64; 3]) -> f64); 3]
+    {
+        println!("{name:<50} {}", median(turns.iter().map(ratio)));
+    }
+    for (name, seconds) in [
+        ("a step with the demo's stack, µs", |[all, ..]: &[f64; 3]| *all),
+        ("a step without callbacks, µs", |[.., bare]| *bare),
+    ] as [(&str, fn(&[f64; 3]) -> f64); 2]
+    {
+        println!("{name:<50} {}", median(turns.iter().map(|t| seconds(t) * 1e6 / STEPS as f64)));
+    }
+}
+
+/// The median, and the order statistics between which it lies with 95 %: n/2 ± 0.98 √n.
+fn median(values: impl Iterator<Item = f64>) -> String {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let at = |share: f64| values[(share * (values.len() - 1) as f64).round() as usize];
+    let reach = 0.98 / (values.len() as f64).sqrt();
+    format!("{:.3} ({:.3} to {:.3})", at(0.5), at(0.5 - reach), at(0.5 + reach))
 }
 
 #[allow(missing_docs, reason = "the macro makes a public function")]

@@ -4,11 +4,11 @@
 
 pub use trainbook_callbacks::{
     ActivationMonitor, Budget, Callback, CallbackError, Checkpoint, Clip, EarlyStopping, Effects,
-    EpochEnd, FailedTo, FixSeed, Flow, GradientMonitor, LrSchedule, NanGuard, Phase, Progress,
-    ReduceOnPlateau, Reply, Resource, StepEnd, WeightAverage, after, every, on_after_update,
-    on_batch_start, on_change_gradients, on_epoch_end, on_epoch_start, on_final_gradients,
-    on_fit_end, on_fit_start, on_raw_gradients, on_setup, on_step_end, on_validated,
-    on_validation_end, on_validation_start, when,
+    EpochEnd, FailedTo, FixSeed, Flow, GradientMonitor, LrSchedule, NanGuard, Phase, PredictionLog,
+    Progress, ReduceOnPlateau, Reply, Resource, StepEnd, WeightAverage, after, every,
+    on_after_update, on_batch_start, on_change_gradients, on_epoch_end, on_epoch_start,
+    on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients, on_setup, on_step_end,
+    on_validated, on_validation_end, on_validation_start, when,
 };
 pub use trainbook_nn::builders::*;
 pub use trainbook_store::RunId;
@@ -16,7 +16,8 @@ pub use trainbook_store::RunId;
 pub use crate::Error;
 pub use crate::checks::{
     BaselineCheck, Baselines, BatchSizes, Dependencies, DevRun, GradientNoise, InitReport,
-    LossAtStart, LrCurve, Margins, MemoryReport, OverfitCheck, OverfitReport, linear_scaling,
+    LossAtStart, LrCurve, Margins, MemoryReport, OverfitCheck, OverfitReport, SchedulePreview,
+    linear_scaling,
 };
 pub use crate::data::{
     Array, Augment, Categories, Column, ColumnType, CsvOptions, Dataset, Dates, KFold, LastBatch,

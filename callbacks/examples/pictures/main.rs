@@ -14,9 +14,9 @@ use chart::{BLUE, Chart, Drawn, GREEN, GREY, ORANGE, Points, Series, draw};
 use support::{Fake, tensors};
 use trainbook_callbacks::schedule::{Anneal, Cyclic, Decay, Mode, OneCycle, StableDecay};
 use trainbook_callbacks::{
-    ActivationMonitor, Activity, Budget, Callback, Checkpoint, Clip, EarlyStopping, Flow,
-    GradientMonitor, Horizon, LossScaleMonitor, LrSchedule, NanGuard, Progress, Recorder,
-    ReduceOnPlateau, Stack, StepScale, WeightAverage, after, every, on_step_end, when,
+    ActivationMonitor, Activity, Answer, Budget, Callback, Checkpoint, Clip, EarlyStopping, Flow,
+    GradientMonitor, Horizon, LossScaleMonitor, LrSchedule, NanGuard, PredictionLog, Progress,
+    Recorder, ReduceOnPlateau, Stack, StepScale, WeightAverage, after, every, on_step_end, when,
 };
 use trainbook_store::{RunStart, Store};
 
@@ -45,6 +45,7 @@ pub fn all() -> Drawn<Vec<(&'static str, String)>> {
         ("clip", clip()?),
         ("gradient-monitor", gradient_monitor()?),
         ("activation-monitor", activation_monitor()?),
+        ("prediction-log", prediction_log()?),
         ("loss-scale-monitor", loss_scale_monitor()?),
         ("weight-average", weight_average()?),
         ("early-stopping", early_stopping()?),
@@ -337,6 +338,30 @@ fn activation_monitor() -> Drawn<String> {
 /// What the monitor of `activation_monitor` warns of.
 pub fn activation_warning() -> String {
     dying().seen.warnings.concat()
+}
+
+/// Six rows of which the network becomes sure at different times, and of one now and then.
+fn prediction_log() -> Drawn<String> {
+    const ROWS: [usize; 6] = [3, 14, 15, 92, 65, 35];
+    let mut fake = Fake::with(PredictionLog::of(ROWS)).batches(1);
+    fake.predictions = Box::new(|epoch, row| {
+        let (at, late) = (epoch as f64, 2.0 + (row % 7) as f64 * 1.5);
+        let wavers = if row == 35 { 2.2 } else { 0.15 };
+        let logit = (0.5 * (at - late)).min(3.5) + wavers * noise(row as u64 * 1_000 + epoch);
+        let right = 1.0 / (1.0 + (-logit).exp());
+        Ok(Answer::Classes { probabilities: vec![1.0 - right, right], targets: vec![1] })
+    });
+    fake.fit(30);
+    let series = ROWS.into_iter().map(|row| {
+        let values = numbered(fake.seen.epoch_metric(&format!("probability/{row}")));
+        if row == 35 {
+            Series::dots("probability/35", ORANGE, values)
+        } else {
+            Series::line(if row == 3 { "five other rows" } else { "" }, BLUE, values)
+        }
+    });
+    let title = "the probability of the right class".to_owned();
+    draw(&[Chart { title, x: "epoch", series: series.collect(), ..Chart::default() }], 1, 240)
 }
 
 fn loss_scale_monitor() -> Drawn<String> {

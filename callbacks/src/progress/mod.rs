@@ -1,6 +1,7 @@
 //! What a person sees while a fit runs.
 
 mod bar;
+mod rhythm;
 mod table;
 
 use std::io::Write;
@@ -15,25 +16,48 @@ use crate::{
 use bar::Bar;
 use table::Table;
 
-/// How long a table of whole lines may stay silent within an epoch.
-const SILENCE: Duration = Duration::from_secs(10);
-
 /// The clock is read once in this many steps, unless steps are so slow that it costs nothing.
 const STRIDE: u32 = 16;
 const SLOW_STEP: Duration = Duration::from_millis(10);
 
-/// Shows a table with one row per epoch: its number (from 1, over the trainer's life), the
-/// trainer's metrics, the last learning rate and the seconds it took; and at the end why the fit
-/// ended. What callbacks warn of stands between, each in a line of its own.
+/// Shows a table with a row per epoch: its number (from 1, over the trainer's life), the trainer's
+/// metrics, the last learning rate and the seconds it took; and at the end why the fit ended. What
+/// callbacks warn of stands between, each in a line of its own.
+///
+/// Up to 40 epochs have a row each. Of a longer fit, the first ten do, then rows thin out: every 10th
+/// up to the hundredth, every 100th up to the thousandth and so on, until they are as far apart as 30
+/// rows of the whole fit. An epoch that ends after a silence has one too, and the last.
 ///
 /// On a terminal a bar under the table shows the epoch that runs. Elsewhere (a notebook, a file, a
-/// pipe) only whole lines are written, and an epoch that takes long writes one every 10 seconds.
+/// pipe) only whole lines are written, and an epoch that takes long writes one when nothing was
+/// shown for 10 seconds, or for a quarter of the fit's time until then where that is more. So a fit of
+/// any length writes about 60 lines at most.
+///
 /// Nothing that goes wrong with the output stops the training.
 pub struct Progress {
     output: Output,
     clock: Box<dyn Fn() -> Duration + Send>,
     table: Table,
+    fit: Fit,
     epoch: Epoch,
+}
+
+/// The fit that runs.
+#[derive(Debug, Default)]
+struct Fit {
+    first_epoch: u64,
+    began: Duration,
+    /// When something was last shown.
+    shown: Duration,
+    /// The newest epoch's row, if it was left out.
+    left_out: Option<String>,
+}
+
+impl Fit {
+    /// Whether it is time for a sign of life.
+    fn is_silent(&self, now: Duration) -> bool {
+        now.saturating_sub(self.shown) >= rhythm::silence(now.saturating_sub(self.began))
+    }
 }
 
 enum Output {
@@ -63,7 +87,6 @@ struct Epoch {
     batches_before: u64,
     learning_rate: Option<f64>,
     began: Duration,
-    shown: Duration,
     checked: Duration,
     /// Steps from one reading of the clock to the next.
     stride: u32,
@@ -87,7 +110,8 @@ impl Progress {
     fn of(output: Output) -> Self {
         let start = Instant::now();
         let clock = Box::new(move || start.elapsed());
-        Self { output, clock, table: Table::default(), epoch: Epoch::default() }
+        let (table, fit, epoch) = Default::default();
+        Self { output, clock, table, fit, epoch }
     }
 
     /// Begins an epoch of which so many batches have been before.
@@ -99,7 +123,6 @@ impl Progress {
             batches_before: counters.batches_seen.saturating_sub(batches),
             learning_rate: None,
             began: now,
-            shown: now,
             checked: now,
             stride: 1,
             steps_until_check: 0,
@@ -125,12 +148,9 @@ impl Progress {
         let batch = batches_seen.saturating_sub(self.epoch.batches_before);
         match &mut self.output {
             Output::Terminal(bar) => bar.at(batch, loss),
-            Output::Lines(_)
-                if now.saturating_sub(self.epoch.shown) >= SILENCE
-                    && batch < self.epoch.batches =>
-            {
+            Output::Lines(_) if self.fit.is_silent(now) && batch < self.epoch.batches => {
                 let seconds = now.saturating_sub(self.epoch.began).as_secs_f64();
-                self.epoch.shown = now;
+                self.fit.shown = now;
                 self.output.line(&table::heartbeat(
                     self.epoch.number,
                     batch,
@@ -153,6 +173,9 @@ impl Callback for Progress {
         self.table =
             Table::new(fit.epoch_metrics.iter().map(|metric| metric.name.clone()).collect());
         self.output.line(&self.table.header());
+        let now = (self.clock)();
+        let first_epoch = fit.counters.epoch;
+        self.fit = Fit { first_epoch, began: now, shown: now, left_out: None };
         if let Some(batches) = fit.resumed.and_then(|resumed| resumed.batches) {
             self.begin(fit.counters, fit.horizon, batches);
         }
@@ -186,7 +209,14 @@ impl Callback for Progress {
             self.epoch.learning_rate,
             epoch.seconds,
         );
-        self.output.line(&row);
+        let now = (self.clock)();
+        let number = self.epoch.number.saturating_sub(self.fit.first_epoch);
+        if rhythm::shows_row(number, epoch.horizon.epochs) || self.fit.is_silent(now) {
+            self.output.line(&row);
+            (self.fit.shown, self.fit.left_out) = (now, None);
+        } else {
+            self.fit.left_out = Some(row);
+        }
         self.warn(epoch.log);
         Ok(Flow::Continue)
     }
@@ -195,6 +225,9 @@ impl Callback for Progress {
         let last = table::ending(fit.counters, fit.reason, fit.error);
         if let Output::Terminal(bar) = &mut self.output {
             bar.clear();
+        }
+        if let Some(row) = self.fit.left_out.take() {
+            self.output.line(&row);
         }
         self.output.line(&last);
         Ok(())

@@ -127,8 +127,8 @@ fn fast_steps_seldom_read_the_clock() {
     fake.batches(1600).fit(1);
     assert_eq!(
         reads.load(Ordering::Relaxed),
-        1 + 100,
-        "at the epoch's start and at every 16th step"
+        3 + 100,
+        "when the fit and the epoch start, at every 16th step, and when the epoch ends"
     );
     assert_eq!(page.text().lines().count(), 3);
 }
@@ -137,7 +137,7 @@ fn fast_steps_seldom_read_the_clock() {
 fn slow_steps_read_it_every_time() {
     let (fake, page, reads) = timed(Duration::from_millis(20));
     fake.batches(600).fit(1);
-    assert_eq!(reads.load(Ordering::Relaxed), 1 + 600);
+    assert_eq!(reads.load(Ordering::Relaxed), 3 + 600);
     assert!(
         page.text().contains("\n    1  … batch 500 of 600, loss 0.5000, 10 s\n"),
         "{}",
@@ -191,5 +191,66 @@ fn no_sign_of_life_comes_with_the_last_batch_and_warnings_come_at_once() {
 fn a_step_of_just_a_millisecond_is_not_slow() {
     let (fake, _, reads) = timed(super::SLOW_STEP);
     fake.batches(160).fit(1);
-    assert_eq!(reads.load(Ordering::Relaxed), 1 + 10);
+    assert_eq!(reads.load(Ordering::Relaxed), 3 + 10);
+}
+
+/// The epochs that have a row.
+fn rows(page: &Page) -> Vec<u64> {
+    let rows = page.text();
+    let rows = rows.lines().filter(|line| !line.contains('…'));
+    rows.filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect()
+}
+
+#[test]
+fn rows_of_a_long_fit_thin_out_and_the_last_is_there_whatever_ends_it() {
+    let fast = || timed(Duration::from_micros(1));
+    let (fake, page, _) = fast();
+    fake.batches(1).fit(1_000);
+    let rows_of_all = rows(&page);
+    assert_eq!(rows_of_all[..12], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30]);
+    assert_eq!((rows_of_all.len(), rows_of_all.last()), (37, Some(&1_000)));
+
+    // A fit that goes on counts its own epochs, under the trainer's numbers.
+    let (fake, page, _) = fast();
+    let mut fake = fake.batches(1);
+    fake.fit(3);
+    fake.fit(57);
+    assert_eq!(rows(&page)[3..14], [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15]);
+
+    let (page, mut stack) = (Page::default(), Stack::new());
+    stack.push(Progress::to(Box::new(page.clone())));
+    stack.push(EarlyStopping::on("val_loss").patience(1_000));
+    let mut fake = Fake::new(stack).batches(1);
+    fake.metrics = Box::new(|epoch| vec![("val_loss", (epoch as f64 - 56.0).abs())]);
+    fake.fit(1_000_000);
+    let rows = rows(&page);
+    assert_eq!(rows[rows.len() - 3..], [900, 1_000, 1_057]);
+    let text = page.text();
+    let [.., row, ending] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
+    assert!(row.starts_with(" 1057 ") && ending.starts_with("ended after 1057"), "{text}");
+}
+
+#[test]
+fn no_length_of_steps_or_of_the_fit_writes_many_lines() {
+    for (step, batches, epochs) in [
+        (Duration::from_millis(1), 100, 1_000), // a minute and a half
+        (Duration::from_secs(1), 900, 100),     // a day
+        (Duration::from_secs(30), 60_480, 1),   // an epoch of three weeks
+        (Duration::from_secs(60), 60, 60),
+        (Duration::from_secs(3_600), 1, 1_000),
+    ] {
+        let (fake, page, _) = timed(step);
+        fake.batches(batches).fit(epochs);
+        let text = page.text();
+        let lines = text.lines().count();
+        assert!((20..=66).contains(&lines), "{step:?} {batches} {epochs}: {lines}\n{text}");
+    }
+}
+
+#[test]
+fn an_epoch_that_ends_after_a_silence_has_a_row() {
+    // Of 100 epochs the 11th has none by itself; here each takes 6 seconds.
+    let (fake, page, _) = timed(Duration::from_secs(6));
+    fake.batches(1).fit(100);
+    assert_eq!(rows(&page)[9..14], [10, 14, 15, 20, 25]);
 }

@@ -183,6 +183,11 @@ impl LrSchedule {
         self
     }
 
+    /// The pattern of the group of parameters that it is for; `None` where it is for all.
+    pub fn group(&self) -> Option<&Name> {
+        self.group.as_ref()
+    }
+
     /// The learning rate of the update with this number, counted from 0 in the fit, in a fit with
     /// this horizon. Pure: no trainer is needed.
     pub fn rate_at(&self, step: u64, horizon: Horizon) -> f64 {

@@ -17,6 +17,7 @@ mod kept;
 mod listener;
 mod log;
 pub mod moment;
+mod predictions;
 mod replay;
 mod snapshot;
 mod stack;
@@ -44,6 +45,7 @@ pub use moment::{
     GradientView, Horizon, Moment, Resumed, Setup, StepEnd, StepScale, Validated, ValidationEnd,
     ValidationStart,
 };
+pub use predictions::{Answer, Predictions, RowPrediction};
 pub use replay::{Activity, NonFinite, Replay};
 pub use snapshot::Snapshot;
 pub use stack::{NamedState, Plan, Stack, panic_message};

@@ -46,8 +46,8 @@ use serde::{Deserialize, Serialize};
 use trainbook_store::{Metric, Name, RunWriter};
 
 use super::{
-    CallbackError, CheckpointRequest, Direction, EpochMetric, Gradients, MetricLog, Replay,
-    Snapshot, StopReason, UpdateSettings, Weights,
+    CallbackError, CheckpointRequest, Direction, EpochMetric, Gradients, MetricLog, Predictions,
+    Replay, Snapshot, StopReason, UpdateSettings, Weights,
 };
 
 /// One moment of the loop with its context.
@@ -234,6 +234,8 @@ pub struct FitStart<'a> {
     pub run: Option<&'a RunWriter>,
     /// The metrics that the trainer will measure at the end of each epoch, in order.
     pub epoch_metrics: &'a [EpochMetric],
+    /// What the network gives for rows of the data, with the weights that it begins with.
+    pub predictions: &'a dyn Predictions,
     /// Whether the fit goes on where another was interrupted, and where in an epoch that was.
     /// `None` for one that begins.
     pub resumed: Option<Resumed>,
@@ -380,6 +382,8 @@ pub struct Validated<'a> {
     pub metrics: &'a [Metric],
     /// The weights that were judged, to copy.
     pub weights: &'a dyn Weights,
+    /// What they give for rows of the data.
+    pub predictions: &'a dyn Predictions,
     /// Where to log, in steps.
     pub log: &'a MetricLog,
     requests: &'a RefCell<Vec<CheckpointRequest>>,
@@ -392,10 +396,11 @@ impl<'a> Validated<'a> {
         horizon: Horizon,
         metrics: &'a [Metric],
         weights: &'a dyn Weights,
+        predictions: &'a dyn Predictions,
         log: &'a MetricLog,
         requests: &'a RefCell<Vec<CheckpointRequest>>,
     ) -> Self {
-        Self { counters, horizon, metrics, weights, log, requests }
+        Self { counters, horizon, metrics, weights, predictions, log, requests }
     }
 
     /// A metric of this validation by name: the trainer's, or one logged by a callback before.
@@ -495,6 +500,8 @@ pub struct EpochEnd<'a> {
     pub metrics: &'a [Metric],
     /// The weights that were judged, to copy.
     pub weights: &'a dyn Weights,
+    /// What they give for rows of the data.
+    pub predictions: &'a dyn Predictions,
     /// Where to log.
     pub log: &'a MetricLog,
     requests: &'a RefCell<Vec<CheckpointRequest>>,
@@ -509,10 +516,11 @@ impl<'a> EpochEnd<'a> {
         seconds: f64,
         metrics: &'a [Metric],
         weights: &'a dyn Weights,
+        predictions: &'a dyn Predictions,
         log: &'a MetricLog,
         requests: &'a RefCell<Vec<CheckpointRequest>>,
     ) -> Self {
-        Self { counters, horizon, seconds, metrics, weights, log, requests }
+        Self { counters, horizon, seconds, metrics, weights, predictions, log, requests }
     }
 
     /// A metric of this epoch by name: the trainer's, or one logged since the epoch began.

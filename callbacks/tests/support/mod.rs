@@ -7,11 +7,12 @@ use std::cell::{Cell, RefCell};
 use std::sync::LazyLock;
 
 use trainbook_callbacks::{
-    Activity, AfterUpdate, BatchStart, Callback, CallbackError, CheckpointRequest, Counters,
-    Direction, EpochEnd, EpochMetric, EpochStart, FitEnd, FitStart, Flow, GradientEdit,
-    GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, NonFinite, Replay, Resumed,
-    Setup, Snapshot, Stack, StepEnd, StepScale, StopKind, StopReason, TensorInfo, TensorStats,
-    UpdateSettings, Validated, ValidationEnd, ValidationStart, Weights,
+    Activity, AfterUpdate, Answer, BatchStart, Callback, CallbackError, CheckpointRequest,
+    Counters, Direction, EpochEnd, EpochMetric, EpochStart, FitEnd, FitStart, Flow, GradientEdit,
+    GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, NonFinite, Predictions,
+    Replay, Resumed, RowPrediction, Setup, Snapshot, Stack, StepEnd, StepScale, StopKind,
+    StopReason, TensorInfo, TensorStats, UpdateSettings, Validated, ValidationEnd, ValidationStart,
+    Weights,
 };
 use trainbook_store::{Metric, Name, RunWriter};
 
@@ -29,6 +30,20 @@ impl Replay for FakeReplay<'_> {
 
     fn activity(&self) -> Result<Vec<Activity>, CallbackError> {
         Ok((self.activity)(self.step))
+    }
+}
+
+/// What a network gives for rows.
+pub struct FakePredictions<'a> {
+    pub epoch: u64,
+    pub predictions: &'a dyn Fn(u64, usize) -> Result<Answer, CallbackError>,
+}
+
+impl Predictions for FakePredictions<'_> {
+    fn of(&self, rows: &[usize]) -> Result<Vec<RowPrediction>, CallbackError> {
+        let answer =
+            |&row: &usize| Ok(RowPrediction { row, answer: (self.predictions)(self.epoch, row)? });
+        rows.iter().map(answer).collect()
     }
 }
 
@@ -188,6 +203,8 @@ pub struct Fake {
     pub validations: Box<dyn Fn(u64) -> Vec<(&'static str, f64)>>,
     /// What activations give in a step.
     pub activity: Box<dyn Fn(u64) -> Vec<Activity>>,
+    /// What the network gives for a row, by epoch, counted from 0, and row.
+    pub predictions: Box<dyn Fn(u64, usize) -> Result<Answer, CallbackError>>,
     /// By epoch, counted from 0.
     pub metrics: Box<dyn Fn(u64) -> Vec<(&'static str, f64)>>,
     /// By the metric's name.
@@ -223,6 +240,9 @@ impl Fake {
             validate_every: None,
             validations: Box::new(|_| Vec::new()),
             activity: Box::new(|_| Vec::new()),
+            predictions: Box::new(|epoch, _| {
+                Ok(Answer::Values { values: vec![epoch as f64], targets: vec![0.0] })
+            }),
             metrics: Box::new(|_| vec![("train_loss", 1.0)]),
             directions: Box::new(|name| {
                 let larger = name.contains("accuracy");
@@ -293,6 +313,10 @@ impl Fake {
             horizon: self.horizon,
             run: self.run.as_ref(),
             epoch_metrics: &names,
+            predictions: &FakePredictions {
+                epoch: self.counters.epoch,
+                predictions: &*self.predictions,
+            },
             resumed,
         };
         stopped(self.stack.on(&mut Moment::FitStart(&fit)))
@@ -352,12 +376,15 @@ impl Fake {
         let flow = flow.map_err(|e| e.to_string())?;
         self.seen.judged.push(self.weights.0);
         let seconds = (self.seconds)(self.counters.epoch);
+        let predictions =
+            FakePredictions { epoch: self.counters.epoch, predictions: &*self.predictions };
         let end = EpochEnd::new(
             self.counters,
             self.horizon,
             seconds,
             metrics,
             &self.weights,
+            &predictions,
             log,
             requests,
         );
@@ -377,8 +404,11 @@ impl Fake {
         let begun = self.stack.on(&mut Moment::ValidationStart(&mut start));
         self.seen.judged_between.push(self.weights.0);
         let judged = begun.and_then(|flow| {
+            let predictions =
+                FakePredictions { epoch: counters.epoch, predictions: &*self.predictions };
+            let weights = &self.weights;
             let validated =
-                Validated::new(counters, horizon, &metrics, &self.weights, &log, &requests);
+                Validated::new(counters, horizon, &metrics, weights, &predictions, &log, &requests);
             Ok(flow.or_stronger(self.stack.on(&mut Moment::Validated(&validated))?))
         });
         let mut end = ValidationEnd { counters, weights: &mut self.weights };

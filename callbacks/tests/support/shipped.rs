@@ -6,12 +6,12 @@ use trainbook_callbacks::schedule::{
     Anneal, Cyclic, Decay, Mode, OneCycle, StableDecay, ThresholdMode,
 };
 use trainbook_callbacks::{
-    ActivationMonitor, Activity, Budget, Callback, Checkpoint, Clip, EarlyStopping, FixSeed, Flow,
-    GradientMonitor, LossScaleMonitor, LrSchedule, NanGuard, Progress, Recorder, ReduceOnPlateau,
-    Resource, Snapshot, StepScale, WeightAverage, after, every, on_after_update, on_batch_start,
-    on_change_gradients, on_epoch_end, on_epoch_start, on_final_gradients, on_fit_end,
-    on_fit_start, on_raw_gradients, on_setup, on_step_end, on_validated, on_validation_end,
-    on_validation_start, when,
+    ActivationMonitor, Activity, Answer, Budget, Callback, Checkpoint, Clip, EarlyStopping,
+    FixSeed, Flow, GradientMonitor, LossScaleMonitor, LrSchedule, NanGuard, PredictionLog,
+    Progress, Recorder, ReduceOnPlateau, Resource, Snapshot, StepScale, WeightAverage, after,
+    every, on_after_update, on_batch_start, on_change_gradients, on_epoch_end, on_epoch_start,
+    on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients, on_setup, on_step_end,
+    on_validated, on_validation_end, on_validation_start, when,
 };
 
 use crate::support::Fake;
@@ -94,6 +94,7 @@ pub const CALLBACKS: &[(&str, Make)] = &[
     ("Checkpoint every", || Box::new(Checkpoint::every_epochs(2))),
     ("WeightAverage ema", || Box::new(WeightAverage::ema(0.8).every(2))),
     ("WeightAverage swa", || Box::new(WeightAverage::swa(2))),
+    ("PredictionLog", || Box::new(PredictionLog::of([3, 14]))),
     ("Recorder", || Box::new(Recorder::new())),
     ("Progress", || Box::new(Progress::to(Box::new(std::io::sink())))),
     ("a vector", || {
@@ -259,6 +260,10 @@ pub fn fake_of(callback: impl Callback + 'static) -> Fake {
         let (kind, flat) = ("Relu".to_owned(), 0.5);
         let silent = vec![step % 3 != 0, true];
         vec![Activity { layer: "1".to_owned(), kind, mean: 0.25, std: 1.0, flat, silent }]
+    });
+    fake.predictions = Box::new(|epoch, row| {
+        let sure = 1.0 / (row as f64 + epoch as f64 + 2.0);
+        Ok(Answer::Classes { probabilities: vec![1.0 - sure, sure], targets: vec![1] })
     });
     // An overflow in every fourth step, where nobody is shown the gradients.
     fake.scale =

@@ -85,7 +85,7 @@ pub use labels::{
 };
 pub use measure::{Measure, Tally, largest};
 pub use metric::Metric;
-pub use probability::probability;
+pub use probability::{probabilities, probability};
 pub use reliability_bins::{ReliabilityBin, ReliabilityBins};
 pub use temperature::Temperature;
 pub use values::{

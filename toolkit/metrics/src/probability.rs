@@ -15,6 +15,15 @@ pub(crate) fn log_softmax(row: &[f32], logs: &mut Vec<f64>) {
     logs.extend(row.iter().map(|x| f64::from(*x) - max - rest));
 }
 
+/// The probabilities of all classes under the softmax of a row of logits, in f64; all NaN where one of
+/// them is no number.
+pub fn probabilities(row: &[f32]) -> Vec<f64> {
+    let mut logs = Vec::with_capacity(row.len());
+    log_softmax(row, &mut logs);
+    logs.iter_mut().for_each(|log| *log = log.exp());
+    logs
+}
+
 /// The probability of `class` under the softmax of a row of logits, in f64; NaN where there is no such
 /// class or a logit is no number.
 pub fn probability(row: &[f32], class: usize) -> f64 {
@@ -67,7 +76,9 @@ mod tests {
         log_softmax(&row, &mut logs);
         for (class, log) in logs.iter().enumerate() {
             assert!((log_probability(&row, class) - log).abs() <= 1e-15 * log.abs());
+            assert_eq!(probabilities(&row)[class], log.exp());
         }
+        assert!((probabilities(&row).iter().sum::<f64>() - 1.0).abs() < 1e-15);
         assert!(log_probability(&row, 4).is_nan());
     }
 

@@ -15,6 +15,7 @@ mod lr_finder;
 mod lr_range;
 mod memory;
 mod overfit;
+mod schedule;
 mod start;
 
 pub use baselines::{Baseline, BaselineCheck, BaselineScore, Baselines, Margin, Margins};
@@ -27,6 +28,7 @@ pub use lr_curve::{LrCurve, LrPoint, LrSuggestions};
 pub use lr_range::LrRange;
 pub use memory::MemoryReport;
 pub use overfit::{Culprit, GradientFault, OverfitCheck, OverfitReport};
+pub use schedule::{SchedulePreview, ScheduledRate};
 pub use start::LossAtStart;
 
 use trainbook_store::Value;

@@ -26,13 +26,16 @@ pub(super) const FIRST: [&str; 7] = [
 ];
 pub(super) const MOST_METRICS: usize = 12;
 pub(super) const MOST_WARNINGS: usize = 5;
+/// Rows of a log of predictions that are shown.
+const MOST_ROWS: usize = 8;
 /// A smoothed line needs no more points than this to look the same.
 const SMOOTH_POINTS: usize = 300;
 
 /// A run: its curves, a line that says how it went, its metrics, and what went wrong.
 ///
 /// The curves are the loss of each batch with its running mean and the validation loss, the
-/// validation accuracy, and the learning rate, each where it was recorded, with those of the runs
+/// validation accuracy, the learning rate, and what a
+/// [`PredictionLog`](trainbook_callbacks::PredictionLog) has logged of up to eight rows, each where it was recorded, with those of the runs
 /// with which this one went on before them ([`Store::past`](trainbook_store::Store::past)). A run
 /// without any of them is shown without a picture.
 pub fn run(record: &RunRecord, past: &Past) -> Bundle {
@@ -169,12 +172,12 @@ fn curves_of(record: &RunRecord, past: &Past) -> Chart {
 /// The curves of these metrics, behind those that were before, with the best values marked.
 pub(super) fn curves(
     title: String,
-    series: &BTreeMap<Name, Vec<(u64, f64)>>,
+    series_of: &BTreeMap<Name, Vec<(u64, f64)>>,
     metrics: &BTreeMap<Name, Aggregate>,
     past: &Past,
 ) -> Chart {
     let series = |name: &str| -> Option<Vec<(f64, f64)>> {
-        let own = series.get(name).map_or(&[][..], Vec::as_slice);
+        let own = series_of.get(name).map_or(&[][..], Vec::as_slice);
         let points = past.of(name).iter().chain(own);
         let points: Vec<_> = points.map(|&(step, value)| (step as f64, value)).collect();
         (!points.is_empty()).then_some(points)
@@ -223,11 +226,36 @@ pub(super) fn curves(
             points,
         ));
     }
+    right.extend(predictions(series_of, |name| series(name).unwrap_or_default()));
     if let Some(lowest) = right.last_mut() {
         lowest.x.label = "step".into();
         columns.push(right);
     }
     Chart { title, columns }.aligned()
+}
+
+/// How the predictions for a few rows came about: the probability of what is right, or of values the
+/// predictions themselves.
+fn predictions(
+    names: &BTreeMap<Name, Vec<(u64, f64)>>,
+    points: impl Fn(&str) -> Vec<(f64, f64)>,
+) -> Option<Panel> {
+    [("probability", "probability of the right class"), ("prediction", "prediction")]
+        .into_iter()
+        .find_map(|(prefix, label)| {
+            let row = |name: &Name| name.strip_prefix(prefix)?.strip_prefix('/').map(str::to_owned);
+            let mut rows: Vec<String> = names.keys().filter_map(row).collect();
+            // By their numbers, as 9 comes before 10.
+            rows.sort_by_key(|row| {
+                row.split('/').map(|n| n.parse().ok()).collect::<Vec<Option<u64>>>()
+            });
+            let panel = Panel::new(Axis::linear(""), Axis::linear(label));
+            let panel = rows.iter().take(MOST_ROWS).fold(panel, |panel, row| {
+                let points = points(&format!("{prefix}/{row}"));
+                panel.with(format!("row {row}"), Style::Dots, points)
+            });
+            (!panel.series.is_empty()).then_some(panel)
+        })
 }
 
 /// Whether a linear axis would hide what matters: all values are positive, and the smooth ones span

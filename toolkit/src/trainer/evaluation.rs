@@ -32,7 +32,7 @@ pub struct Evaluation {
 }
 
 /// Rows that are predicted at once; has no influence on any result.
-const ROWS_AT_ONCE: usize = 256;
+pub(super) const ROWS_AT_ONCE: usize = 256;
 
 impl Evaluation {
     /// Of `model` on one part of `data`; `also` sees what is judged.
@@ -63,10 +63,10 @@ impl Evaluation {
         let mut tallies: Vec<Box<dyn Tally>> =
             metrics.iter().map(|metric| metric.measure().begin(width)).collect();
         let mut judged = 0;
-        let mean = judge(predict, width.max(1), loss, data, part, |batch| {
+        let mean = judge(predict, loss, data, part, |batch| {
             judged += batch.targets.len();
             tallies.iter_mut().for_each(|tally| {
-                tally.add(batch.outputs, batch.targets, batch.weights.as_deref())
+                tally.add(&batch.outputs, &batch.targets, batch.weights.as_deref())
             });
             also(&batch);
         })?;
@@ -117,36 +117,19 @@ fn find(metrics: &[Logged], name: &str) -> Option<f64> {
 
 /// Outputs and targets of a batch without the positions that do not count, in the targets' own unit.
 pub(crate) struct Judged<'a> {
-    pub outputs: &'a [f32],
-    pub targets: &'a Targets,
+    pub outputs: Cow<'a, [f32]>,
+    pub targets: Cow<'a, Targets>,
     /// How much each target counts; `None` where all count alike.
     pub weights: Option<Vec<f32>>,
     /// For each target the row in the data set, and its place among those of the row.
     pub places: Vec<(usize, usize)>,
 }
 
-/// Hands over what is judged of each batch of a part, in the order of the rows; gives the mean loss,
-/// summed in f64 and divided once, so that the size of the batches does not matter.
-fn judge(
-    predict: &dyn Fn(&Array) -> Result<Array, NnError>,
-    width: usize,
-    loss: &Loss,
-    data: &Dataset,
-    part: Part,
-    mut each: impl FnMut(Judged<'_>),
-) -> Result<f64, Error> {
-    let objective = loss.objective();
-    let mut loader = Loader::new(data, part, ROWS_AT_ONCE, None);
-    let mut batch = Batch::default();
-    let (mut sum, mut weight) = (0.0, 0.0);
-    loader.start(0);
-    while loader.next(&mut batch)? {
-        let outputs = predict(&batch.input)?;
-        let Numbers::F32(numbers) = outputs.numbers else { continue };
-        let outputs = HostTensor::new(outputs.shape, numbers);
-        let (of_batch, by) = loss.sum(&outputs, &batch)?;
-        sum += of_batch;
-        weight += by;
+impl<'a> Judged<'a> {
+    /// Of the outputs for a batch.
+    pub fn of(outputs: &'a HostTensor, batch: &'a Batch, loss: &Loss, data: &Dataset) -> Self {
+        let objective = loss.objective();
+        let width = outputs.shape.last().copied().unwrap_or(1).max(1);
         let mut outputs = Cow::Borrowed(outputs.numbers());
         let mut targets = Cow::Borrowed(&batch.targets);
         let mut kept = None;
@@ -177,12 +160,33 @@ fn judge(
         let entry = |at: usize| kept.as_ref().map_or(at, |kept| kept[at]);
         let entries = (0..targets.len()).map(entry);
         let weights = batch.weights.as_ref();
-        each(Judged {
-            outputs: &outputs,
-            targets: &targets,
-            weights: weights.map(|all| entries.clone().map(|at| all[at / per_row]).collect()),
-            places: entries.map(|at| (batch.samples[at / per_row], at % per_row)).collect(),
-        });
+        let weights = weights.map(|all| entries.clone().map(|at| all[at / per_row]).collect());
+        let places = entries.map(|at| (batch.samples[at / per_row], at % per_row)).collect();
+        Self { outputs, targets, weights, places }
+    }
+}
+
+/// Hands over what is judged of each batch of a part, in the order of the rows; gives the mean loss,
+/// summed in f64 and divided once, so that the size of the batches does not matter.
+fn judge(
+    predict: &dyn Fn(&Array) -> Result<Array, NnError>,
+    loss: &Loss,
+    data: &Dataset,
+    part: Part,
+    mut each: impl FnMut(Judged<'_>),
+) -> Result<f64, Error> {
+    let mut loader = Loader::new(data, part, ROWS_AT_ONCE, None);
+    let mut batch = Batch::default();
+    let (mut sum, mut weight) = (0.0, 0.0);
+    loader.start(0);
+    while loader.next(&mut batch)? {
+        let outputs = predict(&batch.input)?;
+        let Numbers::F32(numbers) = outputs.numbers else { continue };
+        let outputs = HostTensor::new(outputs.shape, numbers);
+        let (of_batch, by) = loss.sum(&outputs, &batch)?;
+        sum += of_batch;
+        weight += by;
+        each(Judged::of(&outputs, &batch, loss, data));
     }
     Ok(sum / weight)
 }

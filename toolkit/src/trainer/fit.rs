@@ -16,6 +16,7 @@ use super::checkpoint::{FREE, STOPPED};
 use super::fit_state::{EpochState, FitState};
 use super::interrupt::Interrupt;
 use super::length::Length;
+use super::predictions::OfRows;
 use super::recording::Recording;
 use super::replay::StepReplay;
 use super::run::{EpochRow, Run};
@@ -60,27 +61,29 @@ impl Trainer {
     pub fn fit(&mut self, length: impl Into<Length>) -> Result<Run, Error> {
         let length = length.into();
         let loader = self.feed.batches(&self.data, self.seed(), FeedStreams::TRAINING)?;
-        let batches_per_epoch = loader.batches_per_epoch() as u64;
+        let horizon = self.horizon(length, loader.batches_per_epoch() as u64);
+        let last_attempt = horizon.limit.map(|steps| self.counters.updates_attempted + steps);
+        let first_epoch = self.counters.epoch;
+        let state = FitState { horizon, first_epoch, last_attempt, epoch: None };
+        let record = self.start_recording(length, None)?;
+        self.run(record, state, loader, None)
+    }
+
+    /// How far a fit of this length would go from here.
+    pub(crate) fn horizon(&self, length: Length, batches_per_epoch: u64) -> Horizon {
         let updates_per_epoch = batches_per_epoch.div_ceil(self.accumulate as u64);
         let (epochs, limit) = match length {
             Length::Epochs(epochs) => (epochs, None),
             Length::Steps(steps) => (steps.div_ceil(updates_per_epoch.max(1)), Some(steps)),
         };
-        let horizon = Horizon {
-            epochs,
-            batches_per_epoch,
-            updates_per_epoch,
-            first_update: self.counters.updates_applied,
-            limit,
-        };
-        let state = FitState {
-            horizon,
-            first_epoch: self.counters.epoch,
-            last_attempt: limit.map(|steps| self.counters.updates_attempted + steps),
-            epoch: None,
-        };
-        let record = self.start_recording(length, None)?;
-        self.run(record, state, loader, None)
+        let first_update = self.counters.updates_applied;
+        Horizon { epochs, batches_per_epoch, updates_per_epoch, first_update, limit }
+    }
+
+    /// Batches in an epoch of the training part.
+    pub(crate) fn batches_per_epoch(&self) -> Result<u64, Error> {
+        let loader = self.feed.batches(&self.data, self.seed(), FeedStreams::TRAINING)?;
+        Ok(loader.batches_per_epoch() as u64)
     }
 
     /// Fits from this place to the end; with the callbacks' states, as a fit that was interrupted
@@ -158,6 +161,11 @@ impl Trainer {
             horizon,
             run: progress.record.as_ref().map(|record| &record.writer),
             epoch_metrics: &self.epoch_metrics,
+            predictions: &OfRows {
+                model: self.task.model(),
+                loss: &self.recipe.loss,
+                data: &self.data,
+            },
             resumed: resumed.map(|_| Resumed { batches }),
         };
         let flow = self.stack.on(&mut Moment::FitStart(&start))?;
@@ -255,12 +263,18 @@ impl Trainer {
         let requests = RefCell::default();
         let (metrics, flow) = self.judged(true, |trainer| {
             let metrics = trainer.epoch_values(at.loss.mean())?;
+            let predictions = OfRows {
+                model: trainer.task.model(),
+                loss: &trainer.recipe.loss,
+                data: &trainer.data,
+            };
             let end = EpochEnd::new(
                 trainer.counters,
                 horizon,
                 started.elapsed().as_secs_f64(),
                 &metrics,
                 &*trainer.task,
+                &predictions,
                 &log,
                 &requests,
             );

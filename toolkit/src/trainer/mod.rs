@@ -19,6 +19,7 @@ mod fit_state;
 mod interrupt;
 mod length;
 mod predict;
+mod predictions;
 mod rebuild;
 mod record;
 mod recording;
@@ -124,6 +125,11 @@ impl Trainer {
     /// Where the trainer is, over all its fits.
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// The learning rate that the next step would use if no callback set one.
+    pub(crate) fn learning_rate(&self) -> f64 {
+        self.settings.learning_rate
     }
 
     /// A hash over everything that decides how training goes on: weights, moments, counters,

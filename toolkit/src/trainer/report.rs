@@ -115,12 +115,12 @@ pub(super) struct All {
 
 impl All {
     pub fn add(&mut self, judged: &Judged<'_>) {
-        self.outputs.extend_from_slice(judged.outputs);
+        self.outputs.extend_from_slice(&judged.outputs);
         self.places.extend_from_slice(&judged.places);
         if let Some(weights) = &judged.weights {
             self.weights.get_or_insert_default().extend_from_slice(weights);
         }
-        self.targets.extend(judged.targets);
+        self.targets.extend(&judged.targets);
     }
 
     /// How many positions of each row are judged, if of all as many. They are not independent of each

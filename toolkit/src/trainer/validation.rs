@@ -9,6 +9,7 @@ use super::Trainer;
 use super::evaluation::Evaluation;
 use super::fit::Progress;
 use super::fit_state::EpochState;
+use super::predictions::OfRows;
 use super::unwound::unwound;
 use crate::Error;
 use crate::data::Part;
@@ -32,8 +33,11 @@ impl Trainer {
             let names = trainer.epoch_metrics.iter().skip(1); // the first is of the training part
             let metrics = named(names, trainer.validation_values()?);
             let (counters, weights) = (trainer.counters, &*trainer.task);
+            let predictions =
+                OfRows { model: weights.model(), loss: &trainer.recipe.loss, data: &trainer.data };
             let requests = &progress.requests;
-            let moment = Validated::new(counters, horizon, &metrics, weights, &log, requests);
+            let moment =
+                Validated::new(counters, horizon, &metrics, weights, &predictions, &log, requests);
             Ok(((), trainer.stack.on(&mut Moment::Validated(&moment))?))
         })?;
         (at.due, at.over) = (false, flow.ends_epoch());

@@ -27,8 +27,15 @@ pub(super) const STOPPED: &str = "stopped";
 
 /// Callbacks that may be others where a state is taken back: what they do does not change what a fit
 /// comes to. The seed is compared by itself, and so is the precision; monitors only look.
-pub(super) const FREE: [&str; 6] =
-    ["ActivationMonitor", "Budget", "Checkpoint", "FixSeed", "GradientMonitor", "LossScaleMonitor"];
+pub(super) const FREE: [&str; 7] = [
+    "ActivationMonitor",
+    "Budget",
+    "Checkpoint",
+    "FixSeed",
+    "GradientMonitor",
+    "LossScaleMonitor",
+    "PredictionLog",
+];
 
 /// The state of a trainer, and of a fit in whose middle it was taken.
 #[derive(Debug)]
