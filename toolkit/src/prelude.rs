@@ -20,9 +20,9 @@ pub use crate::checks::{
     linear_scaling,
 };
 pub use crate::data::{
-    Array, Augment, Categories, Column, ColumnType, CsvOptions, Dataset, Dates, KFold, LastBatch,
-    Missing, Mix, Normalize, Part, Sampling, Split, TargetScaling, Targets, Unknown, WindowOptions,
-    Words,
+    Array, Augment, Buckets, Categories, Column, ColumnType, CsvOptions, Dataset, Dates, KFold,
+    LastBatch, Missing, Mix, Normalize, Part, Sampling, Split, TargetScaling, Targets, Unknown,
+    WindowOptions, Words,
 };
 pub use crate::history::Store;
 pub use crate::metric::{self, Criterion, DecisionThreshold, Metric, Temperature};

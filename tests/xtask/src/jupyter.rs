@@ -39,13 +39,23 @@ fn is_root() -> bool {
     false
 }
 
-/// Checks the kernel with Jupyter's own client, and prints how long kernels and cells take.
+/// Checks the kernel with Jupyter's own client, and prints how long kernels and cells take; then the
+/// doctor, with faults planted in a copy of what is installed.
 pub fn check() -> Result<()> {
     let cache = prepared()?;
-    let mut check = python::script_with(&cache, Packages::Jupyter, "check_kernel.py");
-    onnxruntime::show(&cache, &mut check);
-    check.arg("--launcher").arg(kernel::living(&cache));
-    shell::run(&mut check)
+    let script = |name| {
+        let mut check = python::script_with(&cache, Packages::Jupyter, name);
+        onnxruntime::show(&cache, &mut check);
+        check.arg("--launcher").arg(kernel::living(&cache));
+        check
+    };
+    shell::run(&mut script("check_kernel.py"))?;
+    shell::run(shell::cargo().args(["build", "--quiet", "--package", "trainbook-cli"]))?;
+    let file = format!("trainbook{}", std::env::consts::EXE_SUFFIX);
+    let program = shell::target_folder()?.join("debug").join(file);
+    let mut doctor = script("check_doctor.py");
+    doctor.arg("--trainbook").arg(program).arg("--data").arg(kernel::data(&cache));
+    shell::run(&mut doctor)
 }
 
 /// `cargo xtask setup`: what notebooks need, and nothing else.

@@ -60,12 +60,18 @@ pub fn living(cache: &Cache) -> PathBuf {
     cache.path("user/trainbook/kernels")
 }
 
+/// Jupyter's folder of data, which has the kernel's spec.
+pub fn data(cache: &Cache) -> PathBuf {
+    cache.path("jupyter-user/data")
+}
+
 /// Lets the command see this kernel, and keeps what Jupyter writes in the cache.
 pub fn show(cache: &Cache, command: &mut Command) {
     command.env("JUPYTER_PATH", cache.path("jupyter"));
     // What is compiled ahead.
     command.env("XDG_CACHE_HOME", cache.path("user"));
-    for (variable, folder) in [("DATA", "data"), ("CONFIG", "config"), ("RUNTIME", "runtime")] {
+    command.env("JUPYTER_DATA_DIR", data(cache));
+    for (variable, folder) in [("CONFIG", "config"), ("RUNTIME", "runtime")] {
         command.env(format!("JUPYTER_{variable}_DIR"), cache.path("jupyter-user").join(folder));
     }
 }

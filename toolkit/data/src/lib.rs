@@ -39,7 +39,7 @@ pub use error::DataError;
 #[cfg(feature = "ndarray")]
 pub use from_ndarray::NdNumber;
 pub use images::{Colours, ImageFiles, ImageOptions};
-pub use loader::{Batches, LastBatch, Loader, LoaderPosition, Prefetch, Sampling};
+pub use loader::{Batches, Buckets, LastBatch, Loader, LoaderPosition, Prefetch, Sampling};
 pub use long::Wide;
 pub use marks::RowMarks;
 pub use mix::Mix;

@@ -9,7 +9,7 @@ use crate::init::Init;
 use crate::layer::{AnyLayer, Autocast, Kinds};
 use crate::misfit::Misfit;
 use crate::parameters::{Layout, Role, Slot};
-use crate::sample::{Kind, Sample};
+use crate::sample::{Kind, PaddingIndex, Sample};
 
 /// A layer in its place.
 #[derive(Clone, Debug)]
@@ -104,6 +104,15 @@ impl Planned {
                 input.len()
             ),
         })
+    }
+
+    /// The index that stands for nothing among those that the network begins with, if it begins with
+    /// indices and knows of one.
+    pub fn padding(&self) -> Option<PaddingIndex> {
+        fn first(node: &Node) -> Option<PaddingIndex> {
+            node.children.iter().find_map(first).or(node.output.padding)
+        }
+        first(&self.root)
     }
 
     /// Floating-point operations for one sample, forward.

@@ -30,7 +30,9 @@ impl Trainer {
     /// The network or its data fail, or the network is on an accelerator, where nobody counts.
     pub fn memory(&self) -> Result<MemoryReport, Error> {
         let before = self.state_hash()?;
-        let (mut copy, mut batch) = (self.copy()?, self.first_batch()?);
+        // With all positions, where batches are cut behind their longest sequence.
+        let rows = self.first_batch()?.samples;
+        let (mut copy, mut batch) = (self.copy()?, self.data.batch(&rows)?);
         self.feed.mix(&mut batch, self.seed(), FeedStreams::TRAINING, self.counters.batches_seen);
         copy.forward_backward(&batch)?;
         let step = copy.memory().ok_or_else(|| Error::Diagnostic {

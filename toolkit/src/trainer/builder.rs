@@ -1,5 +1,6 @@
 //! Putting a trainer together.
 
+mod buckets;
 mod requirements;
 
 use std::borrow::Borrow;
@@ -18,7 +19,7 @@ use super::feed::Feed;
 use super::record::{self, RunRecipe};
 use super::voice::Voice;
 use crate::Error;
-use crate::data::{Augment, Dataset, LastBatch, Mix, Part, Sampling};
+use crate::data::{Augment, Buckets, Dataset, LastBatch, Mix, Part, Sampling};
 use crate::metric::Metric;
 use crate::nn::loss::TargetKind;
 use crate::nn::{Init, Network};
@@ -271,6 +272,17 @@ impl TrainerBuilder {
         self
     }
 
+    /// Training batches of sequences of like length, each cut behind its longest one, instead of padded
+    /// to the longest of all: less to compute where lengths differ. For rows of indices and networks
+    /// that pass padding over: [`Embedding::padding_index`](crate::nn::layer::Embedding::padding_index)
+    /// in front, attention and pools over positions behind it. That a network gives the same with and
+    /// without the padding is tried when the trainer is built. Validation pads as always. Default: off.
+    #[must_use]
+    pub fn bucket_by_length(mut self, buckets: Buckets) -> Self {
+        self.feed.buckets = Some(buckets);
+        self
+    }
+
     /// What becomes of the rows that do not fill an epoch's last batch. Default:
     /// [`LastBatch::Keep`], they are a smaller batch.
     #[must_use]
@@ -421,7 +433,7 @@ impl TrainerBuilder {
         let learning_rate =
             self.learning_rate.unwrap_or_else(|| self.optimizer.default_learning_rate());
         self.check(learning_rate)?;
-        let recipe = Recipe {
+        let mut recipe = Recipe {
             network: self.network.clone(),
             input: record::sample_of(&self.data),
             device: self.device,
@@ -433,12 +445,15 @@ impl TrainerBuilder {
             precision: self.precision,
             loss_scale: self.loss_scale,
             checkpoint_activations: self.checkpoint_activations,
+            shortest: None,
         };
+        recipe.shortest = self.prepare_buckets(&recipe)?;
         let task = recipe.task()?;
         self.check_fit(&task.model().planned().root.output.shape)?;
         self.check_schedules(task.model().planned())?;
         self.check_tokens(task.model())?;
         self.check_causality(task.model())?;
+        self.check_buckets(&recipe, task.model())?;
 
         let metrics = self.metrics.resolve(self.loss.objective().takes());
         self.check_metrics(&metrics, &task.model().planned().root.output.shape)?;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::data::{
-    Augment, Batch, Batches, DataError, Dataset, LastBatch, Loader, Mix, Part, Sampling,
+    Augment, Batch, Batches, Buckets, DataError, Dataset, LastBatch, Loader, Mix, Part, Sampling,
 };
 use crate::random::{Seed, Stream};
 
@@ -19,6 +19,9 @@ pub struct Feed {
     /// What becomes of the rows that do not fill a last batch.
     #[serde(default, skip_serializing_if = "is_default")]
     pub last_batch: LastBatch,
+    /// How rows of like length come together, and are cut to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buckets: Option<Buckets>,
     /// How rows are changed at random.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub augment: Option<Augment>,
@@ -28,6 +31,9 @@ pub struct Feed {
     /// Batches that a thread reads ahead; 0 is none. No number depends on it.
     #[serde(skip)]
     pub prefetch: usize,
+    /// The index that fills up shorter rows, which the network knows.
+    #[serde(skip)]
+    pub(crate) padding: Option<i64>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -41,9 +47,11 @@ impl Default for Feed {
             batch_size: 32,
             sampling: Sampling::default(),
             last_batch: LastBatch::default(),
+            buckets: None,
             augment: None,
             mix: None,
             prefetch: 0,
+            padding: None,
         }
     }
 }
@@ -92,10 +100,19 @@ impl Feed {
         let loader = Loader::new(data, Part::Train, self.batch_size, shuffle)
             .sampling(self.sampling)?
             .last_batch(self.last_batch);
+        let loader = match (self.buckets, self.padding) {
+            (Some(buckets), Some(padding)) => loader.bucket_by_length(padding, buckets)?,
+            _ => loader,
+        };
         match &self.augment {
             Some(augment) => loader.augment(augment.clone(), Stream::new(seed, streams.augment)),
             None => Ok(loader),
         }
+    }
+
+    /// How many positions the shortest training batch may have; `None` where all have as many.
+    pub(super) fn shortest(&self, data: &Dataset) -> Result<Option<usize>, DataError> {
+        Ok(self.loader(data, Seed(0), FeedStreams::TRAINING)?.shortest())
     }
 
     /// Mixes the rows of training batch number `number`.

@@ -120,6 +120,7 @@ impl RunRecipe {
             precision: self.precision,
             loss_scale: self.loss_scale,
             checkpoint_activations: self.checkpoint_activations,
+            shortest: None, // the trainer that is built finds it in the data again
         }
     }
 }
@@ -187,6 +188,9 @@ pub(super) fn steps(
         LastBatch::Keep => {}
         LastBatch::Drop => put("last_batch", "drop".into()),
         LastBatch::Fill => put("last_batch", "fill".into()),
+    }
+    if let Some(buckets) = feed.buckets {
+        put("bucket_by_length", Value::from(buckets.batches as u64));
     }
     if let Some(augment) = &feed.augment {
         put("augment", steps_of(augment).into());

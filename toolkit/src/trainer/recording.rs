@@ -159,6 +159,7 @@ impl Trainer {
             precision,
             loss_scale,
             checkpoint_activations,
+            shortest: _, // follows from the feed and the data
         } = self.recipe.clone();
         let (learning_rate, accumulate) = (self.base_rate, self.accumulate);
         let data = self.data.recipe();

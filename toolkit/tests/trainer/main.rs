@@ -10,6 +10,7 @@
 
 mod background;
 mod baselines;
+mod buckets;
 mod building;
 mod chain;
 mod costs;

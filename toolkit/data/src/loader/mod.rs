@@ -1,16 +1,19 @@
 //! Batches of one part, epoch after epoch.
 //!
 //! A [`Loader`] reads when it is asked, a [`Prefetch`] (`prefetch.rs`) ahead of that in a thread, and
-//! both are [`Batches`]; `sampling.rs` says which rows an epoch sees.
+//! both are [`Batches`]; `sampling.rs` says which rows an epoch sees, `buckets.rs` how rows of like length come together.
 
+mod buckets;
 mod position;
 mod prefetch;
 mod sampling;
 
 use super::{Augment, Batch, DataError, Dataset, Part};
+use buckets::Lengths;
 use sampling::Pool;
 use trainbook_core::random::Stream;
 
+pub use buckets::Buckets;
 pub use position::LoaderPosition;
 pub use prefetch::Prefetch;
 pub use sampling::{LastBatch, Sampling};
@@ -58,6 +61,7 @@ pub struct Loader {
     pool: Pool,
     last: LastBatch,
     augment: Option<(Augment, Stream)>,
+    lengths: Option<Lengths>,
     epoch: u64,
     order: Vec<usize>,
     /// How often the epoch has seen each row of `order` before; empty where it sees each once.
@@ -81,6 +85,7 @@ impl Loader {
             pool,
             last,
             augment: None,
+            lengths: None,
             epoch: 0,
             order: Vec::new(),
             times: Vec::new(),
@@ -124,6 +129,27 @@ impl Loader {
         Ok(self)
     }
 
+    /// The same loader whose batches hold sequences of like length, each cut behind its longest;
+    /// `padding` is the index that fills up the end of shorter ones. Takes effect when an epoch is
+    /// started.
+    ///
+    /// # Errors
+    /// Rows are no sequences of indices, cannot be read, or the loader has no stream.
+    pub fn bucket_by_length(mut self, padding: i64, buckets: Buckets) -> Result<Self, DataError> {
+        if self.shuffle.is_none() {
+            let reason = "batches are shuffled; give the loader a stream to draw by".to_owned();
+            return Err(DataError::Refused { action: "bucket", reason });
+        }
+        self.lengths = Some(Lengths::new(&self.data, self.part, padding, buckets)?);
+        Ok(self)
+    }
+
+    /// How many positions the shortest batch may have, where batches are cut behind their longest
+    /// sequence; `None` where they are not.
+    pub fn shortest(&self) -> Option<usize> {
+        Some(self.lengths.as_ref()?.shortest(&self.data.counting(self.part)))
+    }
+
     /// Where it stands: which epoch was started, and how many batches of it have been handed out.
     /// Before the first epoch that is the beginning of epoch 0.
     pub fn position(&self) -> LoaderPosition {
@@ -154,8 +180,9 @@ impl Batches for Loader {
     fn start(&mut self, epoch: u64) {
         self.order.clear();
         self.order.extend_from_slice(&self.data.counting(self.part));
-        if let Some(stream) = &self.shuffle {
-            self.pool.draw(&mut self.order, &mut stream.at(epoch, 0));
+        let mut draws = self.shuffle.as_ref().map(|stream| stream.at(epoch, 0));
+        if let Some(draws) = &mut draws {
+            self.pool.draw(&mut self.order, draws);
         }
         let whole = self.batches_per_epoch().saturating_mul(self.batch_size);
         match self.last {
@@ -165,6 +192,9 @@ impl Batches for Loader {
                 let rows = self.order.len();
                 (rows..whole).for_each(|at| self.order.push(self.order[at - rows]));
             }
+        }
+        if let (Some(lengths), Some(draws)) = (&self.lengths, &mut draws) {
+            lengths.arrange(&mut self.order, self.batch_size, draws);
         }
         (self.epoch, self.at) = (epoch, 0);
         self.times.clear();
@@ -195,6 +225,9 @@ impl Batches for Loader {
         self.data.read(rows, batch)?;
         batch.samples.clear();
         batch.samples.extend_from_slice(rows);
+        if let Some(lengths) = &self.lengths {
+            lengths.cut(rows, &mut batch.input);
+        }
         if let Some((augment, stream)) = &self.augment {
             let times = self.times.get(self.at..self.at + rows.len()).unwrap_or_default();
             augment.apply_to_drawn(batch, times, stream, self.epoch);

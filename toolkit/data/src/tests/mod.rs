@@ -1,5 +1,6 @@
 //! Tests of the whole way, from the file to the report.
 
+mod buckets;
 mod dates;
 mod encoding;
 mod files;

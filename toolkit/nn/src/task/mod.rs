@@ -8,6 +8,7 @@ mod batch_loss;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod device;
+mod lengths;
 mod memory;
 mod mixed;
 mod on_device;
@@ -135,6 +136,9 @@ pub struct Recipe {
     pub loss_scale: LossScale,
     /// Whether most activations are computed again on the way back instead of being kept.
     pub checkpoint_activations: bool,
+    /// How many positions a training batch of sequences has at least, if it may have fewer than
+    /// [`input`](Self::input) says; `None` where all have as many.
+    pub shortest: Option<usize>,
 }
 
 /// Everything that decides how training goes on.
@@ -167,6 +171,7 @@ impl Recipe {
             precision: Precision::default(),
             loss_scale: LossScale::default(),
             checkpoint_activations: false,
+            shortest: None,
         }
     }
 

@@ -15,6 +15,7 @@ use trainbook_core::random::Seed;
 use trainbook_onnx::Graph;
 
 use super::batch_loss::Gathered;
+use super::lengths::Lengths;
 use super::{BatchLoss, Loss, Model, Precision, Recipe, Task, TaskState, indices};
 use crate::context::Context;
 use crate::on_dfdx::{Backend, Flow, Pass, Tensors};
@@ -26,6 +27,7 @@ use crate::{Around, NnError};
 /// A network on the device `D`, being trained.
 pub struct OnDevice<D: Backend<f32>> {
     network: Held<D>,
+    lengths: Lengths,
     loss: Loss,
     optimizer: OptimizerState<D>,
     seed: Seed,
@@ -80,6 +82,7 @@ impl<D: Backend<f32>> OnDevice<D> {
         let all: Vec<TensorInfo> = layout.trained().map(Slot::info).collect();
         Ok(Self {
             loss: recipe.loss.clone(),
+            lengths: Lengths::new(recipe, &planned)?,
             optimizer: OptimizerState::<D>::new(&recipe.optimizer),
             seed: recipe.seed,
             trained: trained(&all, &treatments, 0),
@@ -188,7 +191,8 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
             self.scale((1.0 - share) as f32)
                 .map_err(|e| NnError::device("scale the gradients", &e.to_string()))?;
         }
-        let Held { planned, tensors, .. } = &self.network;
+        let planned = self.lengths.of(&self.network.planned, &batch.input)?;
+        let tensors = &self.network.tensors;
         // Taken, because the tape owns the gradients until `backward` gives them back; after an
         // error they are allocated anew.
         let gradients = match self.gradients.get_mut().take() {
@@ -201,7 +205,7 @@ impl<D: Backend<f32>> Task for OnDevice<D> {
             update: self.optimizer.updates(),
             samples: &batch.samples,
         };
-        let x = self.network.input(&batch.input, gradients)?;
+        let x = self.network.input(&planned, &batch.input, gradients)?;
         let mut buffers = Tensors::new();
         let outputs = Pass::new(&planned.root, tensors, context, &mut buffers)
             .run(x)
@@ -357,10 +361,11 @@ impl<D: Backend<f32>> Held<D> {
 
     fn input(
         &self,
+        planned: &Planned,
         input: &Array,
         gradients: DfdxGradients<f32, D>,
     ) -> Result<Flow<f32, D>, NnError> {
-        self.planned.check_input(input)?;
+        planned.check_input(input)?;
         let shape = input.shape.clone();
         match &input.numbers {
             Numbers::F32(numbers) => Flow::begin(&self.device, shape, numbers.clone(), gradients),
@@ -404,7 +409,7 @@ impl<D: Backend<f32>> Model for Held<D> {
     }
 
     fn predict(&self, input: &Array) -> Result<Array, NnError> {
-        let x = self.input(input, DfdxGradients::leaky())?;
+        let x = self.input(&self.planned, input, DfdxGradients::leaky())?;
         let mut buffers = Tensors::new();
         let outputs =
             Pass::new(&self.planned.root, &self.tensors, Context::EVALUATION, &mut buffers)

@@ -14,6 +14,7 @@ use trainbook_core::random::Seed;
 use trainbook_onnx::Graph;
 
 use super::batch_loss::Gathered;
+use super::lengths::Lengths;
 use super::mixed::Mixed;
 use super::{BatchLoss, Loss, Model, Recipe, StepMemory, Task, TaskState, indices, memory};
 use crate::context::Context;
@@ -26,6 +27,7 @@ use crate::{Around, NnError};
 /// A network in the processor's memory, being trained.
 pub struct OnHost {
     network: Held,
+    lengths: Lengths,
     loss: Loss,
     optimizer: Optimizer,
     seed: Seed,
@@ -82,6 +84,7 @@ impl OnHost {
             memory: Memory::default(),
             mixed: Mixed::new(recipe, layout)?,
             checkpoints: recipe.checkpoint_activations.then(|| stride(&planned.root)),
+            lengths: Lengths::new(recipe, &planned)?,
             network: Held {
                 tensors: layout.slots().iter().map(|slot| slot.info()).collect(),
                 values: Arc::new(layout.begin(recipe.init, recipe.seed)?),
@@ -110,14 +113,15 @@ fn trained(layout: &Layout, treatments: &[Treatment], updates: u64) -> Vec<Tenso
 impl Task for OnHost {
     fn forward_backward(&mut self, batch: &Batch) -> Result<BatchLoss, NnError> {
         self.norm.set(None);
-        let x = self.network.input(&batch.input, &mut self.memory)?;
+        let planned = self.lengths.of(&self.network.planned, &batch.input)?;
+        let x = input(&planned, &batch.input, &mut self.memory)?;
         let context = Context {
             training: true,
             seed: self.seed,
             update: self.updates,
             samples: &batch.samples,
         };
-        let Planned { root, layout } = &*self.network.planned;
+        let Planned { root, layout } = &*planned;
         let slots = layout.slots();
         let is_mixed = self.mixed.is_some();
         let values = match &mut self.mixed {
@@ -374,19 +378,20 @@ impl Weights for OnHost {
     }
 }
 
-impl Held {
-    fn input(&self, input: &Array, memory: &mut Memory) -> Result<HostTensor, NnError> {
-        self.planned.check_input(input)?;
-        Ok(match &input.numbers {
-            Numbers::F32(numbers) => {
-                let mut copy = memory.take(numbers.len());
-                copy.copy_from_slice(numbers);
-                HostTensor::new(input.shape.clone(), copy)
-            }
-            Numbers::I64(_) => HostTensor::of_indices(input.shape.clone(), indices(input)?),
-        })
-    }
+/// A batch as this network takes it.
+fn input(planned: &Planned, input: &Array, memory: &mut Memory) -> Result<HostTensor, NnError> {
+    planned.check_input(input)?;
+    Ok(match &input.numbers {
+        Numbers::F32(numbers) => {
+            let mut copy = memory.take(numbers.len());
+            copy.copy_from_slice(numbers);
+            HostTensor::new(input.shape.clone(), copy)
+        }
+        Numbers::I64(_) => HostTensor::of_indices(input.shape.clone(), indices(input)?),
+    })
+}
 
+impl Held {
     fn check(&self, snapshot: &Snapshot) -> Result<(), NnError> {
         self.planned.layout.check(snapshot)
     }
@@ -422,10 +427,10 @@ impl Model for Held {
         )
     }
 
-    fn predict(&self, input: &Array) -> Result<Array, NnError> {
+    fn predict(&self, of: &Array) -> Result<Array, NnError> {
         let (mut buffers, mut aside, mut memory) =
             (Vec::new(), Aside::default(), Memory::default());
-        let x = self.input(input, &mut memory)?;
+        let x = input(&self.planned, of, &mut memory)?;
         let outputs = HostPass::new(
             &self.planned.root,
             self.planned.layout.slots(),

@@ -85,7 +85,7 @@ impl Probe {
     /// # Errors
     /// The batch or the state does not fit the network.
     pub fn of(recipe: &Recipe, state: &TaskState, batch: &Batch) -> Result<Self, NnError> {
-        let planned = recipe.network.plan(&recipe.input)?;
+        let planned = recipe.plan_for(&batch.input)?;
         let objective = recipe.loss.objective();
         objective.check(&planned.root.output.shape)?;
         planned.layout.check(&state.weights)?;

@@ -97,7 +97,7 @@ impl Trace {
         batch: &Batch,
         training: bool,
     ) -> Result<Self, NnError> {
-        let planned = recipe.network.plan(&recipe.input)?;
+        let planned = recipe.plan_for(&batch.input)?;
         planned.layout.check(weights)?;
         planned.check_input(&batch.input)?;
         let values = planned.layout.flat(weights);
