@@ -59,12 +59,13 @@ pub use weight_average::WeightAverage;
 
 pub use seam::{
     Activity, AfterUpdate, Answer, BatchStart, Callback, CallbackError, CallbackState,
-    CheckpointKey, CheckpointRequest, Closure, Counters, Direction, Effects, EpochEnd, EpochMetric,
-    EpochStart, FailedTo, FitEnd, FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon,
-    MetricLog, Moment, NamedState, NonFinite, Phase, Plan, Predictions, Replay, Reply, Resource,
-    Resumed, RowPrediction, Setup, Snapshot, Stack, StepEnd, StepScale, StopKind, StopReason,
-    TensorInfo, TensorStats, UpdateSettings, Validated, ValidationEnd, ValidationStart, Weights,
-    after, every, on_after_update, on_batch_start, on_change_gradients, on_epoch_end,
-    on_epoch_start, on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients, on_setup,
-    on_step_end, on_validated, on_validation_end, on_validation_start, when,
+    CheckpointKey, CheckpointRequest, CheckpointWritten, Closure, Counters, Direction, Effects,
+    EpochEnd, EpochMetric, EpochStart, FailedTo, FitEnd, FitStart, Flow, GradientEdit,
+    GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, NonFinite, Phase, Plan,
+    Predictions, Replay, Reply, Resource, Resumed, RowPrediction, Setup, Snapshot, Stack, StepEnd,
+    StepScale, StopKind, StopReason, TensorInfo, TensorStats, UpdateSettings, Validated,
+    ValidationEnd, ValidationStart, Weights, after, every, on_after_update, on_batch_start,
+    on_change_gradients, on_checkpoint_written, on_epoch_end, on_epoch_start, on_final_gradients,
+    on_fit_end, on_fit_start, on_raw_gradients, on_setup, on_step_end, on_validated,
+    on_validation_end, on_validation_start, when,
 };

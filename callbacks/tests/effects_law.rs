@@ -107,6 +107,7 @@ fn log_of<'c>(moment: &Moment<'_, 'c>) -> Option<&'c MetricLog> {
         | Moment::FitStart(_)
         | Moment::ValidationStart(_)
         | Moment::ValidationEnd(_)
+        | Moment::CheckpointWritten(_)
         | Moment::FitEnd(_) => None,
     }
 }
@@ -124,7 +125,9 @@ impl Watch {
                 }
                 reply
             }
-            Moment::FitStart(_) | Moment::EpochStart(_) => callback.on(moment),
+            Moment::FitStart(_) | Moment::EpochStart(_) | Moment::CheckpointWritten(_) => {
+                callback.on(moment)
+            }
             Moment::BatchStart(m) => {
                 let before = m.settings().clone();
                 let reply = callback.on(&mut Moment::BatchStart(m));

@@ -6,9 +6,9 @@ pub use trainbook_callbacks::{
     ActivationMonitor, Budget, Callback, CallbackError, Checkpoint, Clip, EarlyStopping, Effects,
     EpochEnd, FailedTo, FixSeed, Flow, GradientMonitor, LrSchedule, NanGuard, Phase, PredictionLog,
     Progress, ReduceOnPlateau, Reply, Resource, StepEnd, WeightAverage, after, every,
-    on_after_update, on_batch_start, on_change_gradients, on_epoch_end, on_epoch_start,
-    on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients, on_setup, on_step_end,
-    on_validated, on_validation_end, on_validation_start, when,
+    on_after_update, on_batch_start, on_change_gradients, on_checkpoint_written, on_epoch_end,
+    on_epoch_start, on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients, on_setup,
+    on_step_end, on_validated, on_validation_end, on_validation_start, when,
 };
 pub use trainbook_nn::builders::*;
 pub use trainbook_store::RunId;

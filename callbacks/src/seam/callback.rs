@@ -7,9 +7,9 @@ use trainbook_store::Value;
 use crate::CallbackRecipe;
 
 use super::{
-    AfterUpdate, BatchStart, CallbackError, CallbackState, Effects, EpochEnd, EpochStart, FitEnd,
-    FitStart, Flow, GradientEdit, GradientView, Moment, Setup, StepEnd, Validated, ValidationEnd,
-    ValidationStart,
+    AfterUpdate, BatchStart, CallbackError, CallbackState, CheckpointWritten, Effects, EpochEnd,
+    EpochStart, FitEnd, FitStart, Flow, GradientEdit, GradientView, Moment, Setup, StepEnd,
+    Validated, ValidationEnd, ValidationStart,
 };
 
 /// What a callback answers: how the loop should go on, or why it cannot.
@@ -136,6 +136,15 @@ pub trait Callback: Send {
         Ok(Flow::Continue)
     }
 
+    /// When a checkpoint is on disk. May only look: at which step it is told depends on the disk. An
+    /// error ends the fit.
+    fn checkpoint_written(
+        &mut self,
+        _written: &CheckpointWritten<'_>,
+    ) -> Result<(), CallbackError> {
+        Ok(())
+    }
+
     /// Once per fit, last, also after an error or a panic. The only moment that may replace
     /// weights.
     fn fit_end(&mut self, _fit: &mut FitEnd<'_>) -> Result<(), CallbackError> {
@@ -171,6 +180,7 @@ pub trait Callback: Send {
             Moment::Validated(m) => self.validated(m),
             Moment::ValidationEnd(m) => self.validation_end(m),
             Moment::EpochEnd(m) => self.epoch_end(m),
+            Moment::CheckpointWritten(m) => self.checkpoint_written(m).map(|()| Flow::Continue),
             Moment::FitEnd(m) => self.fit_end(m).map(|()| Flow::Continue),
         }
     }

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::{
-    AfterUpdate, BatchStart, Callback, CallbackError, Effects, EpochEnd, EpochStart, FitEnd,
-    FitStart, Flow, GradientEdit, GradientView, Moment, Phase, Reply, Resource, Setup, StepEnd,
-    Validated, ValidationEnd, ValidationStart,
+    AfterUpdate, BatchStart, Callback, CallbackError, CheckpointWritten, Effects, EpochEnd,
+    EpochStart, FitEnd, FitStart, Flow, GradientEdit, GradientView, Moment, Phase, Reply, Resource,
+    Setup, StepEnd, Validated, ValidationEnd, ValidationStart,
 };
 
 /// A closure that is called at one moment; made by [`on_step_end`], [`on_epoch_end`] and the others.
@@ -290,6 +290,26 @@ pub fn on_setup<'f>(
     let effects = Effects::in_phase(Phase::Configure).writes(Resource::Seed);
     Closure::new("on_setup", effects, move |moment| match moment {
         Moment::Setup(setup) => f(setup).map(|()| Flow::Continue),
+        _ => Ok(Flow::Continue),
+    })
+}
+
+/// A closure called when a checkpoint is on disk, for example to copy it elsewhere. It may only look.
+///
+/// ```
+/// use trainbook_callbacks::on_checkpoint_written;
+///
+/// let copy = on_checkpoint_written(|written| {
+///     let bytes = written.run.store().get_object(&written.object)?;
+///     std::fs::write(format!("{}.bin", written.label), bytes)?;
+///     Ok(())
+/// });
+/// ```
+pub fn on_checkpoint_written<'f>(
+    mut f: impl FnMut(&CheckpointWritten<'_>) -> Result<(), CallbackError> + Send + 'f,
+) -> Closure<'f> {
+    Closure::new("on_checkpoint_written", Effects::default(), move |moment| match moment {
+        Moment::CheckpointWritten(written) => f(written).map(|()| Flow::Continue),
         _ => Ok(Flow::Continue),
     })
 }

@@ -170,7 +170,7 @@ struct Gate {
 impl Gate {
     fn passes(&mut self, moment: &Moment<'_, '_>, holds: impl Fn(Counters) -> bool) -> bool {
         match moment {
-            Moment::Setup(_) | Moment::FitEnd(_) => true,
+            Moment::Setup(_) | Moment::CheckpointWritten(_) | Moment::FitEnd(_) => true,
             Moment::FitStart(_) => {
                 self.step = None; // the fit before may have ended in the middle of a step
                 true

@@ -44,6 +44,7 @@ impl Callback for Listener {
             Moment::Validated(_) => "validated".to_owned(),
             Moment::ValidationEnd(_) => "validation_end".to_owned(),
             Moment::EpochEnd(_) => "epoch_end".to_owned(),
+            Moment::CheckpointWritten(_) => "checkpoint_written".to_owned(),
             Moment::FitEnd(_) => "fit_end".to_owned(),
         };
         let answer = (self.answer)(&what);

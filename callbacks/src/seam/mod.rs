@@ -28,9 +28,9 @@ pub use access::{Gradients, TensorInfo, TensorStats, Weights, sum_of_squares};
 pub use callback::{Callback, Reply};
 pub use checkpoint_request::{CheckpointKey, CheckpointRequest};
 pub use closure::{
-    Closure, on_after_update, on_batch_start, on_change_gradients, on_epoch_end, on_epoch_start,
-    on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients, on_setup, on_step_end,
-    on_validated, on_validation_end, on_validation_start,
+    Closure, on_after_update, on_batch_start, on_change_gradients, on_checkpoint_written,
+    on_epoch_end, on_epoch_start, on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients,
+    on_setup, on_step_end, on_validated, on_validation_end, on_validation_start,
 };
 pub use direction::{Direction, EpochMetric};
 pub use effects::{Effects, Phase, Resource};
@@ -41,9 +41,9 @@ pub use gate::{After, Every, When, after, every, when};
 pub use kept::KeptCheckpoints;
 pub use log::MetricLog;
 pub use moment::{
-    AfterUpdate, BatchStart, Counters, EpochEnd, EpochStart, FitEnd, FitStart, GradientEdit,
-    GradientView, Horizon, Moment, Resumed, Setup, StepEnd, StepScale, Validated, ValidationEnd,
-    ValidationStart,
+    AfterUpdate, BatchStart, CheckpointWritten, Counters, EpochEnd, EpochStart, FitEnd, FitStart,
+    GradientEdit, GradientView, Horizon, Moment, Resumed, Setup, StepEnd, StepScale, Validated,
+    ValidationEnd, ValidationStart,
 };
 pub use predictions::{Answer, Predictions, RowPrediction};
 pub use replay::{Activity, NonFinite, Replay};

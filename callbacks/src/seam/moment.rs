@@ -28,7 +28,10 @@
 //!     evaluate the validation part
 //!     ▸ EpochEnd                     look, may ask for a checkpoint, may stop
 //!     ▸ ValidationEnd                always, if validation started; puts back what it replaced
-//!     requested checkpoints are written, with the state of every callback as it is after the moment
+//!     requested checkpoints are written, with the state of every callback as it is after the moment, by
+//!     a thread beside the training
+//!   ▸ CheckpointWritten              when one is on disk: told behind a step or an epoch, and of all before
+//!                                    FitEnd; which step that is depends on the disk, so it may only look
 //!   ▸ FitEnd                         always, also after an error or a panic; may replace the weights
 //! ```
 //!
@@ -43,7 +46,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use trainbook_store::{Metric, Name, RunWriter};
+use trainbook_store::{Metric, Name, ObjectId, RunWriter};
 
 use super::{
     CallbackError, CheckpointRequest, Direction, EpochMetric, Gradients, MetricLog, Predictions,
@@ -78,12 +81,14 @@ pub enum Moment<'m, 'c> {
     ValidationEnd(&'m mut ValidationEnd<'c>),
     /// After an epoch and its validation.
     EpochEnd(&'m EpochEnd<'c>),
+    /// When a checkpoint is on disk.
+    CheckpointWritten(&'m CheckpointWritten<'c>),
     /// After everything.
     FitEnd(&'m mut FitEnd<'c>),
 }
 
 /// How many kinds of moments there are.
-pub(super) const KINDS: usize = 14;
+pub(super) const KINDS: usize = 15;
 
 /// The numbers of those that belong to a step.
 const OF_STEP: Range<usize> = 3..9;
@@ -104,6 +109,7 @@ impl Moment<'_, '_> {
         "validated",
         "epoch_end",
         "validation_end",
+        "checkpoint_written",
         "fit_end",
     ];
 
@@ -133,7 +139,8 @@ impl Moment<'_, '_> {
             Self::Validated(_) => 10,
             Self::EpochEnd(_) => 11,
             Self::ValidationEnd(_) => 12,
-            Self::FitEnd(_) => 13,
+            Self::CheckpointWritten(_) => 13,
+            Self::FitEnd(_) => 14,
         }
     }
 
@@ -157,6 +164,7 @@ impl Moment<'_, '_> {
             Self::Validated(m) => Some(m.counters),
             Self::ValidationEnd(m) => Some(m.counters),
             Self::EpochEnd(m) => Some(m.counters),
+            Self::CheckpointWritten(m) => Some(m.counters),
             Self::FitEnd(m) => Some(m.counters),
         }
     }
@@ -538,6 +546,24 @@ impl<'a> EpochEnd<'a> {
 fn newest(name: &str, metrics: &[Metric], log: &MetricLog) -> Option<f64> {
     let find = |metrics: &[Metric]| metrics.iter().rev().find(|m| m.name == name).map(|m| m.value);
     find(metrics).or_else(|| log.read(find))
+}
+
+/// When a checkpoint that a callback asked for is on disk, and the run's record says so. Told as soon
+/// as it is seen, behind a step or an epoch, and of all of them before [`FitEnd`](Moment::FitEnd); not
+/// of `final`, the state with which a fit ends, which is written behind that.
+pub struct CheckpointWritten<'a> {
+    /// Where the fit was when it was taken.
+    pub counters: Counters,
+    /// Under what label it was asked for, for example `best`.
+    pub label: &'a str,
+    /// The metric that earned it.
+    pub metric: Option<&'a Metric>,
+    /// What it is in the store: `written.run.store().get_object(&written.object)?` are its bytes.
+    pub object: ObjectId,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// The run that has it.
+    pub run: &'a RunWriter,
 }
 
 /// After everything.

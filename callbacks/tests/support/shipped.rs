@@ -9,9 +9,9 @@ use trainbook_callbacks::{
     ActivationMonitor, Activity, Answer, Budget, Callback, Checkpoint, Clip, EarlyStopping,
     FixSeed, Flow, GradientMonitor, LossScaleMonitor, LrSchedule, NanGuard, PredictionLog,
     Progress, Recorder, ReduceOnPlateau, Resource, Snapshot, StepScale, WeightAverage, after,
-    every, on_after_update, on_batch_start, on_change_gradients, on_epoch_end, on_epoch_start,
-    on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients, on_setup, on_step_end,
-    on_validated, on_validation_end, on_validation_start, when,
+    every, on_after_update, on_batch_start, on_change_gradients, on_checkpoint_written,
+    on_epoch_end, on_epoch_start, on_final_gradients, on_fit_end, on_fit_start, on_raw_gradients,
+    on_setup, on_step_end, on_validated, on_validation_end, on_validation_start, when,
 };
 
 use crate::support::Fake;
@@ -229,6 +229,12 @@ pub const CALLBACKS: &[(&str, Make)] = &[
             .reads(Resource::metric("train_loss"))
             .logs("gap"),
         )
+    }),
+    ("on_checkpoint_written", || {
+        Box::new(on_checkpoint_written(|written| {
+            written.run.store().get_object(&written.object)?;
+            Ok(())
+        }))
     }),
     ("on_fit_end", || {
         Box::new(

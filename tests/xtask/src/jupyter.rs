@@ -58,6 +58,14 @@ pub fn check() -> Result<()> {
     shell::run(&mut doctor)
 }
 
+/// Takes the book's pictures of JupyterLab; needs a Chromium.
+pub fn pictures() -> Result<()> {
+    let cache = prepared()?;
+    let mut pictures = python::script_with(&cache, Packages::Jupyter, "picture_jupyter.py");
+    onnxruntime::show(&cache, &mut pictures);
+    shell::run(&mut pictures)
+}
+
 /// `cargo xtask setup`: what notebooks need, and nothing else.
 pub fn setup() -> Result<()> {
     prepared()?;

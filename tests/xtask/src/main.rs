@@ -46,7 +46,10 @@ usage: cargo xtask COMMAND
   deny             check licences, versions, sources and advisories of all dependencies by deny.toml
                    (installs cargo-deny and asks the advisory database)
   jupyter [ARGS…]  open the notebooks in JupyterLab, with the kernel; ARGS go to `jupyter-lab`
-  jupyter --check  check the kernel with Jupyter's client, and print how long cells take
+  jupyter --check  check the kernel with Jupyter's client, print how long cells take, and check the
+                   doctor with faults planted in a copy of what is installed
+  jupyter --pictures
+                   take the book's pictures of JupyterLab (needs chromium)
   setup            only install what notebooks need (into .cache, and rust-src into the toolchain)
   setup --tests    the same for all commands
 ";
@@ -87,6 +90,10 @@ fn dispatch(mut args: Vec<OsString>) -> Result<ExitCode> {
         "jupyter" if args.first().is_some_and(|arg| arg == "--check") => {
             flag(&command, &args, "--check")?;
             jupyter::check()?;
+        }
+        "jupyter" if args.first().is_some_and(|arg| arg == "--pictures") => {
+            flag(&command, &args, "--pictures")?;
+            jupyter::pictures()?;
         }
         "jupyter" => jupyter::run(&args)?,
         "setup" if flag(&command, &args, "--tests")? => setup()?,

@@ -40,6 +40,7 @@ pub struct TrainerBuilder {
     feed: Feed,
     accumulate: usize,
     validate_every: Option<u64>,
+    train_metrics: bool,
     device: Device,
     precision: Precision,
     loss_scale: LossScale,
@@ -133,6 +134,7 @@ impl RunRecipe {
             .init(self.init);
         builder.checkpoint_activations = self.checkpoint_activations;
         builder.validate_every = self.validate_every;
+        builder.train_metrics = self.train_metrics;
         builder
     }
 }
@@ -150,6 +152,7 @@ impl TrainerBuilder {
             feed: Feed::default(),
             accumulate: 1,
             validate_every: None,
+            train_metrics: false,
             device: Device::default(),
             precision: Precision::default(),
             loss_scale: LossScale::default(),
@@ -262,6 +265,16 @@ impl TrainerBuilder {
     #[must_use]
     pub fn augment(mut self, augment: impl Into<Option<Augment>>) -> Self {
         self.feed.augment = augment.into();
+        self
+    }
+
+    /// Measures the metrics at the end of every epoch on the training part too, as `train_accuracy` and
+    /// so on: with the weights that are judged, on rows as they are, neither augmented nor mixed, so that
+    /// they stand beside those of the validation part. It takes an evaluation of the training part for
+    /// each epoch. Default: off; `train_loss`, the mean over the epoch's batches, is there anyway.
+    #[must_use]
+    pub fn train_metrics(mut self) -> Self {
+        self.train_metrics = true;
         self
     }
 
@@ -474,6 +487,7 @@ impl TrainerBuilder {
             feed: self.feed,
             accumulate: self.accumulate,
             validate_every: self.validate_every,
+            train_metrics: self.train_metrics,
             settings: learning_rate.into(),
             base_rate: learning_rate,
             plan,
@@ -503,12 +517,20 @@ impl TrainerBuilder {
 
     fn epoch_metrics(&self, metrics: &[Metric]) -> Vec<EpochMetric> {
         let named = |name: String, direction| EpochMetric { name: name.into(), direction };
+        let of = |part: Part| {
+            let prefix = part.prefix();
+            metrics.iter().map(move |metric| {
+                let name = format!("{prefix}_{}", metric.name());
+                named(name, metric.measure().direction())
+            })
+        };
         let mut all = vec![named("train_loss".to_owned(), Direction::Minimize)];
+        if self.train_metrics {
+            all.extend(of(Part::Train));
+        }
         if !self.data.part(Part::Validation).is_empty() {
             all.push(named("val_loss".to_owned(), Direction::Minimize));
-            all.extend(metrics.iter().map(|metric| {
-                named(format!("val_{}", metric.name()), metric.measure().direction())
-            }));
+            all.extend(of(Part::Validation));
         }
         all
     }

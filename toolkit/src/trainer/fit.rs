@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use trainbook_callbacks::{
-    AfterUpdate, BatchStart, CheckpointRequest, EpochEnd, EpochStart, FitEnd, FitStart, Flow,
-    GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, Resumed,
-    StepEnd, StopKind, StopReason, Weights,
+    AfterUpdate, BatchStart, CheckpointRequest, CheckpointWritten, EpochEnd, EpochStart, FitEnd,
+    FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState,
+    Resumed, StepEnd, StopKind, StopReason, Weights,
 };
 use trainbook_store::RunEvent;
 
@@ -116,6 +116,9 @@ impl Trainer {
             if let Err(error) = unwound(|| self.write_checkpoint(&mut progress, request)) {
                 outcome = outcome.and(Err(error));
             }
+        }
+        if let Err(error) = unwound(|| self.tell_written(&mut progress, true)) {
+            outcome = outcome.and(Err(error));
         }
         if let Err(error) = unwound(|| self.end(&outcome)) {
             outcome = outcome.and(Err(error));
@@ -255,6 +258,7 @@ impl Trainer {
             for request in best_first(requests) {
                 self.write_checkpoint(progress, request)?;
             }
+            self.tell_written(progress, false)?;
             if let Flow::Stop(reason) = flow {
                 return Ok(Some(reason));
             }
@@ -291,6 +295,7 @@ impl Trainer {
         for request in best_first(requests) {
             self.write_checkpoint(progress, request)?;
         }
+        self.tell_written(progress, false)?;
         Ok(match flow {
             Flow::Stop(reason) => Some(reason),
             _ => None,
@@ -306,6 +311,23 @@ impl Trainer {
         let Some(record) = &mut progress.record else { return Ok(()) };
         let fit = Some(progress.state.clone());
         record.write(self.taken(fit)?, request)
+    }
+
+    /// Tells of checkpoints that are on disk by now, or waits for all of them.
+    fn tell_written(&mut self, progress: &mut Progress, all: bool) -> Result<(), Error> {
+        let Some(record) = &mut progress.record else { return Ok(()) };
+        for written in record.written(all) {
+            let moment = CheckpointWritten {
+                counters: written.counters,
+                label: &written.label,
+                metric: written.metric.as_ref(),
+                object: written.object,
+                bytes: written.bytes,
+                run: &record.writer,
+            };
+            self.stack.on(&mut Moment::CheckpointWritten(&moment))?;
+        }
+        Ok(())
     }
 
     /// One update, of one batch or as many as are gathered; `None` at the end of the epoch.

@@ -82,6 +82,8 @@ pub struct Trainer {
     pub(crate) accumulate: usize,
     /// Behind how many steps it validates in the middle of an epoch.
     validate_every: Option<u64>,
+    /// Whether it measures its metrics on the training part too.
+    train_metrics: bool,
     /// How updates are made.
     settings: UpdateSettings,
     /// That which was asked for, whatever callbacks have made of it.

@@ -60,6 +60,9 @@ pub struct RunRecipe {
     /// Behind how many steps it validates in the middle of an epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validate_every: Option<u64>,
+    /// Whether the metrics are measured on the training part too.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub train_metrics: bool,
     /// How long it was to train.
     pub length: Length,
     /// How the data were made.

@@ -6,7 +6,7 @@ use trainbook_callbacks::{CheckpointRequest, StopKind, StopReason};
 use trainbook_store::{EndState, Environment, Parent, RunEnd, RunStart, RunWriter, Value};
 
 use super::Trainer;
-use super::checkpoint::{Checkpoint, CheckpointWriter, FINAL, Origin};
+use super::checkpoint::{Checkpoint, CheckpointWriter, FINAL, Origin, Written};
 use super::interrupt::Seldom;
 use super::length::Length;
 use super::record::{Begins, RunRecipe};
@@ -52,6 +52,11 @@ impl Recording {
         };
         checkpoints.write(checkpoint, request);
         Ok(())
+    }
+
+    /// The checkpoints that are on disk since the last call; waits for `all` if that is wanted.
+    pub fn written(&mut self, all: bool) -> Vec<Written> {
+        self.checkpoints.as_mut().map_or_else(Vec::new, |writer| writer.written(all))
     }
 }
 
@@ -182,6 +187,7 @@ impl Trainer {
             feed: self.feed.clone(),
             accumulate,
             validate_every: self.validate_every,
+            train_metrics: self.train_metrics,
             length,
             data,
             callbacks: Some(callbacks),

@@ -30,8 +30,11 @@ impl Trainer {
     ) -> Result<Flow, Error> {
         let (log, horizon) = (MetricLog::default(), progress.state.horizon);
         let ((), flow) = self.judged(false, |trainer| {
-            let names = trainer.epoch_metrics.iter().skip(1); // the first is of the training part
-            let metrics = named(names, trainer.validation_values()?);
+            // Those in front are of the training part.
+            let values = trainer.part_values(Part::Validation)?;
+            let of_training = trainer.epoch_metrics.len() - values.len();
+            let names = trainer.epoch_metrics.iter().skip(of_training);
+            let metrics = named(names, values);
             let (counters, weights) = (trainer.counters, &*trainer.task);
             let predictions =
                 OfRows { model: weights.model(), loss: &trainer.recipe.loss, data: &trainer.data };
@@ -67,19 +70,21 @@ impl Trainer {
     /// The values of [`epoch_metrics`](Self::epoch_metrics), in that order.
     pub(super) fn epoch_values(&self, train_loss: f64) -> Result<Vec<Metric>, Error> {
         let mut values = vec![train_loss];
+        if self.train_metrics {
+            values.extend(self.part_values(Part::Train)?.into_iter().skip(1));
+        }
         if !self.data.part(Part::Validation).is_empty() {
-            values.extend(self.validation_values()?);
+            values.extend(self.part_values(Part::Validation)?);
         }
         Ok(named(self.epoch_metrics.iter(), values))
     }
 
-    /// Loss and metrics of the validation part.
-    fn validation_values(&self) -> Result<Vec<f64>, Error> {
+    /// Loss and metrics of a part.
+    fn part_values(&self, part: Part) -> Result<Vec<f64>, Error> {
         let (model, loss) = (self.task.model(), &self.recipe.loss);
-        let validation =
-            Evaluation::of(model, loss, &self.metrics, &self.data, Part::Validation, |_| {})?;
-        let metrics = validation.metrics.iter().map(|metric| metric.value);
-        Ok(std::iter::once(validation.loss).chain(metrics).collect())
+        let judged = Evaluation::of(model, loss, &self.metrics, &self.data, part, |_| {})?;
+        let metrics = judged.metrics.iter().map(|metric| metric.value);
+        Ok(std::iter::once(judged.loss).chain(metrics).collect())
     }
 }
 

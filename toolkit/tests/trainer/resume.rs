@@ -175,3 +175,57 @@ fn checkpoints_of_earlier_versions_are_read() {
     let message = trainer.resume_from(bytes).unwrap_err().to_string();
     assert!(message.contains("between two fits"), "{message}");
 }
+
+#[test]
+fn each_checkpoint_is_told_of_when_it_is_on_disk_and_before_the_fit_ends() {
+    use std::sync::{Arc, Mutex};
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let data = clouds();
+    let told = Arc::new(Mutex::new(Vec::<String>::new()));
+    let (write, end) = (Arc::clone(&told), Arc::clone(&told));
+    let build = || {
+        builder(&data, 1)
+            .store(&store)
+            .with(Checkpoint::every_steps(4).keep(2))
+            .with(Checkpoint::best("val_loss"))
+    };
+    let look = on_checkpoint_written(move |written| {
+        let bytes = written.run.store().get_object(&written.object)?;
+        assert_eq!(bytes.len() as u64, written.bytes);
+        let metric = written.metric.map(|metric| metric.name.to_string());
+        let text = format!("{} {} {metric:?}", written.label, written.counters.updates_applied);
+        write.lock().unwrap().push(text);
+        Ok(())
+    });
+    let ends = on_fit_end(move |_| {
+        end.lock().unwrap().push("end".to_owned());
+        Ok(())
+    });
+    let run = build().with(look).with(ends).build().unwrap().fit(Epochs(2)).unwrap();
+    let told = told.lock().unwrap();
+    assert_eq!(told.last().unwrap(), "end");
+    for written in ["step-000004 4 None", "step-000008 8 None", "best 5 Some(\"val_loss\")"] {
+        assert!(told.iter().any(|told| told == written), "{written}: {told:?}");
+    }
+    // What the run still has, but for the weights that the fit ends with, was told in that order.
+    let record = store.run(run.id().unwrap()).unwrap();
+    let recorded = record.events.iter().filter_map(|event| match &event.event {
+        RunEvent::Checkpoint { label, step, metric, .. } => {
+            let metric = metric.as_ref().map(|metric| metric.name.to_string());
+            Some(format!("{label} {step} {metric:?}"))
+        }
+        _ => None,
+    });
+    let mut recorded: Vec<String> = recorded.collect();
+    assert_eq!(recorded.pop().unwrap(), "final 10 None");
+    let mut rest = told.iter();
+    assert!(recorded.iter().all(|kept| rest.any(|told| told == kept)), "{recorded:?}: {told:?}");
+
+    let fails = on_checkpoint_written(|written| {
+        Err(trainbook::callbacks::CallbackError::custom(format!("no room for {}", written.label)))
+    });
+    let error = build().with(fails).build().unwrap().fit(Epochs(2)).unwrap_err().to_string();
+    assert!(error.contains("run callback on_checkpoint_written: no room for"), "{error}");
+}

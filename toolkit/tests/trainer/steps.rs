@@ -520,3 +520,42 @@ fn a_network_that_sees_what_it_is_to_predict_is_refused() {
         assert!(error.contains("at position 0"), "{error}");
     }
 }
+
+#[test]
+fn metrics_of_the_training_part_are_measured_when_they_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let data = clouds();
+    let build = || builder(&data, 1).metric(metric::BalancedAccuracy).validate_every(Steps(2));
+    let stops = EarlyStopping::on("train_accuracy").patience(2);
+    let mut trainer = build().train_metrics().with(stops).store(&store).build().unwrap();
+    let run = trainer.fit(Epochs(6)).unwrap();
+    let record = store.run(run.id().unwrap()).unwrap();
+    let last = &run.history().last().unwrap().metrics;
+    let names: Vec<&str> = last.iter().map(|metric| metric.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "train_loss",
+            "train_accuracy",
+            "train_balanced_accuracy",
+            "val_loss",
+            "val_accuracy",
+            "val_balanced_accuracy"
+        ]
+    );
+    let on_train = run.evaluate(Part::Train).unwrap();
+    assert_eq!(Some(last[1].value), on_train.accuracy());
+    assert_eq!(Some(last[2].value), on_train.metric("balanced_accuracy"));
+    let on_validation = run.evaluate(Part::Validation).unwrap();
+    assert_eq!(last[3].value, on_validation.loss);
+    // In the middle of an epoch the validation part alone is measured.
+    assert!(record.series["val_accuracy"].len() > record.series["train_accuracy"].len());
+    assert_eq!(record.series["train_accuracy"].len() as u64, run.epochs());
+    // The record brings them back, and who does not ask has none.
+    let again = record.trainer_on(&data, &Kinds::standard()).unwrap().quiet();
+    let again = again.build().unwrap().fit(Epochs(6)).unwrap();
+    assert_eq!(again.history(), run.history());
+    let error = build().with(EarlyStopping::on("train_accuracy")).build().err().unwrap();
+    assert!(error.to_string().contains("train_accuracy"), "{error}");
+}

@@ -156,6 +156,7 @@ pub fn name(moment: &Moment<'_, '_>) -> &'static str {
         Moment::Validated(_) => "Validated",
         Moment::ValidationEnd(_) => "ValidationEnd",
         Moment::EpochEnd(_) => "EpochEnd",
+        Moment::CheckpointWritten(_) => "CheckpointWritten",
         Moment::FitEnd(_) => "FitEnd",
     }
 }

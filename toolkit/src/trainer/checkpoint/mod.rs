@@ -11,7 +11,7 @@ use trainbook_callbacks::seam::NamedState;
 use trainbook_callbacks::{Counters, TensorInfo, UpdateSettings};
 use trainbook_store::{ObjectId, Parent};
 
-pub(super) use writer::CheckpointWriter;
+pub(super) use writer::{CheckpointWriter, Written};
 
 use super::Trainer;
 use super::fit_state::FitState;
