@@ -5,14 +5,15 @@ mod common;
 
 use std::collections::HashSet;
 use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use common::other::{Other, say, task};
 use common::{finished, journal, new_store, start};
 use trainbook_store::{
-    EndState, GarbageKind, Metric, ObjectId, Retention, RunEnd, RunEvent, RunStart, RunWriter,
-    Store, StoreError,
+    EndState, Environment, GarbageKind, Metric, ObjectId, Retention, RunEnd, RunEvent, RunId,
+    RunStart, RunWriter, Store, StoreError,
 };
 
 const AGES: Duration = Duration::from_secs(3 * 3600);
@@ -108,6 +109,49 @@ fn a_run_that_is_being_written_is_never_deleted() {
     drop(lock);
     assert_eq!(plan.carry_out().unwrap().runs.len(), 1);
     assert_eq!(ids(&store).len(), 0);
+}
+
+/// The process that started it, if the run says which.
+#[test]
+fn who_writes_a_run_is_named() {
+    let (_folder, store) = new_store();
+    for (process_id, expected) in [(0, None), (7, Some(7))] {
+        let environment = Environment { process_id, ..Environment::default() };
+        let run = store.start_run(RunStart { environment, ..RunStart::default() }).unwrap();
+        let error = store.plan_deletion(&[run.id().as_str()]).unwrap_err();
+        let StoreError::RunInUse { process, .. } = error else { unreachable!("{error}") };
+        assert_eq!(process, expected);
+    }
+}
+
+#[test]
+fn what_was_deleted_and_what_was_left_is_told() {
+    let (folder, store) = new_store();
+    let [gone, left] = [0.5, 0.25].map(|best| finished(&store, "mlp", best));
+    let plan = store.plan_deletion(&[&gone]).unwrap();
+    assert_eq!(
+        plan.carry_out().unwrap().to_string(),
+        format!("deleted 1 run, {}", kib(plan.bytes))
+    );
+    let plan = store.plan_deletion(&[&left]).unwrap();
+    let lock = File::open(journal(folder.path(), &left)).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(
+        plan.carry_out().unwrap().to_string(),
+        format!("deleted 0 runs, 0 bytes\nleft {left}: it is being written")
+    );
+}
+
+/// A journal that somebody else deletes once it is listed: here it is a link to nowhere.
+#[test]
+fn a_journal_that_is_gone_when_it_is_looked_at_is_no_trouble() {
+    let (folder, store) = new_store();
+    let id = "20260101-000000-0a1b2c";
+    symlink(folder.path().join("nowhere"), journal(folder.path(), id)).unwrap();
+    let plan = store.plan_deletion(&[id]).unwrap();
+    assert_eq!((plan.runs.len(), plan.bytes), (1, 0));
+    assert_eq!(plan.carry_out().unwrap().left, []);
+    assert_eq!(store.plan_collection().unwrap().oldest_in_use, None);
 }
 
 #[test]
@@ -240,6 +284,119 @@ fn garbage_goes_and_what_runs_refer_to_stays() {
     assert!(store.get_object(&needed).is_err() && store.get_object(&young).is_ok());
 }
 
+/// What a process left that was killed in the middle of writing, wherever that was, and nothing
+/// else that is as old or is called so.
+#[test]
+fn old_temporary_files_go_from_every_folder() {
+    let (folder, store) = new_store();
+    let id = finished(&store, "mlp", 0.5);
+    age(&journal(folder.path(), &id));
+    let [runs, objects] = ["runs", "objects/aa"].map(|name| folder.path().join(name));
+    fs::create_dir(&objects).unwrap();
+    let (mut stale, mut others) = (Vec::new(), vec![journal(folder.path(), &id)]);
+    for place in [folder.path(), &objects, &runs] {
+        let [old, young, own] = [".tmpa", ".tmpb", "notes.txt"].map(|name| place.join(name));
+        for path in [&old, &young, &own] {
+            fs::write(path, "12").unwrap();
+        }
+        age(&old);
+        age(&own);
+        stale.push(old);
+        others.extend([young, own]);
+    }
+    let own = runs.join(".tmpc");
+    fs::create_dir(&own).unwrap();
+    age(&own);
+    others.push(own);
+    let plan = store.plan_collection().unwrap();
+    let found: Vec<_> =
+        plan.garbage.iter().map(|garbage| (garbage.kind, garbage.bytes, &garbage.path)).collect();
+    let expected: Vec<_> = stale.iter().map(|path| (GarbageKind::TemporaryFile, 2, path)).collect();
+    assert_eq!(found, expected);
+    assert_eq!(plan.carry_out().unwrap().files, 3);
+    assert!(stale.iter().all(|path| !path.exists()) && others.iter().all(|path| path.exists()));
+}
+
+#[test]
+fn what_would_go_and_what_went_is_told() {
+    let (folder, store) = new_store();
+    let told = || store.plan_collection().unwrap().to_string();
+    assert_eq!(told(), "keep    0 objects that runs refer to\n0 bytes would be freed");
+    let damaged = |last: u8| folder.path().join(format!("index.damaged-20260101-00000{last}"));
+    // What stood in the index's place was a file.
+    fs::write(damaged(1), "12345").unwrap();
+    store.put_object(b"younger").unwrap();
+    assert_eq!(
+        told(),
+        "\
+delete  1 damaged index, 5 bytes
+keep    0 objects that runs refer to
+keep    1 object that no run refers to, put a moment ago
+5 bytes would be freed"
+    );
+    fs::create_dir(damaged(2)).unwrap();
+    fs::write(damaged(2).join("db"), "123").unwrap();
+    let run = start(&store, "mlp");
+    let garbage = [b"one", b"two"].map(|bytes| store.put_object(bytes).unwrap());
+    garbage.iter().for_each(|object| age(&object_path(folder.path(), object)));
+    let plan = store.plan_collection().unwrap();
+    assert_eq!(
+        plan.to_string(),
+        format!(
+            "\
+delete  2 objects, 6 bytes
+delete  2 damaged indexes, 8 bytes
+keep    0 objects that runs refer to
+keep    1 object that no run refers to, put since run {} started, which is being written
+14 bytes would be freed",
+            run.id()
+        )
+    );
+    store.put_object(b"two").unwrap();
+    let collected = plan.carry_out().unwrap();
+    assert_eq!(
+        collected.to_string(),
+        "deleted 3 files, 11 bytes; kept 1 object that came into use meanwhile"
+    );
+}
+
+/// The rest goes all the same, and what is gone already is no failure.
+#[test]
+fn what_cannot_be_deleted_is_told() {
+    let (folder, store) = new_store();
+    let [first, last] = [".tmpa", ".tmpb"].map(|name| folder.path().join(name));
+    for path in [&first, &last] {
+        fs::write(path, "12").unwrap();
+        age(path);
+    }
+    let plan = store.plan_collection().unwrap();
+    // No file any more.
+    fs::remove_file(&first).unwrap();
+    fs::create_dir(&first).unwrap();
+    for told in ["deleted 1 file, 2 bytes", "deleted 0 files, 0 bytes"] {
+        let collected = plan.carry_out().unwrap();
+        assert_eq!((collected.left.len(), &collected.left[0].0), (1, &first));
+        let why = &collected.left[0].1;
+        assert_eq!(collected.to_string(), format!("{told}\nleft {}: {why}", first.display()));
+    }
+    assert!(!last.exists());
+}
+
+/// In whatever order the folder lists them.
+#[test]
+fn the_oldest_run_that_is_being_written_is_named() {
+    let (folder, store) = new_store();
+    let ids: Vec<String> = (0..8).map(|n| format!("20260101-000000-00000{n}")).collect();
+    for n in [3, 0, 6, 1, 7, 4, 2, 5] {
+        File::create(journal(folder.path(), &ids[n])).unwrap();
+    }
+    for id in &ids {
+        let oldest = store.plan_collection().unwrap().oldest_in_use;
+        assert_eq!(oldest.as_ref().map(RunId::as_str), Some(id.as_str()));
+        fs::remove_file(journal(folder.path(), id)).unwrap();
+    }
+}
+
 #[test]
 fn what_a_living_run_put_stays() {
     let (folder, store) = new_store();
@@ -326,6 +483,51 @@ fn a_damaged_journal_keeps_everything() {
     assert_eq!(ids(&store), [whole]);
 }
 
+/// What it refers to cannot be known.
+#[test]
+fn a_journal_that_cannot_be_read_keeps_everything() {
+    let (folder, store) = new_store();
+    let path = journal(folder.path(), "20260101-000000-0a1b2c");
+    fs::create_dir(&path).unwrap();
+    let error = store.plan_collection().unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Io { action: "read", path: at, .. } if *at == path),
+        "{error}"
+    );
+}
+
+/// Held, its first record is still to come; else it never will.
+#[test]
+fn a_journal_without_a_record_is_being_written_or_keeps_everything() {
+    const HEADER: usize = 16;
+    let (folder, store) = new_store();
+    let whole = finished(&store, "mlp", 0.5);
+    let header = fs::read(journal(folder.path(), &whole)).unwrap()[..HEADER].to_vec();
+    let id = "20260101-000000-0a1b2c";
+    let path = journal(folder.path(), id);
+    fs::write(&path, header).unwrap();
+    let file = File::open(&path).unwrap();
+    file.lock().unwrap();
+    let oldest = store.plan_collection().unwrap().oldest_in_use;
+    assert_eq!(oldest.as_ref().map(RunId::as_str), Some(id));
+    drop(file);
+    let error = store.plan_collection().unwrap_err().to_string();
+    assert!(error.contains(id) && error.contains("it has no start record"), "{error}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one() {
+    let (folder, store) = new_store();
+    let objects = folder.path().join("objects");
+    fs::remove_dir_all(&objects).unwrap();
+    fs::write(&objects, "a file").unwrap();
+    let error = store.plan_collection().unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Io { action: "list", path, .. } if *path == objects),
+        "{error}"
+    );
+}
+
 // Processes that write and processes that collect, all at once.
 
 /// How many objects are fought for in a round, and how many more nobody wants.
@@ -392,8 +594,8 @@ fn plant(store: &Path, bytes: &[u8]) {
     fs::rename(file, path).unwrap();
 }
 
-#[test]
-fn collecting_while_others_write_takes_garbage_and_nothing_else() {
+/// Writers and collectors on one store. Whether objects were fought for: taken, and come back.
+fn collectors_beside_writers() -> bool {
     const ROUNDS: u64 = 24;
     let (folder, store) = new_store();
     fs::write(folder.path().join("next-round"), "").unwrap();
@@ -449,9 +651,13 @@ fn collecting_while_others_write_takes_garbage_and_nothing_else() {
     for object in needed {
         store.get_object(&object).unwrap();
     }
-    // Objects that were fought for were taken too, and came back: without that, this test would
-    // show nothing.
-    assert!(collected > (ROUNDS + 1) * UNWANTED, "only {collected} files were collected");
+    collected > (ROUNDS + 1) * UNWANTED
+}
+
+#[test]
+fn collecting_while_others_write_takes_garbage_and_nothing_else() {
+    // Where nothing was fought for, which a busy machine makes likely, this has shown nothing yet.
+    assert!((0..10).any(|_| collectors_beside_writers()), "nothing was fought for");
 }
 
 #[test]

@@ -126,6 +126,29 @@ fn a_list_with_few_new_runs_is_answered_without_their_journals() {
     assert_eq!(asking.index_problem(), None);
 }
 
+/// Who has to look up more than an eighth of the runs goes through the whole index and drops those
+/// that are no more: of one whose journal comes back unreadable, it knows nothing then.
+#[test]
+fn the_whole_index_is_gone_through_for_many_new_runs_only() {
+    for (runs, whole) in [(8, false), (7, true)] {
+        let (_folder, store) = new_store();
+        for n in 0..runs {
+            finished(&store, "mlp", f64::from(n));
+        }
+        let asking = fresh(&store);
+        let gone = asking.runs().unwrap().remove(0);
+        let (path, aside) = (journal(store.path(), gone.id.as_str()), store.path().join("aside"));
+        std::fs::rename(&path, &aside).unwrap();
+        finished(&store, "mlp", f64::from(runs));
+        assert_eq!(asking.runs().unwrap().len(), runs as usize, "one of them is new");
+        assert_eq!(asking.index_problem(), None);
+        std::fs::rename(&aside, &path).unwrap();
+        poison_start(&store, gone.id.as_str(), usize::MAX);
+        let found = fresh(&store).summary(gone.id.as_str()).unwrap();
+        assert_eq!(found.damage.is_some(), whole, "one new run of {runs}");
+    }
+}
+
 /// What a store has once read of an ended run it asks neither the index nor the journal for again,
 /// and of one that grows it reads what is new.
 #[test]

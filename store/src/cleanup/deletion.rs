@@ -213,3 +213,25 @@ impl fmt::Display for Deleted {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What cannot be looked at is not taken for gone.
+    #[test]
+    fn only_what_is_gone_is_taken_for_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "12345").unwrap();
+        assert_eq!((is_in_use(&file).unwrap(), length(&file).unwrap()), (false, 5));
+        // A file has nothing in it that could be gone.
+        let inside = file.join("inside");
+        assert!(is_in_use(&inside).is_err());
+        assert!(matches!(length(&inside), Err(StoreError::Io { action: "read", .. })));
+        assert!(delete(&inside).is_err());
+        delete(&file).unwrap();
+        assert_eq!((is_in_use(&file).unwrap(), length(&file).unwrap()), (false, 0));
+        delete(&file).unwrap();
+    }
+}

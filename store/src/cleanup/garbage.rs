@@ -171,9 +171,7 @@ impl Store {
                 is_whole.map_err(|why| StoreError::UnknownReferences { id: id.clone(), why })?;
             if in_use || !is_whole {
                 runs_in_use.push(InUse { started: system_time(id.started_at()), released });
-                if oldest_in_use.as_ref().is_none_or(|oldest| id < *oldest) {
-                    oldest_in_use = Some(id);
-                }
+                oldest_in_use = oldest_in_use.into_iter().chain([id]).min();
             }
         }
         let mut plan = CollectionPlan {

@@ -211,6 +211,15 @@ fn histories() {
     assert!(text.starts_with("9999 points, 12 of them kept\n  step 0   1.0\n"), "{text}");
     assert_eq!(text.lines().count(), 12);
     assert!(text.contains("  step 4   1.0\n  …\n  step 7   1.0\n"), "{text}");
+    let points = |count: u64| {
+        let points = (0..count).map(|n| (n, 1.0)).collect();
+        History { total: count, points }.to_string()
+    };
+    // As long as nothing would be left out, every one is shown.
+    let ten = points(10);
+    assert_eq!((ten.lines().count(), ten.contains('…')), (11, false), "{ten}");
+    let eleven = points(11);
+    assert!(eleven.contains("  step 4   1.0\n  …\n  step 6   1.0\n"), "{eleven}");
     assert_eq!(History { total: 0, points: Vec::new() }.to_string(), "0 points\n");
     let past = Past {
         parents: vec![Parent { run: id(2), step: 4, resumed: false }],

@@ -1,11 +1,13 @@
 //! `trainbook doctor`: what is wrong with this machine, and what mends it.
 
 use std::env;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use trainbook::Error;
 use trainbook::onnx;
-use trainbook::store::{IndexProblem, Store, StoreError};
+use trainbook::store::{IndexProblem, RunSummary, Store, StoreError};
 use trainbook_kernel::Folders;
 use trainbook_kernel::doctor::{Machine, Probe, StoreHealth, examine};
 
@@ -46,14 +48,19 @@ impl Probe for Here<'_> {
             Err(StoreError::Missing { .. }) if self.shared.store.is_none() => {
                 return StoreHealth::None;
             }
-            Err(error) => return StoreHealth::Unreadable { path, reason: error.to_string() },
+            Err(error) => return unreadable(path, &error),
         };
         let runs = match store.runs() {
             Ok(runs) => runs,
-            Err(error) => return StoreHealth::Unreadable { path, reason: error.to_string() },
+            Err(error) => return unreadable(path, &error),
         };
-        let damaged: Vec<(String, String)> =
-            runs.iter().filter_map(|run| Some((run.id.to_string(), run.damage.clone()?))).collect();
+        // The index remembers how a run was; what its journal is now, the journal says alone.
+        let damage = |run: &RunSummary| match store.run(run.id.as_str()) {
+            Ok(record) => record.damage.or_else(|| run.damage.clone()),
+            Err(error) => Some(format!("failed to {error}")),
+        };
+        let damaged = runs.iter().filter_map(|run| Some((run.id.to_string(), damage(run)?)));
+        let damaged: Vec<(String, String)> = damaged.collect();
         if !damaged.is_empty() {
             return StoreHealth::Damaged { path, runs: damaged };
         }
@@ -65,4 +72,25 @@ impl Probe for Here<'_> {
             Some(IndexProblem::Damaged(reason)) => StoreHealth::BadIndex { path, reason },
         }
     }
+}
+
+fn unreadable(path: PathBuf, error: &StoreError) -> StoreHealth {
+    let shown = path.display();
+    let fix = match error {
+        StoreError::Missing { .. } | StoreError::NotAFolder { .. } => {
+            "name another folder by --store or TRAINBOOK_STORE, or train something into it"
+                .to_owned()
+        }
+        StoreError::NewerFormat { .. } => "install the newer trainbook that wrote it".to_owned(),
+        StoreError::DamagedFormat { known, .. } => {
+            format!("restore the file: echo {known} > '{shown}/format'")
+        }
+        StoreError::Io { source, .. } | StoreError::NotWritable { source, .. }
+            if source.kind() == ErrorKind::PermissionDenied =>
+        {
+            format!("make it yours: chown -R \"$USER\" '{shown}'")
+        }
+        _ => format!("see what is wrong with the disk: ls -l '{shown}'; dmesg"),
+    };
+    StoreHealth::Unreadable { reason: error.to_string(), path, fix }
 }

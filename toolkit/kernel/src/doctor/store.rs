@@ -45,6 +45,8 @@ pub enum StoreHealth {
         path: PathBuf,
         /// Why not.
         reason: String,
+        /// What mends it.
+        fix: String,
     },
 }
 
@@ -79,10 +81,8 @@ pub(super) fn check(machine: &Machine<'_>) -> Vec<Finding> {
                 "restore their journals from a copy, or delete them with `trainbook runs delete`",
             )
         }
-        StoreHealth::Unreadable { path, reason } => Finding::broken(
-            CHECK,
-            format!("{} cannot be read: {reason}", path.display()),
-            format!("make it yours: chown -R \"$USER\" '{}'", path.display()),
-        ),
+        StoreHealth::Unreadable { path, reason, fix } => {
+            Finding::broken(CHECK, format!("{} cannot be read: {reason}", path.display()), fix)
+        }
     }
 }

@@ -224,10 +224,14 @@ fn a_disk_that_is_full() {
 fn a_store_that_is_locked_damaged_or_unreadable() {
     let mut planted = Planted::healthy();
     let path = PathBuf::from("/w/.trainbook");
-    planted.store = StoreHealth::Unreadable { path: path.clone(), reason: "denied".to_owned() };
+    planted.store = StoreHealth::Unreadable {
+        path: path.clone(),
+        reason: "denied".to_owned(),
+        fix: "chown".to_owned(),
+    };
     let (found, fix) = planted.only(Level::Broken);
     assert!(found.contains("/w/.trainbook cannot be read: denied"), "{found}");
-    assert!(fix.contains("chown"), "{fix}");
+    assert_eq!(fix, "chown");
     planted.store = StoreHealth::BadIndex { path: path.clone(), reason: "torn".to_owned() };
     assert!(planted.only(Level::Broken).1.contains("store rebuild"));
     let runs = vec![("20260101-000000".to_owned(), "cut at byte 12".to_owned())];
