@@ -8,8 +8,10 @@ use crate::{python, shell};
 
 /// What the workspace is built with for the tests: everything that the command can have without
 /// leaving this machine.
-pub const FEATURES: [&str; 2] =
-    ["--features", "trainbook-cli/parquet,trainbook-cli/tract,trainbook/ndarray"];
+pub const FEATURES: [&str; 2] = [
+    "--features",
+    "trainbook-cli/arrow,trainbook-cli/parquet,trainbook-cli/tract,trainbook/ndarray",
+];
 
 /// Runs `check_exports.py` with the programs that the step `tests` built.
 pub fn check(cache: &Cache) -> Result<()> {

@@ -53,7 +53,7 @@ pub(crate) struct Texts {
 }
 
 impl Data {
-    #[cfg(feature = "parquet")]
+    #[cfg(any(feature = "arrow", feature = "parquet"))]
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Numbers(numbers) => numbers.len(),

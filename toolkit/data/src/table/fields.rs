@@ -18,8 +18,8 @@ pub(super) enum Body {
     },
     /// Nothing, because the file had columns of values.
     #[cfg_attr(
-        not(feature = "parquet"),
-        allow(dead_code, reason = "the one format that has such columns is a feature")
+        not(any(feature = "arrow", feature = "parquet")),
+        allow(dead_code, reason = "the formats that have such columns are features")
     )]
     Values {
         rows: usize,

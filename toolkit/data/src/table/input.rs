@@ -14,6 +14,13 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// The first bytes of every Parquet file.
 const PARQUET_MAGIC: [u8; 4] = *b"PAR1";
+/// The first bytes of every Arrow file, which Feather calls its version 2. Without the zeros, which
+/// fill up eight bytes, they could be the name of a column in a CSV file.
+const ARROW_MAGIC: [u8; 8] = *b"ARROW1\0\0";
+/// The first bytes of every Arrow stream since 2019, that begins its first message.
+pub(super) const ARROW_CONTINUATION: [u8; 4] = [0xff; 4];
+/// The first bytes of Feather's version 1, which is not Arrow's format.
+const FEATHER_MAGIC: [u8; 5] = *b"FEA1\0";
 /// The byte order marks of UTF-16.
 const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
 
@@ -29,8 +36,8 @@ pub(super) fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String, DataError> 
         let source = IoError::new(ErrorKind::InvalidData, reason);
         Err(DataError::Read { path: path.to_owned(), source })
     };
-    if is_parquet(&bytes) {
-        return refuse("it is a Parquet file; read it by Dataset::parquet");
+    if let Some(format) = Format::of(&bytes) {
+        return refuse(format.how_to_read());
     }
     if UTF16_MARKS.iter().any(|mark| bytes.starts_with(mark)) {
         return refuse("it is UTF-16 text; save it as CSV in UTF-8");
@@ -43,9 +50,49 @@ pub(super) fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String, DataError> 
     })
 }
 
-/// Whether bytes begin as a Parquet file.
-pub(super) fn is_parquet(bytes: &[u8]) -> bool {
-    bytes.starts_with(&PARQUET_MAGIC)
+/// A format that is no text, and known by its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Parquet,
+    Arrow,
+    /// Of which nothing is read.
+    OldFeather,
+}
+
+impl Format {
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+        let begins = |magic: &[u8]| bytes.starts_with(magic);
+        if begins(&PARQUET_MAGIC) {
+            Some(Self::Parquet)
+        } else if begins(&ARROW_MAGIC) || begins(&ARROW_CONTINUATION) {
+            Some(Self::Arrow)
+        } else if begins(&FEATHER_MAGIC) {
+            Some(Self::OldFeather)
+        } else {
+            None
+        }
+    }
+
+    /// What a message calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Parquet => "Parquet",
+            Self::Arrow => "Arrow",
+            Self::OldFeather => "Feather",
+        }
+    }
+
+    /// What to do with a file that was taken for another.
+    pub(super) fn how_to_read(self) -> &'static str {
+        match self {
+            Self::Parquet => "it is a Parquet file; read it by Dataset::parquet",
+            Self::Arrow => "it is an Arrow file; read it by Dataset::arrow",
+            Self::OldFeather => {
+                "it is a Feather file of version 1; write it again as version 2, and read it by \
+                 Dataset::arrow"
+            }
+        }
+    }
 }
 
 /// Reads a file's bytes, unpacked if they are compressed with gzip or Zstandard; `what` is the kind

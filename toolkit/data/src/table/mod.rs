@@ -4,6 +4,8 @@
 //! The way of a file: `input` (bytes) → `look` (how it is written) → `parse` (`columns`) → [`Table`]
 //! → `plan` (what becomes of each column) → `target` → `encoding` (columns as features).
 
+#[cfg(feature = "arrow")]
+mod arrow;
 mod channels;
 mod columns;
 mod data;
@@ -30,6 +32,8 @@ mod rules;
 mod select;
 mod series;
 mod target;
+#[cfg(any(feature = "arrow", feature = "parquet"))]
+mod typed;
 mod view;
 mod windows;
 mod words;

@@ -57,4 +57,23 @@ impl Dataset {
         let path = path.as_ref();
         Table::of_parquet(path, read_bytes(path, "Parquet file")?)
     }
+
+    /// Reads an Arrow IPC file (Feather of version 2), or a stream in a file, packed with LZ4 or not
+    /// at all. Numbers, decimals of up to 38 digits, true (1) and false (0) are numbers; texts are
+    /// texts, also where they are all numbers. A column that is encoded as a dictionary is what its
+    /// dictionary is of. Dates and times are texts such as `2026-11-28` and `2026-11-28T13:05:00`,
+    /// times of a zone in UTC. What is null, NaN or an empty text is a gap, and so is all of a
+    /// column of nulls. Whole numbers beyond 2⁵³ are rounded, and exact where [`Table::types`] says
+    /// that they are categories or texts. The index without a name that pandas adds
+    /// (`__index_level_0__`) is left out. Errors count rows from 0.
+    ///
+    /// # Errors
+    /// The file cannot be read, is damaged, cut off or packed otherwise (with Zstandard, too), has
+    /// no rows or two columns of one name, or a column is nested (a list, a struct, a map, a union),
+    /// run-end encoded, or of bytes, durations or intervals.
+    #[cfg(feature = "arrow")]
+    pub fn arrow(path: impl AsRef<Path>) -> Result<Table, DataError> {
+        let path = path.as_ref();
+        Table::of_arrow(path, read_bytes(path, "Arrow file")?)
+    }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::dates::{self, Dates};
-use super::input::{is_parquet, read_bytes};
+use super::input::{Format, read_bytes};
 use super::rules::How;
 use super::{
     Becomes, Categories, Column, ColumnRule, ColumnType, Columns, CsvOptions, Data, Missing,
@@ -22,6 +22,8 @@ pub struct TablePlan {
     json_lines: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     parquet: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    arrow: bool,
     #[serde(skip_serializing_if = "is_default")]
     options: CsvOptions,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -71,8 +73,18 @@ impl TablePlan {
         Self { parquet: true, ..Self::default() }
     }
 
-    pub(super) fn is_parquet(&self) -> bool {
-        self.parquet
+    #[cfg(feature = "arrow")]
+    pub(super) fn of_arrow() -> Self {
+        Self { arrow: true, ..Self::default() }
+    }
+
+    /// The format of the file, if it is no text.
+    pub(super) fn format(&self) -> Option<Format> {
+        match (self.parquet, self.arrow) {
+            (true, _) => Some(Format::Parquet),
+            (_, true) => Some(Format::Arrow),
+            _ => None,
+        }
     }
 
     /// Whether nothing was said.
@@ -81,16 +93,17 @@ impl TablePlan {
     }
 
     /// Reads another table that is written alike; without a header, too, if this one had none. A
-    /// Parquet file is read whatever this one was. What words stand for a gap is as it was.
+    /// Parquet or Arrow file is read whatever this one was. What words stand for a gap is as it
+    /// was.
     pub(crate) fn like(&self, path: &Path, named: bool) -> Result<Table, DataError> {
-        let options = match self.parquet || self.json_lines {
+        let options = match self.format().is_some() || self.json_lines {
             // They have gaps of their own.
             true => self.options.clone().missing(Vec::<String>::new()),
             false => self.options.clone(),
         };
         let bytes = read_bytes(path, "table")?;
-        if is_parquet(&bytes) {
-            let mut table = of_parquet(path, bytes)?;
+        if let Some(format) = Format::of(&bytes) {
+            let mut table = of_format(format, path, bytes)?;
             let words = options.words_for_gaps();
             table.columns.iter_mut().for_each(|column| column.leave_gaps_at(&words));
             return Ok(table);
@@ -107,9 +120,9 @@ impl TablePlan {
     /// Reads the table again, with all that was said.
     pub(crate) fn read(&self, path: &Path) -> Result<Table, DataError> {
         let bytes = read_bytes(path, "table")?;
-        let mut table = match (self.json_lines, self.parquet) {
+        let mut table = match (self.json_lines, self.format()) {
             (true, _) => Table::of_json_lines(path, bytes)?,
-            (_, true) => of_parquet(path, bytes)?,
+            (_, Some(format)) => of_format(format, path, bytes)?,
             _ => Table::of_csv(path, bytes, &self.options)?,
         };
         table = table.types(self.types.iter().copied())?;
@@ -188,15 +201,26 @@ impl TablePlan {
     }
 }
 
-#[cfg(feature = "parquet")]
-fn of_parquet(path: &Path, bytes: Vec<u8>) -> Result<Table, DataError> {
-    Table::of_parquet(path, bytes)
-}
-
-#[cfg(not(feature = "parquet"))]
-fn of_parquet(path: &Path, _: Vec<u8>) -> Result<Table, DataError> {
-    let reason = "it is a Parquet file, and this program was built without them; build it with \
-                  the feature `parquet` of trainbook";
+/// Reads a file of a format, for which a feature must be built in.
+fn of_format(format: Format, path: &Path, bytes: Vec<u8>) -> Result<Table, DataError> {
+    let reason = match format {
+        #[cfg(feature = "parquet")]
+        Format::Parquet => return Table::of_parquet(path, bytes),
+        #[cfg(feature = "arrow")]
+        Format::Arrow => return Table::of_arrow(path, bytes),
+        #[cfg(not(feature = "parquet"))]
+        Format::Parquet => {
+            "it is a Parquet file, and this program was built without them; build it with the \
+             feature `parquet` of trainbook"
+        }
+        #[cfg(not(feature = "arrow"))]
+        Format::Arrow => {
+            "it is an Arrow file, and this program was built without them; build it with the \
+             feature `arrow` of trainbook"
+        }
+        Format::OldFeather => format.how_to_read(),
+    };
+    drop(bytes);
     let source = std::io::Error::new(std::io::ErrorKind::Unsupported, reason);
     Err(DataError::Read { path: path.to_owned(), source })
 }

@@ -57,9 +57,9 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (rows, columns) = (self.rows(), self.names.len());
         writeln!(f, "{}: {rows} rows, {columns} columns", self.path.display())?;
-        match (self.plan.is_json_lines(), self.plan.is_parquet()) {
+        match (self.plan.is_json_lines(), self.plan.format()) {
             (true, _) => writeln!(f, "JSON lines")?,
-            (_, true) => writeln!(f, "Parquet")?,
+            (_, Some(format)) => writeln!(f, "{}", format.name())?,
             _ => writeln!(f, "{}", self.dialect)?,
         }
         f.write_str(&self.view().text())

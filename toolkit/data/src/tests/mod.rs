@@ -1,5 +1,7 @@
 //! Tests of the whole way, from the file to the report.
 
+#[cfg(feature = "arrow")]
+mod arrow;
 mod buckets;
 mod dates;
 mod encoding;

@@ -307,17 +307,46 @@ fn rows_in_memory_are_checked_alike() {
     );
 }
 
+#[test]
+fn columns_may_be_called_as_other_formats_begin() {
+    for name in ["ARROW1", "FEA1"] {
+        let table = table(&format!("{name},y\n1,0\n2,1\n"));
+        assert_eq!(table.columns(), [name, "y"]);
+    }
+}
+
 #[cfg(not(feature = "parquet"))]
 #[test]
 fn a_parquet_file_names_the_feature_that_reads_it() {
+    names_its_feature(
+        b"PAR1\xe2\x80\xa6PAR1",
+        "build it with the feature `parquet` of trainbook",
+        "it is a Parquet file; read it by Dataset::parquet",
+    );
+}
+
+#[cfg(not(feature = "arrow"))]
+#[test]
+fn an_arrow_file_names_the_feature_that_reads_it() {
+    for bytes in [&b"ARROW1\0\0"[..], b"\xff\xff\xff\xff\x08\0\0\0"] {
+        names_its_feature(
+            bytes,
+            "build it with the feature `arrow` of trainbook",
+            "it is an Arrow file; read it by Dataset::arrow",
+        );
+    }
+}
+
+#[cfg(not(all(feature = "arrow", feature = "parquet")))]
+fn names_its_feature(bytes: &[u8], feature: &str, function: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let (csv, parquet) = (folder.path().join("a.csv"), folder.path().join("b.csv"));
+    let (csv, other) = (folder.path().join("a.csv"), folder.path().join("b.csv"));
     std::fs::write(&csv, "x,y\n1,0\n2,1\n").unwrap();
-    std::fs::write(&parquet, "PAR1…PAR1").unwrap();
+    std::fs::write(&other, bytes).unwrap();
     let data = Dataset::csv(&csv).unwrap().target("y").unwrap();
     let encoding = data.encoding().unwrap();
-    let error = data.recipe().table(&parquet, encoding).unwrap_err().to_string();
-    assert!(error.ends_with("build it with the feature `parquet` of trainbook"), "{error}");
-    let error = Dataset::csv(&parquet).unwrap_err().to_string();
-    assert!(error.ends_with("it is a Parquet file; read it by Dataset::parquet"), "{error}");
+    let error = data.recipe().table(&other, encoding).unwrap_err().to_string();
+    assert!(error.ends_with(feature), "{error}");
+    let error = Dataset::csv(&other).unwrap_err().to_string();
+    assert!(error.ends_with(function), "{error}");
 }
