@@ -119,7 +119,8 @@ def faults(machine, table):
     install = "trainbook kernel install"
     spec = json.loads(machine.spec.read_text())
     with changed(machine.spec, None):
-        planted(machine, table, "no kernel spec", "kernel spec", "does not know", install)
+        # It is what names evcxr, too.
+        planted(machine, table, "no kernel spec", "kernel spec", "does not know", install, **spec["env"])
     other = {**spec, "argv": [str(machine.bin / "trainbook"), *spec["argv"][1:]]}
     with changed(machine.spec, json.dumps(other)):
         planted(machine, table, "a program that is gone", "kernel spec", "which is not there", install)
