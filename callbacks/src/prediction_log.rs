@@ -145,13 +145,14 @@ mod tests {
     #[test]
     fn of_a_class_the_log_has_the_guess_and_the_probability_of_the_right_one() {
         let fake = logged(|epoch, row| {
-            let sure = if row == 7 { 0.5 } else { 0.25 * (epoch + 1) as f64 };
+            let sure = if row == 7 { 0.625 } else { 0.25 * (epoch + 1) as f64 };
             Answer::Classes { probabilities: vec![1.0 - sure, sure, 0.0], targets: vec![1] }
         });
         assert_eq!(fake.seen.epoch_metric("probability/40"), [0.25, 0.5]);
         // Of equally probable classes the first.
         assert_eq!(fake.seen.epoch_metric("prediction/40"), [0.0, 0.0]);
-        assert_eq!(fake.seen.epoch_metric("probability/7"), [0.5, 0.5]);
+        assert_eq!(fake.seen.epoch_metric("probability/7"), [0.625, 0.625]);
+        assert_eq!(fake.seen.epoch_metric("prediction/7"), [1.0, 1.0]);
         assert_eq!(fake.seen.epoch_logs[0].len(), 4);
     }
 
