@@ -57,8 +57,9 @@ impl PredictionLog {
                     if let [_] = targets[..] {
                         log.push(under(&PREDICTION, row), largest(&probabilities) as f64);
                     }
-                    let right =
-                        positions.zip(&targets).map(|(position, right)| position[*right as usize]);
+                    let right = positions.zip(&targets).map(|(position, right)| {
+                        position.get(*right as usize).copied().unwrap_or(f64::NAN)
+                    });
                     let mean = right.sum::<f64>() / targets.len() as f64;
                     log.push(under(&PROBABILITY, row), mean);
                 }

@@ -4,9 +4,6 @@
     python tests/python/make_arrow_fixtures.py
 """
 
-import datetime
-import decimal
-import json
 import pathlib
 import uuid
 
@@ -14,26 +11,9 @@ import numpy
 import pandas
 import pyarrow
 import pyarrow.feather
+from typed_columns import CENTS, DAYS, HOURS, ROWS, SMALL, ZONE, D, column, emptied, expected, moments, save, whole
 
 OUT = pathlib.Path(__file__).parents[2] / "toolkit/data/src/tests/fixtures/arrow"
-ROWS = 7
-D = decimal.Decimal
-
-
-def column(values, kind, gaps=(2,)):
-    """The values over and over, with gaps in these rows."""
-    values = [None if row in gaps else values[row % len(values)] for row in range(ROWS)]
-    return pyarrow.array(values, kind)
-
-
-def moments(zone=None):
-    at = [(1969, 12, 31, 23, 59, 59, 1), (2026, 11, 28, 13, 5), (2000, 2, 29, 0, 0, 7, 250_000)]
-    return [datetime.datetime(*moment, tzinfo=zone) for moment in at]
-
-
-def whole(moments, unit):
-    """The moments without what is less than so many microseconds."""
-    return [moment.replace(microsecond=moment.microsecond // unit * unit) for moment in moments]
 
 
 def dictionary(values, keys, kind):
@@ -42,17 +22,7 @@ def dictionary(values, keys, kind):
     return pyarrow.DictionaryArray.from_arrays(keys, values)
 
 
-DAYS = [datetime.date(1969, 7, 20), datetime.date(2026, 11, 28), datetime.date(2000, 2, 29)]
-HOURS = [datetime.time(0, 0), datetime.time(13, 5, 7, 500_000), datetime.time(23, 59, 59, 999_000)]
 SECONDS = [hour.replace(microsecond=0) for hour in HOURS]
-ZONE = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
-CENTS = [D("0.10"), D("-1234567.89"), D("99.99")]
-SMALL = {
-    "number": column([0.1, -2.5, 1e10, 3.0], pyarrow.float64()),
-    "count": column([1, -2, 3], pyarrow.int64(), gaps=()),
-    "kind": column(["cat", "dog", "größe"], pyarrow.string()),
-    "on": column([True, False, False], pyarrow.bool_()),
-}
 NUMBERS = {
     **{f"i{bits}": column([-(2 ** (bits - 1)), 5, 2 ** min(bits - 1, 53) - 1], f"int{bits}") for bits in (8, 16, 32)},
     "i64": column([-(2**53), 5, 2**53], "int64"),
@@ -132,27 +102,6 @@ FILES = {
 REFUSED = ("zstd", "list", "struct", "map", "union", "bytes", "duration", "interval", "runs", "long decimal", "beyond times")
 
 
-def plain(value):
-    if pandas.isna(value):
-        return None
-    if isinstance(value, (pandas.Timestamp, datetime.datetime)):
-        value = pandas.Timestamp(value)
-        value = value.tz_convert("UTC").tz_localize(None) if value.tzinfo else value
-        text = value.isoformat()
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    if isinstance(value, datetime.time):
-        text = value.isoformat()
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    if isinstance(value, (str, uuid.UUID)):
-        return str(value) or None
-    if isinstance(value, bytes):
-        return str(uuid.UUID(bytes=value))
-    value = float(value)
-    return str(value) if value in (float("inf"), -float("inf")) else value
-
-
 def read(path, stream=False):
     if stream:
         with pyarrow.ipc.open_stream(path) as reader:
@@ -160,7 +109,7 @@ def read(path, stream=False):
     else:
         # As extension types whole numbers beside gaps stay whole.
         table = pandas.read_feather(path, dtype_backend="numpy_nullable")
-    return {"names": list(table), "columns": [[plain(x) for x in table[name].tolist()] for name in table]}
+    return expected(table)
 
 
 NULLABLE = {
@@ -178,9 +127,7 @@ def write(path, table, packed=None, rows=ROWS, stream=False):
         writer.write_table(table, max_chunksize=rows)
 
 
-OUT.mkdir(parents=True, exist_ok=True)
-for old in OUT.glob("*"):
-    old.unlink()
+emptied(OUT)
 found = {}
 for name, (columns, packed, rows, stream) in FILES.items():
     path = OUT / f"{name.replace(' ', '-')}.arrow"
@@ -208,5 +155,4 @@ write(OUT / "empty.arrow", pyarrow.table({"x": pyarrow.array([], "float64")}))
 write(OUT / "twice.arrow", pyarrow.Table.from_arrays([SMALL["number"]] * 2, names=["x", "x"]))
 pyarrow.feather.write_feather(pyarrow.table(X), OUT / "old.feather", version=1)
 (OUT / "cut.arrow").write_bytes((OUT / "stream.arrow").read_bytes()[:-8])
-files = ",\n".join(f"{json.dumps(name)}: {json.dumps(read, ensure_ascii=False)}" for name, read in found.items())
-(OUT / "pandas.json").write_text(f'{{"pandas": "{pandas.__version__}", "files": {{\n{files}\n}}}}\n')
+save(OUT, found)

@@ -4,42 +4,15 @@
     python tests/python/make_parquet_fixtures.py
 """
 
-import datetime
-import decimal
-import json
 import pathlib
 
 import numpy
 import pandas
 import pyarrow
 import pyarrow.parquet
+from typed_columns import CENTS, DAYS, HOURS, SMALL, ZONE, D, column, emptied, expected, moments, save, whole
 
 OUT = pathlib.Path(__file__).parents[2] / "toolkit/data/src/tests/fixtures/parquet"
-ROWS = 7
-D = decimal.Decimal
-
-
-def column(values, kind, gaps=(2,)):
-    """The values over and over, with gaps in these rows."""
-    values = [None if row in gaps else values[row % len(values)] for row in range(ROWS)]
-    return pyarrow.array(values, kind)
-
-
-def moments(zone=None):
-    at = [(1969, 12, 31, 23, 59, 59, 1), (2026, 11, 28, 13, 5), (2000, 2, 29, 0, 0, 7, 250_000)]
-    return [datetime.datetime(*moment, tzinfo=zone) for moment in at]
-
-
-DAYS = [datetime.date(1969, 7, 20), datetime.date(2026, 11, 28), datetime.date(2000, 2, 29)]
-HOURS = [datetime.time(0, 0), datetime.time(13, 5, 7, 500_000), datetime.time(23, 59, 59, 999_000)]
-ZONE = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
-CENTS = [D("0.10"), D("-1234567.89"), D("99.99")]
-SMALL = {
-    "number": column([0.1, -2.5, 1e10, 3.0], pyarrow.float64()),
-    "count": column([1, -2, 3], pyarrow.int64(), gaps=()),
-    "kind": column(["cat", "dog", "größe"], pyarrow.string()),
-    "on": column([True, False, False], pyarrow.bool_()),
-}
 NUMBERS = {
     **{f"i{bits}": column([-(2 ** (bits - 1)), 5, 2 ** min(bits - 1, 53) - 1], f"int{bits}") for bits in (8, 16, 32)},
     "i64": column([-(2**53), 5, 2**53], "int64"),
@@ -64,7 +37,7 @@ TEXTS = {
     "time_ms": column(HOURS, pyarrow.time32("ms")),
     "time_us": column(HOURS, pyarrow.time64("us")),
     "time_ns": column(HOURS, pyarrow.time64("ns")),
-    "at_ms": column([at.replace(microsecond=at.microsecond // 1000 * 1000) for at in moments()], pyarrow.timestamp("ms")),
+    "at_ms": column(whole(moments(), 1000), pyarrow.timestamp("ms")),
     "at_us": column(moments(), pyarrow.timestamp("us")),
     "at_ns": column(moments(), pyarrow.timestamp("ns")),
     "at_zone": column(moments(ZONE), pyarrow.timestamp("us", "Asia/Kolkata")),
@@ -100,34 +73,13 @@ FILES = {
 }
 
 
-def plain(value):
-    if pandas.isna(value):
-        return None
-    if isinstance(value, (pandas.Timestamp, datetime.datetime)):
-        value = pandas.Timestamp(value)
-        value = value.tz_convert("UTC").tz_localize(None) if value.tzinfo else value
-        text = value.isoformat()
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    if isinstance(value, datetime.time):
-        text = value.isoformat()
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    if isinstance(value, str):
-        return value
-    value = float(value)
-    return str(value) if value in (float("inf"), -float("inf")) else value
-
-
 def read(path):
     # As extension types whole numbers beside gaps stay whole.
     table = pandas.read_parquet(path, dtype_backend="numpy_nullable")
-    return {"names": list(table), "columns": [[plain(x) for x in table[name].tolist()] for name in table]}
+    return expected(table)
 
 
-OUT.mkdir(parents=True, exist_ok=True)
-for old in OUT.glob("*"):
-    old.unlink()
+emptied(OUT)
 found = {}
 for name, (columns, options) in FILES.items():
     path = OUT / f"{name.replace(' ', '-')}.parquet"
@@ -144,5 +96,4 @@ pyarrow.parquet.write_table(pyarrow.table({"x": pyarrow.array([], "float64")}), 
 pyarrow.parquet.write_table(
     pyarrow.Table.from_arrays([SMALL["number"], SMALL["number"]], names=["x", "x"]), OUT / "twice.parquet", **BASIC
 )
-files = ",\n".join(f"{json.dumps(name)}: {json.dumps(read, ensure_ascii=False)}" for name, read in found.items())
-(OUT / "pandas.json").write_text(f'{{"pandas": "{pandas.__version__}", "files": {{\n{files}\n}}}}\n')
+save(OUT, found)

@@ -55,7 +55,7 @@ NOTEBOOKS = {
         980,
     ),
     "jupyterlab-learning-rate": (
-        [(USE, None), (f"{DATA}\n{TRAINER}", None), ("trainer.find_lr()?", None), ("trainer.preview_schedule(Epochs(20))?", None)],
+        [(USE, None), (f"{DATA}\n{TRAINER}", None), ("trainer.find_lr()?", None), ("trainer.preview_schedule(Epochs(20))", None)],
         f"{CHART} >= 1",
         2,
         1060,

@@ -1,6 +1,6 @@
 //! One training step of the demo's network (64-128-64-10, batch 32, AdamW): a loop written by hand
-//! on dfdx, the trainer without any callback, and the trainer under the demo's whole stack. An epoch of 2,025 steps is
-//! measured, so that what happens once per epoch (a checkpoint, a row of progress) counts as little
+//! on dfdx, the trainer without any callback, and the trainer under the demo's whole stack. An epoch
+//! of 2,025 steps is measured, so that what happens once per epoch (a checkpoint, a row of progress) counts as little
 //! as it does for a step.
 
 #![allow(
@@ -9,6 +9,7 @@
     reason = "a benchmark that cannot go on should say where"
 )]
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Instant;
@@ -20,7 +21,7 @@ use dfdx::prelude::{
     ZeroGrads, cross_entropy_with_logits_loss,
 };
 use dfdx::tensor_ops::AdamConfig;
-use trainbook::callbacks::{FitEnd, FitStart};
+use trainbook::callbacks::{FitEnd, FitStart, Moment};
 use trainbook::data::{Batch, Batches, Loader};
 use trainbook::prelude::*;
 use trainbook::random::Stream;
@@ -183,45 +184,42 @@ impl Callback for InTurn {
     }
 }
 
-/// dfdx's optimiser cannot leave its thread, so the loop by hand gets one of its own, which rests
-/// while the trainer runs.
-fn by_hand_elsewhere(data: &Dataset) -> Epoch {
+/// A thread of its own for one of the others, which rests while somebody else has the turn: it is told
+/// when to run an epoch, and tells how many seconds that took.
+fn elsewhere(
+    data: &Dataset,
+    run: impl FnOnce(&Dataset, mpsc::Receiver<()>, mpsc::Sender<f64>) + Send + 'static,
+) -> Epoch {
     let (begin, begins) = mpsc::channel();
     let (end, ends) = mpsc::channel();
     let data = data.clone();
-    std::thread::spawn(move || {
-        let mut by_hand = ByHand::new(&data);
-        for () in begins {
-            let started = Instant::now();
-            black_box(by_hand.epoch());
-            end.send(started.elapsed().as_secs_f64()).unwrap();
-        }
-    });
+    std::thread::spawn(move || run(&data, begins, end));
     Box::new(move || {
         begin.send(()).unwrap();
         ends.recv().unwrap()
     })
 }
 
-/// A trainer without callbacks, which rests at the end of each epoch, in one fit too.
-fn bare_elsewhere(data: &Dataset) -> Epoch {
-    let (begin, begins) = mpsc::channel();
-    let (end, ends) = mpsc::channel();
-    let data = data.clone();
-    std::thread::spawn(move || {
-        let mut trainer = Trainer::classifier(&data, Network::of::<Mlp>())
-            .seed(1)
-            .batch_size(BATCH)
-            .with(Rests { begins, end, began: Instant::now() })
-            .quiet()
-            .build()
-            .unwrap();
-        trainer.fit(Epochs(u64::MAX)).unwrap();
-    });
-    Box::new(move || {
-        begin.send(()).unwrap();
-        ends.recv().unwrap()
-    })
+/// By hand; dfdx's optimiser could not leave its thread.
+fn by_hand(data: &Dataset, begins: mpsc::Receiver<()>, end: mpsc::Sender<f64>) {
+    let mut by_hand = ByHand::new(data);
+    for () in begins {
+        let started = Instant::now();
+        black_box(by_hand.epoch());
+        end.send(started.elapsed().as_secs_f64()).unwrap();
+    }
+}
+
+/// A trainer without callbacks, in one fit too.
+fn bare(data: &Dataset, begins: mpsc::Receiver<()>, end: mpsc::Sender<f64>) {
+    let mut trainer = Trainer::classifier(data, Network::of::<Mlp>())
+        .seed(1)
+        .batch_size(BATCH)
+        .with(Rests { begins, end, began: Instant::now() })
+        .quiet()
+        .build()
+        .unwrap();
+    trainer.fit(Epochs(u64::MAX)).unwrap();
 }
 
 /// Told of nothing within an epoch; between two it waits.
@@ -262,17 +260,13 @@ fn in_turn(_: &mut Criterion) {
     let store = Store::open(folder.path()).unwrap();
     let turns = Arc::new(Mutex::new(Vec::new()));
     let in_turn = InTurn {
-        others: [by_hand_elsewhere(&data), bare_elsewhere(&data)],
+        others: [elsewhere(&data, by_hand), elsewhere(&data, bare)],
         run: None,
         began: Instant::now(),
         turns: turns.clone(),
     };
-    demo_stack(&data, &store)
-        .with(in_turn)
-        .build()
-        .unwrap()
-        .fit(Epochs((WARM_UP + TURNS) as u64))
-        .unwrap();
+    let mut trainer = demo_stack(&data, &store).with(in_turn).build().unwrap();
+    let run = trainer.fit(Epochs((WARM_UP + TURNS) as u64)).unwrap();
     let turns: Vec<[f64; 3]> = turns.lock().unwrap().drain(..).skip(WARM_UP).collect();
     println!("in turn, {TURNS} times {STEPS} steps, medians with their 95 % intervals:");
     for (name, ratio) in [
@@ -289,6 +283,18 @@ fn in_turn(_: &mut Criterion) {
     ] as [(&str, fn(&[f64; 3]) -> f64); 2]
     {
         println!("{name:<50} {}", median(turns.iter().map(|t| seconds(t) * 1e6 / STEPS as f64)));
+    }
+    let mut of_callbacks = BTreeMap::<&str, f64>::new();
+    for cost in run.callback_costs().iter().filter(|cost| Moment::is_name_of_step(&cost.moment)) {
+        *of_callbacks.entry(cost.callback.as_str()).or_default() += cost.seconds;
+    }
+    let steps = STEPS as f64 * (WARM_UP + TURNS) as f64;
+    for (callback, seconds) in of_callbacks {
+        println!(
+            "{:<50} {:.3}",
+            format!("{callback} in the steps, µs a step"),
+            seconds * 1e6 / steps
+        );
     }
 }
 

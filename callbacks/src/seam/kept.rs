@@ -21,22 +21,22 @@ pub struct KeptCheckpoints {
 
 impl KeptCheckpoints {
     /// Records a checkpoint that was asked for, taken at this place and put as this object, and
-    /// releases what it takes the place of. Returns when it is on disk, or could not be recorded,
-    /// which [`RunWriter::problem`] says.
+    /// releases what it takes the place of. Returns when it is on disk; false if it could not be
+    /// recorded, and [`RunWriter::problem`] says why.
     pub fn record(
         &mut self,
         run: &RunWriter,
         request: CheckpointRequest,
         counters: Counters,
         object: ObjectId,
-    ) {
+    ) -> bool {
         let key = request.key(counters);
         let CheckpointRequest { label, metric, releases } = request;
         let CheckpointKey { step, epoch, .. } = key;
         let event = RunEvent::Checkpoint { label, step, epoch, object, metric };
         if run.event_on_disk(event).is_err() {
             self.missed.entry(key).or_default().push_back(releases);
-            return;
+            return false;
         }
         let mut going = VecDeque::from(releases);
         while let Some(key) = going.pop_front() {
@@ -49,6 +49,7 @@ impl KeptCheckpoints {
             }
         }
         self.kept.entry(key).or_default().push_back(object);
+        true
     }
 
     /// A checkpoint that was asked for could not be put: what it would have released stays.

@@ -57,6 +57,8 @@ impl Probe for Here<'_> {
         // The index remembers how a run was; what its journal is now, the journal says alone.
         let damage = |run: &RunSummary| match store.run(run.id.as_str()) {
             Ok(record) => record.damage.or_else(|| run.damage.clone()),
+            // Somebody has deleted it meanwhile.
+            Err(StoreError::UnknownRun { .. }) => None,
             Err(error) => Some(format!("failed to {error}")),
         };
         let damaged = runs.iter().filter_map(|run| Some((run.id.to_string(), damage(run)?)));

@@ -1,10 +1,10 @@
 //! How well the library learns, beside PyTorch on the same recipes:
-//! `cargo xtask accuracy [--json]`.
+//! `cargo xtask accuracy [--json] [--seeds FIRST-LAST] [TASK…]`.
 //!
 //! Two tasks have few rows to be trained on, and are beside the same without augmentation; two train
 //! under mixed precision, and are beside the same in f32.
 //! PyTorch's figures stand in `reference.json`, written by `tests/python/measure_accuracy.py`.
-//! Seeds 1 to 5 draw the split, the weights, the order, and for the waves the data.
+//! Seeds 1 to 5, or those that are named, draw the split, the weights, the order, and for the waves the data.
 
 mod hamlet;
 
@@ -75,7 +75,14 @@ const TASKS: [Named; 10] = [
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let json = args.iter().any(|arg| arg == "--json");
-    let wanted: Vec<&String> = args.iter().filter(|arg| *arg != "--json").collect();
+    let mut wanted: Vec<&String> = args.iter().filter(|arg| *arg != "--json").collect();
+    let mut seeds = 1..=5;
+    if let Some(at) = wanted.iter().position(|arg| *arg == "--seeds") {
+        let range = wanted.get(at + 1).and_then(|range| range.split_once('-'));
+        let (first, last) = range.ok_or("--seeds wants the first and the last, such as 11-20")?;
+        seeds = first.parse()?..=last.parse()?;
+        wanted.drain(at..at + 2);
+    }
     if let Some(unknown) = wanted.iter().find(|name| TASKS.iter().all(|(task, ..)| task != **name))
     {
         let known: Vec<_> = TASKS.iter().map(|(task, ..)| *task).collect();
@@ -88,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         if !wanted.is_empty() && wanted.iter().all(|wanted| *wanted != name) {
             continue;
         }
-        let of_seeds = |run: Run| (1..=5).map(run).collect::<Result<Vec<f64>, _>>();
+        let of_seeds = |run: Run| seeds.clone().map(run).collect::<Result<Vec<f64>, _>>();
         let mean_of = |all: &[f64]| all.iter().sum::<f64>() / all.len() as f64;
         let ours = of_seeds(run)?;
         let mean = mean_of(&ours);

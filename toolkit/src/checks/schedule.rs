@@ -3,9 +3,8 @@
 use std::fmt;
 
 use serde::Serialize;
-use trainbook_callbacks::{CallbackRecipe, LrSchedule, RecordedCallback, Resource};
+use trainbook_callbacks::{CallbackRecipe, LrSchedule, Resource};
 
-use crate::Error;
 use crate::display::chart::{Axis, Chart, MOST_POINTS, Panel, Style};
 use crate::display::{self, Bundle};
 use crate::trainer::{Length, Trainer};
@@ -38,13 +37,10 @@ pub struct ScheduledRate {
 
 impl Trainer {
     /// The learning rate of every update that a fit of this length would make from here, as its
-    /// schedules plan it, without training: `trainer.preview_schedule(Epochs(30))?` as a cell's last
+    /// schedules plan it, without training: `trainer.preview_schedule(Epochs(30))` as a cell's last
     /// expression is a picture. Without a schedule it is the optimiser's rate.
-    ///
-    /// # Errors
-    /// The training part cannot be read.
-    pub fn preview_schedule(&self, length: impl Into<Length>) -> Result<SchedulePreview, Error> {
-        let horizon = self.horizon(length.into(), self.batches_per_epoch()?);
+    pub fn preview_schedule(&self, length: impl Into<Length>) -> SchedulePreview {
+        let horizon = self.horizon(length.into(), self.feed.batches_per_epoch(&self.data) as u64);
         let updates = horizon.updates();
         let callbacks = self.stack.recorded();
         let mut schedules = Vec::new();
@@ -68,21 +64,16 @@ impl Trainer {
             Some(ScheduledRate { name, points: of(schedule) })
         });
         let groups = groups.collect();
-        let remark = of_all.is_none().then(|| self.other_writer(&callbacks)).flatten();
-        Ok(SchedulePreview { updates, learning_rate, groups, momentum, remark })
+        let remark = of_all.is_none().then(|| self.other_writer()).flatten();
+        SchedulePreview { updates, learning_rate, groups, momentum, remark }
     }
 
     /// Who sets the rate without a curve that is known before, if somebody does.
-    fn other_writer(&self, callbacks: &[RecordedCallback]) -> Option<String> {
+    fn other_writer(&self) -> Option<String> {
         let rate = Resource::LearningRate.to_string();
         let writer =
             self.plan().callbacks().iter().find(|planned| planned.writes.contains(&rate))?;
-        let plateau = callbacks.iter().any(|callback| {
-            callback.name == writer.name
-                && matches!(callback.recipe, Some(CallbackRecipe::ReduceOnPlateau(_)))
-        });
-        let how = if plateau { "by a metric, once the fit runs" } else { "once the fit runs" };
-        Some(format!("{} sets the rate {how}; this is where it begins", writer.name))
+        Some(format!("{} sets the rate once the fit runs; this is where it begins", writer.name))
     }
 }
 

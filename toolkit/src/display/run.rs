@@ -35,9 +35,10 @@ const SMOOTH_POINTS: usize = 300;
 ///
 /// The curves are the loss of each batch with its running mean and the validation loss, the
 /// validation accuracy, the learning rate, and what a
-/// [`PredictionLog`](trainbook_callbacks::PredictionLog) has logged of up to eight rows, each where it was recorded, with those of the runs
-/// with which this one went on before them ([`Store::past`](trainbook_store::Store::past)). A run
-/// without any of them is shown without a picture.
+/// [`PredictionLog`](trainbook_callbacks::PredictionLog) has logged of up to eight rows, each where it
+/// was recorded, with those of the runs with which this one went on before them
+/// ([`Store::past`](trainbook_store::Store::past)). A run without any of them is shown without a
+/// picture.
 pub fn run(record: &RunRecord, past: &Past) -> Bundle {
     let heading = heading(&record.summary);
     let details = details(record, past);

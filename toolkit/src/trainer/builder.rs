@@ -460,13 +460,16 @@ impl TrainerBuilder {
             checkpoint_activations: self.checkpoint_activations,
             shortest: None,
         };
-        recipe.shortest = self.prepare_buckets(&recipe)?;
+        let shortest = self.prepare_buckets(&recipe)?;
+        recipe.shortest = shortest.map(|(_, positions)| positions);
         let task = recipe.task()?;
         self.check_fit(&task.model().planned().root.output.shape)?;
         self.check_schedules(task.model().planned())?;
         self.check_tokens(task.model())?;
         self.check_causality(task.model())?;
-        self.check_buckets(&recipe, task.model())?;
+        if let Some(shortest) = shortest {
+            self.check_buckets(&recipe, task.model(), shortest)?;
+        }
 
         let metrics = self.metrics.resolve(self.loss.objective().takes());
         self.check_metrics(&metrics, &task.model().planned().root.output.shape)?;

@@ -100,9 +100,9 @@ impl Feed {
         let loader = Loader::new(data, Part::Train, self.batch_size, shuffle)
             .sampling(self.sampling)?
             .last_batch(self.last_batch);
-        let loader = match (self.buckets, self.padding) {
-            (Some(buckets), Some(padding)) => loader.bucket_by_length(padding, buckets)?,
-            _ => loader,
+        let loader = match self.buckets {
+            Some(buckets) => loader.bucket_by_length(self.padding()?, buckets)?,
+            None => loader,
         };
         match &self.augment {
             Some(augment) => loader.augment(augment.clone(), Stream::new(seed, streams.augment)),
@@ -110,9 +110,24 @@ impl Feed {
         }
     }
 
-    /// How many positions the shortest training batch may have; `None` where all have as many.
-    pub(super) fn shortest(&self, data: &Dataset) -> Result<Option<usize>, DataError> {
+    /// What fills up shorter rows, which the trainer has from its network.
+    fn padding(&self) -> Result<i64, DataError> {
+        self.padding.ok_or_else(|| DataError::Refused {
+            action: "bucket",
+            reason: "nobody has said yet which index is padding".to_owned(),
+        })
+    }
+
+    /// The training part's shortest row, and how many positions a batch of it alone has; `None` where
+    /// all batches have as many.
+    pub(super) fn shortest(&self, data: &Dataset) -> Result<Option<(usize, usize)>, DataError> {
         Ok(self.loader(data, Seed(0), FeedStreams::TRAINING)?.shortest())
+    }
+
+    /// Batches in an epoch of the training part.
+    pub(crate) fn batches_per_epoch(&self, data: &Dataset) -> usize {
+        let loader = Loader::new(data, Part::Train, self.batch_size, None);
+        loader.last_batch(self.last_batch).batches_per_epoch()
     }
 
     /// Mixes the rows of training batch number `number`.
@@ -159,7 +174,10 @@ impl Feed {
                 self.batch_size
             ));
         }
-        if self.loader(data, Seed(0), FeedStreams::TRAINING)?.batches_per_epoch() == 0 {
+        // Whether rows can be drawn and changed as they are to be; what is padding is not known yet.
+        let plain = Self { buckets: None, ..self.clone() };
+        plain.loader(data, Seed(0), FeedStreams::TRAINING)?;
+        if self.batches_per_epoch(data) == 0 {
             return refuse(format!(
                 "the training part has {rows} rows, which fill no batch of {}, and LastBatch::Drop \
                  leaves such out",

@@ -80,12 +80,6 @@ impl Trainer {
         Horizon { epochs, batches_per_epoch, updates_per_epoch, first_update, limit }
     }
 
-    /// Batches in an epoch of the training part.
-    pub(crate) fn batches_per_epoch(&self) -> Result<u64, Error> {
-        let loader = self.feed.batches(&self.data, self.seed(), FeedStreams::TRAINING)?;
-        Ok(loader.batches_per_epoch() as u64)
-    }
-
     /// Fits from this place to the end; with the callbacks' states, as a fit that was interrupted
     /// there.
     pub(super) fn run(
@@ -164,11 +158,7 @@ impl Trainer {
             horizon,
             run: progress.record.as_ref().map(|record| &record.writer),
             epoch_metrics: &self.epoch_metrics,
-            predictions: &OfRows {
-                model: self.task.model(),
-                loss: &self.recipe.loss,
-                data: &self.data,
-            },
+            predictions: &OfRows::new(&*self.task, &self.recipe, &self.data),
             resumed: resumed.map(|_| Resumed { batches }),
         };
         let flow = self.stack.on(&mut Moment::FitStart(&start))?;
@@ -267,11 +257,7 @@ impl Trainer {
         let requests = RefCell::default();
         let (metrics, flow) = self.judged(true, |trainer| {
             let metrics = trainer.epoch_values(at.loss.mean())?;
-            let predictions = OfRows {
-                model: trainer.task.model(),
-                loss: &trainer.recipe.loss,
-                data: &trainer.data,
-            };
+            let predictions = OfRows::new(&*trainer.task, &trainer.recipe, &trainer.data);
             let end = EpochEnd::new(
                 trainer.counters,
                 horizon,

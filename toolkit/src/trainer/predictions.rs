@@ -8,13 +8,20 @@ use crate::Error;
 use crate::data::{Dataset, Numbers, Targets};
 use crate::metric::probabilities;
 use crate::nn::HostTensor;
-use crate::task::{Loss, Model};
+use crate::task::{Loss, Model, Recipe, Task};
 
 /// A network as it is, and the data.
 pub(super) struct OfRows<'a> {
-    pub model: &'a dyn Model,
-    pub loss: &'a Loss,
-    pub data: &'a Dataset,
+    model: &'a dyn Model,
+    loss: &'a Loss,
+    data: &'a Dataset,
+}
+
+impl<'a> OfRows<'a> {
+    /// What this task's network gives; a trainer's parts, because its stack is told meanwhile.
+    pub fn new(task: &'a dyn Task, recipe: &'a Recipe, data: &'a Dataset) -> Self {
+        Self { model: task.model(), loss: &recipe.loss, data }
+    }
 }
 
 impl Predictions for OfRows<'_> {

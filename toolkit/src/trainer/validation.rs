@@ -36,8 +36,7 @@ impl Trainer {
             let names = trainer.epoch_metrics.iter().skip(of_training);
             let metrics = named(names, values);
             let (counters, weights) = (trainer.counters, &*trainer.task);
-            let predictions =
-                OfRows { model: weights.model(), loss: &trainer.recipe.loss, data: &trainer.data };
+            let predictions = OfRows::new(weights, &trainer.recipe, &trainer.data);
             let requests = &progress.requests;
             let moment =
                 Validated::new(counters, horizon, &metrics, weights, &predictions, &log, requests);

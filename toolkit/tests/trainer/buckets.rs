@@ -1,5 +1,8 @@
 //! Training on sequences of like length, cut behind the longest of each batch.
 
+use std::sync::{Arc, Mutex};
+
+use trainbook::data::{Batch, Batches, Loader};
 use trainbook::prelude::*;
 use trainbook::random::Stream;
 use trainbook::trainer::TrainerBuilder;
@@ -63,6 +66,28 @@ fn cut_batches_train_as_padded_ones_do() {
     }
     let last = cut.history().last().unwrap().metrics.clone();
     assert!(last[0].value < 0.5, "{last:?}");
+}
+
+#[test]
+fn a_fit_sees_the_batches_that_the_loader_gives() {
+    let data = texts();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let write = Arc::clone(&seen);
+    let look = on_step_end(move |step| {
+        write.lock().unwrap().push(step.samples.to_vec());
+        Ok(Flow::Continue)
+    });
+    let trainer = builder(&data, net()).bucket_by_length(Buckets::default()).with(look);
+    trainer.build().unwrap().fit(Epochs(1)).unwrap();
+    let stream = Stream::new(Seed(3), "shuffle");
+    let loader = Loader::new(&data, Part::Train, 8, Some(stream));
+    let mut loader = loader.bucket_by_length(0, Buckets::default()).unwrap();
+    let (mut expected, mut batch) = (Vec::new(), Batch::default());
+    loader.start(0);
+    while loader.next(&mut batch).unwrap() {
+        expected.push(batch.samples.clone());
+    }
+    assert_eq!(*seen.lock().unwrap(), expected);
 }
 
 #[test]

@@ -78,10 +78,10 @@ impl Lengths {
         longest.clamp(self.buckets.at_least, self.most)
     }
 
-    /// The positions of the shortest batch there may be: at least those of the shortest row.
-    pub(super) fn shortest(&self, rows: &[usize]) -> usize {
-        let shortest = rows.iter().map(|&row| self.of_rows[row] as usize).min().unwrap_or(0);
-        shortest.clamp(self.buckets.at_least, self.most)
+    /// The shortest of these rows, and how many positions a batch of it alone has.
+    pub(super) fn shortest(&self, rows: &[usize]) -> Option<(usize, usize)> {
+        let row = rows.iter().copied().min_by_key(|&row| self.of_rows[row])?;
+        Some((row, self.of(&[row])))
     }
 
     /// Puts rows of like length together; what the draws say of batches does not depend on lengths.

@@ -1,7 +1,8 @@
 //! Batches of one part, epoch after epoch.
 //!
 //! A [`Loader`] reads when it is asked, a [`Prefetch`] (`prefetch.rs`) ahead of that in a thread, and
-//! both are [`Batches`]; `sampling.rs` says which rows an epoch sees, `buckets.rs` how rows of like length come together.
+//! both are [`Batches`]; `sampling.rs` says which rows an epoch sees, `buckets.rs` how rows of like
+//! length come together.
 
 mod buckets;
 mod position;
@@ -144,10 +145,10 @@ impl Loader {
         Ok(self)
     }
 
-    /// How many positions the shortest batch may have, where batches are cut behind their longest
-    /// sequence; `None` where they are not.
-    pub fn shortest(&self) -> Option<usize> {
-        Some(self.lengths.as_ref()?.shortest(&self.data.counting(self.part)))
+    /// The shortest row, where batches are cut behind their longest sequence, and how many positions a
+    /// batch of it alone has; `None` where they are not.
+    pub fn shortest(&self) -> Option<(usize, usize)> {
+        self.lengths.as_ref()?.shortest(&self.data.counting(self.part))
     }
 
     /// Where it stands: which epoch was started, and how many batches of it have been handed out.

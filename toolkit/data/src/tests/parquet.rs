@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::odd_tables::values;
+use super::typed::{held_to_pandas, refused_by, write};
 use crate::table::Table;
 use crate::{ColumnType, CsvOptions, DataError, Dataset, Missing, Part};
 
@@ -18,37 +19,12 @@ fn read(name: &str) -> Result<Table, DataError> {
 }
 
 fn refused(name: &str) -> String {
-    let path = folder().join(name).display().to_string();
-    read(name).unwrap_err().to_string().replace(&path, "FILE")
-}
-
-fn write(folder: &tempfile::TempDir, bytes: &[u8]) -> PathBuf {
-    let path = folder.path().join("file");
-    std::fs::write(&path, bytes).unwrap();
-    path
+    refused_by(&folder().join(name), Dataset::parquet)
 }
 
 #[test]
 fn values_are_those_of_pandas() {
-    let text = std::fs::read_to_string(folder().join("pandas.json")).unwrap();
-    let fixture: Value = serde_json::from_str(&text).unwrap();
-    let files = fixture["files"].as_object().unwrap();
-    assert_eq!(files.len(), 11);
-    for (name, expected) in files {
-        let table = read(name).unwrap();
-        assert_eq!(Value::from(table.columns()), expected["names"], "{name}");
-        for (column, (data, expected)) in
-            table.data().iter().zip(expected["columns"].as_array().unwrap()).enumerate()
-        {
-            // As in other tables, spaces around a text are none of it.
-            let trimmed = |value: &Value| match value {
-                Value::String(text) => Value::from(text.trim()),
-                other => other.clone(),
-            };
-            let expected: Vec<Value> = expected.as_array().unwrap().iter().map(trimmed).collect();
-            assert_eq!(values(data), expected, "{name} {}", table.columns()[column]);
-        }
-    }
+    held_to_pandas(&folder(), read, 11);
 }
 
 #[test]

@@ -55,17 +55,46 @@ enum Saved {
 pub(crate) struct Memory {
     kept: Vec<Vec<f32>>,
     allocated: usize,
+    many_sizes: bool,
 }
 
 impl Memory {
+    /// For steps that are not all alike: what is kept serves whatever it is large enough for.
+    pub fn of_many_sizes(self) -> Self {
+        Self { many_sizes: true, ..self }
+    }
+
     /// Memory for so many numbers, of any value.
     pub fn take(&mut self, len: usize) -> Vec<f32> {
-        match self.kept.iter().rposition(|memory| memory.len() == len) {
-            Some(found) => self.kept.swap_remove(found),
+        let found = if self.many_sizes {
+            let large_enough = |(_, memory): &(usize, &Vec<f32>)| memory.capacity() >= len;
+            let kept = self.kept.iter().enumerate().filter(large_enough);
+            kept.min_by_key(|(_, memory)| memory.capacity()).map(|(at, _)| at)
+        } else {
+            self.kept.iter().rposition(|memory| memory.len() == len)
+        };
+        match found {
+            Some(found) => {
+                let mut memory = self.kept.swap_remove(found);
+                memory.resize(len, 0.0);
+                memory
+            }
             None => {
+                if self.many_sizes {
+                    self.drop_one(|memory| std::cmp::Reverse(memory.capacity())); // too small
+                }
                 self.allocated += len;
                 vec![0.0; len]
             }
+        }
+    }
+
+    /// Gives one of what is kept back to the system: that for which `rank` is least.
+    fn drop_one<R: Ord>(&mut self, rank: impl Fn(&Vec<f32>) -> R) {
+        let kept = self.kept.iter().enumerate();
+        if let Some((at, _)) = kept.min_by_key(|(_, memory)| rank(memory)) {
+            let gone = self.kept.swap_remove(at);
+            self.allocated = self.allocated.saturating_sub(gone.capacity());
         }
     }
 
@@ -85,10 +114,13 @@ impl Memory {
         if memory.is_empty() {
             return;
         }
-        if self.kept.len() < KEPT {
+        if self.kept.len() < KEPT || self.many_sizes {
             self.kept.push(memory);
         } else {
             self.allocated = self.allocated.saturating_sub(memory.len());
+        }
+        if self.kept.len() > KEPT {
+            self.drop_one(Vec::capacity);
         }
     }
 }

@@ -81,7 +81,10 @@ impl OnHost {
             treatments,
             gathered: Gathered::default(),
             norm: Cell::new(None),
-            memory: Memory::default(),
+            memory: match recipe.shortest {
+                Some(_) => Memory::default().of_many_sizes(),
+                None => Memory::default(),
+            },
             mixed: Mixed::new(recipe, layout)?,
             checkpoints: recipe.checkpoint_activations.then(|| stride(&planned.root)),
             lengths: Lengths::new(recipe, &planned)?,
@@ -457,7 +460,7 @@ mod tests {
     use trainbook_core::batch::Targets;
 
     use super::*;
-    use crate::layer::{Conv2d, Sequential};
+    use crate::layer::{Conv2d, Embedding, MultiHeadAttention, Sequential};
     use crate::{Init, Sample};
 
     #[test]
@@ -483,5 +486,38 @@ mod tests {
             asked.push(task.memory.allocated());
         }
         assert!(asked[1..].iter().all(|later| *later == asked[1]), "{asked:?}");
+    }
+
+    #[test]
+    fn batches_of_many_lengths_hold_no_more_than_the_longest() {
+        const MOST: usize = 64;
+        let net = Sequential::new().with(Embedding::new(9, 8).padding_index(0));
+        let net = net.with(MultiHeadAttention::new(2)).position_avg_pool().linear(2);
+        let held = |shortest, length: &dyn Fn(usize) -> usize| {
+            let input = Sample::indices([MOST]);
+            let recipe = Recipe::new(net.clone(), input, Loss::cross_entropy());
+            let mut task = OnHost::new(&Recipe { shortest, ..recipe }).unwrap();
+            let asked = (0..400).map(|step| {
+                let length = length(step);
+                let indices = (0..4 * length).map(|at| 1 + (at % 8) as i64).collect();
+                let batch = Batch {
+                    input: Array::i64([4, length], indices),
+                    targets: Targets::Classes(vec![0, 1, 0, 1]),
+                    samples: vec![0, 1, 2, 3],
+                    weights: None,
+                    mixed: None,
+                };
+                task.forward_backward(&batch).unwrap();
+                task.update(&1e-3.into()).unwrap();
+                task.memory.allocated()
+            });
+            asked.collect::<Vec<_>>()
+        };
+        let padded = held(None, &|_| MOST);
+        // All lengths in no order.
+        let cut = held(Some(1), &|step| 1 + step * 37 % MOST);
+        let (first, last) = (cut[2 * MOST], cut[399]);
+        assert_eq!(first, last, "{cut:?}");
+        assert!(last < 2 * padded[399], "{last}, padded {}", padded[399]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::TrainerBuilder;
 use crate::Error;
-use crate::data::{Batch, DataError, Numbers, Part};
+use crate::data::{DataError, Numbers};
 use crate::task::{Model, Recipe, Trace};
 
 /// So far apart may an output with padding and one without it be, in relation to 1 and its size.
@@ -13,9 +13,12 @@ fn refuse(reason: String) -> Error {
 }
 
 impl TrainerBuilder {
-    /// Tells the feed what is padding, and gives the fewest positions that a batch may have; `None`
-    /// where all have as many.
-    pub(super) fn prepare_buckets(&mut self, recipe: &Recipe) -> Result<Option<usize>, Error> {
+    /// Tells the feed what is padding, and gives the training part's shortest row with the positions
+    /// of a batch of it alone; `None` where all batches have as many.
+    pub(super) fn prepare_buckets(
+        &mut self,
+        recipe: &Recipe,
+    ) -> Result<Option<(usize, usize)>, Error> {
         if self.feed.buckets.is_none() {
             return Ok(None);
         }
@@ -35,21 +38,14 @@ impl TrainerBuilder {
     }
 
     /// Whether the network gives for a sequence without its padding what it gives with it: it is
-    /// trained on the one and judged on the other. Tried on the training part's shortest row.
-    pub(super) fn check_buckets(&self, recipe: &Recipe, model: &dyn Model) -> Result<(), Error> {
-        let (Some(shortest), Some(padding)) = (recipe.shortest, self.feed.padding) else {
-            return Ok(());
-        };
-        let rows = self.data.counting(Part::Train);
-        let mut batch = Batch::default();
-        for &row in rows.iter() {
-            batch = self.data.batch(&[row])?;
-            let Numbers::I64(indices) = &mut batch.input.numbers else { return Ok(()) };
-            let length = indices.iter().rposition(|&index| index != padding).map_or(0, |at| at + 1);
-            if length <= shortest {
-                break;
-            }
-        }
+    /// trained on the one and judged on the other. Tried on the shortest row.
+    pub(super) fn check_buckets(
+        &self,
+        recipe: &Recipe,
+        model: &dyn Model,
+        (row, shortest): (usize, usize),
+    ) -> Result<(), Error> {
+        let mut batch = self.data.batch(&[row])?;
         let whole = model.predict(&batch.input)?;
         if let Numbers::I64(indices) = &mut batch.input.numbers {
             indices.truncate(shortest);
@@ -61,10 +57,9 @@ impl TrainerBuilder {
         match whole.floats().iter().zip(cut).find(apart) {
             None => Ok(()),
             Some((with, without)) => Err(refuse(format!(
-                "the network does not pass padding over: for row {} it gives {with} with it and \
+                "the network does not pass padding over: for row {row} it gives {with} with it and \
                  {without} without; PositionAvgPool, PositionMaxPool and attention do, behind layers \
-                 that keep the positions",
-                batch.samples[0]
+                 that keep the positions"
             ))),
         }
     }

@@ -101,8 +101,8 @@ fn serve(
         let end = match stored {
             Ok((object, bytes)) => {
                 let (label, metric) = (request.label.clone(), request.metric.clone());
-                kept.record(run, request, counters, object);
-                Some(Written { counters, label, metric, object, bytes })
+                let written = Written { counters, label, metric, object, bytes };
+                kept.record(run, request, counters, object).then_some(written)
             }
             Err(error) => {
                 let text = format!("checkpoint {} was not written: {error}", request.label);
