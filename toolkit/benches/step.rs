@@ -34,6 +34,8 @@ type Built = <Mlp as BuildOnDevice<Cpu, f32>>::Built;
 const ROWS: usize = 64_800;
 const BATCH: usize = 32;
 const STEPS: u64 = (ROWS / BATCH) as u64;
+/// Epochs of a turn of [`in_turn`].
+const EPOCHS: usize = 4;
 
 /// Rows that look like digits: 64 pixels of 0 to 16 and a class that depends on them.
 fn data() -> Dataset {
@@ -147,16 +149,17 @@ fn step(c: &mut Criterion) {
     group.finish();
 }
 
-/// Runs an epoch and returns its seconds.
-type Epoch = Box<dyn FnMut() -> f64 + Send>;
+/// Runs so many epochs and returns their seconds.
+type Turn = Box<dyn FnMut() -> f64 + Send>;
 
-/// After every epoch of the trainer one by hand and one without callbacks, in one fit: a machine that
-/// grows slower does so for all, and the beginning and end of a run are in none.
+/// After every few epochs of the trainer as many by hand and without callbacks, in one fit: a machine
+/// that grows slower does so for all, and the beginning and end of a run are in none.
 struct InTurn {
-    others: [Epoch; 2],
+    others: [Turn; 2],
     run: Option<RunWriter>,
     began: Instant,
-    /// Seconds of the trainer's epoch, of the one by hand and of the one without callbacks.
+    epochs: usize,
+    /// Seconds of the trainer's turn, of the one by hand and of the one without callbacks.
     turns: Arc<Mutex<Vec<[f64; 3]>>>,
 }
 
@@ -168,6 +171,10 @@ impl Callback for InTurn {
     }
 
     fn epoch_end(&mut self, _: &EpochEnd<'_>) -> Reply {
+        self.epochs += 1;
+        if self.epochs % EPOCHS != 0 {
+            return Ok(Flow::Continue);
+        }
         // What the trainer has others do in the background is its own work too, and must not fall
         // into the other's turn.
         self.run.as_ref().map_or(Ok(()), RunWriter::flush)?;
@@ -185,11 +192,11 @@ impl Callback for InTurn {
 }
 
 /// A thread of its own for one of the others, which rests while somebody else has the turn: it is told
-/// when to run an epoch, and tells how many seconds that took.
+/// when to begin, and tells how many seconds it took.
 fn elsewhere(
     data: &Dataset,
     run: impl FnOnce(&Dataset, mpsc::Receiver<()>, mpsc::Sender<f64>) + Send + 'static,
-) -> Epoch {
+) -> Turn {
     let (begin, begins) = mpsc::channel();
     let (end, ends) = mpsc::channel();
     let data = data.clone();
@@ -205,7 +212,7 @@ fn by_hand(data: &Dataset, begins: mpsc::Receiver<()>, end: mpsc::Sender<f64>) {
     let mut by_hand = ByHand::new(data);
     for () in begins {
         let started = Instant::now();
-        black_box(by_hand.epoch());
+        (0..EPOCHS).for_each(|_| _ = black_box(by_hand.epoch()));
         end.send(started.elapsed().as_secs_f64()).unwrap();
     }
 }
@@ -215,18 +222,19 @@ fn bare(data: &Dataset, begins: mpsc::Receiver<()>, end: mpsc::Sender<f64>) {
     let mut trainer = Trainer::classifier(data, Network::of::<Mlp>())
         .seed(1)
         .batch_size(BATCH)
-        .with(Rests { begins, end, began: Instant::now() })
+        .with(Rests { begins, end, began: Instant::now(), epochs: 0 })
         .quiet()
         .build()
         .unwrap();
     trainer.fit(Epochs(u64::MAX)).unwrap();
 }
 
-/// Told of nothing within an epoch; between two it waits.
+/// Told of nothing within an epoch; between two turns it waits.
 struct Rests {
     begins: mpsc::Receiver<()>,
     end: mpsc::Sender<f64>,
     began: Instant,
+    epochs: usize,
 }
 
 impl Rests {
@@ -247,13 +255,17 @@ impl Callback for Rests {
     }
 
     fn epoch_end(&mut self, _: &EpochEnd<'_>) -> Reply {
+        self.epochs += 1;
+        if self.epochs % EPOCHS != 0 {
+            return Ok(Flow::Continue);
+        }
         let over = self.end.send(self.began.elapsed().as_secs_f64()).is_err();
         Ok(if over { Flow::stop("measured") } else { self.rest() })
     }
 }
 
 fn in_turn(_: &mut Criterion) {
-    const TURNS: usize = 60;
+    const TURNS: usize = 40;
     const WARM_UP: usize = 3;
     let data = data();
     let folder = tempfile::tempdir().unwrap();
@@ -263,12 +275,15 @@ fn in_turn(_: &mut Criterion) {
         others: [elsewhere(&data, by_hand), elsewhere(&data, bare)],
         run: None,
         began: Instant::now(),
+        epochs: 0,
         turns: turns.clone(),
     };
     let mut trainer = demo_stack(&data, &store).with(in_turn).build().unwrap();
-    let run = trainer.fit(Epochs((WARM_UP + TURNS) as u64)).unwrap();
+    let run = trainer.fit(Epochs(((WARM_UP + TURNS) * EPOCHS) as u64)).unwrap();
     let turns: Vec<[f64; 3]> = turns.lock().unwrap().drain(..).skip(WARM_UP).collect();
-    println!("in turn, {TURNS} times {STEPS} steps, medians with their 95 % intervals:");
+    println!(
+        "in turn, {TURNS} times {EPOCHS} epochs of {STEPS} steps, medians with their 95 % intervals:"
+    );
     for (name, ratio) in [
         ("trainer with the demo's stack / by hand", |[all, by_hand, _]: &[f64; 3]| all / by_hand),
         ("trainer without callbacks / by hand", |[_, by_hand, bare]| bare / by_hand),
@@ -277,18 +292,19 @@ fn in_turn(_: &mut Criterion) {
     {
         println!("{name:<50} {}", median(turns.iter().map(ratio)));
     }
+    let steps_of_turn = STEPS as f64 * EPOCHS as f64;
     for (name, seconds) in [
         ("a step with the demo's stack, µs", |[all, ..]: &[f64; 3]| *all),
         ("a step without callbacks, µs", |[.., bare]| *bare),
     ] as [(&str, fn(&[f64; 3]) -> f64); 2]
     {
-        println!("{name:<50} {}", median(turns.iter().map(|t| seconds(t) * 1e6 / STEPS as f64)));
+        println!("{name:<50} {}", median(turns.iter().map(|t| seconds(t) * 1e6 / steps_of_turn)));
     }
     let mut of_callbacks = BTreeMap::<&str, f64>::new();
     for cost in run.callback_costs().iter().filter(|cost| Moment::is_name_of_step(&cost.moment)) {
         *of_callbacks.entry(cost.callback.as_str()).or_default() += cost.seconds;
     }
-    let steps = STEPS as f64 * (WARM_UP + TURNS) as f64;
+    let steps = steps_of_turn * (WARM_UP + TURNS) as f64;
     for (callback, seconds) in of_callbacks {
         println!(
             "{:<50} {:.3}",

@@ -9,6 +9,7 @@
 //! | [`nearest`] | the name that somebody may have meant |
 //! | [`quantile`] | quantiles, as numpy's |
 //! | [`random`] | the keyed streams from which all randomness comes |
+//! | [`simd`] | loops by the widest instructions there are |
 //! | [`text_table`] | a table as aligned text and as HTML |
 //! | [`user_cache`] | where a user keeps what all projects share |
 
@@ -19,5 +20,6 @@ pub mod bundle;
 pub mod nearest;
 pub mod quantile;
 pub mod random;
+pub mod simd;
 pub mod text_table;
 pub mod user_cache;

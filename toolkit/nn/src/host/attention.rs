@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use ndarray::{ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, s};
 use rayon::prelude::*;
+use trainbook_core::simd::wide;
 
 use super::exp::exp;
 use super::gemm::product;
 use super::rows;
-use super::simd::wide;
 use crate::layer::Fault;
 
 /// The sizes of attention, and whether a position sees only itself and those before it.

@@ -17,7 +17,6 @@ mod gemm;
 pub(crate) mod half;
 mod pass;
 pub(crate) mod rows;
-pub(crate) mod simd;
 mod tensor;
 pub(crate) mod threads;
 mod through_dfdx;

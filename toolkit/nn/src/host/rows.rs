@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
+use trainbook_core::simd::wide;
 
-use super::simd::wide;
 use super::threads::{WORTH, divided, each_block};
 
 /// How many sums run beside each other: enough that none waits for the addition before it. They

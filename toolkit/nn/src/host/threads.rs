@@ -2,8 +2,7 @@
 //! bit.
 
 use rayon::prelude::*;
-
-use super::simd::wide;
+use trainbook_core::simd::wide;
 
 /// Elements below which dividing costs more than it saves.
 pub(super) const WORTH: usize = 1 << 15;

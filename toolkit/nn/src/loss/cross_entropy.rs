@@ -4,11 +4,11 @@ use dfdx::prelude::*;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use trainbook_core::batch::Targets;
+use trainbook_core::simd::wide;
 
 use super::{Objective, TargetKind, misfit};
 use crate::NnError;
 use crate::host::exp::exp;
-use crate::host::simd::wide;
 use crate::host::{HostTensor, rows};
 use crate::on_dfdx::{Backend, Flow, Real, Taped};
 

@@ -1,9 +1,9 @@
 //! Adam, with weight decay as L2 or decoupled.
 
 use serde::{Deserialize, Serialize};
+use trainbook_core::simd::wide;
 
 use super::rule::{Rule, Step, Update};
-use crate::host::simd::wide;
 
 /// Adam (Kingma and Ba 2015, arXiv:1412.6980), as PyTorch's: `m ← β₁m + (1−β₁)g`,
 /// `v ← β₂v + (1−β₂)g²`, `w ← w − lr/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε)`.

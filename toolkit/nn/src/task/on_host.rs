@@ -18,7 +18,7 @@ use super::lengths::Lengths;
 use super::mixed::Mixed;
 use super::{BatchLoss, Loss, Model, Recipe, StepMemory, Task, TaskState, indices, memory};
 use crate::context::Context;
-use crate::host::{Aside, HostPass, HostTensor, Memory, stride};
+use crate::host::{Aside, HostPass, HostTensor, Memory, stride, threads};
 use crate::optim::{Optimizer, ParameterGroup, Treatment, thawed, treatments};
 use crate::parameters::{Layout, Slot};
 use crate::plan::Planned;
@@ -334,13 +334,21 @@ impl Gradients for OnHost {
 
     fn scale(&mut self, factor: f32) -> Result<(), CallbackError> {
         self.norm.set(None);
-        self.gradients.iter_mut().for_each(|g| *g *= factor);
+        threads::each_share(
+            &mut self.gradients,
+            #[inline(always)]
+            |_, share| share.iter_mut().for_each(|g| *g *= factor),
+        );
         Ok(())
     }
 
     fn clamp(&mut self, limit: f32) -> Result<(), CallbackError> {
         self.norm.set(None);
-        self.gradients.iter_mut().for_each(|g| *g = g.clamp(-limit, limit));
+        threads::each_share(
+            &mut self.gradients,
+            #[inline(always)]
+            |_, share| share.iter_mut().for_each(|g| *g = g.clamp(-limit, limit)),
+        );
         Ok(())
     }
 

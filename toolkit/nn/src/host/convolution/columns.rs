@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use ndarray::{ArrayView2, s};
+use trainbook_core::simd::wide;
 
 use super::{Convolution, Tile, matrix};
-use crate::host::simd::wide;
 use crate::layer::Fault;
 use crate::window::Window;
 

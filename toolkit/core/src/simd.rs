@@ -7,6 +7,6 @@
 /// `f` must be `#[inline(always)]`, and so must what it calls: only what becomes part of this
 /// function is compiled for AVX2.
 #[inline(always)]
-pub(crate) fn wide<R>(f: impl FnOnce() -> R) -> R {
+pub fn wide<R>(f: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(f)
 }
