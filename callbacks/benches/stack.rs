@@ -15,7 +15,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use trainbook_callbacks::{
     AfterUpdate, BatchStart, Callback, Counters, GradientEdit, GradientView, Horizon, MetricLog,
-    Moment, Stack, StepEnd,
+    Moment, Stack, StepEnd, TensorStats, seam::sum_of_squares,
 };
 
 #[path = "../tests/support/mod.rs"]
@@ -65,6 +65,16 @@ fn step(stack: &mut Stack, counters: Counters, gradients: &mut FakeGradients, lo
     black_box(stack.on(&mut Moment::StepEnd(&end)).unwrap());
 }
 
+/// As many gradients as the demo's network has: 64-128-64-10.
+fn gradients(c: &mut Criterion) {
+    const NUMBERS: usize = 64 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10;
+    let values: Vec<f32> = (0..NUMBERS).map(|i| (i as f32 * 0.37).sin() * 1e-2).collect();
+    let mut group = c.benchmark_group("gradients of the demo");
+    group.bench_function("norm", |b| b.iter(|| sum_of_squares(black_box(&values))));
+    group.bench_function("statistics", |b| b.iter(|| TensorStats::of(black_box(&values))));
+    group.finish();
+}
+
 fn stack(c: &mut Criterion) {
     let mut group = c.benchmark_group("a step's moments");
     for callbacks in [0, 20] {
@@ -84,5 +94,5 @@ fn stack(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, stack);
+criterion_group!(benches, stack, gradients);
 criterion_main!(benches);

@@ -83,11 +83,9 @@ pub struct TensorStats {
 impl TensorStats {
     /// Of one tensor's elements.
     pub fn of(values: &[f32]) -> Self {
+        let count = |wanted: fn(f32) -> bool| values.iter().filter(|v| wanted(**v)).count();
         let norm = sum_of_squares(values).sqrt();
-        let (max_abs, zeros) = wide(
-            #[inline(always)]
-            || (largest(values), count(values, |v| v == 0.0)),
-        );
+        let (max_abs, zeros) = largest_and_zeros(values);
         // Rarely needed, so looked for only where the norm says that there is something.
         let finite = norm.is_finite();
         Self {
@@ -95,15 +93,10 @@ impl TensorStats {
             norm,
             max_abs,
             zeros,
-            nans: if finite { 0 } else { count(values, f32::is_nan) },
-            infs: if finite { 0 } else { count(values, f32::is_infinite) },
+            nans: if finite { 0 } else { count(f32::is_nan) },
+            infs: if finite { 0 } else { count(f32::is_infinite) },
         }
     }
-}
-
-#[inline(always)]
-fn count(values: &[f32], wanted: impl Fn(f32) -> bool) -> usize {
-    values.iter().map(|&v| u32::from(wanted(v))).sum::<u32>() as usize
 }
 
 /// Elements that are handled side by side, so that the compiler can vectorise; the order is fixed
@@ -120,8 +113,7 @@ const BLOCKS: usize = 4;
 /// Summed in f32 over blocks of 256 elements, in 16 lanes, and over blocks in f64: a relative error
 /// below 2⁻¹⁹. A block that would leave the range of f32, to either side, is summed in f64.
 pub fn sum_of_squares(values: &[f32]) -> f64 {
-    let groups = values.chunks_exact(BLOCK * BLOCKS);
-    let rest = groups.remainder();
+    let (groups, rest) = values.as_chunks::<{ BLOCK * BLOCKS }>();
     let mut sum = 0.0;
     for group in groups {
         let sums = wide(
@@ -138,19 +130,26 @@ pub fn sum_of_squares(values: &[f32]) -> f64 {
     sum
 }
 
-/// Of whole blocks.
+/// Each as [`squares_of_block`]. In plain loops, of which nothing is left that could be called and
+/// would then not be compiled for the widest instructions.
 #[inline(always)]
-fn squares_of_blocks(group: &[f32]) -> [f32; BLOCKS] {
+fn squares_of_blocks(group: &[f32; BLOCK * BLOCKS]) -> [f32; BLOCKS] {
     let mut lanes = [[0.0_f32; LANES]; BLOCKS];
-    for at in (0..BLOCK).step_by(LANES) {
-        for (block, lanes) in lanes.iter_mut().enumerate() {
-            let Some(chunk) = group[block * BLOCK + at..].first_chunk::<LANES>() else { continue };
-            for (lane, v) in lanes.iter_mut().zip(chunk) {
-                *lane += v * v;
+    for at in 0..BLOCK / LANES {
+        for block in 0..BLOCKS {
+            for lane in 0..LANES {
+                let v = group[block * BLOCK + at * LANES + lane];
+                lanes[block][lane] += v * v;
             }
         }
     }
-    lanes.map(|lanes| lanes.iter().sum())
+    let mut sums = [0.0; BLOCKS];
+    for lane in 0..LANES {
+        for block in 0..BLOCKS {
+            sums[block] += lanes[block][lane];
+        }
+    }
+    sums
 }
 
 /// Of a block that may be shorter.
@@ -177,16 +176,32 @@ fn checked(block: &[f32], in_f32: f32) -> f64 {
     }
 }
 
-/// The largest absolute value among elements that are not NaN; 0 when there are none.
+/// The largest absolute value among elements that are not NaN, 0 when there are none; and the number
+/// of exact zeros.
+fn largest_and_zeros(values: &[f32]) -> (f32, usize) {
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let (mut largest, mut zeros) = wide(
+        #[inline(always)]
+        || largest_and_zeros_by_lane(chunks),
+    );
+    for (lane, v) in rest.iter().enumerate() {
+        largest[lane] = if v.abs() > largest[lane] { v.abs() } else { largest[lane] };
+        zeros[lane] += u32::from(*v == 0.0);
+    }
+    (largest.into_iter().fold(0.0, f32::max), zeros.iter().sum::<u32>() as usize)
+}
+
 #[inline(always)]
-fn largest(values: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; LANES];
-    for chunk in values.chunks(LANES) {
-        for (lane, v) in lanes.iter_mut().zip(chunk) {
-            *lane = if v.abs() > *lane { v.abs() } else { *lane };
+fn largest_and_zeros_by_lane(chunks: &[[f32; LANES]]) -> ([f32; LANES], [u32; LANES]) {
+    let (mut largest, mut zeros) = ([0.0_f32; LANES], [0_u32; LANES]);
+    for chunk in chunks {
+        for lane in 0..LANES {
+            let v = chunk[lane].abs();
+            largest[lane] = if v > largest[lane] { v } else { largest[lane] };
+            zeros[lane] += u32::from(v == 0.0);
         }
     }
-    lanes.into_iter().fold(0.0, f32::max)
+    (largest, zeros)
 }
 
 #[cfg(test)]
