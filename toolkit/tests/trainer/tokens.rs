@@ -102,7 +102,7 @@ fn an_exported_network_takes_the_ids_that_python_gives() {
     assert_eq!(json(kept), json(&std::fs::read_to_string(fixture("bert")).unwrap()));
     let expected = json(&std::fs::read_to_string(fixture("expected")).unwrap());
     let (texts, theirs) = (&expected["texts"], &expected["tokenizers"]["bert"]["ids"]);
-    let mut session = Session::open(&path, None).unwrap();
+    let session = Session::open(&path, None).unwrap();
     for (text, ids) in texts.as_array().unwrap().iter().zip(theirs.as_array().unwrap()) {
         let mut ids: Vec<i64> = serde_json::from_value(ids.clone()).unwrap();
         if ids.len() > LENGTH {

@@ -196,7 +196,7 @@ impl Words {
     fn check_tokenizer(&self, tokenizer: &Tokenizer) -> Result<(), DataError> {
         let loaded = tokenizer.loaded(self.length).map_err(|why| DataError::Refused {
             action: "read",
-            reason: format!("the words are to be tokens, and {why}"),
+            reason: format!("its words are made by a tokenizer, which cannot be loaded: {why}"),
         })?;
         let said = [
             ("Words::most", self.most.map(|most| most.to_string())),

@@ -114,12 +114,9 @@ fn the_vocabulary_is_that_of_the_tokenizer() {
         let padding = (shift == 1).then(|| "(padding)".to_owned());
         let ours: Vec<String> = padding.into_iter().chain(tokens).collect();
         assert_eq!(data.vocabulary(), ours, "{name}");
-        assert_eq!(
-            data.token(0),
-            Some(["[PAD]", "<pad>"][usize::from(name == "t5")])
-                .filter(|_| shift == 0)
-                .or(Some("(padding)"))
-        );
+        let padding = [("bert", "[PAD]"), ("t5", "<pad>")];
+        let padding = padding.into_iter().find(|(known, _)| *known == name);
+        assert_eq!(data.token(0), Some(padding.map_or("(padding)", |(_, token)| token)));
         assert_eq!(data.token(ours.len()), None);
         // Nothing is learned: a split changes none of it, and the rows stay as they are.
         let parts = data.with_parts([vec![0], vec![1, 2], vec![3]]).unwrap();
@@ -219,8 +216,8 @@ fn what_a_record_cannot_have() {
     };
     assert_eq!(
         made(&|words| words["tokenizer"] = "{".into()),
-        "read the data: the words are to be tokens, and it is no JSON (EOF while parsing an object \
-         at line 1 column 1)"
+        "read the data: its words are made by a tokenizer, which cannot be loaded: it is no JSON \
+         (EOF while parsing an object at line 1 column 1)"
     );
     assert_eq!(
         made(&|words| words["length"] = 2.into()),
@@ -235,7 +232,12 @@ fn what_a_record_cannot_have() {
         serde_json::from_value::<Encoding>(encoding).unwrap_err().to_string()
     };
     let error = read(&|kind| kind["words"]["tokenizer"] = "[]".into());
-    assert!(error.starts_with("the words of \"text\": it is no tokenizer that"), "{error}");
+    assert!(
+        error.starts_with(
+            "the words of \"text\" are made by a tokenizer, which cannot be loaded: it is no"
+        ),
+        "{error}"
+    );
     let error = read(&|kind| kind["vocabulary"] = json!(["a", "b", "c"]));
     assert!(error.contains("contradicts itself"), "{error}");
     let error = read(&|kind| kind["words"]["length"] = 1.into());
@@ -311,7 +313,7 @@ fn what_cannot_be_a_tokenizer() {
     };
     assert_eq!(
         refuse("bert", &odd),
-        "read FILE as a tokenizer: its tokenizer makes nothing of \"\" (it gives the id 999, of \
+        "read FILE as a tokenizer: the tokenizer makes nothing of \"\" (it gives the id 999, of \
          which there is no token)"
     );
     let mut large = json("gpt2");
@@ -381,13 +383,13 @@ fn a_tokenizer_alone_says_what_a_token_is() {
     let lacks = changed("t5", 8, |json| json["model"]["unk_id"] = Json::Null).unwrap();
     assert_eq!(
         refused(tokenised(&["the mill", "the 水"], lacks.clone())),
-        "read FILE line 3, column \"text\": its tokenizer makes nothing of \"the 水\" (The \
+        "read FILE line 3, column \"text\": the tokenizer makes nothing of \"the 水\" (The \
          `UnigramTrainer`…"
     );
     let data = tokenised(&["the mill", "a"], lacks).unwrap();
     let error = refused(data.encode("水"));
     assert!(
-        error.starts_with("encode with the data: its tokenizer makes nothing of \"水\""),
+        error.starts_with("encode with the data: the tokenizer makes nothing of \"水\""),
         "{error}"
     );
 }
@@ -399,7 +401,7 @@ fn the_check_reads_tokens() {
         let mut all = report.findings.clone().into_iter();
         all.find(|finding| finding.text.starts_with(start)).unwrap_or_else(|| panic!("{report}"))
     };
-    let texts: Vec<String> = (0..40).map(|row| format!("the mill {row}")).collect();
+    let texts: Vec<String> = (0..40).map(|row| format!("the mill {}", row % 3)).collect();
     let mut texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     (texts[3], texts[30], texts[31]) = ("", "水 水 the", "水 水 水 水");
     let data = tokenised(&texts, words("bert", 7)).unwrap();

@@ -377,8 +377,8 @@ fn a_record_of_a_tokenizer_is_refused_by_a_program_without_them() {
     assert_eq!(serde_json::to_value(&read).unwrap(), recipe);
     assert_eq!(
         refused(read.make()),
-        "read the data: the words are to be tokens, and they were made with a tokenizer, and this \
-         program was built without such; build it with the feature `tokenizers` of trainbook"
+        "read the data: its words are made by a tokenizer, which cannot be loaded: this program was \
+         built without tokenizers; build it with the feature `tokenizers` of trainbook"
     );
     let mut encoding = serde_json::to_value(data.encoding().unwrap()).unwrap();
     let kind = encoding["columns"][0]["kind"].as_object_mut().unwrap();
@@ -386,7 +386,7 @@ fn a_record_of_a_tokenizer_is_refused_by_a_program_without_them() {
     kind.remove("vocabulary");
     assert_eq!(
         serde_json::from_value::<Encoding>(encoding).unwrap_err().to_string(),
-        "the words of \"text\": they were made with a tokenizer, and this program was built \
-         without such; build it with the feature `tokenizers` of trainbook"
+        "the words of \"text\" are made by a tokenizer, which cannot be loaded: this program was \
+         built without tokenizers; build it with the feature `tokenizers` of trainbook"
     );
 }

@@ -5,8 +5,8 @@ pub(in crate::table) enum Loaded {}
 
 impl Loaded {
     pub(super) fn of(_: &str, _: usize) -> Result<Self, String> {
-        let reason = "they were made with a tokenizer, and this program was built without such; \
-                      build it with the feature `tokenizers` of trainbook";
+        let reason = "this program was built without tokenizers; build it with the feature \
+                      `tokenizers` of trainbook";
         Err(reason.to_owned())
     }
 

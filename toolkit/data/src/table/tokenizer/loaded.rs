@@ -164,7 +164,7 @@ impl Loaded {
     /// The numbers of a text's tokens, without padding.
     pub(in crate::table) fn encode(&self, text: &str) -> Result<Vec<u32>, String> {
         let encode = || self.tokenizer.encode_fast(text, true).map_err(|e| e.to_string());
-        let refuse = |why| format!("its tokenizer makes nothing of {} ({why})", quoted(text));
+        let refuse = |why| format!("the tokenizer makes nothing of {} ({why})", quoted(text));
         let encoding = guarded(encode).map_err(refuse)?;
         let size = self.vocabulary.len();
         let number = |&id: &u32| match id.saturating_add(self.shift) {
