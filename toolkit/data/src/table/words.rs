@@ -217,7 +217,8 @@ impl Words {
                 setting: "Words::new",
                 value: self.length.to_string(),
                 expected: format!(
-                    "from {} to {LONGEST}, because the tokenizer adds {added} of its own to each text",
+                    "from {} to {LONGEST}, because the tokenizer adds {added} of its own to each \
+                     text",
                     added + 1
                 ),
             });
