@@ -288,7 +288,7 @@ fn texts_of_a_raw_file_are_predicted_by_the_tokenizer_of_the_training() {
     let words = Words::new(32).tokenizer(&file).unwrap();
     let table = Dataset::csv(place.path("reviews.csv")).unwrap().ignore("id").unwrap();
     let data = table.words("review", words).unwrap().target("mood").unwrap();
-    let run = trained_on_words(&place, data.clone(), 0.05);
+    let run = trained_on_words(&place, data, 0.05);
     fs::remove_file(&file).unwrap();
     let id = run.id().unwrap().to_string();
     let texts = ["a lovely, fine end", "Poor, dull and BAD"];
