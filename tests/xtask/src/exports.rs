@@ -10,7 +10,8 @@ use crate::{python, shell};
 /// leaving this machine.
 pub const FEATURES: [&str; 2] = [
     "--features",
-    "trainbook-cli/arrow,trainbook-cli/parquet,trainbook-cli/tract,trainbook/ndarray",
+    "trainbook-cli/arrow,trainbook-cli/parquet,trainbook-cli/tokenizers,trainbook-cli/tract,\
+     trainbook/ndarray",
 ];
 
 /// Runs `check_exports.py` with the programs that the step `tests` built.

@@ -75,6 +75,10 @@ pub(super) fn of_dataset(data: &Dataset) -> Result<DataFingerprint, DataError> {
         hash.text("words");
         hash.number(words.vocabulary().len() as u64);
         words.vocabulary().iter().for_each(|word| hash.text(word));
+        if let Some(tokenizer) = words.tokenizer() {
+            hash.text("tokenizer");
+            hash.text(tokenizer);
+        }
     }
     Ok(DataFingerprint {
         source: data.source().to_owned(),

@@ -98,7 +98,8 @@ impl Dataset {
 
     /// The tokens of a text, by number: the characters of [`Dataset::text`]; or, of
     /// [`Table::words`](crate::Table::words), "(padding)", "(unknown)" and the words of the training
-    /// part, which a split may change. Empty where rows are numbers.
+    /// part, which a split may change; or the tokens of a tokenizer as its file has them, behind
+    /// "(padding)" where its own is not 0. Empty where rows are numbers.
     pub fn vocabulary(&self) -> &[String] {
         match (self.tokens(), self.words()) {
             (Some(tokens), _) => &tokens.vocabulary,
@@ -143,11 +144,14 @@ impl Dataset {
     /// many as a row has.
     ///
     /// # Errors
-    /// It is no data set of characters or words, or has never seen one of the characters.
+    /// It is no data set of characters or words, or has never seen one of the characters; or its
+    /// tokenizer makes nothing of the text.
     pub fn encode(&self, text: &str) -> Result<Vec<i64>, DataError> {
-        let refuse = |reason| Err(DataError::Refused { action: "encode with", reason });
+        fn refuse<T>(reason: String) -> Result<T, DataError> {
+            Err(DataError::Refused { action: "encode with", reason })
+        }
         if let Some(words) = self.words() {
-            let encoded = words.encode(text).into_iter();
+            let encoded = words.encode(text).or_else(refuse)?.into_iter();
             let padded = encoded.map(i64::from).chain(std::iter::repeat(0));
             return Ok(padded.take(words.length()).collect());
         }

@@ -38,4 +38,6 @@ mod sizes;
 mod steps;
 mod support;
 mod tables;
+#[cfg(feature = "tokenizers")]
+mod tokens;
 mod weights;

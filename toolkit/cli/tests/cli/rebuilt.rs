@@ -245,14 +245,7 @@ fn a_run_under_logarithms_predicts_raw_files_and_names_what_has_none() {
 #[test]
 fn texts_of_a_raw_file_are_predicted_by_the_words_of_the_training() {
     let place = Place::new();
-    let (good, bad) = (["lovely", "great", "fine"], ["dull", "poor", "bad"]);
-    let mut csv = String::from("id,review,mood\n");
-    for row in 0..120_usize {
-        let (words, mood) = if row % 2 == 0 { (good, "good") } else { (bad, "bad") };
-        let (word, more) = (words[row / 2 % 3], words[row / 6 % 3]);
-        csv += &format!("{row},\"A {word} film, and a {more} end.\",{mood}\n");
-    }
-    fs::write(place.path("reviews.csv"), csv).unwrap();
+    fs::write(place.path("reviews.csv"), reviews()).unwrap();
     let table = Dataset::csv(place.path("reviews.csv")).unwrap();
     let data = table.ignore("id").unwrap().words("review", Words::new(8)).unwrap();
     let data = data.target("mood").unwrap();
@@ -270,6 +263,39 @@ fn texts_of_a_raw_file_are_predicted_by_the_words_of_the_training() {
     assert_eq!(shown.trim_end(), "class\ngood\nbad", "{shown}");
     fs::write(place.path("rows.csv"), "text\nlovely\n").unwrap();
     place.refuses(&args, &["review"]);
+}
+
+/// 120 reviews of films, half of them good.
+fn reviews() -> String {
+    let (good, bad) = (["lovely", "great", "fine"], ["dull", "poor", "bad"]);
+    let mut csv = String::from("id,review,mood\n");
+    for row in 0..120_usize {
+        let (words, mood) = if row % 2 == 0 { (good, "good") } else { (bad, "bad") };
+        let (word, more) = (words[row / 2 % 3], words[row / 6 % 3]);
+        csv += &format!("{row},\"A {word} film, and a {more} end.\",{mood}\n");
+    }
+    csv
+}
+
+#[cfg(feature = "tokenizers")]
+#[test]
+fn texts_of_a_raw_file_are_predicted_by_the_tokenizer_of_the_training() {
+    let place = Place::new();
+    fs::write(place.path("reviews.csv"), reviews()).unwrap();
+    let file = place.path("tokenizer.json");
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/src/tests/fixtures/tokenizers");
+    fs::copy(format!("{fixtures}/bert.json"), &file).unwrap();
+    let words = Words::new(32).tokenizer(&file).unwrap();
+    let table = Dataset::csv(place.path("reviews.csv")).unwrap().ignore("id").unwrap();
+    let data = table.words("review", words).unwrap().target("mood").unwrap();
+    let run = trained_on_words(&place, data, 0.05);
+    fs::remove_file(&file).unwrap();
+    let id = run.id().unwrap().to_string();
+    let texts = ["a lovely, fine end", "Poor, dull and BAD"];
+    let csv: String = texts.iter().map(|text| format!("\"{text}\"\n")).collect();
+    fs::write(place.path("rows.csv"), format!("review\n{csv}")).unwrap();
+    let args = ["runs", "predict", &id, "rows.csv", "--store", "store"];
+    assert_eq!(place.text(&args).trim_end(), "class\ngood\nbad");
 }
 
 /// A run of a network that averages the words' rows of a table, in the store "store".

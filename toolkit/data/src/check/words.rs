@@ -2,7 +2,7 @@
 
 use super::Seen;
 use crate::report::{Finding, Severity};
-use crate::table::{PADDING_TOKEN, UNKNOWN_TOKEN};
+use crate::table::{FittedWords, PADDING_TOKEN};
 use crate::{DataError, Part};
 
 /// A part of whose words so large a share is unknown says little to a network.
@@ -18,15 +18,17 @@ struct Counts {
 }
 
 impl Counts {
-    fn of(seen: &Seen<'_>, part: Part) -> Result<Self, DataError> {
-        let [padding, unknown] = [PADDING_TOKEN, UNKNOWN_TOKEN].map(i64::from);
+    fn of(seen: &Seen<'_>, words: &FittedWords, part: Part) -> Result<Self, DataError> {
+        let padding = i64::from(PADDING_TOKEN);
+        let unknown = words.unknown().map(i64::from);
         let mut counts = Self::default();
         seen.data.each_raw_indices(seen.data.part(part), |row, tokens| {
             let known = tokens.iter().filter(|&&token| token != padding).count();
-            counts.tokens += known;
-            counts.unknown += tokens.iter().filter(|&&token| token == unknown).count();
+            let of_text = known.saturating_sub(words.added());
+            counts.tokens += of_text;
+            counts.unknown += tokens.iter().filter(|&&token| Some(token) == unknown).count();
             counts.full += usize::from(known == tokens.len());
-            if known == 0 {
+            if of_text == 0 {
                 counts.empty.push(row);
             }
         })?;
@@ -40,26 +42,29 @@ impl Counts {
 
 pub(super) fn look(seen: &Seen<'_>) -> Result<Vec<Finding>, DataError> {
     let Some(words) = seen.data.words() else { return Ok(Vec::new()) };
-    let what = if words.is_of_characters() { "characters" } else { "words" };
+    let what = words.tokens();
     let mut findings = Vec::new();
     let (mut rows, mut full, mut empty) = (0, 0, Vec::new());
     let mut unknown = Vec::new();
     for part in Part::ALL {
-        let counts = Counts::of(seen, part)?;
+        let counts = Counts::of(seen, words, part)?;
         rows += seen.data.part(part).len();
         full += counts.full;
-        if counts.tokens > 0 {
+        if counts.tokens > 0 && words.unknown().is_some() {
             unknown.push((part, counts.unknown()));
         }
         empty.extend(counts.empty);
     }
     let vocabulary = words.vocabulary().len();
     let shares = unknown.iter().map(|(part, share)| format!("{:.1}% of {part}", 100.0 * share));
+    let unknowns = match words.unknown() {
+        Some(_) => format!(" and the unknown, which is {}", shares.collect::<Vec<_>>().join(", ")),
+        None => ", none for the unknown".to_owned(),
+    };
     let text = format!(
         "texts of {} {what}, {full} of {rows} have as many or more and may be cut; {vocabulary} \
-         numbers with padding and the unknown, which is {}",
-        words.length(),
-        shares.collect::<Vec<_>>().join(", ")
+         numbers with padding{unknowns}",
+        words.length()
     );
     let mut note = Finding::new(Severity::Note, text)
         .evidence("length", words.length() as f64)
@@ -74,15 +79,19 @@ pub(super) fn look(seen: &Seen<'_>) -> Result<Vec<Finding>, DataError> {
             "{:.1}% of the {what} of {part} are unknown, and a network sees nothing of them",
             100.0 * share
         );
-        findings.push(
-            Finding::new(Severity::Warning, text)
-                .evidence("unknown", share)
-                .cure("a larger Words::most, a smaller Words::at_least, or Words::characters"),
-        );
+        let cure = match words.tokenizer() {
+            Some(_) => "a tokenizer that was made of texts such as these",
+            None => "a larger Words::most, a smaller Words::at_least, or Words::characters",
+        };
+        findings.push(Finding::new(Severity::Warning, text).evidence("unknown", share).cure(cure));
     }
     if !empty.is_empty() {
         empty.sort_unstable();
-        let text = format!("{} rows are padding alone: their texts are empty", empty.len());
+        let alone = match words.added() {
+            0 => "padding alone",
+            _ => "what the tokenizer adds to each text alone",
+        };
+        let text = format!("{} rows are {alone}: their texts are empty", empty.len());
         findings.push(
             Finding::new(Severity::Note, text)
                 .evidence("rows", empty.len() as f64)

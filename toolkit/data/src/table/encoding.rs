@@ -34,6 +34,14 @@ impl TryFrom<Unchecked> for Encoding {
 
     fn try_from(Unchecked { named, columns }: Unchecked) -> Result<Self, String> {
         for column in &columns {
+            if let Kind::Words(words) = &column.kind {
+                words.load().map_err(|why| {
+                    format!(
+                        "the words of {:?} are made by a tokenizer, which cannot be loaded: {why}",
+                        column.name
+                    )
+                })?;
+            }
             let holds = match (&column.kind, column.kind.known()) {
                 (_, Some(known)) => known.rare.is_some() || known.unknown != Unknown::Rare,
                 (Kind::Words(words), _) => words.holds() && columns.len() == 1 && !column.indicator,

@@ -71,7 +71,7 @@ impl Raw {
                           Missing::Constant, Missing::Text, or .ignore the column";
             self.wrong(None, column, reason.to_owned())
         };
-        let (fill, kind) = match (&self.columns[column], rule.becomes) {
+        let (fill, kind) = match (&self.columns[column], &rule.becomes) {
             (Data::Numbers(numbers), _) => {
                 let known = rows.iter().map(|&row| numbers[row]);
                 let known: Vec<f64> = known.filter(|x| x.is_finite()).collect();
@@ -86,7 +86,7 @@ impl Raw {
             }
             (Data::Texts(texts), Becomes::Dates(features)) => {
                 let known = known_dates(texts, rows);
-                let fitted = FittedDates::to(&known, features).ok_or_else(|| {
+                let fitted = FittedDates::to(&known, *features).ok_or_else(|| {
                     let cure = format!("use .ignore({:?})", self.names[column]);
                     let reason = format!("no row that is trained on has a date; {cure}");
                     self.wrong(None, column, reason)
@@ -106,6 +106,10 @@ impl Raw {
                     Missing::Text(text) => Some(text.clone()),
                     _ => None,
                 };
+                if !words.are_learned() {
+                    let kind = Kind::Words(FittedWords::given(words));
+                    return Ok(self.encoding(column, rule, fill.map(Fill::Text), kind));
+                }
                 let tokenised = self.tokenised(texts, fill.as_deref(), words);
                 let times = counts(texts, rows).into_iter().chain([gaps(texts, rows)]);
                 let fitted = FittedWords::to(tokenised, times, words).ok_or_else(|| {
@@ -123,7 +127,7 @@ impl Raw {
             (Data::Texts(texts), becomes) => {
                 // Texts are no numbers.
                 let categories = match becomes {
-                    Becomes::Categories(categories) => categories,
+                    Becomes::Categories(categories) => *categories,
                     _ => Categories::one_hot(),
                 };
                 let mut counts = counts(texts, rows);
@@ -151,12 +155,18 @@ impl Raw {
                 (fill.map(Fill::Text), kind)
             }
         };
-        Ok(ColumnEncoding {
-            name: self.names[column].clone(),
-            kind,
-            fill,
-            indicator: rule.missing.indicator,
-        })
+        Ok(self.encoding(column, rule, fill, kind))
+    }
+
+    fn encoding(
+        &self,
+        column: usize,
+        rule: &ColumnRule,
+        fill: Option<Fill>,
+        kind: Kind,
+    ) -> ColumnEncoding {
+        let name = self.names[column].clone();
+        ColumnEncoding { name, kind, fill, indicator: rule.missing.indicator }
     }
 }
 

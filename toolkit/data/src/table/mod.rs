@@ -32,6 +32,7 @@ mod rules;
 mod select;
 mod series;
 mod target;
+mod tokenizer;
 #[cfg(any(feature = "arrow", feature = "parquet"))]
 mod typed;
 mod view;
@@ -61,7 +62,7 @@ pub use select::{Column, Columns};
 pub(super) use select::{first_repeat, named};
 pub use series::LongSeries;
 pub use words::Words;
-pub(super) use words::{FittedWords, PADDING_TOKEN, UNKNOWN_TOKEN};
+pub(super) use words::{FittedWords, PADDING_TOKEN};
 
 use crate::DataError;
 

@@ -119,6 +119,7 @@ impl TablePlan {
 
     /// Reads the table again, with all that was said.
     pub(crate) fn read(&self, path: &Path) -> Result<Table, DataError> {
+        self.words.iter().try_for_each(|(_, words)| words.check())?;
         let bytes = read_bytes(path, "table")?;
         let mut table = match (self.json_lines, self.format()) {
             (true, _) => Table::of_json_lines(path, bytes)?,
@@ -134,7 +135,6 @@ impl TablePlan {
         for column in used.chain(self.marks()) {
             table.position(&Column::from(column))?;
         }
-        self.words.iter().try_for_each(|(_, words)| words.check())?;
         table.plan = self.clone();
         table.with_planned_files()
     }
@@ -152,7 +152,7 @@ impl TablePlan {
         moved(&mut self.dates, &place);
         self.ignore = self.ignore.iter().filter_map(|&column| place(column)).collect();
         self.ignore.sort_unstable();
-        self.words = self.words.and_then(|(column, words)| Some((place(column)?, words)));
+        self.words = self.words.take().and_then(|(column, words)| Some((place(column)?, words)));
         for column in [&mut self.weights, &mut self.group, &mut self.time] {
             *column = column.and_then(&place);
         }
@@ -168,18 +168,18 @@ impl TablePlan {
 
     /// The column whose words are the input.
     pub(super) fn words_column(&self) -> Option<usize> {
-        self.words.map(|(column, _)| column)
+        self.words.as_ref().map(|(column, _)| *column)
     }
 
-    pub(super) fn words_of(&self, column: usize) -> Option<Words> {
-        self.words.filter(|(key, _)| *key == column).map(|(_, words)| words)
+    pub(super) fn words_of(&self, column: usize) -> Option<&Words> {
+        self.words.as_ref().filter(|(key, _)| *key == column).map(|(_, words)| words)
     }
 
     /// Forgets what a column was said to become.
     fn forget(&mut self, column: usize) {
         unset(&mut self.categories, column);
         unset(&mut self.dates, column);
-        self.words = self.words.filter(|(key, _)| *key != column);
+        self.words = self.words.take().filter(|(key, _)| *key != column);
     }
 
     pub(super) fn missing_of(&self, column: usize) -> MissingRule {
@@ -348,8 +348,8 @@ impl Table {
     /// and no other column can be a feature: leave the others out by [`ignore`](Self::ignore). The
     /// white space around a field is no part of its text, and a field that is empty or a word for a
     /// gap is a gap: leave the row out by [`Missing::Drop`], or say what stands there by
-    /// [`Missing::Text`]; `Missing::Text(String::new())` is padding alone. Of several calls the last
-    /// one counts.
+    /// [`Missing::Text`]; `Missing::Text(String::new())` is padding alone, or what a tokenizer adds
+    /// to each text. Of several calls the last one counts.
     ///
     /// # Errors
     /// There is no such column, or a setting of `words` makes no sense. Other columns are told of
@@ -425,7 +425,7 @@ impl Table {
         if let Some(words) = self.plan.words_of(column) {
             return match (&missing.fill, missing.indicator) {
                 (Missing::Refuse | Missing::Drop | Missing::Text(_), false) => {
-                    Ok(ColumnRule { missing, becomes: Becomes::Words(words) })
+                    Ok(ColumnRule { missing, becomes: Becomes::Words(words.clone()) })
                 }
                 (_, true) => refuse(
                     "a feature is to tell of its gaps, and its words are the only input; leave \

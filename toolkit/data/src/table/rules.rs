@@ -126,7 +126,7 @@ pub(crate) struct ColumnRule {
 }
 
 /// What becomes of a column's values.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Becomes {
     Numbers,
     Categories(Categories),
@@ -139,6 +139,11 @@ impl ColumnRule {
     pub(crate) fn is_fitted(&self) -> bool {
         let computed =
             matches!(self.missing.fill, Missing::Mean | Missing::Median | Missing::MostFrequent);
-        computed || self.becomes != Becomes::Numbers
+        let learned = match &self.becomes {
+            Becomes::Numbers => false,
+            Becomes::Words(words) => words.are_learned(),
+            Becomes::Categories(_) | Becomes::Dates(_) => true,
+        };
+        computed || learned
     }
 }

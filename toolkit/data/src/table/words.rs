@@ -1,20 +1,24 @@
-//! Texts as sequences of numbers: of words, or of characters.
+//! Texts as sequences of numbers: of words, of characters, or of the tokens of a tokenizer.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+#[cfg(feature = "tokenizers")]
+use std::path::Path;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::data::{Data, GAP, Texts};
 use super::encoding::{ColumnEncoding, Fill, Kind, Wrong};
+use super::tokenizer::{Loaded, Tokenizer};
 use super::{Encoding, Raw, Table};
 use crate::DataError;
 
 /// The numbers of padding and of what is not in the vocabulary, and what they are called.
-const PADDING: &str = "(padding)";
+pub(super) const PADDING: &str = "(padding)";
 pub(crate) const PADDING_TOKEN: u32 = 0;
-pub(crate) const UNKNOWN_TOKEN: u32 = 1;
+const UNKNOWN_TOKEN: u32 = 1;
 const UNKNOWN: &str = "(unknown)";
 /// The number of the most frequent word.
 const FIRST_WORD: usize = 2;
@@ -38,7 +42,10 @@ const LONGEST: usize = 1 << 20;
 /// end, shorter ones end in padding. That is Keras's
 /// [`TextVectorization`](https://keras.io/api/layers/preprocessing_layers/text/text_vectorization/),
 /// which sorts equals the other way round, and drops signs instead of taking them for tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// With the feature `tokenizers`, `Words::new(64).tokenizer("tokenizer.json")?` leaves all of that
+/// to a tokenizer that somebody else has made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Words {
     length: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,6 +56,8 @@ pub struct Words {
     characters: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     keep_case: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tokenizer: Option<Tokenizer>,
 }
 
 fn once() -> usize {
@@ -63,7 +72,14 @@ impl Words {
     /// The first `length` tokens of each text, from 1 to 1,048,576: Keras's
     /// `output_sequence_length`.
     pub fn new(length: usize) -> Self {
-        Self { length, most: None, at_least: once(), characters: false, keep_case: false }
+        Self {
+            length,
+            most: None,
+            at_least: once(),
+            characters: false,
+            keep_case: false,
+            tokenizer: None,
+        }
     }
 
     /// At most so many words have a number of their own, the most frequent: Keras's `max_tokens`
@@ -97,8 +113,57 @@ impl Words {
         self
     }
 
+    /// The tokens of a tokenizer instead of words: that of a `tokenizer.json`, as Python's
+    /// [`tokenizers`](https://huggingface.co/docs/tokenizers) and `transformers` write it, also
+    /// gzipped. The file is read here, once: data sets, runs and exported files keep what it says
+    /// (without white space, up to 12 MiB), and none of them needs it again.
+    ///
+    /// Texts get the ids that Python gives them, `tokenizer.encode(text).ids`, with the tokens that
+    /// the tokenizer adds to each text, such as `[CLS]` and `[SEP]`. What the file says of cutting
+    /// and padding is set aside: texts are cut as by `enable_truncation(length)`, at their end and
+    /// before what is added, and filled up with 0 behind.
+    ///
+    /// 0 is padding. Where it is so in the tokenizer, too (the file's `padding` says so, or its
+    /// token 0 is a special one that is called `[PAD]`, `<pad>` or the like, as BERT's and T5's),
+    /// its ids are the numbers here, and an exported network takes them from any program. Else (as
+    /// GPT-2's, which has none, and RoBERTa's, whose padding is 1) the number of a token is its id
+    /// and 1 more, and 0 is "(padding)". What is unknown has the number of the tokenizer's unknown
+    /// token; one that knows every byte needs none.
+    ///
+    /// Nothing is learned from the rows that are trained on: the vocabulary is the tokenizer's, the
+    /// same for every split. [`most`](Self::most), [`at_least`](Self::at_least),
+    /// [`characters`](Self::characters) and [`keep_case`](Self::keep_case) have no meaning beside it.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no JSON, or no tokenizer that the library can load; it is too
+    /// large for a run's record, has no tokens, ids with gaps between or too large ones, or leaves
+    /// out merges at random (dropout). [`Table::words`] refuses other settings beside it, and a
+    /// length that leaves no place for a token of the text.
+    #[cfg(feature = "tokenizers")]
+    pub fn tokenizer(mut self, path: impl AsRef<Path>) -> Result<Self, DataError> {
+        let path = path.as_ref();
+        let tokenizer = Tokenizer::read(path)?;
+        if let Err(reason) = tokenizer.loaded(self.length) {
+            let (path, place) = (path.to_owned(), "as a tokenizer".to_owned());
+            return Err(DataError::File { path, place, reason: reason.to_owned() });
+        }
+        self.tokenizer = Some(tokenizer);
+        Ok(self)
+    }
+
+    /// Whether there are words only once there are rows that are trained on.
+    pub(super) fn are_learned(&self) -> bool {
+        self.tokenizer.is_none()
+    }
+
+    /// The tokenizer, where it is one that makes the tokens.
+    fn loaded(&self) -> Option<&Loaded> {
+        // Whatever is encoded was checked before.
+        self.tokenizer.as_ref().and_then(|tokenizer| tokenizer.loaded(self.length).ok())
+    }
+
     /// A text as it is split.
-    fn cased(self, text: &str) -> Cow<'_, str> {
+    fn cased<'t>(&self, text: &'t str) -> Cow<'t, str> {
         match self.keep_case {
             true => text.into(),
             false => text.to_lowercase().into(),
@@ -106,7 +171,7 @@ impl Words {
     }
 
     /// Refuses numbers that make no sense.
-    pub(super) fn check(self) -> Result<(), DataError> {
+    pub(super) fn check(&self) -> Result<(), DataError> {
         let settings = [
             ("Words::new", self.length, LONGEST),
             ("Words::most", self.most.unwrap_or(1), MOST_WORDS),
@@ -121,11 +186,48 @@ impl Words {
                 return Err(DataError::Setting { setting, value: value.to_string(), expected });
             }
         }
+        match &self.tokenizer {
+            Some(tokenizer) => self.check_tokenizer(tokenizer),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a tokenizer that cannot be loaded, and what makes no sense beside one.
+    fn check_tokenizer(&self, tokenizer: &Tokenizer) -> Result<(), DataError> {
+        let loaded = tokenizer.loaded(self.length).map_err(|why| DataError::Refused {
+            action: "read",
+            reason: format!("its words are made by a tokenizer, which cannot be loaded: {why}"),
+        })?;
+        let said = [
+            ("Words::most", self.most.map(|most| most.to_string())),
+            ("Words::at_least", (!is_once(&self.at_least)).then(|| self.at_least.to_string())),
+            ("Words::characters", self.characters.then(|| "true".to_owned())),
+            ("Words::keep_case", self.keep_case.then(|| "true".to_owned())),
+        ];
+        for (setting, value) in said {
+            if let Some(value) = value {
+                let expected = "left out beside Words::tokenizer, which says itself what a token \
+                                is and what tokens there are";
+                return Err(DataError::Setting { setting, value, expected: expected.to_owned() });
+            }
+        }
+        let added = loaded.added();
+        if self.length <= added {
+            return Err(DataError::Setting {
+                setting: "Words::new",
+                value: self.length.to_string(),
+                expected: format!(
+                    "from {} to {LONGEST}, because the tokenizer adds {added} of its own to each \
+                     text",
+                    added + 1
+                ),
+            });
+        }
         Ok(())
     }
 
     /// The tokens of a text that is written as it is to be.
-    fn split(self, text: &str) -> Box<dyn Iterator<Item = &str> + '_> {
+    fn split<'t>(&self, text: &'t str) -> Box<dyn Iterator<Item = &'t str> + 't> {
         if self.characters {
             return Box::new(text.char_indices().map(|(at, c)| &text[at..at + c.len_utf8()]));
         }
@@ -142,7 +244,7 @@ pub(crate) struct Tokenised {
 }
 
 impl Tokenised {
-    fn of<'t>(texts: impl Iterator<Item = &'t str>, words: Words) -> Self {
+    fn of<'t>(texts: impl Iterator<Item = &'t str>, words: &Words) -> Self {
         let mut known: HashMap<String, u32> = HashMap::new();
         let mut tokens = Vec::new();
         let mut place = |token: &str| match known.get(token) {
@@ -160,11 +262,12 @@ impl Tokenised {
     }
 }
 
-/// What [`Words`] have learned from the training part.
+/// What [`Words`] have learned from the training part, if not all was said.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FittedWords {
     words: Words,
-    /// By number.
+    /// By number; empty where a tokenizer has it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     vocabulary: Vec<String>,
 }
 
@@ -173,7 +276,7 @@ impl FittedWords {
     pub(super) fn to(
         tokenised: &Tokenised,
         times: impl Iterator<Item = usize>,
-        words: Words,
+        words: &Words,
     ) -> Option<Self> {
         let mut counts = vec![0; tokenised.tokens.len()];
         for (text, times) in tokenised.texts.iter().zip(times) {
@@ -188,12 +291,29 @@ impl FittedWords {
         }
         let special = [PADDING, UNKNOWN].map(str::to_owned).into_iter();
         let vocabulary = special.chain(counts.into_iter().map(|(word, _)| word.clone())).collect();
-        Some(Self { words, vocabulary })
+        Some(Self { words: words.clone(), vocabulary })
     }
 
-    /// Whether it is what [`to`](Self::to) can have made.
+    /// Of a tokenizer, which leaves nothing to learn.
+    pub(super) fn given(words: &Words) -> Self {
+        Self { words: words.clone(), vocabulary: Vec::new() }
+    }
+
+    /// Loads the tokenizer, if there is one, or says why it cannot be.
+    pub(super) fn load(&self) -> Result<(), &str> {
+        self.words
+            .tokenizer
+            .iter()
+            .try_for_each(|tokenizer| tokenizer.loaded(self.words.length).map(|_| ()))
+    }
+
+    /// Whether it is what [`to`](Self::to) or [`given`](Self::given) can have made.
     pub(super) fn holds(&self) -> bool {
-        self.words.check().is_ok() && self.vocabulary.len() > FIRST_WORD
+        let has_words = match self.words.are_learned() {
+            true => self.vocabulary.len() > FIRST_WORD,
+            false => self.vocabulary.is_empty(),
+        };
+        self.words.check().is_ok() && has_words
     }
 
     /// How many tokens a row has.
@@ -201,23 +321,46 @@ impl FittedWords {
         self.words.length
     }
 
-    pub(crate) fn is_of_characters(&self) -> bool {
-        self.words.characters
+    /// What a token is, several of them.
+    pub(crate) fn tokens(&self) -> &'static str {
+        match (self.words.are_learned(), self.words.characters) {
+            (false, _) => "tokens",
+            (true, true) => "characters",
+            (true, false) => "words",
+        }
     }
 
-    /// Padding, the unknown, and the words.
+    /// What the tokenizer's file says, if there is one.
+    pub(crate) fn tokenizer(&self) -> Option<&str> {
+        self.words.tokenizer.as_ref().map(Tokenizer::json)
+    }
+
+    /// Padding, the unknown, and the words; or the tokens of the tokenizer.
     pub(crate) fn vocabulary(&self) -> &[String] {
-        &self.vocabulary
+        self.words.loaded().map_or(&self.vocabulary, Loaded::vocabulary)
     }
 
-    /// The numbers of a text's tokens, without padding.
-    pub(crate) fn encode(&self, text: &str) -> Vec<u32> {
+    /// The number of what is unknown; a tokenizer may have none.
+    pub(crate) fn unknown(&self) -> Option<u32> {
+        self.words.loaded().map_or(Some(UNKNOWN_TOKEN), Loaded::unknown)
+    }
+
+    /// How many tokens every text has, an empty one, too.
+    pub(crate) fn added(&self) -> usize {
+        self.words.loaded().map_or(0, Loaded::added)
+    }
+
+    /// The numbers of a text's tokens, without padding; or why the tokenizer makes nothing of it.
+    pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>, String> {
+        if let Some(tokenizer) = self.words.loaded() {
+            return tokenizer.encode(text);
+        }
         let text = self.words.cased(text);
         let words = || self.vocabulary.iter().zip(0..).skip(FIRST_WORD);
         let number = |token: &str| {
             words().find(|(word, _)| *word == token).map_or(UNKNOWN_TOKEN, |(_, number)| number)
         };
-        self.words.split(&text).take(self.words.length).map(number).collect()
+        Ok(self.words.split(&text).take(self.words.length).map(number).collect())
     }
 
     /// The same of texts that are split.
@@ -280,8 +423,24 @@ impl Encoding {
             return Err(self.refuse(raw, row, 0, Wrong::Gap));
         }
         let gap = texts.names.len() as u32;
-        let rows = texts.codes.iter().map(|&code| if code == GAP { gap } else { code }).collect();
-        let texts = words.number(raw.tokenised(texts, fill.map(String::as_str), words.words));
+        let rows: Vec<u32> =
+            texts.codes.iter().map(|&code| if code == GAP { gap } else { code }).collect();
+        let fill = fill.map(String::as_str);
+        let Some(tokenizer) = words.words.loaded() else {
+            let texts = words.number(raw.tokenised(texts, fill, &words.words));
+            return Ok(Some(Sequences { texts, rows }));
+        };
+        let texts: Vec<&str> = texts.names.iter().map(String::as_str).chain(fill).collect();
+        let encoded: Vec<_> = texts.par_iter().map(|text| tokenizer.encode(text)).collect();
+        let of = |(code, encoded)| match encoded {
+            Ok(tokens) => Ok(tokens),
+            Err(reason) => match rows.iter().position(|row| *row == code) {
+                Some(row) => Err(raw.wrong(Some(row), 0, reason)),
+                // Of a row that was left out.
+                None => Ok(Vec::new()),
+            },
+        };
+        let texts = (0..).zip(encoded).map(of).collect::<Result<_, DataError>>()?;
         Ok(Some(Sequences { texts, rows }))
     }
 }
@@ -289,7 +448,7 @@ impl Encoding {
 impl Raw {
     /// The texts of the column whose words are the input, and behind them what stands for a gap;
     /// they are split once for all fits.
-    pub(super) fn tokenised(&self, texts: &Texts, fill: Option<&str>, words: Words) -> &Tokenised {
+    pub(super) fn tokenised(&self, texts: &Texts, fill: Option<&str>, words: &Words) -> &Tokenised {
         let texts = texts.names.iter().map(String::as_str).chain(fill);
         self.tokenised.get_or_init(|| Tokenised::of(texts, words))
     }

@@ -25,6 +25,8 @@ mod series_of_tables;
 mod shards;
 mod split;
 mod table;
+#[cfg(feature = "tokenizers")]
+mod tokenizers;
 #[cfg(any(feature = "arrow", feature = "parquet"))]
 mod typed;
 mod windows;

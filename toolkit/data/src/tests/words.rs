@@ -8,7 +8,7 @@ use crate::{
 use trainbook_core::random::{Seed, Stream};
 
 /// A table of texts and a label, as a CSV file that quotes every text.
-fn reviews(texts: &[&str]) -> Table {
+pub(super) fn reviews(texts: &[&str]) -> Table {
     let line = |(row, text): (usize, &&str)| {
         format!("{},\"{}\"\n", ["bad", "good"][row % 2], text.replace('"', "\"\""))
     };
@@ -20,7 +20,7 @@ fn worded(texts: &[&str], words: Words) -> Result<Dataset, DataError> {
     table.missing("text", Missing::Text(String::new()))?.target("label")
 }
 
-fn rows(data: &Dataset) -> Vec<Vec<i64>> {
+pub(super) fn rows(data: &Dataset) -> Vec<Vec<i64>> {
     let all = data.raw(&(0..data.len()).collect::<Vec<_>>()).unwrap();
     all.integers().chunks(data.shape()[0]).map(<[i64]>::to_vec).collect()
 }
@@ -46,7 +46,7 @@ fn texts_are_tokens_as_those_of_a_counter() {
         if case["keep_case"] == true {
             words = words.keep_case();
         }
-        let data = worded(&texts, words).unwrap();
+        let data = worded(&texts, words.clone()).unwrap();
         let data = data.with_parts([(0..trained_on).collect(), vec![], vec![]]).unwrap();
         let vocabulary: Vec<String> = serde_json::from_value(case["vocabulary"].clone()).unwrap();
         assert_eq!(data.vocabulary()[..2], ["(padding)", "(unknown)"]);
@@ -361,4 +361,32 @@ fn an_odd_file_of_texts() {
     assert_eq!(tokens(2), ["e\u{301}t\u{e9}", "\u{1f44d}\u{1f3fd}", "\u{1f44d}"]);
     assert_eq!(tokens(3), ["x", "y"]);
     assert_eq!(tokens(4), ["\u{0}"]);
+}
+
+/// As a program with the feature `tokenizers` writes it.
+#[cfg(not(feature = "tokenizers"))]
+#[test]
+fn a_record_of_a_tokenizer_is_refused_by_a_program_without_them() {
+    let (_folder, table) = super::kept("text,label\na b,x\nb,y\n");
+    let data = table.words("text", Words::new(4)).unwrap().target("label").unwrap();
+    let tokenizer = include_str!("fixtures/tokenizers/gpt2.json");
+    let mut recipe = serde_json::to_value(data.recipe()).unwrap();
+    recipe["origin"]["plan"]["words"][1]["tokenizer"] = tokenizer.into();
+    // It can be read and written.
+    let read: DataRecipe = serde_json::from_value(recipe.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), recipe);
+    assert_eq!(
+        refused(read.make()),
+        "read the data: its words are made by a tokenizer, which cannot be loaded: this program was \
+         built without tokenizers; build it with the feature `tokenizers` of trainbook"
+    );
+    let mut encoding = serde_json::to_value(data.encoding().unwrap()).unwrap();
+    let kind = encoding["columns"][0]["kind"].as_object_mut().unwrap();
+    kind["words"]["tokenizer"] = tokenizer.into();
+    kind.remove("vocabulary");
+    assert_eq!(
+        serde_json::from_value::<Encoding>(encoding).unwrap_err().to_string(),
+        "the words of \"text\" are made by a tokenizer, which cannot be loaded: this program was \
+         built without tokenizers; build it with the feature `tokenizers` of trainbook"
+    );
 }
