@@ -173,7 +173,7 @@ impl Callback for InTurn {
 
     fn epoch_end(&mut self, _: &EpochEnd<'_>) -> Reply {
         self.epochs += 1;
-        if self.epochs % EPOCHS != 0 {
+        if !self.epochs.is_multiple_of(EPOCHS) {
             return Ok(Flow::Continue);
         }
         // What the trainer has others do in the background is its own work too, and must not fall
@@ -258,7 +258,7 @@ impl Callback for Rests {
 
     fn epoch_end(&mut self, _: &EpochEnd<'_>) -> Reply {
         self.epochs += 1;
-        if self.epochs % EPOCHS != 0 {
+        if !self.epochs.is_multiple_of(EPOCHS) {
             return Ok(Flow::Continue);
         }
         let over = self.end.send(self.began.elapsed().as_secs_f64()).is_err();

@@ -133,6 +133,10 @@ pub fn sum_of_squares(values: &[f32]) -> f64 {
 /// Each as [`squares_of_block`]. In plain loops, of which nothing is left that could be called and
 /// would then not be compiled for the widest instructions.
 #[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "a loop over numbers is nothing that could be called"
+)]
 fn squares_of_blocks(group: &[f32; BLOCK * BLOCKS]) -> [f32; BLOCKS] {
     let mut lanes = [[0.0_f32; LANES]; BLOCKS];
     for at in 0..BLOCK / LANES {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use trainbook::data::{Array, DataError};
-use trainbook::onnx::Session;
+use trainbook::onnx::{Session, Verifier};
 use trainbook::prelude::*;
 use trainbook::random::Stream;
 
@@ -94,7 +94,8 @@ fn an_exported_network_takes_the_ids_that_python_gives() {
     let trainer = Trainer::classifier(&data, net(&data)).seed(1).learning_rate(0.03).quiet();
     let run = trainer.build().unwrap().fit(Epochs(10)).unwrap();
     let path = folder.path().join("about.onnx");
-    let report = run.export(&path).unwrap();
+    run.export(&path).unwrap();
+    let report = trainbook::onnx::check(&path, &Verifier::default()).unwrap();
     // The file has the tokenizer in it, as it is.
     let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     let encoding = json(&report.metadata["trainbook.encoding"]);

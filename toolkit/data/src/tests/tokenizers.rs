@@ -8,7 +8,7 @@ use super::words::{reviews, rows};
 use super::{made_again, refused, table};
 use crate::{
     Batch, Batches, Buckets, DataError, DataRecipe, Dataset, Encoding, Loader, Missing, Part,
-    Severity, Split, Words,
+    Severity, Words,
 };
 use trainbook_core::random::{Seed, Stream};
 
