@@ -1,7 +1,7 @@
 //! One training step of the demo's network (64-128-64-10, batch 32, AdamW): a loop written by hand
-//! on dfdx, the trainer without any callback, and the trainer under the demo's whole stack. An epoch
-//! of 2,025 steps is measured, so that what happens once per epoch (a checkpoint, a row of progress) counts as little
-//! as it does for a step.
+//! on dfdx, the trainer without any callback, and the trainer under the demo's whole stack. Epochs of
+//! 2,025 steps are measured, so that what happens once per epoch (a checkpoint, a row of progress)
+//! counts as little as it does for a step.
 
 #![allow(
     clippy::unwrap_used,
@@ -35,7 +35,7 @@ const ROWS: usize = 64_800;
 const BATCH: usize = 32;
 const STEPS: u64 = (ROWS / BATCH) as u64;
 /// Epochs of a turn of [`in_turn`].
-const EPOCHS: usize = 4;
+const EPOCHS: u64 = 4;
 
 /// Rows that look like digits: 64 pixels of 0 to 16 and a class that depends on them.
 fn data() -> Dataset {
@@ -149,6 +149,11 @@ fn step(c: &mut Criterion) {
     group.finish();
 }
 
+/// Whether a turn ends with this epoch.
+fn ends_turn(epoch: &EpochEnd<'_>) -> bool {
+    (epoch.counters.epoch + 1).is_multiple_of(EPOCHS)
+}
+
 /// Runs so many epochs and returns their seconds.
 type Turn = Box<dyn FnMut() -> f64 + Send>;
 
@@ -158,7 +163,6 @@ struct InTurn {
     others: [Turn; 3],
     run: Option<RunWriter>,
     began: Instant,
-    epochs: usize,
     /// Seconds of the trainer's turn, of the one by hand, of two without callbacks, and how many of the
     /// trainer's it waited at the end for the disk.
     turns: Arc<Mutex<Vec<[f64; 5]>>>,
@@ -171,9 +175,8 @@ impl Callback for InTurn {
         Ok(Flow::Continue)
     }
 
-    fn epoch_end(&mut self, _: &EpochEnd<'_>) -> Reply {
-        self.epochs += 1;
-        if !self.epochs.is_multiple_of(EPOCHS) {
+    fn epoch_end(&mut self, epoch: &EpochEnd<'_>) -> Reply {
+        if !ends_turn(epoch) {
             return Ok(Flow::Continue);
         }
         // What the trainer has others do in the background is its own work too, and must not fall
@@ -230,7 +233,7 @@ fn bare(data: &Dataset, begins: mpsc::Receiver<()>, end: mpsc::Sender<f64>) {
     let mut trainer = Trainer::classifier(data, Network::of::<Mlp>())
         .seed(1)
         .batch_size(BATCH)
-        .with(Rests { begins, end, began: Instant::now(), epochs: 0 })
+        .with(Rests { begins, end, began: Instant::now() })
         .quiet()
         .build()
         .unwrap();
@@ -242,7 +245,6 @@ struct Rests {
     begins: mpsc::Receiver<()>,
     end: mpsc::Sender<f64>,
     began: Instant,
-    epochs: usize,
 }
 
 impl Rests {
@@ -262,9 +264,8 @@ impl Callback for Rests {
         Ok(self.rest())
     }
 
-    fn epoch_end(&mut self, _: &EpochEnd<'_>) -> Reply {
-        self.epochs += 1;
-        if !self.epochs.is_multiple_of(EPOCHS) {
+    fn epoch_end(&mut self, epoch: &EpochEnd<'_>) -> Reply {
+        if !ends_turn(epoch) {
             return Ok(Flow::Continue);
         }
         let over = self.end.send(self.began.elapsed().as_secs_f64()).is_err();
@@ -283,11 +284,10 @@ fn in_turn(_: &mut Criterion) {
         others: [elsewhere(&data, by_hand), elsewhere(&data, bare), elsewhere(&data, bare)],
         run: None,
         began: Instant::now(),
-        epochs: 0,
         turns: turns.clone(),
     };
     let mut trainer = demo_stack(&data, &store).with(in_turn).build().unwrap();
-    let run = trainer.fit(Epochs(((WARM_UP + TURNS) * EPOCHS) as u64)).unwrap();
+    let run = trainer.fit(Epochs((WARM_UP + TURNS) as u64 * EPOCHS)).unwrap();
     let turns: Vec<[f64; 5]> = turns.lock().unwrap().drain(..).skip(WARM_UP).collect();
     println!(
         "in turn, {TURNS} times {EPOCHS} epochs of {STEPS} steps, medians with their 95 % intervals:"
@@ -302,7 +302,7 @@ fn in_turn(_: &mut Criterion) {
     {
         println!("{name:<50} {}", median(turns.iter().map(ratio)));
     }
-    let steps_of_turn = STEPS as f64 * EPOCHS as f64;
+    let steps_of_turn = (STEPS * EPOCHS) as f64;
     for (name, seconds) in [
         ("a step with the demo's stack, µs", |[all, ..]: &[f64; 5]| *all),
         ("of that, waiting for the disk at a turn's end", |[.., disk]| *disk),

@@ -113,62 +113,61 @@ const BLOCKS: usize = 4;
 /// Summed in f32 over blocks of 256 elements, in 16 lanes, and over blocks in f64: a relative error
 /// below 2⁻¹⁹. A block that would leave the range of f32, to either side, is summed in f64.
 pub fn sum_of_squares(values: &[f32]) -> f64 {
-    let (groups, rest) = values.as_chunks::<{ BLOCK * BLOCKS }>();
+    let (blocks, rest) = values.as_chunks::<BLOCK>();
+    let (groups, single) = blocks.as_chunks::<BLOCKS>();
     let mut sum = 0.0;
-    for group in groups {
-        let sums = wide(
-            #[inline(always)]
-            || squares_of_blocks(group),
-        );
-        for (block, in_f32) in group.chunks_exact(BLOCK).zip(sums) {
-            sum += checked(block, in_f32);
-        }
-    }
-    for block in rest.chunks(BLOCK) {
-        sum += checked(block, squares_of_block(block));
+    groups.iter().for_each(|group| add_squares(&mut sum, group));
+    single.as_chunks::<1>().0.iter().for_each(|block| add_squares(&mut sum, block));
+    if !rest.is_empty() {
+        add_squares(&mut sum, &[filled_up(rest)]);
     }
     sum
 }
 
-/// Each as [`squares_of_block`]. In plain loops, of which nothing is left that could be called and
-/// would then not be compiled for the widest instructions.
+/// Adds one block after the other.
+fn add_squares<const N: usize>(sum: &mut f64, blocks: &[[f32; BLOCK]; N]) {
+    let sums = wide(
+        #[inline(always)]
+        || squares(blocks),
+    );
+    for (block, in_f32) in blocks.iter().zip(sums) {
+        *sum += checked(block, in_f32);
+    }
+}
+
+/// The sum of each block. In plain loops, of which nothing is left that could be called and would then
+/// not be compiled for the widest instructions.
 #[inline(always)]
 #[expect(
     clippy::needless_range_loop,
     reason = "a loop over numbers is nothing that could be called"
 )]
-fn squares_of_blocks(group: &[f32; BLOCK * BLOCKS]) -> [f32; BLOCKS] {
-    let mut lanes = [[0.0_f32; LANES]; BLOCKS];
+fn squares<const N: usize>(blocks: &[[f32; BLOCK]; N]) -> [f32; N] {
+    let mut lanes = [[0.0_f32; LANES]; N];
     for at in 0..BLOCK / LANES {
-        for block in 0..BLOCKS {
+        for block in 0..N {
             for lane in 0..LANES {
-                let v = group[block * BLOCK + at * LANES + lane];
+                let v = blocks[block][at * LANES + lane];
                 lanes[block][lane] += v * v;
             }
         }
     }
-    let mut sums = [0.0; BLOCKS];
+    let mut sums = [0.0; N];
     for lane in 0..LANES {
-        for block in 0..BLOCKS {
+        for block in 0..N {
             sums[block] += lanes[block][lane];
         }
     }
     sums
 }
 
-/// Of a block that may be shorter.
-fn squares_of_block(block: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; LANES];
-    let chunks = block.chunks_exact(LANES);
-    for (lane, v) in lanes.iter_mut().zip(chunks.remainder()) {
-        *lane += v * v;
-    }
-    for chunk in chunks {
-        for (lane, v) in lanes.iter_mut().zip(chunk) {
-            *lane += v * v;
-        }
-    }
-    lanes.iter().sum()
+/// The last, shorter block with zeros, which change no sum. What does not fill all lanes comes first.
+fn filled_up(rest: &[f32]) -> [f32; BLOCK] {
+    let mut block = [0.0; BLOCK];
+    let (rows, odd) = rest.split_at(rest.len() / LANES * LANES);
+    block[..odd.len()].copy_from_slice(odd);
+    block[LANES..][..rows.len()].copy_from_slice(rows);
+    block
 }
 
 /// A block's sum, in f64 where it has left the range of f32.
@@ -183,24 +182,30 @@ fn checked(block: &[f32], in_f32: f32) -> f64 {
 /// The largest absolute value among elements that are not NaN, 0 when there are none; and the number
 /// of exact zeros.
 fn largest_and_zeros(values: &[f32]) -> (f32, usize) {
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    let (mut largest, mut zeros) = wide(
-        #[inline(always)]
-        || largest_and_zeros_by_lane(chunks),
-    );
-    for (lane, v) in rest.iter().enumerate() {
-        largest[lane] = if v.abs() > largest[lane] { v.abs() } else { largest[lane] };
-        zeros[lane] += u32::from(*v == 0.0);
+    let (rows, rest) = values.as_chunks::<LANES>();
+    // NaN is neither.
+    let mut last = [f32::NAN; LANES];
+    last[..rest.len()].copy_from_slice(rest);
+    let (mut largest, mut zeros) = ([0.0; LANES], [0; LANES]);
+    for rows in [rows, &[last]] {
+        (largest, zeros) = wide(
+            #[inline(always)]
+            || largest_and_zeros_by_lane(rows, largest, zeros),
+        );
     }
     (largest.into_iter().fold(0.0, f32::max), zeros.iter().sum::<u32>() as usize)
 }
 
+/// Those so far and of more rows.
 #[inline(always)]
-fn largest_and_zeros_by_lane(chunks: &[[f32; LANES]]) -> ([f32; LANES], [u32; LANES]) {
-    let (mut largest, mut zeros) = ([0.0_f32; LANES], [0_u32; LANES]);
-    for chunk in chunks {
+fn largest_and_zeros_by_lane(
+    rows: &[[f32; LANES]],
+    mut largest: [f32; LANES],
+    mut zeros: [u32; LANES],
+) -> ([f32; LANES], [u32; LANES]) {
+    for row in rows {
         for lane in 0..LANES {
-            let v = chunk[lane].abs();
+            let v = row[lane].abs();
             largest[lane] = if v > largest[lane] { v } else { largest[lane] };
             zeros[lane] += u32::from(v == 0.0);
         }

@@ -106,13 +106,14 @@ impl Raw {
                     Missing::Text(text) => Some(text.clone()),
                     _ => None,
                 };
-                if !words.are_learned() {
-                    let kind = Kind::Words(FittedWords::given(words));
-                    return Ok(self.encoding(column, rule, fill.map(Fill::Text), kind));
-                }
-                let tokenised = self.tokenised(texts, fill.as_deref(), words);
-                let times = counts(texts, rows).into_iter().chain([gaps(texts, rows)]);
-                let fitted = FittedWords::to(tokenised, times, words).ok_or_else(|| {
+                let fitted = if words.are_learned() {
+                    let tokenised = self.tokenised(texts, fill.as_deref(), words);
+                    let times = counts(texts, rows).into_iter().chain([gaps(texts, rows)]);
+                    FittedWords::to(tokenised, times, words)
+                } else {
+                    Some(FittedWords::given(words))
+                };
+                let fitted = fitted.ok_or_else(|| {
                     let reason = match words.at_least {
                         1 => "no row that is trained on has a word".to_owned(),
                         times => format!(
@@ -155,18 +156,12 @@ impl Raw {
                 (fill.map(Fill::Text), kind)
             }
         };
-        Ok(self.encoding(column, rule, fill, kind))
-    }
-
-    fn encoding(
-        &self,
-        column: usize,
-        rule: &ColumnRule,
-        fill: Option<Fill>,
-        kind: Kind,
-    ) -> ColumnEncoding {
-        let name = self.names[column].clone();
-        ColumnEncoding { name, kind, fill, indicator: rule.missing.indicator }
+        Ok(ColumnEncoding {
+            name: self.names[column].clone(),
+            kind,
+            fill,
+            indicator: rule.missing.indicator,
+        })
     }
 }
 

@@ -59,9 +59,10 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// For steps that are not all alike: what is kept serves whatever it is large enough for.
-    pub fn of_many_sizes(self) -> Self {
-        Self { many_sizes: true, ..self }
+    /// With nothing in it yet. For steps of many sizes, which are not all alike, what is kept serves
+    /// whatever it is large enough for.
+    pub fn new(many_sizes: bool) -> Self {
+        Self { many_sizes, ..Self::default() }
     }
 
     /// Memory for so many numbers, of any value.
@@ -114,11 +115,7 @@ impl Memory {
         if memory.is_empty() {
             return;
         }
-        if self.kept.len() < KEPT || self.many_sizes {
-            self.kept.push(memory);
-        } else {
-            self.allocated = self.allocated.saturating_sub(memory.len());
-        }
+        self.kept.push(memory);
         if self.kept.len() > KEPT {
             self.drop_one(Vec::capacity);
         }

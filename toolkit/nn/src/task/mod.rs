@@ -1,7 +1,7 @@
 //! The seam between dfdx's generic world and everything else.
 //!
 //! [`Task`] and [`Model`] are object-safe and speak plain `f32` arrays: the training loop, the
-//! callbacks, the store and the user's variables never see a dfdx type. `on_host.rs` implements
+//! callbacks, the store and the user's variables never see a dfdx type. `on_host/mod.rs` implements
 //! them in the processor's memory, `on_device.rs` on dfdx's tensors, for any device.
 
 mod batch_loss;

@@ -1,4 +1,6 @@
-//! Training in the processor's memory.
+//! Training in the processor's memory; `held.rs` has the network that is trained.
+
+mod held;
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -8,21 +10,20 @@ use trainbook_callbacks::seam::sum_of_squares;
 use trainbook_callbacks::{
     CallbackError, Gradients, Snapshot, StepScale, TensorInfo, TensorStats, UpdateSettings, Weights,
 };
-use trainbook_core::array::{Array, Numbers};
 use trainbook_core::batch::Batch;
 use trainbook_core::random::Seed;
-use trainbook_onnx::Graph;
 
+use self::held::{Held, input};
 use super::batch_loss::Gathered;
 use super::lengths::Lengths;
 use super::mixed::Mixed;
-use super::{BatchLoss, Loss, Model, Recipe, StepMemory, Task, TaskState, indices, memory};
+use super::{BatchLoss, Loss, Model, Recipe, StepMemory, Task, TaskState, memory};
+use crate::NnError;
 use crate::context::Context;
 use crate::host::{Aside, HostPass, HostTensor, Memory, stride, threads};
 use crate::optim::{Optimizer, ParameterGroup, Treatment, thawed, treatments};
 use crate::parameters::{Layout, Slot};
 use crate::plan::Planned;
-use crate::{Around, NnError};
 
 /// A network in the processor's memory, being trained.
 pub struct OnHost {
@@ -50,15 +51,6 @@ pub struct OnHost {
     checkpoints: Option<usize>,
 }
 
-/// A network that only computes. Cloning shares the values; training the original copies them
-/// first.
-#[derive(Clone)]
-struct Held {
-    planned: Arc<Planned>,
-    tensors: Arc<[TensorInfo]>,
-    values: Arc<Vec<f32>>,
-}
-
 impl OnHost {
     pub fn new(recipe: &Recipe) -> Result<Self, NnError> {
         let planned = Arc::new(recipe.network.plan(&recipe.input)?);
@@ -81,10 +73,7 @@ impl OnHost {
             treatments,
             gathered: Gathered::default(),
             norm: Cell::new(None),
-            memory: match recipe.shortest {
-                Some(_) => Memory::default().of_many_sizes(),
-                None => Memory::default(),
-            },
+            memory: Memory::new(recipe.shortest.is_some()),
             mixed: Mixed::new(recipe, layout)?,
             checkpoints: recipe.checkpoint_activations.then(|| stride(&planned.root)),
             lengths: Lengths::new(recipe, &planned)?,
@@ -389,82 +378,9 @@ impl Weights for OnHost {
     }
 }
 
-/// A batch as this network takes it.
-fn input(planned: &Planned, input: &Array, memory: &mut Memory) -> Result<HostTensor, NnError> {
-    planned.check_input(input)?;
-    Ok(match &input.numbers {
-        Numbers::F32(numbers) => {
-            let mut copy = memory.take(numbers.len());
-            copy.copy_from_slice(numbers);
-            HostTensor::new(input.shape.clone(), copy)
-        }
-        Numbers::I64(_) => HostTensor::of_indices(input.shape.clone(), indices(input)?),
-    })
-}
-
-impl Held {
-    fn check(&self, snapshot: &Snapshot) -> Result<(), NnError> {
-        self.planned.layout.check(snapshot)
-    }
-
-    /// The sizes must have been checked.
-    fn restore(&mut self, snapshot: &Snapshot) {
-        let values: &mut Vec<f32> = Arc::make_mut(&mut self.values);
-        self.planned.layout.restore(snapshot, values);
-    }
-}
-
-impl Model for Held {
-    fn planned(&self) -> &Planned {
-        &self.planned
-    }
-
-    fn output_shape(&self) -> &[usize] {
-        &self.planned.root.output.shape
-    }
-
-    fn tensors(&self) -> &[TensorInfo] {
-        &self.tensors
-    }
-
-    fn weights(&self) -> Snapshot {
-        Snapshot(
-            self.planned
-                .layout
-                .slots()
-                .iter()
-                .map(|slot| self.values[slot.range()].to_vec())
-                .collect(),
-        )
-    }
-
-    fn predict(&self, of: &Array) -> Result<Array, NnError> {
-        let (mut buffers, mut aside, mut memory) =
-            (Vec::new(), Aside::default(), Memory::default());
-        let x = input(&self.planned, of, &mut memory)?;
-        let outputs = HostPass::new(
-            &self.planned.root,
-            self.planned.layout.slots(),
-            &self.values,
-            &mut [],
-            &mut buffers,
-            Context::EVALUATION,
-            &mut aside,
-            &mut memory,
-            false,
-        )
-        .forward(x)
-        .map_err(NnError::from_fault)?;
-        Ok(Array::f32(outputs.shape.clone(), outputs.into_numbers()))
-    }
-
-    fn graph(&self, output: &str, around: Around<'_>) -> Result<Graph, NnError> {
-        crate::onnx_form::graph(&self.planned, &self.values, output, around)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use trainbook_core::array::Array;
     use trainbook_core::batch::Targets;
 
     use super::*;
