@@ -1,17 +1,20 @@
 //! One layer alone, in each of its forms: to compare them with each other, with another library's
 //! numbers, and with differences.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use dfdx::prelude::{Backward, Tape};
 use dfdx::prelude::{Cpu, Gradients, HasShape, PutTape, SplitTape, Tensor, ZerosTensor};
-use dfdx::tensor::TensorFromVec;
+use dfdx::tensor::{CpuError, TensorFromVec};
+use dfdx::tensor_ops::{SumTo, TryMul};
+use trainbook_core::array::Array;
 
 use crate::NnError;
 use crate::context::Context;
 use crate::host::{Aside, HostPass, HostTensor, Memory, half};
 use crate::layer::{AnyLayer, Fault};
-use crate::on_dfdx::{Backend, Flow, Pass, Real, Tensors};
+use crate::on_dfdx::{Arithmetic, Backend, Flow, MixedBatch, Pass, Real, Tensors};
 use crate::plan::Planned;
 use crate::sample::{Kind, Sample};
 
@@ -196,6 +199,66 @@ impl Trial {
         Cpu: Backend<E>,
     {
         self.through_dfdx::<E>(input, rows, context, upstream).map_err(NnError::from_fault)
+    }
+
+    /// The same in mixed precision; without the gradient in the input, to which no way leads from
+    /// outside.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    pub fn mixed_on_dfdx(
+        &self,
+        input: &[f64],
+        rows: usize,
+        context: Context<'_>,
+        upstream: &[f64],
+    ) -> Result<Outcome, NnError> {
+        let device = Cpu::default();
+        let layout = &self.planned.layout;
+        let fail = |e: CpuError| NnError::device("compute", &e);
+        let make = |values: &[f64]| {
+            let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
+            let len = values.len();
+            device.try_tensor_from_vec(values, (len,)).map_err(fail)
+        };
+        let mut tensors = Tensors::<f32, Cpu>::new();
+        for (number, slot) in layout.slots().iter().enumerate() {
+            tensors.insert(number, make(&self.values[slot.range()])?);
+        }
+        let shape = self.shape(rows);
+        let input = match self.planned.root.input.kind {
+            Kind::Numbers => Array::f32(shape, input.iter().map(|v| *v as f32).collect()),
+            Kind::Indices => Array::i64(shape, input.iter().map(|v| *v as i64).collect()),
+        };
+        let Some(mut mixing) = Cpu::mixing() else { return Ok(Outcome::default()) };
+        let seen = RefCell::new(Outcome::default());
+        let upstream = make(upstream)?;
+        // Of Σ y·u the gradient in y is u.
+        let loss = |output: Flow<f32, Cpu>| {
+            let mut seen = seen.borrow_mut();
+            (seen.shape, seen.output) = (output.shape().to_vec(), read(&output.untaped()));
+            let product = output.flat().try_mul(upstream.clone());
+            product.and_then(|product| product.try_sum()).map_err(fail)
+        };
+        let batch = MixedBatch {
+            planned: &self.planned,
+            tensors: &tensors,
+            context,
+            device: &device,
+            input: &input,
+            scale: 1.0,
+            share: 1.0,
+        };
+        let mut gradients = Gradients::leaky();
+        let (_, buffers) = mixing.run(batch, &loss, &mut gradients)?;
+        let mut outcome = seen.take();
+        for (number, tensor) in &tensors {
+            if layout.slots()[*number].is_trained() {
+                outcome.gradients.extend(read(&gradients.get(tensor)));
+            }
+        }
+        outcome.buffers = buffers.iter().map(|(slot, tensor)| (*slot, read(tensor))).collect();
+        Ok(outcome)
     }
 
     fn through_dfdx<E: Real>(

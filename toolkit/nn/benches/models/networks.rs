@@ -157,9 +157,9 @@ impl Model {
 /// # Errors
 /// Those of the task.
 pub fn step(task: &mut dyn Task, batch: &Batch) -> Result<f32, NnError> {
-    let loss = task.forward_backward(batch)?;
+    let loss = task.loss_of(batch)?;
     task.update(&1e-3.into())?;
-    Ok(loss.mean)
+    Ok(loss)
 }
 
 /// Has everything computed by two threads, as the peers are told to.

@@ -2,9 +2,10 @@
 
 use cudarc::driver::DriverError;
 use cudarc::driver::result::{device, init};
-use dfdx::tensor::Cuda;
+use dfdx::tensor::{Cache, Cuda};
 
 use crate::NnError;
+use crate::on_dfdx::prepare;
 
 /// Opens the CUDA device of this number.
 ///
@@ -26,7 +27,11 @@ pub(super) fn open(number: usize) -> Result<Cuda, NnError> {
             },
         });
     }
-    Cuda::try_build(number, 0).map_err(|e| NnError::device("open a CUDA device", &e))
+    let cuda = Cuda::try_build(number, 0).map_err(|e| NnError::device("open a CUDA device", &e))?;
+    prepare(&cuda)?;
+    // Memory that is let go is used again: asking the driver for it costs more than small kernels do.
+    cuda.try_enable_cache().map_err(|e| NnError::device("open a CUDA device", &e))?;
+    Ok(cuda)
 }
 
 fn says(operation: &'static str, error: DriverError) -> NnError {

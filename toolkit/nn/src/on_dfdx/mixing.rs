@@ -1,0 +1,42 @@
+//! What a device must be able to do to train in mixed precision, whatever it computes in.
+
+use dfdx::prelude::{Gradients, Tensor};
+use trainbook_core::array::Array;
+
+use super::{Backend, Flow, Taped, Tensors};
+use crate::NnError;
+use crate::context::Context;
+use crate::plan::Planned;
+use crate::task::Movable;
+
+/// Forward and backward passes in f16 and f32, as [`Autocast`](crate::layer::Autocast) says.
+pub(crate) trait Mixing<D: Backend<f32>>: Movable {
+    /// Runs a batch forward and backward, and adds its gradients to those of the step. Gives its mean
+    /// loss, and what became of tensors that are carried along.
+    ///
+    /// # Errors
+    /// Those of the layers, of the loss and of the device.
+    fn run(
+        &mut self,
+        batch: MixedBatch<'_, D>,
+        loss: &dyn Fn(Flow<f32, D>) -> Result<Taped<(), f32, D>, NnError>,
+        gradients: &mut Gradients<f32, D>,
+    ) -> Result<(Tensor<(), f32, D>, Tensors<f32, D>), NnError>;
+
+    /// Has what the network computes with taken anew from its tensors, which have changed.
+    fn forget(&mut self);
+}
+
+/// A batch, and the network that it goes through.
+pub(crate) struct MixedBatch<'a, D: Backend<f32>> {
+    pub planned: &'a Planned,
+    /// The network's tensors, all of them in f32.
+    pub tensors: &'a Tensors<f32, D>,
+    pub context: Context<'a>,
+    pub device: &'a D,
+    pub input: &'a Array,
+    /// By what the loss is multiplied.
+    pub scale: f32,
+    /// Which share the batch has in the step's gradients.
+    pub share: f32,
+}
