@@ -227,7 +227,7 @@ mod tests {
         });
         stack.push(every(3, look));
         let (late, fake) = recorded(Fake::new(stack).batches(5), 7, |_| {});
-        assert_eq!((late, fake.device.waits.get()), (at_once, 3));
+        assert_eq!((late, fake.device.waits.get()), (at_once, 4));
     }
 
     #[test]

@@ -56,17 +56,17 @@ where
         };
         let x = begin(device, input)?;
         let mut none = Tensors::new();
-        let outputs = Pass::new(&planned.root, working, context, &mut none)
+        let mut outputs = Pass::new(&planned.root, working, context, &mut none)
             .full(&full)
             .run(x)
             .map_err(NnError::from_fault)?;
 
         let shape = outputs.shape().to_vec();
-        let (outputs, tape) = outputs.flat().split_tape();
         let compute = |e: D::Err| NnError::device("run the network backward", &e);
+        let wide = outputs.widened().map_err(compute)?;
+        let (outputs, tape) = outputs.flat().split_tape();
         // The loss is f32, on a tape of its own, and its gradient in the outputs what the other begins
         // its way back with.
-        let wide = outputs.clone().try_to_dtype::<f32>().map_err(compute)?;
         let traced = wide.clone().traced(Gradients::leaky());
         let loss = loss(Flow::shaped(traced, shape).map_err(NnError::from_fault)?)?;
         let mean = loss.retaped();
@@ -129,12 +129,12 @@ pub(super) fn run<D: HalfArithmetic>(
 fn in_full<D: HalfArithmetic>(
     layer: &dyn DynLayer,
     pass: &mut Pass<'_, Half, D>,
-    x: Flow<Half, D>,
+    mut x: Flow<Half, D>,
 ) -> Result<Flow<Half, D>, Fault> {
     let full = pass.in_full().ok_or_else(|| Fault::new("its tensors in f32 are not at hand"))?;
     let shape = x.shape().to_vec();
+    let wide = x.widened()?;
     let (x, tape) = x.flat().split_tape();
-    let wide = x.clone().try_to_dtype::<f32>()?;
     let traced = Flow::shaped(wide.clone().traced(Gradients::leaky()), shape)?;
     let mut buffers = Tensors::new();
     let y = <D as Backend<f32>>::run(layer, &mut pass.widened(full, &mut buffers), traced)?;
@@ -144,7 +144,14 @@ fn in_full<D: HalfArithmetic>(
     add_parameters(pass.node(), full.tensors, &mut parameters);
     let gradients = Rc::clone(&full.gradients);
     let shape = y.shape().to_vec();
-    Flow::shaped(behind((x, tape), wide, y.flat(), parameters, Some(gradients))?, shape)
+    let y = y.flat();
+    // Of a normalisation the next layer is to see what every layer of f16 gives.
+    let unrounded = (layer.autocast() == Autocast::Full).then(|| y.retaped());
+    let y = Flow::shaped(behind((x, tape), wide, y, parameters, Some(gradients))?, shape)?;
+    Ok(match unrounded {
+        Some(unrounded) => y.rounded_from(unrounded),
+        None => y,
+    })
 }
 
 /// The tensors of a layer and its parts.
