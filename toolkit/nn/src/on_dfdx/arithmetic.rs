@@ -1,6 +1,8 @@
 //! What gradients go through where they are.
 
-use dfdx::tensor::{Cpu, HasErr};
+use dfdx::tensor::Cpu;
+#[cfg(any(feature = "trial", feature = "cuda"))]
+use dfdx::tensor::HasErr;
 use trainbook_callbacks::TensorStats;
 
 #[cfg(any(feature = "trial", feature = "cuda"))]
@@ -28,6 +30,13 @@ pub(crate) trait Arithmetic: Backend<f32> {
         hand_out: impl FnOnce(&mut Visit<'_, Self>) -> Result<(), NnError>,
     ) -> Result<Vec<TensorStats>, NnError>;
 
+    /// What is needed to train in mixed precision; `None` where this build cannot.
+    fn mixing() -> Option<Box<dyn Mixing<Self>>>;
+}
+
+/// What mixed precision needs besides.
+#[cfg(any(feature = "trial", feature = "cuda"))]
+pub(crate) trait HalfArithmetic: Arithmetic + Backend<Half> {
     /// Adds `factor` times the other's numbers.
     fn add_scaled(
         sum: &mut Buffer<f32, Self>,
@@ -35,13 +44,6 @@ pub(crate) trait Arithmetic: Backend<f32> {
         factor: f32,
     ) -> Result<(), <Self as HasErr>::Err>;
 
-    /// What is needed to train in mixed precision; `None` where this build cannot.
-    fn mixing() -> Option<Box<dyn Mixing<Self>>>;
-}
-
-/// The same between f16 and f32.
-#[cfg(any(feature = "trial", feature = "cuda"))]
-pub(crate) trait HalfArithmetic: Arithmetic + Backend<Half> {
     /// Adds `factor` times the numbers of f16.
     fn add_widened(
         sum: &mut Buffer<f32, Self>,
@@ -80,15 +82,6 @@ impl Arithmetic for Cpu {
         Ok(statistics)
     }
 
-    fn add_scaled(
-        sum: &mut Buffer<f32, Self>,
-        other: &Buffer<f32, Self>,
-        factor: f32,
-    ) -> Result<(), <Self as HasErr>::Err> {
-        sum.iter_mut().zip(other.iter()).for_each(|(s, v)| *s += v * factor);
-        Ok(())
-    }
-
     #[cfg(feature = "trial")]
     fn mixing() -> Option<Box<dyn Mixing<Self>>> {
         Some(Box::new(super::mixed::Mixed::default()))
@@ -102,6 +95,15 @@ impl Arithmetic for Cpu {
 
 #[cfg(feature = "trial")]
 impl HalfArithmetic for Cpu {
+    fn add_scaled(
+        sum: &mut Buffer<f32, Self>,
+        other: &Buffer<f32, Self>,
+        factor: f32,
+    ) -> Result<(), <Self as HasErr>::Err> {
+        sum.iter_mut().zip(other.iter()).for_each(|(s, v)| *s += v * factor);
+        Ok(())
+    }
+
     fn add_widened(
         sum: &mut Buffer<f32, Self>,
         half: &Buffer<Half, Self>,
@@ -119,4 +121,22 @@ impl HalfArithmetic for Cpu {
         sum.iter_mut().zip(other.iter()).for_each(|(s, v)| s.0 = add(s.0, *v));
         Ok(())
     }
+}
+
+/// How many numbers of an accelerator's buffer make a row: the sum of squares, the largest absolute
+/// value, and how many zeros, NaN and infinities there are.
+#[cfg(any(test, feature = "cuda"))]
+pub(super) const ROW: usize = 5;
+
+/// What the rows of a buffer of this length come to, in order.
+#[cfg(any(test, feature = "cuda"))]
+pub(super) fn folded(len: usize, rows: &[f64]) -> TensorStats {
+    let (mut squares, mut largest, mut counts) = (0.0, 0.0_f64, [0.0; 3]);
+    for row in rows.chunks_exact(ROW) {
+        squares += row[0];
+        largest = largest.max(row[1]);
+        counts.iter_mut().zip(&row[2..]).for_each(|(sum, n)| *sum += n);
+    }
+    let [zeros, nans, infs] = counts.map(|n| n as usize);
+    TensorStats { len, norm: squares.sqrt(), max_abs: largest as f32, zeros, nans, infs }
 }

@@ -10,7 +10,7 @@ use cudarc::nvrtc::compile_ptx_with_opts;
 use dfdx::tensor::{Cuda, CudaError, Storage};
 use trainbook_callbacks::TensorStats;
 
-use super::arithmetic::{Arithmetic, HalfArithmetic, Visit};
+use super::arithmetic::{Arithmetic, HalfArithmetic, ROW, Visit, folded};
 use super::backend::{Buffer, Half};
 use super::mixed::Mixed;
 use super::mixing::Mixing;
@@ -89,8 +89,7 @@ fn launch(blocks: usize, threads: usize) -> LaunchConfig {
     }
 }
 
-/// What a thread writes in `statistics`, and how many rows are left for the host.
-const ROW: usize = 5;
+/// How many rows are left for the host of those that the threads of `statistics` write.
 const ROWS: usize = 32;
 
 fn statistics(
@@ -116,18 +115,6 @@ fn statistics(
         each.launch(config, (len, buffer, &mut *rows))?;
         fold.launch(launch(1, ROWS), (many, &*rows, &mut few))
     }
-}
-
-/// What rows come to, in order.
-fn folded(len: usize, rows: &[f64]) -> TensorStats {
-    let (mut squares, mut largest, mut counts) = (0.0, 0.0_f64, [0.0; 3]);
-    for row in rows.chunks_exact(ROW) {
-        squares += row[0];
-        largest = largest.max(row[1]);
-        counts.iter_mut().zip(&row[2..]).for_each(|(sum, n)| *sum += n);
-    }
-    let [zeros, nans, infs] = counts.map(|n| n as usize);
-    TensorStats { len, norm: squares.sqrt(), max_abs: largest as f32, zeros, nans, infs }
 }
 
 /// Runs a kernel that changes a buffer by a number.
@@ -174,6 +161,12 @@ impl Arithmetic for Cuda {
         Ok(lens.iter().zip(few.chunks(ROWS * ROW)).map(|(len, rows)| folded(*len, rows)).collect())
     }
 
+    fn mixing() -> Option<Box<dyn Mixing<Self>>> {
+        Some(Box::new(Mixed::default()))
+    }
+}
+
+impl HalfArithmetic for Cuda {
     fn add_scaled(
         sum: &mut Buffer<f32, Self>,
         other: &Buffer<f32, Self>,
@@ -191,12 +184,6 @@ impl Arithmetic for Cuda {
         Ok(())
     }
 
-    fn mixing() -> Option<Box<dyn Mixing<Self>>> {
-        Some(Box::new(Mixed::default()))
-    }
-}
-
-impl HalfArithmetic for Cuda {
     fn add_widened(
         sum: &mut Buffer<f32, Self>,
         half: &Buffer<Half, Self>,

@@ -28,6 +28,10 @@ pub(crate) trait Mixing<D: Backend<f32>>: Movable {
 }
 
 /// A batch, and the network that it goes through.
+#[cfg_attr(
+    not(any(feature = "trial", feature = "cuda")),
+    expect(dead_code, reason = "dfdx's tensors are trained in f32 alone in such a build")
+)]
 pub(crate) struct MixedBatch<'a, D: Backend<f32>> {
     pub planned: &'a Planned,
     /// The network's tensors, all of them in f32.

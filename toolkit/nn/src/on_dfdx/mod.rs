@@ -11,6 +11,8 @@ mod backend;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod flow;
+#[cfg(all(test, feature = "trial", target_os = "linux"))]
+mod kernels_tests;
 #[cfg(any(feature = "trial", feature = "cuda"))]
 mod mixed;
 mod mixing;

@@ -1,7 +1,9 @@
 //! One way of a batch through a network, on dfdx's tensors.
 
+#[cfg(any(feature = "trial", feature = "cuda"))]
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+#[cfg(any(feature = "trial", feature = "cuda"))]
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use crate::plan::Node;
 /// A network's tensors on a device, by the numbers of their slots.
 pub(crate) type Tensors<E, D> = BTreeMap<usize, Tensor<(usize,), E, D>>;
 
+#[cfg(any(feature = "trial", feature = "cuda"))]
 /// What a pass of f16 has for layers that compute in f32.
 pub(crate) struct Full<'a, D: Storage<f32>> {
     /// The network's tensors, all of them in f32.
@@ -34,6 +37,7 @@ pub struct Pass<'a, E: Real, D: Backend<E>> {
     /// The indices that the network began with.
     tokens: Option<Arc<[usize]>>,
     /// In a pass of f16 alone.
+    #[cfg(any(feature = "trial", feature = "cuda"))]
     full: Option<&'a Full<'a, D>>,
 }
 
@@ -44,7 +48,15 @@ impl<'a, E: Real, D: Backend<E>> Pass<'a, E, D> {
         context: Context<'a>,
         buffers: &'a mut Tensors<E, D>,
     ) -> Self {
-        Self { node, tensors, context, buffers, tokens: None, full: None }
+        Self {
+            node,
+            tensors,
+            context,
+            buffers,
+            tokens: None,
+            #[cfg(any(feature = "trial", feature = "cuda"))]
+            full: None,
+        }
     }
 
     /// The same pass, in f16, with what its layers of f32 need.
@@ -162,7 +174,11 @@ impl<'a, E: Real, D: Backend<E>> Pass<'a, E, D> {
             .get(number)
             .ok_or_else(|| Fault::new(format!("it has no part {number}")))?;
         let mut pass = Pass::new(node, self.tensors, self.context, self.buffers);
-        (pass.tokens, pass.full) = (self.tokens.clone(), self.full);
+        pass.tokens = self.tokens.clone();
+        #[cfg(any(feature = "trial", feature = "cuda"))]
+        {
+            pass.full = self.full;
+        }
         pass.run(x)
     }
 }
