@@ -1,4 +1,5 @@
-//! Activations that are computed again: the same bits, in less memory.
+//! How a pass is run changes nothing that it computes, or a rounding: activations that are computed
+//! again, the same bits in less memory; and mixed precision, alike in both forms.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says so")]
 
@@ -10,7 +11,7 @@ use trainbook_nn::layer::{
 };
 use trainbook_nn::loss::Loss;
 use trainbook_nn::optim::ParameterGroup;
-use trainbook_nn::task::{Precision, Recipe, Task};
+use trainbook_nn::task::{LossScale, Precision, Recipe, Task};
 use trainbook_nn::{Network, Sample};
 
 const ROWS: usize = 6;
@@ -92,6 +93,60 @@ fn no_bit_depends_on_them() {
                 assert_eq!(bits(&*plain), bits(&*saving), "{name}, step {step}");
             }
         }
+    }
+}
+
+/// ‖a − b‖ / ‖b‖
+fn off(a: &[Vec<f32>], b: &[Vec<f32>]) -> f64 {
+    let pairs = || a.iter().flatten().zip(b.iter().flatten());
+    let gap: f64 = pairs().map(|(a, b)| f64::from(a - b).powi(2)).sum();
+    (gap / pairs().map(|(_, b)| f64::from(*b).powi(2)).sum::<f64>()).sqrt()
+}
+
+#[test]
+fn mixed_precision_is_alike_in_both_forms() {
+    let softmax = Sequential::new().linear(8).softmax().log().linear(8).log_softmax();
+    let heads = ("heads", softmax.linear(3).into(), Sample::numbers([8]), batch(numbers(&[8]), ROWS));
+    for (name, network, input, batch) in networks().into_iter().chain([heads]) {
+        let gradients = |precision, dfdx: bool| {
+            let recipe = Recipe::new(network.clone(), input.clone(), Loss::cross_entropy());
+            let recipe = Recipe { precision, ..recipe };
+            let mut task = if dfdx { recipe.task_on_dfdx() } else { recipe.task() }.unwrap();
+            let loss = task.loss_of(&batch).unwrap();
+            let mut all = Vec::new();
+            task.edit(&mut |_, values| all.push(values.to_vec())).unwrap();
+            assert!(task.end_scaling().is_none_or(|scale| !scale.overflowed), "{name}");
+            (loss, all, task.model().weights().0)
+        };
+        let (full, host) = (gradients(Precision::F32, false), gradients(Precision::Mixed, false));
+        let dfdx = gradients(Precision::Mixed, true);
+        let (of_dfdx, of_f32) = (off(&dfdx.1, &host.1), off(&full.1, &host.1));
+        println!("{name}: dfdx {of_dfdx:.1e}, f32 {of_f32:.1e}");
+        assert!((dfdx.0 - host.0).abs() < 2e-3 * host.0.abs(), "{name}: {} {}", dfdx.0, host.0);
+        // No farther than what rounding itself does, twice over.
+        assert!(of_dfdx > 0.0 && of_dfdx < 2.0 * of_f32 && of_f32 < 2e-2, "{name}");
+        // What is carried along, too.
+        assert!(off(&dfdx.2, &host.2) < 1e-3, "{name}");
+    }
+}
+
+#[test]
+fn of_a_step_that_overflows_nothing_stays() {
+    let (_, network, input, batch) = networks().swap_remove(2);
+    for dfdx in [false, true] {
+        let recipe = Recipe::new(network.clone(), input.clone(), Loss::cross_entropy());
+        let loss_scale = LossScale::default().init_scale(1e30);
+        let recipe = Recipe { precision: Precision::Mixed, loss_scale, ..recipe };
+        let mut task = if dfdx { recipe.task_on_dfdx() } else { recipe.task() }.unwrap();
+        let before = bits(&*task);
+        for _ in 0..2 {
+            task.forward_backward(&batch).unwrap();
+        }
+        // Batch normalisation has seen two batches.
+        assert_ne!(bits(&*task), before);
+        assert!(task.end_scaling().unwrap().overflowed);
+        task.clear_gradients().unwrap();
+        assert_eq!(bits(&*task), before);
     }
 }
 
