@@ -20,8 +20,10 @@ enum Inner {
 
 struct Computed {
     of: Vec<Reading>,
-    compute: Box<dyn Fn(&[f64]) -> f64 + Send + Sync>,
+    compute: Box<Compute>,
 }
+
+type Compute = dyn Fn(&[f64]) -> f64 + Send + Sync;
 
 /// With which a [late](Reading::late) reading becomes known.
 #[derive(Debug)]

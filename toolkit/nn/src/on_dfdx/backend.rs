@@ -55,6 +55,9 @@ impl Real for Half {
     }
 }
 
+/// Four dimensions that are known at run time.
+pub(crate) type Rank4 = (usize, usize, usize, usize);
+
 /// A device's memory of numbers.
 pub(crate) type Buffer<E, D> = <D as Storage<E>>::Vec;
 
@@ -74,9 +77,7 @@ pub trait Backend<E: Real>: dfdx::tensor_ops::Device<E> + Shareable {
     ///
     /// # Errors
     /// The device fails.
-    fn softmax(
-        x: Taped<(usize, usize, usize, usize), E, Self>,
-    ) -> Result<Taped<(usize, usize, usize, usize), E, Self>, Self::Err> {
+    fn softmax(x: Taped<Rank4, E, Self>) -> Result<Taped<Rank4, E, Self>, Self::Err> {
         x.try_softmax::<Axis<3>>()
     }
 
@@ -144,9 +145,7 @@ macro_rules! in_half {
             super::mixed::run(layer, pass, x, |pass, x| layer.$run(pass, x))
         }
 
-        fn softmax(
-            x: Taped<(usize, usize, usize, usize), Half, Self>,
-        ) -> Result<Taped<(usize, usize, usize, usize), Half, Self>, Self::Err> {
+        fn softmax(x: Taped<Rank4, Half, Self>) -> Result<Taped<Rank4, Half, Self>, Self::Err> {
             super::mixed::softmax(x)
         }
     };

@@ -1,6 +1,8 @@
 //! The kernels for CUDA, run on the processor, beside the host's arithmetic: a machine without a
 //! device sees at least what they compute.
 
+#![allow(clippy::unwrap_used, reason = "clippy excuses only the test functions themselves")]
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

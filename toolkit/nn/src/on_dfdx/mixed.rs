@@ -10,8 +10,8 @@ use dfdx::prelude::*;
 use trainbook_core::array::{Array, Numbers};
 
 use super::arithmetic::HalfArithmetic;
-use super::backend::{Backend, Half};
-use super::mixing::{MixedBatch, Mixing};
+use super::backend::{Backend, Half, Rank4};
+use super::mixing::{LossOf, MixedBatch, MixedOutcome, Mixing};
 use super::pass::{Full, Tensors};
 use super::{Flow, Pass, Real, Taped};
 use crate::NnError;
@@ -35,9 +35,9 @@ where
     fn run(
         &mut self,
         batch: MixedBatch<'_, D>,
-        loss: &dyn Fn(Flow<f32, D>) -> Result<Taped<(), f32, D>, NnError>,
+        loss: &LossOf<'_, D>,
         gradients: &mut Gradients<f32, D>,
-    ) -> Result<(Tensor<(), f32, D>, Tensors<f32, D>), NnError> {
+    ) -> Result<MixedOutcome<D>, NnError> {
         let MixedBatch { planned, tensors, context, device, input, scale, share } = batch;
         let slots = planned.layout.slots();
         if self.0.is_none() {
@@ -92,7 +92,7 @@ where
                 }
             }
         }
-        Ok((mean, full.buffers.take()))
+        Ok(MixedOutcome { mean, buffers: full.buffers.take() })
     }
 
     fn forget(&mut self) {
@@ -166,8 +166,8 @@ fn add_parameters<D: Storage<f32>>(
 
 /// The softmax over the last dimension, in f32.
 pub(super) fn softmax<D: HalfArithmetic>(
-    x: Taped<(usize, usize, usize, usize), Half, D>,
-) -> Result<Taped<(usize, usize, usize, usize), Half, D>, D::Err> {
+    x: Taped<Rank4, Half, D>,
+) -> Result<Taped<Rank4, Half, D>, D::Err> {
     let shape = *x.shape();
     let (x, tape) = x.try_reshape_like(&(shape.num_elements(),))?.split_tape();
     let wide = x.clone().try_to_dtype::<f32>()?;

@@ -11,20 +11,29 @@ use crate::task::Movable;
 
 /// Forward and backward passes in f16 and f32, as [`Autocast`](crate::layer::Autocast) says.
 pub(crate) trait Mixing<D: Backend<f32>>: Movable {
-    /// Runs a batch forward and backward, and adds its gradients to those of the step. Gives its mean
-    /// loss, and what became of tensors that are carried along.
+    /// Runs a batch forward and backward, and adds its gradients to those of the step.
     ///
     /// # Errors
     /// Those of the layers, of the loss and of the device.
     fn run(
         &mut self,
         batch: MixedBatch<'_, D>,
-        loss: &dyn Fn(Flow<f32, D>) -> Result<Taped<(), f32, D>, NnError>,
+        loss: &LossOf<'_, D>,
         gradients: &mut Gradients<f32, D>,
-    ) -> Result<(Tensor<(), f32, D>, Tensors<f32, D>), NnError>;
+    ) -> Result<MixedOutcome<D>, NnError>;
 
     /// Has what the network computes with taken anew from its tensors, which have changed.
     fn forget(&mut self);
+}
+
+/// The mean loss of what a network gives, in f32.
+pub(crate) type LossOf<'l, D> = dyn Fn(Flow<f32, D>) -> Result<Taped<(), f32, D>, NnError> + 'l;
+
+/// What came of a batch.
+pub(crate) struct MixedOutcome<D: Backend<f32>> {
+    pub mean: Tensor<(), f32, D>,
+    /// What became of tensors that are carried along.
+    pub buffers: Tensors<f32, D>,
 }
 
 /// A batch, and the network that it goes through.

@@ -30,6 +30,6 @@ pub(crate) use backend::Buffer;
 pub(crate) use backend::Half;
 #[cfg(feature = "cuda")]
 pub(crate) use cuda::prepare;
-pub(crate) use mixing::{MixedBatch, Mixing};
+pub(crate) use mixing::{MixedBatch, MixedOutcome, Mixing};
 pub(crate) use pass::Tensors;
 pub(crate) use table::{extended, look_up};

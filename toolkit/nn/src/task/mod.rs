@@ -31,6 +31,8 @@ use trainbook_onnx::Graph;
 
 pub use crate::loss::Loss;
 pub use batch_loss::{BatchLoss, MeanLoss};
+#[cfg(all(feature = "cuda", feature = "trial"))]
+pub(crate) use cuda::open as open_cuda;
 pub use device::Device;
 pub use memory::StepMemory;
 pub use precision::{LossScale, LossScaleState, Precision};

@@ -19,7 +19,9 @@ use super::lengths::Lengths;
 use super::precision::LossScaler;
 use super::{BatchLoss, Loss, Model, Precision, Recipe, Task, TaskState, indices};
 use crate::context::Context;
-use crate::on_dfdx::{Arithmetic, Backend, Buffer, Flow, MixedBatch, Mixing, Pass, Tensors};
+use crate::on_dfdx::{
+    Arithmetic, Backend, Buffer, Flow, MixedBatch, MixedOutcome, Mixing, Pass, Tensors,
+};
 use crate::optim::{OptimizerState, ParameterGroup, Treatment, thawed, treatments};
 use crate::parameters::Slot;
 use crate::plan::Planned;
@@ -235,7 +237,8 @@ impl<D: Arithmetic> OnDevice<D> {
             let of_mixed =
                 MixedBatch { planned: &planned, tensors, context, device, input, scale, share };
             let loss = |outputs| self.loss.of_batch_on_dfdx(outputs, batch, weight);
-            let (mean, buffers) = mixed.mixing.run(of_mixed, &loss, &mut gradients)?;
+            let MixedOutcome { mean, buffers } =
+                mixed.mixing.run(of_mixed, &loss, &mut gradients)?;
             return Ok(Ran { mean, buffers, gradients });
         }
         let x = self.network.input(&planned, &batch.input, gradients)?;
