@@ -46,7 +46,7 @@ fn step(stack: &mut Stack, counters: Counters, gradients: &mut FakeGradients, lo
         () => {
             GradientView {
                 counters,
-                loss: 1.0,
+                loss: 1.0.into(),
                 samples: &samples,
                 gradients: &*gradients,
                 weights: &weights,

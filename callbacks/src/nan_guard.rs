@@ -25,7 +25,8 @@ const SAMPLES_NAMED: usize = 8;
 /// With [`skip_up_to`](Self::skip_up_to) such a step is only skipped, and `skipped_updates` (over
 /// the trainer's life) is logged at the end of every epoch.
 ///
-/// Steps whose numbers are finite cost one gradient norm.
+/// Steps whose numbers are finite cost one gradient norm. On an accelerator it waits for norm and loss
+/// at every step: `every(10, NanGuard::new())` waits less often, and updates with what is between.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct NanGuard {
     #[serde(rename = "skip_up_to")]
@@ -66,8 +67,8 @@ impl Callback for NanGuard {
     }
 
     fn raw_gradients(&mut self, step: &GradientView<'_>) -> Reply {
-        let norm = step.gradients.global_norm()?;
-        if norm.is_finite() && step.loss.is_finite() {
+        let (norm, loss) = (step.gradients.global_norm()?, step.loss.get());
+        if norm.is_finite() && loss.is_finite() {
             self.counts.in_a_row = 0;
             return Ok(Flow::Continue);
         }
@@ -79,7 +80,7 @@ impl Callback for NanGuard {
         // The next fit of this trainer may skip again.
         self.counts.in_a_row = 0;
         let replayed = step.replay.first_non_finite();
-        let what = blame(step.loss, norm, step.gradients, &replayed)?;
+        let what = blame(loss, norm, step.gradients, &replayed)?;
         let at = step.counters.batches_seen;
         let detail = match &replayed {
             // The forward pass names the samples itself.

@@ -1,10 +1,12 @@
 //! The run's metrics into its journal.
 
+use std::collections::VecDeque;
+
 use trainbook_store::{Metric, Name, RunEvent, RunWriter};
 
 use crate::{
-    Callback, CallbackError, Effects, EpochEnd, FitEnd, FitStart, Flow, MetricLog, Phase, Reply,
-    StepEnd, Validated,
+    Callback, CallbackError, Effects, EpochEnd, FitEnd, FitStart, Flow, MetricLog, Phase, Reading,
+    Reply, StepEnd, Validated,
 };
 
 const LOSS: Name = Name::new_static("loss");
@@ -19,17 +21,62 @@ const EPOCH: Name = Name::new_static("epoch");
 /// - At every validation in the middle of an epoch: its metrics, and what callbacks logged.
 /// - At all of them: warnings.
 ///
-/// All stand under the number of batches seen so far, so that one axis serves all curves.
+/// All stand under the number of batches seen so far, so that one axis serves all curves. A loss that
+/// is still on an accelerator is recorded, with what else there is of its step, when it is known; the
+/// recorder never waits for one.
 #[derive(Default)]
 pub struct Recorder {
     run: Option<RunWriter>,
     row: Vec<Metric>,
+    /// Steps whose loss is not known yet, and those behind them.
+    late: VecDeque<LateStep>,
+}
+
+struct LateStep {
+    step: u64,
+    loss: Reading,
+    others: Vec<Metric>,
+    warnings: Vec<String>,
 }
 
 impl Recorder {
     /// Records into the run that the fit starts.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    fn record_step(&mut self, step: &StepEnd<'_>) {
+        let rate = Metric { name: LEARNING_RATE, value: step.learning_rate };
+        let loss = step.late_loss();
+        self.record_late();
+        match loss.get() {
+            Some(value) if self.late.is_empty() => {
+                let own = [Metric { name: LOSS, value }, rate];
+                self.record(step.counters.batches_seen, |row| row.extend(own), step.log);
+            }
+            _ if self.run.is_some() => {
+                let mut others = vec![rate];
+                step.log.read(|logged| others.extend_from_slice(logged));
+                let warnings = step.log.read_warnings(<[String]>::to_vec);
+                let step = step.counters.batches_seen;
+                self.late.push_back(LateStep { step, loss, others, warnings });
+            }
+            _ => {}
+        }
+    }
+
+    /// Records the late steps whose loss is known by now, in order.
+    fn record_late(&mut self) {
+        while let Some(value) = self.late.front().and_then(|late| late.loss.get())
+            && let Some(LateStep { step, others, warnings, .. }) = self.late.pop_front()
+        {
+            let Some(run) = &self.run else { continue };
+            self.row.clear();
+            self.row.push(Metric { name: LOSS, value });
+            self.row.extend(others);
+            run.log(step, &self.row);
+            warnings.into_iter().for_each(|text| run.event(RunEvent::Warning { text }));
+        }
     }
 
     fn record(&mut self, step: u64, fill: impl FnOnce(&mut Vec<Metric>), log: &MetricLog) {
@@ -53,19 +100,17 @@ impl Callback for Recorder {
 
     fn fit_start(&mut self, fit: &FitStart<'_>) -> Reply {
         self.run = fit.run.cloned();
+        self.late.clear();
         Ok(Flow::Continue)
     }
 
     fn step_end(&mut self, step: &StepEnd<'_>) -> Reply {
-        let own = [
-            Metric { name: LOSS, value: step.loss().into() },
-            Metric { name: LEARNING_RATE, value: step.learning_rate },
-        ];
-        self.record(step.counters.batches_seen, |row| row.extend(own), step.log);
+        self.record_step(step);
         Ok(Flow::Continue)
     }
 
     fn validated(&mut self, validated: &Validated<'_>) -> Reply {
+        self.record_late();
         let metrics = validated.metrics;
         let fill = |row: &mut Vec<Metric>| row.extend_from_slice(metrics);
         self.record(validated.counters.batches_seen, fill, validated.log);
@@ -73,6 +118,7 @@ impl Callback for Recorder {
     }
 
     fn epoch_end(&mut self, epoch: &EpochEnd<'_>) -> Reply {
+        self.record_late();
         let fill = |row: &mut Vec<Metric>| {
             row.push(Metric { name: EPOCH, value: (epoch.counters.epoch + 1) as f64 });
             row.extend_from_slice(epoch.metrics);
@@ -82,6 +128,14 @@ impl Callback for Recorder {
     }
 
     fn fit_end(&mut self, _: &mut FitEnd<'_>) -> Result<(), CallbackError> {
+        self.record_late();
+        if let (Some(first), Some(run)) = (self.late.front(), &self.run) {
+            // The device has failed, as the fit's error says.
+            let (steps, first) = (self.late.len(), first.step);
+            let text = format!("the losses of {steps} steps from {first} on could not be read");
+            run.event(RunEvent::Warning { text });
+            self.late.drain(..).for_each(|late| run.log(late.step, &late.others));
+        }
         // A writer that is kept would keep the run's journal open.
         self.run = None;
         Ok(())
@@ -90,11 +144,11 @@ impl Callback for Recorder {
 
 #[cfg(test)]
 mod tests {
-    use trainbook_store::{RunStart, Store};
+    use trainbook_store::{RunEvent, RunStart, Store, TimedEvent};
 
     use super::Recorder;
     use crate::fake::Fake;
-    use crate::{CallbackError, Clip, Stack};
+    use crate::{CallbackError, Clip, Flow, Stack, every, on_step_end};
 
     #[test]
     fn a_run_holds_every_metric_under_the_batches_seen() {
@@ -127,6 +181,62 @@ mod tests {
                 ("val_loss", &[(2, -1.0), (4, 0.0)]),
             ]
         );
+        assert_eq!(fake.seen.error, None);
+    }
+
+    /// The losses that a run has, and its warnings.
+    fn recorded(mut fake: Fake, steps: usize, spoil: impl FnOnce(&mut Fake)) -> (Losses, Fake) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        fake.device.steps = steps;
+        fake.loss = Box::new(|step| step as f32 / 2.0);
+        fake.run = Some(store.start_run(RunStart::default()).unwrap());
+        spoil(&mut fake);
+        fake.fit(2);
+        let run = fake.run.take().unwrap();
+        run.flush().unwrap();
+        let id = run.id().to_string();
+        drop(run);
+        let record = store.run(&id).unwrap();
+        let series = |name: &str| record.series.get(name).cloned().unwrap_or_default();
+        assert_eq!(series("learning_rate").len(), 10);
+        let warning = |event: &TimedEvent| match &event.event {
+            RunEvent::Warning { text } => Some(text.clone()),
+            _ => None,
+        };
+        ((series("loss"), record.events.iter().filter_map(warning).collect()), fake)
+    }
+
+    type Losses = (Vec<(u64, f64)>, Vec<String>);
+
+    #[test]
+    fn losses_that_come_late_stand_at_their_steps_and_nobody_waits_for_them() {
+        let at_once = recorded(Fake::with(Recorder::new()).batches(5), 0, |_| {}).0;
+        assert_eq!(at_once.0.len(), 10);
+        for steps in [1, 2, 3, 7] {
+            let fake = Fake::with(Recorder::new()).batches(5);
+            let (late, fake) = recorded(fake, steps, |_| {});
+            assert_eq!((&late, fake.device.waits.get()), (&at_once, 0), "{steps}");
+        }
+        // Who looks waits, once for all behind it, and changes nothing.
+        let mut stack = Stack::new();
+        stack.push(Recorder::new());
+        let look = on_step_end(|step| {
+            assert_eq!(step.loss(), step.loss());
+            Ok(Flow::Continue)
+        });
+        stack.push(every(3, look));
+        let (late, fake) = recorded(Fake::new(stack).batches(5), 7, |_| {});
+        assert_eq!((late, fake.device.waits.get()), (at_once, 4));
+    }
+
+    #[test]
+    fn losses_that_a_broken_device_keeps_are_missed_aloud() {
+        let (late, fake) = recorded(Fake::with(Recorder::new()).batches(5), 4, |fake| {
+            fake.device.broken.set(true);
+        });
+        assert_eq!(late.0, []);
+        assert_eq!(late.1, ["the losses of 10 steps from 1 on could not be read"]);
         assert_eq!(fake.seen.error, None);
     }
 

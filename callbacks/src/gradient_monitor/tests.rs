@@ -133,7 +133,7 @@ fn ratios_are_of_the_trained_tensors_whatever_stands_between_them() {
     let mut monitor = GradientMonitor::new().ratios();
     let view = GradientView {
         counters,
-        loss: 1.0,
+        loss: 1.0.into(),
         samples: &[],
         gradients: &gradients,
         weights: &before,

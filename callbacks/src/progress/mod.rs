@@ -138,8 +138,9 @@ impl Progress {
         });
     }
 
-    /// Reads the clock when it is time to, and shows what is due. `loss` is this step's.
-    fn look(&mut self, batches_seen: u64, loss: f32) {
+    /// Reads the clock when it is time to, and shows what is due. `loss` is this step's, and asked
+    /// for where it is shown.
+    fn look(&mut self, batches_seen: u64, loss: impl FnOnce() -> f32) {
         let now = (self.clock)();
         let slow = now.saturating_sub(self.epoch.checked) > SLOW_STEP * self.epoch.stride;
         self.epoch.stride = if slow { 1 } else { STRIDE };
@@ -147,7 +148,7 @@ impl Progress {
         self.epoch.checked = now;
         let batch = batches_seen.saturating_sub(self.epoch.batches_before);
         match &mut self.output {
-            Output::Terminal(bar) => bar.at(batch, loss),
+            Output::Terminal(bar) => bar.at(batch, loss()),
             Output::Lines(_) if self.fit.is_silent(now) && batch < self.epoch.batches => {
                 let seconds = now.saturating_sub(self.epoch.began).as_secs_f64();
                 self.fit.shown = now;
@@ -155,7 +156,7 @@ impl Progress {
                     self.epoch.number,
                     batch,
                     self.epoch.batches,
-                    loss,
+                    loss(),
                     seconds,
                 ));
             }
@@ -191,7 +192,7 @@ impl Callback for Progress {
         self.epoch.learning_rate = Some(step.learning_rate);
         match self.epoch.steps_until_check.checked_sub(1) {
             Some(left) => self.epoch.steps_until_check = left,
-            None => self.look(step.counters.batches_seen, step.loss()),
+            None => self.look(step.counters.batches_seen, || step.loss()),
         }
         self.warn(step.log);
         Ok(Flow::Continue)

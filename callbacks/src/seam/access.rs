@@ -7,8 +7,8 @@ use super::{CallbackError, Snapshot};
 
 /// The gradients of one step, wherever they live.
 ///
-/// On an accelerator every method that returns a number waits for the device, and
-/// [`edit`](Self::edit) copies back and forth; `scale` and `clamp` stay on the device.
+/// On an accelerator the methods that return numbers wait for the device, once for as long as nothing
+/// changes, and [`edit`](Self::edit) copies back and forth; `scale` and `clamp` stay on the device.
 pub trait Gradients {
     /// The trainable tensors, in a fixed order.
     fn tensors(&self) -> &[TensorInfo];

@@ -18,6 +18,7 @@ mod listener;
 mod log;
 pub mod moment;
 mod predictions;
+mod reading;
 mod replay;
 mod snapshot;
 mod stack;
@@ -46,6 +47,7 @@ pub use moment::{
     ValidationEnd, ValidationStart,
 };
 pub use predictions::{Answer, Predictions, RowPrediction};
+pub use reading::{Reading, StepLoss, Tell, Wait};
 pub use replay::{Activity, NonFinite, Replay};
 pub use snapshot::Snapshot;
 pub use stack::{NamedState, Plan, Stack, panic_message};

@@ -39,6 +39,9 @@
 //! takes back the state that it had there ([`Callback::load`](super::Callback::load)), and no moment
 //! that has been before comes again: not EpochStart, in the middle of an epoch.
 //!
+//! A step's loss may still be on an accelerator ([`StepLoss`]). Every one is known before ValidationStart,
+//! before a checkpoint is taken and before FitEnd.
+//!
 //! A context behind `&` can only be looked at (and logged to); one behind `&mut` may be changed in
 //! the ways it offers.
 
@@ -50,7 +53,7 @@ use trainbook_store::{Metric, Name, ObjectId, RunWriter};
 
 use super::{
     CallbackError, CheckpointRequest, Direction, EpochMetric, Gradients, MetricLog, Predictions,
-    Replay, Snapshot, StopReason, UpdateSettings, Weights,
+    Reading, Replay, Snapshot, StepLoss, StopReason, UpdateSettings, Weights,
 };
 
 /// One moment of the loop with its context.
@@ -330,7 +333,7 @@ pub struct GradientView<'a> {
     /// Where the fit is; this step's batches are counted, its update is not.
     pub counters: Counters,
     /// This step's mean loss.
-    pub loss: f32,
+    pub loss: StepLoss<'a>,
     /// Row numbers of this step's batches in the data set.
     pub samples: &'a [usize],
     /// The gradients.
@@ -456,7 +459,7 @@ pub struct StepEnd<'a> {
     pub samples: &'a [usize],
     /// Where to log.
     pub log: &'a MetricLog,
-    loss: f32,
+    loss: StepLoss<'a>,
     requests: &'a RefCell<Vec<CheckpointRequest>>,
 }
 
@@ -470,10 +473,10 @@ impl<'a> StepEnd<'a> {
         applied: bool,
         samples: &'a [usize],
         log: &'a MetricLog,
-        loss: f32,
+        loss: impl Into<StepLoss<'a>>,
         requests: &'a RefCell<Vec<CheckpointRequest>>,
     ) -> Self {
-        let scale = None;
+        let (scale, loss) = (None, loss.into());
         Self { counters, horizon, learning_rate, applied, scale, samples, log, loss, requests }
     }
 
@@ -484,9 +487,15 @@ impl<'a> StepEnd<'a> {
         self
     }
 
-    /// This step's mean loss, before the update.
+    /// This step's mean loss, before the update. On an accelerator this waits for it, once for all
+    /// that look.
     pub fn loss(&self) -> f32 {
-        self.loss
+        self.loss.get()
+    }
+
+    /// The same, to be looked at when it is known; waits for nothing.
+    pub fn late_loss(&self) -> Reading {
+        self.loss.reading()
     }
 
     /// Asks for a checkpoint.

@@ -10,11 +10,53 @@ use trainbook_callbacks::{
     Activity, AfterUpdate, Answer, BatchStart, Callback, CallbackError, CheckpointRequest,
     Counters, Direction, EpochEnd, EpochMetric, EpochStart, FitEnd, FitStart, Flow, GradientEdit,
     GradientView, Gradients, Horizon, MetricLog, Moment, NamedState, NonFinite, Predictions,
-    Replay, Resumed, RowPrediction, Setup, Snapshot, Stack, StepEnd, StepScale, StopKind,
-    StopReason, TensorInfo, TensorStats, UpdateSettings, Validated, ValidationEnd, ValidationStart,
-    Weights,
+    Reading, Replay, Resumed, RowPrediction, Setup, Snapshot, Stack, StepEnd, StepLoss, StepScale,
+    StopKind, StopReason, Tell, TensorInfo, TensorStats, UpdateSettings, Validated, ValidationEnd,
+    ValidationStart, Wait, Weights,
 };
 use trainbook_store::{Metric, Name, RunWriter};
+
+/// An accelerator, on which losses stay until somebody waits for them.
+#[derive(Default)]
+pub struct FakeDevice {
+    /// After so many losses it is waited for all the same; 0 where losses are known at once.
+    pub steps: usize,
+    pub waits: Cell<usize>,
+    pub broken: Cell<bool>,
+    pending: RefCell<Vec<(f32, Tell)>>,
+}
+
+impl FakeDevice {
+    fn loss(&self, loss: f32) -> Reading {
+        if self.steps == 0 {
+            return loss.into();
+        }
+        if self.pending.borrow().len() == self.steps {
+            self.settle();
+        }
+        let (reading, tell) = Reading::late();
+        self.pending.borrow_mut().push((loss, tell));
+        reading
+    }
+
+    fn settle(&self) {
+        if !self.broken.get() {
+            self.pending.take().into_iter().for_each(|(loss, tell)| tell.tell(loss.into()));
+        }
+    }
+}
+
+impl Wait for FakeDevice {
+    fn wait(&self) -> Result<(), CallbackError> {
+        self.waits.set(self.waits.get() + 1);
+        self.settle();
+        if self.broken.get() {
+            let reason = "it is broken".to_owned();
+            return Err(CallbackError::Access { what: "the device", reason });
+        }
+        Ok(())
+    }
+}
 
 /// A step that can be computed again.
 pub struct FakeReplay<'a> {
@@ -213,6 +255,8 @@ pub struct Fake {
     pub seconds: Box<dyn Fn(u64) -> f64>,
     pub run: Option<RunWriter>,
     pub seen: Seen,
+    /// Where losses are.
+    pub device: FakeDevice,
     /// The names and shapes of the gradients.
     pub tensors: Vec<TensorInfo>,
     accumulate: u64,
@@ -251,6 +295,7 @@ impl Fake {
             seconds: Box::new(|_| 1.0),
             run: None,
             seen: Seen::default(),
+            device: FakeDevice::default(),
             tensors: tensors([("0.weight", &[1, 1]), ("0.bias", &[2])]),
             accumulate: 1,
         }
@@ -367,6 +412,7 @@ impl Fake {
         log: &MetricLog,
         requests: &RefCell<Vec<CheckpointRequest>>,
     ) -> Result<Flow, String> {
+        self.device.settle();
         let mut start = ValidationStart {
             counters: self.counters,
             ends_epoch: true,
@@ -398,6 +444,7 @@ impl Fake {
             .into_iter()
             .map(|(name, value)| Metric { name: name.into(), value })
             .collect();
+        self.device.settle();
         let (log, requests) = (MetricLog::default(), RefCell::default());
         let (counters, horizon) = (self.counters, self.horizon);
         let mut start = ValidationStart { counters, ends_epoch: false, weights: &mut self.weights };
@@ -439,6 +486,8 @@ impl Fake {
             self.counters.batches_seen += 1;
         }
         let (loss, counters) = ((self.loss)(self.counters.batches_seen), self.counters);
+        let reading = self.device.loss(loss);
+        let late = StepLoss::new(&reading, &self.device);
         let mut gradients =
             FakeGradients::of(&self.tensors, (self.gradients)(counters.batches_seen));
         let replay = FakeReplay {
@@ -450,7 +499,7 @@ impl Fake {
             () => {
                 GradientView {
                     counters,
-                    loss,
+                    loss: late,
                     samples: &samples,
                     gradients: &gradients,
                     weights: &self.weights,
@@ -497,7 +546,7 @@ impl Fake {
             applied,
             &samples,
             &log,
-            loss,
+            late,
             &requests,
         )
         .scaled(scale);
@@ -516,6 +565,7 @@ impl Fake {
     }
 
     pub fn fit_end(&mut self, end: Result<Option<StopReason>, String>) {
+        self.device.settle();
         let (reason, error) = match end {
             Ok(reason) => {
                 (Some(reason.unwrap_or_else(|| StopReason::new(StopKind::Completed, ""))), None)

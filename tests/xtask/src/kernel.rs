@@ -10,8 +10,13 @@ use crate::cache::Cache;
 use crate::shell;
 use crate::tool::Tool;
 
-const EVCXR: Tool =
-    Tool { name: "evcxr_jupyter", version: "0.22.0", options: &[], minutes: "6 to 10" };
+const EVCXR: Tool = Tool {
+    name: "evcxr_jupyter",
+    version: "0.22.0",
+    options: &[],
+    optimization: "1",
+    minutes: "4 to 7",
+};
 
 /// The launcher alone: the whole command would take as long to build as the library that it
 /// launches.

@@ -4,6 +4,7 @@
 mod accuracy;
 mod bench;
 mod cache;
+mod cuda;
 mod demo;
 mod deny;
 mod determinism;
@@ -43,6 +44,10 @@ usage: cargo xtask COMMAND
                    what training holds in memory beside PyTorch, and whether it grows
   peers store [--quick]
                    the run store beside MLflow with SQLite; --quick asks 1,000 runs only, not 10,000
+  cuda             build and run what needs a CUDA device: layers, losses, optimisers and fits beside
+                   the processor's, and how long steps take (installs CUDA's compiler)
+  cuda pack [FOLDER]
+                   the same without a device, into a folder that is run on another machine
   deny             check licences, versions, sources and advisories of all dependencies by deny.toml
                    (installs cargo-deny and asks the advisory database)
   jupyter [ARGS…]  open the notebooks in JupyterLab, with the kernel; ARGS go to `jupyter-lab`
@@ -54,8 +59,8 @@ usage: cargo xtask COMMAND
   setup --tests    the same for all commands
 ";
 
-const COMMANDS: [&str; 9] =
-    ["demo", "test", "notebooks", "jupyter", "accuracy", "bench", "peers", "deny", "setup"];
+const COMMANDS: [&str; 10] =
+    ["demo", "test", "notebooks", "jupyter", "accuracy", "bench", "peers", "cuda", "deny", "setup"];
 
 fn main() -> ExitCode {
     match dispatch(std::env::args_os().skip(1).collect()) {
@@ -83,6 +88,7 @@ fn dispatch(mut args: Vec<OsString>) -> Result<ExitCode> {
             bench::run()?;
         }
         "peers" => peers::run(&args)?,
+        "cuda" => cuda::run(&args)?,
         "deny" => {
             no_options(&command, &args)?;
             deny::run()?;
@@ -167,7 +173,7 @@ mod tests {
         assert_eq!(
             nearest("deploy", &COMMANDS),
             "there is `demo`, `test`, `notebooks`, `jupyter`, `accuracy`, `bench`, `peers`, \
-             `deny`, `setup`"
+             `cuda`, `deny`, `setup`"
         );
     }
 

@@ -39,6 +39,8 @@ pub enum Packages {
     Peers,
     /// JupyterLab.
     Jupyter,
+    /// CUDA's compiler, for `cargo xtask cuda`.
+    Cuda,
 }
 
 impl Packages {
@@ -49,6 +51,7 @@ impl Packages {
             Self::Oldest => "venv-oldest",
             Self::Peers => "venv-peers",
             Self::Jupyter => "venv-jupyter",
+            Self::Cuda => "venv-cuda",
         }
     }
 
@@ -59,6 +62,7 @@ impl Packages {
             Self::Oldest => "requirements-oldest.txt",
             Self::Peers => "requirements-peers.txt",
             Self::Jupyter => "requirements-jupyter.txt",
+            Self::Cuda => "requirements-cuda.txt",
         }
     }
 }

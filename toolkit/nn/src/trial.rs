@@ -1,19 +1,23 @@
 //! One layer alone, in each of its forms: to compare them with each other, with another library's
 //! numbers, and with differences.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use dfdx::prelude::{Backward, Tape};
-use dfdx::prelude::{Cpu, Gradients, HasShape, PutTape, SplitTape, Tensor, ZerosTensor};
-use dfdx::tensor::TensorFromVec;
+use dfdx::prelude::{Cpu, Gradients, HasShape, PutTape, SplitTape, Tensor};
+use dfdx::tensor::{CpuError, TensorFromVec};
+use dfdx::tensor_ops::{SumTo, TryMul};
+use trainbook_core::array::Array;
 
 use crate::NnError;
 use crate::context::Context;
 use crate::host::{Aside, HostPass, HostTensor, Memory, half};
 use crate::layer::{AnyLayer, Fault};
-use crate::on_dfdx::{Backend, Flow, Pass, Real, Tensors};
+use crate::on_dfdx::{Arithmetic, Backend, Flow, MixedBatch, MixedOutcome, Pass, Real, Tensors};
 use crate::plan::Planned;
 use crate::sample::{Kind, Sample};
+use crate::task::{Device, Recipe, Task};
 
 /// A layer with values for its tensors and a batch to take.
 ///
@@ -37,6 +41,19 @@ pub struct Trial {
     /// Whether it computes under mixed precision where it computes in the processor's memory. What it
     /// is given as the gradient in its output is then rounded to f16 if the output was.
     pub mixed: bool,
+}
+
+/// A task in every form that this build has: in the processor's memory, on dfdx's tensors there, and
+/// with the feature `cuda` on the first CUDA device.
+///
+/// # Errors
+/// Those of [`Recipe::task`].
+pub fn forms(recipe: &Recipe) -> Result<Vec<Box<dyn Task>>, NnError> {
+    let mut forms = vec![recipe.task()?, recipe.task_on_dfdx()?];
+    if cfg!(feature = "cuda") {
+        forms.push(Recipe { device: Device::cuda(0), ..recipe.clone() }.task()?);
+    }
+    Ok(forms)
 }
 
 /// What came of a batch.
@@ -195,23 +212,98 @@ impl Trial {
     where
         Cpu: Backend<E>,
     {
-        self.through_dfdx::<E>(input, rows, context, upstream).map_err(NnError::from_fault)
+        self.through_dfdx::<E, Cpu>(&Cpu::default(), input, rows, context, upstream)
+            .map_err(NnError::from_fault)
     }
 
-    fn through_dfdx<E: Real>(
+    /// The same in f32 on the first CUDA device.
+    ///
+    /// # Errors
+    /// Those of the layer; there is no such device.
+    #[cfg(feature = "cuda")]
+    pub fn on_cuda(
         &self,
         input: &[f64],
         rows: usize,
         context: Context<'_>,
         upstream: &[f64],
-    ) -> Result<Outcome, Fault>
-    where
-        Cpu: Backend<E>,
-    {
-        let narrow = |values: &[f64]| values.iter().map(|v| E::of(*v)).collect::<Vec<E>>();
+    ) -> Result<Outcome, NnError> {
+        let device = crate::task::open_cuda(0)?;
+        self.through_dfdx::<f32, _>(&device, input, rows, context, upstream)
+            .map_err(NnError::from_fault)
+    }
+
+    /// The same in mixed precision; without the gradient in the input, to which no way leads from
+    /// outside.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    pub fn mixed_on_dfdx(
+        &self,
+        input: &[f64],
+        rows: usize,
+        context: Context<'_>,
+        upstream: &[f64],
+    ) -> Result<Outcome, NnError> {
         let device = Cpu::default();
+        let layout = &self.planned.layout;
+        let fail = |e: CpuError| NnError::device("compute", &e);
+        let make = |values: &[f64]| {
+            let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
+            let len = values.len();
+            device.try_tensor_from_vec(values, (len,)).map_err(fail)
+        };
+        let mut tensors = Tensors::<f32, Cpu>::new();
+        for (number, slot) in layout.slots().iter().enumerate() {
+            tensors.insert(number, make(&self.values[slot.range()])?);
+        }
+        let shape = self.shape(rows);
+        let input = match self.planned.root.input.kind {
+            Kind::Numbers => Array::f32(shape, input.iter().map(|v| *v as f32).collect()),
+            Kind::Indices => Array::i64(shape, input.iter().map(|v| *v as i64).collect()),
+        };
+        let Some(mut mixing) = Cpu::mixing() else { return Ok(Outcome::default()) };
+        let seen = RefCell::new(Outcome::default());
+        let upstream = make(upstream)?;
+        // Of Σ y·u the gradient in y is u.
+        let loss = |output: Flow<f32, Cpu>| {
+            let mut seen = seen.borrow_mut();
+            (seen.shape, seen.output) = (output.shape().to_vec(), read(&output.untaped()));
+            let product = output.flat().try_mul(upstream.clone());
+            product.and_then(|product| product.try_sum()).map_err(fail)
+        };
+        let batch = MixedBatch {
+            planned: &self.planned,
+            tensors: &tensors,
+            context,
+            device: &device,
+            input: &input,
+            scale: 1.0,
+            share: 1.0,
+        };
+        let mut gradients = Gradients::leaky();
+        let MixedOutcome { buffers, .. } = mixing.run(batch, &loss, &mut gradients)?;
+        let mut outcome = seen.take();
+        for (number, tensor) in &tensors {
+            if layout.slots()[*number].is_trained() {
+                outcome.gradients.extend(read(&gradients.get(tensor)));
+            }
+        }
+        outcome.buffers = buffers.iter().map(|(slot, tensor)| (*slot, read(tensor))).collect();
+        Ok(outcome)
+    }
+
+    fn through_dfdx<E: Real, D: Backend<E>>(
+        &self,
+        device: &D,
+        input: &[f64],
+        rows: usize,
+        context: Context<'_>,
+        upstream: &[f64],
+    ) -> Result<Outcome, Fault> {
+        let narrow = |values: &[f64]| values.iter().map(|v| E::of(*v)).collect::<Vec<E>>();
         let (root, layout) = (&self.planned.root, &self.planned.layout);
-        let mut tensors = Tensors::<E, Cpu>::new();
+        let mut tensors = Tensors::<E, D>::new();
         for (number, slot) in layout.slots().iter().enumerate() {
             let values = narrow(&self.values[slot.range()]);
             let len = values.len();
@@ -219,10 +311,10 @@ impl Trial {
         }
         let begin = match root.input.kind {
             Kind::Numbers => {
-                Flow::begin(&device, self.shape(rows), narrow(input), Gradients::leaky())?
+                Flow::begin(device, self.shape(rows), narrow(input), Gradients::leaky())?
             }
             Kind::Indices => {
-                Flow::begin_indices(&device, self.shape(rows), indices(input), Gradients::leaky())?
+                Flow::begin_indices(device, self.shape(rows), indices(input), Gradients::leaky())?
             }
         };
         let entered = begin.untaped();
@@ -235,18 +327,18 @@ impl Trial {
         let upstream = narrow(upstream);
         tape.add_backward_op(move |gradients| {
             let buffer = gradients.get_or_alloc_mut(&end)?;
-            // On the processor a buffer is the memory itself: changing it cannot fail.
-            let _ = <Cpu as Backend<E>>::change(buffer, |into| into.copy_from_slice(&upstream));
+            // Where this fails the gradients are 0, and found out.
+            let _ = <D as Backend<E>>::change(buffer, |into| into.copy_from_slice(&upstream));
             Ok(())
         });
-        let end: Tensor<(), E, Cpu> = device.try_zeros()?;
+        let end: Tensor<(), E, D> = device.try_zeros()?;
         let mut gradients = end.put_tape(tape).try_backward()?;
         let mut flat = vec![0.0; layout.trained_len()];
         for (number, slot) in layout.slots().iter().enumerate().filter(|(_, s)| s.is_trained()) {
             if let Some(tensor) = tensors.get(&number) {
                 let from = gradients.get_or_alloc_mut(tensor)?;
                 let into = &mut flat[slot.range()];
-                <Cpu as Backend<E>>::look(from, |from| {
+                <D as Backend<E>>::look(from, |from| {
                     into.iter_mut().zip(from).for_each(|(g, v)| *g = v.wide());
                 })?;
             }
@@ -254,7 +346,7 @@ impl Trial {
         let input_gradient = match root.input.kind {
             Kind::Numbers => {
                 let from = gradients.get_or_alloc_mut(&entered)?;
-                <Cpu as Backend<E>>::look(from, |from| from.iter().map(|v| v.wide()).collect())?
+                <D as Backend<E>>::look(from, |from| from.iter().map(|v| v.wide()).collect())?
             }
             Kind::Indices => Vec::new(),
         };
@@ -267,10 +359,7 @@ fn indices(input: &[f64]) -> Arc<[usize]> {
     input.iter().map(|v| *v as usize).collect()
 }
 
-fn read<E: Real>(tensor: &Tensor<(usize,), E, Cpu>) -> Vec<f64>
-where
-    Cpu: Backend<E>,
-{
+fn read<E: Real, D: Backend<E>>(tensor: &Tensor<(usize,), E, D>) -> Vec<f64> {
     let mut values = vec![E::of(0.0); tensor.shape().0];
     tensor.copy_into(&mut values);
     values.into_iter().map(Real::wide).collect()

@@ -93,7 +93,9 @@ impl Trainer {
                 self.feed.mix(&mut batch, seed, streams, number as u64);
                 sum.add(probe.forward_backward(&batch)?);
             }
-            let loss = sum.mean();
+            // Whether to go on depends on it.
+            probe.wait()?;
+            let loss = sum.settled().mean().get().unwrap_or(f64::NAN);
             if !curve.push(rate, loss, DIVERGED) {
                 break;
             }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use trainbook_callbacks::{
     AfterUpdate, BatchStart, CheckpointRequest, CheckpointWritten, EpochEnd, EpochStart, FitEnd,
     FitStart, Flow, GradientEdit, GradientView, Gradients, Horizon, MetricLog, Moment, NamedState,
-    Resumed, StepEnd, StopKind, StopReason, Weights,
+    Reading, Resumed, StepEnd, StepLoss, StopKind, StopReason, Weights,
 };
 use trainbook_store::RunEvent;
 
@@ -18,7 +18,7 @@ use super::interrupt::Interrupt;
 use super::length::Length;
 use super::predictions::OfRows;
 use super::recording::Recording;
-use super::replay::StepReplay;
+use super::replay::{StepReplay, Suspect};
 use super::run::{EpochRow, Run};
 use super::unwound::unwound;
 use crate::Error;
@@ -31,8 +31,8 @@ pub(super) struct Progress {
     batch: Batch,
     /// The rows of this step's batches.
     samples: Vec<usize>,
-    /// Of several batches of a step the first whose loss is not finite.
-    suspect: Option<Batch>,
+    /// Of several batches of a step those whose loss is not finite, or not known yet.
+    suspects: Vec<Suspect>,
     history: Vec<EpochRow>,
     /// Metrics logged in the current step.
     step_log: MetricLog,
@@ -93,7 +93,7 @@ impl Trainer {
             state,
             batch: Batch::default(),
             samples: Vec::new(),
-            suspect: None,
+            suspects: Vec::new(),
             history: Vec::new(),
             step_log: MetricLog::default(),
             requests: RefCell::default(),
@@ -112,6 +112,9 @@ impl Trainer {
             }
         }
         if let Err(error) = unwound(|| self.tell_written(&mut progress, true)) {
+            outcome = outcome.and(Err(error));
+        }
+        if let Err(error) = unwound(|| Ok(self.task.wait()?)) {
             outcome = outcome.and(Err(error));
         }
         if let Err(error) = unwound(|| self.end(&outcome)) {
@@ -239,10 +242,12 @@ impl Trainer {
                 at.due = self.validates_behind(&at, progress);
             }
             if at.due && !matches!(flow, Flow::Stop(_)) {
+                self.task.wait()?;
                 flow = flow.or_stronger(self.validate(&mut at, progress)?);
             }
             let requests = progress.requests.take();
             if !requests.is_empty() || matches!(flow, Flow::Stop(_)) {
+                self.task.wait()?;
                 progress.state.epoch = Some(at.now(&log));
             }
             for request in best_first(requests) {
@@ -254,9 +259,11 @@ impl Trainer {
             }
             progress.state.epoch = None;
         }
+        self.task.wait()?;
+        let train_loss = at.loss.settled().mean().get().unwrap_or(f64::NAN);
         let requests = RefCell::default();
         let (metrics, flow) = self.judged(true, |trainer| {
-            let metrics = trainer.epoch_values(at.loss.mean())?;
+            let metrics = trainer.epoch_values(train_loss)?;
             let predictions = OfRows::new(&*trainer.task, &trainer.recipe, &trainer.data);
             let end = EpochEnd::new(
                 trainer.counters,
@@ -322,8 +329,8 @@ impl Trainer {
         loader: &mut dyn Batches,
         progress: &mut Progress,
     ) -> Result<Option<(BatchLoss, Flow)>, Error> {
-        let Progress { state, batch, samples, suspect, step_log: log, requests, .. } = progress;
-        *suspect = None;
+        let Progress { state, batch, samples, suspects, step_log: log, requests, .. } = progress;
+        suspects.clear();
         let horizon = state.horizon;
         let mut flow = Flow::Continue;
         let mut sum = MeanLoss::default();
@@ -339,8 +346,8 @@ impl Trainer {
                 BatchStart::new(self.counters, horizon, &batch.samples, log, &mut self.settings);
             flow = flow.or_stronger(self.stack.on(&mut Moment::BatchStart(&mut start))?);
             let loss = self.task.forward_backward(batch)?;
-            if !loss.mean.is_finite() && self.accumulate > 1 && suspect.is_none() {
-                *suspect = Some(batch.clone());
+            if self.accumulate > 1 && !loss.mean.get().is_some_and(f64::is_finite) {
+                suspects.push(Suspect { batch: batch.clone(), loss: loss.mean.clone() });
             }
             sum.add(loss);
             self.counters.batches_seen += 1;
@@ -349,16 +356,16 @@ impl Trainer {
             return Ok(None);
         }
         let counters = self.counters;
-        let step = BatchLoss { mean: sum.mean() as f32, weight: sum.weight() };
-        let (loss, samples) = (step.mean, samples.as_slice());
+        let step = BatchLoss { mean: as_f32(sum.mean()), weight: sum.weight() };
+        let (mean, samples) = (&step.mean, samples.as_slice());
 
-        let again = suspect.as_ref().unwrap_or(batch);
         let scale = self.task.end_scaling();
         let overflowed = scale.is_some_and(|scale| scale.overflowed);
         // Of a finite loss they are no gradients, but a scale that was too large.
-        if !(overflowed && loss.is_finite()) {
+        if !(overflowed && StepLoss::new(mean, &*self.task).get().is_finite()) {
             let task = &*self.task;
-            let replay = &StepReplay { recipe: &self.recipe, task, batch: again };
+            let loss = StepLoss::new(mean, task);
+            let replay = &StepReplay { recipe: &self.recipe, task, batch, suspects };
             let (gradients, weights): (&dyn Gradients, &dyn Weights) = (task, task);
             let view = GradientView { counters, loss, samples, gradients, weights, replay, log };
             flow = flow.or_stronger(self.stack.on(&mut Moment::RawGradients(&view))?);
@@ -367,7 +374,8 @@ impl Trainer {
             let mut edit = GradientEdit { counters, gradients: &mut *self.task, log };
             flow = flow.or_stronger(self.stack.on(&mut Moment::ChangeGradients(&mut edit))?);
             let task = &*self.task;
-            let replay = &StepReplay { recipe: &self.recipe, task, batch: again };
+            let loss = StepLoss::new(mean, task);
+            let replay = &StepReplay { recipe: &self.recipe, task, batch, suspects };
             let (gradients, weights): (&dyn Gradients, &dyn Weights) = (task, task);
             let view = GradientView { counters, loss, samples, gradients, weights, replay, log };
             flow = flow.or_stronger(self.stack.on(&mut Moment::FinalGradients(&view))?);
@@ -391,7 +399,7 @@ impl Trainer {
             applied,
             samples,
             log,
-            loss,
+            StepLoss::new(mean, &*self.task),
             requests,
         )
         .scaled(scale);
@@ -406,6 +414,14 @@ impl Trainer {
             FitEnd::new(self.counters, outcome.as_ref().ok(), error.as_deref(), &mut *self.task);
         self.stack.on(&mut Moment::FitEnd(&mut end))?;
         Ok(())
+    }
+}
+
+/// A mean loss, rounded as every single loss is.
+fn as_f32(mean: Reading) -> Reading {
+    match mean.get() {
+        Some(mean) => (mean as f32).into(),
+        None => Reading::of(vec![mean], |mean| f64::from(mean[0] as f32)),
     }
 }
 

@@ -17,6 +17,8 @@ mod feed;
 mod fit;
 mod fit_state;
 mod interrupt;
+#[cfg(test)]
+mod late_tests;
 mod length;
 mod predict;
 mod predictions;

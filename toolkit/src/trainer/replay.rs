@@ -1,6 +1,6 @@
 //! A step's forward pass, once more, with an eye on every layer.
 
-use trainbook_callbacks::{Activity, CallbackError, NonFinite, Replay};
+use trainbook_callbacks::{Activity, CallbackError, NonFinite, Reading, Replay};
 
 use crate::Error;
 use crate::data::Batch;
@@ -10,13 +10,30 @@ use crate::task::{NonFinite as Found, Recipe, Task, Trace};
 pub(super) struct StepReplay<'a> {
     pub recipe: &'a Recipe,
     pub task: &'a dyn Task,
-    /// The step's batch; of several the first whose loss was not finite, or the last.
+    /// The step's last batch.
     pub batch: &'a Batch,
+    /// Of several batches those whose loss may not be finite, in order.
+    pub suspects: &'a [Suspect],
+}
+
+/// A batch whose loss is not finite, or not known yet.
+pub(super) struct Suspect {
+    pub batch: Batch,
+    pub loss: Reading,
 }
 
 impl StepReplay<'_> {
-    fn trace(&self) -> Result<Trace, CallbackError> {
-        let Self { recipe, task, batch } = self;
+    /// The step's batch; of several the first whose loss is not finite, or the last.
+    fn batch(&self) -> Result<&Batch, CallbackError> {
+        if !self.suspects.is_empty() {
+            self.task.wait()?;
+        }
+        let broken = |suspect: &&Suspect| !suspect.loss.get().is_some_and(f64::is_finite);
+        Ok(self.suspects.iter().find(broken).map_or(self.batch, |suspect| &suspect.batch))
+    }
+
+    fn trace(&self, batch: &Batch) -> Result<Trace, CallbackError> {
+        let Self { recipe, task, .. } = self;
         let weights = task.snapshot()?;
         Ok(Trace::of(recipe, &weights, task.updates(), batch, true).map_err(Error::from)?)
     }
@@ -24,24 +41,25 @@ impl StepReplay<'_> {
 
 impl Replay for StepReplay<'_> {
     fn first_non_finite(&self) -> Result<Option<NonFinite>, CallbackError> {
+        let batch = self.batch()?;
         let found = |found: Found| NonFinite {
             layer: match found.path.as_str() {
                 "" => found.kind,
                 path => format!("{path} ({})", found.kind),
             },
-            samples: found.rows.iter().map(|&row| self.batch.samples[row]).collect(),
+            samples: found.rows.iter().map(|&row| batch.samples[row]).collect(),
             nans: found.nans,
             infs: found.infs,
         };
         // Data are finite, but what changes them at random is anybody's.
-        let (numbers, rows) = (self.batch.input.floats(), self.batch.len());
+        let (numbers, rows) = (batch.input.floats(), batch.len());
         if let Some(input) = Found::among(numbers, rows, "", "the input") {
             return Ok(Some(found(input)));
         }
-        Ok(self.trace()?.first_non_finite().map(found))
+        Ok(self.trace(batch)?.first_non_finite().map(found))
     }
 
     fn activity(&self) -> Result<Vec<Activity>, CallbackError> {
-        Ok(self.trace()?.activities())
+        Ok(self.trace(self.batch()?)?.activities())
     }
 }

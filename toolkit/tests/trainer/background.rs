@@ -6,7 +6,9 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use trainbook::callbacks::{CallbackError, CallbackRecipe, Closure, StopKind};
-use trainbook::history::{Store, StoredRun};
+use trainbook::history::Store;
+#[cfg(not(feature = "cuda"))]
+use trainbook::history::StoredRun;
 use trainbook::prelude::*;
 use trainbook::store::{RunEvent, RunState};
 use trainbook::trainer::{TrainerBuilder, TrainingState, TrainingStatus};

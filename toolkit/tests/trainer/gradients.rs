@@ -48,7 +48,7 @@ fn compare_with_finite_differences<N: Describe>(loss: Loss, batch: &Batch) {
     weights.0.iter_mut().flatten().for_each(|w| *w += 0.3 * draws.normal() as f32);
     task.restore(&weights).unwrap();
 
-    let value = f64::from(task.forward_backward(batch).unwrap().mean);
+    let value = f64::from(task.loss_of(batch).unwrap());
     let gradients = read(&mut *task);
     assert_eq!(task.tensors(), task.model().tensors());
     let on_host = loss_on_host(&mut *task, &weights, batch);

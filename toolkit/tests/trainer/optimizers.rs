@@ -94,7 +94,7 @@ fn weights_after_a_hundred_steps_are_those_of_pytorch() {
                 weights: None,
                 mixed: None,
             };
-            let loss = task.forward_backward(&batch).unwrap().mean;
+            let loss = task.loss_of(&batch).unwrap();
             task.update(&case.lr.into()).unwrap();
             let Some(expected) = reached.as_slice().first().filter(|r| r.step == step + 1) else {
                 continue;

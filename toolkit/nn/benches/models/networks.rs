@@ -10,7 +10,7 @@ use trainbook_nn::layer::{
     Conv1d, Conv2d, LayerNorm, LearnedPositions, Sequential, TransformerEncoderLayer,
 };
 use trainbook_nn::loss::Loss;
-use trainbook_nn::task::{Recipe, Task};
+use trainbook_nn::task::{Device, Precision, Recipe, Task};
 use trainbook_nn::{Init, NnError, Sample};
 
 /// A network and the batch that it is trained on, again and again.
@@ -113,11 +113,13 @@ impl Model {
     /// The network with its first weights, ready to be trained with AdamW and cross-entropy.
     ///
     /// # Errors
-    /// The network does not fit its batch.
-    pub fn task(&self) -> Result<Box<dyn Task>, NnError> {
+    /// The network does not fit its batch; there is no such device.
+    pub fn task(&self, device: Device, precision: Precision) -> Result<Box<dyn Task>, NnError> {
         Recipe {
             init: Init::xavier_uniform(),
             seed: Seed(1),
+            device,
+            precision,
             ..Recipe::new(
                 (self.network)(),
                 match self.input {
@@ -157,9 +159,9 @@ impl Model {
 /// # Errors
 /// Those of the task.
 pub fn step(task: &mut dyn Task, batch: &Batch) -> Result<f32, NnError> {
-    let loss = task.forward_backward(batch)?;
+    let loss = task.loss_of(batch)?;
     task.update(&1e-3.into())?;
-    Ok(loss.mean)
+    Ok(loss)
 }
 
 /// Has everything computed by two threads, as the peers are told to.

@@ -11,6 +11,8 @@ use trainbook_onnx::Value;
 use super::{Autocast, Fault, Kinds, Layer, Misfit};
 use crate::host::HostLayer;
 use crate::init::Init;
+#[cfg(any(feature = "trial", feature = "cuda"))]
+use crate::on_dfdx::Half;
 use crate::on_dfdx::{Flow, Pass};
 use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
@@ -44,12 +46,24 @@ pub(crate) trait DynLayer: Debug + Send + Sync {
         pass: &mut Pass<'_, f64, Cpu>,
         x: Flow<f64, Cpu>,
     ) -> Result<Flow<f64, Cpu>, Fault>;
+    #[cfg(feature = "trial")]
+    fn on_cpu_half(
+        &self,
+        pass: &mut Pass<'_, Half, Cpu>,
+        x: Flow<Half, Cpu>,
+    ) -> Result<Flow<Half, Cpu>, Fault>;
     #[cfg(feature = "cuda")]
     fn on_cuda(
         &self,
         pass: &mut Pass<'_, f32, Cuda>,
         x: Flow<f32, Cuda>,
     ) -> Result<Flow<f32, Cuda>, Fault>;
+    #[cfg(feature = "cuda")]
+    fn on_cuda_half(
+        &self,
+        pass: &mut Pass<'_, Half, Cuda>,
+        x: Flow<Half, Cuda>,
+    ) -> Result<Flow<Half, Cuda>, Fault>;
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault>;
     fn gain(&self) -> Option<f64>;
     fn flat(&self) -> Option<fn(f32) -> bool>;
@@ -105,6 +119,24 @@ impl<L: Layer> DynLayer for L {
         pass: &mut Pass<'_, f32, Cuda>,
         x: Flow<f32, Cuda>,
     ) -> Result<Flow<f32, Cuda>, Fault> {
+        self.forward(pass, x)
+    }
+
+    #[cfg(feature = "cuda")]
+    fn on_cuda_half(
+        &self,
+        pass: &mut Pass<'_, Half, Cuda>,
+        x: Flow<Half, Cuda>,
+    ) -> Result<Flow<Half, Cuda>, Fault> {
+        self.forward(pass, x)
+    }
+
+    #[cfg(feature = "trial")]
+    fn on_cpu_half(
+        &self,
+        pass: &mut Pass<'_, Half, Cpu>,
+        x: Flow<Half, Cpu>,
+    ) -> Result<Flow<Half, Cpu>, Fault> {
         self.forward(pass, x)
     }
 
@@ -190,6 +222,24 @@ impl DynLayer for Missing {
         _: &mut Pass<'_, f32, Cuda>,
         _: Flow<f32, Cuda>,
     ) -> Result<Flow<f32, Cuda>, Fault> {
+        Err(Fault::new(self.reason()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn on_cuda_half(
+        &self,
+        _: &mut Pass<'_, Half, Cuda>,
+        _: Flow<Half, Cuda>,
+    ) -> Result<Flow<Half, Cuda>, Fault> {
+        Err(Fault::new(self.reason()))
+    }
+
+    #[cfg(feature = "trial")]
+    fn on_cpu_half(
+        &self,
+        _: &mut Pass<'_, Half, Cpu>,
+        _: Flow<Half, Cpu>,
+    ) -> Result<Flow<Half, Cpu>, Fault> {
         Err(Fault::new(self.reason()))
     }
 

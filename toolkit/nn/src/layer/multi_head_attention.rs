@@ -112,6 +112,9 @@ impl Sequential {
 /// unlike −∞ it makes no NaN of a difference.
 const HIDDEN: f64 = -1e30;
 
+/// The same in f16, which goes to 65504: for a position that is hidden twice over, too.
+const HIDDEN_IN_F16: f64 = -3e4;
+
 /// For each position and each key, row-major: `hidden` where the key stands behind the position,
 /// else `seen`.
 fn causal(length: usize, hidden: f64, seen: f64) -> impl Iterator<Item = f64> {
@@ -204,8 +207,9 @@ impl Layer for MultiHeadAttention {
 
         let all = (batch, heads, queries, keys);
         let mut scores = q.try_matmul(k)?.try_mul(E::of(1.0 / (head as f64).sqrt()))?;
+        let hidden = if E::of(HIDDEN).is_finite() { HIDDEN } else { HIDDEN_IN_F16 };
         if self.causal {
-            let mask = causal(length, HIDDEN, 0.0).map(E::of).collect::<Vec<E>>();
+            let mask = causal(length, hidden, 0.0).map(E::of).collect::<Vec<E>>();
             let mask = device.try_tensor_from_vec(mask, (length, length))?;
             scores = scores.try_add(mask.try_broadcast_like::<_, Axes2<0, 1>>(&all)?)?;
         }
@@ -215,11 +219,11 @@ impl Layer for MultiHeadAttention {
             let samples = padding.as_ref()?.chunks_exact(length);
             Some(samples.flat_map(|sample| sample[..keys].iter().map(of)).collect())
         };
-        if let Some(mask) = of_keys(HIDDEN, 0.0) {
+        if let Some(mask) = of_keys(hidden, 0.0) {
             let mask = device.try_tensor_from_vec(mask, (batch, keys))?;
             scores = scores.try_add(mask.try_broadcast_like::<_, Axes2<1, 2>>(&all)?)?;
         }
-        let mut weights = scores.try_softmax::<Axis<3>>()?;
+        let mut weights = D::softmax(scores)?;
         if let Some(kept) = of_keys(0.0, 1.0) {
             // Where every key is hidden the softmax knows none from another.
             let kept = device.try_tensor_from_vec(kept, (batch, keys))?;

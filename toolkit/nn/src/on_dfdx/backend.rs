@@ -1,15 +1,17 @@
 //! On what dfdx computes: a device and a precision.
 
+use dfdx::shapes::Axis;
 #[cfg(feature = "cuda")]
 use dfdx::tensor::Cuda;
 use dfdx::tensor::{Cpu, Storage};
 
-use super::{Flow, Pass};
+use super::{Flow, Pass, Taped};
 use crate::NnError;
 use crate::layer::{DynLayer, Fault};
 use crate::task::Shareable;
 
-/// A precision: `f32`, or `f64` where a derivative is to be compared with differences.
+/// A precision: `f32`; f16 under mixed precision; or `f64` where a derivative is to be compared with
+/// differences.
 pub trait Real: dfdx::dtypes::Dtype + num_traits::Float + Shareable {
     /// The nearest such number.
     fn of(value: f64) -> Self;
@@ -38,6 +40,24 @@ impl Real for f64 {
     }
 }
 
+/// f16, of which dfdx takes sums in f32.
+#[cfg(any(feature = "trial", feature = "cuda"))]
+pub(crate) type Half = dfdx::dtypes::AMP<half::f16>;
+
+#[cfg(any(feature = "trial", feature = "cuda"))]
+impl Real for Half {
+    fn of(value: f64) -> Self {
+        Self(half::f16::from_f64(value))
+    }
+
+    fn wide(self) -> f64 {
+        self.0.to_f64()
+    }
+}
+
+/// Four dimensions that are known at run time.
+pub(crate) type Rank4 = (usize, usize, usize, usize);
+
 /// A device's memory of numbers.
 pub(crate) type Buffer<E, D> = <D as Storage<E>>::Vec;
 
@@ -53,6 +73,14 @@ pub trait Backend<E: Real>: dfdx::tensor_ops::Device<E> + Shareable {
         x: Flow<E, Self>,
     ) -> Result<Flow<E, Self>, Fault>;
 
+    /// The softmax over the last of four dimensions, in f32 at least.
+    ///
+    /// # Errors
+    /// The device fails.
+    fn softmax(x: Taped<Rank4, E, Self>) -> Result<Taped<Rank4, E, Self>, Self::Err> {
+        x.try_softmax::<Axis<3>>()
+    }
+
     /// Lends the buffer's values. On the processor this copies nothing.
     ///
     /// # Errors
@@ -64,6 +92,25 @@ pub trait Backend<E: Real>: dfdx::tensor_ops::Device<E> + Shareable {
     /// # Errors
     /// The device cannot be read or written.
     fn change(buffer: &mut Buffer<E, Self>, change: impl FnOnce(&mut [E])) -> Result<(), NnError>;
+}
+
+macro_rules! lent_on_cpu {
+    ($precision:ty) => {
+        fn look<R>(
+            buffer: &Buffer<$precision, Self>,
+            look: impl FnOnce(&[$precision]) -> R,
+        ) -> Result<R, NnError> {
+            Ok(look(buffer))
+        }
+
+        fn change(
+            buffer: &mut Buffer<$precision, Self>,
+            change: impl FnOnce(&mut [$precision]),
+        ) -> Result<(), NnError> {
+            change(buffer);
+            Ok(())
+        }
+    };
 }
 
 macro_rules! on_cpu {
@@ -78,26 +125,63 @@ macro_rules! on_cpu {
                 layer.$run(pass, x)
             }
 
-            fn look<R>(
-                buffer: &Buffer<$precision, Self>,
-                look: impl FnOnce(&[$precision]) -> R,
-            ) -> Result<R, NnError> {
-                Ok(look(buffer))
-            }
-
-            fn change(
-                buffer: &mut Buffer<$precision, Self>,
-                change: impl FnOnce(&mut [$precision]),
-            ) -> Result<(), NnError> {
-                change(buffer);
-                Ok(())
-            }
+            lent_on_cpu!($precision);
         }
     };
 }
 on_cpu!(f32, on_cpu);
 #[cfg(feature = "trial")]
 on_cpu!(f64, on_cpu_f64);
+
+#[cfg(any(feature = "trial", feature = "cuda"))]
+macro_rules! in_half {
+    ($run:ident) => {
+        #[allow(private_interfaces, reason = "called by `Pass` alone")]
+        fn run(
+            layer: &dyn DynLayer,
+            pass: &mut Pass<'_, Half, Self>,
+            x: Flow<Half, Self>,
+        ) -> Result<Flow<Half, Self>, Fault> {
+            super::mixed::run(layer, pass, x, |pass, x| layer.$run(pass, x))
+        }
+
+        fn softmax(x: Taped<Rank4, Half, Self>) -> Result<Taped<Rank4, Half, Self>, Self::Err> {
+            super::mixed::softmax(x)
+        }
+    };
+}
+
+#[cfg(feature = "trial")]
+impl Backend<Half> for Cpu {
+    in_half!(on_cpu_half);
+    lent_on_cpu!(Half);
+}
+
+#[cfg(feature = "cuda")]
+macro_rules! lent_on_cuda {
+    ($precision:ty) => {
+        fn look<R>(
+            buffer: &Buffer<$precision, Self>,
+            look: impl FnOnce(&[$precision]) -> R,
+        ) -> Result<R, NnError> {
+            let device = buffer.device();
+            let host =
+                device.dtoh_sync_copy(buffer).map_err(|e| NnError::device("copy from it", &e))?;
+            Ok(look(&host))
+        }
+
+        fn change(
+            buffer: &mut Buffer<$precision, Self>,
+            change: impl FnOnce(&mut [$precision]),
+        ) -> Result<(), NnError> {
+            let device = buffer.device();
+            let mut host =
+                device.dtoh_sync_copy(buffer).map_err(|e| NnError::device("copy from it", &e))?;
+            change(&mut host);
+            device.htod_sync_copy_into(&host, buffer).map_err(|e| NnError::device("copy to it", &e))
+        }
+    };
+}
 
 #[cfg(feature = "cuda")]
 impl Backend<f32> for Cuda {
@@ -110,21 +194,11 @@ impl Backend<f32> for Cuda {
         layer.on_cuda(pass, x)
     }
 
-    fn look<R>(buffer: &Buffer<f32, Self>, look: impl FnOnce(&[f32]) -> R) -> Result<R, NnError> {
-        let device = buffer.device();
-        let host =
-            device.dtoh_sync_copy(buffer).map_err(|e| NnError::device("copy from it", &e))?;
-        Ok(look(&host))
-    }
+    lent_on_cuda!(f32);
+}
 
-    fn change(
-        buffer: &mut Buffer<f32, Self>,
-        change: impl FnOnce(&mut [f32]),
-    ) -> Result<(), NnError> {
-        let device = buffer.device();
-        let mut host =
-            device.dtoh_sync_copy(buffer).map_err(|e| NnError::device("copy from it", &e))?;
-        change(&mut host);
-        device.htod_sync_copy_into(&host, buffer).map_err(|e| NnError::device("copy to it", &e))
-    }
+#[cfg(feature = "cuda")]
+impl Backend<Half> for Cuda {
+    in_half!(on_cuda_half);
+    lent_on_cuda!(Half);
 }

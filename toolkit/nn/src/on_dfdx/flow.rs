@@ -18,6 +18,8 @@ pub struct Flow<E: Real, D: Backend<E>> {
     shape: Vec<usize>,
     indices: Option<Arc<[usize]>>,
     flat: Taped<(usize,), E, D>,
+    /// In a pass of f16 behind a layer of f32: what `flat` was before it was rounded.
+    unrounded: Option<Tensor<(usize,), f32, D>>,
 }
 
 impl<E: Real, D: Backend<E>> Flow<E, D> {
@@ -31,7 +33,7 @@ impl<E: Real, D: Backend<E>> Flow<E, D> {
     ) -> Result<Self, D::Err> {
         let len = values.len();
         let flat = device.try_tensor_from_vec(values, (len,))?.traced(gradients);
-        Ok(Self { shape, indices: None, flat })
+        Ok(Self { shape, indices: None, flat, unrounded: None })
     }
 
     /// Indices from the host, at the beginning of a network.
@@ -42,7 +44,23 @@ impl<E: Real, D: Backend<E>> Flow<E, D> {
         gradients: Gradients<E, D>,
     ) -> Result<Self, D::Err> {
         let flat = device.try_zeros_like(&(0_usize,))?.traced(gradients);
-        Ok(Self { shape, indices: Some(indices), flat })
+        Ok(Self { shape, indices: Some(indices), flat, unrounded: None })
+    }
+
+    /// The same, which was this before it was rounded.
+    #[cfg(any(feature = "trial", feature = "cuda"))]
+    pub(super) fn rounded_from(mut self, unrounded: Tensor<(usize,), f32, D>) -> Self {
+        self.unrounded = Some(unrounded);
+        self
+    }
+
+    /// The tensor in f32: as it was before it was rounded, where that is known.
+    #[cfg(any(feature = "trial", feature = "cuda"))]
+    pub(super) fn widened(&mut self) -> Result<Tensor<(usize,), f32, D>, D::Err> {
+        match self.unrounded.take() {
+            Some(unrounded) => Ok(unrounded),
+            None => self.untaped().try_to_dtype::<f32>(),
+        }
     }
 
     /// The same tensor without its tape; its gradient will stand under this one's name.
@@ -134,7 +152,8 @@ impl<E: Real, D: Backend<E>> Flow<E, D> {
         if shape.iter().product::<usize>() != len {
             return Err(Fault::new(format!("{len} elements do not fill the shape {shape:?}")));
         }
-        Ok(Self { shape, indices: None, flat: tensor.try_reshape_like(&(len,))? })
+        let flat = tensor.try_reshape_like(&(len,))?;
+        Ok(Self { shape, indices: None, flat, unrounded: None })
     }
 
     /// Applies an operation that keeps the shape.
@@ -145,8 +164,8 @@ impl<E: Real, D: Backend<E>> Flow<E, D> {
         self,
         f: impl FnOnce(Taped<(usize,), E, D>) -> Result<Taped<(usize,), E, D>, Fault>,
     ) -> Result<Self, Fault> {
-        let Self { shape, indices, flat } = self;
-        Ok(Self { shape, indices, flat: f(flat)? })
+        let Self { shape, indices, flat, .. } = self;
+        Ok(Self { shape, indices, flat: f(flat)?, unrounded: None })
     }
 
     /// The same values for a second use; its tape is empty, and joins when the two meet again.
@@ -156,6 +175,7 @@ impl<E: Real, D: Backend<E>> Flow<E, D> {
             shape: self.shape.clone(),
             indices: self.indices.clone(),
             flat: self.flat.with_empty_tape(),
+            unrounded: self.unrounded.clone(),
         }
     }
 }

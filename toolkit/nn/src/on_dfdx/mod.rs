@@ -6,8 +6,16 @@
 //! back what it has.
 
 mod apart;
+mod arithmetic;
 mod backend;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod flow;
+#[cfg(all(test, feature = "trial", target_os = "linux"))]
+mod kernels_tests;
+#[cfg(any(feature = "trial", feature = "cuda"))]
+mod mixed;
+mod mixing;
 mod pass;
 mod table;
 
@@ -16,6 +24,12 @@ pub use flow::{Flow, Taped};
 pub use pass::Pass;
 
 pub(crate) use apart::apart;
+pub(crate) use arithmetic::Arithmetic;
 pub(crate) use backend::Buffer;
+#[cfg(any(feature = "trial", feature = "cuda"))]
+pub(crate) use backend::Half;
+#[cfg(feature = "cuda")]
+pub(crate) use cuda::prepare;
+pub(crate) use mixing::{MixedBatch, MixedOutcome, Mixing};
 pub(crate) use pass::Tensors;
 pub(crate) use table::{extended, look_up};

@@ -1,6 +1,10 @@
 //! One way of a batch through a network, on dfdx's tensors.
 
+#[cfg(any(feature = "trial", feature = "cuda"))]
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+#[cfg(any(feature = "trial", feature = "cuda"))]
+use std::rc::Rc;
 use std::sync::Arc;
 
 use dfdx::prelude::*;
@@ -13,6 +17,17 @@ use crate::plan::Node;
 /// A network's tensors on a device, by the numbers of their slots.
 pub(crate) type Tensors<E, D> = BTreeMap<usize, Tensor<(usize,), E, D>>;
 
+#[cfg(any(feature = "trial", feature = "cuda"))]
+/// What a pass of f16 has for layers that compute in f32.
+pub(crate) struct Full<'a, D: Storage<f32>> {
+    /// The network's tensors, all of them in f32.
+    pub tensors: &'a Tensors<f32, D>,
+    /// What became of those that are carried along.
+    pub buffers: RefCell<Tensors<f32, D>>,
+    /// The gradients in tensors of such layers.
+    pub gradients: Rc<RefCell<Gradients<f32, D>>>,
+}
+
 /// What a layer has at hand while it computes.
 pub struct Pass<'a, E: Real, D: Backend<E>> {
     node: &'a Node,
@@ -21,6 +36,9 @@ pub struct Pass<'a, E: Real, D: Backend<E>> {
     buffers: &'a mut Tensors<E, D>,
     /// The indices that the network began with.
     tokens: Option<Arc<[usize]>>,
+    /// In a pass of f16 alone.
+    #[cfg(any(feature = "trial", feature = "cuda"))]
+    full: Option<&'a Full<'a, D>>,
 }
 
 impl<'a, E: Real, D: Backend<E>> Pass<'a, E, D> {
@@ -30,7 +48,42 @@ impl<'a, E: Real, D: Backend<E>> Pass<'a, E, D> {
         context: Context<'a>,
         buffers: &'a mut Tensors<E, D>,
     ) -> Self {
-        Self { node, tensors, context, buffers, tokens: None }
+        Self {
+            node,
+            tensors,
+            context,
+            buffers,
+            tokens: None,
+            #[cfg(any(feature = "trial", feature = "cuda"))]
+            full: None,
+        }
+    }
+
+    /// The same pass, in f16, with what its layers of f32 need.
+    #[cfg(any(feature = "trial", feature = "cuda"))]
+    pub(super) fn full(mut self, full: &'a Full<'a, D>) -> Self {
+        self.full = Some(full);
+        self
+    }
+
+    #[cfg(any(feature = "trial", feature = "cuda"))]
+    pub(super) fn in_full(&self) -> Option<&'a Full<'a, D>> {
+        self.full
+    }
+
+    /// This layer's pass in f32.
+    #[cfg(any(feature = "trial", feature = "cuda"))]
+    pub(super) fn widened<'b>(
+        &self,
+        full: &'b Full<'b, D>,
+        buffers: &'b mut Tensors<f32, D>,
+    ) -> Pass<'b, f32, D>
+    where
+        'a: 'b,
+        D: Backend<f32>,
+    {
+        let Self { node, context, ref tokens, .. } = *self;
+        Pass { node, tensors: full.tensors, context, buffers, tokens: tokens.clone(), full: None }
     }
 
     /// Runs this pass's layer.
@@ -122,6 +175,10 @@ impl<'a, E: Real, D: Backend<E>> Pass<'a, E, D> {
             .ok_or_else(|| Fault::new(format!("it has no part {number}")))?;
         let mut pass = Pass::new(node, self.tensors, self.context, self.buffers);
         pass.tokens = self.tokens.clone();
+        #[cfg(any(feature = "trial", feature = "cuda"))]
+        {
+            pass.full = self.full;
+        }
         pass.run(x)
     }
 }

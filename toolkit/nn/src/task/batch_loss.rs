@@ -1,14 +1,32 @@
 //! Losses of batches, and what several come to.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
+use trainbook_callbacks::{Reading, Wait};
+
+use crate::NnError;
 
 /// The loss of one batch.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct BatchLoss {
-    /// Its mean.
-    pub mean: f32,
+    /// Its mean, as f32.
+    pub mean: Reading,
     /// By what the mean was divided: how much the batch counts beside others.
     pub weight: f64,
+}
+
+impl BatchLoss {
+    /// Its mean, now: waits for the task that computes it, where that is late.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub fn now<W: Wait + ?Sized>(&self, task: &W) -> Result<f32, NnError> {
+        if self.mean.get().is_none() {
+            task.wait().map_err(|e| NnError::device("read a loss", &e.to_string()))?;
+        }
+        Ok(self.mean.get().map_or(f32::NAN, |mean| mean as f32))
+    }
 }
 
 /// How much has gone into the gradients since they were cleared.
@@ -30,32 +48,176 @@ impl Gathered {
 }
 
 /// The mean loss over several batches, each of which counts by its weight.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Known", into = "Known")]
 pub struct MeanLoss {
+    known: Known,
+    /// Batches whose loss is not known yet, and those behind them.
+    late: VecDeque<BatchLoss>,
+}
+
+impl From<Known> for MeanLoss {
+    fn from(known: Known) -> Self {
+        Self { known, late: VecDeque::new() }
+    }
+}
+
+impl From<MeanLoss> for Known {
+    fn from(mean: MeanLoss) -> Self {
+        mean.settled().known
+    }
+}
+
+/// The mean over batches whose losses are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Known {
     /// Of the first batch, while there is no other: a sum that is divided again has other bits.
-    only: Option<BatchLoss>,
+    only: Option<Only>,
     sum: f64,
     weight: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Only {
+    mean: f32,
+    weight: f64,
+}
+
+impl Known {
+    fn add(&mut self, mean: f64, weight: f64) {
+        let mean = mean as f32;
+        self.only = if self.weight == 0.0 { Some(Only { mean, weight }) } else { None };
+        // A batch in which nothing counts has no mean.
+        if weight > 0.0 {
+            self.sum += f64::from(mean) * weight;
+            self.weight += weight;
+        }
+    }
+
+    fn mean(&self) -> f64 {
+        self.only.map_or(self.sum / self.weight, |only| f64::from(only.mean))
+    }
 }
 
 impl MeanLoss {
     /// Adds a batch.
     pub fn add(&mut self, loss: BatchLoss) {
-        self.only = if self.weight == 0.0 { Some(loss) } else { None };
-        // A batch in which nothing counts has no mean.
-        if loss.weight > 0.0 {
-            self.sum += f64::from(loss.mean) * loss.weight;
-            self.weight += loss.weight;
+        self.take_up();
+        match loss.mean.get() {
+            Some(mean) if self.late.is_empty() => self.known.add(mean, loss.weight),
+            _ => self.late.push_back(loss),
         }
     }
 
-    /// The mean over all batches; NaN where nothing counts.
-    pub fn mean(&self) -> f64 {
-        self.only.map_or(self.sum / self.weight, |only| f64::from(only.mean))
+    /// Adds what is known by now, in order.
+    fn take_up(&mut self) {
+        while let Some(mean) = self.late.front().and_then(|late| late.mean.get())
+            && let Some(late) = self.late.pop_front()
+        {
+            self.known.add(mean, late.weight);
+        }
+    }
+
+    /// The same without anything late: for whoever is about to look, and has waited for the device.
+    /// What is not known even so counts as NaN.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        self.take_up();
+        for late in std::mem::take(&mut self.late) {
+            self.known.add(late.mean.get().unwrap_or(f64::NAN), late.weight);
+        }
+        self
+    }
+
+    /// The mean over all batches, as soon as it is known; NaN where nothing counts.
+    pub fn mean(&self) -> Reading {
+        match self.late.front() {
+            None => return self.known.mean().into(),
+            Some(only) if self.late.len() == 1 && self.known.weight == 0.0 => {
+                return only.mean.clone();
+            }
+            Some(_) => {}
+        }
+        let known = self.known;
+        let weights: Vec<f64> = self.late.iter().map(|late| late.weight).collect();
+        let late = self.late.iter().map(|late| late.mean.clone()).collect();
+        Reading::of(late, move |means| {
+            let mut known = known;
+            means.iter().zip(&weights).for_each(|(mean, weight)| known.add(*mean, *weight));
+            known.mean()
+        })
     }
 
     /// How much all batches count.
     pub fn weight(&self) -> f64 {
-        self.weight
+        let late = self.late.iter().map(|late| late.weight);
+        self.known.weight + late.filter(|weight| *weight > 0.0).sum::<f64>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trainbook_callbacks::Tell;
+
+    use super::*;
+
+    const BATCHES: [(f32, f64); 5] = [(0.1, 3.0), (0.7, 0.0), (0.3, 32.0), (2.5, 7.0), (0.9, 1.0)];
+
+    /// These batches, with the losses that are told later.
+    fn mean(late: impl Fn(usize) -> bool) -> (MeanLoss, Vec<(f64, Tell)>) {
+        let (mut sum, mut tells) = (MeanLoss::default(), Vec::new());
+        for (at, (mean, weight)) in BATCHES.into_iter().enumerate() {
+            let mut reading = mean.into();
+            if late(at) {
+                let (promised, tell) = Reading::late();
+                tells.push((f64::from(mean), tell));
+                reading = promised;
+            }
+            sum.add(BatchLoss { mean: reading, weight });
+        }
+        (sum, tells)
+    }
+
+    #[test]
+    fn when_losses_are_known_changes_no_bit_of_their_mean() {
+        let (at_once, _) = mean(|_| false);
+        let expected = at_once.mean().get().unwrap();
+        for late in 1..32_usize {
+            let (sum, tells) = mean(|at| late >> at & 1 == 1);
+            let reading = sum.mean();
+            assert_eq!((reading.get(), sum.weight()), (None, 43.0));
+            // From the last to the first: order does not matter.
+            tells.into_iter().rev().for_each(|(mean, tell)| tell.tell(mean));
+            assert_eq!(reading.get().map(f64::to_bits), Some(expected.to_bits()), "{late:b}");
+            let settled = sum.settled();
+            assert_eq!(settled.mean().get().map(f64::to_bits), Some(expected.to_bits()));
+            assert_eq!(settled.known, at_once.known);
+        }
+    }
+
+    #[test]
+    fn the_mean_of_one_batch_has_its_bits() {
+        let (reading, tell) = Reading::late();
+        let mut sum = MeanLoss::default();
+        sum.add(BatchLoss { mean: reading, weight: 3.0 });
+        let mean = sum.mean();
+        tell.tell(f64::from(0.1_f32));
+        assert_eq!(mean.get(), Some(f64::from(0.1_f32)));
+        assert_eq!(sum.settled().mean().get(), Some(f64::from(0.1_f32)));
+    }
+
+    #[test]
+    fn what_nobody_told_is_nan() {
+        let (sum, _tells) = mean(|at| at == 3);
+        assert!(sum.settled().mean().get().unwrap().is_nan());
+    }
+
+    #[test]
+    fn it_is_stored_as_ever() {
+        let json = serde_json::to_string(&mean(|_| false).0).unwrap();
+        assert_eq!(json, r#"{"only":null,"sum":28.300000362098217,"weight":43.0}"#);
+        let one = r#"{"only":{"mean":0.5,"weight":2.0},"sum":1.0,"weight":2.0}"#;
+        let read: MeanLoss = serde_json::from_str(one).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), one);
     }
 }

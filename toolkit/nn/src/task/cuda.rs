@@ -1,16 +1,38 @@
 //! CUDA devices.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
+
 use cudarc::driver::DriverError;
 use cudarc::driver::result::{device, init};
-use dfdx::tensor::Cuda;
+use dfdx::tensor::{Cache, Cuda};
 
 use crate::NnError;
+use crate::on_dfdx::prepare;
 
-/// Opens the CUDA device of this number.
+thread_local! {
+    /// The devices that this thread has opened, to which their streams belong. A driver has one context
+    /// for a device and process in any case; opening one again would load every kernel again, for each
+    /// trainer and each check that works on a copy. Never let go: at the end of a thread the driver may
+    /// be gone already.
+    static OPEN: RefCell<BTreeMap<usize, ManuallyDrop<Cuda>>> = RefCell::default();
+}
+
+/// The CUDA device of this number; opens it where this thread has not.
 ///
 /// # Errors
 /// There is no driver, or no such device, or it cannot be used.
-pub(super) fn open(number: usize) -> Result<Cuda, NnError> {
+pub(crate) fn open(number: usize) -> Result<Cuda, NnError> {
+    if let Some(cuda) = OPEN.with_borrow(|open| open.get(&number).cloned()) {
+        return Ok(ManuallyDrop::into_inner(cuda));
+    }
+    let cuda = first(number)?;
+    OPEN.with_borrow_mut(|open| open.insert(number, ManuallyDrop::new(cuda.clone())));
+    Ok(cuda)
+}
+
+fn first(number: usize) -> Result<Cuda, NnError> {
     // dfdx panics where these two do not answer, or not with such a number.
     init().map_err(|e| says("start the CUDA driver", e))?;
     let devices = device::get_count().map_err(|e| says("count the CUDA devices", e))?;
@@ -26,7 +48,11 @@ pub(super) fn open(number: usize) -> Result<Cuda, NnError> {
             },
         });
     }
-    Cuda::try_build(number, 0).map_err(|e| NnError::device("open a CUDA device", &e))
+    let cuda = Cuda::try_build(number, 0).map_err(|e| NnError::device("open a CUDA device", &e))?;
+    prepare(&cuda)?;
+    // Memory that is let go is used again: asking the driver for it costs more than small kernels do.
+    cuda.try_enable_cache().map_err(|e| NnError::device("open a CUDA device", &e))?;
+    Ok(cuda)
 }
 
 fn says(operation: &'static str, error: DriverError) -> NnError {

@@ -21,7 +21,9 @@ mod trace;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use trainbook_callbacks::{Gradients, Snapshot, StepScale, TensorInfo, UpdateSettings, Weights};
+use trainbook_callbacks::{
+    Gradients, Snapshot, StepScale, TensorInfo, UpdateSettings, Wait, Weights,
+};
 use trainbook_core::array::Array;
 use trainbook_core::batch::Batch;
 use trainbook_core::random::Seed;
@@ -29,6 +31,8 @@ use trainbook_onnx::Graph;
 
 pub use crate::loss::Loss;
 pub use batch_loss::{BatchLoss, MeanLoss};
+#[cfg(all(feature = "cuda", feature = "trial"))]
+pub(crate) use cuda::open as open_cuda;
 pub use device::Device;
 pub use memory::StepMemory;
 pub use precision::{LossScale, LossScaleState, Precision};
@@ -41,12 +45,21 @@ use crate::plan::Planned;
 use crate::{Around, Init, Network, NnError, Sample};
 
 /// A network being trained, wherever and in whatever precision: one step's arithmetic.
-pub trait Task: Gradients + Weights + Movable {
+pub trait Task: Gradients + Weights + Wait + Movable {
     /// Runs the batch forward and backward, and returns its mean loss. The gradients are those of
     /// the mean loss over all batches since they were cleared, each counting by its weight: several
     /// small batches give the gradients of one that holds all their rows (but for layers that look
-    /// at the whole batch, as batch normalisation does).
+    /// at the whole batch, as batch normalisation does). On an accelerator the loss is late:
+    /// [`wait`](Wait::wait) makes it known.
     fn forward_backward(&mut self, batch: &Batch) -> Result<BatchLoss, NnError>;
+
+    /// The same for whoever looks at every loss: waits for the batch's mean.
+    ///
+    /// # Errors
+    /// Those of [`forward_backward`](Self::forward_backward).
+    fn loss_of(&mut self, batch: &Batch) -> Result<f32, NnError> {
+        self.forward_backward(batch)?.now(self)
+    }
 
     /// What the steps until now have held in memory; `None` where nobody counts, on an accelerator.
     fn memory(&self) -> Option<StepMemory> {
@@ -225,7 +238,7 @@ impl TaskState {
 }
 
 /// The integers of an array as indices.
-fn indices(input: &Array) -> Result<Arc<[usize]>, NnError> {
+pub(crate) fn indices(input: &Array) -> Result<Arc<[usize]>, NnError> {
     let index = |n: &i64| {
         usize::try_from(*n).map_err(|_| NnError::Data {
             action: "use",

@@ -168,6 +168,12 @@ impl LossScaler {
         self.overflowed |= !finite;
     }
 
+    /// Ends a step of which somebody else has seen whether it overflowed.
+    pub fn end_step_with(&mut self, overflowed: bool) -> StepScale {
+        self.overflowed = overflowed;
+        self.end_step()
+    }
+
     /// Ends a step: says how it was, and moves on to the scale of the next one.
     pub fn end_step(&mut self) -> StepScale {
         let Self { settings, state, overflowed } = self;

@@ -176,6 +176,15 @@ fn in_dfdx_operations_and_f32() {
     });
 }
 
+#[cfg(feature = "cuda")]
+#[test]
+fn on_a_cuda_device() {
+    each_case(|case, trial, input, rows| {
+        let outcome = trial.on_cuda(input, rows, case.context(), &case.upstream.data);
+        case.check("CUDA", trial, &outcome.unwrap(), 1e-4);
+    });
+}
+
 #[test]
 fn in_the_memory_of_the_processor() {
     each_case(|case, trial, input, rows| {

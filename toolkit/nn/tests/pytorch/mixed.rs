@@ -14,6 +14,7 @@ use trainbook_core::batch::{Batch, Targets};
 use trainbook_nn::layer::{Conv2d, LayerNorm, Linear, Sequential};
 use trainbook_nn::loss::Loss;
 use trainbook_nn::task::{LossScale, Precision, Recipe, Task};
+use trainbook_nn::trial::forms;
 use trainbook_nn::{Network, Sample};
 
 use crate::layers::each_case;
@@ -63,17 +64,27 @@ fn scripted(overflow: bool) -> Batch {
     }
 }
 
-fn one_weight(precision: Precision, loss_scale: LossScale) -> Box<dyn Task> {
+/// The numbers of all forms.
+const FORMS: std::ops::Range<usize> = 0..if cfg!(feature = "cuda") { 3 } else { 2 };
+
+fn in_form(recipe: &Recipe, form: usize) -> Box<dyn Task> {
+    forms(recipe).unwrap().swap_remove(form)
+}
+
+fn one_weight(loss_scale: LossScale, form: usize) -> Box<dyn Task> {
     let net = Sequential::new().with(Linear::new(1).no_bias());
     let recipe = Recipe::new(net, Sample::numbers([1]), Loss::mean_squared_error());
-    Recipe { precision, loss_scale, ..recipe }.task().unwrap()
+    in_form(&Recipe { precision: Precision::Mixed, loss_scale, ..recipe }, form)
 }
 
 #[test]
 fn the_scale_goes_the_way_of_pytorch() {
-    for Scales { options, overflows, scales } in fixture().scales {
-        let mut task = one_weight(Precision::Mixed, options);
-        for (step, (overflow, expected)) in overflows.iter().zip(&scales).enumerate() {
+    let scripts = fixture().scales;
+    for (Scales { options, overflows, scales }, form) in
+        scripts.iter().flat_map(|script| FORMS.map(move |form| (script, form)))
+    {
+        let mut task = one_weight(*options, form);
+        for (step, (overflow, expected)) in overflows.iter().zip(scales).enumerate() {
             task.forward_backward(&scripted(*overflow == 1)).unwrap();
             let found = task.end_scaling().unwrap();
             let expected = StepScale { scale: *expected as f32, overflowed: *overflow == 1 };
@@ -97,12 +108,12 @@ fn a_scale_goes_on_from_a_state() {
         };
         script.iter().map(step).collect()
     };
-    let whole = scales(&mut *one_weight(Precision::Mixed, options), &script);
-    for at in 0..script.len() {
-        let mut first = one_weight(Precision::Mixed, options);
+    let whole = scales(&mut *one_weight(options, 0), &script);
+    for (at, form) in (0..script.len()).flat_map(|at| FORMS.map(move |form| (at, form))) {
+        let mut first = one_weight(options, form);
         let mut found = scales(&mut *first, &script[..at]);
         let state = first.state().unwrap();
-        let mut second = one_weight(Precision::Mixed, options);
+        let mut second = one_weight(options, form);
         let fresh = second.state().unwrap();
         second.load_state(&state).unwrap();
         assert_eq!(second.state().unwrap().hash(), state.hash());
@@ -133,11 +144,11 @@ fn network(name: &str) -> Network {
 
 impl Case {
     /// The loss, and the gradients in the order of the tensors' names.
-    fn trained(&self, precision: Precision) -> (f64, Vec<f32>) {
+    fn trained(&self, precision: Precision, form: usize) -> (f64, Vec<f32>) {
         let input = Sample::numbers(&self.input.shape[1..]);
         let recipe = Recipe::new(network(&self.name), input, Loss::cross_entropy());
         let loss_scale = LossScale::default().init_scale(self.scale);
-        let mut task = Recipe { precision, loss_scale, ..recipe }.task().unwrap();
+        let mut task = in_form(&Recipe { precision, loss_scale, ..recipe }, form);
         let tensors = task.model().tensors().to_vec();
         let values = tensors.iter().map(|tensor| {
             let given = &self.weights[&tensor.name];
@@ -152,14 +163,14 @@ impl Case {
             weights: None,
             mixed: None,
         };
-        let loss = task.forward_backward(&batch).unwrap();
+        let loss = task.loss_of(&batch).unwrap();
         assert!(task.end_scaling().is_none_or(|scale| !scale.overflowed));
         let mut gradients = BTreeMap::new();
         task.edit(&mut |tensor, values| {
             drop(gradients.insert(tensor.name.clone(), values.to_vec()))
         })
         .unwrap();
-        (f64::from(loss.mean), gradients.into_values().flatten().collect())
+        (f64::from(loss), gradients.into_values().flatten().collect())
     }
 }
 
@@ -177,18 +188,22 @@ fn off<'a>(a: impl IntoIterator<Item = &'a f32>, b: impl IntoIterator<Item = &'a
 fn networks_compute_what_they_do_under_autocast() {
     for case in fixture().networks {
         let expected: Vec<&f32> = case.gradients.values().flat_map(|g| &g.values).collect();
-        let (loss, mixed) = case.trained(Precision::Mixed);
-        let (full_loss, full) = case.trained(Precision::F32);
-        let of_mixed = off(&mixed, expected.iter().copied());
+        let (full_loss, full) = case.trained(Precision::F32, 0);
         let of_full = off(&full, expected.iter().copied());
-        println!(
-            "{}: loss {loss} for {} ({full_loss} in f32), gradients off by {of_mixed:.1e} ({of_full:.1e} in f32)",
-            case.name, case.loss
-        );
-        assert!((loss - case.loss).abs() < 2e-4 * case.loss, "{}", case.name);
-        // Networks of matrices alone have the same bits, but for a rounding here and there.
-        let limit = if case.name.starts_with("mlp") { 1e-4 } else { 1e-3 };
-        assert!(of_mixed < limit && of_mixed < of_full, "{}: {of_mixed} {of_full}", case.name);
+        for form in FORMS {
+            let (loss, mixed) = case.trained(Precision::Mixed, form);
+            let of_mixed = off(&mixed, expected.iter().copied());
+            println!(
+                "{}: loss {loss} for {} ({full_loss} in f32), gradients off by {of_mixed:.1e} ({of_full:.1e} in f32)",
+                case.name, case.loss
+            );
+            assert!((loss - case.loss).abs() < 2e-4 * case.loss, "{}", case.name);
+            // Networks of matrices alone have the same bits, but for a rounding here and there; dfdx
+            // rounds once more, between a product and its bias.
+            let limit = if case.name.starts_with("mlp") && form == 0 { 1e-4 } else { 1e-3 };
+            let of_full = if form == 0 { of_full } else { 1.5 * of_full };
+            assert!(of_mixed < limit && of_mixed < of_full, "{}: {of_mixed} {of_full}", case.name);
+        }
     }
 }
 
@@ -210,6 +225,10 @@ fn every_layer_stays_near_and_most_give_f16() {
             assert!(gap <= 1e-2 * size + 4e-3, "{what} is off by {gap} of {size}");
         };
         near("output", &found.output, &case.output.data);
+        let on_dfdx =
+            trial.mixed_on_dfdx(input, rows, case.context(), &case.upstream.data).unwrap();
+        assert_eq!(on_dfdx.shape, found.shape);
+        near("output on dfdx", &on_dfdx.output, &case.output.data);
         if let Some(expected) = &case.grad_input {
             near("gradient in the input", &found.input_gradient, &expected.data);
             // What is given f32 has f32 gradients, if it does not round.
@@ -217,7 +236,9 @@ fn every_layer_stays_near_and_most_give_f16() {
             assert!(half, "{} {}", case.kind(), case.name);
         }
         for slot in trial.planned.layout.trained() {
-            near(&slot.name, &found.gradients[slot.range()], &case.grads[&slot.name].data);
+            let expected = &case.grads[&slot.name].data;
+            near(&slot.name, &found.gradients[slot.range()], expected);
+            near(&slot.name, &on_dfdx.gradients[slot.range()], expected);
         }
         if !found.output.iter().all(is_half) {
             not_half.borrow_mut().insert(case.kind().to_owned());

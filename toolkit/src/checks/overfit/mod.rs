@@ -207,7 +207,7 @@ impl Bench<'_> {
         let mut curve = Vec::new();
         let mut loss = f64::NAN;
         for step in 0..self.steps {
-            let trained = f64::from(task.forward_backward(&self.batch)?.mean);
+            let trained = f64::from(task.loss_of(&self.batch)?);
             curve.push((step, trained));
             if !trained.is_finite() {
                 break;

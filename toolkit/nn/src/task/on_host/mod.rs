@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use trainbook_callbacks::seam::sum_of_squares;
 use trainbook_callbacks::{
-    CallbackError, Gradients, Snapshot, StepScale, TensorInfo, TensorStats, UpdateSettings, Weights,
+    CallbackError, Gradients, Snapshot, StepScale, TensorInfo, TensorStats, UpdateSettings, Wait,
+    Weights,
 };
 use trainbook_core::batch::Batch;
 use trainbook_core::random::Seed;
@@ -189,7 +190,7 @@ impl Task for OnHost {
                 values[slots[slot].range()].copy_from_slice(&new);
             }
         }
-        Ok(BatchLoss { mean: mean as f32, weight })
+        Ok(BatchLoss { mean: (mean as f32).into(), weight })
     }
 
     fn update(&mut self, settings: &UpdateSettings) -> Result<(), NnError> {
@@ -350,6 +351,13 @@ impl Gradients for OnHost {
         for (place, info) in places.into_iter().zip(&self.trained) {
             change(info, &mut self.gradients[place]);
         }
+        Ok(())
+    }
+}
+
+impl Wait for OnHost {
+    fn wait(&self) -> Result<(), CallbackError> {
+        // Nothing here is late.
         Ok(())
     }
 }
