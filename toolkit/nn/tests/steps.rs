@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says so")]
 
 use dfdx::tensor_ops::MeanTo;
-use trainbook_callbacks::{Snapshot, UpdateSettings};
+use trainbook_callbacks::{Snapshot, UpdateSettings, Wait};
 use trainbook_core::array::Array;
 use trainbook_core::batch::{Batch, Mixed, Targets};
 use trainbook_core::random::{Seed, Stream};
@@ -106,6 +106,19 @@ fn small_batches_of_any_size_give_the_gradients_of_one() {
             assert!((sum / weight - mean).abs() < 1e-6, "{loss}");
             assert!((weight - whole.weight).abs() < 1e-6, "{loss}");
         }
+    }
+}
+
+#[test]
+fn losses_stay_on_a_device_until_somebody_looks_or_there_are_many() {
+    let recipe = recipe(Loss::cross_entropy(), AdamW::default(), Vec::new());
+    for (form, mut task) in both(&recipe).into_iter().enumerate() {
+        let mut step = || task.forward_backward(&rows(0..3, false)).unwrap().mean;
+        let readings: Vec<_> = (0..65).map(|_| step()).collect();
+        let known = readings.iter().filter(|reading| reading.get().is_some()).count();
+        assert_eq!(known, if form == 0 { 65 } else { 64 });
+        task.wait().unwrap();
+        assert!(readings.iter().all(|reading| reading.get() == readings[0].get()));
     }
 }
 
