@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says so")]
 
 use dfdx::tensor_ops::MeanTo;
-use trainbook_callbacks::{Snapshot, UpdateSettings, Wait};
+use trainbook_callbacks::{Snapshot, UpdateSettings};
 use trainbook_core::array::Array;
 use trainbook_core::batch::{Batch, Mixed, Targets};
 use trainbook_core::random::{Seed, Stream};
