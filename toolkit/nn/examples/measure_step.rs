@@ -16,7 +16,6 @@ use std::io::{BufRead, Write};
 use std::time::Instant;
 
 use networks::{MODELS, step};
-use trainbook_callbacks::Wait;
 use trainbook_core::batch::Batch;
 use trainbook_nn::task::{Device, Precision, Task};
 

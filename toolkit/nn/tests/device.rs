@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says so")]
 
-use trainbook_callbacks::Wait;
 use trainbook_core::array::Array;
 use trainbook_core::batch::{Batch, Targets};
 use trainbook_core::random::{Seed, Stream};

@@ -110,6 +110,19 @@ fn small_batches_of_any_size_give_the_gradients_of_one() {
 }
 
 #[test]
+fn losses_stay_on_a_device_until_somebody_looks_or_there_are_many() {
+    let recipe = recipe(Loss::cross_entropy(), AdamW::default(), Vec::new());
+    for (form, mut task) in both(&recipe).into_iter().enumerate() {
+        let mut step = || task.forward_backward(&rows(0..3, false)).unwrap().mean;
+        let readings: Vec<_> = (0..65).map(|_| step()).collect();
+        let known = readings.iter().filter(|reading| reading.get().is_some()).count();
+        assert_eq!(known, if form == 0 { 65 } else { 64 });
+        task.wait().unwrap();
+        assert!(readings.iter().all(|reading| reading.get() == readings[0].get()));
+    }
+}
+
+#[test]
 fn a_batch_in_which_nothing_counts_changes_no_gradient() {
     let loss = CrossEntropy { ignore_index: Some(0), ..CrossEntropy::default() };
     for mut task in both(&recipe(loss.into(), AdamW::default(), Vec::new())) {
