@@ -17,8 +17,8 @@ use crate::plan::Node;
 /// A network's tensors on a device, by the numbers of their slots.
 pub(crate) type Tensors<E, D> = BTreeMap<usize, Tensor<(usize,), E, D>>;
 
-#[cfg(any(feature = "trial", feature = "cuda"))]
 /// What a pass of f16 has for layers that compute in f32.
+#[cfg(any(feature = "trial", feature = "cuda"))]
 pub(crate) struct Full<'a, D: Storage<f32>> {
     /// The network's tensors, all of them in f32.
     pub tensors: &'a Tensors<f32, D>,

@@ -300,7 +300,6 @@ impl<D: Arithmetic> Task for OnDevice<D> {
         if share < 1.0 {
             self.scale(1.0 - share)
                 .map_err(|e| NnError::device("scale the gradients", &e.to_string()))?;
-            *self.statistics.get_mut() = None;
         }
         // Taken, because the tape owns the gradients until `backward` gives them back; after an
         // error they are allocated anew.
