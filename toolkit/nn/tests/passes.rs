@@ -125,7 +125,9 @@ fn mixed_precision_is_alike_in_both_forms() {
             let mut all = Vec::new();
             task.edit(&mut |_, values| all.push(values.to_vec())).unwrap();
             assert!(task.end_scaling().is_none_or(|scale| !scale.overflowed), "{name}");
-            (loss, all, task.model().weights().0)
+            let carried = task.model().weights().0;
+            task.update(&1e-3.into()).unwrap();
+            (loss, all, carried, task.loss_of(&batch).unwrap())
         };
         let (full, host) = (gradients(Precision::F32, 0), gradients(Precision::Mixed, 0));
         for form in 1..FORMS {
@@ -138,6 +140,10 @@ fn mixed_precision_is_alike_in_both_forms() {
             // changes a hundredth of all that is in front of it.
             let bound = 2.0 * of_f32.max(1e-2);
             assert!(of_other > 0.0 && of_other < bound && of_f32 < 0.1, "{name}");
+            // The next step computes with the weights that this one has made.
+            let (moved, gap) = ((host.0 - host.3).abs(), (other.3 - host.3).abs());
+            println!("{name}: moved by {moved}, {gap} apart");
+            assert!(gap < 0.05 * moved, "{name}: moved by {moved}, {gap} apart");
             // What is carried along, too.
             assert!(off(&other.2, &host.2) < 1e-3, "{name}");
         }
