@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use dfdx::prelude::{Backward, Tape};
 use dfdx::prelude::{Cpu, Gradients, HasShape, PutTape, SplitTape, Tensor};
-use dfdx::tensor::{CpuError, TensorFromVec};
+use dfdx::tensor::CpuError;
 use dfdx::tensor_ops::{SumTo, TryMul};
 use trainbook_core::array::Array;
 
@@ -15,9 +15,10 @@ use crate::context::Context;
 use crate::host::{Aside, HostPass, HostTensor, Memory, half};
 use crate::layer::{AnyLayer, Fault};
 use crate::on_dfdx::{Arithmetic, Backend, Flow, MixedBatch, MixedOutcome, Pass, Real, Tensors};
+use crate::parameters::Slot;
 use crate::plan::Planned;
 use crate::sample::{Kind, Sample};
-use crate::task::{Device, Recipe, Task};
+use crate::task::{Device, Precision, Recipe, Task};
 
 /// A layer with values for its tensors and a batch to take.
 ///
@@ -248,23 +249,19 @@ impl Trial {
         let device = Cpu::default();
         let layout = &self.planned.layout;
         let fail = |e: CpuError| NnError::device("compute", &e);
-        let make = |values: &[f64]| {
-            let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
-            let len = values.len();
-            device.try_tensor_from_vec(values, (len,)).map_err(fail)
-        };
-        let mut tensors = Tensors::<f32, Cpu>::new();
-        for (number, slot) in layout.slots().iter().enumerate() {
-            tensors.insert(number, make(&self.values[slot.range()])?);
-        }
+        let tensors = self.tensors::<f32, Cpu>(&device).map_err(fail)?;
         let shape = self.shape(rows);
         let input = match self.planned.root.input.kind {
             Kind::Numbers => Array::f32(shape, input.iter().map(|v| *v as f32).collect()),
             Kind::Indices => Array::i64(shape, input.iter().map(|v| *v as i64).collect()),
         };
-        let Some(mut mixing) = Cpu::mixing() else { return Ok(Outcome::default()) };
+        let mut mixing = Cpu::mixing().ok_or_else(|| NnError::Setting {
+            setting: "precision",
+            value: Precision::Mixed.to_string(),
+            expected: Precision::F32.to_string(),
+        })?;
         let seen = RefCell::new(Outcome::default());
-        let upstream = make(upstream)?;
+        let upstream = tensor_of::<f32, Cpu>(&device, upstream).map_err(fail)?;
         // Of Σ y·u the gradient in y is u.
         let loss = |output: Flow<f32, Cpu>| {
             let mut seen = seen.borrow_mut();
@@ -293,6 +290,15 @@ impl Trial {
         Ok(outcome)
     }
 
+    /// Its tensors on a device.
+    fn tensors<E: Real, D: Backend<E>>(&self, device: &D) -> Result<Tensors<E, D>, D::Err> {
+        let slots = self.planned.layout.slots().iter().enumerate();
+        let tensor = |(number, slot): (usize, &Slot)| {
+            Ok((number, tensor_of(device, &self.values[slot.range()])?))
+        };
+        slots.map(tensor).collect()
+    }
+
     fn through_dfdx<E: Real, D: Backend<E>>(
         &self,
         device: &D,
@@ -303,12 +309,7 @@ impl Trial {
     ) -> Result<Outcome, Fault> {
         let narrow = |values: &[f64]| values.iter().map(|v| E::of(*v)).collect::<Vec<E>>();
         let (root, layout) = (&self.planned.root, &self.planned.layout);
-        let mut tensors = Tensors::<E, D>::new();
-        for (number, slot) in layout.slots().iter().enumerate() {
-            let values = narrow(&self.values[slot.range()]);
-            let len = values.len();
-            tensors.insert(number, device.try_tensor_from_vec(values, (len,))?);
-        }
+        let tensors = self.tensors::<E, D>(device)?;
         let begin = match root.input.kind {
             Kind::Numbers => {
                 Flow::begin(device, self.shape(rows), narrow(input), Gradients::leaky())?
@@ -353,6 +354,15 @@ impl Trial {
         let buffers = new_buffers.iter().map(|(slot, tensor)| (*slot, read(tensor))).collect();
         Ok(Outcome { shape, output: numbers, input_gradient, gradients: flat, buffers })
     }
+}
+
+fn tensor_of<E: Real, D: Backend<E>>(
+    device: &D,
+    values: &[f64],
+) -> Result<Tensor<(usize,), E, D>, D::Err> {
+    let values: Vec<E> = values.iter().map(|v| E::of(*v)).collect();
+    let len = values.len();
+    device.try_tensor_from_vec(values, (len,))
 }
 
 fn indices(input: &[f64]) -> Arc<[usize]> {

@@ -95,7 +95,7 @@ impl Trainer {
             }
             // Whether to go on depends on it.
             probe.wait()?;
-            let loss = sum.settled().mean().get().unwrap_or(f64::NAN);
+            let loss = sum.settled();
             if !curve.push(rate, loss, DIVERGED) {
                 break;
             }

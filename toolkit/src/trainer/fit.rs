@@ -260,7 +260,7 @@ impl Trainer {
             progress.state.epoch = None;
         }
         self.task.wait()?;
-        let train_loss = at.loss.settled().mean().get().unwrap_or(f64::NAN);
+        let train_loss = at.loss.settled();
         let requests = RefCell::default();
         let (metrics, flow) = self.judged(true, |trainer| {
             let metrics = trainer.epoch_values(train_loss)?;
@@ -346,7 +346,10 @@ impl Trainer {
                 BatchStart::new(self.counters, horizon, &batch.samples, log, &mut self.settings);
             flow = flow.or_stronger(self.stack.on(&mut Moment::BatchStart(&mut start))?);
             let loss = self.task.forward_backward(batch)?;
-            if self.accumulate > 1 && !loss.mean.get().is_some_and(f64::is_finite) {
+            // Behind one that is known to be broken no other matters.
+            let found = suspects.last().is_some_and(|suspect| suspect.loss.get().is_some());
+            let finite = loss.mean.get().is_some_and(f64::is_finite);
+            if self.accumulate > 1 && !finite && !found {
                 suspects.push(Suspect { batch: batch.clone(), loss: loss.mean.clone() });
             }
             sum.add(loss);

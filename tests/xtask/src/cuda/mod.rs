@@ -31,13 +31,13 @@ pub fn run(args: &[OsString]) -> Result<()> {
             other.to_string_lossy()
         ),
     };
-    let has_device = shell::output(shell::command("nvidia-smi").arg("-L")).is_ok();
-    ensure!(
-        folder.is_some() || has_device,
-        "there is no CUDA device here (nvidia-smi finds none); `cargo xtask cuda pack` makes a folder \
-         that can be carried to one"
-    );
     let run_here = folder.is_none();
+    if run_here {
+        shell::output(shell::command("nvidia-smi").arg("-L")).context(
+            "there is no CUDA device here; `cargo xtask cuda pack` makes a folder that can be carried to \
+             one",
+        )?;
+    }
     let folder = match folder {
         Some(folder) => folder,
         None => shell::target_folder()?.join("cuda-pack"),
@@ -80,10 +80,9 @@ fn pack(cache: &Cache, steps: &mut Steps, folder: &Path) -> Result<()> {
         for file in in_folder(&kernels)?.iter().filter(|file| has_extension(file, "cuh")) {
             copied(file, &headers_folder.join(file.file_name().unwrap_or_default()))?;
         }
-        for data in DATA {
-            let (from, to) = (shell::root().join(data), folder.join("data").join(data));
-            copied_whole(&from, &to)?;
-        }
+        let data = folder.join("data");
+        fs::create_dir(&data).with_context(|| format!("failed to create {}", data.display()))?;
+        shell::run(shell::command("cp").args(["-r", "--parents"]).args(DATA).arg(&data))?;
         let script = SCRIPT
             .replace("@HEADERS@", &kernels.to_string_lossy())
             .replace("@CUDA@", &toolchain.root().to_string_lossy())
@@ -168,22 +167,6 @@ fn copied(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to)
         .map(drop)
         .with_context(|| format!("failed to copy {} to {}", from.display(), to.display()))
-}
-
-/// Copies a file, or a folder and all that is in it.
-fn copied_whole(from: &Path, to: &Path) -> Result<()> {
-    let parent = if from.is_dir() { Some(to) } else { to.parent() };
-    if let Some(parent) = parent {
-        fs::create_dir_all(parent)
-            .with_context(|| format!("failed to create {}", parent.display()))?;
-    }
-    if !from.is_dir() {
-        return copied(from, to);
-    }
-    for path in in_folder(from)? {
-        copied_whole(&path, &to.join(path.file_name().unwrap_or_default()))?;
-    }
-    Ok(())
 }
 
 fn write_script(path: &Path, text: &str) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::host::HostLayer;
 use crate::init::Init;
 #[cfg(any(feature = "trial", feature = "cuda"))]
 use crate::on_dfdx::Half;
-use crate::on_dfdx::{Flow, Pass};
+use crate::on_dfdx::{Backend, Flow, Pass, Real};
 use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
 use crate::sample::Sample;
@@ -28,42 +28,52 @@ pub struct AnyLayer {
     layer: Arc<dyn DynLayer>,
 }
 
+/// [`Layer::forward`] on one device and in one precision, which a layer behind a pointer can still do.
+pub(crate) trait Computes<E: Real, D: Backend<E>> {
+    fn compute(&self, pass: &mut Pass<'_, E, D>, x: Flow<E, D>) -> Result<Flow<E, D>, Fault>;
+}
+
+impl<L: Layer, E: Real, D: Backend<E>> Computes<E, D> for L {
+    fn compute(&self, pass: &mut Pass<'_, E, D>, x: Flow<E, D>) -> Result<Flow<E, D>, Fault> {
+        self.forward(pass, x)
+    }
+}
+
+impl<E: Real, D: Backend<E>> Computes<E, D> for Missing {
+    fn compute(&self, _: &mut Pass<'_, E, D>, _: Flow<E, D>) -> Result<Flow<E, D>, Fault> {
+        Err(Fault::new(self.reason()))
+    }
+}
+
+/// What a build for tests of layers has besides; another has nothing.
+#[cfg(feature = "trial")]
+pub(crate) trait OnTrial: Computes<f64, Cpu> + Computes<Half, Cpu> {}
+#[cfg(feature = "trial")]
+impl<T: Computes<f64, Cpu> + Computes<Half, Cpu>> OnTrial for T {}
+#[cfg(not(feature = "trial"))]
+pub(crate) trait OnTrial {}
+#[cfg(not(feature = "trial"))]
+impl<T> OnTrial for T {}
+
+/// What a build with CUDA has besides; another has nothing.
+#[cfg(feature = "cuda")]
+pub(crate) trait OnCuda: Computes<f32, Cuda> + Computes<Half, Cuda> {}
+#[cfg(feature = "cuda")]
+impl<T: Computes<f32, Cuda> + Computes<Half, Cuda>> OnCuda for T {}
+#[cfg(not(feature = "cuda"))]
+pub(crate) trait OnCuda {}
+#[cfg(not(feature = "cuda"))]
+impl<T> OnCuda for T {}
+
 /// What [`Layer`] comes to behind a pointer. Implemented for every layer.
-pub(crate) trait DynLayer: Debug + Send + Sync {
+pub(crate) trait DynLayer:
+    Computes<f32, Cpu> + OnTrial + OnCuda + Debug + Send + Sync
+{
     fn kind(&self) -> &str;
     fn options(&self) -> Result<Json, serde_json::Error>;
     fn plan(&self, plan: &mut Plan<'_>, input: &Sample) -> Result<Sample, Misfit>;
     fn host(&self) -> Option<&dyn HostLayer>;
     fn autocast(&self) -> Autocast;
-    fn on_cpu(
-        &self,
-        pass: &mut Pass<'_, f32, Cpu>,
-        x: Flow<f32, Cpu>,
-    ) -> Result<Flow<f32, Cpu>, Fault>;
-    #[cfg(feature = "trial")]
-    fn on_cpu_f64(
-        &self,
-        pass: &mut Pass<'_, f64, Cpu>,
-        x: Flow<f64, Cpu>,
-    ) -> Result<Flow<f64, Cpu>, Fault>;
-    #[cfg(feature = "trial")]
-    fn on_cpu_half(
-        &self,
-        pass: &mut Pass<'_, Half, Cpu>,
-        x: Flow<Half, Cpu>,
-    ) -> Result<Flow<Half, Cpu>, Fault>;
-    #[cfg(feature = "cuda")]
-    fn on_cuda(
-        &self,
-        pass: &mut Pass<'_, f32, Cuda>,
-        x: Flow<f32, Cuda>,
-    ) -> Result<Flow<f32, Cuda>, Fault>;
-    #[cfg(feature = "cuda")]
-    fn on_cuda_half(
-        &self,
-        pass: &mut Pass<'_, Half, Cuda>,
-        x: Flow<Half, Cuda>,
-    ) -> Result<Flow<Half, Cuda>, Fault>;
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault>;
     fn gain(&self) -> Option<f64>;
     fn flat(&self) -> Option<fn(f32) -> bool>;
@@ -94,50 +104,6 @@ impl<L: Layer> DynLayer for L {
 
     fn autocast(&self) -> Autocast {
         Layer::autocast(self)
-    }
-
-    fn on_cpu(
-        &self,
-        pass: &mut Pass<'_, f32, Cpu>,
-        x: Flow<f32, Cpu>,
-    ) -> Result<Flow<f32, Cpu>, Fault> {
-        self.forward(pass, x)
-    }
-
-    #[cfg(feature = "trial")]
-    fn on_cpu_f64(
-        &self,
-        pass: &mut Pass<'_, f64, Cpu>,
-        x: Flow<f64, Cpu>,
-    ) -> Result<Flow<f64, Cpu>, Fault> {
-        self.forward(pass, x)
-    }
-
-    #[cfg(feature = "cuda")]
-    fn on_cuda(
-        &self,
-        pass: &mut Pass<'_, f32, Cuda>,
-        x: Flow<f32, Cuda>,
-    ) -> Result<Flow<f32, Cuda>, Fault> {
-        self.forward(pass, x)
-    }
-
-    #[cfg(feature = "cuda")]
-    fn on_cuda_half(
-        &self,
-        pass: &mut Pass<'_, Half, Cuda>,
-        x: Flow<Half, Cuda>,
-    ) -> Result<Flow<Half, Cuda>, Fault> {
-        self.forward(pass, x)
-    }
-
-    #[cfg(feature = "trial")]
-    fn on_cpu_half(
-        &self,
-        pass: &mut Pass<'_, Half, Cpu>,
-        x: Flow<Half, Cpu>,
-    ) -> Result<Flow<Half, Cpu>, Fault> {
-        self.forward(pass, x)
     }
 
     fn onnx(&self, pass: &mut OnnxPass<'_>, x: &Value) -> Result<Value, Fault> {
@@ -197,50 +163,6 @@ impl DynLayer for Missing {
 
     fn autocast(&self) -> Autocast {
         Autocast::Half
-    }
-
-    fn on_cpu(
-        &self,
-        _: &mut Pass<'_, f32, Cpu>,
-        _: Flow<f32, Cpu>,
-    ) -> Result<Flow<f32, Cpu>, Fault> {
-        Err(Fault::new(self.reason()))
-    }
-
-    #[cfg(feature = "trial")]
-    fn on_cpu_f64(
-        &self,
-        _: &mut Pass<'_, f64, Cpu>,
-        _: Flow<f64, Cpu>,
-    ) -> Result<Flow<f64, Cpu>, Fault> {
-        Err(Fault::new(self.reason()))
-    }
-
-    #[cfg(feature = "cuda")]
-    fn on_cuda(
-        &self,
-        _: &mut Pass<'_, f32, Cuda>,
-        _: Flow<f32, Cuda>,
-    ) -> Result<Flow<f32, Cuda>, Fault> {
-        Err(Fault::new(self.reason()))
-    }
-
-    #[cfg(feature = "cuda")]
-    fn on_cuda_half(
-        &self,
-        _: &mut Pass<'_, Half, Cuda>,
-        _: Flow<Half, Cuda>,
-    ) -> Result<Flow<Half, Cuda>, Fault> {
-        Err(Fault::new(self.reason()))
-    }
-
-    #[cfg(feature = "trial")]
-    fn on_cpu_half(
-        &self,
-        _: &mut Pass<'_, Half, Cpu>,
-        _: Flow<Half, Cpu>,
-    ) -> Result<Flow<Half, Cpu>, Fault> {
-        Err(Fault::new(self.reason()))
     }
 
     fn onnx(&self, _: &mut OnnxPass<'_>, _: &Value) -> Result<Value, Fault> {

@@ -49,7 +49,7 @@ pub(crate) trait HalfArithmetic: Arithmetic + Backend<Half> {
         sum: &mut Buffer<f32, Self>,
         half: &Buffer<Half, Self>,
         factor: f32,
-    ) -> Result<(), NnError>;
+    ) -> Result<(), <Self as HasErr>::Err>;
 
     /// Adds to numbers of f16.
     fn add_narrowed(
@@ -108,7 +108,7 @@ impl HalfArithmetic for Cpu {
         sum: &mut Buffer<f32, Self>,
         half: &Buffer<Half, Self>,
         factor: f32,
-    ) -> Result<(), NnError> {
+    ) -> Result<(), <Self as HasErr>::Err> {
         sum.iter_mut().zip(half.iter()).for_each(|(s, v)| *s += v.0.to_f32() * factor);
         Ok(())
     }

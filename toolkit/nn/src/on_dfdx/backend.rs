@@ -114,7 +114,7 @@ macro_rules! lent_on_cpu {
 }
 
 macro_rules! on_cpu {
-    ($precision:ty, $run:ident) => {
+    ($precision:ty) => {
         impl Backend<$precision> for Cpu {
             #[allow(private_interfaces, reason = "called by `Pass` alone")]
             fn run(
@@ -122,27 +122,27 @@ macro_rules! on_cpu {
                 pass: &mut Pass<'_, $precision, Self>,
                 x: Flow<$precision, Self>,
             ) -> Result<Flow<$precision, Self>, Fault> {
-                layer.$run(pass, x)
+                layer.compute(pass, x)
             }
 
             lent_on_cpu!($precision);
         }
     };
 }
-on_cpu!(f32, on_cpu);
+on_cpu!(f32);
 #[cfg(feature = "trial")]
-on_cpu!(f64, on_cpu_f64);
+on_cpu!(f64);
 
 #[cfg(any(feature = "trial", feature = "cuda"))]
 macro_rules! in_half {
-    ($run:ident) => {
+    () => {
         #[allow(private_interfaces, reason = "called by `Pass` alone")]
         fn run(
             layer: &dyn DynLayer,
             pass: &mut Pass<'_, Half, Self>,
             x: Flow<Half, Self>,
         ) -> Result<Flow<Half, Self>, Fault> {
-            super::mixed::run(layer, pass, x, |pass, x| layer.$run(pass, x))
+            super::mixed::run(layer, pass, x, |pass, x| layer.compute(pass, x))
         }
 
         fn softmax(x: Taped<Rank4, Half, Self>) -> Result<Taped<Rank4, Half, Self>, Self::Err> {
@@ -153,7 +153,7 @@ macro_rules! in_half {
 
 #[cfg(feature = "trial")]
 impl Backend<Half> for Cpu {
-    in_half!(on_cpu_half);
+    in_half!();
     lent_on_cpu!(Half);
 }
 
@@ -191,7 +191,7 @@ impl Backend<f32> for Cuda {
         pass: &mut Pass<'_, f32, Self>,
         x: Flow<f32, Self>,
     ) -> Result<Flow<f32, Self>, Fault> {
-        layer.on_cuda(pass, x)
+        layer.compute(pass, x)
     }
 
     lent_on_cuda!(f32);
@@ -199,6 +199,6 @@ impl Backend<f32> for Cuda {
 
 #[cfg(feature = "cuda")]
 impl Backend<Half> for Cuda {
-    in_half!(on_cuda_half);
+    in_half!();
     lent_on_cuda!(Half);
 }

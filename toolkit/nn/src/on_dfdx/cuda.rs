@@ -6,7 +6,7 @@ use cudarc::driver::sys::CUresult;
 use cudarc::driver::{
     CudaDevice, CudaFunction, CudaSlice, DeviceSlice, DriverError, LaunchAsync, LaunchConfig,
 };
-use cudarc::nvrtc::compile_ptx_with_opts;
+use cudarc::nvrtc::{CompileOptions, compile_ptx_with_opts};
 use dfdx::tensor::{Cuda, CudaError, Storage};
 use trainbook_callbacks::TensorStats;
 
@@ -50,10 +50,7 @@ pub(crate) fn prepare(cuda: &Cuda) -> Result<(), NnError> {
     }
     let source = [PRELUDE, include_str!("kernels.cu")].concat();
     // For the oldest architecture that the compiler knows; the driver makes the device's own of it.
-    let options = cudarc::nvrtc::CompileOptions {
-        fmad: Some(false),
-        ..cudarc::nvrtc::CompileOptions::default()
-    };
+    let options = CompileOptions { fmad: Some(false), ..CompileOptions::default() };
     let compiled = compile_ptx_with_opts(source, options)
         .map_err(|e| NnError::device("compile kernels for a CUDA device", &e))?;
     device
@@ -61,8 +58,25 @@ pub(crate) fn prepare(cuda: &Cuda) -> Result<(), NnError> {
         .map_err(|e| NnError::device("load kernels into a CUDA device", &e))
 }
 
-fn kernel(device: &Arc<CudaDevice>, name: &str) -> Result<CudaFunction, DriverError> {
-    device.get_func(MODULE, name).ok_or(DriverError(CUresult::CUDA_ERROR_NOT_FOUND))
+/// Runs a kernel by its name.
+fn run<P>(
+    device: &Arc<CudaDevice>,
+    name: &str,
+    threads: LaunchConfig,
+    parameters: P,
+) -> Result<(), DriverError>
+where
+    CudaFunction: LaunchAsync<P>,
+{
+    let kernel = device.get_func(MODULE, name);
+    let kernel = kernel.ok_or(DriverError(CUresult::CUDA_ERROR_NOT_FOUND))?;
+    #[allow(
+        unsafe_code,
+        reason = "what this file calls it with are the kernels' parameters, as long as they are said"
+    )]
+    unsafe {
+        kernel.launch(threads, parameters)
+    }
 }
 
 /// Threads of a block.
@@ -106,28 +120,14 @@ fn statistics(
     }
     let Some(rows) = rows else { return Ok(()) };
     let mut few = into.slice_mut(at * ROWS * ROW..(at + 1) * ROWS * ROW);
-    let (each, fold) = (kernel(&device, "statistics")?, kernel(&device, "fold")?);
-    #[allow(
-        unsafe_code,
-        reason = "parameters are those of the kernel, and as long as they are said"
-    )]
-    unsafe {
-        each.launch(config, (len, buffer, &mut *rows))?;
-        fold.launch(launch(1, ROWS), (many, &*rows, &mut few))
-    }
+    run(&device, "statistics", config, (len, buffer, &mut *rows))?;
+    run(&device, "fold", launch(1, ROWS), (many, &*rows, &mut few))
 }
 
-/// Runs a kernel that changes a buffer by a number.
+/// Changes every number of a buffer by one.
 fn change(buffer: &mut CudaSlice<f32>, name: &str, by: f32) -> Result<(), DriverError> {
     let (device, len) = (buffer.device(), buffer.len());
-    let kernel = kernel(&device, name)?;
-    #[allow(
-        unsafe_code,
-        reason = "parameters are those of the kernel, and as long as they are said"
-    )]
-    unsafe {
-        kernel.launch(threads(len), (len, buffer, by))
-    }
+    run(&device, name, threads(len), (len, buffer, by))
 }
 
 impl Arithmetic for Cuda {
@@ -172,50 +172,24 @@ impl HalfArithmetic for Cuda {
         other: &Buffer<f32, Self>,
         factor: f32,
     ) -> Result<(), CudaError> {
-        let (device, len) = (sum.device(), sum.len().min(other.len()));
-        let kernel = kernel(&device, "add_scaled")?;
-        #[allow(
-            unsafe_code,
-            reason = "parameters are those of the kernel, and as long as they are said"
-        )]
-        unsafe {
-            kernel.launch(threads(len), (len, &mut **sum, &**other, factor))?;
-        }
-        Ok(())
+        let (device, len) = (sum.device(), sum.len());
+        Ok(run(&device, "add_scaled", threads(len), (len, &mut **sum, &**other, factor))?)
     }
 
     fn add_widened(
         sum: &mut Buffer<f32, Self>,
         half: &Buffer<Half, Self>,
         factor: f32,
-    ) -> Result<(), NnError> {
-        let add = |sum: &mut CudaSlice<f32>, half: &CudaSlice<Half>| {
-            let (device, len) = (sum.device(), sum.len().min(half.len()));
-            let kernel = kernel(&device, "add_widened")?;
-            #[allow(
-                unsafe_code,
-                reason = "parameters are those of the kernel, and as long as they are said"
-            )]
-            unsafe {
-                kernel.launch(threads(len), (len, sum, half, factor))
-            }
-        };
-        add(sum, half).map_err(|e: DriverError| NnError::device("add gradients of f16", &e))
+    ) -> Result<(), CudaError> {
+        let (device, len) = (sum.device(), sum.len());
+        Ok(run(&device, "add_widened", threads(len), (len, &mut **sum, &**half, factor))?)
     }
 
     fn add_narrowed(
         sum: &mut Buffer<Half, Self>,
         other: &Buffer<f32, Self>,
     ) -> Result<(), CudaError> {
-        let (device, len) = (sum.device(), sum.len().min(other.len()));
-        let kernel = kernel(&device, "add_narrowed")?;
-        #[allow(
-            unsafe_code,
-            reason = "parameters are those of the kernel, and as long as they are said"
-        )]
-        unsafe {
-            kernel.launch(threads(len), (len, &mut **sum, &**other))?;
-        }
-        Ok(())
+        let (device, len) = (sum.device(), sum.len());
+        Ok(run(&device, "add_narrowed", threads(len), (len, &mut **sum, &**other))?)
     }
 }

@@ -84,7 +84,7 @@ where
             match working.get(slot) {
                 Some(half) => {
                     let of_batch = back.get_or_alloc_mut(half).map_err(compute)?;
-                    D::add_widened(sum, of_batch, unscale)?;
+                    D::add_widened(sum, of_batch, unscale).map_err(compute)?;
                 }
                 None => {
                     let of_batch = of_full.get_or_alloc_mut(tensor).map_err(compute)?;

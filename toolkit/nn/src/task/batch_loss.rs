@@ -64,7 +64,7 @@ impl From<Known> for MeanLoss {
 
 impl From<MeanLoss> for Known {
     fn from(mean: MeanLoss) -> Self {
-        mean.settled().known
+        mean.all_known()
     }
 }
 
@@ -118,15 +118,18 @@ impl MeanLoss {
         }
     }
 
-    /// The same without anything late: for whoever is about to look, and has waited for the device.
-    /// What is not known even so counts as NaN.
-    #[must_use]
-    pub fn settled(mut self) -> Self {
-        self.take_up();
-        for late in std::mem::take(&mut self.late) {
-            self.known.add(late.mean.get().unwrap_or(f64::NAN), late.weight);
+    /// The mean over all batches for whoever has waited for the device; NaN where nothing counts, or
+    /// one is not known even so.
+    pub fn settled(self) -> f64 {
+        self.all_known().mean()
+    }
+
+    fn all_known(self) -> Known {
+        let mut known = self.known;
+        for late in self.late {
+            known.add(late.mean.get().unwrap_or(f64::NAN), late.weight);
         }
-        self
+        known
     }
 
     /// The mean over all batches, as soon as it is known; NaN where nothing counts.
@@ -189,9 +192,8 @@ mod tests {
             // From the last to the first: order does not matter.
             tells.into_iter().rev().for_each(|(mean, tell)| tell.tell(mean));
             assert_eq!(reading.get().map(f64::to_bits), Some(expected.to_bits()), "{late:b}");
-            let settled = sum.settled();
-            assert_eq!(settled.mean().get().map(f64::to_bits), Some(expected.to_bits()));
-            assert_eq!(settled.known, at_once.known);
+            assert_eq!(sum.clone().settled().to_bits(), expected.to_bits());
+            assert_eq!(sum.all_known(), at_once.known);
         }
     }
 
@@ -203,13 +205,13 @@ mod tests {
         let mean = sum.mean();
         tell.tell(f64::from(0.1_f32));
         assert_eq!(mean.get(), Some(f64::from(0.1_f32)));
-        assert_eq!(sum.settled().mean().get(), Some(f64::from(0.1_f32)));
+        assert_eq!(sum.settled(), f64::from(0.1_f32));
     }
 
     #[test]
     fn what_nobody_told_is_nan() {
         let (sum, _tells) = mean(|at| at == 3);
-        assert!(sum.settled().mean().get().unwrap().is_nan());
+        assert!(sum.settled().is_nan());
     }
 
     #[test]
