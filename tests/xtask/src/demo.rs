@@ -36,7 +36,7 @@ pub fn build() -> Result<PathBuf> {
         build.arg("--quiet"); // no one watches the progress
     }
     if !program.exists() {
-        eprintln!("building trainbook, once: about two minutes on two cores");
+        eprintln!("building trainbook, once: about five minutes on two cores");
     }
     let status = build.stdout(std::io::stderr()).status().context("failed to start cargo")?;
     anyhow::ensure!(status.success(), "cargo could not build trainbook ({status})");
