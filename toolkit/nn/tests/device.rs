@@ -62,31 +62,87 @@ fn a_state_goes_from_device_to_processor_and_back() {
     }
 }
 
-/// Three times the same 60 steps: every loss and the weights.
-fn three_runs(rows: usize, precision: Precision) -> Vec<(Vec<u64>, Vec<u32>)> {
+/// Three times the same steps: every loss and the weights.
+fn three_runs(recipe: &Recipe, batch: impl Fn(u64) -> Batch, steps: u64) -> [bool; 2] {
     let run = |_| {
-        let mut task = Recipe { precision, ..recipe(Device::cuda(0)) }.task().unwrap();
+        let mut task = recipe.clone().task().unwrap();
         let mut losses = Vec::new();
-        for number in 0..60 {
-            losses.push(task.forward_backward(&batch(rows, number)).unwrap().mean);
+        for number in 0..steps {
+            losses.push(task.forward_backward(&batch(number)).unwrap().mean);
             match task.end_scaling() {
                 Some(scale) if scale.overflowed => task.clear_gradients().unwrap(),
                 _ => task.update(&1e-3.into()).unwrap(),
             }
         }
         task.wait().unwrap();
-        (losses.iter().map(|loss| loss.get().unwrap().to_bits()).collect(), weights(&*task))
+        let losses: Vec<u64> = losses.iter().map(|loss| loss.get().unwrap().to_bits()).collect();
+        (losses, weights(&*task))
     };
-    (0..3).map(run).collect()
+    let runs: Vec<_> = (0..3).map(run).collect();
+    [runs.iter().all(|run| run.0 == runs[0].0), runs.iter().all(|run| run.1 == runs[0].1)]
 }
 
 #[test]
-#[ignore = "dfdx's sums add up parts in the order in which they come"]
 fn equal_seeds_give_equal_bits() {
     for rows in [32, 128, 512] {
         for precision in [Precision::F32, Precision::Mixed] {
-            let runs = three_runs(rows, precision);
-            assert!(runs.iter().all(|run| *run == runs[0]), "{rows} rows, {precision}");
+            let recipe = Recipe { precision, ..recipe(Device::cuda(0)) };
+            let equal = three_runs(&recipe, |number| batch(rows, number), 60);
+            assert_eq!(equal, [true; 2], "losses and weights, {rows} rows, {precision}");
+        }
+    }
+}
+
+#[test]
+fn equal_seeds_give_equal_bits_for_images_series_and_text() {
+    let image = Sequential::new()
+        .conv2d(8, 3)
+        .batch_norm()
+        .relu()
+        .max_pool2d(2)
+        .upsample(2)
+        .conv2d(6, 3)
+        .group_norm(2)
+        .gelu()
+        .global_avg_pool()
+        .linear(10);
+    let series = Sequential::new().lstm(24).gru(16).flatten().layer_norm().linear(10);
+    let text = Sequential::new()
+        .embedding(11, 32)
+        .learned_positions(20)
+        .transformer_encoder_layer(4, 64)
+        .flatten()
+        .linear(10);
+    let values = |shape: &[usize], number: u64| {
+        let mut draws = Stream::new(Seed(2), "values").at(number, 0);
+        let count = shape.iter().product::<usize>();
+        Array::f32(shape.to_vec(), (0..count).map(|_| draws.normal() as f32).collect())
+    };
+    let indices = |shape: &[usize], number: u64| {
+        let mut draws = Stream::new(Seed(2), "indices").at(number, 0);
+        let count = shape.iter().product::<usize>();
+        Array::i64(shape.to_vec(), (0..count).map(|_| draws.below(11) as i64).collect())
+    };
+    let networks = [
+        (image, Sample::numbers([3, 12, 12])),
+        (series, Sample::numbers([9, 7])),
+        (text, Sample::indices([20])),
+    ];
+    for (net, sample) in networks {
+        for precision in [Precision::F32, Precision::Mixed] {
+            let recipe = Recipe::new(net.clone(), sample.clone(), Loss::cross_entropy());
+            let recipe = Recipe { device: Device::cuda(0), precision, ..recipe };
+            let of_step = |number| {
+                let shape: Vec<usize> =
+                    std::iter::once(96).chain(sample.shape.iter().copied()).collect();
+                let input = match sample.shape.len() {
+                    1 => indices(&shape, number),
+                    _ => values(&shape, number),
+                };
+                Batch { input, ..batch(96, number) }
+            };
+            let equal = three_runs(&recipe, of_step, 30);
+            assert_eq!(equal, [true; 2], "losses and weights, {sample:?}, {precision}");
         }
     }
 }

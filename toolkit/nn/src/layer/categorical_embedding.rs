@@ -7,7 +7,7 @@ use trainbook_onnx::{Attribute, Value};
 use super::{Fault, Layer, Misfit, Sequential};
 use crate::begin::Begin;
 use crate::host::{HostLayer, HostPass, HostTensor, threads};
-use crate::on_dfdx::{Backend, Flow, Pass, Real, look_up};
+use crate::on_dfdx::{Backend, Flow, Pass, Real, look_up, look_up_rows};
 use crate::onnx_form::OnnxPass;
 use crate::parameters::Role;
 use crate::plan::Plan;
@@ -188,18 +188,17 @@ impl Layer for CategoricalEmbedding {
         let mut all = None;
         let others = self.others(features);
         if !others.is_empty() {
-            all = Some(look_up(x.put_tape(std::mem::take(&mut tape)), &others)?);
+            all = Some(look_up(x.put_tape(std::mem::take(&mut tape)), &others, E::of(0.0))?);
         }
         for (i, (table, categories)) in self.tables.iter().zip(categories).enumerate().rev() {
             let weight = pass.parameter(i, (table.num_embeddings, table.embedding_dim))?;
-            let known: Vec<bool> = categories.iter().map(Option::is_some).collect();
-            let at: Vec<usize> = categories.into_iter().map(Option::unwrap_or_default).collect();
-            let at = device.try_tensor_from_vec(at, (rows,))?;
-            let mut y = weight.put_tape(std::mem::take(&mut tape)).try_gather(at)?;
+            let weight = weight.put_tape(std::mem::take(&mut tape));
+            let mut y = look_up_rows(weight, &categories, 0)?;
             // In training there are no others.
-            if known.contains(&false) {
+            if categories.contains(&None) {
                 let shape = *y.shape();
-                let known = known.into_iter().map(|known| E::of(f64::from(u8::from(known))));
+                let of = |known: &Option<usize>| E::of(f64::from(u8::from(known.is_some())));
+                let known = categories.iter().map(of);
                 let known = device.try_tensor_from_vec(known.collect(), (rows,))?;
                 y = y.try_mul(known.try_broadcast_like::<_, Axis<1>>(&shape)?)?;
             }

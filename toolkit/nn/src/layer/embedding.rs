@@ -7,7 +7,7 @@ use trainbook_onnx::{Attribute, Value};
 use super::{Fault, Layer, Misfit, Sequential};
 use crate::begin::Begin;
 use crate::host::{HostLayer, HostPass, HostTensor};
-use crate::on_dfdx::{Backend, Flow, Pass, Real};
+use crate::on_dfdx::{Backend, Flow, Pass, Real, look_up_rows};
 use crate::onnx_form::OnnxPass;
 use crate::parameters::Role;
 use crate::plan::Plan;
@@ -112,27 +112,14 @@ impl Layer for Embedding {
         pass: &mut Pass<'_, E, D>,
         x: Flow<E, D>,
     ) -> Result<Flow<E, D>, Fault> {
-        let indices = self.inside(x.indices())?.to_vec();
         let mut shape = x.shape().to_vec();
         shape.push(self.embedding_dim);
-        let (len, device) = (indices.len(), x.device());
-        let padding: Option<Vec<bool>> =
-            self.padding_index.map(|padding| indices.iter().map(|i| *i == padding).collect());
-        let indices = device.try_tensor_from_vec(indices, (len,))?;
+        // No gradient goes back to the padding's row.
+        let trained = |index: &usize| (self.padding_index != Some(*index)).then_some(*index);
+        let indices: Vec<_> = self.inside(x.indices())?.iter().map(trained).collect();
         let weight = pass.parameter(0, (self.num_embeddings, self.embedding_dim))?;
         let (_, tape) = x.flat().split_tape();
-        let mut y = weight.clone().put_tape(tape).try_gather(indices.clone())?;
-        if let Some(padding) = padding {
-            // The same numbers, where the tape does not lead back to the padding's row.
-            let all = *y.shape();
-            let only = |wanted: bool| {
-                let of = |&is: &bool| E::of(if is == wanted { 1.0 } else { 0.0 });
-                let ones = padding.iter().map(of).collect::<Vec<E>>();
-                device.try_tensor_from_vec(ones, (len,))?.try_broadcast_like::<_, Axis<1>>(&all)
-            };
-            let constant = weight.try_gather(indices)?.try_mul(only(true)?)?;
-            y = y.try_mul(only(false)?)?.try_add(constant)?;
-        }
+        let y = look_up_rows(weight.put_tape(tape), &indices, self.padding_index.unwrap_or(0))?;
         Flow::shaped(y, shape)
     }
 

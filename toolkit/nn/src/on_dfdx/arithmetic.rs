@@ -37,6 +37,9 @@ pub(crate) trait Arithmetic: Backend<f32> {
 /// What mixed precision needs besides.
 #[cfg(any(feature = "trial", feature = "cuda"))]
 pub(crate) trait HalfArithmetic: Arithmetic + Backend<Half> {
+    /// Makes the device ready for f16, if it is not yet.
+    fn prepare_half(&self) -> Result<(), NnError>;
+
     /// Adds `factor` times the other's numbers.
     fn add_scaled(
         sum: &mut Buffer<f32, Self>,
@@ -95,6 +98,10 @@ impl Arithmetic for Cpu {
 
 #[cfg(feature = "trial")]
 impl HalfArithmetic for Cpu {
+    fn prepare_half(&self) -> Result<(), NnError> {
+        Ok(())
+    }
+
     fn add_scaled(
         sum: &mut Buffer<f32, Self>,
         other: &Buffer<f32, Self>,

@@ -5,6 +5,7 @@ use dfdx::shapes::Axis;
 use dfdx::tensor::Cuda;
 use dfdx::tensor::{Cpu, Storage};
 
+use super::table::Takers;
 use super::{Flow, Pass, Taped};
 use crate::NnError;
 use crate::layer::{DynLayer, Fault};
@@ -81,6 +82,21 @@ pub trait Backend<E: Real>: dfdx::tensor_ops::Device<E> + Shareable {
         x.try_softmax::<Axis<3>>()
     }
 
+    /// Adds to the gradient `dx` of what was taken from that of what came of it, in the order of the
+    /// places: sources with as many elements as `takers` knows, behind each other, of `inner` numbers
+    /// an element.
+    ///
+    /// # Errors
+    /// The device fails.
+    #[doc(hidden)]
+    #[allow(private_interfaces, reason = "called by `look_up` alone")]
+    fn give_back(
+        dx: &mut Buffer<E, Self>,
+        dy: &Buffer<E, Self>,
+        inner: usize,
+        takers: &Takers,
+    ) -> Result<(), Self::Err>;
+
     /// Lends the buffer's values. On the processor this copies nothing.
     ///
     /// # Errors
@@ -94,8 +110,19 @@ pub trait Backend<E: Real>: dfdx::tensor_ops::Device<E> + Shareable {
     fn change(buffer: &mut Buffer<E, Self>, change: impl FnOnce(&mut [E])) -> Result<(), NnError>;
 }
 
-macro_rules! lent_on_cpu {
+macro_rules! memory_of_cpu {
     ($precision:ty) => {
+        #[allow(private_interfaces, reason = "called by `look_up` alone")]
+        fn give_back(
+            dx: &mut Buffer<$precision, Self>,
+            dy: &Buffer<$precision, Self>,
+            inner: usize,
+            takers: &Takers,
+        ) -> Result<(), Self::Err> {
+            add_given_back(dx, dy, inner, takers);
+            Ok(())
+        }
+
         fn look<R>(
             buffer: &Buffer<$precision, Self>,
             look: impl FnOnce(&[$precision]) -> R,
@@ -113,6 +140,19 @@ macro_rules! lent_on_cpu {
     };
 }
 
+fn add_given_back<E: Real>(dx: &mut [E], dy: &[E], inner: usize, takers: &Takers) {
+    let blocks = dx.chunks_mut(takers.source() * inner).zip(dy.chunks(takers.taken * inner));
+    for (dx, dy) in blocks {
+        for (dx, ends) in dx.chunks_mut(inner).zip(takers.starts.windows(2)) {
+            let places = &takers.places[ends[0]..ends[1]];
+            for (i, dx) in dx.iter_mut().enumerate() {
+                let sum: f64 = places.iter().map(|place| dy[place * inner + i].wide()).sum();
+                *dx = E::of(dx.wide() + sum);
+            }
+        }
+    }
+}
+
 macro_rules! on_cpu {
     ($precision:ty) => {
         impl Backend<$precision> for Cpu {
@@ -125,7 +165,7 @@ macro_rules! on_cpu {
                 layer.compute(pass, x)
             }
 
-            lent_on_cpu!($precision);
+            memory_of_cpu!($precision);
         }
     };
 }
@@ -154,12 +194,22 @@ macro_rules! in_half {
 #[cfg(feature = "trial")]
 impl Backend<Half> for Cpu {
     in_half!();
-    lent_on_cpu!(Half);
+    memory_of_cpu!(Half);
 }
 
 #[cfg(feature = "cuda")]
-macro_rules! lent_on_cuda {
+macro_rules! memory_of_cuda {
     ($precision:ty) => {
+        #[allow(private_interfaces, reason = "called by `look_up` alone")]
+        fn give_back(
+            dx: &mut Buffer<$precision, Self>,
+            dy: &Buffer<$precision, Self>,
+            inner: usize,
+            takers: &Takers,
+        ) -> Result<(), Self::Err> {
+            super::cuda::give_back::<$precision>(dx, dy, inner, takers)
+        }
+
         fn look<R>(
             buffer: &Buffer<$precision, Self>,
             look: impl FnOnce(&[$precision]) -> R,
@@ -194,11 +244,11 @@ impl Backend<f32> for Cuda {
         layer.compute(pass, x)
     }
 
-    lent_on_cuda!(f32);
+    memory_of_cuda!(f32);
 }
 
 #[cfg(feature = "cuda")]
 impl Backend<Half> for Cuda {
     in_half!();
-    lent_on_cuda!(Half);
+    memory_of_cuda!(Half);
 }

@@ -41,6 +41,7 @@ where
         let MixedBatch { planned, tensors, context, device, input, scale, share } = batch;
         let slots = planned.layout.slots();
         if self.0.is_none() {
+            device.prepare_half()?;
             let half = tensors.iter().filter(|(slot, _)| slots[**slot].half);
             let copy = |(slot, tensor): (&usize, &Tensor<(usize,), f32, D>)| {
                 Ok((*slot, tensor.clone().try_to_dtype::<Half>()?))

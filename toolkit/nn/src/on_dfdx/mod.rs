@@ -12,7 +12,7 @@ mod backend;
 mod cuda;
 mod flow;
 #[cfg(all(test, feature = "trial", target_os = "linux"))]
-mod kernels_tests;
+mod kernels;
 #[cfg(any(feature = "trial", feature = "cuda"))]
 mod mixed;
 mod mixing;
@@ -32,4 +32,4 @@ pub(crate) use backend::Half;
 pub(crate) use cuda::prepare;
 pub(crate) use mixing::{MixedBatch, MixedOutcome, Mixing};
 pub(crate) use pass::Tensors;
-pub(crate) use table::{extended, look_up};
+pub(crate) use table::{look_up, look_up_rows};

@@ -32,7 +32,26 @@ pub(crate) fn open(number: usize) -> Result<Cuda, NnError> {
     Ok(cuda)
 }
 
+/// Has cuBLAS keep a workspace for each of dfdx's streams, so that its products do not depend on which
+/// comes first; see NVIDIA's documentation of cuBLAS, 2.1.4 "Results reproducibility". Where the variable
+/// is set already it stays, and is recorded with the run: with any other value than `:4096:8` and
+/// `:16:8` equal bits are given up.
+fn keep_workspaces_apart() {
+    const VARIABLE: &str = "CUBLAS_WORKSPACE_CONFIG";
+    if std::env::var_os(VARIABLE).is_none() {
+        #[allow(
+            unsafe_code,
+            reason = "Rust's own readers are kept out; others could read it meanwhile who call C's \
+                      getenv in another thread, in the moment in which a program opens its first device"
+        )]
+        unsafe {
+            std::env::set_var(VARIABLE, ":4096:8");
+        }
+    }
+}
+
 fn first(number: usize) -> Result<Cuda, NnError> {
+    keep_workspaces_apart();
     // dfdx panics where these two do not answer, or not with such a number.
     init().map_err(|e| says("start the CUDA driver", e))?;
     let devices = device::get_count().map_err(|e| says("count the CUDA devices", e))?;

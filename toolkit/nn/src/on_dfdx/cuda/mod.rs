@@ -1,4 +1,7 @@
-//! Arithmetic on CUDA devices, in the kernels of `kernels.cu`.
+//! Arithmetic on CUDA devices: what gradients go through, in the kernels of `gradients.cu`, and what
+//! stands in for dfdx's own kernels.
+
+mod operations;
 
 use std::sync::Arc;
 
@@ -6,20 +9,26 @@ use cudarc::driver::sys::CUresult;
 use cudarc::driver::{
     CudaDevice, CudaFunction, CudaSlice, DeviceSlice, DriverError, LaunchAsync, LaunchConfig,
 };
-use cudarc::nvrtc::{CompileOptions, compile_ptx_with_opts};
+use cudarc::nvrtc::{CompileOptions, Ptx, compile_ptx_with_opts};
 use dfdx::tensor::{Cuda, CudaError, Storage};
 use trainbook_callbacks::TensorStats;
 
-use super::arithmetic::{Arithmetic, HalfArithmetic, ROW, Visit, folded};
-use super::backend::{Buffer, Half};
-use super::mixed::Mixed;
-use super::mixing::Mixing;
 use crate::NnError;
+use crate::on_dfdx::arithmetic::{Arithmetic, HalfArithmetic, ROW, Visit, folded};
+use crate::on_dfdx::backend::{Buffer, Half};
+use crate::on_dfdx::mixed::Mixed;
+use crate::on_dfdx::mixing::Mixing;
 
-/// What `kernels.cu` leaves to who compiles it. The assembler's conversions are there on every device
+pub(super) use operations::give_back;
+
+/// What kernels leave to who compiles them. The assembler's conversions are there on every device
 /// that has f16, and ask for no header.
 const PRELUDE: &str = r#"
 #define KERNEL extern "C" __global__ void
+#define DEVICE __device__ inline
+#define SHARED __shared__
+#define BARRIER() __syncthreads()
+#define ROLLED _Pragma("unroll 1")
 __device__ inline float f16_to_f32(unsigned short half) {
     float wide;
     asm("cvt.f32.f16 %0, %1;" : "=f"(wide) : "h"(half));
@@ -43,24 +52,35 @@ const NAMES: [&str; 7] =
 /// # Errors
 /// The compiler, which is a library of CUDA, is not there or does not take them.
 pub(crate) fn prepare(cuda: &Cuda) -> Result<(), NnError> {
-    let reach = |e: CudaError| NnError::device("reach a CUDA device", &e);
-    let device = Storage::<f32>::try_alloc_len(cuda, 1).map_err(reach)?.device();
+    let device = driver(cuda)?;
     if device.has_func(MODULE, NAMES[0]) {
         return Ok(());
     }
-    let source = [PRELUDE, include_str!("kernels.cu")].concat();
-    // For the oldest architecture that the compiler knows; the driver makes the device's own of it.
-    let options = CompileOptions { fmad: Some(false), ..CompileOptions::default() };
-    let compiled = compile_ptx_with_opts(source, options)
-        .map_err(|e| NnError::device("compile kernels for a CUDA device", &e))?;
     device
-        .load_ptx(compiled, MODULE, &NAMES)
-        .map_err(|e| NnError::device("load kernels into a CUDA device", &e))
+        .load_ptx(compiled(&[include_str!("../kernels/gradients.cu")])?, MODULE, &NAMES)
+        .map_err(|e| NnError::device("load kernels into a CUDA device", &e))?;
+    operations::prepare::<f32>(&device)
+}
+
+/// What dfdx reaches the device by, and does not hand out: a buffer does.
+fn driver(cuda: &Cuda) -> Result<Arc<CudaDevice>, NnError> {
+    let reach = |e: CudaError| NnError::device("reach a CUDA device", &e);
+    Ok(Storage::<f32>::try_alloc_len(cuda, 1).map_err(reach)?.device())
+}
+
+/// Compiles kernels for the oldest architecture that the compiler knows; the driver makes the device's
+/// own of it. Every operation is rounded, as on the host.
+fn compiled(parts: &[&str]) -> Result<Ptx, NnError> {
+    let source = std::iter::once(PRELUDE).chain(parts.iter().copied()).collect::<String>();
+    let options = CompileOptions { fmad: Some(false), ..CompileOptions::default() };
+    compile_ptx_with_opts(source, options)
+        .map_err(|e| NnError::device("compile kernels for a CUDA device", &e))
 }
 
 /// Runs a kernel by its name.
 fn run<P>(
     device: &Arc<CudaDevice>,
+    module: &str,
     name: &str,
     threads: LaunchConfig,
     parameters: P,
@@ -68,7 +88,7 @@ fn run<P>(
 where
     CudaFunction: LaunchAsync<P>,
 {
-    let kernel = device.get_func(MODULE, name);
+    let kernel = device.get_func(module, name);
     let kernel = kernel.ok_or(DriverError(CUresult::CUDA_ERROR_NOT_FOUND))?;
     #[allow(
         unsafe_code,
@@ -120,14 +140,14 @@ fn statistics(
     }
     let Some(rows) = rows else { return Ok(()) };
     let mut few = into.slice_mut(at * ROWS * ROW..(at + 1) * ROWS * ROW);
-    run(&device, "statistics", config, (len, buffer, &mut *rows))?;
-    run(&device, "fold", launch(1, ROWS), (many, &*rows, &mut few))
+    run(&device, MODULE, "statistics", config, (len, buffer, &mut *rows))?;
+    run(&device, MODULE, "fold", launch(1, ROWS), (many, &*rows, &mut few))
 }
 
 /// Changes every number of a buffer by one.
 fn change(buffer: &mut CudaSlice<f32>, name: &str, by: f32) -> Result<(), DriverError> {
     let (device, len) = (buffer.device(), buffer.len());
-    run(&device, name, threads(len), (len, buffer, by))
+    run(&device, MODULE, name, threads(len), (len, buffer, by))
 }
 
 impl Arithmetic for Cuda {
@@ -167,13 +187,17 @@ impl Arithmetic for Cuda {
 }
 
 impl HalfArithmetic for Cuda {
+    fn prepare_half(&self) -> Result<(), NnError> {
+        operations::prepare::<Half>(&driver(self)?)
+    }
+
     fn add_scaled(
         sum: &mut Buffer<f32, Self>,
         other: &Buffer<f32, Self>,
         factor: f32,
     ) -> Result<(), CudaError> {
         let (device, len) = (sum.device(), sum.len());
-        Ok(run(&device, "add_scaled", threads(len), (len, &mut **sum, &**other, factor))?)
+        Ok(run(&device, MODULE, "add_scaled", threads(len), (len, &mut **sum, &**other, factor))?)
     }
 
     fn add_widened(
@@ -182,7 +206,7 @@ impl HalfArithmetic for Cuda {
         factor: f32,
     ) -> Result<(), CudaError> {
         let (device, len) = (sum.device(), sum.len());
-        Ok(run(&device, "add_widened", threads(len), (len, &mut **sum, &**half, factor))?)
+        Ok(run(&device, MODULE, "add_widened", threads(len), (len, &mut **sum, &**half, factor))?)
     }
 
     fn add_narrowed(
@@ -190,6 +214,6 @@ impl HalfArithmetic for Cuda {
         other: &Buffer<f32, Self>,
     ) -> Result<(), CudaError> {
         let (device, len) = (sum.device(), sum.len());
-        Ok(run(&device, "add_narrowed", threads(len), (len, &mut **sum, &**other))?)
+        Ok(run(&device, MODULE, "add_narrowed", threads(len), (len, &mut **sum, &**other))?)
     }
 }
