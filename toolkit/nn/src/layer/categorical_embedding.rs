@@ -188,7 +188,8 @@ impl Layer for CategoricalEmbedding {
         let mut all = None;
         let others = self.others(features);
         if !others.is_empty() {
-            all = Some(look_up(x.put_tape(std::mem::take(&mut tape)), &others, E::of(0.0))?);
+            let own = x.clone();
+            all = Some(look_up(x.put_tape(std::mem::take(&mut tape)), &own, &others)?);
         }
         for (i, (table, categories)) in self.tables.iter().zip(categories).enumerate().rev() {
             let weight = pass.parameter(i, (table.num_embeddings, table.embedding_dim))?;

@@ -5,7 +5,7 @@ use trainbook_onnx::Attribute;
 
 use super::{Fault, Misfit};
 use crate::host::Convolution;
-use crate::on_dfdx::{Backend, Flow, Pass, Real, Taped, look_up};
+use crate::on_dfdx::{Backend, Flow, Pass, Real, Taped, extended, look_up};
 use crate::window::Window;
 
 /// Whether the channels are as many as were announced, and the groups divide them.
@@ -95,7 +95,11 @@ where
     let positions = table.len() / elements;
     let plane = x.shape().iter().skip(2).product::<usize>();
     let x = x.view((batch * channels, plane))?;
-    let columns = look_up(x, table, E::of(0.0))?
+    let padded = match table.contains(&plane) {
+        true => extended(&x, E::of(0.0))?,
+        false => x.retaped(),
+    };
+    let columns = look_up(x, &padded, table)?
         .try_reshape_like(&(batch, groups, rows, positions))?
         .try_permute::<_, Axes4<1, 0, 3, 2>>()?
         .try_reshape_like(&(groups, batch * positions, rows))?;

@@ -7,7 +7,7 @@ use trainbook_onnx::Value;
 
 use super::{Fault, Layer, Misfit, Pair, Sequential as Layers, convolution, lengthwise};
 use crate::host::{HostLayer, HostPass, HostTensor};
-use crate::on_dfdx::{Backend, Flow, Pass, Real, look_up};
+use crate::on_dfdx::{Backend, Flow, Pass, Real, extended, look_up};
 use crate::onnx_form::OnnxPass;
 use crate::plan::Plan;
 use crate::sample::Sample;
@@ -223,14 +223,18 @@ impl Layer for MaxPool2d {
         let mut shape = x.shape().to_vec();
         let planes = shape[0] * shape[1];
         let x = x.view((planes, window.image()))?;
+        let padded = match window.is_padded() {
+            true => extended(&x, E::neg_infinity())?,
+            false => x.retaped(),
+        };
         // One element of the window after the other: dfdx's own maximum over an axis gives every
         // one of several largest ones the whole gradient.
         let table = window.of_image();
         let mut tables = table.chunks(window.positions());
         let beside = x.with_empty_tape();
-        let mut best = look_up(x, tables.next().unwrap_or_default(), E::neg_infinity())?;
+        let mut best = look_up(x, &padded, tables.next().unwrap_or_default())?;
         for table in tables {
-            let other = look_up(beside.with_empty_tape(), table, E::neg_infinity())?;
+            let other = look_up(beside.with_empty_tape(), &padded, table)?;
             let keep = best.try_ge(&other)?;
             best = keep.try_choose(best, other)?;
         }

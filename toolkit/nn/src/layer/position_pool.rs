@@ -206,10 +206,10 @@ impl Fold for PositionMaxPool {
         let (batch, length, features) = positions.cube();
         let x = x.try_reshape_like(&(batch, length * features))?;
         let table = |at: usize| (at * features..(at + 1) * features).collect::<Vec<usize>>();
-        let beside = x.with_empty_tape();
-        let mut best = look_up(x, &table(0), E::of(0.0))?;
+        let (beside, own) = (x.with_empty_tape(), x.retaped());
+        let mut best = look_up(x, &own, &table(0))?;
         for at in 1..length {
-            let other = look_up(beside.with_empty_tape(), &table(at), E::of(0.0))?;
+            let other = look_up(beside.with_empty_tape(), &own, &table(at))?;
             let keep = best.try_ge(&other)?;
             best = keep.try_choose(best, other)?;
         }

@@ -141,6 +141,9 @@ macro_rules! memory_of_cpu {
 }
 
 fn add_given_back<E: Real>(dx: &mut [E], dy: &[E], inner: usize, takers: &Takers) {
+    if takers.places.is_empty() || inner == 0 {
+        return;
+    }
     let blocks = dx.chunks_mut(takers.source() * inner).zip(dy.chunks(takers.taken * inner));
     for (dx, dy) in blocks {
         for (dx, ends) in dx.chunks_mut(inner).zip(takers.starts.windows(2)) {

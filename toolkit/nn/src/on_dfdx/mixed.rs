@@ -188,10 +188,15 @@ fn behind<D: HalfArithmetic>(
     let narrow = y.retaped::<NoneTape>().try_to_dtype::<Half>()?;
     let (x, given) = (x.ghost(), narrow.ghost());
     tape.add_backward_op(move |outer| {
-        outer.try_alloc_for(&given)?;
-        let gradient = outer.get(&given).try_to_dtype::<f32>()?;
-        // The gradient of Σ y·g is that of y, from g on.
-        let mut inner = y.try_mul(gradient)?.try_sum()?.try_backward()?;
+        // The inner way back begins with the gradient that has come so far, of whatever it is.
+        let gradient = outer.get_or_alloc_mut(&given)?.clone();
+        let (y, mut tape) = y.split_tape();
+        let (nothing, y) = (y.device().try_zeros()?, y.ghost());
+        tape.add_backward_op(move |inner| {
+            D::add_widened(inner.get_or_alloc_mut(&y)?, &gradient, 1.0)
+        });
+        let nothing: Tensor<(), f32, D> = nothing;
+        let mut inner = nothing.put_tape(tape).try_backward()?;
         D::add_narrowed(outer.get_or_alloc_mut(&x)?, inner.get_or_alloc_mut(&wide)?)?;
         if let Some(gradients) = gradients {
             let mut gradients = gradients.borrow_mut();

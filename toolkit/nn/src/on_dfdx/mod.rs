@@ -32,4 +32,4 @@ pub(crate) use backend::Half;
 pub(crate) use cuda::prepare;
 pub(crate) use mixing::{MixedBatch, MixedOutcome, Mixing};
 pub(crate) use pass::Tensors;
-pub(crate) use table::{look_up, look_up_rows};
+pub(crate) use table::{extended, look_up, look_up_rows};

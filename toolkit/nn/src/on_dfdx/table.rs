@@ -5,28 +5,33 @@ use dfdx::prelude::*;
 use super::{Backend, Real, Taped};
 use crate::layer::Fault;
 
-/// From each row of a matrix the elements that the table names, which is the same for every row; the
-/// one behind the last is `padding`.
+/// The rows of a matrix with one more element behind each, for tables to name.
+pub(crate) fn extended<E: Real, D: Backend<E>, T: Tape<E, D>>(
+    x: &Tensor<(usize, usize), E, D, T>,
+    value: E,
+) -> Result<Tensor<(usize, usize), E, D>, Fault> {
+    let (rows, _) = *x.shape();
+    let more = x.device().try_tensor_from_vec(vec![value; rows], (rows, 1))?;
+    (x.retaped::<NoneTape>(), more)
+        .try_concat_along(Axis::<1>)
+        .map_err(|e| Fault::new(format!("rows cannot be extended: {e:?}")))
+}
+
+/// From each row of a matrix the elements that the table names, which is the same for every row.
+/// `extended` is the matrix itself, or with one more element a row.
 pub(crate) fn look_up<E: Real, D: Backend<E>>(
     x: Taped<(usize, usize), E, D>,
+    extended: &Tensor<(usize, usize), E, D>,
     table: &[usize],
-    padding: E,
 ) -> Result<Taped<(usize, usize), E, D>, Fault> {
     let (rows, columns) = *x.shape();
     let device: D = x.device().clone();
     let (x, tape) = x.split_tape();
-    let mut extended = x.clone();
-    if table.contains(&columns) {
-        let more = device.try_tensor_from_vec(vec![padding; rows], (rows, 1))?;
-        extended = (extended, more)
-            .try_concat_along(Axis::<1>)
-            .map_err(|e| Fault::new(format!("rows cannot be extended: {e:?}")))?;
-    }
     let index: Tensor<(usize,), usize, D> =
         device.try_tensor_from_vec(table.to_vec(), (table.len(),))?;
     // One table in memory for all rows.
     let index = index.try_broadcast_like::<_, Axis<0>>(&(rows, table.len()))?;
-    let y = extended.try_gather(index)?;
+    let y = extended.clone().try_gather(index)?;
     let takers = Takers::of(columns, table.len(), table.iter().copied().enumerate());
     Ok(taped(x, y, tape, 1, takers))
 }
@@ -56,10 +61,14 @@ fn taped<E: Real, D: Backend<E>>(
     inner: usize,
     takers: Takers,
 ) -> Taped<(usize, usize), E, D> {
-    let (source, taken) = (x.ghost(), y.ghost());
+    let (source, taken, device) = (x.ghost(), y.ghost(), x.device().clone());
     tape.add_backward_op(move |gradients| {
-        let dy = gradients.get_or_alloc_mut(&taken)?.clone();
-        D::give_back(gradients.get_or_alloc_mut(&source)?, &dy, inner, &takers)
+        // Two gradients are lent at once by taking one away for a while: it may be a large one to copy.
+        let mut dy = Storage::<E>::try_alloc_len(&device, 1)?;
+        std::mem::swap(&mut dy, gradients.get_or_alloc_mut(&taken)?);
+        D::give_back(gradients.get_or_alloc_mut(&source)?, &dy, inner, &takers)?;
+        std::mem::swap(&mut dy, gradients.get_or_alloc_mut(&taken)?);
+        Ok(())
     });
     y.put_tape(tape)
 }

@@ -94,10 +94,19 @@ pub(super) fn prepare<N: Number>(device: &Arc<CudaDevice>) -> Result<(), NnError
     if device.has_func(N::OWN, "give_back") {
         return Ok(());
     }
-    for (part, modules) in N::MODULES {
-        let part = format!("#define {part}\n");
-        let source = [N::PRELUDE, &part, include_str!("../kernels/operations.cu")];
-        let kernels = compiled(&source)?;
+    // The compiler takes longer than all else when a device is opened, and works for several at once.
+    let parts = std::thread::scope(|scope| {
+        let compile = |(part, _): &(&str, _)| {
+            let part = format!("#define {part}\n");
+            scope.spawn(move || {
+                compiled(&[N::PRELUDE, &part, include_str!("../kernels/operations.cu")])
+            })
+        };
+        let threads: Vec<_> = N::MODULES.iter().map(compile).collect();
+        threads.into_iter().map(|thread| thread.join()).collect::<Vec<_>>()
+    });
+    for (kernels, (part, modules)) in parts.into_iter().zip(N::MODULES) {
+        let kernels = kernels.map_err(|_| NnError::device("compile kernels", part))??;
         for (module, names) in *modules {
             device
                 .load_ptx(kernels.clone(), module, names)

@@ -1,6 +1,6 @@
 // What gradients go through on a CUDA device: one pass over the device's memory for each, in a fixed
 // order, so that the same gradients give the same bits. Compiled where the device is, without headers
-// of CUDA; `tests/cuda_kernels.rs` compiles the same text with the machine's C compiler. Who includes
+// of CUDA; `program.rs` compiles the same text with the machine's C compiler. Who includes
 // it defines KERNEL, and f16_to_f32 and f32_to_f16 on the bits of a number of 16 bits.
 
 #define EACH(i, n)                                                      \

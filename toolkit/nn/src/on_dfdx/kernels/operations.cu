@@ -46,12 +46,20 @@ DEVICE unsigned int team_for(unsigned int numbers) {
     ROLLED for (unsigned int first = blockIdx.x * teams; first < ends;                 \
                 first += gridDim.x * teams) {                                          \
         const unsigned int at = first + threadIdx.x / team;                            \
-        float sum = 0.0f;                                                              \
-        if (at < ends)                                                                 \
-            ROLLED for (unsigned int k = mate; k < length; k += team) {                \
+        float sums[4] = {0.0f, 0.0f, 0.0f, 0.0f};                                      \
+        if (at < ends) {                                                               \
+            unsigned int k = mate;                                                     \
+            ROLLED for (; k + 3 * team < length; k += 4 * team)                        \
+                for (unsigned int part = 0; part < 4; part += 1) {                     \
+                    const unsigned int i = at * length + k + part * team;              \
+                    sums[part] += TERM;                                                \
+                }                                                                      \
+            ROLLED for (; k < length; k += team) {                                     \
                 const unsigned int i = at * length + k;                                \
-                sum += TERM;                                                           \
+                sums[0] += TERM;                                                       \
             }                                                                          \
+        }                                                                              \
+        float sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);                         \
         if (team > 1) {                                                                \
             parts[threadIdx.x] = sum;                                                  \
             ROLLED for (unsigned int half = team / 2; half > 0; half /= 2) {           \
@@ -80,11 +88,14 @@ KERNEL NAMED(sum_to_bwd)(size_t n, size_t dims, number times, const size_t *info
     const size_t *dim = info, *of_x = info + dims, *of_y = info + 2 * dims;
     const float weight = WIDE(times);
     EVERY(i, n) {
-        unsigned int at = 0;
-        ROLLED for (size_t d = 0; d < dims; d += 1)
-            if (of_x[d] != 0)
-                at += i / (unsigned int)of_x[d] % (unsigned int)dim[d] *
-                      (unsigned int)of_y[d];
+        // y has in memory what x has of the axes that are kept, one behind the other.
+        unsigned int at = 0, whole = 1;
+        ROLLED for (size_t d = dims; d > 0; d -= 1)
+            if (of_x[d - 1] != 0 && of_y[d - 1] != 0) {
+                const unsigned int size = (unsigned int)dim[d - 1];
+                at += i / (unsigned int)of_x[d - 1] % size * whole;
+                whole *= size;
+            }
         dx[i] = NARROW(WIDE(dx[i]) + WIDE(dy[at]) * weight);
     }
 }
@@ -154,6 +165,39 @@ BINARY(mul, x * y, y, x)
 BINARY(div, x / y, 1.0f / y, -x / (y * y))
 #endif
 
+#if defined(OF_SHAPES) || defined(OF_TWO)
+// The gradients of all elements for which the i-th that a tensor has in memory stands, which are several
+// if it is broadcast, in order. Their places are those of the tensor's elements where along one axis
+// so many others are in front of them, and behind.
+DEVICE float of_uses(unsigned int i, size_t dims, const size_t *dim, const size_t *stride, size_t axis,
+                     unsigned int front, unsigned int behind, const number *dout) {
+    unsigned int times = 1;
+    ROLLED for (size_t d = 0; d < dims; d += 1)
+        if (stride[d] == 0) times *= (unsigned int)dim[d];
+    float sum = 0.0f;
+    ROLLED for (unsigned int k = 0; k < times; k += 1) {
+        unsigned int at = 0, whole = 1, rest = k;
+        ROLLED for (size_t d = dims; d > 0; d -= 1) {
+            const unsigned int size = (unsigned int)dim[d - 1], step = (unsigned int)stride[d - 1];
+            const unsigned int along = step == 0 ? rest % size : i / step % size;
+            if (step == 0) rest /= size;
+            at += (along + (d - 1 == axis ? front : 0)) * whole;
+            whole *= size + (d - 1 == axis ? front + behind : 0);
+        }
+        sum += WIDE(dout[at]);
+    }
+    return sum;
+}
+
+// How many elements a tensor has in memory.
+DEVICE unsigned int held(size_t dims, const size_t *dim, const size_t *stride) {
+    unsigned int count = 1;
+    ROLLED for (size_t d = 0; d < dims; d += 1)
+        if (stride[d] != 0) count *= (unsigned int)dim[d];
+    return count;
+}
+#endif
+
 #ifdef OF_SHAPES
 
 // The same elements in order, in another shape.
@@ -165,70 +209,46 @@ KERNEL reshape_fwd(size_t n, size_t x_dims, size_t dims, const size_t *info, con
     }
 }
 
-// The way back, for each of the `n` elements that x has in memory: it may stand for several.
 KERNEL reshape_bwd(size_t n, size_t x_dims, size_t dims, const size_t *info, number *dx,
                    const number *dout) {
-    const size_t *dim = info, *stride = info + x_dims, *shape = info + 2 * x_dims;
-    unsigned int times = 1;
-    ROLLED for (size_t d = 0; d < x_dims; d += 1)
-        if (stride[d] == 0) times *= (unsigned int)dim[d];
-    EVERY(i, n) {
-        float sum = 0.0f;
-        ROLLED for (unsigned int k = 0; k < times; k += 1) {
-            // The k-th of those that it stands for, in order.
-            unsigned int at = 0, whole = 1, rest = k;
-            ROLLED for (size_t d = x_dims; d > 0; d -= 1) {
-                const unsigned int size = (unsigned int)dim[d - 1];
-                const unsigned int step = (unsigned int)stride[d - 1];
-                const unsigned int along = step == 0 ? rest % size : i / step % size;
-                if (step == 0) rest /= size;
-                at += along * whole;
-                whole *= size;
-            }
-            sum += WIDE(dout[place(at, dims, shape, shape + dims)]);
-        }
-        dx[i] = NARROW(WIDE(dx[i]) + sum);
-    }
+    (void)dims;
+    EVERY(i, n) dx[i] = NARROW(WIDE(dx[i]) + of_uses(i, x_dims, info, info + x_dims, x_dims, 0, 0, dout));
 }
-
 #endif
 
 #ifdef OF_TWO
 // Two tensors behind each other along an axis. `info`: the length of the result, dimensions, the axis,
-// and the dimensions and strides of each. A function of the element's place in one of them:
-#define IN_TWO(info, i, LEFT, RIGHT)                                                   \
-    const size_t dims = info[1], axis = info[2];                                       \
-    const size_t *a = info + 3, *of_a = a + dims, *b = of_a + dims, *of_b = b + dims;  \
-    unsigned int rest = i, in_a = 0, in_b = 0, from_b = 0;                             \
-    ROLLED for (size_t d = dims; d > 0; d -= 1) {                                      \
-        const unsigned int left = (unsigned int)a[d - 1];                              \
-        const unsigned int right = d - 1 == axis ? (unsigned int)b[d - 1] : 0;         \
-        unsigned int along = rest % (left + right);                                    \
-        rest /= left + right;                                                          \
-        in_a += along * (unsigned int)of_a[d - 1];                                     \
-        if (right > 0 && along >= left) {                                              \
-            from_b = 1;                                                                \
-            along -= left;                                                             \
-        }                                                                              \
-        in_b += along * (unsigned int)of_b[d - 1];                                     \
-    }                                                                                  \
-    if (from_b) RIGHT;                                                                 \
-    else LEFT;
-
+// and the dimensions and strides of each.
 KERNEL fwd(const size_t *info, const number *x, const number *y, number *out) {
+    const size_t dims = info[1], axis = info[2];
+    const size_t *a = info + 3, *of_a = a + dims, *b = of_a + dims, *of_b = b + dims;
     EVERY(i, info[0]) {
-        IN_TWO(info, i, out[i] = x[in_a], out[i] = y[in_b])
+        unsigned int rest = i, in_a = 0, in_b = 0, from_b = 0;
+        ROLLED for (size_t d = dims; d > 0; d -= 1) {
+            const unsigned int left = (unsigned int)a[d - 1];
+            const unsigned int right = d - 1 == axis ? (unsigned int)b[d - 1] : 0;
+            unsigned int along = rest % (left + right);
+            rest /= left + right;
+            in_a += along * (unsigned int)of_a[d - 1];
+            if (right > 0 && along >= left) {
+                from_b = 1;
+                along -= left;
+            }
+            in_b += along * (unsigned int)of_b[d - 1];
+        }
+        out[i] = from_b ? y[in_b] : x[in_a];
     }
 }
 
-// Neither of the two may be broadcast.
+// The way back.
 KERNEL bwd(const size_t *info, number *dx, number *dy, const number *dout) {
-    EVERY(i, info[0]) {
-        IN_TWO(info, i, dx[in_a] = NARROW(WIDE(dx[in_a]) + WIDE(dout[i])),
-               dy[in_b] = NARROW(WIDE(dy[in_b]) + WIDE(dout[i])))
-    }
+    const size_t dims = info[1], axis = info[2];
+    const size_t *a = info + 3, *of_a = a + dims, *b = of_a + dims, *of_b = b + dims;
+    const unsigned int left = held(dims, a, of_a), right = held(dims, b, of_b);
+    const unsigned int front = (unsigned int)a[axis], behind = (unsigned int)b[axis];
+    EVERY(i, left) dx[i] = NARROW(WIDE(dx[i]) + of_uses(i, dims, a, of_a, axis, 0, behind, dout));
+    EVERY(i, right) dy[i] = NARROW(WIDE(dy[i]) + of_uses(i, dims, b, of_b, axis, front, 0, dout));
 }
-
 #endif
 
 #ifdef OF_REST
