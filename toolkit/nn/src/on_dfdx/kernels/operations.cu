@@ -11,7 +11,7 @@
 //
 // As in dfdx's, elements are counted in 32 bits: 64 take several times as long to divide.
 
-#define EVERY(i, n)                                                                \
+#define EVERY(i, n)                                                                     \
     for (unsigned int i = blockIdx.x * blockDim.x + threadIdx.x; i < (unsigned int)(n); \
          i += blockDim.x * gridDim.x)
 
@@ -36,11 +36,11 @@ DEVICE unsigned int team_for(unsigned int numbers) {
     return team;
 }
 
-// Sums, each of `many` numbers that stand behind each other: TERM is the i-th of all, and what each
-// comes to is said to be `sum` in STORE, at its place `at`.
-#define SUMS(count, many, TERM, STORE)                                                 \
+// Sums of n numbers, `many` that stand behind each other to each sum. TERM is the i-th number; STORE puts
+// `sum` in its place `at`.
+#define SUMS(n, many, TERM, STORE)                                                     \
     SHARED float parts[THREADS];                                                       \
-    const unsigned int length = (unsigned int)(many), ends = (unsigned int)(count);    \
+    const unsigned int length = (unsigned int)(many), ends = (unsigned int)(n) / length; \
     const unsigned int team = team_for(length), teams = THREADS / team;                \
     const unsigned int mate = threadIdx.x % team;                                      \
     ROLLED for (unsigned int first = blockIdx.x * teams; first < ends;                 \
@@ -78,8 +78,7 @@ DEVICE unsigned int team_for(unsigned int numbers) {
 KERNEL SUM_FORWARD(size_t n, size_t dims, number times, size_t many, const size_t *info,
                    const number *x, number *out) {
     const float weight = WIDE(times);
-    SUMS((unsigned int)n / (unsigned int)many, many, WIDE(x[place(i, dims, info, info + dims)]) * weight,
-         out[at] = NARROW(sum))
+    SUMS(n, many, WIDE(x[place(i, dims, info, info + dims)]) * weight, out[at] = NARROW(sum))
 }
 
 // The way back: dx ← dx + times · dy, with the dimensions, and x's and y's strides.
@@ -99,7 +98,6 @@ KERNEL NAMED(sum_to_bwd)(size_t n, size_t dims, number times, const size_t *info
         dx[i] = NARROW(WIDE(dx[i]) + WIDE(dy[at]) * weight);
     }
 }
-
 #endif
 
 // An operation on two tensors of one shape, either of which may be broadcast. `nothing` is what dfdx
@@ -115,7 +113,7 @@ typedef struct {
     KERNEL NAMED(b##NAME##_fwd)(nothing op, size_t n, size_t dims, const size_t *info,         \
                                 const number *lhs, const number *rhs, number *out) {           \
         (void)op;                                                                              \
-        EVERY(i, n) {                                                                           \
+        EVERY(i, n) {                                                                          \
             const float x = WIDE(lhs ? lhs[place(i, dims, info, info + dims)] : out[i]);       \
             const float y = WIDE(rhs ? rhs[place(i, dims, info, info + 2 * dims)] : out[i]);   \
             out[i] = NARROW(VALUE);                                                            \
@@ -134,7 +132,7 @@ typedef struct {
                                     const number *rhs, const number *dout) {                   \
         (void)op;                                                                              \
         const size_t *of_out = info + dims, *of_y = info + 2 * dims;                           \
-        SUMS((unsigned int)n / (unsigned int)many, many,                                                                   \
+        SUMS(n, many,                                                                          \
              NAMED(NAME##_by_x)(lhs ? WIDE(lhs[at]) : 0.0f,                                    \
                                 rhs ? WIDE(rhs[place(i, dims, info, of_y)]) : 0.0f) *          \
                  WIDE(dout[place(i, dims, info, of_out)]),                                     \
@@ -145,7 +143,7 @@ typedef struct {
                                     size_t many, const number *dout) {                         \
         (void)op;                                                                              \
         const size_t *info = all + 3 * dims, *of_out = info + dims, *of_x = info + 2 * dims;   \
-        SUMS((unsigned int)n / (unsigned int)many, many,                                                                   \
+        SUMS(n, many,                                                                          \
              NAMED(NAME##_by_y)(lhs ? WIDE(lhs[place(i, dims, info, of_x)]) : 0.0f,            \
                                 rhs ? WIDE(rhs[at]) : 0.0f) *                                  \
                  WIDE(dout[place(i, dims, info, of_out)]),                                     \
@@ -166,11 +164,11 @@ BINARY(div, x / y, 1.0f / y, -x / (y * y))
 #endif
 
 #if defined(OF_SHAPES) || defined(OF_TWO)
-// The gradients of all elements for which the i-th that a tensor has in memory stands, which are several
-// if it is broadcast, in order. Their places are those of the tensor's elements where along one axis
-// so many others are in front of them, and behind.
-DEVICE float of_uses(unsigned int i, size_t dims, const size_t *dim, const size_t *stride, size_t axis,
-                     unsigned int front, unsigned int behind, const number *dout) {
+// What the i-th element that a tensor has in memory gets back: the sum of the gradients of all that it
+// stands for, in order, several where it is broadcast. They are the tensor's elements in order, with so
+// many of another in front of them along one axis, and behind.
+DEVICE float of_uses(unsigned int i, size_t dims, const size_t *dim, const size_t *stride,
+                     size_t axis, unsigned int front, unsigned int behind, const number *dout) {
     unsigned int times = 1;
     ROLLED for (size_t d = 0; d < dims; d += 1)
         if (stride[d] == 0) times *= (unsigned int)dim[d];
@@ -199,20 +197,19 @@ DEVICE unsigned int held(size_t dims, const size_t *dim, const size_t *stride) {
 #endif
 
 #ifdef OF_SHAPES
-
 // The same elements in order, in another shape.
 KERNEL reshape_fwd(size_t n, size_t x_dims, size_t dims, const size_t *info, const number *x,
                    number *out) {
     const size_t *shape = info + 2 * x_dims;
-    EVERY(i, n) {
-        out[place(i, dims, shape, shape + dims)] = x[place(i, x_dims, info, info + x_dims)];
-    }
+    EVERY(i, n)
+    out[place(i, dims, shape, shape + dims)] = x[place(i, x_dims, info, info + x_dims)];
 }
 
 KERNEL reshape_bwd(size_t n, size_t x_dims, size_t dims, const size_t *info, number *dx,
                    const number *dout) {
     (void)dims;
-    EVERY(i, n) dx[i] = NARROW(WIDE(dx[i]) + of_uses(i, x_dims, info, info + x_dims, x_dims, 0, 0, dout));
+    const size_t *stride = info + x_dims;
+    EVERY(i, n) dx[i] = NARROW(WIDE(dx[i]) + of_uses(i, x_dims, info, stride, x_dims, 0, 0, dout));
 }
 #endif
 
