@@ -255,7 +255,7 @@ impl Trial {
             Kind::Numbers => Array::f32(shape, input.iter().map(|v| *v as f32).collect()),
             Kind::Indices => Array::i64(shape, input.iter().map(|v| *v as i64).collect()),
         };
-        let mut mixing = Cpu::mixing().ok_or_else(|| NnError::Setting {
+        let mut mixing = device.mixing()?.ok_or_else(|| NnError::Setting {
             setting: "precision",
             value: Precision::Mixed.to_string(),
             expected: Precision::F32.to_string(),

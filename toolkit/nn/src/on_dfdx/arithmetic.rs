@@ -31,15 +31,12 @@ pub(crate) trait Arithmetic: Backend<f32> {
     ) -> Result<Vec<TensorStats>, NnError>;
 
     /// What is needed to train in mixed precision; `None` where this build cannot.
-    fn mixing() -> Option<Box<dyn Mixing<Self>>>;
+    fn mixing(&self) -> Result<Option<Box<dyn Mixing<Self>>>, NnError>;
 }
 
 /// What mixed precision needs besides.
 #[cfg(any(feature = "trial", feature = "cuda"))]
 pub(crate) trait HalfArithmetic: Arithmetic + Backend<Half> {
-    /// Makes the device ready for f16, if it is not yet.
-    fn prepare_half(&self) -> Result<(), NnError>;
-
     /// Adds `factor` times the other's numbers.
     fn add_scaled(
         sum: &mut Buffer<f32, Self>,
@@ -86,22 +83,18 @@ impl Arithmetic for Cpu {
     }
 
     #[cfg(feature = "trial")]
-    fn mixing() -> Option<Box<dyn Mixing<Self>>> {
-        Some(Box::new(super::mixed::Mixed::default()))
+    fn mixing(&self) -> Result<Option<Box<dyn Mixing<Self>>>, NnError> {
+        Ok(Some(Box::new(super::mixed::Mixed::default())))
     }
 
     #[cfg(not(feature = "trial"))]
-    fn mixing() -> Option<Box<dyn Mixing<Self>>> {
-        None
+    fn mixing(&self) -> Result<Option<Box<dyn Mixing<Self>>>, NnError> {
+        Ok(None)
     }
 }
 
 #[cfg(feature = "trial")]
 impl HalfArithmetic for Cpu {
-    fn prepare_half(&self) -> Result<(), NnError> {
-        Ok(())
-    }
-
     fn add_scaled(
         sum: &mut Buffer<f32, Self>,
         other: &Buffer<f32, Self>,

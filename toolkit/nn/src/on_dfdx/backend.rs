@@ -94,7 +94,7 @@ pub trait Backend<E: Real>: dfdx::tensor_ops::Device<E> + Shareable {
         dx: &mut Buffer<E, Self>,
         dy: &Buffer<E, Self>,
         inner: usize,
-        takers: &Takers,
+        takers: Takers,
     ) -> Result<(), Self::Err>;
 
     /// Lends the buffer's values. On the processor this copies nothing.
@@ -117,9 +117,9 @@ macro_rules! memory_of_cpu {
             dx: &mut Buffer<$precision, Self>,
             dy: &Buffer<$precision, Self>,
             inner: usize,
-            takers: &Takers,
+            takers: Takers,
         ) -> Result<(), Self::Err> {
-            add_given_back(dx, dy, inner, takers);
+            takers.give_back(dx, dy, inner);
             Ok(())
         }
 
@@ -138,22 +138,6 @@ macro_rules! memory_of_cpu {
             Ok(())
         }
     };
-}
-
-fn add_given_back<E: Real>(dx: &mut [E], dy: &[E], inner: usize, takers: &Takers) {
-    if takers.places.is_empty() || inner == 0 {
-        return;
-    }
-    let blocks = dx.chunks_mut(takers.source() * inner).zip(dy.chunks(takers.taken * inner));
-    for (dx, dy) in blocks {
-        for (dx, ends) in dx.chunks_mut(inner).zip(takers.starts.windows(2)) {
-            let places = &takers.places[ends[0]..ends[1]];
-            for (i, dx) in dx.iter_mut().enumerate() {
-                let sum: f64 = places.iter().map(|place| dy[place * inner + i].wide()).sum();
-                *dx = E::of(dx.wide() + sum);
-            }
-        }
-    }
 }
 
 macro_rules! on_cpu {
@@ -208,7 +192,7 @@ macro_rules! memory_of_cuda {
             dx: &mut Buffer<$precision, Self>,
             dy: &Buffer<$precision, Self>,
             inner: usize,
-            takers: &Takers,
+            takers: Takers,
         ) -> Result<(), Self::Err> {
             super::cuda::give_back::<$precision>(dx, dy, inner, takers)
         }

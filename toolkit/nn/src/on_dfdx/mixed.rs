@@ -10,7 +10,7 @@ use dfdx::prelude::*;
 use trainbook_core::array::{Array, Numbers};
 
 use super::arithmetic::HalfArithmetic;
-use super::backend::{Backend, Half, Rank4};
+use super::backend::{Backend, Buffer, Half, Rank4};
 use super::mixing::{LossOf, MixedBatch, MixedOutcome, Mixing};
 use super::pass::{Full, Tensors};
 use super::{Flow, Pass, Real, Taped};
@@ -41,7 +41,6 @@ where
         let MixedBatch { planned, tensors, context, device, input, scale, share } = batch;
         let slots = planned.layout.slots();
         if self.0.is_none() {
-            device.prepare_half()?;
             let half = tensors.iter().filter(|(slot, _)| slots[**slot].half);
             let copy = |(slot, tensor): (&usize, &Tensor<(usize,), f32, D>)| {
                 Ok((*slot, tensor.clone().try_to_dtype::<Half>()?))
@@ -73,10 +72,9 @@ where
         let mean = loss.retaped();
         let back = loss.try_mul(scale * share).and_then(Backward::try_backward);
         let mut back = back.map_err(compute)?;
-        back.try_alloc_for(&wide).map_err(compute)?;
-        let seed = back.get(&wide).try_to_dtype::<Half>().map_err(compute)?;
-        let back = outputs.put_tape(tape).try_mul(seed).and_then(|product| product.try_sum());
-        let mut back = back.and_then(Backward::try_backward).map_err(compute)?;
+        let gradient = back.get_or_alloc_mut(&wide).map_err(compute)?.clone();
+        let back = backward(outputs.put_tape(tape), move |sum| D::add_narrowed(sum, &gradient));
+        let mut back = back.map_err(compute)?;
 
         let unscale = f64::from(scale).recip() as f32;
         let mut of_full = full.gradients.borrow_mut();
@@ -190,13 +188,7 @@ fn behind<D: HalfArithmetic>(
     tape.add_backward_op(move |outer| {
         // The inner way back begins with the gradient that has come so far, of whatever it is.
         let gradient = outer.get_or_alloc_mut(&given)?.clone();
-        let (y, mut tape) = y.split_tape();
-        let (nothing, y) = (y.device().try_zeros()?, y.ghost());
-        tape.add_backward_op(move |inner| {
-            D::add_widened(inner.get_or_alloc_mut(&y)?, &gradient, 1.0)
-        });
-        let nothing: Tensor<(), f32, D> = nothing;
-        let mut inner = nothing.put_tape(tape).try_backward()?;
+        let mut inner = backward(y, move |sum| D::add_widened(sum, &gradient, 1.0))?;
         D::add_narrowed(outer.get_or_alloc_mut(&x)?, inner.get_or_alloc_mut(&wide)?)?;
         if let Some(gradients) = gradients {
             let mut gradients = gradients.borrow_mut();
@@ -208,4 +200,16 @@ fn behind<D: HalfArithmetic>(
         Ok(())
     });
     Ok(narrow.put_tape(tape))
+}
+
+/// The gradients in everything that `y` came of. `begin` adds the gradient in `y` to zeros.
+fn backward<E: Real, D: Backend<E>>(
+    y: Taped<(usize,), E, D>,
+    begin: impl FnOnce(&mut Buffer<E, D>) -> Result<(), D::Err> + 'static,
+) -> Result<Gradients<E, D>, D::Err> {
+    let (y, mut tape) = y.split_tape();
+    let nothing: Tensor<(), E, D> = y.device().try_zeros()?;
+    let y = y.ghost();
+    tape.add_backward_op(move |gradients| begin(gradients.get_or_alloc_mut(&y)?));
+    nothing.put_tape(tape).try_backward()
 }

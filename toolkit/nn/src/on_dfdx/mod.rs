@@ -11,7 +11,7 @@ mod backend;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod flow;
-#[cfg(all(test, feature = "trial", target_os = "linux"))]
+#[cfg(any(feature = "cuda", all(test, feature = "trial", target_os = "linux")))]
 mod kernels;
 #[cfg(any(feature = "trial", feature = "cuda"))]
 mod mixed;

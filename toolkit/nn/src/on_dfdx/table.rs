@@ -32,7 +32,8 @@ pub(crate) fn look_up<E: Real, D: Backend<E>>(
     // One table in memory for all rows.
     let index = index.try_broadcast_like::<_, Axis<0>>(&(rows, table.len()))?;
     let y = extended.clone().try_gather(index)?;
-    let takers = Takers::of(columns, table.len(), table.iter().copied().enumerate());
+    let table = table.to_vec();
+    let takers = move || Takers::of(columns, table.len(), table.iter().copied().enumerate());
     Ok(taped(x, y, tape, 1, takers))
 }
 
@@ -47,8 +48,12 @@ pub(crate) fn look_up_rows<E: Real, D: Backend<E>>(
     let (x, tape) = x.split_tape();
     let all = indices.iter().map(|index| index.unwrap_or(elsewhere)).collect();
     let y = x.clone().try_gather(device.try_tensor_from_vec(all, (indices.len(),))?)?;
-    let named = indices.iter().enumerate().filter_map(|(place, index)| Some((place, (*index)?)));
-    let takers = Takers::of(rows, indices.len(), named);
+    let indices = indices.to_vec();
+    let takers = move || {
+        let named = indices.iter().enumerate();
+        let named = named.filter_map(|(place, index)| Some((place, (*index)?)));
+        Takers::of(rows, indices.len(), named)
+    };
     Ok(taped(x, y, tape, columns, takers))
 }
 
@@ -59,14 +64,14 @@ fn taped<E: Real, D: Backend<E>>(
     y: Tensor<(usize, usize), E, D>,
     mut tape: OwnedTape<E, D>,
     inner: usize,
-    takers: Takers,
+    takers: impl FnOnce() -> Takers + 'static,
 ) -> Taped<(usize, usize), E, D> {
     let (source, taken, device) = (x.ghost(), y.ghost(), x.device().clone());
     tape.add_backward_op(move |gradients| {
         // Two gradients are lent at once by taking one away for a while: it may be a large one to copy.
         let mut dy = Storage::<E>::try_alloc_len(&device, 1)?;
         std::mem::swap(&mut dy, gradients.get_or_alloc_mut(&taken)?);
-        D::give_back(gradients.get_or_alloc_mut(&source)?, &dy, inner, &takers)?;
+        D::give_back(gradients.get_or_alloc_mut(&source)?, &dy, inner, takers())?;
         std::mem::swap(&mut dy, gradients.get_or_alloc_mut(&taken)?);
         Ok(())
     });
@@ -74,7 +79,7 @@ fn taped<E: Real, D: Backend<E>>(
 }
 
 /// For each element of a source the places that it was taken for, in order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Takers {
     /// Where each element's places begin and those of the last end.
     pub(super) starts: Vec<usize>,
@@ -107,5 +112,22 @@ impl Takers {
     /// How many elements the source has.
     pub(super) fn source(&self) -> usize {
         self.starts.len() - 1
+    }
+
+    /// [`Backend::give_back`] in the processor's memory.
+    pub(super) fn give_back<E: Real>(&self, dx: &mut [E], dy: &[E], inner: usize) {
+        if self.places.is_empty() || inner == 0 {
+            return;
+        }
+        let blocks = dx.chunks_mut(self.source() * inner).zip(dy.chunks(self.taken * inner));
+        for (dx, dy) in blocks {
+            for (dx, ends) in dx.chunks_mut(inner).zip(self.starts.windows(2)) {
+                let places = &self.places[ends[0]..ends[1]];
+                for (i, dx) in dx.iter_mut().enumerate() {
+                    let sum: f64 = places.iter().map(|place| dy[place * inner + i].wide()).sum();
+                    *dx = E::of(dx.wide() + sum);
+                }
+            }
+        }
     }
 }

@@ -61,11 +61,11 @@ struct Mixed<D: Arithmetic> {
 
 impl<D: Arithmetic> Mixed<D> {
     /// `None` in f32.
-    fn new(recipe: &Recipe) -> Result<Option<Self>, NnError> {
+    fn new(recipe: &Recipe, device: &D) -> Result<Option<Self>, NnError> {
         if recipe.precision == Precision::F32 {
             return Ok(None);
         }
-        let Some(mixing) = D::mixing() else {
+        let Some(mixing) = device.mixing()? else {
             return Err(NnError::Setting {
                 setting: "precision",
                 value: recipe.precision.to_string(),
@@ -125,7 +125,7 @@ impl<D: Arithmetic> OnDevice<D> {
             gathered: Gathered::default(),
             gradients: RefCell::new(None),
             statistics: RefCell::default(),
-            mixed: Mixed::new(recipe)?,
+            mixed: Mixed::new(recipe, &device)?,
             late: Late::default(),
             network: Held {
                 infos: layout.slots().iter().map(Slot::info).collect(),

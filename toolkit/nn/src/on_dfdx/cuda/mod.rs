@@ -181,16 +181,13 @@ impl Arithmetic for Cuda {
         Ok(lens.iter().zip(few.chunks(ROWS * ROW)).map(|(len, rows)| folded(*len, rows)).collect())
     }
 
-    fn mixing() -> Option<Box<dyn Mixing<Self>>> {
-        Some(Box::new(Mixed::default()))
+    fn mixing(&self) -> Result<Option<Box<dyn Mixing<Self>>>, NnError> {
+        operations::prepare::<Half>(&driver(self)?)?;
+        Ok(Some(Box::new(Mixed::default())))
     }
 }
 
 impl HalfArithmetic for Cuda {
-    fn prepare_half(&self) -> Result<(), NnError> {
-        operations::prepare::<Half>(&driver(self)?)
-    }
-
     fn add_scaled(
         sum: &mut Buffer<f32, Self>,
         other: &Buffer<f32, Self>,

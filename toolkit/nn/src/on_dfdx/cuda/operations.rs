@@ -2,6 +2,7 @@
 //! `operations.cu` stand there already.
 
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 
 use cudarc::driver::{CudaDevice, CudaSlice, DeviceRepr, DeviceSlice};
 use dfdx::tensor::CudaError;
@@ -9,104 +10,43 @@ use dfdx::tensor::CudaError;
 use super::{compiled, run, threads};
 use crate::NnError;
 use crate::on_dfdx::backend::Half;
+use crate::on_dfdx::kernels::names::{self, Operations};
 use crate::on_dfdx::table::Takers;
-
-/// Which parts of the text dfdx, and we, look for under which names of modules, and which kernels there.
-type Modules = [(&'static str, &'static [(&'static str, &'static [&'static str])])];
 
 /// A type of numbers that the kernels are compiled for.
 pub(in crate::on_dfdx) trait Number: DeviceRepr {
-    /// What `operations.cu` leaves to who compiles it.
-    const PRELUDE: &'static str;
-    const MODULES: &'static Modules;
-    /// The module of the kernels that dfdx does not know.
-    const OWN: &'static str;
+    const OPERATIONS: Operations;
 }
 
 impl Number for f32 {
-    const PRELUDE: &'static str = "
-typedef float number;
-typedef unsigned short other;
-#define WIDE(v) (v)
-#define NARROW(v) (v)
-#define OTHER(v) f32_to_f16(v)
-#define NAMED(name) name##_f32
-#define SUM_FORWARD sum_to_fwd_f32
-";
-    const MODULES: &'static Modules = &[
-        ("OF_SUMS", &[("sum_f32", &["sum_to_fwd_f32", "sum_to_bwd_f32"])]),
-        ("OF_ADD", &[("badd_fwd_f32", &["badd_fwd_f32", "badd_bwd_lhs_f32", "badd_bwd_rhs_f32"])]),
-        ("OF_SUB", &[("bsub_fwd_f32", &["bsub_fwd_f32", "bsub_bwd_lhs_f32", "bsub_bwd_rhs_f32"])]),
-        ("OF_MUL", &[("bmul_fwd_f32", &["bmul_fwd_f32", "bmul_bwd_lhs_f32", "bmul_bwd_rhs_f32"])]),
-        ("OF_DIV", &[("bdiv_fwd_f32", &["bdiv_fwd_f32", "bdiv_bwd_lhs_f32", "bdiv_bwd_rhs_f32"])]),
-        (
-            "OF_SHAPES",
-            &[("reshape_fwd_float", &["reshape_fwd"]), ("reshape_bwd_float", &["reshape_bwd"])],
-        ),
-        ("OF_TWO", &[("concat_float", &["fwd", "bwd"])]),
-        (
-            "OF_REST",
-            &[
-                ("stack_bwd_float", &["stack_bwd"]),
-                ("convert_float_to___half", &["kernel"]),
-                (Self::OWN, &["give_back"]),
-            ],
-        ),
-    ];
-    const OWN: &'static str = "trainbook_float";
+    const OPERATIONS: Operations = names::F32;
 }
 
 impl Number for Half {
-    const PRELUDE: &'static str = "
-typedef unsigned short number;
-typedef float other;
-#define WIDE(v) f16_to_f32(v)
-#define NARROW(v) f32_to_f16(v)
-#define OTHER(v) (v)
-#define NAMED(name) name##_f16
-#define SUM_FORWARD sum_to_fwd_amp_f16
-";
-    const MODULES: &'static Modules = &[
-        ("OF_SUMS", &[("sum_amp_f16", &["sum_to_fwd_amp_f16", "sum_to_bwd_f16"])]),
-        ("OF_ADD", &[("badd_fwd_f16", &["badd_fwd_f16", "badd_bwd_lhs_f16", "badd_bwd_rhs_f16"])]),
-        ("OF_SUB", &[("bsub_fwd_f16", &["bsub_fwd_f16", "bsub_bwd_lhs_f16", "bsub_bwd_rhs_f16"])]),
-        ("OF_MUL", &[("bmul_fwd_f16", &["bmul_fwd_f16", "bmul_bwd_lhs_f16", "bmul_bwd_rhs_f16"])]),
-        ("OF_DIV", &[("bdiv_fwd_f16", &["bdiv_fwd_f16", "bdiv_bwd_lhs_f16", "bdiv_bwd_rhs_f16"])]),
-        (
-            "OF_SHAPES",
-            &[("reshape_fwd___half", &["reshape_fwd"]), ("reshape_bwd___half", &["reshape_bwd"])],
-        ),
-        ("OF_TWO", &[("concat___half", &["fwd", "bwd"])]),
-        (
-            "OF_REST",
-            &[
-                ("stack_bwd___half", &["stack_bwd"]),
-                ("convert___half_to_float", &["kernel"]),
-                (Self::OWN, &["give_back"]),
-            ],
-        ),
-    ];
-    const OWN: &'static str = "trainbook___half";
+    const OPERATIONS: Operations = names::F16;
 }
 
 /// Compiles the kernels for a type of numbers, once, and puts them where dfdx looks for its own.
 pub(super) fn prepare<N: Number>(device: &Arc<CudaDevice>) -> Result<(), NnError> {
-    if device.has_func(N::OWN, "give_back") {
+    let Operations { define, own, parts } = N::OPERATIONS;
+    if device.has_func(own, "give_back") {
         return Ok(());
     }
     // The compiler takes longer than all else when a device is opened, and works for several at once.
-    let parts = std::thread::scope(|scope| {
+    let compiled: Vec<_> = std::thread::scope(|scope| {
         let compile = |(part, _): &(&str, _)| {
             let part = format!("#define {part}\n");
-            scope.spawn(move || {
-                compiled(&[N::PRELUDE, &part, include_str!("../kernels/operations.cu")])
-            })
+            scope
+                .spawn(move || compiled(&[define, &part, include_str!("../kernels/operations.cu")]))
         };
-        let threads: Vec<_> = N::MODULES.iter().map(compile).collect();
-        threads.into_iter().map(|thread| thread.join()).collect::<Vec<_>>()
+        let threads: Vec<_> = parts.iter().map(compile).collect();
+        let finish = |thread: ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().map(finish).collect()
     });
-    for (kernels, (part, modules)) in parts.into_iter().zip(N::MODULES) {
-        let kernels = kernels.map_err(|_| NnError::device("compile kernels", part))??;
+    for (kernels, (_, modules)) in compiled.into_iter().zip(parts) {
+        let kernels = kernels?;
         for (module, names) in *modules {
             device
                 .load_ptx(kernels.clone(), module, names)
@@ -121,14 +61,15 @@ pub(in crate::on_dfdx) fn give_back<N: Number>(
     dx: &mut CudaSlice<N>,
     dy: &CudaSlice<N>,
     inner: usize,
-    takers: &Takers,
+    takers: Takers,
 ) -> Result<(), CudaError> {
     let (device, n) = (dx.device(), dx.len());
     if takers.places.is_empty() {
         return Ok(());
     }
-    let starts = device.htod_copy(takers.starts.clone())?;
-    let places = device.htod_copy(takers.places.clone())?;
-    let parameters = (n, takers.source(), takers.taken, inner, &starts, &places, dx, dy);
-    Ok(run(&device, N::OWN, "give_back", threads(n), parameters)?)
+    let (source, taken) = (takers.source(), takers.taken);
+    let starts = device.htod_copy(takers.starts)?;
+    let places = device.htod_copy(takers.places)?;
+    let parameters = (n, source, taken, inner, &starts, &places, dx, dy);
+    Ok(run(&device, N::OPERATIONS.own, "give_back", threads(n), parameters)?)
 }

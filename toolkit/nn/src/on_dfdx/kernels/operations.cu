@@ -3,13 +3,32 @@
 // those which dfdx would compile where it runs, for which it looks for headers of CUDA; and the way
 // back from what is looked up by a table.
 //
-// It is compiled once for each type of numbers: who includes it defines `number` and, for conversions,
-// `other`; WIDE and NARROW between a number and float; OTHER from float; and SUM_FORWARD and NAMED, how
-// kernels are called that dfdx has for several types. KERNEL, DEVICE, SHARED, BARRIER and ROLLED, for loops
-// to be left as they are, are the language's. It defines also which parts it wants: the driver compiles
-// again what dfdx looks for under several names.
+// It is compiled once for each type of numbers, f16 where HALF is defined. Who includes it defines which
+// parts it wants: the driver compiles again what dfdx looks for under several names. KERNEL, DEVICE,
+// SHARED, BARRIER and ROLLED, for loops to be left as they are, are the language's; f16_to_f32 and
+// f32_to_f16 work on the bits of a number of 16.
 //
 // As in dfdx's, elements are counted in 32 bits: 64 take several times as long to divide.
+
+// `number`, the `other` type that there is, conversions between a number and float and from float to
+// the other, and names of kernels that dfdx has for several types.
+#ifdef HALF
+typedef unsigned short number;
+typedef float other;
+#define WIDE(v) f16_to_f32(v)
+#define NARROW(v) f32_to_f16(v)
+#define OTHER(v) (v)
+#define NAMED(name) name##_f16
+#define SUM_FORWARD sum_to_fwd_amp_f16
+#else
+typedef float number;
+typedef unsigned short other;
+#define WIDE(v) (v)
+#define NARROW(v) (v)
+#define OTHER(v) f32_to_f16(v)
+#define NAMED(name) name##_f32
+#define SUM_FORWARD sum_to_fwd_f32
+#endif
 
 #define EVERY(i, n)                                                                     \
     for (unsigned int i = blockIdx.x * blockDim.x + threadIdx.x; i < (unsigned int)(n); \

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use dfdx::tensor::Cpu;
 
+use super::names;
 use super::program::{Kernel, buffer, bytes, floats, half_bytes, halves};
 use crate::on_dfdx::backend::Backend;
 use crate::on_dfdx::table::Takers;
@@ -72,8 +73,8 @@ impl Strided {
     }
 }
 
-/// What dfdx's tensor operations are written in.
-fn dfdx() -> String {
+/// The files that dfdx's tensor operations are written in.
+fn dfdx() -> Vec<String> {
     let metadata = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--offline", "--locked", "--filter-platform"])
         .arg(format!("{}-unknown-linux-gnu", std::env::consts::ARCH))
@@ -85,33 +86,40 @@ fn dfdx() -> String {
     let dfdx = packages.iter().find(|package| package["name"] == "dfdx").unwrap();
     let manifest = Path::new(dfdx["manifest_path"].as_str().unwrap());
     let mut folders = vec![manifest.with_file_name("src").join("tensor_ops")];
-    let mut text = String::new();
+    let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
             if entry.path().is_dir() {
                 folders.push(entry.path());
             } else if entry.path().extension().is_some_and(|extension| extension == "rs") {
-                text += &std::fs::read_to_string(entry.path()).unwrap();
+                files.push(std::fs::read_to_string(entry.path()).unwrap());
             }
         }
     }
-    text
+    files
 }
 
 /// Under another name than dfdx's nothing would stand in for anything, and nobody would notice.
 #[test]
 fn names_are_those_that_dfdx_looks_for() {
-    let (dfdx, tables) = (dfdx(), include_str!("../cuda/operations.rs"));
-    let tables = tables.split("MODULES: &'static Modules = &[").skip(1);
-    let tables: String = tables.map(|table| table.split("\n    ];").next().unwrap()).collect();
-    let names = tables.split('"').skip(1).step_by(2).filter(|name| !name.starts_with("OF_"));
-    let names: Vec<&str> = names.filter(|name| *name != "give_back").collect();
-    assert!(names.len() > 50, "{names:?}");
-    for name in names {
-        let of_type = name.replace("__half", "{}").replace("float", "{}");
-        let found = [name, &of_type].map(|name| dfdx.contains(&format!("\"{name}\"")));
-        assert!(found.contains(&true), "{name}");
+    let dfdx = dfdx();
+    let mut modules = 0;
+    for operations in [names::F32, names::F16] {
+        for (module, kernels) in operations.parts.iter().flat_map(|(_, modules)| *modules) {
+            if *module == operations.own {
+                continue;
+            }
+            modules += 1;
+            // Some are put together with the type's name in C.
+            let of_type = module.replace("__half", "{}").replace("float", "{}");
+            let has = |file: &String, name: &str| file.contains(&format!("\"{name}\""));
+            let of_module = |file: &&String| has(file, module) || has(file, &of_type);
+            let found = dfdx.iter().filter(of_module);
+            let found = found.filter(|file| kernels.iter().all(|kernel| has(file, kernel)));
+            assert_eq!(found.count(), 1, "{module}: {kernels:?}");
+        }
     }
+    assert_eq!(modules, 20);
 }
 
 fn lengths(numbers: impl IntoIterator<Item = usize>) -> Vec<u8> {
@@ -438,7 +446,7 @@ fn gradients_go_back_to_what_was_looked_up() {
         near(&found, &expected, half, &what);
 
         let mut on_host = buffer(&begin);
-        Cpu::give_back(&mut on_host, &buffer(&dy), inner, &takers).unwrap();
+        Cpu::give_back(&mut on_host, &buffer(&dy), inner, takers.clone()).unwrap();
         near(&on_host, &expected, false, &what);
     }
 }

@@ -35,22 +35,6 @@ static unsigned short f32_to_f16(float wide) {
     return bits;
 }
 
-#ifdef HALF
-typedef unsigned short number;
-typedef float other;
-#define WIDE(v) f16_to_f32(v)
-#define NARROW(v) f32_to_f16(v)
-#define OTHER(v) (v)
-#else
-typedef float number;
-typedef unsigned short other;
-#define WIDE(v) (v)
-#define NARROW(v) (v)
-#define OTHER(v) f32_to_f16(v)
-#endif
-#define NAMED(name) name
-#define SUM_FORWARD sum_to_fwd
-
 #define OF_SUMS
 #define OF_ADD
 #define OF_SUB
@@ -85,14 +69,15 @@ static void call(void) {
     else if (IS(add_narrowed)) add_narrowed(N(0), A(0), A(1));
     else if (IS(statistics)) statistics(N(0), A(0), A(1));
     else if (IS(fold)) fold(N(0), A(0), A(1));
-    else if (IS(sum_to_fwd)) sum_to_fwd(N(0), N(1), NARROW(F(2)), N(3), A(0), A(1), A(2));
-    else if (IS(sum_to_bwd)) sum_to_bwd(N(0), N(1), NARROW(F(2)), A(0), A(1), A(2));
-#define OPERATION(op_name)                                                                    \
-    else if (IS(b##op_name##_fwd)) b##op_name##_fwd(op, N(0), N(1), A(0), A(1), A(2), A(3));  \
-    else if (IS(b##op_name##_bwd_lhs))                                                        \
-        b##op_name##_bwd_lhs(op, N(0), N(1), A(0), A(1), A(3), N(2), A(2), A(4));             \
-    else if (IS(b##op_name##_bwd_rhs))                                                        \
-        b##op_name##_bwd_rhs(op, N(0), N(1), A(0), A(1), A(2), A(3), N(2), A(4));
+    else if (IS(sum_to_fwd)) SUM_FORWARD(N(0), N(1), NARROW(F(2)), N(3), A(0), A(1), A(2));
+    else if (IS(sum_to_bwd)) NAMED(sum_to_bwd)(N(0), N(1), NARROW(F(2)), A(0), A(1), A(2));
+#define OPERATION(of)                                                          \
+    else if (IS(b##of##_fwd))                                                  \
+        NAMED(b##of##_fwd)(op, N(0), N(1), A(0), A(1), A(2), A(3));            \
+    else if (IS(b##of##_bwd_lhs))                                              \
+        NAMED(b##of##_bwd_lhs)(op, N(0), N(1), A(0), A(1), A(3), N(2), A(2), A(4)); \
+    else if (IS(b##of##_bwd_rhs))                                              \
+        NAMED(b##of##_bwd_rhs)(op, N(0), N(1), A(0), A(1), A(2), A(3), N(2), A(4));
     OPERATION(add)
     OPERATION(sub)
     OPERATION(mul)
