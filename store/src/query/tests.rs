@@ -204,16 +204,18 @@ fn any_sentence_of_the_language_gives_an_answer() {
     assert!(fine > CASES / 50, "only {fine} of the sentences could be run");
 }
 
+// Boxed, each of them: one type for all of a query takes megabytes of stack where it is not optimised.
+
 /// Names that need backticks, and names that do not.
-fn name() -> impl Strategy<Value = String> {
+fn name() -> BoxedStrategy<String> {
     let odd = vec![
         "", "val_loss", "a.b", "min", "order", "AT", "any", "it's", "`", "``", "a`b`", "\"",
         "top 5", "é", "\n", "-", "1e5",
     ];
-    prop_oneof![one_of(odd).prop_map(str::to_owned), "[a-zäß0-9_/-]{1,8}", "\\PC{0,8}"]
+    prop_oneof![one_of(odd).prop_map(str::to_owned), "[a-zäß0-9_/-]{1,8}", "\\PC{0,8}"].boxed()
 }
 
-fn path() -> impl Strategy<Value = Path> {
+fn path() -> BoxedStrategy<Path> {
     let part = |text: String, quoted: bool| Part {
         quoted: quoted || text.is_empty() || !text.chars().all(is_word),
         text,
@@ -224,14 +226,16 @@ fn path() -> impl Strategy<Value = Path> {
             .prop_map(str::to_owned)
     ];
     let at = prop::option::weighted(0.2, literal());
-    (first, vec((name(), any::<bool>()), 0..4), at).prop_map(move |(first, rest, at)| {
-        let mut parts = vec![part(first, false)];
-        parts.extend(rest.into_iter().map(|(text, quoted)| part(text, quoted)));
-        Path { parts, at, span: 0..0 }
-    })
+    (first, vec((name(), any::<bool>()), 0..4), at)
+        .prop_map(move |(first, rest, at)| {
+            let mut parts = vec![part(first, false)];
+            parts.extend(rest.into_iter().map(|(text, quoted)| part(text, quoted)));
+            Path { parts, at, span: 0..0 }
+        })
+        .boxed()
 }
 
-fn literal() -> impl Strategy<Value = Literal> {
+fn literal() -> BoxedStrategy<Literal> {
     let float = prop_oneof![
         any::<f64>(),
         any::<i16>().prop_map(f64::from),
@@ -248,9 +252,10 @@ fn literal() -> impl Strategy<Value = Literal> {
         prop_oneof![any::<u64>(), 0..2_000_000_u64].prop_map(Constant::Ago),
     ]
     .prop_map(|value| Literal { value, span: 0..0 })
+    .boxed()
 }
 
-fn check() -> impl Strategy<Value = Check> {
+fn check() -> BoxedStrategy<Check> {
     let operators = vec![
         Operator::Equal,
         Operator::NotEqual,
@@ -269,9 +274,10 @@ fn check() -> impl Strategy<Value = Check> {
         literal().prop_map(Check::Contains),
         Just(Check::IsNull),
     ]
+    .boxed()
 }
 
-fn condition() -> impl Strategy<Value = Condition> {
+fn condition() -> BoxedStrategy<Condition> {
     let points = (path(), any::<bool>(), check()).prop_map(|(path, negated, check)| {
         let negated = negated && !matches!(check, Check::Compare(..));
         Condition::Any(Points { path, negated, check })
@@ -287,6 +293,7 @@ fn condition() -> impl Strategy<Value = Condition> {
             inner.prop_map(|inner| Condition::Not(Box::new(inner))),
         ]
     })
+    .boxed()
 }
 
 fn query() -> impl Strategy<Value = ast::Query> {

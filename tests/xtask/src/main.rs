@@ -123,12 +123,16 @@ fn setup() -> Result<()> {
 fn install(cache: &Cache, steps: &mut Steps, notebooks: bool) -> Result<()> {
     let _lock = cache.lock()?;
     steps.run("install ONNX Runtime", || onnxruntime::install(cache))?;
-    steps.run("install Python packages", || python::install(cache))?;
-    steps.run("install mdbook", || tool::MDBOOK.install(cache))?;
-    if notebooks {
-        steps.run("install the notebook kernel", || kernel::install(cache))?;
-    }
-    Ok(())
+    std::thread::scope(|scope| {
+        // They wait for the network where the others compile.
+        let packages = scope.spawn(|| python::install(cache));
+        steps.run("install mdbook", || tool::MDBOOK.install(cache))?;
+        if notebooks {
+            steps.run("install the notebook kernel", || kernel::install(cache))?;
+        }
+        let join = || packages.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        steps.run("install Python packages, besides", join)
+    })
 }
 
 fn flag(command: &str, args: &[OsString], known: &str) -> Result<bool> {

@@ -10,3 +10,51 @@
 pub fn wide<R>(f: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(f)
 }
+
+/// The square of the Euclidean distance between two points. It is summed in eight parts, so that
+/// the bits are the same on every processor.
+///
+/// ```
+/// assert_eq!(trainbook_core::simd::squared_distance(&[1.0, 2.0], &[4.0, -2.0]), 25.0);
+/// ```
+pub fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
+    debug_assert_eq!(a.len(), b.len());
+    wide(
+        #[inline(always)]
+        || {
+            let (a, last_of_a) = a.as_chunks::<8>();
+            let (b, last_of_b) = b.as_chunks::<8>();
+            let mut sums = [0.0; 8];
+            for (x, y) in a.iter().zip(b) {
+                for lane in 0..8 {
+                    sums[lane] += (x[lane] - y[lane]) * (x[lane] - y[lane]);
+                }
+            }
+            for (sum, (x, y)) in sums.iter_mut().zip(last_of_a.iter().zip(last_of_b)) {
+                *sum += (x - y) * (x - y);
+            }
+            let [a, b, c, d, e, f, g, h] = sums;
+            ((a + e) + (c + g)) + ((b + f) + (d + h))
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::squared_distance;
+
+    #[test]
+    fn every_coordinate_counts_once() {
+        for len in 0..40 {
+            let a: Vec<f32> = (0..len).map(|at| at as f32).collect();
+            for at in 0..len {
+                let mut b = a.clone();
+                b[at] += 1.0 + at as f32;
+                assert_eq!(squared_distance(&a, &b), (1.0 + at as f32).powi(2), "{at} of {len}");
+            }
+            let origin = vec![0.0; len];
+            let squares: f32 = a.iter().map(|x| x * x).sum();
+            assert_eq!(squared_distance(&a, &origin), squares);
+        }
+    }
+}

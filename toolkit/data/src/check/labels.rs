@@ -1,7 +1,9 @@
 //! Labels with which no neighbour agrees.
 
+use trainbook_core::simd::squared_distance;
+
 use super::Seen;
-use super::neighbours::{most_rows, nearest, places, scales, squared_distance, standardized};
+use super::neighbours::{most_rows, nearest, places, scales, standardized};
 use crate::report::{Finding, Severity};
 use crate::{DataError, Part};
 

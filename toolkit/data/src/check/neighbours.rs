@@ -1,5 +1,7 @@
 //! The nearest rows.
 
+use trainbook_core::simd::squared_distance;
+
 use super::sample::Sample;
 use crate::normalize::inverse;
 use crate::report::FeatureSummary;
@@ -49,10 +51,6 @@ pub(super) fn scales(sample: &Sample, features: &[FeatureSummary]) -> Vec<(f32, 
         (mean as f32, scale.unwrap_or(0.0))
     };
     moments.into_iter().zip(features).map(scale).collect()
-}
-
-pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum()
 }
 
 /// The `k` rows of `all` that are nearest to `row`, without that at `but`, the nearest first.

@@ -1,10 +1,11 @@
 //! How well a simple model tells targets from features, and how well shuffled ones.
 
-use super::neighbours::{most_rows, nearest, places, scales, squared_distance, standardized};
+use super::neighbours::{most_rows, nearest, places, scales, standardized};
 use super::sample::{Sample, draw};
 use crate::report::{FeatureSummary, Probe, ValueProbe};
 use crate::{DataError, Dataset, Part, Targets};
 use trainbook_core::random::{Seed, Stream};
+use trainbook_core::simd::squared_distance;
 
 /// A value is predicted by the mean of so many neighbours.
 const NEIGHBOURS: usize = 10;

@@ -9,10 +9,11 @@ use std::sync::LazyLock;
 
 use dfdx::tensor::{Cpu, Storage};
 
+use super::names;
 use crate::on_dfdx::backend::{Backend, Buffer, Real};
 
-static FULL: LazyLock<Program> = LazyLock::new(|| Program::compile(&[]));
-static HALF: LazyLock<Program> = LazyLock::new(|| Program::compile(&["-DHALF"]));
+static FULL: LazyLock<Program> = LazyLock::new(|| Program::compile(names::F32.define));
+static HALF: LazyLock<Program> = LazyLock::new(|| Program::compile(names::F16.define));
 
 struct Program {
     _folder: tempfile::TempDir,
@@ -20,15 +21,17 @@ struct Program {
 }
 
 impl Program {
-    fn compile(options: &[&str]) -> Self {
+    fn compile(define: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kernels");
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/on_dfdx/kernels/program.c");
+        let program = concat!(env!("CARGO_MANIFEST_DIR"), "/src/on_dfdx/kernels/program.c");
+        let source = folder.path().join("kernels.c");
+        std::fs::write(&source, format!("{define}#include \"{program}\"\n")).unwrap();
         let compiled = Command::new("cc")
             .args(["-x", "c", "-std=gnu11", "-O1", "-ffp-contract=off", "-pthread"])
             .args(["-Wall", "-Wextra", "-Werror"])
-            .args(options)
-            .args([source, "-o"])
+            .arg(source)
+            .arg("-o")
             .arg(&path)
             .status();
         assert!(compiled.unwrap().success());
