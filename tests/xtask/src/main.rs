@@ -124,15 +124,17 @@ fn install(cache: &Cache, steps: &mut Steps, notebooks: bool) -> Result<()> {
     let _lock = cache.lock()?;
     steps.run("install ONNX Runtime", || onnxruntime::install(cache))?;
     std::thread::scope(|scope| {
-        // They wait for the network where the others compile.
+        // They wait for the network where mdbook is compiled.
         let packages = scope.spawn(|| python::install(cache));
         steps.run("install mdbook", || tool::MDBOOK.install(cache))?;
-        if notebooks {
-            steps.run("install the notebook kernel", || kernel::install(cache))?;
-        }
         let join = || packages.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        steps.run("install Python packages, besides", join)
-    })
+        steps.run("install Python packages, begun with it", join)
+    })?;
+    // Last: what fails above fails within minutes.
+    if notebooks {
+        steps.run("install the notebook kernel", || kernel::install(cache))?;
+    }
+    Ok(())
 }
 
 fn flag(command: &str, args: &[OsString], known: &str) -> Result<bool> {

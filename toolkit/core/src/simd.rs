@@ -57,4 +57,17 @@ mod tests {
             assert_eq!(squared_distance(&a, &origin), squares);
         }
     }
+
+    #[test]
+    fn eight_parts_are_summed_each_in_its_order() {
+        let large = 2.0_f32.powi(24);
+        let at = |places: &[(usize, f32)]| {
+            let mut point = vec![0.0; 24];
+            places.iter().for_each(|(at, square)| point[*at] = square.sqrt());
+            squared_distance(&point, &[0.0; 24])
+        };
+        // Behind a large square of its part a small one is lost; two in another part are not.
+        assert_eq!(at(&[(0, large), (8, 1.0), (16, 1.0)]), large);
+        assert_eq!(at(&[(0, large), (9, 1.0), (17, 1.0)]), large + 2.0);
+    }
 }
