@@ -104,14 +104,15 @@ impl Trainer {
                 Err(error) if tried.is_empty() => return Err(error),
                 Err(error) => break format!("with {size} rows it failed to {error}"),
             }
+            // First: the last step may be less than a doubling.
+            if size == most {
+                break format!("the training part has {most} rows");
+            }
             if let [.., third, second, last] = &tried[..]
                 && last.rate() < FLAT * second.rate()
                 && second.rate() < FLAT * third.rate()
             {
                 break "the last two doublings won less than 5 % each".to_owned();
-            }
-            if size == most {
-                break format!("the training part has {most} rows");
             }
             size = (size * 2).min(most);
         };
